@@ -1,0 +1,1 @@
+"""Image GANs on the trainer core of seqgan."""

@@ -1,0 +1,3 @@
+from imagegan.cli import main
+
+main()

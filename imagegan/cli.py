@@ -1,0 +1,76 @@
+"""The command line, thin. What it imports at the top must not import torch."""
+
+from typing import Any
+
+import click
+
+from imagegan.variants.configs import CONFIGS, PRESETS
+from seqgan import __version__
+from seqgan.core.command import RunOptions, run_command, run_options
+from seqgan.core.config import ConfiguredCommand, choose_config
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(__version__)
+def imagegan() -> None:
+    """Image GANs on the trainer core of seqgan.
+
+    Start with: imagegan train --model dcgan --data digits"""
+
+
+@imagegan.command(cls=ConfiguredCommand, chooser="--model", configs=CONFIGS, presets=PRESETS, usual="dcgan")
+@click.option("--model", default=None, help=f"{', '.join(CONFIGS)}  [dcgan]")
+@click.option(
+    "--data",
+    type=click.Choice(["digits"]),
+    default="digits",
+    help="digits: drawn by the program, 28 x 28",
+    show_default=True,
+)
+@run_options
+@click.pass_context
+def train(ctx: click.Context, /, model: str | None, data: str, options: RunOptions, **hyper: Any) -> None:
+    """Train an image GAN; leaves a grid of samples as PNG in the run directory.
+
+    The options below are the hyper-parameters of the chosen --model; in brackets, what is used without --preset."""
+    name = ctx.meta["choice"]
+    chosen = choose_config(
+        name, CONFIGS[name], PRESETS[name], preset=options.preset, file=options.config, options=hyper, chooser="model"
+    )
+    folder = options.begun()
+
+    from imagegan import training
+    from seqgan.core.log import Silence, display
+
+    more: dict[str, Any] = {}
+    if folder:
+        more = options.may_continue(folder, name, chosen, extendable="steps")
+    else:
+        folder = options.folder(f"{data}-{name}")
+        training.begin(
+            folder,
+            name,
+            chosen.config,
+            chosen.sources,
+            data,
+            seed=options.seed or 0,
+            threads=options.threads,
+            overwrite=options.overwrite,
+        )
+    result = training.carry_out(
+        folder,
+        Silence() if options.quiet else display(),
+        device=options.device,
+        save_seconds=options.save_seconds,
+        keep=options.keep,
+        more=more,
+    )
+    click.echo(
+        f"held-out digits against samples: D accuracy {result['d_accuracy']:.1%}; "
+        f"mean pixel deviation of samples {result['pixel_std']:.3f}, of real digits {result['pixel_std_real']:.3f}"
+    )
+    click.echo(f"a grid of samples is in {folder / 'samples.png'} ({result['seconds']:.0f} s of training)")
+
+
+def main() -> None:
+    run_command(imagegan)

@@ -1,0 +1,1 @@
+"""The image variants by name. Their configs are read without torch."""

@@ -1,0 +1,3 @@
+from seqgan.cli import main
+
+main()

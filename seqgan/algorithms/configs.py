@@ -1,0 +1,170 @@
+"""The hyper-parameters of every algorithm: the defaults are the paper's, the presets are differences from them.
+
+No torch here: the command line reads this file to answer `--help`."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal
+
+from click import FloatRange, IntRange
+
+Count = IntRange(min=1)
+Whole = IntRange(min=0)
+Rate = FloatRange(min=0, min_open=True)
+NotNegative = FloatRange(min=0)
+Share = FloatRange(min=0, max=1, max_open=True)
+
+
+@dataclass(frozen=True)
+class MLEConfig:
+    """A language model trained by maximum likelihood: the baseline, and how SeqGAN begins."""
+
+    extendable: ClassVar[str] = "mle_epochs"  # may grow when a run is resumed
+
+    tokenizer: Annotated[
+        Literal["auto", "char", "word", "bpe", "unigram", "whitespace"],
+        "what a token is; auto: what suits the corpus, characters for Chinese and words else",
+    ] = "auto"
+    vocabulary: Annotated[int, "tokens at most; characters are all kept", IntRange(min=8)] = 5000
+    max_length: Annotated[
+        int, "tokens in a text at most, its end included; 0: as the longest, but no more than 64", Whole
+    ] = 0
+    long: Annotated[Literal["cut", "split", "drop", "error"], "what to do with a longer text"] = "cut"
+
+    embedding_dim: Annotated[int, "policy: size of the token embedding", Count] = 32
+    hidden_dim: Annotated[int, "policy: LSTM units", Count] = 32
+    dropout: Annotated[float, "policy: dropout while learning from text", Share] = 0.0
+
+    mle_epochs: Annotated[int, "MLE: passes over the training texts, at most", Whole] = 120
+    mle_patience: Annotated[
+        int, "MLE: stop after this many epochs without a better validation NLL; 0: never, and keep the last", Whole
+    ] = 0
+    mle_rate: Annotated[float, "MLE: learning rate (Adam)", Rate] = 0.01
+    mle_decay: Annotated[float, "MLE: decoupled weight decay", NotNegative] = 0.0
+    batch_size: Annotated[int, "MLE: texts in a batch", Count] = 64
+    shuffle: Annotated[bool, "MLE: a new order of the texts every epoch"] = False
+    clip: Annotated[float, "policy: largest norm of a gradient", Rate] = 5.0
+
+
+@dataclass(frozen=True)
+class SeqGANConfig(MLEConfig):
+    """SeqGAN (Yu et al. 2017): MLE, then a discriminator, then REINFORCE with rollouts against it."""
+
+    extendable: ClassVar[str] = "iterations"
+
+    d_embedding_dim: Annotated[int, "discriminator: size of the token embedding", Count] = 64
+    widths: Annotated[tuple[int, ...], "discriminator: widths of the filters, in tokens"] = (
+        1,
+        2,
+        3,
+        4,
+        5,
+        6,
+        7,
+        8,
+        9,
+        10,
+        15,
+        20,
+    )
+    filters: Annotated[tuple[int, ...], "discriminator: filters of each width"] = (
+        100,
+        200,
+        200,
+        200,
+        200,
+        100,
+        100,
+        100,
+        100,
+        100,
+        160,
+        160,
+    )
+    highway: Annotated[bool, "discriminator: a highway layer over the features"] = True
+    d_dropout: Annotated[float, "discriminator: dropout before the last layer", Share] = 0.25
+    d_l2: Annotated[float, "discriminator: L2 penalty of the last layer", NotNegative] = 0.2
+    d_rate: Annotated[float, "discriminator: learning rate (Adam)", Rate] = 1e-4
+    d_batch_size: Annotated[int, "discriminator: texts in a batch, half of them real", IntRange(min=2)] = 64
+    d_samples: Annotated[int, "discriminator: generated texts in a round; 0: as many as there are real ones", Whole] = 0
+    d_epochs: Annotated[int, "discriminator: passes over the texts of a round (k)", Count] = 3
+    d_rounds: Annotated[int, "discriminator pretraining: rounds, each with newly generated texts", Whole] = 50
+    d_patience: Annotated[
+        int,
+        "discriminator: early stop after this many rounds without a better cross-entropy on held-out text, "
+        "and while playing go back to the better one; 0: never",
+    ] = 0
+
+    iterations: Annotated[int, "adversarial: iterations of g and d steps", Whole] = 200
+    g_steps: Annotated[int, "adversarial: policy updates in an iteration (g)", Count] = 1
+    d_steps: Annotated[int, "adversarial: discriminator rounds in an iteration (d)", Whole] = 5
+    policy_rate: Annotated[float, "adversarial: learning rate of the policy (Adam)", Rate] = 0.01
+    policy_batch: Annotated[int, "adversarial: texts drawn for a policy update", IntRange(min=2)] = 64
+    rollouts: Annotated[int, "adversarial: completions of every prefix (N)", Count] = 16
+    reward: Annotated[Literal["probability", "log-odds"], "adversarial: the form in which the discriminator pays"] = (
+        "probability"
+    )
+    baseline: Annotated[
+        Literal["none", "batch", "prefix"],
+        "adversarial: what a reward is compared with; prefix: the rollouts from one token before",
+    ] = "none"
+    normalise: Annotated[bool, "adversarial: give advantages unit size"] = False
+    reduction: Annotated[Literal["mean", "sum"], "adversarial: over the tokens of a batch"] = "sum"
+    mle_weight: Annotated[float, "adversarial: weight of an MLE term in every policy update", NotNegative] = 0.0
+    control: Annotated[
+        Literal["none", "constant", "shuffled"],
+        "adversarial: take the discriminator's word away, to see what training does without it",
+    ] = "none"
+    check_every: Annotated[int, "adversarial: iterations between two looks at held-out text", Count] = 10
+
+
+CONFIGS: dict[str, type[MLEConfig]] = {"mle": MLEConfig, "seqgan": SeqGANConfig}
+
+_MLE_DEFAULT: dict[str, Any] = {
+    "embedding_dim": 96,
+    "hidden_dim": 192,
+    "dropout": 0.5,
+    "mle_rate": 0.003,
+    "mle_decay": 0.01,
+    "mle_epochs": 60,
+    "mle_patience": 3,
+    "batch_size": 32,
+    "shuffle": True,
+}
+_MLE_QUICK = {
+    **_MLE_DEFAULT,
+    "embedding_dim": 48,
+    "hidden_dim": 64,
+    "mle_epochs": 6,
+    "mle_rate": 0.01,
+    "max_length": 32,
+}
+_GAME_DEFAULT: dict[str, Any] = {
+    "widths": (1, 2, 3, 4, 5),
+    "filters": (64, 64, 64, 64, 64),
+    "highway": False,
+    "d_dropout": 0.5,
+    "d_l2": 0.01,
+    "d_rate": 1e-3,
+    "d_batch_size": 256,
+    "d_epochs": 1,
+    "d_rounds": 40,
+    "d_patience": 4,
+    "iterations": 100,
+    "d_steps": 1,
+    "d_samples": 384,
+    "policy_rate": 3e-4,
+    "policy_batch": 128,
+    "rollouts": 4,
+    "reward": "log-odds",
+    "baseline": "prefix",
+    "normalise": True,
+    "reduction": "mean",
+    "mle_weight": 1.0,
+}
+_GAME_QUICK = {**_GAME_DEFAULT, "d_rounds": 4, "iterations": 6, "policy_batch": 32, "d_samples": 256, "check_every": 3}
+
+PRESETS: dict[str, dict[str, dict[str, Any]]] = {
+    "mle": {"default": _MLE_DEFAULT, "quick": _MLE_QUICK, "paper": {}},
+    "seqgan": {"default": {**_MLE_DEFAULT, **_GAME_DEFAULT}, "quick": {**_MLE_QUICK, **_GAME_QUICK}, "paper": {}},
+}
+"""What a preset changes. "default" suits a few thousand short texts and two cores; "quick" shows that it runs."""

@@ -1,0 +1,139 @@
+"""Maximum likelihood: the policy learns to predict the next token of real texts.
+
+Stopped, where a patience is set, by the NLL of the validation split; then the best weights are kept."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from seqgan.algorithms.configs import MLEConfig
+from seqgan.core.log import Metrics
+from seqgan.core.loop import Phase
+from seqgan.core.seed import seed_everything
+from seqgan.data.batches import Batches
+from seqgan.data.texts import Texts
+from seqgan.losses import mle_loss
+from seqgan.metrics.nll import likelihood
+from seqgan.models.generator import Generator
+from seqgan.shapes import Scalar
+
+Weights = dict[str, Tensor]
+PHASE = "pretrain generator"
+SHOWN = 3  # samples at every check
+
+
+class MLE:
+    """The policy and its training on text. An algorithm by itself, and the first phase of others."""
+
+    def __init__(self, config: MLEConfig, texts: Texts, device: torch.device, seed: int) -> None:
+        self.config, self.texts = config, texts
+        seed_everything(seed, "generator weights")
+        self.generator = (
+            Generator(len(texts.tokenizer), texts.longest, config.embedding_dim, config.hidden_dim, config.dropout)
+            .to(device)
+            .eval()
+        )
+        learned = [parameter for parameter in self.generator.parameters() if parameter.requires_grad]
+        self.optimizer = torch.optim.AdamW(learned, config.mle_rate, weight_decay=config.mle_decay, fused=True)
+        self.batches = Batches(texts.train.rows, config.batch_size, seed, device, config.shuffle)
+        self.best = Best()
+        self.stale = 0  # checks since the best one
+
+    def phases(self) -> Sequence[Phase]:
+        return [
+            Phase(
+                PHASE,
+                steps=self.config.mle_epochs * self.batches.per_epoch,
+                update=self.update,
+                check=self.check,
+                check_every=self.batches.per_epoch,
+                finished=lambda: 0 < self.config.mle_patience <= self.stale,
+            )
+        ]
+
+    def update(self, step: int) -> Metrics:
+        loss = self.loss(step)
+        descend(self.optimizer, loss, self.generator, self.config.clip)
+        return {"nll": loss.detach()}
+
+    def loss(self, step: int) -> Scalar:
+        """The NLL of batch number `step`, with dropout."""
+        batch = self.batches.at(step)
+        self.generator.train()
+        loss = mle_loss(self.generator.log_probs(batch.tokens), batch.mask)
+        self.generator.eval()
+        return loss
+
+    def check(self, step: int) -> Metrics:
+        valid = self.consider(PHASE, step)
+        self.stale = 0 if self.best.step == step else self.stale + 1
+        return {"valid_nll": valid, "samples": self.samples()}
+
+    def consider(self, phase: str, step: int) -> float:
+        """The validation NLL per token; the policy is remembered where it is the best so far."""
+        nll = likelihood(self.generator, self.texts.valid.rows).per_token
+        if nll < self.best.nll:
+            self.best = Best(nll, phase, step, copied(self.generator))
+        return nll
+
+    def samples(self) -> list[str]:
+        return self.texts.decode(self.generator.sample(SHOWN).tokens.tolist())
+
+    def chosen(self) -> Weights:
+        """The weights that MLE ends with: the best by validation where it may stop early, else the last."""
+        return self.best.weights if self.config.mle_patience and self.best.weights else copied(self.generator)
+
+    def state_dict(self) -> dict[str, Any]:
+        chosen = self.chosen()
+        return {
+            "policies": {"mle": chosen, "final": chosen, "best": self.best.weights or chosen},
+            "generator": self.generator.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "best": self.best.state_dict(),
+            "stale": self.stale,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.generator.load_state_dict(state["generator"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.best, self.stale = Best(**state["best"]), state["stale"]
+
+    def exports(self) -> Mapping[str, bytes]:
+        return export_policies(self.state_dict()["policies"])
+
+
+class Best:
+    """The policy with the lowest validation NLL so far, and where it was met."""
+
+    def __init__(
+        self, nll: float = float("inf"), phase: str = "", step: int = 0, weights: Weights | None = None
+    ) -> None:
+        self.nll, self.phase, self.step, self.weights = nll, phase, step, weights or {}
+
+    def state_dict(self) -> dict[str, Any]:
+        return dict(vars(self))
+
+
+def descend(optimizer: torch.optim.Optimizer, loss: Scalar, module: nn.Module, clip: float = float("inf")) -> None:
+    """One step down a loss, the gradient's norm at most `clip`."""
+    optimizer.zero_grad()
+    loss.backward()
+    nn.utils.clip_grad_norm_(module.parameters(), clip)
+    optimizer.step()
+
+
+def copied(module: nn.Module) -> Weights:
+    return {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
+
+
+def export_policies(policies: Mapping[str, Weights]) -> dict[str, bytes]:
+    """`generator.safetensors` at the top for the final policy, and in a folder each for the others."""
+    return {
+        ("" if stage == "final" else f"{stage}/") + "generator.safetensors": save(
+            {k: t.cpu().contiguous() for k, t in weights.items()}
+        )
+        for stage, weights in policies.items()
+    }

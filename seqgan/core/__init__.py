@@ -1,0 +1,1 @@
+"""The trainer core, shared with imagegan. It knows neither tokens nor pixels."""

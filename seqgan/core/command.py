@@ -1,0 +1,134 @@
+"""What both command lines share: errors in one line, and the options that say where and how a run is carried out."""
+
+import functools
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import click
+
+from seqgan.core.config import Chosen
+from seqgan.errors import SeqGANError, UsageError
+
+
+def run_command(group: click.Group) -> None:
+    """Run a command line. An expected error is one line on stderr and an exit code; a defect keeps its traceback."""
+    try:
+        group(standalone_mode=False)
+    except SeqGANError as error:
+        _leave(str(error), error.exit_code)
+    except click.exceptions.Exit as leaving:
+        sys.exit(leaving.exit_code)
+    except click.ClickException as error:
+        _leave(" ".join(error.format_message().split()), error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        _leave("stopped", 130)
+    except BrokenPipeError:  # the reader of our output has seen enough
+        sys.stderr.close()
+        sys.exit(0)
+
+
+def _leave(message: str, code: int) -> None:
+    click.echo(f"error: {message}", err=True)
+    sys.exit(code)
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Where a run lies and how it is carried out. Of these, seed and threads belong to what the run is."""
+
+    seed: int | None
+    run_dir: str | None
+    resume: str | None
+    overwrite: bool
+    preset: str | None
+    config: str | None
+    device: str
+    threads: int
+    save_seconds: float
+    keep: int
+    quiet: bool
+
+    def begun(self) -> Path | None:
+        """The run to continue, if --resume names one that exists.
+
+        Raises:
+            UsageError: --resume stands beside --run-dir or --overwrite."""
+        if self.resume and (self.run_dir or self.overwrite):
+            raise UsageError("--resume names the run itself; leave out --run-dir and --overwrite")
+        return Path(self.resume) if self.resume and (Path(self.resume) / "run.json").is_file() else None
+
+    def folder(self, name: str) -> Path:
+        """Where a new run goes."""
+        from seqgan.core.run import free_name
+
+        given = self.resume or self.run_dir
+        return Path(given) if given else free_name(Path("runs"), name)
+
+    def may_continue(self, folder: Path, choice: str, chosen: Chosen, extendable: str) -> dict[str, Any]:
+        """What may grow in a run that goes on with these options; refuses any other difference."""
+        from seqgan.core.run import agree
+
+        asked = {**chosen.asked, "algorithm": choice}
+        if self.seed is not None:
+            asked["seed"] = self.seed
+        if self.threads:
+            asked["threads"] = self.threads
+        return agree(folder, asked, extendable)
+
+
+def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add these options to a command, which gets them as one argument `options`."""
+
+    @functools.wraps(command)
+    def packed(*args: Any, **kwargs: Any) -> Any:
+        options = RunOptions(**{field.name: kwargs.pop(field.name) for field in fields(RunOptions)})
+        return command(*args, options=options, **kwargs)
+
+    folder = click.Path(path_type=str)
+    for option in reversed(
+        [
+            click.option(
+                "--seed", type=click.IntRange(min=0), default=None, help="everything random follows from it  [0]"
+            ),
+            click.option(
+                "--run-dir", type=folder, metavar="PATH", help="where the run goes  [the first free runs/<name>-<k>]"
+            ),
+            click.option(
+                "--resume",
+                type=folder,
+                metavar="PATH",
+                help="continue the run there; with the other options given, start it where there is none",
+            ),
+            click.option("--overwrite", is_flag=True, help="replace the run that --run-dir names"),
+            click.option(
+                "--preset",
+                default=None,
+                help="default, quick (shows that it runs), or paper (the published setting)  [default]",
+            ),
+            click.option("--config", type=folder, metavar="FILE", help="hyper-parameters from a .toml or .json file"),
+            click.option("--device", default="auto", help="auto, cpu, cuda, cuda:1 ...", show_default=True),
+            click.option(
+                "--threads",
+                type=click.IntRange(min=0),
+                default=0,
+                help="0: as many as there are cores",
+                show_default=True,
+            ),
+            click.option(
+                "--save-seconds",
+                type=click.FloatRange(min=0),
+                default=30.0,
+                help="seconds between checkpoints",
+                show_default=True,
+            ),
+            click.option(
+                "--keep", type=click.IntRange(min=1), default=2, help="checkpoints to keep", show_default=True
+            ),
+            click.option("--quiet", is_flag=True, help="no progress"),
+        ]
+    ):
+        packed = option(packed)
+    return packed

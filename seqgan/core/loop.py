@@ -1,0 +1,83 @@
+"""The only loop of the project: an algorithm is a list of phases, a phase a number of updates."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from seqgan.core.log import Metrics
+from seqgan.core.run import Run
+from seqgan.core.seed import seed_everything
+
+
+def nothing() -> None:
+    """Between most phases nothing happens."""
+
+
+def never() -> bool:
+    """Most phases end with their last step."""
+    return False
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of training in which every step does the same thing.
+
+    `update` is one optimiser update (of a game: one move of one of its players), so that a save is never far away.
+    `start` runs before step 1 and never on resume. `finished` must be a function of the saved state alone."""
+
+    name: str
+    steps: int
+    update: Callable[[int], Metrics]
+    start: Callable[[], None] = nothing
+    check: Callable[[int], Metrics] | None = None
+    check_every: int = 1
+    finished: Callable[[], bool] = never
+
+
+class Algorithm(Protocol):
+    """What can be trained. Building the list of phases changes nothing."""
+
+    def phases(self) -> Sequence[Phase]: ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that cannot be derived: weights, optimisers, best values. Tensors and plain Python only."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...
+
+    def exports(self) -> Mapping[str, bytes]:
+        """Files to leave in the run directory, made from the state alone: name -> contents."""
+        ...
+
+
+def train(algorithm: Algorithm, run: Run) -> None:
+    """Train until every phase is done, from wherever the run stands.
+
+    Raises:
+        DivergedError: a metric or a weight is NaN or infinite; the last good checkpoint stays.
+        Interrupted: someone asked to stop; the state is saved."""
+    state = run.restore()
+    if state is not None:
+        algorithm.load_state_dict(state)
+    phases = algorithm.phases()
+    run.announce(phases)
+    for phase in phases:
+        step = run.steps_done(phase.name)
+        if step == 0:
+            seed_everything(run.seed, run.rank, phase.name, 0)
+            phase.start()
+        while step < phase.steps and not phase.finished():
+            step += 1
+            seed_everything(run.seed, run.rank, phase.name, step)
+            measured = phase.update(step)
+            if phase.check and (step % phase.check_every == 0 or step == phase.steps):
+                measured = {**measured, **phase.check(step)}
+            run.record(phase.name, step, measured)
+            if run.save_is_due():
+                run.save(phase.name, step, algorithm.state_dict())
+            if run.asked_to_stop:
+                run.save(phase.name, step, algorithm.state_dict())
+                run.stop(phase.name, step)
+        if run.steps_done(phase.name) < step:
+            run.save(phase.name, step, algorithm.state_dict())
+    run.export(algorithm.exports())

@@ -1,0 +1,317 @@
+"""The run directory: everything about one training, safe against any interruption.
+
+run.json            what the run is: config and where each value came from, data, versions, seed
+checkpoints/        the only truth about its state: the last few, each whole
+metrics.jsonl       the record: one line for each step that measured something
+(everything else)   made from the state again whenever the run ends
+"""
+
+import contextlib
+import fcntl
+import json
+import math
+import os
+import re
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any, Protocol, Self
+
+import torch
+from torch import Tensor
+
+from seqgan.core import checkpoint, files
+from seqgan.core.log import Display, Metrics, Numbers, Silence
+from seqgan.errors import DivergedError, RunError, SeqGANError
+
+FORMAT = 1
+
+
+class Interrupted(SeqGANError):
+    """Someone asked the run to stop; its state is saved."""
+
+    def __init__(self, message: str, signal_number: int) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + signal_number
+
+
+class NamedSteps(Protocol):
+    """Of a phase, the run needs to know only this."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def steps(self) -> int: ...
+
+
+def create(
+    folder: Path, description: Mapping[str, Any], contents: Mapping[str, bytes], *, overwrite: bool = False
+) -> None:
+    """Make a run directory that is complete from its first moment: `run.json` and what is known before step 1.
+
+    Raises:
+        RunError: the folder exists (give `overwrite`), or is something other than a run.
+        StorageError: the folder cannot be made."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        if not overwrite:
+            raise RunError(
+                f"{folder} exists already; continue it with --resume {folder}, replace it with --overwrite, "
+                "or choose another --run-dir"
+            )
+        if not (folder / "run.json").is_file():
+            raise RunError(f"{folder} is not a run directory (it has no run.json), so --overwrite does not touch it")
+        shutil.rmtree(folder)
+    partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
+    files.make_folder(partial / "checkpoints")
+    try:
+        for name, data in contents.items():
+            files.write(partial / name, data)
+        files.write(partial / "run.json", _json({"format": FORMAT, **description}))
+        files.rename(partial, folder)
+    except SeqGANError:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+def describe(folder: Path) -> dict[str, Any]:
+    """Read a run's `run.json`.
+
+    Raises:
+        RunError: there is none, it is damaged, or its format is unknown to this version."""
+    path = folder / "run.json"
+    try:
+        description = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise RunError(f"{folder} is not a run directory: it has no run.json") from error
+    except (OSError, ValueError) as error:
+        raise RunError(
+            f"{path} cannot be read ({error}); it is written once when a run is made and never changed after"
+        ) from error
+    if not isinstance(description, dict) or description.get("format") != FORMAT:
+        found = description.get("format") if isinstance(description, dict) else description
+        raise RunError(f"{path} has format {found!r}; this version reads format {FORMAT}")
+    return description
+
+
+def agree(folder: Path, asked: Mapping[str, Any], extendable: str) -> dict[str, Any]:
+    """Whether a run may go on with the options someone asked for; returns the one thing that may change, if it does.
+
+    Raises:
+        RunError: an option differs from what the run was begun with, other than more steps of its last phase."""
+    description = describe(folder)
+    stored = {**description["config"], **{name: description[name] for name in ("algorithm", "seed", "threads")}}
+    different = {name: (stored[name], value) for name, value in asked.items() if stored[name] != value}
+    more = {}
+    if extendable in different and different[extendable][1] > different[extendable][0]:
+        more = {extendable: different.pop(extendable)[1]}
+    if different:
+        told = ", ".join(f"{name} was {was!r} and is now {now!r}" for name, (was, now) in different.items())
+        raise RunError(
+            f"{folder} was begun with other options: {told}; leave them out to go on with it, or start a new run"
+        )
+    return more
+
+
+def checkpoints(folder: Path) -> dict[int, Path]:
+    """The checkpoints of a run, oldest first: steps of training -> file."""
+    found = {
+        int(m[1]): path
+        for path in (folder / "checkpoints").glob("step-*.pt")
+        if (m := re.fullmatch(r"step-(\d+)\.pt", path.name))
+    }
+    return dict(sorted(found.items()))
+
+
+def free_name(parent: Path, stem: str) -> Path:
+    """The first of `<stem>-1`, `<stem>-2` ... that is not taken."""
+    return next(path for k in range(1, 1_000_000) if not (path := parent / f"{stem}-{k}").exists())
+
+
+class Run:
+    """A run that is being trained. Use it in a `with` block: it holds the lock, the display and the signal handlers.
+
+    `save_seconds` between checkpoints, `keep` of which stay; neither changes what is learned."""
+
+    rank = 0
+
+    def __init__(
+        self, folder: Path, *, display: Display | None = None, save_seconds: float = 30.0, keep: int = 2
+    ) -> None:
+        self.folder = folder
+        self.description = describe(folder)
+        self.seed: int = self.description["seed"]
+        self.display: Display = display or Silence()
+        self._save_seconds, self._keep = save_seconds, keep
+        self._steps: dict[str, int] = {}
+        self._pending: list[tuple[str, int, Metrics]] = []
+        self._seconds, self._since = 0.0, time.monotonic()
+        self._saved_at = self._flushed_at = time.monotonic()
+        self._signal: int | None = None
+        self._handlers: dict[int, Any] = {}
+
+    # --- lifetime
+
+    def __enter__(self) -> Self:
+        self._lock = os.open(self.folder, os.O_RDONLY)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(self._lock)
+            raise RunError(f"{self.folder} is in use by another process; wait for it to end, or stop it") from error
+        if threading.current_thread() is threading.main_thread():
+            self._handlers = {
+                number: signal.signal(number, self._ask_to_stop) for number in (signal.SIGINT, signal.SIGTERM)
+            }
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.display.end()
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        os.close(self._lock)
+
+    def _ask_to_stop(self, number: int, frame: FrameType | None) -> None:
+        if self._signal is not None:
+            raise KeyboardInterrupt
+        self._signal = number
+        self.display.say("stopping after this step; once more to stop at once, losing what came after the last save")
+
+    @property
+    def asked_to_stop(self) -> bool:
+        return self._signal is not None
+
+    def stop(self, phase: str, step: int) -> None:
+        """Leave training after a signal; the caller has saved."""
+        assert self._signal is not None
+        raise Interrupted(
+            f"stopped and saved at step {step} of {phase}; go on with --resume {self.folder}", self._signal
+        )
+
+    # --- state
+
+    def restore(self) -> dict[str, Any] | None:
+        """The algorithm's newest saved state, if any. Cuts the record back to it and clears what a kill left."""
+        for leftover in sorted(self.folder.rglob("*.partial")):
+            files.remove(leftover)
+        found = checkpoints(self.folder)
+        if not found:
+            files.cut(self.folder / "metrics.jsonl", 0)
+            return None
+        saved = checkpoint.load(next(reversed(found.values())))
+        self._steps, self._seconds = dict(saved["steps"]), saved["seconds"]
+        self._since = time.monotonic()
+        files.cut(self.folder / "metrics.jsonl", saved["record_bytes"])
+        self._prune()
+        state: dict[str, Any] = saved["algorithm"]
+        return state
+
+    def steps_done(self, phase: str) -> int:
+        return self._steps.get(phase, 0)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of training, over all the processes that took part."""
+        return self._seconds + time.monotonic() - self._since
+
+    def save_is_due(self) -> bool:
+        return time.monotonic() - self._saved_at >= self._save_seconds
+
+    def save(self, phase: str, step: int, state: dict[str, Any]) -> None:
+        """Write a checkpoint, unless a number has gone bad: then the last good one stays the newest."""
+        self._flush()
+        if broken := checkpoint.first_broken(state):
+            raise DivergedError(self._diverged(phase, step, f"the tensor {broken} holds NaN or infinite values"))
+        self._steps[phase] = step
+        content = {
+            "steps": dict(self._steps),
+            "seconds": self.seconds,
+            "algorithm": state,
+            "record_bytes": files.sync(self.folder / "metrics.jsonl"),
+        }
+        checkpoint.save(self.folder / "checkpoints" / f"step-{sum(self._steps.values()):08d}.pt", content)
+        self._prune()
+        self._saved_at = time.monotonic()
+
+    def _prune(self) -> None:
+        for path in list(checkpoints(self.folder).values())[: -self._keep]:
+            files.remove(path)
+
+    # --- record
+
+    def announce(self, phases: Sequence[NamedSteps]) -> None:
+        self.display.begin([(phase.name, phase.steps, self.steps_done(phase.name)) for phase in phases])
+
+    def record(self, phase: str, step: int, metrics: Metrics) -> None:
+        """Keep what a step measured. Device scalars are read later, many at once, so that no step waits for them."""
+        self._pending.append((phase, step, metrics))
+        if time.monotonic() - self._flushed_at >= 0.25 or any(isinstance(value, list) for value in metrics.values()):
+            self._flush()
+
+    def _flush(self) -> None:
+        """Read the pending numbers off the device, check them, and write them down."""
+        pending, self._pending = self._pending, []
+        self._flushed_at = time.monotonic()
+        scalars = [value for _, _, metrics in pending for value in metrics.values() if isinstance(value, Tensor)]
+        values = iter(torch.stack([scalar.detach().float() for scalar in scalars]).tolist() if scalars else [])
+        lines = []
+        for phase, step, metrics in pending:
+            numbers: Numbers = {}
+            texts: dict[str, list[str]] = {}
+            for name, value in metrics.items():
+                if isinstance(value, list):
+                    texts[name] = value
+                    continue
+                numbers[name] = next(values) if isinstance(value, Tensor) else value
+                if not math.isfinite(numbers[name]):
+                    raise DivergedError(self._diverged(phase, step, f"{name} is {numbers[name]}"))
+            self.display.step(phase, step, numbers)
+            for name, several in texts.items():
+                self.display.say("\n".join([f"{name} at step {step} of {phase}:", *(f"  {text}" for text in several)]))
+            if metrics:
+                lines.append(json.dumps({"phase": phase, "step": step, **numbers, **texts}, ensure_ascii=False))
+        if lines:
+            files.append(self.folder / "metrics.jsonl", "".join(line + "\n" for line in lines).encode())
+
+    def _diverged(self, phase: str, step: int, what: str) -> str:
+        found = checkpoints(self.folder)
+        kept = (
+            f"the last good checkpoint is {next(reversed(found.values()))}"
+            if found
+            else "no checkpoint had been saved yet"
+        )
+        return f"training diverged at step {step} of {phase}: {what}; {kept}; a lower learning rate usually helps"
+
+    def export(self, contents: Mapping[str, bytes]) -> None:
+        """Leave files in the run directory that can be made from its state again."""
+        self._flush()
+        for name, data in {**contents, **self._samples()}.items():
+            path = self.folder / name
+            files.make_folder(path.parent)
+            files.write(path, data)
+
+    def _samples(self) -> dict[str, bytes]:
+        """The texts in the record, for a person to read from top to bottom."""
+        blocks = []
+        for line in read_record(self.folder):
+            for name, value in line.items():
+                if isinstance(value, list):
+                    blocks.append("\n".join([f"# {name} at step {line['step']} of {line['phase']}", *value, ""]))
+        return {"samples.txt": "\n".join(blocks).encode()} if blocks else {}
+
+
+def read_record(folder: Path) -> list[dict[str, Any]]:
+    """The lines of `metrics.jsonl`."""
+    path = folder / "metrics.jsonl"
+    with contextlib.suppress(FileNotFoundError):
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return []
+
+
+def _json(content: Mapping[str, Any]) -> bytes:
+    return (json.dumps(content, ensure_ascii=False, indent=2) + "\n").encode()

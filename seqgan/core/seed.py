@@ -1,0 +1,28 @@
+"""Randomness as a function of where we are, so that a resumed run draws what the uninterrupted one drew."""
+
+import hashlib
+
+import torch
+
+
+def derive(seed: int, *path: object) -> int:
+    """A 63-bit seed for one place in a run, such as `derive(seed, rank, "adversarial", 17)`.
+
+    sha256, because Python's `hash` of a string changes from process to process."""
+    digest = hashlib.sha256(repr((seed, *path)).encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def seed_everything(seed: int, *path: object) -> None:
+    """Seed torch's default generators for this place.
+
+    The generators are seeded directly: `torch.manual_seed` visits every backend and costs a hundred times more."""
+    value = derive(seed, *path)
+    torch.default_generator.manual_seed(value)
+    if torch.cuda.is_initialized():
+        torch.cuda.manual_seed_all(value)
+
+
+def private_generator(seed: int, *path: object) -> torch.Generator:
+    """A CPU generator of its own, for draws that must not disturb the default one (the order of the batches)."""
+    return torch.Generator().manual_seed(derive(seed, *path))

@@ -1,0 +1,1 @@
+"""Text in, tokens out: corpora, tokenisers, batches."""

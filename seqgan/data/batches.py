@@ -1,0 +1,104 @@
+"""Texts as padded tensors, and batches that are a function of the step."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import torch
+
+from seqgan.core.seed import private_generator
+from seqgan.data.symbols import EOS, PAD, UNK
+from seqgan.data.tokenizer import Tokenizer
+from seqgan.errors import CorpusError
+from seqgan.shapes import Mask, Tokens
+
+Long = Literal["cut", "split", "drop", "error"]
+
+
+class Batch(NamedTuple):
+    tokens: Tokens  # padded on the right
+    mask: Mask  # True where a token counts
+
+
+class Encoded(NamedTuple):
+    """A split of a corpus as ids, with what the encoding did to it."""
+
+    rows: list[list[int]]  # each ends with EOS, unless it was cut
+    characters: int  # of the texts these rows stand for
+    unknown: float  # share of tokens outside the vocabulary
+    too_long: int  # texts longer than the limit
+
+
+def encode(texts: Sequence[str], tokenizer: Tokenizer, longest: int, long: Long = "cut") -> Encoded:
+    """Ids of texts, each at most `longest` tokens with its EOS.
+
+    A longer text is cut (and then has no EOS), split into several rows, dropped, or an error.
+
+    Raises:
+        CorpusError: a text is too long and `long` is "error", or none is left."""
+    rows: list[list[int]] = []
+    characters = too_long = 0
+    for text in texts:
+        row = [*tokenizer.encode(text), EOS]
+        if len(row) > longest:
+            too_long += 1
+            if long == "error":
+                raise CorpusError(
+                    f"a text has {len(row)} tokens, more than --max-length {longest}: {text[:60]!r}; "
+                    "raise the limit, or choose --long cut, split or drop"
+                )
+            if long == "drop":
+                continue
+        pieces = [row[start : start + longest] for start in range(0, len(row), longest)]
+        kept = pieces if long == "split" else pieces[:1]
+        rows += kept
+        characters += len(text) if len(kept) == len(pieces) else len(tokenizer.decode(kept[0]))
+    if not rows:
+        raise CorpusError(
+            f"no text is left: all {len(texts)} are longer than --max-length {longest}; "
+            "raise it, or choose --long cut or split"
+        )
+    tokens = sum(map(len, rows))
+    return Encoded(rows, characters, sum(row.count(UNK) for row in rows) / tokens, too_long)
+
+
+def pad(rows: Sequence[Sequence[int]], device: torch.device | str = "cpu") -> Batch:
+    """Rows of ids as one tensor."""
+    width = max(map(len, rows))
+    tokens = torch.tensor([[*row, *[PAD] * (width - len(row))] for row in rows], device=device)
+    return Batch(tokens, tokens != PAD)
+
+
+@dataclass
+class Batches:
+    """Batch number `step` of an endless sequence of shuffled epochs, as a function of `(seed, step)`.
+
+    There is no iterator to save: a resumed run asks for the step it is at. An epoch leaves out an incomplete batch."""
+
+    rows: Sequence[Sequence[int]]
+    size: int
+    seed: int
+    device: torch.device | str = "cpu"
+    shuffle: bool = True
+
+    def __post_init__(self) -> None:
+        self.size = min(self.size, len(self.rows))
+        self._order: tuple[int, list[int]] = (-1, [])
+
+    @property
+    def per_epoch(self) -> int:
+        return len(self.rows) // self.size
+
+    def at(self, step: int) -> Batch:
+        """The batch of update `step`, counted from 1; padded to its own longest row."""
+        epoch, index = divmod(step - 1, self.per_epoch)
+        if self._order[0] != epoch:
+            generator = private_generator(self.seed, "epoch", epoch)
+            order = (
+                torch.randperm(len(self.rows), generator=generator).tolist()
+                if self.shuffle
+                else list(range(len(self.rows)))
+            )
+            self._order = (epoch, order)
+        chosen = self._order[1][index * self.size : (index + 1) * self.size]
+        return pad([self.rows[i] for i in chosen], self.device)

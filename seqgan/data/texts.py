@@ -1,0 +1,44 @@
+"""A corpus as an algorithm sees it: rows of ids, and the way back to text."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from seqgan.data.batches import Encoded, Long, encode
+from seqgan.data.corpus import Corpus
+from seqgan.data.tokenizer import Tokenizer
+
+LONGEST_BY_DEFAULT = 64
+
+
+@dataclass(frozen=True)
+class Texts:
+    """What training may look at: the test split is not here."""
+
+    train: Encoded
+    valid: Encoded
+    tokenizer: Tokenizer
+    longest: int  # tokens, EOS included
+
+    def decode(self, rows: Sequence[Sequence[int]]) -> list[str]:
+        return [self.tokenizer.decode(row) for row in rows]
+
+
+def encode_corpus(corpus: Corpus, tokenizer: Tokenizer, longest: int = 0, long: Long = "cut") -> Texts:
+    """The training and validation splits as ids; `longest` 0 takes the longest training text, within reason."""
+    if not longest:
+        longest = min(LONGEST_BY_DEFAULT, max(len(tokenizer.encode(text)) + 1 for text in corpus.train))
+    return Texts(
+        encode(corpus.train, tokenizer, longest, long),
+        encode(corpus.valid, tokenizer, longest, long),
+        tokenizer,
+        longest,
+    )
+
+
+def suitable_tokenizer(corpus: Corpus) -> str:
+    """The kind that the corpus names, else characters for Chinese, Japanese and Korean, and words elsewhere."""
+    if corpus.tokenizer:
+        return corpus.tokenizer
+    letters = [character for text in corpus.train[:1000] for character in text if character.isalpha()]
+    wide = sum("\u2e80" <= character <= "\u9fff" or "\uac00" <= character <= "\ud7af" for character in letters)
+    return "char" if wide * 2 > len(letters) else "word"

@@ -1,0 +1,57 @@
+"""How probable a policy finds texts: negative log-likelihood, entropy, and the KL between two policies. All in nats."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from seqgan.data.batches import pad
+from seqgan.models.generator import Generator
+from seqgan.shapes import Mask, Tokens
+
+ROWS_AT_A_TIME = 128
+
+
+class Likelihood(NamedTuple):
+    """The NLL of texts, in nats."""
+
+    total: float
+    tokens: int  # EOS included
+
+    @property
+    def per_token(self) -> float:
+        return self.total / self.tokens
+
+
+@torch.no_grad()
+def likelihood(generator: Generator, rows: Sequence[Sequence[int]]) -> Likelihood:
+    """The NLL of rows of ids; EOS counts as a token, an unknown token as the one token UNK."""
+    device = next(generator.parameters()).device
+    # Rows of like length together, so that little is spent on padding.
+    ordered = sorted(rows, key=len)
+    parts = [
+        generator.log_probs(pad(ordered[i : i + ROWS_AT_A_TIME], device).tokens).double().sum()
+        for i in range(0, len(rows), ROWS_AT_A_TIME)
+    ]
+    return Likelihood(-float(torch.stack(parts).sum()), sum(map(len, rows)))
+
+
+@torch.no_grad()
+def entropy(generator: Generator, tokens: Tokens, mask: Mask) -> float:
+    """The mean surprise of a policy at its own samples, per token: an estimate of its entropy per token."""
+    parts = [generator.log_probs_drawn(rows).double().sum() for rows in tokens.split(ROWS_AT_A_TIME)]
+    return -float(torch.stack(parts).sum() / mask.sum())
+
+
+@torch.no_grad()
+def divergence(drawing: Generator, other: Generator, tokens: Tokens, mask: Mask) -> float:
+    """KL(drawing || other) per token, from samples of `drawing`.
+
+    At every prefix of the samples the sum over all next tokens is exact, so the estimate is never negative."""
+    parts: list[Float[Tensor, ""]] = []
+    for rows, counts in zip(tokens.split(ROWS_AT_A_TIME), mask.split(ROWS_AT_A_TIME), strict=True):
+        p, q = drawing.distributions(rows), other.distributions(rows)
+        parts.append((((p - q) * p.exp()).sum(dim=-1) * counts).double().sum())
+    return float(torch.stack(parts).sum() / mask.sum())

@@ -1,0 +1,1 @@
+"""The players: a policy that writes, a discriminator that judges."""

@@ -1,0 +1,76 @@
+"""From what a discriminator says to what a token earns: scores, controls, baselines."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+import torch
+from torch import nn
+
+from seqgan.rollout import Score
+from seqgan.shapes import Mask, Rewards, Scores, Tokens
+
+Kind = Literal["probability", "log-odds"]
+Baseline = Literal["none", "batch", "prefix"]
+Control = Literal["none", "constant", "shuffled"]
+
+LARGEST_LOG_ODDS = 8.0
+
+
+@contextmanager
+def judging(module: nn.Module) -> Iterator[nn.Module]:
+    """A module that only judges: dropout off, no gradient; afterwards it is as it was."""
+    learning = module.training
+    module.eval()
+    try:
+        with torch.no_grad():
+            yield module
+    finally:
+        module.train(learning)
+
+
+def reward_of(discriminator: Callable[[Tokens], Scores], kind: Kind) -> Score:
+    """A score in the form that is paid: P(real), or log P(real) / P(generated) within +-8.
+
+    With an optimal discriminator the log-odds are log p_data / p_policy, so that REINFORCE descends the reverse KL."""
+
+    def score(tokens: Tokens) -> Scores:
+        logits = discriminator(tokens)
+        return logits.sigmoid() if kind == "probability" else logits.clamp(-LARGEST_LOG_ODDS, LARGEST_LOG_ODDS)
+
+    return score
+
+
+def controlled(rewards: Rewards, mask: Mask, control: Control) -> Rewards:
+    """Rewards from which the discriminator's word was taken away, to see what training does without it.
+
+    "constant" pays every token 1; "shuffled" gives each sequence the rewards of another."""
+    if control == "constant":
+        return mask.to(rewards.dtype)
+    if control == "shuffled":
+        return rewards[torch.randperm(len(rewards), device=rewards.device)] * mask
+    return rewards
+
+
+def advantages(rewards: Rewards, mask: Mask, baseline: Baseline, *, normalise: bool) -> Rewards:
+    """How much better each token was than expected; the expectation must not depend on the token itself.
+
+    "batch" expects the mean of the other samples at the same position. "prefix" expects what the rollouts from the
+    prefix before the token gave, Q(x_1..t) - Q(x_1..t-1): they were made anyway and have not seen the token. The first
+    token has no prefix and is measured against the batch. Normalised advantages have unit mean square."""
+    centred = rewards
+    if baseline != "none":
+        centred = rewards - leave_one_out(rewards, mask)
+    if baseline == "prefix":
+        centred = torch.cat([centred[:, :1], rewards[:, 1:] - rewards[:, :-1]], dim=1)
+    centred = centred * mask
+    if normalise:
+        centred = centred / ((centred.square().sum() / mask.sum()).sqrt() + 1e-6)
+    return centred
+
+
+def leave_one_out(rewards: Rewards, mask: Mask) -> Rewards:
+    """The mean reward of the other samples that have this position; the sample's own where there is no other."""
+    present = mask.sum(dim=0)
+    others = ((rewards * mask).sum(dim=0) - rewards) / (present - 1).clamp(min=1)
+    return torch.where(present > 1, others, rewards)
