@@ -3,10 +3,11 @@
 from typing import Literal
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from seqgan.shapes import LogProbs, Mask, Rewards, Scalar, Scores
+from seqgan.shapes import LogProbs, Mask, Rewards, Scalar
 
 
 def mle_loss(log_probs: LogProbs, mask: Mask) -> Scalar:
@@ -24,7 +25,7 @@ def policy_gradient_loss(
     return weighted if reduction == "sum" else weighted / mask.sum()
 
 
-def discriminator_loss(real: Scores, fake: Scores) -> Scalar:
+def discriminator_loss(real: Float[Tensor, "N"], fake: Float[Tensor, "M"]) -> Scalar:
     """Binary cross-entropy of logits: real texts up, generated texts down.
 
     Yu et al. (2017), equation 5; the mean over both kinds together, as the published code has it."""

@@ -2,7 +2,7 @@
 
 Yu et al. (2017), section 3 and appendix: embedding -> LSTM -> logits, weights from N(0, 0.1), start token fed first."""
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -24,6 +24,7 @@ class Sampled(NamedTuple):
     states: State  # each "T B ...": states[k][t] belongs to the prefix of length t, and tokens[:, t] was drawn from it
 
 
+@runtime_checkable
 class Policy(Protocol):
     """What sampling and rollouts need of a generator."""
 

@@ -1,0 +1,103 @@
+"""Shared by all tests: shapes are checked at every call, and small things to train are made here."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jaxtyping import install_import_hook
+
+# Every function that computes checks the shapes of its tensors, in tests only.
+COMPUTING = ["sampling", "losses", "models", "metrics", "rollout", "rewards"]
+install_import_hook(
+    [*(f"seqgan.{module}" for module in COMPUTING), "imagegan.nets", "imagegan.losses", "imagegan.grids"], "beartype.beartype"
+)
+
+import torch  # noqa: E402
+
+from seqgan.algorithms.configs import CONFIGS, MLEConfig  # noqa: E402
+from seqgan.data.corpus import Corpus, split  # noqa: E402
+from seqgan.data.texts import Texts, encode_corpus  # noqa: E402
+from seqgan.data.tokenizer import Tokenizer  # noqa: E402
+from seqgan.models.generator import Generator  # noqa: E402
+
+torch.set_num_threads(2)
+
+# Everything as small as it can be and still do all that the real thing does, early stops and held discriminators included.
+TINY: dict[str, Any] = {
+    "embedding_dim": 8, "hidden_dim": 8, "dropout": 0.2, "mle_epochs": 3, "mle_patience": 2, "mle_rate": 0.02, "batch_size": 16,
+    "shuffle": True,
+}  # fmt: skip
+TINY_GAME: dict[str, Any] = {
+    **TINY, "d_embedding_dim": 8, "widths": (1, 2, 3), "filters": (4, 4, 4), "d_rate": 0.01, "d_batch_size": 16, "d_samples": 16,
+    "d_epochs": 1, "d_rounds": 3, "d_patience": 2, "iterations": 3, "d_steps": 1, "policy_rate": 1e-3, "policy_batch": 8, "rollouts": 2,
+    "reward": "log-odds", "baseline": "prefix", "normalise": True, "reduction": "mean", "mle_weight": 1.0, "check_every": 2,
+}  # fmt: skip
+TINY_CONFIGS: dict[str, dict[str, Any]] = {"mle": TINY, "seqgan": TINY_GAME}
+
+
+def tiny_lines(count: int = 60) -> list[str]:
+    """Short texts with some structure: a greeting, a name, perhaps an end."""
+    names = ["anna", "bo", "cleo", "dan", "eve", "finn", "gus"]
+    return [f"{('hi', 'oh', 'hm')[i % 3]} {names[i % 7]} {names[(i * i) % 5]}{'!' * (i % 2)} {i % 10}" for i in range(count)]
+
+
+@pytest.fixture
+def corpus_file(tmp_path: Path) -> Path:
+    path = tmp_path / "tiny.txt"
+    path.write_text("\n".join(tiny_lines()) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def texts() -> Texts:
+    parts = split(tiny_lines())
+    corpus = Corpus("tiny", **parts)
+    return encode_corpus(corpus, Tokenizer.train(corpus.train, "char"))
+
+
+@pytest.fixture
+def tiny_config() -> Callable[..., MLEConfig]:
+    def make(name: str, **changes: Any) -> MLEConfig:
+        return replace(CONFIGS[name](**TINY_CONFIGS[name]), **changes)
+
+    return make
+
+
+@pytest.fixture
+def tiny_options() -> Callable[[str], list[str]]:
+    """The same configs as command-line options."""
+
+    def make(name: str) -> list[str]:
+        return _as_options(TINY_CONFIGS[name])
+
+    return make
+
+
+def _as_options(config: dict[str, Any]) -> list[str]:
+    words: list[str] = []
+    for key, value in config.items():
+        option = "--" + key.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(option if value else option.replace("--", "--no-", 1))
+        else:
+            words += [option, ",".join(map(str, value)) if isinstance(value, Sequence) and not isinstance(value, str) else str(value)]
+    return words
+
+
+@pytest.fixture
+def policy() -> Generator:
+    """A policy over EOS and two letters (ids 3, 4, 5), sharp enough that its tokens differ in probability."""
+    torch.manual_seed(1)
+    return Generator(vocabulary=6, longest=4, embedding_dim=5, hidden_dim=6, init_std=1.0).eval()
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Real poems and speeches for development, where a checkout has them beside it."""
+    folder = Path(os.environ.get("SEQGAN_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    if not (folder / "poems").is_dir():
+        pytest.skip("no folder with real texts; SEQGAN_TEST_DATA may name one")
+    return folder

@@ -1,0 +1,94 @@
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import click
+import pytest
+
+from seqgan.core.config import assemble, choose_config, differences, nearest, parameters, read_config_file, to_json
+from seqgan.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Toy:
+    width: Annotated[int, "how wide", click.IntRange(min=1)] = 3
+    rate: Annotated[float, "how fast", click.FloatRange(min=0, min_open=True)] = 0.1
+    kind: Annotated[Literal["a", "b"], "which"] = "a"
+    sizes: Annotated[tuple[int, ...], "several"] = (1, 2)
+    loud: Annotated[bool, "noise"] = False
+
+
+def test_later_layers_win_and_every_value_knows_its_source() -> None:
+    config, sources = assemble(Toy, [("preset", {"width": 5, "rate": 1}), ("command line", {"width": 7})])
+    assert config == Toy(width=7, rate=1.0)
+    assert isinstance(config.rate, float)
+    assert sources == {"width": "command line", "rate": "preset", "kind": "paper", "sizes": "paper", "loud": "paper"}
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        ({"wdith": 3}, "did you mean width"),
+        ({"width": 0}, "x>=1"),
+        ({"width": 2.5}, "whole number"),
+        ({"width": "many"}, "not a valid integer"),
+        ({"width": True}, "whole number"),
+        ({"width": None}, "width"),
+        ({"rate": 0}, "x>0"),
+        ({"rate": "fast"}, "not a valid float"),
+        ({"kind": "c"}, "'a', 'b'"),
+        ({"sizes": "1,x"}, "list of whole numbers"),
+        ({"sizes": 3}, "list of whole numbers"),
+        ({"loud": 3}, "true or false"),
+        ({"loud": "perhaps"}, "not a valid boolean"),
+    ],
+)
+def test_a_bad_value_names_its_source_and_what_was_expected(layer: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=r"^here: ") as error:
+        assemble(Toy, [("here", layer)])
+    assert message in str(error.value)
+
+
+def test_json_and_back_is_the_same_config() -> None:
+    config = Toy(sizes=(4, 5, 6), loud=True)
+    again, _ = assemble(Toy, [("json", json.loads(json.dumps(to_json(config))))])
+    assert again == config
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("c.toml", "width = 4\nsizes = [7, 8]\n"), ("c.json", '{"width": 4, "sizes": [7, 8]}')]
+)
+def test_config_files(tmp_path: Path, name: str, text: str) -> None:
+    path = tmp_path / name
+    path.write_text(text)
+    chosen = choose_config(
+        "toy", Toy, {"default": {"width": 2, "rate": 0.5}}, chooser="algorithm", preset=None, file=str(path), options={"rate": 0.7}
+    )
+    assert chosen.config == Toy(width=4, rate=0.7, sizes=(7, 8))
+    assert chosen.asked == {"width": 4, "sizes": [7, 8], "rate": 0.7}
+
+
+def test_a_named_preset_counts_as_asked_for() -> None:
+    chosen = choose_config("toy", Toy, {"default": {}, "big": {"width": 9}}, chooser="a", preset="big", file=None, options={})
+    assert chosen.asked == to_json(Toy(width=9))
+    with pytest.raises(ConfigError, match="no preset 'bgi'; did you mean big"):
+        choose_config("toy", Toy, {"big": {}}, chooser="a", preset="bgi", file=None, options={})
+
+
+@pytest.mark.parametrize("text", ["width = ", "[[[", "\x00"])
+def test_a_damaged_config_file_is_named(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=r"c\.toml"):
+        read_config_file(path)
+
+
+def test_every_parameter_has_help() -> None:
+    assert [(p.name, p.help, p.default) for p in parameters(Toy)][0] == ("width", "how wide", 3)
+
+
+def test_differences_and_nearest() -> None:
+    assert differences({"a": 1, "b": 2}, {"a": 1, "b": 3}) == {"b": (2, 3)}
+    assert nearest("poem", ["poems", "speeches"]) == "; did you mean poems?"
+    assert nearest("zzz", ["poems", "speeches"]) == "; choose one of poems, speeches"

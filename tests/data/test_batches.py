@@ -1,0 +1,70 @@
+import pytest
+
+from seqgan.data.batches import Batches, encode, pad
+from seqgan.data.symbols import EOS, PAD, UNK
+from seqgan.data.tokenizer import Tokenizer
+from seqgan.errors import CorpusError
+from tests.conftest import tiny_lines
+
+ROWS = [[10 + i] * (1 + i % 5) + [EOS] for i in range(23)]
+
+
+@pytest.fixture(scope="module")
+def chars() -> Tokenizer:
+    return Tokenizer.train(tiny_lines(), "char")
+
+
+def test_padding_is_on_the_right_and_masked() -> None:
+    batch = pad([[5, 6, EOS], [7, EOS]])
+    assert batch.tokens.tolist() == [[5, 6, EOS], [7, EOS, PAD]]
+    assert batch.mask.tolist() == [[True, True, True], [True, True, False]]
+
+
+def test_an_epoch_holds_every_text_once_but_for_an_incomplete_batch() -> None:
+    batches = Batches(ROWS, 5, seed=1)
+    assert batches.per_epoch == 4
+    seen = [row[0] for step in range(1, 5) for row in batches.at(step).tokens.tolist()]
+    assert len(seen) == len(set(seen)) == 20
+
+
+def test_a_batch_is_a_function_of_seed_and_step() -> None:
+    forward, backward = Batches(ROWS, 5, seed=1), Batches(ROWS, 5, seed=1)
+    steps = [1, 2, 5, 9, 12]
+    again = {step: backward.at(step).tokens.tolist() for step in reversed(steps)}
+    assert all(forward.at(step).tokens.tolist() == again[step] for step in steps)
+    assert Batches(ROWS, 5, seed=2).at(1).tokens.tolist() != again[1]
+    assert forward.at(5).tokens.tolist() != forward.at(1).tokens.tolist()
+
+
+def test_without_shuffling_the_texts_come_in_their_order() -> None:
+    batches = Batches(ROWS, 5, seed=1, shuffle=False)
+    assert [row[0] for row in batches.at(1).tokens.tolist()] == [10, 11, 12, 13, 14]
+    assert batches.at(5).tokens.equal(batches.at(1).tokens)
+
+
+def test_a_batch_is_never_larger_than_the_corpus() -> None:
+    assert Batches(ROWS[:3], 64, seed=0).at(7).tokens.shape[0] == 3
+
+
+def test_a_text_ends_with_eos_and_a_long_one_is_cut(chars: Tokenizer) -> None:
+    encoded = encode(["hi bo", "hm"], chars, longest=4, long="cut")
+    assert encoded.rows == [chars.encode("hi b"), [*chars.encode("hm"), EOS]]
+    assert encoded.too_long == 1
+    assert encoded.characters == 6
+
+
+def test_a_long_text_is_split_dropped_or_an_error(chars: Tokenizer) -> None:
+    ids = [*chars.encode("hi bo"), EOS]
+    assert encode(["hi bo", "hm"], chars, 4, "split").rows == [ids[:4], ids[4:], [*chars.encode("hm"), EOS]]
+    assert encode(["hi bo", "hm"], chars, 4, "split").characters == 7
+    assert encode(["hi bo", "hm"], chars, 4, "drop").rows == [[*chars.encode("hm"), EOS]]
+    with pytest.raises(CorpusError, match="a text has 6 tokens, more than --max-length 4: 'hi bo'"):
+        encode(["hi bo", "hm"], chars, 4, "error")
+    with pytest.raises(CorpusError, match="no text is left: all 1 are longer"):
+        encode(["hi bo"], chars, 4, "drop")
+
+
+def test_the_share_of_unknown_tokens_is_counted(chars: Tokenizer) -> None:
+    encoded = encode(["Ωi"], chars, 10)
+    assert encoded.rows == [[UNK, *chars.encode("i"), EOS]]
+    assert encoded.unknown == pytest.approx(1 / 3)

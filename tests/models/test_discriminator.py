@@ -1,0 +1,62 @@
+import pytest
+import torch
+from torch.testing import assert_close
+
+from seqgan.data.symbols import EOS, PAD
+from seqgan.models.discriminator import Discriminator
+
+
+@pytest.fixture
+def judge() -> Discriminator:
+    torch.manual_seed(0)
+    return Discriminator(30, 6, (1, 2, 3, 5), (4, 4, 3, 3), highway=True).eval()
+
+
+def test_padding_never_enters_a_feature(judge: Discriminator) -> None:
+    text = torch.tensor([[7, 9, 11, 20, 8, EOS]])
+    padded = torch.cat([text, torch.full((1, 6), PAD)], dim=1)
+    assert_close(judge.features(padded), judge.features(text))
+    assert_close(judge(padded), judge(text))
+
+
+def test_a_filter_wider_than_the_text_yields_zero(judge: Discriminator) -> None:
+    text = torch.tensor([[7, EOS]])
+    features = judge.features(text)[0]
+    assert (features[8:] == 0).all()  # widths 3 and 5
+    assert features[:8].abs().sum() > 0
+
+
+def test_a_feature_is_the_strongest_window(judge: Discriminator) -> None:
+    text = torch.tensor([[7, 9, 11, 20, EOS]])
+    convolution = judge.convolutions[2]  # width 3
+    embedded = judge.embedding(text)[0]
+    windows = [(convolution.weight * embedded[i : i + 3].t()).sum(dim=(1, 2)) + convolution.bias for i in range(3)]
+    assert_close(judge.features(text)[0, 8:11], torch.stack(windows).amax(dim=0).relu(), atol=1e-5, rtol=1e-5)
+
+
+def test_the_highway_carries_what_it_does_not_transform(judge: Discriminator) -> None:
+    features = torch.rand(2, 14)
+    assert judge.highway is not None
+    judge.highway.weight.data.zero_()
+    judge.highway.bias.data[14:] = -50.0  # the gate is shut
+    assert_close(judge._through_highway(features), features)
+    judge.highway.bias.data[14:] = 50.0  # the gate is open: relu(0) is left
+    assert_close(judge._through_highway(features), torch.zeros(2, 14))
+
+
+def test_the_gradient_is_finite_where_no_window_fits(judge: Discriminator) -> None:
+    judge(torch.tensor([[7, EOS], [EOS, PAD]])).sum().backward()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in judge.parameters())
+
+
+def test_the_paper_has_1720_filters_and_27_million_multiplications() -> None:
+    from seqgan.algorithms.configs import SeqGANConfig
+
+    config = SeqGANConfig()
+    assert sum(config.filters) == 1720
+    assert len(config.widths) == len(config.filters) == 12
+    judge = Discriminator(5000, config.d_embedding_dim, config.widths, config.filters)
+    windows = sum((20 - w + 1) * w * f for w, f in zip(config.widths, config.filters, strict=True)) * config.d_embedding_dim
+    assert judge.highway is not None
+    flops = 2 * (windows + judge.highway.weight.numel() + judge.output.weight.numel())
+    assert flops == pytest.approx(27.0e6, rel=0.01)

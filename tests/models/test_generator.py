@@ -1,0 +1,108 @@
+import pytest
+import torch
+from torch.testing import assert_close
+
+from seqgan.data.symbols import BOS, EOS, PAD, UNK
+from seqgan.models.generator import Generator, draw_next, sample
+
+
+@pytest.fixture
+def wide() -> Generator:
+    torch.manual_seed(0)
+    return Generator(vocabulary=40, longest=9, embedding_dim=7, hidden_dim=11, init_std=0.7).eval()
+
+
+def test_stepping_gives_what_nn_lstm_gives(wide: Generator) -> None:
+    tokens = torch.randint(EOS, 40, (6, 9))
+    hidden, _ = wide.lstm(wide.embedding(torch.cat([torch.full((6, 1), BOS), tokens[:, :-1]], dim=1)))
+    state = wide.initial_state(6)
+    for t in range(9):
+        assert_close(state[0], hidden[:, t], atol=1e-6, rtol=1e-5)
+        state = wide.advance(tokens[:, t], state)
+
+
+def test_log_probs_are_of_the_next_token_and_zero_at_padding(wide: Generator) -> None:
+    tokens = torch.tensor([[9, UNK, 12, EOS, PAD, PAD]])
+    log_probs = wide.log_probs(tokens)
+    state = wide.initial_state(1)
+    for t, token in enumerate([9, UNK, 12, EOS]):
+        by_hand = wide.logits(state)[0, UNK:].log_softmax(0)[token - UNK]
+        assert_close(log_probs[0, t], by_hand, atol=1e-5, rtol=1e-5)
+        state = wide.advance(torch.tensor([token]), state)
+    assert (log_probs[0, 4:] == 0).all()
+
+
+def test_pad_and_bos_have_no_probability_and_unk_is_never_drawn(wide: Generator) -> None:
+    prefix = torch.tensor([[9, 12, 30]])
+    text = sum(wide.log_probs(torch.cat([prefix, torch.tensor([[t]])], dim=1))[0, 3].exp() for t in range(UNK, 40))
+    assert_close(text, torch.tensor(1.0))
+    drawn = wide.distributions(torch.cat([prefix, torch.tensor([[9]])], dim=1))[0, 3].exp()
+    assert drawn.shape == (40 - EOS,)
+    assert_close(drawn.sum(), torch.tensor(1.0))
+    tokens = wide.sample(3000).tokens
+    assert not torch.isin(tokens, torch.tensor([BOS, UNK])).any()
+
+
+def test_log_probs_drawn_are_those_of_the_distribution_drawn_from(wide: Generator) -> None:
+    tokens = torch.tensor([[9, 12, EOS]])
+    table = wide.distributions(tokens)
+    expected = table[0, torch.arange(3), tokens[0] - EOS]
+    assert_close(wide.log_probs_drawn(tokens)[0], expected)
+    assert (wide.log_probs_drawn(tokens) > wide.log_probs(tokens)).all()  # without UNK there is more for the others
+
+
+def test_samples_are_as_frequent_as_log_probs_say(policy: Generator) -> None:
+    torch.manual_seed(0)
+    tokens = policy.sample(50_000).tokens
+    rows, counts = tokens.unique(dim=0, return_counts=True)
+    expected = policy.log_probs_drawn(rows).sum(dim=1).exp().detach() * 50_000
+    z = (counts - expected) / expected.sqrt()
+    assert z[expected > 5].abs().max() < 5
+    assert (z[expected > 5] ** 2).mean() == pytest.approx(1.0, abs=0.6)
+
+
+def test_a_sample_ends_with_eos_or_at_the_longest_and_is_masked(policy: Generator) -> None:
+    torch.manual_seed(0)
+    tokens, mask, states = policy.sample(500)
+    assert tokens.shape == mask.shape == (500, policy.longest)
+    assert states[0].shape == (policy.longest, 500, 6)
+    lengths = mask.sum(dim=1)
+    for row, length in zip(tokens.tolist(), lengths.tolist(), strict=True):
+        assert EOS not in row[: length - 1]
+        assert row[length - 1] == EOS or length == policy.longest
+        assert set(row[length:]) <= {PAD}
+
+
+def test_a_prompt_is_continued(wide: Generator) -> None:
+    prompt = torch.tensor([9, 12, 30])
+    tokens = sample(wide, 20, prompt=prompt).tokens
+    assert (tokens[:, :3] == prompt).all()
+    assert len(tokens[:, 3:].unique(dim=0)) > 10
+
+
+def test_draws_in_chunks_are_as_many_as_rows(wide: Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seqgan.models.generator.CACHED_LOGITS", 7 * 40)
+    state = wide.initial_state(30)
+    assert draw_next(wide, state).shape == (30,)
+
+
+def test_dropout_is_for_learning_only() -> None:
+    torch.manual_seed(0)
+    policy = Generator(20, 5, 6, 6, dropout=0.5)
+    tokens = torch.randint(EOS, 20, (4, 5))
+    assert not policy.train().log_probs(tokens).equal(policy.log_probs(tokens))
+    assert policy.eval().log_probs(tokens).equal(policy.log_probs(tokens))
+
+
+def test_padding_never_changes_a_probability(wide: Generator) -> None:
+    short = torch.tensor([[9, 12, EOS]])
+    padded = torch.cat([short, torch.full((1, 4), PAD)], dim=1)
+    assert_close(wide.log_probs(padded)[:, :3], wide.log_probs(short))
+
+
+def test_the_second_lstm_bias_stays_zero() -> None:
+    policy = Generator(20, 5, 6, 6)
+    torch.optim.Adam([p for p in policy.parameters() if p.requires_grad], 0.1).zero_grad()
+    policy.log_probs(torch.randint(EOS, 20, (4, 5))).sum().backward()
+    assert policy.lstm.bias_hh_l0.grad is None
+    assert (policy.lstm.bias_hh_l0 == 0).all()

@@ -1,0 +1,54 @@
+import math
+
+import pytest
+import torch
+
+from seqgan.data.symbols import EOS
+from seqgan.metrics import discrimination, diversity, nll
+from seqgan.models.generator import Generator, sample
+
+
+def test_auc_counts_the_pairs_that_are_ranked_rightly() -> None:
+    real, fake = torch.tensor([3.0, 1.0]), torch.tensor([0.0, 1.0, 2.0])
+    # 3 beats all three; 1 beats one and ties with one
+    assert discrimination.auc(real, fake) == pytest.approx((3 + 1.5) / 6)
+    assert discrimination.auc(fake, real) == pytest.approx(1 - 4.5 / 6)
+
+
+def test_accuracy_gives_both_kinds_half_the_weight() -> None:
+    assert discrimination.accuracy(torch.tensor([1.0, -1.0, -1.0, -1.0]), torch.tensor([-1.0])) == pytest.approx((0.25 + 1) / 2)
+
+
+def test_cross_entropy_of_knowing_nothing_is_log_2() -> None:
+    assert discrimination.cross_entropy(torch.zeros(3), torch.zeros(5)) == pytest.approx(math.log(2))
+
+
+def test_distinct_counts_repeats() -> None:
+    assert diversity.distinct(["a", "b", "a", "a"]) == 0.5
+
+
+def test_likelihood_sums_over_tokens_whatever_the_order_and_the_padding(policy: Generator) -> None:
+    rows = [[4, 5, EOS], [5, EOS], [4, 4, 5, 5]]
+    one_by_one = sum(-policy.log_probs(torch.tensor([row])).sum().item() for row in rows)
+    together = nll.likelihood(policy, rows)
+    assert together.total == pytest.approx(one_by_one, abs=1e-4)
+    assert together.tokens == 9
+    assert together.per_token == pytest.approx(one_by_one / 9, abs=1e-5)
+
+
+def test_divergence_of_a_policy_from_itself_is_zero_and_from_another_positive(policy: Generator) -> None:
+    torch.manual_seed(0)
+    other = Generator(6, 4, 5, 6, init_std=1.0).eval()
+    drawn = sample(policy, 2000)
+    assert nll.divergence(policy, policy, drawn.tokens, drawn.mask) == pytest.approx(0.0, abs=1e-7)
+    exact_steps = nll.divergence(policy, other, drawn.tokens, drawn.mask)
+    plain = float(((policy.log_probs_drawn(drawn.tokens) - other.log_probs_drawn(drawn.tokens)).sum() / drawn.mask.sum()).detach())
+    assert exact_steps > 0
+    assert exact_steps == pytest.approx(plain, rel=0.15)
+
+
+def test_entropy_of_a_uniform_policy_is_the_log_of_what_it_can_draw() -> None:
+    torch.manual_seed(0)
+    policy = Generator(6, 4, 5, 6, init_std=0.0).eval()
+    drawn = sample(policy, 500)
+    assert nll.entropy(policy, drawn.tokens, drawn.mask) == pytest.approx(math.log(3), abs=1e-5)
