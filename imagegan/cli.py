@@ -7,7 +7,7 @@ import click
 from imagegan.variants.configs import CONFIGS, PRESETS
 from seqgan import __version__
 from seqgan.core.command import RunOptions, run_command, run_options
-from seqgan.core.config import ConfiguredCommand, choose_config
+from seqgan.core.config import ConfiguredCommand
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
@@ -34,37 +34,19 @@ def train(ctx: click.Context, /, model: str | None, data: str, options: RunOptio
 
     The options below are the hyper-parameters of the chosen --model; in brackets, what is used without --preset."""
     name = ctx.meta["choice"]
-    chosen = choose_config(
-        name, CONFIGS[name], PRESETS[name], preset=options.preset, file=options.config, options=hyper, chooser="model"
-    )
+    chosen = options.choose(name, CONFIGS[name], PRESETS[name], hyper)
     folder = options.begun()
 
     from imagegan import training
-    from seqgan.core.log import Silence, display
 
-    more: dict[str, Any] = {}
+    machine = options.machine()
     if folder:
-        more = options.may_continue(folder, name, chosen, extendable="steps")
+        options.check_against(folder, name, chosen, extendable="steps")
     else:
         folder = options.folder(f"{data}-{name}")
-        training.begin(
-            folder,
-            name,
-            chosen.config,
-            chosen.sources,
-            data,
-            seed=options.seed or 0,
-            threads=options.threads,
-            overwrite=options.overwrite,
-        )
-    result = training.carry_out(
-        folder,
-        Silence() if options.quiet else display(),
-        device=options.device,
-        save_seconds=options.save_seconds,
-        keep=options.keep,
-        more=more,
-    )
+        identity = {"seed": options.seed or 0, "threads": options.threads}
+        training.begin(folder, name, chosen, data, **identity, overwrite=options.overwrite)
+    result = training.carry_out(folder, options.display(), **machine)
     click.echo(
         f"held-out digits against samples: D accuracy {result['d_accuracy']:.1%}; "
         f"mean pixel deviation of samples {result['pixel_std']:.3f}, of real digits {result['pixel_std_real']:.3f}"

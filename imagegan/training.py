@@ -2,10 +2,8 @@
 
 import hashlib
 import platform
-from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -13,7 +11,7 @@ from imagegan.data import Images, digits
 from imagegan.variants.configs import CONFIGS, GANConfig
 from imagegan.variants.gan import GAN
 from seqgan.core import device as devices
-from seqgan.core.config import assemble, to_json
+from seqgan.core.config import Chosen, assemble, to_json
 from seqgan.core.log import Display
 from seqgan.core.loop import train
 from seqgan.core.run import Run, create, describe
@@ -24,23 +22,16 @@ DATA = {"digits": digits}
 
 
 def begin(
-    folder: Path,
-    model: str,
-    config: GANConfig,
-    sources: Mapping[str, str],
-    data: str,
-    *,
-    seed: int,
-    threads: int,
-    overwrite: bool,
+    folder: Path, model: str, chosen: Chosen, data: str, *, seed: int, threads: int, overwrite: bool = False
 ) -> None:
     """Make the run directory: everything described, nothing learned yet."""
+    config: GANConfig = chosen.config
     devices.use_threads(threads)
     description = {
         "package": "imagegan",
         "algorithm": model,
         "config": to_json(config),
-        "sources": dict(sources),
+        "sources": chosen.sources,
         "seed": seed,
         "threads": torch.get_num_threads(),
         "data": {"name": data, "sha256": _fingerprint(_images(data, config, seed))},
@@ -51,27 +42,20 @@ def begin(
 
 
 def carry_out(
-    folder: Path,
-    display: Display,
-    *,
-    device: str = "auto",
-    save_seconds: float = 30.0,
-    keep: int = 2,
-    more: Mapping[str, Any] | None = None,
+    folder: Path, display: Display, *, device: torch.device, save_seconds: float = 30.0, keep: int = 2
 ) -> dict[str, float]:
     """Train a run from wherever it stands to its end and export it; returns a few figures on held-out images."""
     description = describe(folder)
     if description.get("package") != "imagegan":
         raise RunError(f"{folder} is a run of {description.get('package')}, not of imagegan")
-    on = devices.resolve(device)
     devices.use_threads(description["threads"])
-    config, _ = assemble(CONFIGS[description["algorithm"]], [("run.json", {**description["config"], **(more or {})})])
+    config, _ = assemble(CONFIGS[description["algorithm"]], [("run.json", description["config"])])
     images = _images(description["data"]["name"], config, description["seed"])
     if _fingerprint(images) != description["data"]["sha256"]:
         raise RunError(
             f"the images are no longer drawn as when {folder} was begun (another Pillow or numpy?); start a new run"
         )
-    model = GAN(description["algorithm"], config, images, on, description["seed"])
+    model = GAN(description["algorithm"], config, images, device, description["seed"])
     with Run(folder, display=display, save_seconds=save_seconds, keep=keep) as run:
         train(model, run)
         return {

@@ -11,7 +11,7 @@ import click
 from seqgan import __version__
 from seqgan.algorithms.configs import CONFIGS, PRESETS
 from seqgan.core.command import RunOptions, run_command, run_options
-from seqgan.core.config import ConfiguredCommand, choose_config
+from seqgan.core.config import ConfiguredCommand
 from seqgan.errors import UsageError
 
 
@@ -33,15 +33,7 @@ def train(ctx: click.Context, /, corpus: str | None, algorithm: str | None, opti
 
     The options below are the hyper-parameters of the chosen --algorithm; in brackets, what is used without --preset."""
     name = ctx.meta["choice"]
-    chosen = choose_config(
-        name,
-        CONFIGS[name],
-        PRESETS[name],
-        preset=options.preset,
-        file=options.config,
-        options=hyper,
-        chooser="algorithm",
-    )
+    chosen = options.choose(name, CONFIGS[name], PRESETS[name], hyper)
     folder = options.begun()
     if not folder and corpus is None:
         nothing = f"there is no run in {options.resume} to continue, and " if options.resume else ""
@@ -50,36 +42,18 @@ def train(ctx: click.Context, /, corpus: str | None, algorithm: str | None, opti
         )
 
     from seqgan import training
-    from seqgan.core.log import Silence, display
     from seqgan.data.corpus import load_corpus
 
-    more: dict[str, Any] = {}
+    machine = options.machine()
     if folder:
-        more = options.may_continue(folder, name, chosen, CONFIGS[name].extendable)
         training.same_corpus(folder, corpus)
+        options.check_against(folder, name, chosen, CONFIGS[name].extendable)
     else:
-        assert corpus is not None
-        texts = load_corpus(corpus)
+        texts = load_corpus(corpus or "")
         folder = options.folder(f"{texts.name}-{name}")
-        training.begin(
-            folder,
-            name,
-            chosen.config,
-            chosen.sources,
-            texts,
-            seed=options.seed or 0,
-            threads=options.threads,
-            overwrite=options.overwrite,
-        )
-    finished = training.carry_out(
-        folder,
-        Silence() if options.quiet else display(),
-        device=options.device,
-        save_seconds=options.save_seconds,
-        keep=options.keep,
-        more=more,
-    )
-    _report(finished)
+        identity = {"seed": options.seed or 0, "threads": options.threads}
+        training.begin(folder, name, chosen, texts, **identity, overwrite=options.overwrite)
+    _report(training.carry_out(folder, options.display(), **machine))
 
 
 def _report(finished: Any) -> None:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import torch
 
 from seqgan.algorithms.configs import CONFIGS, MLEConfig
+from seqgan.algorithms.mle import new_policy
 from seqgan.core import checkpoint
 from seqgan.core.config import assemble
 from seqgan.core.run import checkpoints, describe
@@ -95,14 +96,14 @@ def load_writer(folder: Path, stage: str = "final", device: torch.device | str =
         )
     state = checkpoint.load(path)
     tokenizer = load_tokenizer(folder, description)
-    generator = new_generator(description, tokenizer)
+    generator = new_policy(run_config(description), len(tokenizer), description["longest"])
     try:
         generator.load_state_dict(state["algorithm"]["policies"][stage])
     except (KeyError, TypeError, RuntimeError, AttributeError) as error:
         raise CheckpointError(
             f"{path} does not belong to the run {folder}: its weights have other names or shapes"
         ) from error
-    return Writer(generator.to(device).eval(), tokenizer)
+    return Writer(generator.to(device), tokenizer)
 
 
 def load_tokenizer(folder: Path, description: dict[str, Any]) -> Tokenizer:
@@ -121,9 +122,3 @@ def run_config(description: dict[str, Any]) -> MLEConfig:
     """The config that a run was made with."""
     config, _ = assemble(CONFIGS[description["algorithm"]], [("run.json", description["config"])])
     return config
-
-
-def new_generator(description: dict[str, Any], tokenizer: Tokenizer) -> Generator:
-    """An untrained policy of a run's shape."""
-    config = run_config(description)
-    return Generator(len(tokenizer), description["longest"], config.embedding_dim, config.hidden_dim, config.dropout)

@@ -31,7 +31,8 @@ def inverse_cdf(weights: Float[Tensor, "B V"], uniform: Float[Tensor, "B 1"]) ->
     total = cumulative[:, -1:].contiguous()
     token = torch.searchsorted(cumulative, uniform * total, right=True)
     last_with_weight = torch.searchsorted(cumulative, total)
-    return torch.minimum(token, last_with_weight).squeeze(1)
+    # Weights that are NaN find no place at all; the clamp leaves it to the loss to say that training diverged.
+    return torch.minimum(token, last_with_weight).squeeze(1).clamp(max=weights.shape[1] - 1)
 
 
 def keep_likeliest(logits: Logits, top_k: int, top_p: float) -> Logits:

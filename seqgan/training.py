@@ -14,8 +14,9 @@ import torch
 
 from seqgan.algorithms import ALGORITHMS
 from seqgan.algorithms.configs import MLEConfig
+from seqgan.algorithms.mle import new_policy
 from seqgan.core import device as devices
-from seqgan.core.config import to_json
+from seqgan.core.config import Chosen, to_json
 from seqgan.core.log import Display
 from seqgan.core.loop import train
 from seqgan.core.run import Run, create, describe
@@ -24,7 +25,7 @@ from seqgan.data.texts import Texts, encode_corpus, suitable_tokenizer
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import RunError
 from seqgan.evaluation import compare
-from seqgan.generation import load_tokenizer, load_writer, new_generator, run_config
+from seqgan.generation import load_tokenizer, load_writer, run_config
 
 
 @dataclass(frozen=True)
@@ -38,17 +39,10 @@ class Finished:
 
 
 def begin(
-    folder: Path,
-    algorithm: str,
-    config: MLEConfig,
-    sources: Mapping[str, str],
-    corpus: Corpus,
-    *,
-    seed: int,
-    threads: int,
-    overwrite: bool = False,
+    folder: Path, algorithm: str, chosen: Chosen, corpus: Corpus, *, seed: int, threads: int, overwrite: bool = False
 ) -> None:
     """Make the run directory: tokenizer trained, everything described, nothing learned yet."""
+    config: MLEConfig = chosen.config
     kind = suitable_tokenizer(corpus) if config.tokenizer == "auto" else config.tokenizer
     tokenizer = Tokenizer.train(corpus.train, kind, config.vocabulary)  # type: ignore[arg-type]
     texts = encode_corpus(corpus, tokenizer, config.max_length, config.long)
@@ -57,7 +51,7 @@ def begin(
         "package": "seqgan",
         "algorithm": algorithm,
         "config": to_json(config),
-        "sources": dict(sources),
+        "sources": chosen.sources,
         "seed": seed,
         "threads": torch.get_num_threads(),
         "corpus": {"name": corpus.name, **corpus.provenance},
@@ -74,22 +68,15 @@ def begin(
 
 
 def carry_out(
-    folder: Path,
-    display: Display,
-    *,
-    device: str = "auto",
-    save_seconds: float = 30.0,
-    keep: int = 2,
-    more: Mapping[str, Any] | None = None,
+    folder: Path, display: Display, *, device: torch.device, save_seconds: float = 30.0, keep: int = 2
 ) -> Finished:
     """Train a run from wherever it stands to its end, export it, and measure it.
 
-    `more` may replace the number of steps of the last phase. The corpus must still be what it was."""
+    Raises:
+        RunError: the corpus or the tokenizer is no longer what the run was begun with."""
     description = describe(folder)
     if description.get("package") != "seqgan":
         raise RunError(f"{folder} is a run of {description.get('package')}, not of seqgan")
-    description["config"] |= more or {}
-    on = devices.resolve(device)
     devices.use_threads(description["threads"])
     corpus = same_corpus(folder)
     tokenizer = load_tokenizer(folder, description)
@@ -100,13 +87,13 @@ def carry_out(
         )
     config = run_config(description)
     texts = encode_corpus(corpus, tokenizer, description["longest"], config.long)
-    algorithm = ALGORITHMS[description["algorithm"]](config, texts, on, description["seed"])
+    algorithm = ALGORITHMS[description["algorithm"]](config, texts, device, description["seed"])
     with Run(folder, display=display, save_seconds=save_seconds, keep=keep) as run:
         train(algorithm, run)
         seconds = run.seconds
-        table = _measure(algorithm, texts, corpus, description, on)
+        table = _measure(algorithm, texts, corpus, description, device)
         run.export({"config.json": _model_config(description), "evaluations/training.json": _as_json(table)})
-    written = load_writer(folder, device=on).write(5, seed=description["seed"])
+    written = load_writer(folder, device=device).write(5, seed=description["seed"])
     return Finished(folder, seconds, table, [item.text for item in written])
 
 
@@ -138,7 +125,7 @@ def _measure(
 def _policies(state: dict[str, Any], texts: Texts, description: dict[str, Any], device: torch.device) -> dict[str, Any]:
     policies = {}
     for stage in ("mle", "final"):
-        policies[stage] = new_generator(description, texts.tokenizer).to(device).eval()
+        policies[stage] = new_policy(run_config(description), len(texts.tokenizer), texts.longest).to(device)
         policies[stage].load_state_dict(state["policies"][stage])
     return policies
 
@@ -146,7 +133,7 @@ def _policies(state: dict[str, Any], texts: Texts, description: dict[str, Any], 
 def _model_config(description: dict[str, Any]) -> bytes:
     """What is needed beside the weights and the tokenizer to build the policy again."""
     kept = {name: description[name] for name in ("package", "algorithm", "tokenizer", "vocabulary", "longest")}
-    dims = {name: description["config"][name] for name in ("embedding_dim", "hidden_dim")}
+    dims = {name: description["config"][name] for name in ("embedding_dim", "hidden_dim", "tied")}
     return _as_json({**kept, **dims})
 
 

@@ -12,7 +12,8 @@ from jaxtyping import install_import_hook
 # Every function that computes checks the shapes of its tensors, in tests only.
 COMPUTING = ["sampling", "losses", "models", "metrics", "rollout", "rewards"]
 install_import_hook(
-    [*(f"seqgan.{module}" for module in COMPUTING), "imagegan.nets", "imagegan.losses", "imagegan.grids"], "beartype.beartype"
+    [*(f"seqgan.{module}" for module in COMPUTING), "imagegan.nets", "imagegan.losses", "imagegan.grids"],
+    "beartype.beartype",
 )
 
 import torch  # noqa: E402
@@ -25,23 +26,50 @@ from seqgan.models.generator import Generator  # noqa: E402
 
 torch.set_num_threads(2)
 
-# Everything as small as it can be and still do all that the real thing does, early stops and held discriminators included.
+# As small as it can be and still do all that the real thing does, early stops and held discriminators included.
 TINY: dict[str, Any] = {
-    "embedding_dim": 8, "hidden_dim": 8, "dropout": 0.2, "mle_epochs": 3, "mle_patience": 2, "mle_rate": 0.02, "batch_size": 16,
+    "embedding_dim": 8,
+    "hidden_dim": 8,
+    "tied": True,
+    "dropout": 0.2,
+    "mle_epochs": 3,
+    "mle_patience": 2,
+    "mle_rate": 0.02,
+    "batch_size": 16,
     "shuffle": True,
-}  # fmt: skip
+}
 TINY_GAME: dict[str, Any] = {
-    **TINY, "d_embedding_dim": 8, "widths": (1, 2, 3), "filters": (4, 4, 4), "d_rate": 0.01, "d_batch_size": 16, "d_samples": 16,
-    "d_epochs": 1, "d_rounds": 3, "d_patience": 2, "iterations": 3, "d_steps": 1, "policy_rate": 1e-3, "policy_batch": 8, "rollouts": 2,
-    "reward": "log-odds", "baseline": "prefix", "normalise": True, "reduction": "mean", "mle_weight": 1.0, "check_every": 2,
-}  # fmt: skip
+    **TINY,
+    "d_embedding_dim": 8,
+    "widths": (1, 2, 3),
+    "filters": (4, 4, 4),
+    "d_rate": 0.01,
+    "d_batch_size": 16,
+    "d_samples": 16,
+    "d_epochs": 1,
+    "d_rounds": 3,
+    "d_patience": 2,
+    "iterations": 3,
+    "d_steps": 1,
+    "policy_rate": 1e-3,
+    "policy_batch": 8,
+    "rollouts": 2,
+    "reward": "log-odds",
+    "baseline": "prefix",
+    "normalise": True,
+    "reduction": "mean",
+    "mle_weight": 1.0,
+    "check_every": 2,
+}
 TINY_CONFIGS: dict[str, dict[str, Any]] = {"mle": TINY, "seqgan": TINY_GAME}
 
 
 def tiny_lines(count: int = 60) -> list[str]:
     """Short texts with some structure: a greeting, a name, perhaps an end."""
     names = ["anna", "bo", "cleo", "dan", "eve", "finn", "gus"]
-    return [f"{('hi', 'oh', 'hm')[i % 3]} {names[i % 7]} {names[(i * i) % 5]}{'!' * (i % 2)} {i % 10}" for i in range(count)]
+    return [
+        f"{('hi', 'oh', 'hm')[i % 3]} {names[i % 7]} {names[(i * i) % 5]}{'!' * (i % 2)} {i % 10}" for i in range(count)
+    ]
 
 
 @pytest.fixture
@@ -83,7 +111,10 @@ def _as_options(config: dict[str, Any]) -> list[str]:
         if isinstance(value, bool):
             words.append(option if value else option.replace("--", "--no-", 1))
         else:
-            words += [option, ",".join(map(str, value)) if isinstance(value, Sequence) and not isinstance(value, str) else str(value)]
+            words += [
+                option,
+                ",".join(map(str, value)) if isinstance(value, Sequence) and not isinstance(value, str) else str(value),
+            ]
     return words
 
 

@@ -61,7 +61,11 @@ def flat(state: Any) -> str:
     if isinstance(state, torch.Tensor):
         return f"{state.dtype} {tuple(state.shape)} {state.contiguous().numpy().tobytes().hex()}"
     if isinstance(state, dict):
-        return "{" + ", ".join(f"{key!r}: {flat(value)}" for key, value in sorted(state.items(), key=repr) if key != "seconds") + "}"
+        return (
+            "{"
+            + ", ".join(f"{key!r}: {flat(value)}" for key, value in sorted(state.items(), key=repr) if key != "seconds")
+            + "}"
+        )
     if isinstance(state, list | tuple):
         return "[" + ", ".join(flat(value) for value in state) + "]"
     return repr(state)

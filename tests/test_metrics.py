@@ -16,7 +16,9 @@ def test_auc_counts_the_pairs_that_are_ranked_rightly() -> None:
 
 
 def test_accuracy_gives_both_kinds_half_the_weight() -> None:
-    assert discrimination.accuracy(torch.tensor([1.0, -1.0, -1.0, -1.0]), torch.tensor([-1.0])) == pytest.approx((0.25 + 1) / 2)
+    assert discrimination.accuracy(torch.tensor([1.0, -1.0, -1.0, -1.0]), torch.tensor([-1.0])) == pytest.approx(
+        (0.25 + 1) / 2
+    )
 
 
 def test_cross_entropy_of_knowing_nothing_is_log_2() -> None:
@@ -42,7 +44,9 @@ def test_divergence_of_a_policy_from_itself_is_zero_and_from_another_positive(po
     drawn = sample(policy, 2000)
     assert nll.divergence(policy, policy, drawn.tokens, drawn.mask) == pytest.approx(0.0, abs=1e-7)
     exact_steps = nll.divergence(policy, other, drawn.tokens, drawn.mask)
-    plain = float(((policy.log_probs_drawn(drawn.tokens) - other.log_probs_drawn(drawn.tokens)).sum() / drawn.mask.sum()).detach())
+    plain = float(
+        ((policy.log_probs_drawn(drawn.tokens) - other.log_probs_drawn(drawn.tokens)).sum() / drawn.mask.sum()).detach()
+    )
     assert exact_steps > 0
     assert exact_steps == pytest.approx(plain, rel=0.15)
 

@@ -46,7 +46,7 @@ def every_sample(policy: Generator) -> Sampled:
     rows = []
     for choice in itertools.product((EOS, A, B), repeat=policy.longest):
         ended = list(choice).index(EOS) + 1 if EOS in choice else policy.longest
-        rows.append(tuple([*choice[:ended], *[PAD] * (policy.longest - ended)]))
+        rows.append((*choice[:ended], *[PAD] * (policy.longest - ended)))
     tokens = torch.tensor(sorted(set(rows)))
     state, states = policy.initial_state(len(tokens)), []
     for position in range(policy.longest):

@@ -7,6 +7,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from click import FloatRange, IntRange
 
+from seqgan.errors import ConfigError
+
 Count = IntRange(min=1)
 Whole = IntRange(min=0)
 Rate = FloatRange(min=0, min_open=True)
@@ -32,6 +34,7 @@ class MLEConfig:
 
     embedding_dim: Annotated[int, "policy: size of the token embedding", Count] = 32
     hidden_dim: Annotated[int, "policy: LSTM units", Count] = 32
+    tied: Annotated[bool, "policy: write tokens with the embedding they are read with"] = False
     dropout: Annotated[float, "policy: dropout while learning from text", Share] = 0.0
 
     mle_epochs: Annotated[int, "MLE: passes over the training texts, at most", Whole] = 120
@@ -116,25 +119,31 @@ class SeqGANConfig(MLEConfig):
     ] = "none"
     check_every: Annotated[int, "adversarial: iterations between two looks at held-out text", Count] = 10
 
+    def __post_init__(self) -> None:
+        if len(self.widths) != len(self.filters) or min((*self.widths, *self.filters)) < 1:
+            raise ConfigError(
+                f"there must be as many --filters as --widths, all at least 1; given: {self.widths} and {self.filters}"
+            )
+
 
 CONFIGS: dict[str, type[MLEConfig]] = {"mle": MLEConfig, "seqgan": SeqGANConfig}
 
 _MLE_DEFAULT: dict[str, Any] = {
-    "embedding_dim": 96,
-    "hidden_dim": 192,
-    "dropout": 0.5,
-    "mle_rate": 0.003,
-    "mle_decay": 0.01,
-    "mle_epochs": 60,
-    "mle_patience": 3,
+    "embedding_dim": 192,
+    "hidden_dim": 256,
+    "tied": True,
+    "dropout": 0.6,
+    "mle_rate": 0.002,
+    "mle_epochs": 40,
+    "mle_patience": 2,
     "batch_size": 32,
     "shuffle": True,
 }
 _MLE_QUICK = {
     **_MLE_DEFAULT,
-    "embedding_dim": 48,
+    "embedding_dim": 64,
     "hidden_dim": 64,
-    "mle_epochs": 6,
+    "mle_epochs": 5,
     "mle_rate": 0.01,
     "max_length": 32,
 }

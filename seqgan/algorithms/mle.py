@@ -31,11 +31,7 @@ class MLE:
     def __init__(self, config: MLEConfig, texts: Texts, device: torch.device, seed: int) -> None:
         self.config, self.texts = config, texts
         seed_everything(seed, "generator weights")
-        self.generator = (
-            Generator(len(texts.tokenizer), texts.longest, config.embedding_dim, config.hidden_dim, config.dropout)
-            .to(device)
-            .eval()
-        )
+        self.generator = new_policy(config, len(texts.tokenizer), texts.longest).to(device)
         learned = [parameter for parameter in self.generator.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.AdamW(learned, config.mle_rate, weight_decay=config.mle_decay, fused=True)
         self.batches = Batches(texts.train.rows, config.batch_size, seed, device, config.shuffle)
@@ -103,6 +99,12 @@ class MLE:
 
     def exports(self) -> Mapping[str, bytes]:
         return export_policies(self.state_dict()["policies"])
+
+
+def new_policy(config: MLEConfig, vocabulary: int, longest: int) -> Generator:
+    """An untrained policy of the shape that a config asks for, not in dropout's mode."""
+    dims = (config.embedding_dim, config.hidden_dim)
+    return Generator(vocabulary, longest, *dims, tied=config.tied, dropout=config.dropout).eval()
 
 
 class Best:

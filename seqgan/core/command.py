@@ -2,15 +2,18 @@
 
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from seqgan.core.config import Chosen
+from seqgan.core.config import Chosen, Dataclass, choose_config
 from seqgan.errors import SeqGANError, UsageError
+
+if TYPE_CHECKING:
+    from seqgan.core.log import Display
 
 
 def run_command(group: click.Group) -> None:
@@ -60,6 +63,23 @@ class RunOptions:
             raise UsageError("--resume names the run itself; leave out --run-dir and --overwrite")
         return Path(self.resume) if self.resume and (Path(self.resume) / "run.json").is_file() else None
 
+    def choose(
+        self, choice: str, config: type[Dataclass], presets: Mapping[str, Any], typed: Mapping[str, Any]
+    ) -> Chosen:
+        """The hyper-parameters from the preset, the config file and the command line."""
+        return choose_config(choice, config, presets, preset=self.preset, file=self.config, typed=typed)
+
+    def display(self) -> "Display":
+        from seqgan.core.log import Silence, display
+
+        return Silence() if self.quiet else display()
+
+    def machine(self) -> dict[str, Any]:
+        """How the run is carried out; refuses a device that is not there before anything is made."""
+        from seqgan.core.device import resolve
+
+        return {"device": resolve(self.device), "save_seconds": self.save_seconds, "keep": self.keep}
+
     def folder(self, name: str) -> Path:
         """Where a new run goes."""
         from seqgan.core.run import free_name
@@ -67,8 +87,8 @@ class RunOptions:
         given = self.resume or self.run_dir
         return Path(given) if given else free_name(Path("runs"), name)
 
-    def may_continue(self, folder: Path, choice: str, chosen: Chosen, extendable: str) -> dict[str, Any]:
-        """What may grow in a run that goes on with these options; refuses any other difference."""
+    def check_against(self, folder: Path, choice: str, chosen: Chosen, extendable: str) -> None:
+        """Refuse to continue a run that was begun with other options, but for more steps of its last phase."""
         from seqgan.core.run import agree
 
         asked = {**chosen.asked, "algorithm": choice}
@@ -76,7 +96,7 @@ class RunOptions:
             asked["seed"] = self.seed
         if self.threads:
             asked["threads"] = self.threads
-        return agree(folder, asked, extendable)
+        agree(folder, asked, extendable)
 
 
 def run_options(command: Callable[..., Any]) -> Callable[..., Any]:

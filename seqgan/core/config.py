@@ -112,30 +112,31 @@ def choose_config(
     config: type[Dataclass],
     presets: Mapping[str, Mapping[str, Any]],
     *,
-    chooser: str,
-    preset: str | None,
-    file: str | None,
-    options: Mapping[str, Any],
+    preset: str | None = None,
+    file: str | None = None,
+    typed: Mapping[str, Any],
 ) -> Chosen:
     """Command line over `--config` over `--preset` over the paper's defaults; a preset is asked for when it is named.
+
+    `typed` are the options of a command, None where nobody gave them. A file may name the choice it is for.
 
     Raises:
         ConfigError: an unknown preset or hyper-parameter, or a bad value."""
     if preset is not None and preset not in presets:
         raise ConfigError(f"there is no preset {preset!r}{nearest(preset, presets)}")
     from_file = read_config_file(Path(file)) if file else {}
-    if from_file.pop(chooser, choice) != choice:
-        raise ConfigError(f"{file} is for another {chooser} than {choice}")
-    typed = {p.name: options[p.name] for p in parameters(config) if options.get(p.name) is not None}
-    named = f"preset {preset or 'default'}"
+    for chooser in ("algorithm", "model"):
+        if from_file.pop(chooser, choice) != choice:
+            raise ConfigError(f"{file} is for another {chooser} than {choice}")
+    given = {p.name: typed[p.name] for p in parameters(config) if typed.get(p.name) is not None}
     layers: list[tuple[str, Mapping[str, Any]]] = [
-        (named, presets[preset or "default"]),
+        (f"preset {preset or 'default'}", presets[preset or "default"]),
         (f"config {file}", from_file),
-        ("command line", typed),
+        ("command line", given),
     ]
     built, sources = assemble(config, layers)
     whole = to_json(built)
-    asked = whole if preset is not None else {name: whole[name] for name in {**from_file, **typed}}
+    asked = whole if preset is not None else {name: whole[name] for name in {**from_file, **given}}
     return Chosen(built, sources, asked)
 
 

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from seqgan.core.log import Metrics
 from seqgan.core.run import Run
 from seqgan.core.seed import seed_everything
+from seqgan.errors import CheckpointError
 
 
 def nothing() -> None:
@@ -54,11 +55,15 @@ def train(algorithm: Algorithm, run: Run) -> None:
     """Train until every phase is done, from wherever the run stands.
 
     Raises:
+        CheckpointError: the newest checkpoint is damaged or of another run.
         DivergedError: a metric or a weight is NaN or infinite; the last good checkpoint stays.
         Interrupted: someone asked to stop; the state is saved."""
     state = run.restore()
     if state is not None:
-        algorithm.load_state_dict(state)
+        try:
+            algorithm.load_state_dict(state)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise CheckpointError(f"the newest checkpoint does not belong to the run {run.folder}: {error}") from error
     phases = algorithm.phases()
     run.announce(phases)
     for phase in phases:

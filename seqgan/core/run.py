@@ -8,6 +8,7 @@ metrics.jsonl       the record: one line for each step that measured something
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import math
 import os
@@ -26,7 +27,7 @@ from torch import Tensor
 
 from seqgan.core import checkpoint, files
 from seqgan.core.log import Display, Metrics, Numbers, Silence
-from seqgan.errors import DivergedError, RunError, SeqGANError
+from seqgan.errors import CheckpointError, DivergedError, RunError, SeqGANError
 
 FORMAT = 1
 
@@ -70,7 +71,8 @@ def create(
     try:
         for name, data in contents.items():
             files.write(partial / name, data)
-        files.write(partial / "run.json", _json({"format": FORMAT, **description}))
+        identity = hashlib.sha256(_json(description)).hexdigest()[:16]
+        files.write(partial / "run.json", _json({"format": FORMAT, "id": identity, **description}))
         files.rename(partial, folder)
     except SeqGANError:
         shutil.rmtree(partial, ignore_errors=True)
@@ -89,7 +91,7 @@ def describe(folder: Path) -> dict[str, Any]:
         raise RunError(f"{folder} is not a run directory: it has no run.json") from error
     except (OSError, ValueError) as error:
         raise RunError(
-            f"{path} cannot be read ({error}); it is written once when a run is made and never changed after"
+            f"{path} cannot be read ({error}); nothing but an extension of the run ever changes it"
         ) from error
     if not isinstance(description, dict) or description.get("format") != FORMAT:
         found = description.get("format") if isinstance(description, dict) else description
@@ -97,23 +99,24 @@ def describe(folder: Path) -> dict[str, Any]:
     return description
 
 
-def agree(folder: Path, asked: Mapping[str, Any], extendable: str) -> dict[str, Any]:
-    """Whether a run may go on with the options someone asked for; returns the one thing that may change, if it does.
+def agree(folder: Path, asked: Mapping[str, Any], extendable: str) -> None:
+    """Check that a run may go on with the options someone asks for. More steps of its last phase are written down.
 
     Raises:
-        RunError: an option differs from what the run was begun with, other than more steps of its last phase."""
+        RunError: any other option differs from what the run was begun with."""
     description = describe(folder)
     stored = {**description["config"], **{name: description[name] for name in ("algorithm", "seed", "threads")}}
     different = {name: (stored[name], value) for name, value in asked.items() if stored[name] != value}
-    more = {}
-    if extendable in different and different[extendable][1] > different[extendable][0]:
-        more = {extendable: different.pop(extendable)[1]}
+    more = extendable in different and different[extendable][1] > different[extendable][0]
+    steps = different.pop(extendable)[1] if more else None
     if different:
         told = ", ".join(f"{name} was {was!r} and is now {now!r}" for name, (was, now) in different.items())
         raise RunError(
             f"{folder} was begun with other options: {told}; leave them out to go on with it, or start a new run"
         )
-    return more
+    if more:
+        description["config"][extendable] = steps
+        files.write(folder / "run.json", _json(description))
 
 
 def checkpoints(folder: Path) -> dict[int, Path]:
@@ -203,7 +206,12 @@ class Run:
         if not found:
             files.cut(self.folder / "metrics.jsonl", 0)
             return None
-        saved = checkpoint.load(next(reversed(found.values())))
+        path = next(reversed(found.values()))
+        saved = checkpoint.load(path)
+        if saved["run"] != self.description["id"]:
+            raise CheckpointError(
+                f"{path} does not belong to the run {self.folder}: it was saved by run {saved['run']}"
+            )
         self._steps, self._seconds = dict(saved["steps"]), saved["seconds"]
         self._since = time.monotonic()
         files.cut(self.folder / "metrics.jsonl", saved["record_bytes"])
@@ -229,6 +237,7 @@ class Run:
             raise DivergedError(self._diverged(phase, step, f"the tensor {broken} holds NaN or infinite values"))
         self._steps[phase] = step
         content = {
+            "run": self.description["id"],
             "steps": dict(self._steps),
             "seconds": self.seconds,
             "algorithm": state,

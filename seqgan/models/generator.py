@@ -45,6 +45,8 @@ class Generator(nn.Module):
         longest: int,
         embedding_dim: int = 32,
         hidden_dim: int = 32,
+        *,
+        tied: bool = False,
         dropout: float = 0.0,
         init_std: float = 0.1,
     ) -> None:
@@ -53,7 +55,11 @@ class Generator(nn.Module):
         self.embedding = nn.Embedding(vocabulary, embedding_dim)
         self.dropout = nn.Dropout(dropout)
         self.lstm = nn.LSTM(embedding_dim, hidden_dim, batch_first=True)
-        self.output = nn.Linear(hidden_dim, vocabulary)
+        # Tied (Press and Wolf 2017): a token is written with the vector it is read with, so few texts teach it faster.
+        self.projection = nn.Linear(hidden_dim, embedding_dim) if tied else nn.Identity()
+        self.output = nn.Linear(embedding_dim if tied else hidden_dim, vocabulary)
+        if tied:
+            self.output.weight = self.embedding.weight
         for parameter in self.parameters():
             nn.init.normal_(parameter, std=init_std)
         # torch adds two biases where the paper's cell has one: the second stays zero.
@@ -83,7 +89,8 @@ class Generator(nn.Module):
     def _teacher_forced(self, tokens: Tokens, lowest: int) -> Float[Tensor, "B T D"]:
         fed = torch.cat([torch.full_like(tokens[:, :1], BOS), tokens[:, :-1]], dim=1)
         hidden, _ = self.lstm(self.dropout(self.embedding(fed)))
-        return nn.functional.linear(self.dropout(hidden), self.output.weight[lowest:], self.output.bias[lowest:])
+        features = self.dropout(self.projection(hidden))
+        return nn.functional.linear(features, self.output.weight[lowest:], self.output.bias[lowest:])
 
     def initial_state(self, count: int) -> State:
         """What the policy knows before the first token: it has been fed BOS."""
@@ -101,7 +108,7 @@ class Generator(nn.Module):
 
     def logits(self, state: State) -> Logits:
         """Scores of every id as the next token; only those from EOS up may be drawn."""
-        return self.output(state[0])
+        return self.output(self.projection(state[0]))
 
     def sample(self, count: int) -> Sampled:
         """Draw sequences, keeping the state before every token for rollouts."""

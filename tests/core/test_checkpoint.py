@@ -12,7 +12,10 @@ import torch
 from seqgan.core import checkpoint
 from seqgan.errors import CheckpointError
 
-STATE = {"algorithm": {"weights": torch.arange(500.0), "best": 1.5, "name": "x", "list": [1, None, "y"]}, "steps": {"a": 3}}
+STATE = {
+    "algorithm": {"weights": torch.arange(500.0), "best": 1.5, "name": "x", "list": [1, None, "y"]},
+    "steps": {"a": 3},
+}
 
 
 @pytest.fixture
@@ -57,7 +60,9 @@ class Malicious:
 
 
 @pytest.mark.parametrize("how", ["pickle", "torch"])
-def test_a_malicious_pickle_is_refused_and_not_executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+def test_a_malicious_pickle_is_refused_and_not_executed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "evil.pt"
     if how == "pickle":

@@ -63,17 +63,21 @@ def test_config_files(tmp_path: Path, name: str, text: str) -> None:
     path = tmp_path / name
     path.write_text(text)
     chosen = choose_config(
-        "toy", Toy, {"default": {"width": 2, "rate": 0.5}}, chooser="algorithm", preset=None, file=str(path), options={"rate": 0.7}
+        "toy",
+        Toy,
+        {"default": {"width": 2, "rate": 0.5}},
+        file=str(path),
+        typed={"rate": 0.7},
     )
     assert chosen.config == Toy(width=4, rate=0.7, sizes=(7, 8))
     assert chosen.asked == {"width": 4, "sizes": [7, 8], "rate": 0.7}
 
 
 def test_a_named_preset_counts_as_asked_for() -> None:
-    chosen = choose_config("toy", Toy, {"default": {}, "big": {"width": 9}}, chooser="a", preset="big", file=None, options={})
+    chosen = choose_config("toy", Toy, {"default": {}, "big": {"width": 9}}, preset="big", typed={})
     assert chosen.asked == to_json(Toy(width=9))
     with pytest.raises(ConfigError, match="no preset 'bgi'; did you mean big"):
-        choose_config("toy", Toy, {"big": {}}, chooser="a", preset="bgi", file=None, options={})
+        choose_config("toy", Toy, {"big": {}}, preset="bgi", typed={})
 
 
 @pytest.mark.parametrize("text", ["width = ", "[[[", "\x00"])
@@ -85,7 +89,7 @@ def test_a_damaged_config_file_is_named(tmp_path: Path, text: str) -> None:
 
 
 def test_every_parameter_has_help() -> None:
-    assert [(p.name, p.help, p.default) for p in parameters(Toy)][0] == ("width", "how wide", 3)
+    assert next((p.name, p.help, p.default) for p in parameters(Toy)) == ("width", "how wide", 3)
 
 
 def test_differences_and_nearest() -> None:

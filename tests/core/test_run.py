@@ -36,8 +36,14 @@ def carried_out(folder: Path, **toy: int) -> dict[str, bytes]:
 def test_a_run_leaves_what_it_promises(tmp_path: Path) -> None:
     found = carried_out(begun(tmp_path / "run"))
     assert set(found) == {
-        "run.json", "extra.bin", "metrics.jsonl", "samples.txt", "net.safetensors", "kept/net.safetensors", "newest checkpoint",
-    }  # fmt: skip
+        "run.json",
+        "extra.bin",
+        "metrics.jsonl",
+        "samples.txt",
+        "net.safetensors",
+        "kept/net.safetensors",
+        "newest checkpoint",
+    }
     lines = read_record(tmp_path / "run")
     assert [line["step"] for line in lines if line["phase"] == "game"] == [1, 2, 3, 4, 5, 6]
     assert len(checkpoints(tmp_path / "run")) == 2
@@ -107,17 +113,22 @@ def test_how_often_a_run_saves_changes_nothing(tmp_path: Path) -> None:
 
 def test_options_must_agree_but_for_more_steps(tmp_path: Path) -> None:
     folder = begun(tmp_path / "run")
-    assert agree(folder, {"steps": 6, "seed": 3}, "steps") == {}
-    assert agree(folder, {"steps": 8}, "steps") == {"steps": 8}
+    before = describe(folder)
+    agree(folder, {"steps": 6, "seed": 3}, "steps")
+    assert describe(folder) == before
+    agree(folder, {"steps": 8}, "steps")
+    assert describe(folder) == {**before, "config": {"steps": 8}}
     with pytest.raises(RunError, match="seed was 3 and is now 4"):
         agree(folder, {"seed": 4}, "steps")
-    with pytest.raises(RunError, match="steps was 6 and is now 5"):
+    with pytest.raises(RunError, match="steps was 8 and is now 5"):
         agree(folder, {"steps": 5}, "steps")
 
 
 def test_a_nan_stops_training_and_keeps_the_last_good_checkpoint(tmp_path: Path) -> None:
     folder = begun(tmp_path / "run")
-    with pytest.raises(DivergedError, match=r"step 5 of game: loss is nan; the last good checkpoint is .*step-") as error:
+    with pytest.raises(
+        DivergedError, match=r"step 5 of game: loss is nan; the last good checkpoint is .*step-"
+    ) as error:
         carried_out(folder, nan_at=5)
     newest = next(reversed(checkpoints(folder).values()))
     assert str(newest) in str(error.value)
@@ -188,20 +199,19 @@ def test_no_run_there(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_one_clear_error_and_loses_nothing(tmp_path: Path) -> None:
     folder = begun(tmp_path / "run")
-    with Run(folder, save_seconds=0.0) as run, pytest.raises(StorageError, match=r"cannot write .* No space left on device"):
-        full = SimpleNamespace(**{name: getattr(os, name) for name in dir(os) if not name.startswith("__")})
-        written = 0
+    full = SimpleNamespace(**{name: getattr(os, name) for name in dir(os) if not name.startswith("__")})
+    written = 0
 
-        def write(descriptor: int, data: memoryview) -> int:
-            nonlocal written
-            written += len(data)
-            if written > 40_000:
-                raise OSError(28, os.strerror(28))
-            return os.write(descriptor, data)
+    def write(descriptor: int, data: memoryview) -> int:
+        nonlocal written
+        written += len(data)
+        if written > 40_000:
+            raise OSError(28, os.strerror(28))
+        return os.write(descriptor, data)
 
-        full.write = write
-        with mock.patch.object(files, "os", full):
-            train(Toy(), run)
+    full.write = write
+    with mock.patch.object(files, "os", full), pytest.raises(StorageError, match=r"cannot write .* No space left"):
+        carried_out(folder)
     assert checkpoints(folder)
     assert not list(folder.rglob("*.partial"))
     assert carried_out(folder) == carried_out(begun(tmp_path / "whole"))
@@ -232,6 +242,16 @@ def test_the_newest_checkpoint_must_be_whole(tmp_path: Path) -> None:
         carried_out(folder)
     newest.unlink()
     assert carried_out(folder) == whole
+
+
+def test_a_checkpoint_of_another_run_is_refused(tmp_path: Path) -> None:
+    folder = begun(tmp_path / "run")
+    carried_out(folder)
+    create(tmp_path / "other", {**DESCRIPTION, "seed": 4}, {})
+    for steps, path in checkpoints(folder).items():
+        (tmp_path / "other" / "checkpoints" / f"step-{steps:08d}.pt").write_bytes(path.read_bytes())
+    with pytest.raises(CheckpointError, match="does not belong to the run"):
+        carried_out(tmp_path / "other")
 
 
 def test_names_are_free(tmp_path: Path) -> None:

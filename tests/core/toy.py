@@ -61,9 +61,12 @@ class Toy:
 
     def state_dict(self) -> dict[str, Any]:
         return {
-            "net": self.net.state_dict(), "optimizer": self.optimizer.state_dict(), "best": self.best, "stale": self.stale,
+            "net": self.net.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "best": self.best,
+            "stale": self.stale,
             "kept": self.kept,
-        }  # fmt: skip
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.net.load_state_dict(state["net"])

@@ -1,5 +1,6 @@
 import gzip
 import hashlib
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -16,14 +17,18 @@ def test_a_text_file_and_its_gzip_are_the_same_corpus(corpus_file: Path) -> None
     packed.write_bytes(gzip.compress(corpus_file.read_bytes()))
     plain, zipped = load_corpus(str(corpus_file)), load_corpus(str(packed))
     assert (plain.train, plain.valid, plain.test) == (zipped.train, zipped.valid, zipped.test)
-    assert plain.provenance["sha256"] == zipped.provenance["sha256"] == hashlib.sha256(corpus_file.read_bytes()).hexdigest()
+    assert (
+        plain.provenance["sha256"]
+        == zipped.provenance["sha256"]
+        == hashlib.sha256(corpus_file.read_bytes()).hexdigest()
+    )
     assert plain.name == zipped.name == "tiny"
 
 
 def test_the_split_is_80_10_10_and_a_text_stays_where_it_is() -> None:
     texts = [f"text number {i}" for i in range(5000)]
     parts = split(texts)
-    assert sorted(sum(parts.values(), [])) == sorted(texts)
+    assert sorted(chain(*parts.values())) == sorted(texts)
     assert 450 < len(parts["valid"]) < 550
     assert 450 < len(parts["test"]) < 550
     more = split([*texts, "one more"])

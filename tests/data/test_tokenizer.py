@@ -89,7 +89,12 @@ def test_a_damaged_or_foreign_model_is_told(model: bytes | None, tmp_path: Path)
 
         buffer = io.BytesIO()
         sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=iter(tiny_lines()), model_writer=buffer, model_type="char", vocab_size=30, hard_vocab_limit=False, minloglevel=2
+            sentence_iterator=iter(tiny_lines()),
+            model_writer=buffer,
+            model_type="char",
+            vocab_size=30,
+            hard_vocab_limit=False,
+            minloglevel=2,
         )
         model = buffer.getvalue()
     with pytest.raises(CheckpointError, match="tokenizer model"):

@@ -56,7 +56,9 @@ def test_the_paper_has_1720_filters_and_27_million_multiplications() -> None:
     assert sum(config.filters) == 1720
     assert len(config.widths) == len(config.filters) == 12
     judge = Discriminator(5000, config.d_embedding_dim, config.widths, config.filters)
-    windows = sum((20 - w + 1) * w * f for w, f in zip(config.widths, config.filters, strict=True)) * config.d_embedding_dim
+    windows = (
+        sum((20 - w + 1) * w * f for w, f in zip(config.widths, config.filters, strict=True)) * config.d_embedding_dim
+    )
     assert judge.highway is not None
     flops = 2 * (windows + judge.highway.weight.numel() + judge.output.weight.numel())
     assert flops == pytest.approx(27.0e6, rel=0.01)

@@ -6,10 +6,10 @@ from seqgan.data.symbols import BOS, EOS, PAD, UNK
 from seqgan.models.generator import Generator, draw_next, sample
 
 
-@pytest.fixture
-def wide() -> Generator:
+@pytest.fixture(params=[False, True], ids=["untied", "tied"])
+def wide(request: pytest.FixtureRequest) -> Generator:
     torch.manual_seed(0)
-    return Generator(vocabulary=40, longest=9, embedding_dim=7, hidden_dim=11, init_std=0.7).eval()
+    return Generator(vocabulary=40, longest=9, embedding_dim=7, hidden_dim=11, tied=request.param, init_std=0.7).eval()
 
 
 def test_stepping_gives_what_nn_lstm_gives(wide: Generator) -> None:

@@ -1,0 +1,227 @@
+"""The game: who moves when, what the discriminator may do while it judges, and whether the estimator is right."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+import torch
+
+from seqgan.algorithms.configs import MLEConfig
+from seqgan.algorithms.mle import copied, descend
+from seqgan.algorithms.seqgan import GAME, PRETRAIN, SeqGAN
+from seqgan.core.loop import train
+from seqgan.core.run import Run, create, read_record
+from seqgan.data.batches import pad
+from seqgan.data.texts import Texts
+from seqgan.losses import discriminator_loss, policy_gradient_loss
+from seqgan.metrics.nll import divergence
+from seqgan.models.generator import Generator, sample
+from seqgan.rewards import advantages
+from seqgan.rollout import rollout_rewards
+
+CPU = torch.device("cpu")
+Make = Callable[..., MLEConfig]
+
+
+def made(texts: Texts, config: Any) -> SeqGAN:
+    return SeqGAN(config, texts, CPU, 0)
+
+
+def test_an_iteration_is_g_policy_updates_and_d_rounds(texts: Texts, tiny_config: Make) -> None:
+    game = made(texts, tiny_config("seqgan", g_steps=2, d_steps=3, d_epochs=2, d_samples=24, iterations=4))
+    assert game.per_round == 2 * 3  # 24 texts in halves of 8, twice
+    assert game.per_iteration == 2 + 3 * 6
+    moves = []
+    with (
+        mock.patch.object(game, "policy_update", side_effect=lambda n: moves.append(("g", n)) or {}),
+        mock.patch.object(
+            game, "discriminator_update", side_effect=lambda p, n: moves.append(("d", n)) or {"bce": 0.0}
+        ),
+    ):
+        recorded = [game.move(step) for step in range(1, 2 * game.per_iteration + 1)]
+    assert moves[:3] == [("g", 1), ("g", 2), ("d", 0)]
+    assert [n for who, n in moves if who == "g"] == [1, 2, 3, 4]
+    assert [n for who, n in moves if who == "d"] == list(range(36))
+    assert sum(bool(metrics) for metrics in recorded) == 2 * 3 * 2  # one line an epoch of the discriminator
+
+
+def test_the_discriminator_judges_without_dropout_and_learns_with_it(texts: Texts, tiny_config: Make) -> None:
+    game = made(texts, tiny_config("seqgan", d_dropout=0.5))
+    modes: dict[str, set[bool]] = {"judging": set(), "learning": set()}
+    game.discriminator.train()
+    hook = game.discriminator.register_forward_hook(
+        lambda module, _, scores: modes["learning" if scores.requires_grad else "judging"].add(module.training)
+    )
+    game.policy_update(1)
+    game.discriminator_update(GAME, 0)
+    game.judge_held_out(game.discriminator.state_dict())
+    hook.remove()
+    assert modes == {"judging": {False}, "learning": {True}}
+    assert game.discriminator.training
+
+
+def test_the_rollout_policy_is_the_current_generator(texts: Texts, tiny_config: Make) -> None:
+    game = made(texts, tiny_config("seqgan"))
+    seen = []
+    with mock.patch(
+        "seqgan.algorithms.seqgan.rollout_rewards",
+        side_effect=lambda policy, *a: seen.append(policy) or rollout_rewards(policy, *a),
+    ):
+        game.policy_update(1)
+        weights = copied(game.generator)
+        game.policy_update(2)
+    assert seen == [game.generator, game.generator]
+    assert any(not weights[name].equal(tensor) for name, tensor in game.generator.state_dict().items())
+
+
+def test_dropout_of_the_policy_is_off_in_the_game_but_for_the_mle_term(texts: Texts, tiny_config: Make) -> None:
+    game = made(texts, tiny_config("seqgan", mle_weight=0.0))
+    with mock.patch.object(
+        Generator, "train", side_effect=AssertionError("the policy must not train with dropout here")
+    ):
+        game.policy_update(1)
+    assert not game.generator.training
+
+
+def test_a_round_s_texts_are_drawn_again_the_same(texts: Texts, tiny_config: Make) -> None:
+    game = made(texts, tiny_config("seqgan"))
+    first = game.generated(GAME, 3)
+    game.generated(GAME, 4)
+    torch.rand(17)
+    assert game.generated(GAME, 3) == first
+    assert game.generated(PRETRAIN, 3) != first
+
+
+def test_the_game_begins_from_the_best_mle_and_the_held_discriminator(
+    texts: Texts, tiny_config: Make, tmp_path: Path
+) -> None:
+    config = tiny_config("seqgan", iterations=0, mle_epochs=30, mle_rate=0.05, hidden_dim=32, dropout=0.0)
+    game = made(texts, config)
+    create(tmp_path / "run", {"seed": 1, "threads": 2}, {})
+    with Run(tmp_path / "run") as run:
+        train(game, run)
+    record = read_record(tmp_path / "run")
+    best = min(line["valid_nll"] for line in record if "valid_nll" in line)
+    assert game.mle.best.nll == best
+    assert all(game.after_mle[name].equal(tensor) for name, tensor in game.generator.state_dict().items())
+    assert game.held.bce == min(line["valid_bce"] for line in record if "valid_bce" in line)
+    assert all(game.held.weights[name].equal(tensor) for name, tensor in game.discriminator.state_dict().items())
+
+
+def test_a_discriminator_that_got_worse_goes_back(texts: Texts, tiny_config: Make) -> None:
+    game = made(texts, tiny_config("seqgan"))
+    game.check_discriminator(1)
+    good = copied(game.discriminator)
+    with torch.no_grad():
+        game.discriminator.output.bias += torch.tensor([-20.0, 20.0])  # calls everything real
+    game.check_game(1)
+    assert all(good[name].equal(tensor) for name, tensor in game.discriminator.state_dict().items())
+
+
+def test_the_adversarial_phase_moves_the_policy(texts: Texts, tiny_config: Make, tmp_path: Path) -> None:
+    game = made(texts, tiny_config("seqgan", policy_rate=1e-2))
+    create(tmp_path / "run", {"seed": 1, "threads": 2}, {})
+    with Run(tmp_path / "run") as run:
+        train(game, run)
+    before = made(texts, game.config).generator
+    before.load_state_dict(game.after_mle)
+    drawn = sample(game.generator, 300)
+    assert divergence(game.generator, before, drawn.tokens, drawn.mask) > 1e-4
+
+
+def test_stored_trajectories_guard_refactorings(texts: Texts, tiny_config: Make) -> None:
+    """Losses of both players on given texts and rewards, without dropout: only arithmetic decides them."""
+    game = made(texts, tiny_config("seqgan", dropout=0.0, d_dropout=0.0))
+    rows = texts.train.rows[:16]
+    real, mask = pad(rows)
+    fake = pad([row[::-1] for row in rows]).tokens
+    rewards = torch.linspace(-1, 1, real.numel()).view(real.shape)
+    judged, paid = [], []
+    for _ in range(5):
+        loss = discriminator_loss(game.discriminator(real), game.discriminator(fake))
+        descend(game.d_optimizer, loss, game.discriminator)
+        judged.append(loss.item())
+        loss = policy_gradient_loss(game.generator.log_probs(real), rewards, mask)
+        descend(game.policy_optimizer, loss, game.generator, clip=5.0)
+        paid.append(loss.item())
+    assert judged == pytest.approx([0.690451, 0.685344, 0.680797, 0.674456, 0.66577], rel=1e-3)
+    assert paid == pytest.approx([-0.062746, -0.062886, -0.063024, -0.063162, -0.0633], rel=1e-3)
+
+
+# --- the estimator, against the exact gradient on a language that can be enumerated
+
+
+def exact_gradient(
+    policy: Generator, rewards: Callable[[torch.Tensor], torch.Tensor], language: torch.Tensor
+) -> torch.Tensor:
+    """d/d theta of the expected reward, by summing over every sequence there is."""
+    policy.zero_grad()
+    (policy.log_probs_drawn(language).sum(dim=1).exp() * rewards(language)).sum().backward()
+    return torch.cat([p.grad.flatten().clone() for p in policy.parameters() if p.grad is not None])
+
+
+def language_of(policy: Generator) -> torch.Tensor:
+    from tests.test_rollout import every_sample
+
+    return every_sample(policy).tokens
+
+
+@pytest.mark.parametrize("baseline", ["none", "batch", "prefix"])
+def test_the_policy_gradient_is_unbiased_with_every_baseline(policy: Generator, baseline: str) -> None:
+    """The mean of many estimates agrees with the exact gradient, coordinate by coordinate."""
+    from tests.test_rollout import some_score
+
+    exact = exact_gradient(policy, some_score, language_of(policy))
+    torch.manual_seed(0)
+    estimates = []
+    for _ in range(400):
+        sampled = sample(policy, 32)
+        rewards = rollout_rewards(policy, some_score, sampled, 2)
+        paid = advantages(rewards, sampled.mask, baseline, normalise=False)
+        policy.zero_grad()
+        (-policy_gradient_loss(policy.log_probs_drawn(sampled.tokens), paid, sampled.mask, "sum") / 32).backward()
+        estimates.append(torch.cat([p.grad.flatten().clone() for p in policy.parameters() if p.grad is not None]))
+    stacked = torch.stack(estimates)
+    error = stacked.std(dim=0) / math.sqrt(len(stacked))
+    z = ((stacked.mean(dim=0) - exact) / error.clamp(min=1e-8))[exact.abs() > 1e-6]
+    assert len(z) > 50
+    assert (z.square().mean().sqrt()).item() < 1.6
+    assert z.abs().max() < 6
+
+
+def test_the_prefix_baseline_has_far_less_noise_than_none(policy: Generator) -> None:
+    from tests.test_rollout import some_score
+
+    noise = {}
+    for baseline in ("none", "prefix"):
+        torch.manual_seed(0)
+        estimates = []
+        for _ in range(150):
+            sampled = sample(policy, 32)
+            rewards = rollout_rewards(policy, lambda tokens: some_score(tokens) + 1.0, sampled, 8)
+            paid = advantages(rewards, sampled.mask, baseline, normalise=False)
+            policy.zero_grad()
+            policy_gradient_loss(policy.log_probs_drawn(sampled.tokens), paid, sampled.mask, "sum").backward()
+            estimates.append(torch.cat([p.grad.flatten().clone() for p in policy.parameters() if p.grad is not None]))
+        noise[baseline] = float(torch.stack(estimates).var(dim=0).sum())
+    assert noise["prefix"] < noise["none"] / 5
+
+
+def test_a_reward_that_can_be_learned_is_learned(texts: Texts, tiny_config: Make) -> None:
+    """With a judge that loves one token, REINFORCE makes the policy write it."""
+    config = replace(tiny_config("seqgan"), mle_weight=0.0, policy_rate=0.02, policy_batch=32)
+    game = made(texts, config)
+    loved = texts.tokenizer.encode("a")[0]
+    with mock.patch.object(
+        game.discriminator, "forward", lambda tokens: 4.0 * (tokens == loved).float().sum(dim=1) - 2.0
+    ):
+        before = (sample(game.generator, 400).tokens == loved).float().mean()
+        for step in range(1, 41):
+            torch.manual_seed(step)
+            game.policy_update(step)
+        after = (sample(game.generator, 400).tokens == loved).float().mean()
+    assert after > before + 0.1

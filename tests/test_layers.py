@@ -1,0 +1,83 @@
+"""Imports go one way and never climb."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+LAYERS = [
+    {"errors", "shapes"},
+    {"core"},
+    {"sampling", "losses"},
+    {"data"},
+    {"models"},
+    {"metrics"},
+    {"rollout", "rewards"},
+    {"algorithms"},
+    {"generation", "evaluation"},
+    {"training"},
+    {"cli", "__main__"},
+]
+LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
+FREE_OF_TORCH = [
+    "seqgan/__init__.py",
+    "seqgan/cli.py",
+    "seqgan/algorithms/configs.py",
+    "imagegan/cli.py",
+    "imagegan/variants/configs.py",
+]
+
+
+def imports(path: Path, *, everywhere: bool = True) -> Iterator[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree) if everywhere else tree.body:
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+def test_every_module_has_a_layer() -> None:
+    assert {
+        path.stem for path in (ROOT / "seqgan").iterdir() if path.name not in ("__init__.py", "py.typed", "__pycache__")
+    } == set(LEVEL)
+
+
+def test_no_module_imports_what_lies_above_it() -> None:
+    climbing = []
+    for path in (ROOT / "seqgan").rglob("*.py"):
+        part = path.relative_to(ROOT / "seqgan").parts[0].removesuffix(".py")
+        for name in imports(path):
+            package, _, rest = name.partition(".")
+            target = rest.partition(".")[0]
+            if package == "seqgan" and target in LEVEL and LEVEL[target] > LEVEL.get(part, -1):
+                climbing.append(f"{path.relative_to(ROOT)} imports {name}")
+    assert climbing == []
+
+
+def test_imagegan_uses_the_core_of_seqgan_and_nothing_else_of_it() -> None:
+    allowed = {"core", "errors", "shapes", "__version__"}
+    foreign = {
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in (ROOT / "imagegan").rglob("*.py")
+        for name in imports(path)
+        if name.startswith("seqgan.") and name.split(".")[1] not in allowed
+    }
+    assert foreign == set()
+
+
+def test_the_core_knows_neither_tokens_nor_pixels() -> None:
+    for path in (ROOT / "seqgan" / "core").glob("*.py"):
+        assert not any(name.startswith(("seqgan.data", "seqgan.models", "imagegan")) for name in imports(path)), path
+
+
+def test_the_command_line_answers_without_torch() -> None:
+    import subprocess
+    import sys
+
+    for module in ("seqgan", "seqgan.cli", "imagegan.cli", "seqgan.algorithms.configs"):
+        code = f"import sys, {module}; assert not {{'torch', 'numpy', 'sentencepiece', 'nltk'}} & set(sys.modules)"
+        subprocess.run([sys.executable, "-c", code], check=True)
+    for name in FREE_OF_TORCH:
+        assert "torch" not in set(imports(ROOT / name, everywhere=False)), name
