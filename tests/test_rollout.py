@@ -10,7 +10,7 @@ from torch.testing import assert_close
 
 from seqgan import rollout
 from seqgan.data.symbols import BOS, EOS, PAD
-from seqgan.models.generator import Generator, Sampled, sample
+from seqgan.models.generator import Generator, Sampled
 from seqgan.rollout import complete, rollout_rewards
 
 A, B = EOS + 1, EOS + 2
@@ -98,7 +98,7 @@ def test_completions_follow_the_policy_as_the_naive_loop_does(policy: Generator)
 
 def test_a_prefix_stays_as_it_was_sampled(policy: Generator) -> None:
     torch.manual_seed(0)
-    sampled = sample(policy, 50)
+    sampled = policy.sample(50)
     finished, prefix, row = complete(policy, sampled, 3)
     for g in range(1, policy.longest):
         rows = prefix == g
@@ -107,7 +107,7 @@ def test_a_prefix_stays_as_it_was_sampled(policy: Generator) -> None:
 
 def test_nothing_ended_is_rolled_out_and_nothing_follows_an_end(policy: Generator) -> None:
     torch.manual_seed(0)
-    sampled = sample(policy, 200)
+    sampled = policy.sample(200)
     finished, prefix, row = complete(policy, sampled, 2)
     assert not (sampled.tokens[row, prefix - 1] == EOS).any()
     after_end = (finished == EOS).cumsum(dim=1) - (finished == EOS).long() > 0
@@ -118,7 +118,7 @@ def test_nothing_ended_is_rolled_out_and_nothing_follows_an_end(policy: Generato
 def test_the_start_token_comes_first(policy: Generator) -> None:
     """The state a rollout of one token starts from is that after BOS and the token, not after the token alone."""
     torch.manual_seed(0)
-    sampled = sample(policy, 5)
+    sampled = policy.sample(5)
     hidden, _ = policy.lstm(policy.embedding(torch.cat([torch.full((5, 1), BOS), sampled.tokens[:, :1]], dim=1)))
     without_start, _ = policy.lstm(policy.embedding(sampled.tokens[:, :1]))
     assert_close(sampled.states[0][1], hidden[:, 1], atol=1e-5, rtol=0.0)
@@ -143,7 +143,7 @@ def test_a_reward_depends_on_its_own_sample_and_prefix_alone(policy: Generator) 
 
 def test_the_whole_sequence_is_scored_once_and_not_per_completion(policy: Generator) -> None:
     torch.manual_seed(0)
-    sampled = sample(policy, 30)
+    sampled = policy.sample(30)
     scored = []
 
     def score(tokens: Tensor) -> Tensor:
@@ -159,7 +159,7 @@ def test_the_whole_sequence_is_scored_once_and_not_per_completion(policy: Genera
 
 def test_there_are_t_minus_1_sequential_steps_for_any_number_of_rows(policy: Generator) -> None:
     torch.manual_seed(0)
-    sampled = sample(policy, 40)
+    sampled = policy.sample(40)
     with mock.patch.object(Generator, "advance", autospec=True, side_effect=Generator.advance) as advance:
         complete(policy, sampled, 8)
     assert advance.call_count <= policy.longest - 2 + 1
@@ -170,13 +170,13 @@ def test_no_number_is_read_off_the_device_one_by_one(policy: Generator) -> None:
     torch.manual_seed(0)
     forbidden = ["item", "cpu", "numpy", "__float__", "__int__"]
     with contextlib_patches(forbidden) as counts:
-        sampled = sample(policy, 20)
+        sampled = policy.sample(20)
         rollout_rewards(policy, some_score, sampled, 4)
     assert counts == dict.fromkeys(forbidden, 0)
 
     calls = []
     for rows in (4, 400):
-        sampled = sample(policy, rows)
+        sampled = policy.sample(rows)
         with mock.patch.object(rollout, "draw_next", side_effect=rollout.draw_next) as draws:
             complete(policy, sampled, 2, drop_ended=False)
         calls.append(draws.call_count)
@@ -212,6 +212,6 @@ class contextlib_patches:  # noqa: N801 - used like a function
 def test_a_text_of_one_token_needs_no_completion() -> None:
     torch.manual_seed(0)
     policy = Generator(vocabulary=6, longest=1, embedding_dim=3, hidden_dim=3).eval()
-    sampled = sample(policy, 7)
+    sampled = policy.sample(7)
     rewards = rollout_rewards(policy, some_score, sampled, 4)
     assert_close(rewards[:, 0], some_score(sampled.tokens))

@@ -65,8 +65,11 @@ class MLE:
 
     def check(self, step: int) -> Metrics:
         valid = self.consider(PHASE, step)
-        self.stale = 0 if self.best.step == step else self.stale + 1
-        return {"valid_nll": valid, "samples": self.samples()}
+        if self.best.step == step:
+            self.stale = 0
+            return {"valid_nll": valid, "samples": self.samples()}
+        self.stale += 1
+        return {"valid_nll": valid}
 
     def consider(self, phase: str, step: int) -> float:
         """The validation NLL per token; the policy is remembered where it is the best so far."""

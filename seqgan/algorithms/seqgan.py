@@ -56,7 +56,7 @@ class SeqGAN:
         self.per_epoch = self.d_samples // self.fake_size
         self.per_round = config.d_epochs * self.per_epoch
         self.per_iteration = config.g_steps + config.d_steps * self.per_round
-        self._round: tuple[tuple[str, int], list[list[int]]] = (("", -1), [])
+        self._round: tuple[tuple[str, int], Batches] = (("", -1), self.real)
 
     def phases(self) -> Sequence[Phase]:
         config = self.config
@@ -122,29 +122,24 @@ class SeqGAN:
 
     def discriminator_update(self, phase: str, update: int) -> Metrics:
         """One batch, half real and half from this round's generated texts; `update` counts from 0 over the phase."""
-        config = self.config
         round, within = divmod(update, self.per_round)
-        fakes = Batches(
-            self.generated(phase, round), self.fake_size, derive(self.seed, phase, round, "order"), self.device
-        )
-        real, fake = self.real.at(update + 1), fakes.at(within + 1)
+        real, fake = self.real.at(update + 1), self.generated(phase, round).at(within + 1)
         self.discriminator.train()
         real_scores, fake_scores = self.discriminator(real.tokens), self.discriminator(fake.tokens)
         loss = discriminator_loss(real_scores, fake_scores)
-        if config.d_l2:
-            penalty = config.d_l2 * l2_penalty(self.discriminator.output.weight, self.discriminator.output.bias)
-            descend(self.d_optimizer, loss + penalty, self.discriminator)
-        else:
-            descend(self.d_optimizer, loss, self.discriminator)
+        penalty = l2_penalty(self.discriminator.output.weight, self.discriminator.output.bias)
+        descend(self.d_optimizer, loss + self.config.d_l2 * penalty, self.discriminator)
         right = ((real_scores > 0).float().mean() + (fake_scores <= 0).float().mean()) / 2
         return {"bce": loss, "accuracy": right}
 
-    def generated(self, phase: str, round: int) -> list[list[int]]:
+    def generated(self, phase: str, round: int) -> Batches:
         """The texts the policy wrote for a round: drawn again, the same, when a run resumes in its middle."""
         if self._round[0] != (phase, round):
             rng = torch.Generator(self.device).manual_seed(derive(self.seed, phase, round))
             tokens = sample(self.generator, self.d_samples, rng=rng).tokens.tolist()
-            self._round = ((phase, round), [[token for token in row if token != PAD] for row in tokens])
+            rows = [[token for token in row if token != PAD] for row in tokens]
+            order = derive(self.seed, phase, round, "order")
+            self._round = ((phase, round), Batches(rows, self.fake_size, order, self.device))
         return self._round[1]
 
     # --- looking at held-out text

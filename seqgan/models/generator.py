@@ -21,7 +21,9 @@ class Sampled(NamedTuple):
 
     tokens: Tokens
     mask: Mask  # True up to and with EOS
-    states: State  # each "T B ...": states[k][t] belongs to the prefix of length t, and tokens[:, t] was drawn from it
+    # Each "T B ...": states[k][t] belongs to the prefix of length t, and tokens[:, t] was drawn from it. Empty where
+    # nobody asked to keep them.
+    states: State
 
 
 @runtime_checkable
@@ -112,7 +114,7 @@ class Generator(nn.Module):
 
     def sample(self, count: int) -> Sampled:
         """Draw sequences, keeping the state before every token for rollouts."""
-        return sample(self, count)
+        return sample(self, count, keep_states=True)
 
 
 def draw_next(
@@ -137,6 +139,7 @@ def sample(
     policy: Policy,
     count: int,
     *,
+    keep_states: bool = False,
     prompt: Int[Tensor, "P"] | None = None,
     temperature: float = 1.0,
     top_k: int = 0,
@@ -150,7 +153,8 @@ def sample(
     ended = torch.zeros(count, dtype=torch.bool, device=device)
     states: list[State] = []
     for position in range(policy.longest):
-        states.append(state)
+        if keep_states:
+            states.append(state)
         if prompt is not None and position < len(prompt):
             token = prompt[position].expand(count)
         else:
