@@ -129,38 +129,39 @@ class SeqGANConfig(MLEConfig):
 CONFIGS: dict[str, type[MLEConfig]] = {"mle": MLEConfig, "seqgan": SeqGANConfig}
 
 _MLE_DEFAULT: dict[str, Any] = {
-    "embedding_dim": 192,
-    "hidden_dim": 256,
+    "embedding_dim": 128,
+    "hidden_dim": 192,
     "tied": True,
     "dropout": 0.6,
     "mle_rate": 0.002,
-    "mle_epochs": 40,
-    "mle_patience": 2,
+    "mle_epochs": 15,
+    "mle_patience": 3,
     "batch_size": 32,
     "shuffle": True,
 }
 _MLE_QUICK = {
     **_MLE_DEFAULT,
-    "embedding_dim": 64,
+    "embedding_dim": 48,
     "hidden_dim": 64,
-    "mle_epochs": 5,
+    "dropout": 0.3,
+    "mle_epochs": 2,
     "mle_rate": 0.01,
-    "max_length": 32,
+    "max_length": 24,
 }
 _GAME_DEFAULT: dict[str, Any] = {
     "widths": (1, 2, 3, 4, 5),
     "filters": (64, 64, 64, 64, 64),
     "highway": False,
     "d_dropout": 0.5,
-    "d_l2": 0.01,
+    "d_l2": 0.1,
     "d_rate": 1e-3,
     "d_batch_size": 256,
-    "d_epochs": 1,
-    "d_rounds": 40,
-    "d_patience": 4,
-    "iterations": 100,
-    "d_steps": 1,
     "d_samples": 384,
+    "d_epochs": 1,
+    "d_rounds": 60,
+    "d_patience": 8,
+    "iterations": 50,
+    "d_steps": 1,
     "policy_rate": 3e-4,
     "policy_batch": 128,
     "rollouts": 4,
@@ -170,7 +171,16 @@ _GAME_DEFAULT: dict[str, Any] = {
     "reduction": "mean",
     "mle_weight": 1.0,
 }
-_GAME_QUICK = {**_GAME_DEFAULT, "d_rounds": 4, "iterations": 6, "policy_batch": 32, "d_samples": 256, "check_every": 3}
+_GAME_QUICK = {
+    **_GAME_DEFAULT,
+    "widths": (1, 2, 3),
+    "filters": (32, 32, 32),
+    "d_rounds": 4,
+    "iterations": 4,
+    "policy_batch": 32,
+    "rollouts": 2,
+    "check_every": 2,
+}
 
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "mle": {"default": _MLE_DEFAULT, "quick": _MLE_QUICK, "paper": {}},
