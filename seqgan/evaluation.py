@@ -65,7 +65,8 @@ def _row(
     if discriminator is not None:
         device = drawn.tokens.device
         with judging(discriminator) as judge:
-            real = in_chunks(judge, pad(encode(test, texts.tokenizer, texts.longest).rows, device).tokens)
+            held_out = pad(encode(test, texts.tokenizer, texts.longest).rows, device).tokens
+            real = in_chunks(judge, policy.fill_unknown(held_out, _rng(policy, seed)))
             fake = in_chunks(judge, drawn.tokens)
         matched = fake[: len(real)]
         row["d_accuracy"] = discrimination.accuracy(real, matched)
@@ -82,7 +83,9 @@ def _rng(policy: Generator, seed: int) -> torch.Generator:
 def remarks(result: dict[str, Any]) -> list[str]:
     """What the figures say, in words; above all when they say that nothing was gained."""
     rows = result["rows"]
-    lines = []
+    lines = [result["kept"] + "."]
+    if result["too_long"]:
+        lines.append(f"{result['too_long']} texts are longer than --max-length; --long says what became of them.")
     if result["unknown"] > 0:
         lines.append(
             f"{result['unknown']:.2%} of the validation tokens are unknown: the NLL counts each as one token UNK."

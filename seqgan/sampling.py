@@ -18,8 +18,7 @@ def draw(
         logits = logits / temperature
     if top_k or top_p < 1.0:
         logits = keep_likeliest(logits, top_k, top_p)
-    weights = (logits - logits.amax(dim=-1, keepdim=True)).exp()
-    return inverse_cdf(weights, torch.rand(len(logits), 1, generator=rng, device=logits.device))
+    return inverse_cdf(logits.softmax(dim=-1), torch.rand(len(logits), 1, generator=rng, device=logits.device))
 
 
 def inverse_cdf(weights: Float[Tensor, "B V"], uniform: Float[Tensor, "B 1"]) -> Token:

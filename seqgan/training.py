@@ -14,12 +14,12 @@ import torch
 
 from seqgan.algorithms import ALGORITHMS
 from seqgan.algorithms.configs import MLEConfig
-from seqgan.algorithms.mle import new_policy
+from seqgan.algorithms.mle import PHASE, new_policy
 from seqgan.core import device as devices
 from seqgan.core.config import Chosen, to_json
 from seqgan.core.log import Display
 from seqgan.core.loop import train
-from seqgan.core.run import Run, create, describe
+from seqgan.core.run import Run, create, describe, read_record
 from seqgan.data.corpus import Corpus, load_corpus
 from seqgan.data.texts import Texts, encode_corpus, suitable_tokenizer
 from seqgan.data.tokenizer import Tokenizer
@@ -59,7 +59,6 @@ def begin(
         "tokenizer_sha256": hashlib.sha256(tokenizer.model).hexdigest(),
         "vocabulary": len(tokenizer),
         "longest": texts.longest,
-        "too_long": texts.train.too_long + texts.valid.too_long,
         "versions": {name: version(name) for name in ("seqgan", "torch", "numpy", "sentencepiece")}
         | {"python": platform.python_version()},
         "command": sys.argv[1:],
@@ -89,9 +88,10 @@ def carry_out(
     texts = encode_corpus(corpus, tokenizer, description["longest"], config.long)
     algorithm = ALGORITHMS[description["algorithm"]](config, texts, device, description["seed"])
     with Run(folder, display=display, save_seconds=save_seconds, keep=keep) as run:
+        display.say(_data_in_words(corpus, texts))
         train(algorithm, run)
         seconds = run.seconds
-        table = _measure(algorithm, texts, corpus, description, device)
+        table = _measure(folder, algorithm, texts, corpus, description, device)
         run.export({"config.json": _model_config(description), "evaluations/training.json": _as_json(table)})
     written = load_writer(folder, device=device).write(5, seed=description["seed"])
     return Finished(folder, seconds, table, [item.text for item in written])
@@ -114,12 +114,34 @@ def same_corpus(folder: Path, name: str | None = None) -> Corpus:
 
 
 def _measure(
-    algorithm: Any, texts: Texts, corpus: Corpus, description: dict[str, Any], device: torch.device
+    folder: Path, algorithm: Any, texts: Texts, corpus: Corpus, description: dict[str, Any], device: torch.device
 ) -> dict[str, Any]:
     policies = _policies(algorithm.state_dict(), texts, description, device)
     if description["algorithm"] == "mle":
         policies = {"mle": policies["mle"]}
-    return compare(policies, getattr(algorithm, "discriminator", None), texts, corpus.test, description["seed"])
+    discriminator = getattr(algorithm, "discriminator", None)
+    table = compare(policies, discriminator, texts, corpus.test, description["seed"])
+    return {**table, "kept": _kept(folder, description), "too_long": texts.train.too_long + texts.valid.too_long}
+
+
+def _kept(folder: Path, description: dict[str, Any]) -> str:
+    """Which steps the policies are of, and what chose them."""
+    checks = [line for line in read_record(folder) if line["phase"] == PHASE and "valid_nll" in line]
+    last = "the adversarial phase keeps its last step"
+    if not checks:
+        return f"MLE: no step was taken; {last}"
+    if not description["config"]["mle_patience"]:
+        return f"MLE keeps its last step, {checks[-1]['step']}; {last}"
+    best = min(checks, key=lambda line: float(line["valid_nll"]))
+    return f"MLE keeps step {best['step']} of {checks[-1]['step']}, by validation NLL; {last}"
+
+
+def _data_in_words(corpus: Corpus, texts: Texts) -> str:
+    """What is being learned from, in one line."""
+    sizes = f"{len(corpus.train):,} train, {len(corpus.valid):,} valid, {len(corpus.test):,} test texts"
+    return (
+        f"{corpus.name}: {sizes}; {len(texts.tokenizer):,} tokens in the vocabulary, at most {texts.longest} in a text"
+    )
 
 
 def _policies(state: dict[str, Any], texts: Texts, description: dict[str, Any], device: torch.device) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from click.testing import CliRunner, Result
 from seqgan.algorithms import ALGORITHMS
 from seqgan.cli import seqgan
 from seqgan.core.run import checkpoints, describe, read_record
+from seqgan.data.corpus import load_corpus
 from seqgan.errors import SeqGANError
 from tests.conftest import tiny_lines
 
@@ -66,6 +68,7 @@ def test_from_train_to_generate(name: str, train: Callable[..., Result], tmp_pat
     folder = tmp_path / "run"
     output = train(name, folder, "--save-seconds", "0", "--keep", "3").output
     assert "what training achieved" in output
+    assert "MLE keeps step" in output
     assert f"seqgan generate {folder}" in output
     assert len(output.split("five texts of the final policy:\n")[1].split("\n\n")[0].splitlines()) == 5
     made = {
@@ -143,6 +146,25 @@ def test_the_run_tells_what_it_is_and_where_each_value_came_from(
         or sum(described["corpus"]["split"].values()) == 60
     )
     assert {"torch", "python", "sentencepiece"} <= set(described["versions"])
+
+
+def test_texts_that_are_too_long_are_counted_and_told(corpus_file: Path, tiny_options: Options, tmp_path: Path) -> None:
+    words = [
+        "train",
+        "--corpus",
+        corpus_file,
+        "--algorithm",
+        "mle",
+        *tiny_options("mle"),
+        "--tokenizer",
+        "char",
+        "--quiet",
+    ]
+    output = call(*words, "--max-length", "13", "--run-dir", tmp_path / "run").output
+    told = re.search(r"(\d+) texts are longer than --max-length", output)
+    assert told is not None
+    kept = load_corpus(str(corpus_file))
+    assert int(told[1]) == sum(len(text) + 1 > 13 for text in kept.train + kept.valid)
 
 
 def test_a_requeued_command_line_continues_its_own_run(

@@ -123,9 +123,10 @@ class SeqGAN:
     def discriminator_update(self, phase: str, update: int) -> Metrics:
         """One batch, half real and half from this round's generated texts; `update` counts from 0 over the phase."""
         round, within = divmod(update, self.per_round)
-        real, fake = self.real.at(update + 1), self.generated(phase, round).at(within + 1)
+        real = self.generator.fill_unknown(self.real.at(update + 1).tokens)
+        fake = self.generated(phase, round).at(within + 1).tokens
         self.discriminator.train()
-        real_scores, fake_scores = self.discriminator(real.tokens), self.discriminator(fake.tokens)
+        real_scores, fake_scores = self.discriminator(real), self.discriminator(fake)
         loss = discriminator_loss(real_scores, fake_scores)
         penalty = l2_penalty(self.discriminator.output.weight, self.discriminator.output.bias)
         descend(self.d_optimizer, loss + self.config.d_l2 * penalty, self.discriminator)
@@ -175,7 +176,8 @@ class SeqGAN:
         self.discriminator.load_state_dict(weights)
         rng = torch.Generator(self.device).manual_seed(derive(self.seed, "held out"))
         with judging(self.discriminator) as discriminator:
-            real = in_chunks(discriminator, pad(self.texts.valid.rows, self.device).tokens)
+            held_out = self.generator.fill_unknown(pad(self.texts.valid.rows, self.device).tokens, rng)
+            real = in_chunks(discriminator, held_out)
             fake = in_chunks(discriminator, sample(self.generator, len(real), rng=rng).tokens)
         self.discriminator.load_state_dict(current)
         return discrimination.cross_entropy(real, fake), discrimination.accuracy(real, fake)

@@ -89,10 +89,25 @@ class Generator(nn.Module):
         return self._teacher_forced(tokens, EOS).log_softmax(dim=-1)
 
     def _teacher_forced(self, tokens: Tokens, lowest: int) -> Float[Tensor, "B T D"]:
+        features = self.dropout(self.projection(self._hidden(tokens)))
+        return nn.functional.linear(features, self.output.weight[lowest:], self.output.bias[lowest:])
+
+    def _hidden(self, tokens: Tokens) -> Float[Tensor, "B T H"]:
+        """The LSTM's output before every token, with BOS fed first."""
         fed = torch.cat([torch.full_like(tokens[:, :1], BOS), tokens[:, :-1]], dim=1)
         hidden, _ = self.lstm(self.dropout(self.embedding(fed)))
-        features = self.dropout(self.projection(hidden))
-        return nn.functional.linear(features, self.output.weight[lowest:], self.output.bias[lowest:])
+        return hidden
+
+    @torch.no_grad()
+    def fill_unknown(self, tokens: Tokens, rng: torch.Generator | None = None) -> Tokens:
+        """Text in which the policy has written a word of its own in the place of every UNK.
+
+        The policy never writes UNK, so a discriminator that saw it in real text would know real text by it alone."""
+        unknown = tokens == UNK
+        logits = self.output(self.projection(self._hidden(tokens)[unknown]))
+        filled = tokens.clone()
+        filled[unknown] = draw(logits[:, EOS + 1 :], rng=rng) + EOS + 1  # no end in the middle of a text
+        return filled
 
     def initial_state(self, count: int) -> State:
         """What the policy knows before the first token: it has been fed BOS."""

@@ -16,12 +16,17 @@ from seqgan.algorithms.seqgan import GAME, PRETRAIN, SeqGAN
 from seqgan.core.loop import train
 from seqgan.core.run import Run, create, read_record
 from seqgan.data.batches import pad
-from seqgan.data.texts import Texts
+from seqgan.data.corpus import Corpus, split
+from seqgan.data.symbols import EOS, UNK
+from seqgan.data.texts import Texts, encode_corpus
+from seqgan.data.tokenizer import Tokenizer
+from seqgan.evaluation import compare
 from seqgan.losses import discriminator_loss, policy_gradient_loss
 from seqgan.metrics.nll import divergence
 from seqgan.models.generator import Generator, sample
 from seqgan.rewards import advantages
 from seqgan.rollout import rollout_rewards
+from tests.conftest import tiny_lines
 
 CPU = torch.device("cpu")
 Make = Callable[..., MLEConfig]
@@ -62,6 +67,24 @@ def test_the_discriminator_judges_without_dropout_and_learns_with_it(texts: Text
     hook.remove()
     assert modes == {"judging": {False}, "learning": {True}}
     assert game.discriminator.training
+
+
+def test_the_discriminator_never_sees_an_unknown_token(tiny_config: Make) -> None:
+    """The policy cannot write UNK, so a discriminator that saw it in real text would know real text by it."""
+    corpus = Corpus("tiny", **split(tiny_lines()))
+    known = encode_corpus(corpus, Tokenizer.train(corpus.train, "word", 10))
+    assert known.train.unknown > 0.1
+    assert known.valid.unknown > 0.1
+    game = made(known, tiny_config("seqgan"))
+    seen: set[int] = set()
+    game.discriminator.register_forward_pre_hook(lambda _, tokens: seen.update(tokens[0].unique().tolist()))
+    for update in range(6):
+        game.discriminator_update(GAME, update)
+    game.policy_update(1)
+    game.check_discriminator(1)
+    compare({"mle": game.generator, "final": game.generator}, game.discriminator, known, corpus.test, seed=0)
+    assert UNK not in seen
+    assert EOS in seen
 
 
 def test_the_rollout_policy_is_the_current_generator(texts: Texts, tiny_config: Make) -> None:

@@ -94,6 +94,20 @@ def test_dropout_is_for_learning_only() -> None:
     assert policy.eval().log_probs(tokens).equal(policy.log_probs(tokens))
 
 
+def test_an_unknown_word_is_filled_in_by_the_policy_and_nothing_else_changes(wide: Generator) -> None:
+    torch.manual_seed(0)
+    tokens = torch.tensor([[9, UNK, 12, UNK, EOS, PAD]]).repeat(4000, 1)
+    filled = wide.fill_unknown(tokens)
+    known = tokens != UNK
+    assert filled[known].equal(tokens[known])
+    assert (filled[~known] > EOS).all()
+    expected = wide.distributions(torch.tensor([[9, 12]]))[0, 1].exp()[1:]  # after 9, without EOS
+    counts = (filled[:, 1] - EOS - 1).bincount(minlength=len(expected)).double()
+    wanted = (expected / expected.sum() * 4000).double().detach()
+    often = wanted > 5
+    assert ((counts - wanted)[often] / wanted[often].sqrt()).abs().max() < 5
+
+
 def test_padding_never_changes_a_probability(wide: Generator) -> None:
     short = torch.tensor([[9, 12, EOS]])
     padded = torch.cat([short, torch.full((1, 4), PAD)], dim=1)
