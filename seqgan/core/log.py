@@ -7,6 +7,7 @@ from typing import Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Column
 from rich.text import Text
 from torch import Tensor
 
@@ -40,14 +41,19 @@ class Bars:
     """Live progress on stderr, one bar a phase."""
 
     def __init__(self, console: Console) -> None:
+        def column(width: int) -> Column:
+            return Column(width=width, no_wrap=True)
+
         self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(compact=True),
-            TextColumn("[dim]left[/]  {task.fields[numbers]}"),
+            TextColumn("{task.description}", table_column=column(22)),
+            BarColumn(bar_width=None, table_column=column(16)),
+            MofNCompleteColumn(table_column=column(11)),
+            TimeRemainingColumn(compact=True, table_column=column(5)),
+            TextColumn("[dim]left[/]", table_column=column(4)),
+            TextColumn("{task.fields[numbers]}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
             console=console,
             refresh_per_second=4,
+            expand=True,
         )
         self._tasks: dict[str, TaskID] = {}
         self._numbers: dict[str, Numbers] = {}
@@ -115,7 +121,7 @@ class Lines:
 
 
 def shown(numbers: Numbers) -> str:
-    return "  ".join(f"{name} {value:.4g}" for name, value in numbers.items())
+    return "  ".join(f"{name} {value:.3g}" for name, value in numbers.items())
 
 
 def display() -> Display:
