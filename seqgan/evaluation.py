@@ -81,7 +81,9 @@ def _rng(policy: Generator, seed: int) -> torch.Generator:
 
 
 def remarks(result: dict[str, Any]) -> list[str]:
-    """What the figures say, in words; above all when they say that nothing was gained."""
+    """What the figures say, in words; above all when they say that nothing was gained.
+
+    `result` is that of `compare` with what training knows beside it: which steps were kept, how many texts were cut."""
     rows = result["rows"]
     lines = [result["kept"] + "."]
     if result["too_long"]:

@@ -1,6 +1,9 @@
 """Rollouts against exact enumeration and the naive loop, and the traps that published code fell into."""
 
 import itertools
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -168,45 +171,35 @@ def test_there_are_t_minus_1_sequential_steps_for_any_number_of_rows(policy: Gen
 def test_no_number_is_read_off_the_device_one_by_one(policy: Generator) -> None:
     """Inside a rollout and a score there is no `.item()`, no `.cpu()`, and as much Python for 4 rows as for 400."""
     torch.manual_seed(0)
-    forbidden = ["item", "cpu", "numpy", "__float__", "__int__"]
-    with contextlib_patches(forbidden) as counts:
-        sampled = policy.sample(20)
-        rollout_rewards(policy, some_score, sampled, 4)
-    assert counts == dict.fromkeys(forbidden, 0)
+    with calls_of("item", "cpu", "numpy", "__float__", "__int__") as counts:
+        rollout_rewards(policy, some_score, policy.sample(20), 4)
+    assert set(counts.values()) == {0}
 
-    calls = []
+    draws = []
     for rows in (4, 400):
         sampled = policy.sample(rows)
-        with mock.patch.object(rollout, "draw_next", side_effect=rollout.draw_next) as draws:
+        with mock.patch.object(rollout, "draw_next", side_effect=rollout.draw_next) as drawn:
             complete(policy, sampled, 2, drop_ended=False)
-        calls.append(draws.call_count)
-    assert calls[0] == calls[1] == policy.longest - 1
+        draws.append(drawn.call_count)
+    assert draws == [policy.longest - 1] * 2
 
 
-class contextlib_patches:  # noqa: N801 - used like a function
-    """Count calls of tensor methods inside a `with` block."""
+@contextmanager
+def calls_of(*names: str) -> Iterator[dict[str, int]]:
+    """Count the calls of tensor methods inside a `with` block."""
+    counts = dict.fromkeys(names, 0)
 
-    def __init__(self, names: list[str]) -> None:
-        self.counts = dict.fromkeys(names, 0)
-        self.patches = [mock.patch.object(Tensor, name, self._counting(name)) for name in names]
-
-    def _counting(self, name: str):
-        original = getattr(Tensor, name)
-
-        def counted(*args, **kwargs):
-            self.counts[name] += 1
+    def counting(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*args: Any, **kwargs: Any) -> Any:
+            counts[name] += 1
             return original(*args, **kwargs)
 
         return counted
 
-    def __enter__(self) -> dict[str, int]:
-        for patch in self.patches:
-            patch.start()
-        return self.counts
-
-    def __exit__(self, *error: object) -> None:
-        for patch in self.patches:
-            patch.stop()
+    with ExitStack() as patches:
+        for name in names:
+            patches.enter_context(mock.patch.object(Tensor, name, counting(name, getattr(Tensor, name))))
+        yield counts
 
 
 def test_a_text_of_one_token_needs_no_completion() -> None:

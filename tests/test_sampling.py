@@ -42,17 +42,39 @@ def test_a_token_without_weight_is_never_drawn_even_at_the_edges(uniform: float)
     assert (weights.gather(1, drawn.unsqueeze(1)) > 0).all()
 
 
-@pytest.mark.parametrize("draws", [2_000_000, pytest.param(100_000_000, marks=pytest.mark.torture)])
-def test_millions_of_draws_hit_no_token_of_probability_zero(draws: int) -> None:
+@pytest.mark.parametrize("vocabulary", [97, 1000])
+@pytest.mark.parametrize("draws", [300_000, pytest.param(100_000_000, marks=pytest.mark.torture)])
+def test_millions_of_draws_hit_no_token_of_probability_zero(draws: int, vocabulary: int) -> None:
     torch.manual_seed(0)
-    weights = torch.rand(97)
+    weights = torch.rand(vocabulary)
     weights[::3] = 0.0
     weights[-5:] = 0.0
-    hits = torch.zeros(97, dtype=torch.long)
-    for _ in range(draws // 1_000_000):
-        hits += inverse_cdf(weights.expand(1_000_000, 97), torch.rand(1_000_000, 1)).bincount(minlength=97)
+    weights[64 : 64 + vocabulary // 8] = 0.0
+    hits = torch.zeros(vocabulary, dtype=torch.long)
+    for _ in range(draws // 100_000):
+        drawn = inverse_cdf(weights.expand(100_000, vocabulary), torch.rand(100_000, 1))
+        hits += drawn.bincount(minlength=vocabulary)
     assert hits[weights == 0].sum() == 0
     assert abs(chi_square(hits[weights > 0].double(), (weights[weights > 0] / weights.sum()).double())) < 5
+
+
+@pytest.mark.parametrize("vocabulary", [1, 5, 63, 64, 65, 128, 1000, 4999])
+def test_two_levels_find_what_one_running_sum_finds(vocabulary: int) -> None:
+    """Against a running sum in double precision; only a number within rounding of an edge may fall to its neighbour."""
+    torch.manual_seed(0)
+    weights, uniform = torch.rand(4000, vocabulary) ** 8, torch.rand(4000, 1)
+    running = weights.double().cumsum(dim=1)
+    heights = uniform.double() * running[:, -1:]
+    exact = torch.searchsorted(running, heights, right=True).squeeze(1)
+    drawn = inverse_cdf(weights, uniform)
+    off = drawn != exact
+    assert off.float().mean() < 2e-3
+    distance = (running - heights).abs().amin(dim=1) / running[:, -1]
+    assert (distance[off] < 1e-5).all()
+
+
+def test_weights_that_are_nan_give_an_index_that_exists() -> None:
+    assert inverse_cdf(torch.full((3, 100), float("nan")), torch.rand(3, 1)).max() < 100
 
 
 def test_top_k_keeps_k() -> None:

@@ -23,7 +23,7 @@ from seqgan.models.discriminator import Discriminator
 from seqgan.models.generator import sample
 from seqgan.rewards import advantages, controlled, judging, reward_of
 from seqgan.rollout import in_chunks, rollout_rewards
-from seqgan.shapes import Tokens
+from seqgan.shapes import Mask, Rewards
 
 PRETRAIN, GAME = "pretrain discriminator", "adversarial"
 
@@ -217,7 +217,7 @@ class Held:
         self.bce, self.stale, self.weights = bce, stale, weights or {}
 
 
-def _spread(rewards: Tokens, mask: Tokens) -> Metrics:
+def _spread(rewards: Rewards, mask: Mask) -> Metrics:
     """The mean reward of a token, and how much whole sequences differ in theirs."""
     whole = (rewards * mask).sum(dim=1) / mask.sum(dim=1)
     return {"reward": (rewards * mask).sum() / mask.sum(), "spread": whole.std()}
