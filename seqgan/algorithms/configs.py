@@ -146,7 +146,9 @@ _MLE_QUICK = {
     "dropout": 0.3,
     "mle_epochs": 2,
     "mle_rate": 0.01,
+    "batch_size": 64,
     "max_length": 24,
+    "vocabulary": 2000,
 }
 _GAME_DEFAULT: dict[str, Any] = {
     "widths": (1, 2, 3, 4, 5),
