@@ -216,7 +216,10 @@ class ConfiguredCommand(click.Command):
         if given is None and (resumed := _scan(args, "--resume")) and (Path(resumed) / "run.json").is_file():
             from seqgan.core.run import describe
 
-            given = describe(Path(resumed))["algorithm"]
+            description = describe(Path(resumed))
+            given = description["algorithm"]
+            if given not in self.configs:
+                raise click.UsageError(f"{resumed} is a run of {description['package']}, with {self.chooser} {given}")
         if given is not None and given not in self.configs:
             raise click.BadParameter(
                 f"there is no {given!r}{nearest(str(given), self.configs)}", param_hint=self.chooser

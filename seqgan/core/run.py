@@ -57,15 +57,14 @@ def create(
     Raises:
         RunError: the folder exists (give `overwrite`), or is something other than a run.
         StorageError: the folder cannot be made."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        if not overwrite:
-            raise RunError(
-                f"{folder} exists already; continue it with --resume {folder}, replace it with --overwrite, "
-                "or choose another --run-dir"
-            )
-        if not (folder / "run.json").is_file():
-            raise RunError(f"{folder} is not a run directory (it has no run.json), so --overwrite does not touch it")
-        shutil.rmtree(folder)
+    taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+    if taken and not (folder / "run.json").is_file():
+        raise RunError(f"{folder} exists and is not a run directory (it has no run.json); choose another place")
+    if taken and not overwrite:
+        raise RunError(
+            f"{folder} exists already; continue it with --resume {folder}, replace it with --overwrite, "
+            "or choose another --run-dir"
+        )
     partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
     files.make_folder(partial / "checkpoints")
     try:
@@ -73,6 +72,8 @@ def create(
             files.write(partial / name, data)
         identity = hashlib.sha256(_json(description)).hexdigest()[:16]
         files.write(partial / "run.json", _json({"format": FORMAT, "id": identity, **description}))
+        if taken:
+            shutil.rmtree(folder)  # only now that its successor is whole
         files.rename(partial, folder)
     except SeqGANError:
         shutil.rmtree(partial, ignore_errors=True)
