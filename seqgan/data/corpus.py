@@ -42,8 +42,8 @@ def load_corpus(name: str) -> Corpus:
         entry = {"name": path.name.removesuffix(".gz").removesuffix(".txt")}
     else:
         raise CorpusError(
-            f"no bundled corpus is called {name!r}{nearest(name, manifest)}, "
-            "or give the path of a text file with one text a line"
+            f"no bundled corpus is called {name!r}{nearest(name, manifest)} "
+            "(a text file of your own is named by its path)"
         )
     raw = _read(path)
     texts = [text for _, text in _lines(path, raw)]
