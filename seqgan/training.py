@@ -127,13 +127,13 @@ def _measure(
 def _kept(folder: Path, description: dict[str, Any]) -> str:
     """Which steps the policies are of, and what chose them."""
     checks = [line for line in read_record(folder) if line["phase"] == PHASE and "valid_nll" in line]
-    last = "the adversarial phase keeps its last step"
+    last = "" if description["algorithm"] == "mle" else "; the adversarial phase keeps its last step"
     if not checks:
-        return f"MLE: no step was taken; {last}"
+        return f"MLE: no step was taken{last}"
     if not description["config"]["mle_patience"]:
-        return f"MLE keeps its last step, {checks[-1]['step']}; {last}"
+        return f"MLE keeps its last step, {checks[-1]['step']}{last}"
     best = min(checks, key=lambda line: float(line["valid_nll"]))
-    return f"MLE keeps step {best['step']} of {checks[-1]['step']}, by validation NLL; {last}"
+    return f"MLE keeps step {best['step']} of {checks[-1]['step']}, by validation NLL{last}"
 
 
 def _data_in_words(corpus: Corpus, texts: Texts) -> str:

@@ -26,6 +26,7 @@ import torch
 from torch import Tensor
 
 from seqgan.core import checkpoint, files
+from seqgan.core.config import differences
 from seqgan.core.log import Display, Metrics, Numbers, Silence
 from seqgan.errors import CheckpointError, DivergedError, RunError, SeqGANError
 
@@ -107,7 +108,7 @@ def agree(folder: Path, asked: Mapping[str, Any], extendable: str) -> None:
         RunError: any other option differs from what the run was begun with."""
     description = describe(folder)
     stored = {**description["config"], **{name: description[name] for name in ("algorithm", "seed", "threads")}}
-    different = {name: (stored[name], value) for name, value in asked.items() if stored[name] != value}
+    different = differences(stored, asked)
     more = extendable in different and different[extendable][1] > different[extendable][0]
     steps = different.pop(extendable)[1] if more else None
     if different:
