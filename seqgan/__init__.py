@@ -1,5 +1,63 @@
-"""Text GANs that can be trusted: SeqGAN and its baselines, trained, sampled and honestly measured."""
+"""Text GANs that can be trusted: SeqGAN and its baselines, trained, sampled and honestly measured.
 
+    run = seqgan.train("poems")                 # or a path, hf:owner/name, or a list of texts
+    run.generate(5)
+    seqgan.load("runs/poems-seqgan-1").evaluate()
+
+Importing this package imports nothing heavy; the names below are loaded when they are first used."""
+
+from importlib import import_module
 from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from seqgan import rewards
+    from seqgan.data.corpus import Corpus, load_corpus
+    from seqgan.errors import SeqGANError
+    from seqgan.generation import TextModel
+    from seqgan.library import TrainedRun, evaluate, load, register, train
+    from seqgan.models.policy import PolicyModule
+    from seqgan.pretrained import from_pretrained
 
 __version__ = version("seqgan")
+
+_HOMES = {
+    "train": "library",
+    "load": "library",
+    "evaluate": "library",
+    "register": "library",
+    "TrainedRun": "library",
+    "from_pretrained": "pretrained",
+    "TextModel": "generation",
+    "Corpus": "data.corpus",
+    "load_corpus": "data.corpus",
+    "PolicyModule": "models.policy",
+    "SeqGANError": "errors",
+}
+__all__ = [
+    "Corpus",
+    "PolicyModule",
+    "SeqGANError",
+    "TextModel",
+    "TrainedRun",
+    "evaluate",
+    "from_pretrained",
+    "load",
+    "load_corpus",
+    "register",
+    "rewards",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "rewards":
+        return import_module("seqgan.rewards")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = getattr(import_module(f"seqgan.{_HOMES[name]}"), name)
+    return globals()[name]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

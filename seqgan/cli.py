@@ -3,8 +3,10 @@
 import json
 import os
 import sys
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -24,11 +26,28 @@ def seqgan() -> None:
 
 
 @seqgan.command(cls=ConfiguredCommand, chooser="--algorithm", configs=CONFIGS, presets=PRESETS, usual="seqgan")
-@click.option("--corpus", help="a bundled corpus (seqgan corpora list), or a text file, one text a line (.txt, .gz)")
+@click.option("--corpus", help="a name (seqgan corpora list), a .txt/.csv/.json/.jsonl/.parquet file, or hf:owner/name")
+@click.option("--text-column", help="the column that holds the texts, in a file or dataset that has columns")
+@click.option("--valid", metavar="FILE", help="validation texts  [a tenth of the corpus, by a hash of each text]")
+@click.option("--test", metavar="FILE", help="test texts  [another tenth]")
+@click.option(
+    "--from", "start", metavar="RUN[@STAGE]", help="begin from the policy of a run: @mle, @best, @STEP  [final]"
+)
 @click.option("--algorithm", default=None, help=f"{', '.join(CONFIGS)}  [seqgan]")
 @run_options
 @click.pass_context
-def train(ctx: click.Context, /, corpus: str | None, algorithm: str | None, options: RunOptions, **hyper: Any) -> None:
+def train(
+    ctx: click.Context,
+    /,
+    corpus: str | None,
+    text_column: str | None,
+    valid: str | None,
+    test: str | None,
+    start: str | None,
+    algorithm: str | None,
+    options: RunOptions,
+    **hyper: Any,
+) -> None:
     """Train a generator on a corpus, and measure what training achieved.
 
     The options below are the hyper-parameters of the chosen --algorithm; in brackets, what is used without --preset."""
@@ -45,39 +64,51 @@ def train(ctx: click.Context, /, corpus: str | None, algorithm: str | None, opti
     from seqgan.data.corpus import load_corpus
 
     machine = options.machine()
+    splits = {"text_column": text_column, "valid": valid, "test": test}
     if folder:
-        training.same_corpus(folder, corpus)
+        training.same_corpus(folder, corpus, **splits)
+        training.same_origin(folder, start)
         options.check_against(folder, name, chosen, CONFIGS[name].extendable)
     else:
-        texts = load_corpus(corpus or "")
+        texts = load_corpus(corpus or "", **splits)
         folder = options.folder(f"{texts.name}-{name}")
-        identity = {"seed": options.seed or 0, "threads": options.threads}
-        training.begin(folder, name, chosen, texts, **identity, overwrite=options.overwrite)
+        origin = training.Origin.parse(start) if start else None
+        seed, threads = options.seed or 0, options.threads
+        begin = partial(training.begin, overwrite=options.overwrite, origin=origin)
+        begin(folder, name, chosen, texts, seed=seed, threads=threads)
     _report(training.carry_out(folder, options.display(), **machine))
 
 
 def _report(finished: Any) -> None:
     """Five texts, a table, where the run lies, and how to go on."""
-    from rich.console import Console
-    from rich.table import Table
-
     from seqgan import evaluation
 
-    headings, rows = evaluation.table_rows(finished.table)
-    table = Table(*headings, title="what training achieved", title_justify="left")
-    for row in rows:
-        table.add_row(*row)
-    console = Console()
-    console.print(table)
-    for line in [*evaluation.remarks(finished.table), finished.table["signature"]]:
-        console.print(line, soft_wrap=True, highlight=False)
-    console.print("\nfive texts of the final policy:", highlight=False)
+    _print_tables(evaluation.tables(finished.evaluation.rows, short=True))
+    for line in evaluation.remarks(finished.evaluation):
+        click.echo(line)
+    click.echo("\nfive texts of the final policy:")
     for text in finished.texts:
         click.echo(f"  {text}")
     click.echo(
         f"\nthe run is in {finished.folder} ({finished.seconds:.0f} s of training); "
-        f"more texts: seqgan generate {finished.folder} -n 20"
+        f"more texts: seqgan generate {finished.folder} -n 20; all numbers: seqgan evaluate {finished.folder}"
     )
+
+
+def _print_tables(tables: Iterable[tuple[str, list[str], list[list[str]], list[str]]]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    for title, headings, rows, signatures in tables:
+        table = Table(*headings, title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+        for row in rows:
+            table.add_row(*row)
+        console.print(table)
+        for line in signatures:
+            click.echo(f"  {line}")
+        click.echo()
 
 
 @seqgan.command()
@@ -132,13 +163,13 @@ def generate(
     """Write texts with the policy of RUN, one a line."""
     from seqgan.core import files
     from seqgan.core.device import resolve
-    from seqgan.generation import load_writer
+    from seqgan.generation import load_model
 
     if seed is None:
         seed = int.from_bytes(os.urandom(4), "big")
         click.echo(f"--seed {seed}", err=True)
-    writer = load_writer(run, stage, resolve(device))
-    written = writer.write(count, prompt=prompt, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed)
+    model = load_model(run, stage, resolve(device))
+    written = model.write(count, prompt=prompt, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed)
     lines = [json.dumps(item._asdict(), ensure_ascii=False) if as_json else item.text for item in written]
     text = "".join(line + "\n" for line in lines)
     if output:
@@ -147,35 +178,287 @@ def generate(
         sys.stdout.write(text)
 
 
+@seqgan.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--stage", default="final", help="mle, final, best, or the number of a checkpoint", show_default=True)
+@click.option("--text-column", help="the column that holds the texts, where the file has columns")
+@click.option("--json", "as_json", is_flag=True, help="one JSON object a line")
+@click.option("--device", default="auto", help="auto, cpu, cuda ...", show_default=True)
+def score(run: Path, file: Path, stage: str, text_column: str | None, as_json: bool, device: str) -> None:
+    """How probable the texts in FILE are to the policy of RUN, and what its discriminator makes of them.
+
+    One line a text: log-probability in nats, the same per token, tokens, unknown ones, P(real), the text."""
+    from seqgan.core.device import resolve
+    from seqgan.data.readers import read_file, read_texts
+    from seqgan.generation import load_model
+
+    model = load_model(run, stage, resolve(device))
+    scored = model.score(read_texts(file, read_file(file), text_column))
+    if not as_json:
+        click.echo("log_prob\tper_token\ttokens\tunknown\treal\ttext")
+    for item in scored:
+        if as_json:
+            click.echo(json.dumps({**item._asdict(), "per_token": item.per_token}, ensure_ascii=False))
+        else:
+            real = "" if item.real is None else f"{item.real:.3f}"
+            numbers = f"{item.log_prob:.3f}\t{item.per_token:.3f}\t{item.tokens}\t{item.unknown}\t{real}"
+            click.echo(f"{numbers}\t{item.text}")
+    tokens = sum(item.tokens for item in scored)
+    total = sum(item.log_prob for item in scored)
+    click.echo(f"{len(scored)} texts, {-total / tokens:.4f} nats per token", err=True)
+
+
+@seqgan.command()
+@click.argument("run", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--samples", type=click.Path(path_type=Path), help="instead of a run: a file of texts, one a line (.gz too)"
+)
+@click.option("--references", type=click.Path(path_type=Path), help="with --samples: real texts to compare with")
+@click.option("--training", type=click.Path(path_type=Path), help="with --samples: texts that may have been copied")
+@click.option("-n", "--count", type=click.IntRange(min=1), help="texts in every row  [as many as validation has]")
+@click.option("--seed", type=click.IntRange(min=0), default=0, help="of the samples", show_default=True)
+@click.option("--tokens", type=click.Choice(["words", "chars", "whitespace"]), help="what is counted  [what suits]")
+@click.option(
+    "--aggregate",
+    type=click.Choice(["sentence", "corpus"]),
+    default="sentence",
+    help="how BLEU sums up",
+    show_default=True,
+)
+@click.option("--check", is_flag=True, help="compute some of the BLEUs again with nltk and sacrebleu")
+@click.option("--json", "as_json", is_flag=True, help="JSON on stdout instead of tables")
+@click.option(
+    "--blind", type=click.Path(path_type=Path), metavar="FILE", help="write a rating sheet, of -n texts a kind"
+)
+@click.option("--ratings", type=click.Path(path_type=Path), multiple=True, metavar="FILE", help="analyse filled sheets")
+@click.option("--device", default="auto", help="auto, cpu, cuda ...", show_default=True)
+def evaluate(
+    run: Path | None,
+    samples: Path | None,
+    references: Path | None,
+    training: Path | None,
+    count: int | None,
+    seed: int,
+    tokens: str | None,
+    aggregate: Literal["sentence", "corpus"],
+    check: bool,
+    as_json: bool,
+    blind: Path | None,
+    ratings: tuple[Path, ...],
+    device: str,
+) -> None:
+    """Measure RUN (every policy of it, and held-out real text), or any file of texts.
+
+    \b
+    seqgan evaluate runs/poems-seqgan-1
+    seqgan evaluate --samples theirs.txt --references test.txt --tokens words --json
+    seqgan evaluate runs/poems-seqgan-1 --blind sheet.csv -n 20
+    seqgan evaluate --ratings sheet.csv"""
+    given = [name for name, value in (("RUN", run), ("--samples", samples), ("--ratings", ratings)) if value]
+    if len(given) != 1:
+        raise UsageError(f"give one of RUN, --samples and --ratings; given: {' and '.join(given) or 'none of them'}")
+    if samples is None and (references or training):
+        raise UsageError("--references and --training belong to --samples; a run knows its own")
+    if ratings:
+        _analyse(ratings, as_json)
+    elif samples:
+        _evaluate_file(samples, references, training, tokens, aggregate, check, as_json)
+    elif blind:
+        assert run is not None
+        _write_sheet(run, blind, count or 20, seed, device)
+    else:
+        assert run is not None
+        _evaluate_run(run, count, seed, tokens, aggregate, check, as_json, device)
+
+
+def _evaluate_run(
+    run: Path,
+    count: int | None,
+    seed: int,
+    tokens: str | None,
+    aggregate: Literal["sentence", "corpus"],
+    check: bool,
+    as_json: bool,
+    device: str,
+) -> None:
+    from seqgan import evaluation
+    from seqgan.checking import check_bleu
+    from seqgan.core import files
+    from seqgan.library import load
+
+    trained = load(run, device=device)
+    result = trained.evaluate(count=count, seed=seed, tokens=tokens, aggregation=aggregate)
+    written = json.dumps(result.as_json(), ensure_ascii=False, indent=2) + "\n"
+    files.make_folder(run / "evaluations")
+    files.write(run / "evaluations" / "evaluation.json", written.encode())
+    if as_json:
+        click.echo(written, nl=False)
+    else:
+        _print_tables(evaluation.tables(result.rows))
+        for line in evaluation.remarks(result):
+            click.echo(line)
+    if check:
+        texts = trained.generate(len(trained.corpus().valid), seed=seed)
+        cut = tokens or evaluation.tokens_of(trained.description["tokenizer"], trained.corpus())
+        for line in check_bleu(texts, trained.corpus().test, cut):
+            click.echo(line, err=True)
+
+
+def _evaluate_file(
+    samples: Path,
+    references: Path | None,
+    training: Path | None,
+    tokens: str | None,
+    aggregate: Literal["sentence", "corpus"],
+    check: bool,
+    as_json: bool,
+) -> None:
+    from seqgan import evaluation
+    from seqgan.checking import check_bleu
+    from seqgan.data.readers import read_samples
+    from seqgan.data.tokens import suitable_tokens
+    from seqgan.library import evaluate
+
+    texts, real, copied = (read_samples(path) if path else [] for path in (samples, references, training))
+    row = evaluate(texts, real, copied, tokens=tokens, aggregation=aggregate)
+    if as_json:
+        click.echo(json.dumps(evaluation.row_as_json(row), ensure_ascii=False, indent=2))
+    else:
+        _print_tables(evaluation.tables({samples.name: row}))
+    if "self-bleu-2" not in row:
+        click.echo(
+            f"{samples} holds a single line: Self-BLEU, which compares a text with the others, is undefined", err=True
+        )
+    if check:
+        if not references:
+            raise UsageError("--check computes BLEU again and needs --references")
+        for line in check_bleu(texts, real, tokens or suitable_tokens(texts)):
+            click.echo(line, err=True)
+
+
+def _write_sheet(run: Path, sheet: Path, count: int, seed: int, device: str) -> None:
+    from seqgan.library import load
+    from seqgan.ratings import sheet_of, write_sheet
+
+    trained = load(run, device=device)
+    key = write_sheet(sheet, sheet_of(trained, count, seed), seed)
+    click.echo(f"{sheet} is to be filled in (a number in the column rating); {key} says whose text is whose")
+    click.echo(f"then: seqgan evaluate --ratings {sheet}")
+
+
+def _analyse(sheets: Sequence[Path], as_json: bool) -> None:
+    from seqgan import ratings
+
+    rated, chances = ratings.analyse([ratings.read_ratings(path) for path in sheets])
+    if as_json:
+        click.echo(json.dumps(ratings.as_json(rated, chances), indent=2))
+        return
+    rows = [[source, f"{r.mean:.3f} ±{r.stderr:.3f}", str(r.texts), str(r.ratings)] for source, r in rated.items()]
+    told = [f"{pair}: p = {chance:.4f} (two-sided permutation of texts)" for pair, chance in chances.items()]
+    _print_tables([("ratings", ["", "mean", "texts", "ratings"], rows, told)])
+
+
 @seqgan.group()
 def corpora() -> None:
-    """The corpora that come with the package."""
+    """The corpora that come with the package, and your own."""
 
 
 @corpora.command("list")
 def list_corpora() -> None:
-    """Name, language, size and licence of every bundled corpus."""
+    """Name, language, size and licence of every corpus: bundled, your own, and what could be fetched."""
+    from seqgan.data import shelf
     from seqgan.data.corpus import bundled
+    from seqgan.data.fetching import sources
 
+    line = "{:10}  {:8}  {:>6} texts  {:16}  {}"
     for entry in bundled().values():
-        click.echo(
-            f"{entry['name']:10}  {entry['language']:8}  {entry['count']:6} texts  {entry['licence']:8}  "
-            f"{entry['description']}"
-        )
+        shown = (entry["name"], entry["language"], entry["count"], entry["licence"], entry["description"])
+        click.echo(line.format(*shown))
+    own = shelf.names()
+    for name in own:
+        about = shelf.about(name)
+        count = sum(about["report"]["split"].values())
+        described = about.get("description") or f"added from {about.get('source')}"
+        click.echo(line.format(name, about.get("language") or "", count, about.get("licence") or "", described))
+    for name, entry in sources().items():
+        if name not in own:
+            shown = (name, entry["language"], "?", entry["licence"], entry["description"])
+            click.echo(line.format(*shown) + f" (seqgan corpora fetch {name})")
 
 
 @corpora.command()
 @click.argument("name")
 @click.option("-n", "--count", type=click.IntRange(min=0), default=5, help="texts to show", show_default=True)
-def show(name: str, count: int) -> None:
-    """How a corpus (a bundled one or a file) is made up, and its first training texts."""
+@click.option("--split", type=click.Choice(["train", "valid", "test"]), default="train", show_default=True)
+@click.option("--text-column", help="the column that holds the texts, where the source has columns")
+def show(name: str, count: int, split: str, text_column: str | None) -> None:
+    """How a corpus (by name, path or hf: address) is made up, and its first texts."""
+    from seqgan.data import shelf
     from seqgan.data.corpus import bundled, load_corpus
 
-    corpus = load_corpus(name)
-    for key, value in {**bundled().get(name, {"name": corpus.name}), **corpus.provenance}.items():
-        click.echo(f"{key}: {value}")
-    for text in corpus.train[:count]:
+    corpus = load_corpus(name, text_column=text_column)
+    about = bundled().get(name) or (shelf.about(name) if shelf.has(name) else {"name": corpus.name})
+    for key, value in {**about, **corpus.provenance}.items():
+        if value is not None:
+            click.echo(f"{key}: {value}")
+    for text in getattr(corpus, split)[:count]:
         click.echo(f"  {text}")
+
+
+@corpora.command()
+@click.argument("name")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--text-column", help="the column that holds the texts, where the source has columns")
+def export(name: str, folder: Path, text_column: str | None) -> None:
+    """Write the splits of a corpus to FOLDER: train.txt, valid.txt, test.txt."""
+    from seqgan.core import files
+    from seqgan.data.corpus import as_files, load_corpus
+
+    contents, _ = as_files(load_corpus(name, text_column=text_column))
+    files.make_folder(folder)
+    for part, data in contents.items():
+        files.write(folder / f"{part}.txt", data)
+        click.echo(f"{folder / part}.txt: {len(data.splitlines())} texts")
+
+
+@corpora.command("add")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--name", required=True, help="what it will be called: --corpus NAME")
+@click.option("--text-column", help="the column that holds the texts, where the file has columns")
+@click.option("--overwrite", is_flag=True, help="replace a corpus of that name")
+def add_corpus(path: Path, name: str, text_column: str | None, overwrite: bool) -> None:
+    """Clean a file of texts, split it by hash, and keep it under a name; tells what became of every text."""
+    from seqgan.data import shelf
+    from seqgan.data.corpus import refuse_bundled_name
+    from seqgan.data.readers import read_file, read_texts
+
+    refuse_bundled_name(name)
+    texts = read_texts(path, read_file(path), text_column)
+    report = shelf.add(name, texts, {"source": str(path.resolve())}, overwrite=overwrite)
+    _print_report(name, report)
+
+
+@corpora.command("fetch")
+@click.argument("name")
+@click.option("--overwrite", is_flag=True, help="fetch again what was fetched before")
+def fetch_corpus(name: str, overwrite: bool) -> None:
+    """Download a public corpus (seqgan corpora list), check its sha256, and keep it under its name."""
+    from seqgan.core.log import transfer
+    from seqgan.data.fetching import fetch
+
+    with transfer(name) as progress:
+        report = fetch(name, progress, overwrite=overwrite)
+    _print_report(name, report)
+
+
+def _print_report(name: str, report: Mapping[str, Any]) -> None:
+    from seqgan.data.shelf import folder_of
+
+    for key, value in report.items():
+        shown = ", ".join(f"{count} {part}" for part, count in value.items()) if isinstance(value, dict) else value
+        click.echo(f"{key.replace('_', ' ')}: {shown}")
+    click.echo(f"kept in {folder_of(name)}; train on it with seqgan train --corpus {name}")
 
 
 def main() -> None:

@@ -1,23 +1,30 @@
-"""From a run to text."""
+"""From a run to text, and from text to its probability: a trained policy with its tokenizer, ready to use."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from torch import nn
 
 from seqgan.algorithms.configs import CONFIGS, MLEConfig
 from seqgan.algorithms.mle import new_policy
+from seqgan.algorithms.opponent import new_discriminator
+from seqgan.algorithms.parts import OURS, Parts
 from seqgan.core import checkpoint
 from seqgan.core.config import assemble
 from seqgan.core.run import checkpoints, describe
-from seqgan.data.symbols import EOS
+from seqgan.data.batches import pad
+from seqgan.data.symbols import EOS, UNK
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import CheckpointError, RunError, UsageError
-from seqgan.models.generator import Generator, sample
+from seqgan.metrics.nll import ROWS_AT_A_TIME, text_log_probs
+from seqgan.models.policy import PolicyModule, sample
+from seqgan.rewards import judging
 
 STAGES = ("mle", "final", "best")
-ROWS_AT_A_TIME = 1000
+DRAWN_AT_A_TIME = 1000
 
 
 class Written(NamedTuple):
@@ -28,14 +35,43 @@ class Written(NamedTuple):
     ended: bool  # with EOS, rather than at the longest length
 
 
+class Scored(NamedTuple):
+    """What a model makes of a text it did not write."""
+
+    text: str
+    log_prob: float  # of the whole text with its end, in nats
+    tokens: int  # its end included
+    unknown: int  # of them outside the vocabulary; each counts as the one token UNK
+    real: float | None  # the discriminator's probability that a person wrote it, where there is one
+
+    @property
+    def per_token(self) -> float:
+        return self.log_prob / self.tokens
+
+
 @dataclass(frozen=True)
-class Writer:
-    """A trained policy and its tokenizer."""
+class TextModel:
+    """A trained policy and its tokenizer, perhaps with the discriminator it was trained against."""
 
-    generator: Generator
+    policy: PolicyModule
     tokenizer: Tokenizer
+    discriminator: nn.Module | None = None
+    about: Mapping[str, Any] = field(default_factory=dict)  # what config.json says of it
 
-    def write(
+    @property
+    def device(self) -> torch.device:
+        return next(self.policy.parameters()).device
+
+    def generate(self, count: int = 10, **options: Any) -> list[str]:
+        """Texts drawn from the policy; options as for `write`."""
+        return [written.text for written in self.write(count, **options)]
+
+    def write(self, count: int, **options: Any) -> list[Written]:
+        """Texts with what is known of each; options as for `draw`."""
+        rows = self.draw(count, **options)
+        return [Written(self.tokenizer.decode(row), len(row), row[-1] == EOS) for row in rows]
+
+    def draw(
         self,
         count: int,
         *,
@@ -44,69 +80,141 @@ class Writer:
         top_k: int = 0,
         top_p: float = 1.0,
         seed: int = 0,
-    ) -> list[Written]:
-        """Texts drawn from the policy, all continuing the prompt.
+    ) -> list[list[int]]:
+        """Sequences of ids drawn from the policy, all continuing the prompt, each to its end.
 
         Raises:
             UsageError: the prompt is too long, or holds what the policy has never seen."""
         ids = self._prompt_ids(prompt)
-        device = next(self.generator.parameters()).device
-        rng = torch.Generator(device).manual_seed(seed)
-        begun = torch.tensor(ids, device=device) if ids else None
-        written: list[Written] = []
-        for start in range(0, count, ROWS_AT_A_TIME):
-            rows = min(ROWS_AT_A_TIME, count - start)
-            drawn = sample(
-                self.generator, rows, prompt=begun, temperature=temperature, top_k=top_k, top_p=top_p, rng=rng
-            )
-            lengths = drawn.mask.sum(dim=1).tolist()
-            for row, length in zip(drawn.tokens.tolist(), lengths, strict=True):
-                written.append(Written(self.tokenizer.decode(row), length, row[length - 1] == EOS))
-        return written
+        rng = torch.Generator(self.device).manual_seed(seed)
+        begun = torch.tensor(ids, device=self.device) if ids else None
+        drawn: list[list[int]] = []
+        for start in range(0, count, DRAWN_AT_A_TIME):
+            rows = min(DRAWN_AT_A_TIME, count - start)
+            options: dict[str, Any] = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "rng": rng}
+            tokens, mask, _ = sample(self.policy, rows, prompt=begun, **options)
+            lengths = mask.sum(dim=1).tolist()
+            drawn += [row[:length] for row, length in zip(tokens.tolist(), lengths, strict=True)]
+        return drawn
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """The ids of texts, each with its end; however long they are."""
+        return [[*self.tokenizer.encode(text), EOS] for text in texts]
+
+    def log_probs(self, texts: Sequence[str]) -> list[float]:
+        """log pi(text), its end included, in nats."""
+        return text_log_probs(self.policy, self.encode(texts)).tolist()
+
+    @torch.no_grad()
+    def real(self, texts: Sequence[str]) -> list[float]:
+        """The discriminator's probability that each text is real, of an unbiased mixture of real and generated ones.
+
+        It never saw an unknown token: in the place of each stands the likeliest word of the policy.
+
+        Raises:
+            UsageError: this model has no discriminator."""
+        if self.discriminator is None:
+            raise UsageError("this model was trained without a discriminator; it has no verdict to give")
+        rows, verdicts = self.encode(texts), torch.zeros(len(texts))
+        order = sorted(range(len(rows)), key=lambda number: len(rows[number]))
+        with judging(self.discriminator) as discriminator:
+            for start in range(0, len(rows), ROWS_AT_A_TIME):
+                numbers = order[start : start + ROWS_AT_A_TIME]
+                tokens = pad([rows[number] for number in numbers], self.device).tokens
+                likeliest = self.policy.distributions(tokens)[..., 1:].argmax(dim=-1) + EOS + 1
+                verdicts[numbers] = discriminator(torch.where(tokens == UNK, likeliest, tokens)).sigmoid().cpu()
+        return verdicts.tolist()
+
+    def score(self, texts: Sequence[str]) -> list[Scored]:
+        """Probability and verdict for texts one did not generate."""
+        rows, log_probs = self.encode(texts), self.log_probs(texts)
+        verdicts: Sequence[float | None] = self.real(texts) if self.discriminator else [None] * len(texts)
+        return [
+            Scored(text, log_prob, len(row), row.count(UNK), verdict)
+            for text, row, log_prob, verdict in zip(texts, rows, log_probs, verdicts, strict=True)
+        ]
 
     def _prompt_ids(self, prompt: str) -> list[int]:
         if unknown := self.tokenizer.unknown(prompt):
             raise UsageError(f"the prompt holds what this run has never seen: {' '.join(unknown)}; choose other words")
         ids = self.tokenizer.encode(prompt) if prompt else []
-        if len(ids) >= self.generator.longest:
-            raise UsageError(f"the prompt has {len(ids)} tokens; this run writes at most {self.generator.longest}")
+        if len(ids) >= self.policy.longest:
+            raise UsageError(f"the prompt has {len(ids)} tokens; this run writes at most {self.policy.longest}")
         return ids
 
 
-def load_writer(folder: Path, stage: str = "final", device: torch.device | str = "cpu") -> Writer:
-    """The policy of a run: after MLE, the final one, the best by validation NLL, or that of a checkpoint by its number.
+def load_model(
+    folder: Path, stage: str = "final", device: torch.device | str = "cpu", parts: Parts = OURS
+) -> TextModel:
+    """The model of a run: after MLE, the final one, the best by validation NLL, or that of a checkpoint by its number.
+
+    `parts` must be given where the run was trained with someone's own modules.
 
     Raises:
-        RunError: not a run, nothing saved yet, or no such stage.
+        RunError: not a run, nothing saved yet, no such stage, or trained with a module that is not given.
         CheckpointError: the checkpoint is damaged or belongs to another model."""
-    description = describe(folder)
-    if description.get("package") != "seqgan":
-        raise RunError(f"{folder} is a run of {description.get('package')}, not of seqgan")
-    found = checkpoints(folder)
-    if not found:
-        raise RunError(f"{folder} holds no checkpoint yet; start it with seqgan train --resume {folder}")
-    if stage in STAGES:
-        path = next(reversed(found.values()))
-    elif stage.isdigit() and int(stage) in found:
-        path, stage = found[int(stage)], "final"
-    else:
-        raise RunError(
-            f"{folder} has no stage {stage!r}; "
-            f"there are {', '.join(STAGES)} and the checkpoints {', '.join(map(str, found))}"
-        )
+    description = describe_run(folder)
+    own_parts_given(folder, description, parts)
+    path, stage = _checkpoint_of(folder, stage)
     state = checkpoint.load(path)
     tokenizer = load_tokenizer(folder, description)
-    generator = new_policy(run_config(description), len(tokenizer), description["longest"])
+    config = run_config(description)
+    sizes = (len(tokenizer), description["longest"])
+    policy, judge = new_policy(config, *sizes, parts.policy), None
     try:
-        generator.load_state_dict(state["algorithm"]["policies"][stage])
+        saved = state["algorithm"]
+        policy.load_state_dict(saved["policies"][stage])
+        if "discriminator" in saved:
+            judge = new_discriminator(config, *sizes, parts)  # type: ignore[arg-type]
+            judge.load_state_dict(saved["discriminator"])
+            judge.to(device).eval()
     except (KeyError, TypeError, RuntimeError, AttributeError) as error:
         raise CheckpointError(
             f"{path} does not belong to the run {folder}: its weights have other names or shapes"
         ) from error
-    return Writer(generator.to(device), tokenizer)
+    return TextModel(policy.to(device), tokenizer, judge, model_config(description))
 
 
-def load_tokenizer(folder: Path, description: dict[str, Any]) -> Tokenizer:
+def _checkpoint_of(folder: Path, stage: str) -> tuple[Path, str]:
+    """The file that holds a stage, and the policy to take from it."""
+    found = checkpoints(folder)
+    if not found:
+        raise RunError(f"{folder} holds no checkpoint yet; start it with seqgan train --resume {folder}")
+    if stage in STAGES:
+        return next(reversed(found.values())), stage
+    if stage.isdigit() and int(stage) in found:
+        return found[int(stage)], "final"
+    raise RunError(
+        f"{folder} has no stage {stage!r}; "
+        f"there are {', '.join(STAGES)} and the checkpoints {', '.join(map(str, found))}"
+    )
+
+
+def describe_run(folder: Path) -> dict[str, Any]:
+    """The description of a run of seqgan.
+
+    Raises:
+        RunError: no run, a damaged one, or one of another package."""
+    description = describe(folder)
+    if description.get("package") != "seqgan":
+        raise RunError(f"{folder} is a run of {description.get('package')}, not of seqgan")
+    return description
+
+
+def own_parts_given(folder: Path, description: Mapping[str, Any], parts: Parts) -> None:
+    """Refuse to build a run without the modules it was trained with.
+
+    Raises:
+        RunError: it was trained with someone's own module, and none is given."""
+    missing = [name for name in description.get("own", []) if getattr(parts, name) is None]
+    if missing:
+        raise RunError(
+            f"{folder} was trained with someone's own {' and '.join(missing)}; load it from Python, "
+            f"with {', '.join(f'{name}=...' for name in missing)}"
+        )
+
+
+def load_tokenizer(folder: Path, description: Mapping[str, Any]) -> Tokenizer:
     path = folder / "tokenizer.model"
     try:
         return Tokenizer(description["tokenizer"], path.read_bytes())
@@ -118,7 +226,20 @@ def load_tokenizer(folder: Path, description: dict[str, Any]) -> Tokenizer:
         raise CheckpointError(f"{path}: {error}") from error
 
 
-def run_config(description: dict[str, Any]) -> MLEConfig:
-    """The config that a run was made with."""
+def run_config(description: Mapping[str, Any]) -> MLEConfig:
+    """The config that a run was made with.
+
+    Raises:
+        RunError: it is of an algorithm that is not known here."""
+    if description["algorithm"] not in CONFIGS:
+        raise RunError(
+            f"the run is of the algorithm {description['algorithm']!r}, which is not known here; register it first"
+        )
     config, _ = assemble(CONFIGS[description["algorithm"]], [("run.json", description["config"])])
     return config
+
+
+def model_config(description: Mapping[str, Any]) -> dict[str, Any]:
+    """What is needed beside the weights and the tokenizer to build a model again."""
+    kept = {name: description[name] for name in ("package", "algorithm", "tokenizer", "vocabulary", "longest")}
+    return {**kept, "own": description.get("own", []), "config": description["config"]}

@@ -1,12 +1,13 @@
 """From what a discriminator says to what a token earns: scores, controls, baselines."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from seqgan.errors import UsageError
 from seqgan.rollout import Score
 from seqgan.shapes import Mask, Rewards, Scores, Tokens
 
@@ -15,6 +16,44 @@ Baseline = Literal["none", "batch", "prefix"]
 Control = Literal["none", "constant", "shuffled"]
 
 LARGEST_LOG_ODDS = 8.0
+
+
+class TextReward:
+    """A reward of texts, before it is known how tokens become texts."""
+
+    def __init__(self, function: Callable[[Sequence[str]], Sequence[float]]) -> None:
+        self.function = function
+
+    def on_tokens(self, decode: Callable[[Sequence[Sequence[int]]], list[str]]) -> Score:
+        def score(tokens: Tokens) -> Scores:
+            rewards = self.function(decode(tokens.tolist()))
+            return torch.as_tensor(rewards, dtype=torch.float32, device=tokens.device)
+
+        return score
+
+
+def on_text(function: Callable[[Sequence[str]], Sequence[float]]) -> TextReward:
+    """Use a function from texts to numbers, one for each text, as the reward of a training."""
+    return TextReward(function)
+
+
+def checked(reward: Score) -> Score:
+    """Someone else's reward, without a gradient, refused where it does not give one number for each sequence.
+
+    Raises:
+        UsageError: it gives another shape."""
+
+    def score(tokens: Tokens) -> Scores:
+        with torch.no_grad():
+            rewards = reward(tokens)
+        if not isinstance(rewards, Tensor) or rewards.shape != tokens.shape[:1]:
+            came = tuple(rewards.shape) if isinstance(rewards, Tensor) else type(rewards).__name__
+            raise UsageError(
+                f"the reward gave {came} for {len(tokens)} sequences; a tensor of one number each was expected"
+            )
+        return rewards.float()
+
+    return score
 
 
 @contextmanager

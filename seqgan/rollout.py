@@ -12,7 +12,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from seqgan.data.symbols import EOS, PAD
-from seqgan.models.generator import Policy, Sampled, draw_next
+from seqgan.models.policy import Policy, Sampled, draw_next
 from seqgan.shapes import Rewards, Scores, Tokens
 
 Score = Callable[[Tokens], Scores]

@@ -5,27 +5,41 @@ import json
 import platform
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load, save
 
+from seqgan.advice import about_data
 from seqgan.algorithms import ALGORITHMS
 from seqgan.algorithms.configs import MLEConfig
-from seqgan.algorithms.mle import PHASE, new_policy
+from seqgan.algorithms.mle import PHASE
+from seqgan.algorithms.parts import OURS, Parts
 from seqgan.core import device as devices
 from seqgan.core.config import Chosen, to_json
-from seqgan.core.log import Display
+from seqgan.core.log import Display, Silence
 from seqgan.core.loop import train
-from seqgan.core.run import Run, create, describe, read_record
-from seqgan.data.corpus import Corpus, load_corpus
+from seqgan.core.run import Run, checkpoints, create, describe, read_record
+from seqgan.core.trial import estimate, in_words
+from seqgan.data.corpus import Corpus, as_files, load_corpus
 from seqgan.data.texts import Texts, encode_corpus, suitable_tokenizer
 from seqgan.data.tokenizer import Tokenizer
-from seqgan.errors import RunError
-from seqgan.evaluation import compare
-from seqgan.generation import load_tokenizer, load_writer, run_config
+from seqgan.errors import RunError, UsageError
+from seqgan.evaluation import Evaluation, evaluate_models
+from seqgan.generation import (
+    describe_run,
+    load_model,
+    load_tokenizer,
+    model_config,
+    own_parts_given,
+    run_config,
+)
+
+# What a policy that was trained before brings along; the rest of a config may differ.
+INHERITED = ("tokenizer", "vocabulary", "embedding_dim", "hidden_dim", "tied")
 
 
 @dataclass(frozen=True)
@@ -34,28 +48,67 @@ class Finished:
 
     folder: Path
     seconds: float
-    table: Mapping[str, Any]
+    evaluation: Evaluation
     texts: list[str]
 
 
+@dataclass(frozen=True)
+class Origin:
+    """A trained policy to begin with: `RUN`, or `RUN@mle`, `RUN@best`, `RUN@STEP`."""
+
+    name: str
+    folder: Path
+    stage: str
+
+    @classmethod
+    def parse(cls, name: str) -> "Origin":
+        folder, at, stage = name.rpartition("@")
+        if not at or Path(name).is_dir():
+            folder, stage = name, "final"
+        return cls(name, Path(folder), stage)
+
+
 def begin(
-    folder: Path, algorithm: str, chosen: Chosen, corpus: Corpus, *, seed: int, threads: int, overwrite: bool = False
+    folder: Path,
+    algorithm: str,
+    chosen: Chosen,
+    corpus: Corpus,
+    *,
+    seed: int,
+    threads: int,
+    overwrite: bool = False,
+    origin: Origin | None = None,
+    parts: Parts = OURS,
 ) -> None:
-    """Make the run directory: tokenizer trained, everything described, nothing learned yet."""
-    config: MLEConfig = chosen.config
-    kind = suitable_tokenizer(corpus) if config.tokenizer == "auto" else config.tokenizer
-    tokenizer = Tokenizer.train(corpus.train, kind, config.vocabulary)  # type: ignore[arg-type]
+    """Make the run directory: tokenizer trained, everything described, nothing learned yet.
+
+    Raises:
+        UsageError: an option contradicts the policy that training is to begin from."""
+    config, sources, contents = chosen.config, dict(chosen.sources), {}
+    if origin:
+        config, tokenizer, weights = _inherit(origin, chosen, parts)
+        sources.update(dict.fromkeys(INHERITED, f"from {origin.name}"))
+        contents["start.safetensors"] = weights
+    else:
+        kind: Any = suitable_tokenizer(corpus) if config.tokenizer == "auto" else config.tokenizer
+        tokenizer = Tokenizer.train(corpus.train, kind, config.vocabulary)
     texts = encode_corpus(corpus, tokenizer, config.max_length, config.long)
+    provenance = dict(corpus.provenance)
+    if not provenance.get("path"):  # texts from memory go with the run, so that it can be resumed
+        split_files, provenance["sha256"] = as_files(corpus)
+        contents |= {f"corpus/{part}.txt": data for part, data in split_files.items()}
     devices.use_threads(threads)
     description = {
         "package": "seqgan",
         "algorithm": algorithm,
         "config": to_json(config),
-        "sources": chosen.sources,
+        "sources": sources,
         "seed": seed,
         "threads": torch.get_num_threads(),
-        "corpus": {"name": corpus.name, **corpus.provenance},
-        "tokenizer": kind,
+        "corpus": {"name": corpus.name, **provenance},
+        "from": {"run": str(origin.folder.resolve()), "stage": origin.stage} if origin else None,
+        "own": [name for name in ("policy", "discriminator", "reward") if getattr(parts, name) is not None],
+        "tokenizer": tokenizer.kind,
         "tokenizer_sha256": hashlib.sha256(tokenizer.model).hexdigest(),
         "vocabulary": len(tokenizer),
         "longest": texts.longest,
@@ -63,19 +116,39 @@ def begin(
         | {"python": platform.python_version()},
         "command": sys.argv[1:],
     }
-    create(folder, description, {"tokenizer.model": tokenizer.model}, overwrite=overwrite)
+    create(folder, description, {"tokenizer.model": tokenizer.model, **contents}, overwrite=overwrite)
+
+
+def _inherit(origin: Origin, chosen: Chosen, parts: Parts) -> tuple[MLEConfig, Tokenizer, bytes]:
+    """The config with what an earlier run's policy brings along, its tokenizer, and its weights."""
+    theirs = describe_run(origin.folder)
+    model = load_model(origin.folder, origin.stage, parts=parts)
+    brought = {name: theirs["config"][name] for name in INHERITED} | {"tokenizer": theirs["tokenizer"]}
+    for name in INHERITED:
+        if name in chosen.asked and chosen.asked[name] not in (brought[name], "auto"):
+            raise UsageError(
+                f"--{name.replace('_', '-')} {chosen.asked[name]} was asked for, but the policy of {origin.name} "
+                f"brings {brought[name]!r} along; leave the option out"
+            )
+    weights = {name: tensor.clone().contiguous() for name, tensor in model.policy.state_dict().items()}
+    return replace(chosen.config, **brought), model.tokenizer, save(weights)
 
 
 def carry_out(
-    folder: Path, display: Display, *, device: torch.device, save_seconds: float = 30.0, keep: int = 2
+    folder: Path,
+    display: Display,
+    *,
+    device: torch.device,
+    save_seconds: float = 30.0,
+    keep: int = 2,
+    parts: Parts = OURS,
 ) -> Finished:
     """Train a run from wherever it stands to its end, export it, and measure it.
 
     Raises:
-        RunError: the corpus or the tokenizer is no longer what the run was begun with."""
-    description = describe(folder)
-    if description.get("package") != "seqgan":
-        raise RunError(f"{folder} is a run of {description.get('package')}, not of seqgan")
+        RunError: the corpus or the tokenizer is no longer what the run was begun with, or a module is missing."""
+    description = describe_run(folder)
+    own_parts_given(folder, description, parts)
     devices.use_threads(description["threads"])
     corpus = same_corpus(folder)
     tokenizer = load_tokenizer(folder, description)
@@ -86,45 +159,94 @@ def carry_out(
         )
     config = run_config(description)
     texts = encode_corpus(corpus, tokenizer, description["longest"], config.long)
-    algorithm = ALGORITHMS[description["algorithm"]](config, texts, device, description["seed"])
+    if description.get("from"):
+        parts = replace(parts, start=load((folder / "start.safetensors").read_bytes()))
+
+    def build() -> Any:
+        return ALGORITHMS[description["algorithm"]](config, texts, device, description["seed"], parts)
+
     with Run(folder, display=display, save_seconds=save_seconds, keep=keep) as run:
-        display.say(_data_in_words(corpus, texts))
-        train(algorithm, run)
+        for line in about_data(corpus, texts, description):
+            display.say(line)
+        if not isinstance(display, Silence) and not checkpoints(folder):
+            display.say(in_words(estimate(build(), device), device))
+        train(build(), run)
         seconds = run.seconds
-        table = _measure(folder, algorithm, texts, corpus, description, device)
-        run.export({"config.json": _model_config(description), "evaluations/training.json": _as_json(table)})
-    written = load_writer(folder, device=device).write(5, seed=description["seed"])
-    return Finished(folder, seconds, table, [item.text for item in written])
+        evaluation = _measure(folder, texts, corpus, description, device, parts)
+        run.export(
+            {
+                "config.json": _as_json(model_config(description)),
+                "evaluations/training.json": _as_json(evaluation.as_json()),
+            }
+        )
+    written = load_model(folder, device=device, parts=parts).generate(5, seed=description["seed"])
+    return Finished(folder, seconds, evaluation, written)
 
 
-def same_corpus(folder: Path, name: str | None = None) -> Corpus:
-    """The corpus of a run, from where it was or by the name that is given now.
+def same_corpus(
+    folder: Path,
+    name: str | None = None,
+    *,
+    text_column: str | None = None,
+    valid: str | None = None,
+    test: str | None = None,
+) -> Corpus:
+    """The corpus of a run, from where it was or by the names that are given now.
 
     Raises:
         RunError: its content is no longer what the run was begun with."""
     stored = describe(folder)["corpus"]
-    corpus = load_corpus(name or stored["path"])
+    inside = folder / "corpus"
+    if not name and not stored.get("path"):
+        train, valid, test = (str(inside / f"{part}.txt") for part in ("train", "valid", "test"))
+        corpus = replace(load_corpus(train, valid=valid, test=test), name=stored["name"])
+    else:
+        corpus = load_corpus(
+            name or stored["path"],
+            text_column=text_column or stored.get("text_column"),
+            valid=valid or stored.get("valid"),
+            test=test or stored.get("test"),
+        )
     if corpus.provenance["sha256"] != stored["sha256"]:
         raise RunError(
-            f"the corpus {name or stored['path']} is not the one that {folder} was begun with "
+            f"the corpus {name or stored.get('path') or inside} is not the one that {folder} was begun with "
             f"(sha256 {corpus.provenance['sha256'][:12]}..., "
             f"then {stored['sha256'][:12]}...); restore it, or start a new run"
         )
     return corpus
 
 
+def same_origin(folder: Path, name: str | None) -> None:
+    """Refuse to go on from another policy than the one a run was begun from.
+
+    Raises:
+        RunError: --from names another."""
+    if name is None:
+        return
+    origin, begun = Origin.parse(name), describe(folder).get("from")
+    asked = {"run": str(origin.folder.resolve()), "stage": origin.stage}
+    if begun != asked:
+        was = f"{begun['run']}@{begun['stage']}" if begun else "random weights"
+        raise RunError(f"{folder} was begun from {was}, not from {name}; leave --from out to go on, or start a new run")
+
+
 def _measure(
-    folder: Path, algorithm: Any, texts: Texts, corpus: Corpus, description: dict[str, Any], device: torch.device
-) -> dict[str, Any]:
-    policies = _policies(algorithm.state_dict(), texts, description, device)
-    if description["algorithm"] == "mle":
-        policies = {"mle": policies["mle"]}
-    discriminator = getattr(algorithm, "discriminator", None)
-    table = compare(policies, discriminator, texts, corpus.test, description["seed"])
-    return {**table, "kept": _kept(folder, description), "too_long": texts.train.too_long + texts.valid.too_long}
+    folder: Path, texts: Texts, corpus: Corpus, description: Mapping[str, Any], device: torch.device, parts: Parts
+) -> Evaluation:
+    """The closing evaluation: of what was saved, not of what is in memory."""
+    models = {stage: load_model(folder, stage, device, parts) for stage in stages_of(description)}
+    evaluation = evaluate_models(models, corpus, seed=description["seed"])
+    evaluation.facts["kept"] = kept(folder, description)
+    evaluation.facts["too_long"] = texts.train.too_long + texts.valid.too_long
+    return evaluation
 
 
-def _kept(folder: Path, description: dict[str, Any]) -> str:
+def stages_of(description: Mapping[str, Any]) -> list[str]:
+    """The policies of a run that are worth a row each."""
+    return ["mle"] if description["algorithm"] == "mle" else ["mle", "final"]
+
+
+def kept(folder: Path, description: Mapping[str, Any]) -> str:
     """Which steps the policies are of, and what chose them."""
     checks = [line for line in read_record(folder) if line["phase"] == PHASE and "valid_nll" in line]
     last = "" if description["algorithm"] == "mle" else "; the adversarial phase keeps its last step"
@@ -133,30 +255,8 @@ def _kept(folder: Path, description: dict[str, Any]) -> str:
     if not description["config"]["mle_patience"]:
         return f"MLE keeps its last step, {checks[-1]['step']}{last}"
     best = min(checks, key=lambda line: float(line["valid_nll"]))
-    return f"MLE keeps step {best['step']} of {checks[-1]['step']}, by validation NLL{last}"
-
-
-def _data_in_words(corpus: Corpus, texts: Texts) -> str:
-    """What is being learned from, in one line."""
-    sizes = f"{len(corpus.train):,} train, {len(corpus.valid):,} valid, {len(corpus.test):,} test texts"
-    return (
-        f"{corpus.name}: {sizes}; {len(texts.tokenizer):,} tokens in the vocabulary, at most {texts.longest} in a text"
-    )
-
-
-def _policies(state: dict[str, Any], texts: Texts, description: dict[str, Any], device: torch.device) -> dict[str, Any]:
-    policies = {}
-    for stage in ("mle", "final"):
-        policies[stage] = new_policy(run_config(description), len(texts.tokenizer), texts.longest).to(device)
-        policies[stage].load_state_dict(state["policies"][stage])
-    return policies
-
-
-def _model_config(description: dict[str, Any]) -> bytes:
-    """What is needed beside the weights and the tokenizer to build the policy again."""
-    kept = {name: description[name] for name in ("package", "algorithm", "tokenizer", "vocabulary", "longest")}
-    dims = {name: description["config"][name] for name in ("embedding_dim", "hidden_dim", "tied")}
-    return _as_json({**kept, **dims})
+    or_start = " or what it began from" if description.get("from") else ""
+    return f"MLE keeps step {best['step']} of {checks[-1]['step']}{or_start}, by validation NLL{last}"
 
 
 def _as_json(content: Mapping[str, Any]) -> bytes:

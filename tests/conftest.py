@@ -19,7 +19,8 @@ install_import_hook(
 import torch  # noqa: E402
 
 from seqgan.algorithms.configs import CONFIGS, MLEConfig  # noqa: E402
-from seqgan.data.corpus import Corpus, split  # noqa: E402
+from seqgan.data.corpus import Corpus  # noqa: E402
+from seqgan.data.splits import split  # noqa: E402
 from seqgan.data.texts import Texts, encode_corpus  # noqa: E402
 from seqgan.data.tokenizer import Tokenizer  # noqa: E402
 from seqgan.models.generator import Generator  # noqa: E402

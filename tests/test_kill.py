@@ -103,7 +103,7 @@ def test_an_error_is_one_line_on_stderr_without_a_traceback(tmp_path: Path) -> N
     done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stdout == ""
-    assert done.stderr.startswith("error: no bundled corpus is called 'poem'; did you mean poems?")
+    assert done.stderr.startswith("error: no corpus is called 'poem'; did you mean poems?")
     assert done.stderr.count("\n") == 1
 
 

@@ -14,8 +14,12 @@ LAYERS = [
     {"metrics"},
     {"rollout", "rewards"},
     {"algorithms"},
-    {"generation", "evaluation"},
+    {"generation"},
+    {"evaluation", "advice", "checking"},
+    {"pretrained"},
     {"training"},
+    {"library"},
+    {"ratings"},
     {"cli", "__main__"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
@@ -45,13 +49,13 @@ def test_every_module_has_a_layer() -> None:
 
 
 def test_no_module_imports_what_lies_above_it() -> None:
-    climbing = []
+    climbing, front_door = [], len(LAYERS)  # seqgan/__init__.py stands above everything
     for path in (ROOT / "seqgan").rglob("*.py"):
         part = path.relative_to(ROOT / "seqgan").parts[0].removesuffix(".py")
         for name in imports(path):
             package, _, rest = name.partition(".")
             target = rest.partition(".")[0]
-            if package == "seqgan" and target in LEVEL and LEVEL[target] > LEVEL.get(part, -1):
+            if package == "seqgan" and target in LEVEL and LEVEL[target] > LEVEL.get(part, front_door):
                 climbing.append(f"{path.relative_to(ROOT)} imports {name}")
     assert climbing == []
 

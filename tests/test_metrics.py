@@ -5,7 +5,8 @@ import torch
 
 from seqgan.data.symbols import EOS
 from seqgan.metrics import discrimination, diversity, nll
-from seqgan.models.generator import Generator, sample
+from seqgan.models.generator import Generator
+from seqgan.models.policy import sample
 
 
 def test_auc_counts_the_pairs_that_are_ranked_rightly() -> None:

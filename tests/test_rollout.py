@@ -13,7 +13,8 @@ from torch.testing import assert_close
 
 from seqgan import rollout
 from seqgan.data.symbols import BOS, EOS, PAD
-from seqgan.models.generator import Generator, Sampled
+from seqgan.models.generator import Generator
+from seqgan.models.policy import Sampled
 from seqgan.rollout import complete, rollout_rewards
 
 A, B = EOS + 1, EOS + 2

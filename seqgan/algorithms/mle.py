@@ -10,6 +10,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from seqgan.algorithms.configs import MLEConfig
+from seqgan.algorithms.parts import OURS, MakePolicy, Parts
 from seqgan.core.log import Metrics
 from seqgan.core.loop import Phase
 from seqgan.core.seed import seed_everything
@@ -18,6 +19,7 @@ from seqgan.data.texts import Texts
 from seqgan.losses import mle_loss
 from seqgan.metrics.nll import likelihood
 from seqgan.models.generator import Generator
+from seqgan.models.policy import PolicyModule
 from seqgan.shapes import Scalar
 
 Weights = dict[str, Tensor]
@@ -28,10 +30,13 @@ SHOWN = 3  # samples at every check
 class MLE:
     """The policy and its training on text. An algorithm by itself, and the first phase of others."""
 
-    def __init__(self, config: MLEConfig, texts: Texts, device: torch.device, seed: int) -> None:
-        self.config, self.texts = config, texts
+    def __init__(self, config: MLEConfig, texts: Texts, device: torch.device, seed: int, parts: Parts = OURS) -> None:
+        self.config, self.texts, self.started = config, texts, parts.start is not None
         seed_everything(seed, "generator weights")
-        self.generator = new_policy(config, len(texts.tokenizer), texts.longest).to(device)
+        self.generator = new_policy(config, len(texts.tokenizer), texts.longest, parts.policy)
+        if parts.start is not None:
+            self.generator.load_state_dict(parts.start)
+        self.generator.to(device)
         learned = [parameter for parameter in self.generator.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.AdamW(learned, config.mle_rate, weight_decay=config.mle_decay, fused=True)
         self.batches = Batches(texts.train.rows, config.batch_size, seed, device, config.shuffle)
@@ -43,6 +48,7 @@ class MLE:
             Phase(
                 PHASE,
                 steps=self.config.mle_epochs * self.batches.per_epoch,
+                start=self.consider_start,
                 update=self.update,
                 check=self.check,
                 check_every=self.batches.per_epoch,
@@ -62,6 +68,11 @@ class MLE:
         loss = mle_loss(self.generator.log_probs(batch.tokens), batch.mask)
         self.generator.eval()
         return loss
+
+    def consider_start(self) -> None:
+        """A policy that was trained before may already be the best."""
+        if self.started:
+            self.consider(PHASE, 0)
 
     def check(self, step: int) -> Metrics:
         valid = self.consider(PHASE, step)
@@ -104,8 +115,10 @@ class MLE:
         return export_policies(self.state_dict()["policies"])
 
 
-def new_policy(config: MLEConfig, vocabulary: int, longest: int) -> Generator:
-    """An untrained policy of the shape that a config asks for, not in dropout's mode."""
+def new_policy(config: MLEConfig, vocabulary: int, longest: int, make: MakePolicy | None = None) -> PolicyModule:
+    """An untrained policy: someone's own, or of the shape that a config asks for. Not in dropout's mode."""
+    if make is not None:
+        return make(vocabulary, longest).eval()
     dims = (config.embedding_dim, config.hidden_dim)
     return Generator(vocabulary, longest, *dims, tied=config.tied, dropout=config.dropout).eval()
 

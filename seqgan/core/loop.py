@@ -1,7 +1,7 @@
 """The only loop of the project: an algorithm is a list of phases, a phase a number of updates."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from seqgan.core.log import Metrics
@@ -33,6 +33,7 @@ class Phase:
     check: Callable[[int], Metrics] | None = None
     check_every: int = 1
     finished: Callable[[], bool] = never
+    kinds: Mapping[int, int] = field(default_factory=dict)  # steps that stand for others: step -> how many are like it
 
 
 class Algorithm(Protocol):
@@ -66,9 +67,10 @@ def train(algorithm: Algorithm, run: Run) -> None:
             raise CheckpointError(f"the newest checkpoint does not belong to the run {run.folder}: {error}") from error
     phases = algorithm.phases()
     run.announce(phases)
-    for phase in phases:
+    latest = max((number for number, phase in enumerate(phases) if run.steps_done(phase.name)), default=-1)
+    for number, phase in enumerate(phases):
         step = run.steps_done(phase.name)
-        if step == 0:
+        if step == 0 and number > latest:  # a phase without steps that lies behind does not start again
             seed_everything(run.seed, run.rank, phase.name, 0)
             phase.start()
         while step < phase.steps and not phase.finished():

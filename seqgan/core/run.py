@@ -70,6 +70,7 @@ def create(
     files.make_folder(partial / "checkpoints")
     try:
         for name, data in contents.items():
+            files.make_folder((partial / name).parent)
             files.write(partial / name, data)
         identity = hashlib.sha256(_json(description)).hexdigest()[:16]
         files.write(partial / "run.json", _json({"format": FORMAT, "id": identity, **description}))

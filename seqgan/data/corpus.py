@@ -1,19 +1,18 @@
-"""A corpus is a list of texts, one a line, split into train, valid and test by a hash of each text."""
+"""A corpus is a list of texts, one a line, in three splits: given ones, or cut by a hash of each text."""
 
-import gzip
 import hashlib
 import tomllib
-import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files as resources
 from pathlib import Path
 from typing import Any
 
 from seqgan.core.config import nearest
+from seqgan.data import hub, shelf
+from seqgan.data.readers import SUFFIXES, one_line, read_file, read_texts, stem_of
+from seqgan.data.splits import FEWEST_TEXTS, completed, overlap
 from seqgan.errors import CorpusError
-
-FEWEST_TEXTS = 20
 
 
 @dataclass(frozen=True)
@@ -28,90 +27,128 @@ class Corpus:
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
 
-def load_corpus(name: str) -> Corpus:
-    """A bundled corpus by name, or a UTF-8 text file (`.txt`, `.gz`) with one text a line.
+def load_corpus(
+    name: str, *, text_column: str | None = None, valid: str | None = None, test: str | None = None
+) -> Corpus:
+    """A corpus by what it is called: a bundled one, one of the user's own, a dataset of the hub, or a file.
+
+    `name` is looked for among the bundled corpora and those that `add` keeps; `hf:owner/name[/config][:column]` is a
+    dataset of the Hugging Face hub; anything that looks like a path is a file that `readers` understands. `valid` and
+    `test` are files with given splits; the splits that nobody gives are cut from the texts by a hash of each.
 
     Raises:
-        CorpusError: no such corpus or file, not UTF-8 (names the line), or too few texts to split."""
-    manifest = bundled()
-    if name in manifest:
-        entry = manifest[name]
-        path, kind = _bundled_folder() / entry["file"], entry["tokenizer"]
+        CorpusError: no such corpus, file or column; malformed (file and line); or too few texts to split."""
+    if name in bundled():
+        entry = bundled()[name]
+        found = _from_file(corpora_folder() / entry["file"], text_column)
+        found.name, found.path, found.tokenizer = name, name, entry["tokenizer"]
+    elif name.startswith(hub.PREFIX):
+        splits = hub.read_hub(name, text_column)
+        sha256 = _sha256(*("\n".join(texts).encode() for texts in splits.values()))
+        found = _Found(hub.parse(name).dataset.replace("/", "-"), name, splits, sha256)
+    elif shelf.has(name):
+        found = _Found(name, name, *shelf.read(name))
     elif _looks_like_a_path(name):
-        path, kind = Path(name), None
-        entry = {"name": path.name.removesuffix(".gz").removesuffix(".txt")}
+        found = _from_file(Path(name), text_column)
     else:
         raise CorpusError(
-            f"no bundled corpus is called {name!r}{nearest(name, manifest)} "
-            "(a text file of your own is named by its path)"
+            f"no corpus is called {name!r}{nearest(name, [*bundled(), *shelf.names()])} "
+            "(a file of your own is named by its path)"
         )
-    raw = _read(path)
-    texts = [text for _, text in _lines(path, raw)]
-    splits = split(texts)
-    if len(texts) < FEWEST_TEXTS or not all(splits.values()):
-        count = f"{len(texts)} text{'' if len(texts) == 1 else 's'}"
+    for part, given in {"valid": valid, "test": test}.items():
+        if given:
+            held_out = _from_file(Path(given), text_column)
+            found.splits[part] = held_out.splits["train"]
+            found.sha256 = _sha256(found.sha256.encode(), held_out.sha256.encode())
+    given_splits = {
+        part: str(Path(given).resolve()) if given else None for part, given in (("valid", valid), ("test", test))
+    }
+    return _corpus(found, {"text_column": text_column, **given_splits})
+
+
+def _corpus(found: "_Found", address: Mapping[str, str | None]) -> Corpus:
+    splits = completed(found.splits)
+    count = sum(map(len, splits.values()))
+    if count < FEWEST_TEXTS or not all(splits.values()):
         raise CorpusError(
-            f"{path} holds {count}; at least {FEWEST_TEXTS}, one a line, are needed to train, validate and test"
+            f"{found.path or 'the list'} holds {count} text{'' if count == 1 else 's'}; "
+            f"at least {FEWEST_TEXTS}, one a line, are needed to train, validate and test"
         )
     provenance = {
-        "path": name if name in manifest else str(path.resolve()),
-        "sha256": hashlib.sha256(raw).hexdigest(),
-        "texts": len(texts),
-        "split": {part: len(members) for part, members in splits.items()},
+        "path": found.path,
+        **address,
+        "sha256": found.sha256,
+        "texts": count,
+        "split": {part: len(texts) for part, texts in splits.items()},
+        "overlap": overlap(splits),
     }
-    return Corpus(entry["name"], **splits, tokenizer=kind, provenance=provenance)
+    return Corpus(found.name, **splits, tokenizer=found.tokenizer, provenance=provenance)
 
 
-def split(texts: list[str]) -> dict[str, list[str]]:
-    """80 % train, 10 % valid, 10 % test, by a hash of the text: adding a text moves no other."""
-    parts: dict[str, list[str]] = {"train": [], "valid": [], "test": []}
-    for text in texts:
-        digit = int.from_bytes(hashlib.sha256(b"seqgan split 1|" + text.encode()).digest()[:8], "big") % 10
-        parts["valid" if digit == 8 else "test" if digit == 9 else "train"].append(text)
-    return parts
+def texts_as_corpus(texts: Sequence[str], name: str = "texts") -> Corpus:
+    """A corpus from texts that are in memory; its provenance has no path to find them by again.
+
+    Raises:
+        CorpusError: too few to split, or one of them is no text."""
+    if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
+        raise CorpusError(f"a list of texts was expected, not {str(texts)[:40]!r}")
+    kept = [line for text in texts if (line := one_line(text))]
+    return _corpus(_Found(name, "", {"train": kept}, ""), {})
+
+
+def as_files(corpus: Corpus) -> tuple[dict[str, bytes], str]:
+    """A corpus as a file for each split, and the sha256 that `load_corpus` finds for them."""
+    splits = {"train": corpus.train, "valid": corpus.valid, "test": corpus.test}
+    contents = {part: "".join(text + "\n" for text in texts).encode() for part, texts in splits.items()}
+    digest = _sha256(contents["train"])
+    for part in ("valid", "test"):
+        digest = _sha256(digest.encode(), _sha256(contents[part]).encode())
+    return contents, digest
+
+
+@dataclass
+class _Found:
+    """What a source gave: its texts by the splits it knows of ("train" where it knows of none)."""
+
+    name: str
+    path: str  # by which it is found again
+    splits: dict[str, list[str]]
+    sha256: str
+    tokenizer: str | None = None
+
+
+def _from_file(path: Path, text_column: str | None) -> _Found:
+    raw = read_file(path)
+    texts = read_texts(path, raw, text_column)
+    return _Found(stem_of(path), str(path.resolve()), {"train": texts}, _sha256(raw))
 
 
 def bundled() -> dict[str, dict[str, Any]]:
     """The manifest of the corpora that come with the package: name -> entry."""
-    entries = tomllib.loads((_bundled_folder() / "MANIFEST.toml").read_text(encoding="utf-8"))["corpus"]
+    entries = tomllib.loads((corpora_folder() / "MANIFEST.toml").read_text(encoding="utf-8"))["corpus"]
     return {entry["name"]: entry for entry in entries}
 
 
-def _bundled_folder() -> Path:
+def refuse_bundled_name(name: str) -> None:
+    """A corpus of one's own must not hide behind a bundled one.
+
+    Raises:
+        CorpusError: the name is that of a bundled corpus."""
+    if name in bundled():
+        raise CorpusError(f"{name!r} is the name of a bundled corpus; choose another")
+
+
+def corpora_folder() -> Path:
     """In an installed package the corpora lie inside it, in a checkout beside it."""
     installed = Path(str(resources("seqgan") / "_corpora"))
     return installed if installed.is_dir() else Path(str(resources("seqgan"))).parent / "corpora"
 
 
 def _looks_like_a_path(name: str) -> bool:
-    return Path(name).exists() or "/" in name or Path(name).suffix in {".txt", ".gz"}
+    return Path(name).exists() or "/" in name or Path(name).suffix in {*SUFFIXES, ".gz"}
 
 
-def _read(path: Path) -> bytes:
-    try:
-        raw = path.read_bytes()
-        return gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
-    except FileNotFoundError as error:
-        beside = [file.name for file in path.parent.glob("*") if file.is_file()] if path.parent.is_dir() else []
-        hint = nearest(path.name, beside[:1000]) if beside else f"; the folder {path.parent} is empty or missing"
-        raise CorpusError(f"there is no file {path}{hint if len(hint) < 200 else ''}") from error
-    except (OSError, EOFError, zlib.error) as error:
-        raise CorpusError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
-
-
-def _lines(path: Path, raw: bytes) -> Iterator[tuple[int, str]]:
-    """The texts with their line numbers; blank lines hold none, and outer blanks are no part of a text."""
-    if not raw.strip():
-        raise CorpusError(f"{path} is empty; one text a line was expected")
-    for number, line in enumerate(raw.removeprefix(b"\xef\xbb\xbf").splitlines(), start=1):
-        try:
-            text = line.decode("utf-8").strip()
-        except UnicodeDecodeError as error:
-            raise CorpusError(
-                f"{path}, line {number}: byte {error.start + 1} is not UTF-8 ({error.reason}); "
-                "convert the file, for example with iconv -t UTF-8"
-            ) from error
-        if "\0" in text:
-            raise CorpusError(f"{path}, line {number}: a zero byte; this is not a text file")
-        if text:
-            yield number, text
+def _sha256(*parts: bytes) -> str:
+    """Of one part its own, of several that of their digests."""
+    digests = [hashlib.sha256(part).hexdigest() for part in parts]
+    return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from seqgan.data.batches import Encoded, Long, encode
 from seqgan.data.corpus import Corpus
 from seqgan.data.tokenizer import Tokenizer
+from seqgan.data.tokens import suitable_tokens
 
 LONGEST_BY_DEFAULT = 64
 
@@ -37,8 +38,4 @@ def encode_corpus(corpus: Corpus, tokenizer: Tokenizer, longest: int = 0, long: 
 
 def suitable_tokenizer(corpus: Corpus) -> str:
     """The kind that the corpus names, else characters for Chinese, Japanese and Korean, and words elsewhere."""
-    if corpus.tokenizer:
-        return corpus.tokenizer
-    letters = [character for text in corpus.train[:1000] for character in text if character.isalpha()]
-    wide = sum("\u2e80" <= character <= "\u9fff" or "\uac00" <= character <= "\ud7af" for character in letters)
-    return "char" if wide * 2 > len(letters) else "word"
+    return corpus.tokenizer or {"chars": "char", "words": "word"}[suitable_tokens(corpus.train)]

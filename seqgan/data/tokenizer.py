@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
 import sentencepiece
-from nltk.tokenize import NLTKWordTokenizer
 from nltk.tokenize.treebank import TreebankWordDetokenizer
 
 from seqgan.data.symbols import BOS, EOS, PAD, UNK
+from seqgan.data.tokens import words
 from seqgan.errors import CheckpointError, ConfigError
 
 Kind = Literal["char", "word", "bpe", "unigram", "whitespace"]
@@ -109,16 +109,10 @@ class Tokenizer:
 
 def _prepare(kind: str, text: str) -> str:
     """Put blanks between the tokens where sentencepiece is to cut at blanks."""
-    return (
-        " ".join(_text_to_words(text)) if kind == "word" else " ".join(text.split()) if kind == "whitespace" else text
-    )
+    return " ".join(words(text)) if kind == "word" else " ".join(text.split()) if kind == "whitespace" else text
 
 
-def _text_to_words(text: str) -> list[str]:
-    return NLTKWordTokenizer().tokenize(text)
-
-
-def _words_to_text(words: Sequence[str]) -> str:
+def _words_to_text(parts: Sequence[str]) -> str:
     """nltk's detokeniser, with the blanks around a dash that it loses."""
-    text: str = TreebankWordDetokenizer().detokenize(list(words))
+    text: str = TreebankWordDetokenizer().detokenize(list(parts))
     return re.sub(r"\s*--\s*", " -- ", text)

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from seqgan.data.batches import pad
-from seqgan.models.generator import Generator
+from seqgan.models.policy import PolicyModule
 from seqgan.shapes import Mask, Tokens
 
 ROWS_AT_A_TIME = 128
@@ -26,7 +26,7 @@ class Likelihood(NamedTuple):
 
 
 @torch.no_grad()
-def likelihood(generator: Generator, rows: Sequence[Sequence[int]]) -> Likelihood:
+def likelihood(generator: PolicyModule, rows: Sequence[Sequence[int]]) -> Likelihood:
     """The NLL of rows of ids; EOS counts as a token, an unknown token as the one token UNK."""
     device = next(generator.parameters()).device
     # Rows of like length together, so that little is spent on padding.
@@ -39,14 +39,30 @@ def likelihood(generator: Generator, rows: Sequence[Sequence[int]]) -> Likelihoo
 
 
 @torch.no_grad()
-def entropy(generator: Generator, tokens: Tokens, mask: Mask) -> float:
+def text_log_probs(
+    generator: PolicyModule, rows: Sequence[Sequence[int]], *, drawn: bool = False
+) -> Float[Tensor, "B"]:
+    """log pi(text) of every row of ids, in nats, in the order of the rows; `drawn`: of rows the policy drew itself."""
+    log_probs = generator.log_probs_drawn if drawn else generator.log_probs
+    device = next(generator.parameters()).device
+    order = sorted(range(len(rows)), key=lambda number: len(rows[number]))
+    result = torch.zeros(len(rows), dtype=torch.float64)
+    for start in range(0, len(rows), ROWS_AT_A_TIME):
+        numbers = order[start : start + ROWS_AT_A_TIME]
+        tokens = pad([rows[number] for number in numbers], device).tokens
+        result[numbers] = log_probs(tokens).double().sum(dim=1).cpu()
+    return result
+
+
+@torch.no_grad()
+def entropy(generator: PolicyModule, tokens: Tokens, mask: Mask) -> float:
     """The mean surprise of a policy at its own samples, per token: an estimate of its entropy per token."""
     parts = [generator.log_probs_drawn(rows).double().sum() for rows in tokens.split(ROWS_AT_A_TIME)]
     return -float(torch.stack(parts).sum() / mask.sum())
 
 
 @torch.no_grad()
-def divergence(drawing: Generator, other: Generator, tokens: Tokens, mask: Mask) -> float:
+def divergence(drawing: PolicyModule, other: PolicyModule, tokens: Tokens, mask: Mask) -> float:
     """KL(drawing || other) per token, from samples of `drawing`.
 
     At every prefix of the samples the sum over all next tokens is exact, so the estimate is never negative."""

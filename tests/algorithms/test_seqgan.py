@@ -16,14 +16,17 @@ from seqgan.algorithms.seqgan import GAME, PRETRAIN, SeqGAN
 from seqgan.core.loop import train
 from seqgan.core.run import Run, create, read_record
 from seqgan.data.batches import pad
-from seqgan.data.corpus import Corpus, split
+from seqgan.data.corpus import Corpus
+from seqgan.data.splits import split
 from seqgan.data.symbols import EOS, UNK
 from seqgan.data.texts import Texts, encode_corpus
 from seqgan.data.tokenizer import Tokenizer
-from seqgan.evaluation import compare
+from seqgan.evaluation import evaluate_models
+from seqgan.generation import TextModel
 from seqgan.losses import discriminator_loss, policy_gradient_loss
 from seqgan.metrics.nll import divergence
-from seqgan.models.generator import Generator, sample
+from seqgan.models.generator import Generator
+from seqgan.models.policy import sample
 from seqgan.rewards import advantages
 from seqgan.rollout import rollout_rewards
 from tests.conftest import tiny_lines
@@ -38,14 +41,12 @@ def made(texts: Texts, config: Any) -> SeqGAN:
 
 def test_an_iteration_is_g_policy_updates_and_d_rounds(texts: Texts, tiny_config: Make) -> None:
     game = made(texts, tiny_config("seqgan", g_steps=2, d_steps=3, d_epochs=2, d_samples=24, iterations=4))
-    assert game.per_round == 2 * 3  # 24 texts in halves of 8, twice
+    assert game.opponent.per_round == 2 * 3  # 24 texts in halves of 8, twice
     assert game.per_iteration == 2 + 3 * 6
     moves = []
     with (
         mock.patch.object(game, "policy_update", side_effect=lambda n: moves.append(("g", n)) or {}),
-        mock.patch.object(
-            game, "discriminator_update", side_effect=lambda p, n: moves.append(("d", n)) or {"bce": 0.0}
-        ),
+        mock.patch.object(game.opponent, "update", side_effect=lambda p, n: moves.append(("d", n)) or {"bce": 0.0}),
     ):
         recorded = [game.move(step) for step in range(1, 2 * game.per_iteration + 1)]
     assert moves[:3] == [("g", 1), ("g", 2), ("d", 0)]
@@ -62,8 +63,8 @@ def test_the_discriminator_judges_without_dropout_and_learns_with_it(texts: Text
         lambda module, _, scores: modes["learning" if scores.requires_grad else "judging"].add(module.training)
     )
     game.policy_update(1)
-    game.discriminator_update(GAME, 0)
-    game.judge_held_out(game.discriminator.state_dict())
+    game.opponent.update(GAME, 0)
+    game.opponent.judge_held_out(game.discriminator.state_dict())
     hook.remove()
     assert modes == {"judging": {False}, "learning": {True}}
     assert game.discriminator.training
@@ -79,10 +80,12 @@ def test_the_discriminator_never_sees_an_unknown_token(tiny_config: Make) -> Non
     seen: set[int] = set()
     game.discriminator.register_forward_pre_hook(lambda _, tokens: seen.update(tokens[0].unique().tolist()))
     for update in range(6):
-        game.discriminator_update(GAME, update)
+        game.opponent.update(GAME, update)
     game.policy_update(1)
-    game.check_discriminator(1)
-    compare({"mle": game.generator, "final": game.generator}, game.discriminator, known, corpus.test, seed=0)
+    game.opponent.check(1)
+    model = TextModel(game.generator, known.tokenizer, game.discriminator)
+    evaluate_models({"final": model}, corpus)
+    model.score(corpus.test)
     assert UNK not in seen
     assert EOS in seen
 
@@ -112,14 +115,14 @@ def test_dropout_of_the_policy_is_off_in_the_game_but_for_the_mle_term(texts: Te
 
 def test_a_round_s_texts_are_drawn_again_the_same(texts: Texts, tiny_config: Make) -> None:
     game = made(texts, tiny_config("seqgan"))
-    first = game.generated(GAME, 3)
-    game.generated(GAME, 4)
+    first = game.opponent.generated(GAME, 3)
+    game.opponent.generated(GAME, 4)
     torch.rand(17)
-    again = game.generated(GAME, 3)
+    again = game.opponent.generated(GAME, 3)
     assert again is not first
     assert again.rows == first.rows
     assert again.at(1).tokens.equal(first.at(1).tokens)
-    assert game.generated(PRETRAIN, 3).rows != first.rows
+    assert game.opponent.generated(PRETRAIN, 3).rows != first.rows
 
 
 def test_the_game_begins_from_the_best_mle_and_the_held_discriminator(
@@ -134,17 +137,19 @@ def test_the_game_begins_from_the_best_mle_and_the_held_discriminator(
     best = min(line["valid_nll"] for line in record if "valid_nll" in line)
     assert game.mle.best.nll == best
     assert all(game.after_mle[name].equal(tensor) for name, tensor in game.generator.state_dict().items())
-    assert game.held.bce == min(line["valid_bce"] for line in record if "valid_bce" in line)
-    assert all(game.held.weights[name].equal(tensor) for name, tensor in game.discriminator.state_dict().items())
+    assert game.opponent.held.bce == min(line["valid_bce"] for line in record if "valid_bce" in line)
+    assert all(
+        game.opponent.held.weights[name].equal(tensor) for name, tensor in game.discriminator.state_dict().items()
+    )
 
 
 def test_a_discriminator_that_got_worse_goes_back(texts: Texts, tiny_config: Make) -> None:
     game = made(texts, tiny_config("seqgan"))
-    game.check_discriminator(1)
+    game.opponent.check(1)
     good = copied(game.discriminator)
     with torch.no_grad():
         game.discriminator.output.bias += torch.tensor([-20.0, 20.0])  # calls everything real
-    game.check_game(1)
+    game.check(1)
     assert all(good[name].equal(tensor) for name, tensor in game.discriminator.state_dict().items())
 
 
@@ -169,7 +174,7 @@ def test_stored_trajectories_guard_refactorings(texts: Texts, tiny_config: Make)
     judged, paid = [], []
     for _ in range(5):
         loss = discriminator_loss(game.discriminator(real), game.discriminator(fake))
-        descend(game.d_optimizer, loss, game.discriminator)
+        descend(game.opponent.optimizer, loss, game.discriminator)
         judged.append(loss.item())
         loss = policy_gradient_loss(game.generator.log_probs(real), rewards, mask)
         descend(game.policy_optimizer, loss, game.generator, clip=5.0)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from seqgan.data.corpus import bundled, load_corpus, split
+from seqgan.data.corpus import bundled, load_corpus
+from seqgan.data.splits import split
 from seqgan.data.texts import encode_corpus, suitable_tokenizer
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import CorpusError
@@ -74,7 +75,7 @@ def test_a_damaged_gzip_is_told(tmp_path: Path) -> None:
 
 
 def test_a_missing_corpus_or_file_names_what_is_near(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match="no bundled corpus is called 'poem'; did you mean poems"):
+    with pytest.raises(CorpusError, match="no corpus is called 'poem'; did you mean poems"):
         load_corpus("poem")
     (tmp_path / "haiku.txt").write_text("x")
     with pytest.raises(CorpusError, match=r"there is no file .*haiky\.txt; did you mean haiku\.txt"):

@@ -185,10 +185,10 @@ def test_the_command_leaves_a_grid_and_can_be_resumed(model: str, tmp_path: Path
 
 def test_a_run_of_the_other_package_is_refused(tmp_path: Path) -> None:
     from seqgan.cli import seqgan
-    from seqgan.generation import load_writer
+    from seqgan.generation import load_model
 
     create(tmp_path / "run", {"package": "imagegan", "algorithm": "dcgan", "seed": 5, "threads": 2}, {})
     with pytest.raises(SeqGANError, match="is a run of imagegan, not of seqgan"):
-        load_writer(tmp_path / "run")
+        load_model(tmp_path / "run")
     with pytest.raises(click.UsageError, match="is a run of imagegan"):
         seqgan.main(["train", "--resume", str(tmp_path / "run")], standalone_mode=False)

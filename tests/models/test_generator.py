@@ -3,7 +3,8 @@ import torch
 from torch.testing import assert_close
 
 from seqgan.data.symbols import BOS, EOS, PAD, UNK
-from seqgan.models.generator import Generator, draw_next, sample
+from seqgan.models.generator import Generator
+from seqgan.models.policy import draw_next, sample
 
 
 @pytest.fixture(params=[False, True], ids=["untied", "tied"])
@@ -81,7 +82,7 @@ def test_a_prompt_is_continued(wide: Generator) -> None:
 
 
 def test_draws_in_chunks_are_as_many_as_rows(wide: Generator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("seqgan.models.generator.CACHED_LOGITS", 7 * 40)
+    monkeypatch.setattr("seqgan.models.policy.CACHED_LOGITS", 7 * 40)
     state = wide.initial_state(30)
     assert draw_next(wide, state).shape == (30,)
 

@@ -1,0 +1,147 @@
+"""The policy's opponent: a discriminator, and how it learns to tell real texts from the policy's.
+
+Yu et al. (2017), equation 5 and algorithm 1: in every round the policy writes new texts, and the discriminator sees
+them k times. On top of the paper it may be stopped early, by its cross-entropy on held-out text."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from seqgan.algorithms.configs import SeqGANConfig
+from seqgan.algorithms.mle import Weights, copied, descend
+from seqgan.algorithms.parts import Parts
+from seqgan.core.log import Metrics
+from seqgan.core.seed import derive, seed_everything
+from seqgan.data.batches import Batches, pad
+from seqgan.data.symbols import PAD
+from seqgan.data.texts import Texts
+from seqgan.losses import discriminator_loss, l2_penalty
+from seqgan.metrics import discrimination
+from seqgan.models.discriminator import Discriminator
+from seqgan.models.policy import PolicyModule, sample
+from seqgan.rewards import judging
+from seqgan.rollout import in_chunks
+
+
+class Opponent:
+    """A discriminator that learns against a policy, round by round."""
+
+    def __init__(
+        self, config: SeqGANConfig, texts: Texts, device: torch.device, seed: int, policy: PolicyModule, parts: Parts
+    ) -> None:
+        self.config, self.texts, self.device, self.seed, self.policy = config, texts, device, seed, policy
+        seed_everything(seed, "discriminator weights")
+        self.discriminator = new_discriminator(config, len(texts.tokenizer), texts.longest, parts).to(device)
+        self.optimizer = torch.optim.Adam(self.discriminator.parameters(), config.d_rate, fused=True)
+        self.held = Held()
+        half = config.d_batch_size // 2
+        self.real = Batches(texts.train.rows, half, derive(seed, "real texts for the discriminator"), device)
+        self.samples = config.d_samples or len(texts.train.rows)
+        self.fake_size = min(half, self.samples)
+        self.per_epoch = self.samples // self.fake_size
+        self.per_round = config.d_epochs * self.per_epoch
+        self._round: tuple[tuple[str, int], Batches] = (("", -1), self.real)
+
+    def update(self, phase: str, update: int) -> Metrics:
+        """One batch, half real and half from this round's generated texts; `update` counts from 0 over the phase."""
+        round, within = divmod(update, self.per_round)
+        real = self.policy.fill_unknown(self.real.at(update + 1).tokens)
+        fake = self.generated(phase, round).at(within + 1).tokens
+        self.discriminator.train()
+        real_scores, fake_scores = self.discriminator(real), self.discriminator(fake)
+        loss = discriminator_loss(real_scores, fake_scores)
+        descend(self.optimizer, loss + self.penalty(), self.discriminator)
+        right = ((real_scores > 0).float().mean() + (fake_scores <= 0).float().mean()) / 2
+        return {"bce": loss, "accuracy": right}
+
+    def penalty(self) -> torch.Tensor | float:
+        """The L2 penalty of the last layer, as the paper's code has it; someone's own module sees to its own."""
+        if not isinstance(self.discriminator, Discriminator):
+            return 0.0
+        return self.config.d_l2 * l2_penalty(self.discriminator.output.weight, self.discriminator.output.bias)
+
+    def generated(self, phase: str, round: int) -> Batches:
+        """The texts the policy wrote for a round: drawn again, the same, when a run resumes in its middle."""
+        if self._round[0] != (phase, round):
+            rng = torch.Generator(self.device).manual_seed(derive(self.seed, phase, round))
+            tokens = sample(self.policy, self.samples, rng=rng).tokens.tolist()
+            rows = [[token for token in row if token != PAD] for row in tokens]
+            order = derive(self.seed, phase, round, "order")
+            self._round = ((phase, round), Batches(rows, self.fake_size, order, self.device))
+        return self._round[1]
+
+    # --- looking at held-out text
+
+    def check(self, step: int) -> Metrics:
+        """Before the game: the best discriminator on held-out text is remembered, and too many worse ones end it."""
+        bce, accuracy = self.judge_held_out(self.discriminator.state_dict())
+        if bce < self.held.bce:
+            self.held = Held(bce, 0, copied(self.discriminator))
+        else:
+            self.held.stale += 1
+        return {"valid_bce": bce, "valid_accuracy": accuracy}
+
+    def look(self) -> Metrics:
+        """In the game: the discriminator goes back to the last held one where that does better now."""
+        bce, accuracy = self.judge_held_out(self.discriminator.state_dict())
+        if self.config.d_patience and self.held.weights:
+            held_bce, held_accuracy = self.judge_held_out(self.held.weights)
+            if held_bce < bce:
+                bce, accuracy = held_bce, held_accuracy
+                self.discriminator.load_state_dict(self.held.weights)
+        self.held = Held(bce, 0, copied(self.discriminator))
+        return {"valid_bce": bce, "valid_accuracy": accuracy}
+
+    def take_held(self) -> None:
+        """Begin the game with the discriminator that did best on held-out text; it plays on from there."""
+        if self.config.d_patience and self.held.weights:
+            self.discriminator.load_state_dict(self.held.weights)
+
+    def judge_held_out(self, weights: Weights) -> tuple[float, float]:
+        """Cross-entropy and accuracy of a discriminator on the validation split against as many new samples."""
+        current = copied(self.discriminator)
+        self.discriminator.load_state_dict(weights)
+        rng = torch.Generator(self.device).manual_seed(derive(self.seed, "held out"))
+        with judging(self.discriminator) as discriminator:
+            held_out = self.policy.fill_unknown(pad(self.texts.valid.rows, self.device).tokens, rng)
+            real = in_chunks(discriminator, held_out)
+            fake = in_chunks(discriminator, sample(self.policy, len(real), rng=rng).tokens)
+        self.discriminator.load_state_dict(current)
+        return discrimination.cross_entropy(real, fake), discrimination.accuracy(real, fake)
+
+    # --- state
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "discriminator": self.discriminator.state_dict(),
+            "d_optimizer": self.optimizer.state_dict(),
+            "held": vars(self.held),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.discriminator.load_state_dict(state["discriminator"])
+        self.optimizer.load_state_dict(state["d_optimizer"])
+        self.held = Held(**state["held"])
+
+
+class Held:
+    """The discriminator that last did best on held-out text."""
+
+    def __init__(self, bce: float = float("inf"), stale: int = 0, weights: Weights | None = None) -> None:
+        self.bce, self.stale, self.weights = bce, stale, weights or {}
+
+
+def new_discriminator(config: SeqGANConfig, vocabulary: int, longest: int, parts: Parts) -> nn.Module:
+    """An untrained discriminator: someone's own, or of the shape that a config asks for."""
+    if parts.discriminator is not None:
+        return parts.discriminator(vocabulary, longest)
+    return Discriminator(
+        vocabulary,
+        config.d_embedding_dim,
+        config.widths,
+        config.filters,
+        highway=config.highway,
+        dropout=config.d_dropout,
+    )

@@ -1,0 +1,27 @@
+"""What a researcher may put in the place of our own parts, without touching them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from seqgan.models.policy import PolicyModule
+from seqgan.rewards import TextReward
+from seqgan.rollout import Score
+
+MakePolicy = Callable[[int, int], PolicyModule]
+MakeDiscriminator = Callable[[int, int], nn.Module]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Each None stands for our own. Modules are given as functions of `(vocabulary, longest)`, which are known only
+    once the tokenizer is trained; they are called under the run's seed."""
+
+    policy: MakePolicy | None = None
+    discriminator: MakeDiscriminator | None = None  # tokens "B T" -> the logit of "real" "B"
+    reward: "Score | TextReward | None" = None  # instead of a discriminator's word: tokens "B T" -> reward "B"
+    start: dict[str, Tensor] | None = None  # weights of the policy to begin with
+
+
+OURS = Parts()

@@ -1,0 +1,42 @@
+"""How sure a number is: spread over disjoint blocks, and permutation tests.
+
+A bootstrap draws with replacement, and copies are just what Self-BLEU and its like react to; blocks hold none."""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Item = TypeVar("Item")
+BLOCKS = 10
+
+
+def standard_error(values: ArrayLike) -> NDArray[np.float64]:
+    """Of the mean over the first axis, the values being independent; NaN for fewer than two."""
+    array = np.asarray(values, dtype=np.float64)
+    if len(array) < 2:
+        return np.full(array.shape[1:], np.nan)
+    return np.asarray(array.std(axis=0, ddof=1) / np.sqrt(len(array)))
+
+
+def blocks(items: Sequence[Item], size: int = 2) -> list[Sequence[Item]]:
+    """Ten disjoint blocks of equal size; fewer where a block would have less than `size` items, or none.
+
+    A measure that depends on the number of items, as Self-BLEU does, has another mean over the blocks than over all;
+    but the standard error of its mean over the blocks is that of the whole, if the spread shrinks with the root of the
+    number of items."""
+    count = min(BLOCKS, len(items) // size)
+    each = len(items) // max(1, count)
+    return [items[start : start + each] for start in range(0, count * each, max(1, each))]
+
+
+def permutation_test(first: Sequence[float], second: Sequence[float], *, rounds: int = 10_000, seed: int = 0) -> float:
+    """The chance of a difference of means at least this large if the labels "first" and "second" meant nothing.
+
+    Two-sided, by relabelling at random; never 0, since the labels as they are count as one of the relabellings."""
+    values, count = np.concatenate([first, second]), len(first)
+    observed = abs(np.mean(first) - np.mean(second))
+    shuffled = np.random.default_rng(seed).permuted(np.tile(values, (rounds, 1)), axis=1)
+    differences = np.abs(shuffled[:, :count].mean(axis=1) - shuffled[:, count:].mean(axis=1))
+    return float((1 + (differences >= observed - 1e-12).sum()) / (1 + rounds))

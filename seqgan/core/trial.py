@@ -1,0 +1,54 @@
+"""What a training will cost, from trying a step of each kind on an algorithm that is thrown away afterwards."""
+
+import resource
+import sys
+import time
+from typing import NamedTuple
+
+import torch
+
+from seqgan.core.loop import Algorithm
+from seqgan.core.seed import seed_everything
+
+
+class Cost(NamedTuple):
+    seconds: float  # at most: phases may stop early, and looks at held-out data are not counted
+    bytes: int  # of memory, at the peak so far
+
+
+def estimate(algorithm: Algorithm, device: torch.device) -> Cost:
+    """Take every kind of step twice and time the second, which has nothing to set up."""
+    seconds = 0.0
+    for phase in algorithm.phases():
+        if phase.steps:
+            phase.start()
+        for step, count in (phase.kinds or {1: phase.steps}).items():
+            if count:
+                for _ in range(2):
+                    seed_everything(0, "trial", phase.name, step)
+                    began = time.perf_counter()
+                    phase.update(step)
+                    if device.type == "cuda":
+                        torch.cuda.synchronize(device)
+                    took = time.perf_counter() - began
+                seconds += count * took
+    return Cost(seconds, _peak(device))
+
+
+def _peak(device: torch.device) -> int:
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device))
+    unit = 1 if sys.platform == "darwin" else 1024  # getrusage counts kilobytes, on macOS bytes
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def in_words(cost: Cost, device: torch.device) -> str:
+    """`at most about 4 min on cpu (2 threads), and 0.8 GB of memory`"""
+    seconds, threads = cost.seconds, f" ({torch.get_num_threads()} threads)" if device.type == "cpu" else ""
+    if seconds < 90:
+        took = f"{seconds:.0f} s"
+    elif seconds < 5400:
+        took = f"{seconds / 60:.0f} min"
+    else:
+        took = f"{seconds / 3600:.1f} hours"
+    return f"at most about {took} on {device}{threads}, and {cost.bytes / 1e9:.1f} GB of memory"

@@ -1,0 +1,116 @@
+"""Public corpora by name: downloaded from a known address, taken only with the right sha256, put on the shelf.
+
+`corpora/SOURCES.toml` lists them. A file is plain lines, tab-separated fields, or members of a zip or tar archive that
+are one or the other or JSON."""
+
+import hashlib
+import io
+import json
+import re
+import tarfile
+import tomllib
+import urllib.error
+import urllib.request
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from seqgan.core.config import nearest
+from seqgan.data.corpus import corpora_folder
+from seqgan.data.shelf import add
+from seqgan.errors import CorpusError
+
+SECONDS = 10.0  # without a byte, before an address is given up
+Progress = Callable[[int, int], None]  # bytes so far, bytes in all (0: unknown)
+
+
+def sources(path: Path | None = None) -> dict[str, dict[str, Any]]:
+    """What can be fetched: name -> entry."""
+    listed = tomllib.loads((path or corpora_folder() / "SOURCES.toml").read_text(encoding="utf-8"))["source"]
+    return {entry["name"]: entry for entry in listed}
+
+
+def fetch(
+    name: str, progress: Progress, *, overwrite: bool = False, known: Mapping[str, dict[str, Any]] | None = None
+) -> dict[str, Any]:
+    """Download a public corpus, check it, clean and split it, and keep it on the shelf; the report of `shelf.add`.
+
+    Raises:
+        CorpusError: no such source, no connection (within seconds), or a file with another sha256."""
+    known = sources() if known is None else known
+    if name not in known:
+        raise CorpusError(f"there is no public corpus {name!r} to fetch{nearest(name, known)}")
+    entry = known[name]
+    texts = [text for file in entry["file"] for text in _texts(file, _download(file, progress))]
+    facts = {key: entry[key] for key in ("description", "language", "licence", "homepage")}
+    return add(name, texts, {**facts, "source": [file["urls"][0] for file in entry["file"]]}, overwrite=overwrite)
+
+
+def _download(file: Mapping[str, Any], progress: Progress) -> bytes:
+    failures = []
+    for url in file["urls"]:
+        try:
+            content = _read(url, progress)
+        except (OSError, ValueError) as error:  # urllib's errors, time-outs, and a bad address
+            reason = getattr(error, "reason", None) or error
+            failures.append(f"{url}: {reason}")
+            continue
+        found = hashlib.sha256(content).hexdigest()
+        if found == file["sha256"]:
+            return content
+        failures.append(
+            f"{url}: its sha256 is {found[:12]}..., not {file['sha256'][:12]}...; it was changed or damaged"
+        )
+    raise CorpusError(f"cannot fetch {' and '.join(failures)}; check the connection, or get the file by hand")
+
+
+def _read(url: str, progress: Progress) -> bytes:
+    content = bytearray()
+    with urllib.request.urlopen(url, timeout=SECONDS) as answer:
+        size = int(answer.headers.get("Content-Length") or 0)
+        while part := answer.read(1 << 16):
+            content += part
+            progress(len(content), size)
+    return bytes(content)
+
+
+def _texts(file: Mapping[str, Any], content: bytes) -> Iterator[str]:
+    for part in _members(content, file.get("members")):
+        text = part.decode("utf-8")
+        if "values" in file:
+            yield from _values(json.loads(text), file["values"].split("."))
+        elif "field" in file:
+            yield from (line.split("\t")[file["field"]] for line in text.splitlines() if line)
+        else:
+            yield from text.splitlines()
+
+
+def _members(content: bytes, names: Sequence[str] | None) -> Iterator[bytes]:
+    """The named members of a zip or tar archive; the content itself where none is named."""
+    if names is None:
+        yield content
+    elif content[:2] == b"PK":
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            yield from map(archive.read, names)
+    else:
+        with tarfile.open(fileobj=io.BytesIO(content)) as packed:
+            for name in names:
+                member = packed.extractfile(name)
+                assert member is not None, name  # the sha256 vouches for what is inside
+                yield member.read()
+
+
+def _values(content: Any, path: Sequence[str]) -> Iterator[str]:
+    """The strings at a path such as `images[split=val].sentences.raw`: keys, lists entered, records filtered."""
+    if isinstance(content, list):
+        for item in content:
+            yield from _values(item, path)
+    elif not path:
+        yield content
+    else:
+        step = re.fullmatch(r"(\w+)(?:\[(\w+)=(\w+)\])?", path[0])
+        assert step is not None, path[0]
+        key, field, wanted = step.groups()
+        found = content[key]
+        yield from _values([item for item in found if item[field] == wanted] if field else found, path[1:])

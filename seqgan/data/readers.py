@@ -1,0 +1,188 @@
+"""Files to texts: plain lines, csv, json, jsonl, parquet, any of them gzipped. Every error names file and place.
+
+csv and json are read by the standard library: the readers of `datasets` take the text "NA" for a missing value and
+one that looks like a date for a date. Parquet, whose columns have types, is read through `datasets`."""
+
+import csv
+import gzip
+import json
+import re
+import tempfile
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from seqgan.core.config import nearest
+from seqgan.errors import CorpusError
+
+SUFFIXES = (".txt", ".csv", ".tsv", ".json", ".jsonl", ".parquet")
+COLUMNS = ("text", "sentence", "content")  # taken where nobody names one
+Row = tuple[str, Any]  # where it stands, and what stands there
+
+
+def kind_of(path: Path) -> str:
+    """The suffix that says how to read a file; `.gz` may follow it, and an unknown one means plain lines."""
+    suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"]
+    return suffixes[-1] if suffixes and suffixes[-1] in SUFFIXES else ".txt"
+
+
+def stem_of(path: Path) -> str:
+    name = path.name.removesuffix(".gz")
+    return name.removesuffix(kind_of(path)) or name
+
+
+def read_file(path: Path) -> bytes:
+    """The content of a file, unpacked where it is gzipped.
+
+    Raises:
+        CorpusError: it is missing (names what is near), cannot be read, or is a damaged gzip."""
+    try:
+        raw = path.read_bytes()
+        return gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
+    except FileNotFoundError as error:
+        beside = [file.name for file in path.parent.glob("*") if file.is_file()] if path.parent.is_dir() else []
+        hint = nearest(path.name, beside[:1000]) if beside else f"; the folder {path.parent} is empty or missing"
+        raise CorpusError(f"there is no file {path}{hint if len(hint) < 200 else ''}") from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise CorpusError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def read_texts(path: Path, raw: bytes, column: str | None = None) -> list[str]:
+    """The texts of a file, without outer blanks, in the file's order; records with an empty text hold none.
+
+    In csv, json, jsonl and parquet a text is the value of `column`, or of the only column there is, or of one called
+    text, sentence or content. A line break within a value becomes a blank, since a text is a line.
+
+    Raises:
+        CorpusError: not UTF-8, malformed (file and line), no such column, a value that is no text, no text at all."""
+    kind = kind_of(path)
+    if not raw.strip():
+        raise CorpusError(f"{path} is empty; one text a line was expected")
+    if kind == ".parquet":
+        rows = _parquet(path)
+    else:
+        lines = read_lines(path, raw)
+        if kind == ".txt":
+            if column:
+                raise CorpusError(f"{path} is plain text, which has no column {column!r}; leave out --text-column")
+            return [line.strip() for line in lines if line.strip()]
+        rows = {".csv": _csv, ".tsv": _csv, ".json": _json, ".jsonl": _jsonl}[kind](path, lines)
+    texts = [text for text in _values(path, rows, column) if text]
+    if not texts:
+        raise CorpusError(f"{path}: {f'the column {column!r}' if column else 'the column of texts'} is empty")
+    return texts
+
+
+def read_samples(path: Path) -> list[str]:
+    """The texts of a file to be measured: of plain text every line, the empty ones too, for a sample may be empty.
+
+    Raises:
+        CorpusError: as `read_texts`."""
+    raw = read_file(path)
+    if not raw.strip() or kind_of(path) != ".txt":
+        return read_texts(path, raw)
+    return [line.strip() for line in read_lines(path, raw)]
+
+
+def read_lines(path: Path, raw: bytes) -> list[str]:
+    """All lines of a text file, the empty ones too, without their ends."""
+    lines = []
+    for number, line in enumerate(raw.removeprefix(b"\xef\xbb\xbf").splitlines(), start=1):
+        try:
+            text = line.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise CorpusError(
+                f"{path}, line {number}: byte {error.start + 1} is not UTF-8 ({error.reason}); "
+                "convert the file, for example with iconv -t UTF-8"
+            ) from error
+        if "\0" in text:
+            raise CorpusError(f"{path}, line {number}: a zero byte; this is not a text file")
+        lines.append(text)
+    return lines
+
+
+def _csv(path: Path, lines: Sequence[str]) -> Iterator[Row]:
+    reader = csv.reader(
+        (line + "\n" for line in lines), delimiter="\t" if kind_of(path) == ".tsv" else ",", strict=True
+    )
+    header: list[str] = []
+    try:
+        for fields in reader:
+            if not header:
+                header = fields
+            elif len(fields) not in (0, len(header)):
+                expected = f"the header has {len(header)}"
+                raise CorpusError(f"{path}, line {reader.line_num}: a row of {len(fields)} fields, but {expected}")
+            elif fields:
+                yield f"line {reader.line_num}", dict(zip(header, fields, strict=True))
+    except csv.Error as error:
+        raise CorpusError(f"{path}, line {reader.line_num}: malformed CSV ({error})") from error
+
+
+def _jsonl(path: Path, lines: Sequence[str]) -> Iterator[Row]:
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            try:
+                yield f"line {number}", json.loads(line)
+            except (json.JSONDecodeError, RecursionError) as error:
+                raise CorpusError(f"{path}, line {number}: malformed JSON ({error})") from error
+
+
+def _json(path: Path, lines: Sequence[str]) -> Iterator[Row]:
+    try:
+        content = json.loads("\n".join(lines))
+    except json.JSONDecodeError as error:
+        raise CorpusError(f"{path}, line {error.lineno}: malformed JSON ({error.msg})") from error
+    except RecursionError as error:
+        raise CorpusError(f"{path}: malformed JSON (nested too deeply)") from error
+    if not isinstance(content, list):
+        raise CorpusError(f"{path} holds a JSON {type(content).__name__}; a list of texts or of records was expected")
+    return ((f"record {number}", record) for number, record in enumerate(content, start=1))
+
+
+def _parquet(path: Path) -> Iterator[Row]:
+    import datasets
+
+    datasets.disable_progress_bars()
+    datasets.logging.set_verbosity(datasets.logging.CRITICAL)  # what goes wrong is told by the error below
+    try:
+        with tempfile.TemporaryDirectory() as cache:
+            table = datasets.Dataset.from_parquet(str(path), cache_dir=cache, keep_in_memory=True)
+    except (datasets.exceptions.DatasetGenerationError, OSError, ValueError) as error:
+        reason = str(error.__cause__ or error).strip().splitlines()[0][:120]
+        raise CorpusError(f"{path} is not a readable parquet file ({reason})") from error
+    return ((f"record {number}", record) for number, record in enumerate(table, start=1))
+
+
+def _values(path: Path, rows: Iterable[Row], column: str | None) -> Iterator[str]:
+    for place, record in rows:
+        if isinstance(record, str) and column is None:
+            value: Any = record
+        elif isinstance(record, dict):
+            column = column or choose_column(str(path), list(record))
+            if column not in record:
+                raise CorpusError(f"{path}, {place}: there is no column {column!r}{nearest(column, list(record))}")
+            value = record[column]
+        else:
+            raise CorpusError(f"{path}, {place}: {str(record)[:40]!r} is no record with named values")
+        if value is not None and not isinstance(value, str):
+            raise CorpusError(f"{path}, {place}: {column or 'the value'} is {str(value)[:40]!r}, which is no text")
+        yield one_line(value or "")
+
+
+def one_line(value: str) -> str:
+    return re.sub(r"\s*[\r\n]+\s*", " ", value).strip()
+
+
+def choose_column(source: str, columns: Sequence[str]) -> str:
+    """The column that holds the texts where nobody named one.
+
+    Raises:
+        CorpusError: there are several, and none has a usual name."""
+    if len(columns) == 1:
+        return columns[0]
+    usual = [column for column in COLUMNS if column in columns]
+    if not usual:
+        raise CorpusError(f"{source} has the columns {', '.join(columns)}; say which holds the texts by --text-column")
+    return usual[0]

@@ -1,0 +1,189 @@
+"""The user's own corpora: added from a file or fetched from a public source, kept by name, split once and for all.
+
+They lie in `$SEQGAN_HOME/corpora` (else `~/.local/share/seqgan/corpora`), a folder each: train.txt, valid.txt, test.txt
+and about.json, which tells what became of every text."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from seqgan.core import files
+from seqgan.data.splits import FEWEST_TEXTS, split
+from seqgan.data.tokens import TOKENS, suitable_tokens
+from seqgan.errors import CorpusError
+
+SPLITS = ("train", "valid", "test")
+SHINGLE = 3  # tokens that near-duplicates are compared by, at a time
+ALIKE = 0.5  # share of common shingles from which two texts are near-duplicates
+COMMON = 200  # a shingle that stands in more texts than this says nothing about any pair of them
+
+
+def folder_of(name: str) -> Path:
+    home = os.environ.get("SEQGAN_HOME")
+    data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    return (Path(home) if home else data / "seqgan") / "corpora" / name
+
+
+def names() -> list[str]:
+    parent = folder_of(".")
+    return sorted(path.parent.name for path in parent.glob("*/about.json")) if parent.is_dir() else []
+
+
+def has(name: str) -> bool:
+    return bool(re.fullmatch(r"[\w.-]+", name)) and (folder_of(name) / "about.json").is_file()
+
+
+def about(name: str) -> dict[str, Any]:
+    """What is known of a corpus of one's own.
+
+    Raises:
+        CorpusError: its description is damaged."""
+    path = folder_of(name) / "about.json"
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise CorpusError(f"{path} is damaged ({error}); add or fetch the corpus {name!r} again") from error
+
+
+def read(name: str) -> tuple[dict[str, list[str]], str]:
+    """The splits of a corpus of one's own, and its sha256.
+
+    Raises:
+        CorpusError: a file is missing, or was changed since it was put there."""
+    known, digest, splits = about(name), hashlib.sha256(), {}
+    for part in SPLITS:
+        path = folder_of(name) / f"{part}.txt"
+        try:
+            raw = path.read_bytes()
+        except OSError as error:
+            raise CorpusError(f"cannot read {path} ({error.strerror}); add or fetch {name!r} again") from error
+        digest.update(hashlib.sha256(raw).digest())
+        splits[part] = raw.decode("utf-8", errors="replace").splitlines()
+    if digest.hexdigest() != known.get("sha256"):
+        raise CorpusError(f"the files in {folder_of(name)} are not as they were put there; add or fetch {name!r} again")
+    return splits, digest.hexdigest()
+
+
+def keep(name: str, splits: Mapping[str, Sequence[str]], facts: Mapping[str, Any], *, overwrite: bool) -> Path:
+    """Put a corpus on the shelf, whole or not at all.
+
+    Raises:
+        CorpusError: the name is no good as one, or is taken."""
+    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", name):
+        raise CorpusError(f"{name!r} is no good as a name; letters, digits, - and _ were expected")
+    folder = folder_of(name)
+    if folder.exists() and not overwrite:
+        raise CorpusError(f"there is a corpus {name!r} already (in {folder}); choose another name, or give --overwrite")
+    partial = folder.with_name(f".{name}.{os.getpid()}.partial")
+    files.make_folder(partial)
+    try:
+        digest = hashlib.sha256()
+        for part in SPLITS:
+            raw = "".join(text + "\n" for text in splits[part]).encode()
+            digest.update(hashlib.sha256(raw).digest())
+            files.write(partial / f"{part}.txt", raw)
+        described = {"name": name, **facts, "sha256": digest.hexdigest()}
+        files.write(partial / "about.json", (json.dumps(described, ensure_ascii=False, indent=2) + "\n").encode())
+        if folder.exists():
+            shutil.rmtree(folder)
+        files.rename(partial, folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return folder
+
+
+def add(name: str, texts: Sequence[str], facts: Mapping[str, Any], *, overwrite: bool = False) -> dict[str, Any]:
+    """Clean texts, split them by hash, drop held-out ones that resemble a training text, and keep them under a name.
+
+    Returns:
+        What became of them: counts by reason, sizes, lengths, vocabulary, unknown rates.
+
+    Raises:
+        CorpusError: the name is no good or taken, or too little is left."""
+    kept, reasons = cleaned(texts)
+    splits = split(kept)
+    cut = TOKENS[suitable_tokens(kept)]
+    training = [cut(text) for text in splits["train"]]
+    near = {}
+    for part in ("valid", "test"):
+        alike = set(near_duplicates([cut(text) for text in splits[part]], training))
+        near[part] = len(alike)
+        splits[part] = [text for number, text in enumerate(splits[part]) if number not in alike]
+    if sum(near.values()):
+        reasons["dropped: held out, but nearly a copy of a training text"] = sum(near.values())
+    if sum(map(len, splits.values())) < FEWEST_TEXTS or not all(splits.values()):
+        raise CorpusError(
+            f"only {len(kept)} texts are left of {len(texts)}; at least {FEWEST_TEXTS} are needed ({reasons})"
+        )
+    report = {"texts_given": len(texts), **reasons, **_measured(splits, cut)}
+    keep(name, splits, {**facts, "report": report}, overwrite=overwrite)
+    return report
+
+
+def _measured(splits: Mapping[str, Sequence[str]], cut: Callable[[str], Sequence[str]]) -> dict[str, Any]:
+    tokens = {part: [cut(text) for text in texts] for part, texts in splits.items()}
+    lengths = sorted(len(text) for texts in tokens.values() for text in texts)
+    vocabulary = Counter(token for text in tokens["train"] for token in text)
+    held_out = [token for part in ("valid", "test") for text in tokens[part] for token in text]
+    once = sum(count == 1 for count in vocabulary.values()) / len(vocabulary)
+    unknown = sum(token not in vocabulary for token in held_out) / max(1, len(held_out))
+    return {
+        "split": {part: len(texts) for part, texts in splits.items()},
+        "tokens": cut.__name__,
+        "length": f"{lengths[0]} to {lengths[-1]}, median {lengths[len(lengths) // 2]}",
+        "vocabulary": f"{len(vocabulary)}, {once:.0%} of them once",
+        "unknown_held_out": f"{unknown:.2%} of the tokens",
+    }
+
+
+# --- cleaning
+
+
+def cleaned(texts: Iterable[str]) -> tuple[list[str], dict[str, int]]:
+    """Texts as they should have been, and how many were changed or dropped, and why.
+
+    Composed characters (NFC), no control characters, single blanks; no empty text, no second copy of one."""
+    kept: dict[str, None] = {}
+    what = Counter[str]()
+    for text in texts:
+        better = unicodedata.normalize("NFC", text)
+        better = "".join(" " if c.isspace() else c for c in better if c.isspace() or unicodedata.category(c) != "Cc")
+        better = " ".join(better.split())
+        what["changed: blanks, control characters, decomposed letters"] += better != text
+        if not better:
+            what["dropped: empty"] += 1
+        elif better in kept:
+            what["dropped: a copy of an earlier text"] += 1
+        else:
+            kept[better] = None
+    return list(kept), {reason: count for reason, count in what.items() if count}
+
+
+def near_duplicates(held_out: Sequence[Sequence[str]], training: Sequence[Sequence[str]]) -> list[int]:
+    """Which of the held-out texts, cut into tokens, resemble a training text: half of all their shingles in common."""
+    where: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    learned = [_shingles(text) for text in training]
+    for number, shingles in enumerate(learned):
+        for shingle in shingles:
+            where[shingle].append(number)
+    found = []
+    for number, text in enumerate(held_out):
+        own = _shingles(text)
+        common = Counter(
+            other for shingle in own if len(where.get(shingle, ())) <= COMMON for other in where.get(shingle, ())
+        )
+        if any(count >= ALIKE * len(own | learned[other]) for other, count in common.most_common(3)):
+            found.append(number)
+    return found
+
+
+def _shingles(text: Sequence[str]) -> set[tuple[str, ...]]:
+    """The runs of three tokens in a text; of a shorter text, the text."""
+    return {tuple(text[i : i + SHINGLE]) for i in range(max(1, len(text) - SHINGLE + 1))}

@@ -1,0 +1,204 @@
+"""What `import seqgan` offers: train, load, generate, measure; with parts of one's own, if one likes."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from seqgan import evaluation, training
+from seqgan.algorithms import ALGORITHMS
+from seqgan.algorithms.configs import CONFIGS, PRESETS, MLEConfig
+from seqgan.algorithms.parts import MakeDiscriminator, MakePolicy, Parts
+from seqgan.core.config import choose_config, nearest, parameters
+from seqgan.core.device import resolve
+from seqgan.core.log import Silence, display
+from seqgan.core.loop import Algorithm
+from seqgan.core.run import agree, free_name
+from seqgan.data.corpus import Corpus, load_corpus, texts_as_corpus
+from seqgan.errors import ConfigError, UsageError
+from seqgan.evaluation import Evaluation
+from seqgan.generation import Scored, TextModel, describe_run, load_model
+from seqgan.metrics import Aggregation, Measured
+from seqgan.pretrained import save_pretrained
+from seqgan.rewards import TextReward
+from seqgan.rollout import Score
+
+
+class TrainedRun:
+    """A run directory with a trained policy in it."""
+
+    def __init__(self, folder: Path, device: str = "auto", parts: Parts | None = None) -> None:
+        self.folder, self.parts = folder, parts or Parts()
+        self.description: Mapping[str, Any] = describe_run(folder)
+        self._device = resolve(device)
+        self.model: Callable[..., TextModel] = cache(self._model)
+
+    def _model(self, stage: str = "final") -> TextModel:
+        """The policy of a stage with its tokenizer: mle, final, best, or the number of a checkpoint."""
+        return load_model(self.folder, stage, self._device, self.parts)
+
+    def generate(self, count: int = 10, *, stage: str = "final", **options: Any) -> list[str]:
+        """Texts drawn from the policy. Options: prompt "", temperature 1.0, top_k 0, top_p 1.0, seed 0.
+
+        Raises:
+            UsageError: the prompt is too long, or holds what the policy has never seen."""
+        return self.model(stage).generate(count, **options)
+
+    def log_probs(self, texts: Sequence[str], *, stage: str = "final") -> list[float]:
+        """log pi(text) of each text, its end included, in nats; an unknown token counts as the one token UNK."""
+        return self.model(stage).log_probs(texts)
+
+    def score(self, texts: Sequence[str], *, stage: str = "final") -> list[Scored]:
+        """Log-probability, tokens, unknown tokens and the discriminator's verdict on each text."""
+        return self.model(stage).score(texts)
+
+    def corpus(self) -> Corpus:
+        """The texts this run was trained on, in their splits.
+
+        Raises:
+            RunError: they are no longer what they were."""
+        return training.same_corpus(self.folder)
+
+    def evaluate(
+        self,
+        *,
+        count: int | None = None,
+        seed: int = 0,
+        tokens: str | None = None,
+        aggregation: Aggregation = "sentence",
+    ) -> Evaluation:
+        """All numbers, a row for each stage and one for held-out real text; all rows have `count` texts.
+
+        Raises:
+            UsageError: `count` is more than there are validation texts.
+            RunError: the corpus is no longer what it was."""
+        models = {stage: self.model(stage) for stage in training.stages_of(self.description)}
+        options: dict[str, Any] = {"count": count, "seed": seed, "tokens": tokens, "aggregation": aggregation}
+        return evaluation.evaluate_models(models, self.corpus(), **options)
+
+    def save_pretrained(self, folder: str | Path, *, stage: str = "final") -> Path:
+        """Write the model of a stage into a folder to hand on, with a model card that holds its numbers."""
+        measured = self.evaluate()
+        rows = {name: row for name, row in measured.rows.items() if name in (stage, "real")}
+        facts = {"corpus": self.description["corpus"], "rows": rows, "notes": evaluation.remarks(measured)}
+        return save_pretrained(self.model(stage), Path(folder), facts)
+
+
+def train(
+    corpus: str | Path | Corpus | Sequence[str],
+    *,
+    algorithm: str = "seqgan",
+    preset: str | None = None,
+    run_dir: str | Path | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    start: str | None = None,
+    text_column: str | None = None,
+    valid: str | None = None,
+    test: str | None = None,
+    seed: int = 0,
+    threads: int = 0,
+    device: str = "auto",
+    progress: bool = False,
+    policy: MakePolicy | None = None,
+    discriminator: MakeDiscriminator | None = None,
+    reward: Score | TextReward | None = None,
+    **hyper: Any,
+) -> TrainedRun:
+    """Train a generator, as `seqgan train` does, and return the run.
+
+    Args:
+        corpus: a name, path or hub address (`load_corpus`), a Corpus, or the texts themselves.
+        run_dir: where the run goes; left out, the first free `runs/<corpus>-<algorithm>-<k>`.
+        resume: go on with the run in `run_dir` if there is one, to the same weights as if it had not stopped.
+        start: a run to begin from instead of from random weights: "RUN", "RUN@mle", "RUN@best", "RUN@STEP".
+        policy, discriminator: functions of (vocabulary, longest) that make modules to be used instead of ours.
+        reward: instead of a discriminator: tokens "B T" -> "B", or `seqgan.rewards.on_text(texts -> numbers)`.
+        hyper: hyper-parameters by their names, as in `seqgan train --help` (with underscores).
+
+    Raises:
+        ConfigError: an unknown hyper-parameter or a bad value.
+        CorpusError: the corpus cannot be read or is too small.
+        RunError: `run_dir` is taken, in use, or was begun with other options.
+        DivergedError: a loss became NaN; the last good checkpoint stays."""
+    if algorithm not in CONFIGS:
+        raise UsageError(f"there is no algorithm {algorithm!r}{nearest(algorithm, CONFIGS)}")
+    if reward is not None and discriminator is not None:
+        raise UsageError("a reward takes the place of the discriminator: give one of them")
+    known = {parameter.name for parameter in parameters(CONFIGS[algorithm])}
+    if unknown := sorted(set(hyper) - known):
+        raise ConfigError(f"{algorithm} has no hyper-parameter {unknown[0]!r}{nearest(unknown[0], sorted(known))}")
+    chosen = choose_config(algorithm, CONFIGS[algorithm], PRESETS[algorithm], preset=preset, typed=hyper)
+    parts = Parts(policy, discriminator, reward)
+    place = resolve(device)
+    folder = Path(run_dir) if run_dir else None
+    if resume and folder and (folder / "run.json").is_file():
+        agree(folder, {**chosen.asked, "algorithm": algorithm, "seed": seed}, CONFIGS[algorithm].extendable)
+    else:
+        if isinstance(corpus, str | Path):
+            corpus = load_corpus(str(corpus), text_column=text_column, valid=valid, test=test)
+        elif not isinstance(corpus, Corpus):
+            corpus = texts_as_corpus(corpus)
+        folder = folder or free_name(Path("runs"), f"{corpus.name}-{algorithm}")
+        origin = training.Origin.parse(start) if start else None
+        identity: dict[str, Any] = {"seed": seed, "threads": threads, "overwrite": overwrite}
+        training.begin(folder, algorithm, chosen, corpus, **identity, origin=origin, parts=parts)
+    training.carry_out(folder, display() if progress else Silence(), device=place, parts=parts)
+    return TrainedRun(folder, device, parts)
+
+
+def load(
+    run: str | Path,
+    *,
+    device: str = "auto",
+    policy: MakePolicy | None = None,
+    discriminator: MakeDiscriminator | None = None,
+    reward: Score | TextReward | None = None,
+) -> TrainedRun:
+    """A run that was trained before. What it was trained with of one's own must be given again.
+
+    Raises:
+        RunError: there is no run, or its format is not known to this version."""
+    return TrainedRun(Path(run), device, Parts(policy, discriminator, reward))
+
+
+def evaluate(
+    samples: Sequence[str],
+    references: Sequence[str] = (),
+    training: Sequence[str] = (),
+    *,
+    tokens: str | None = None,
+    aggregation: Aggregation = "sentence",
+) -> dict[str, Measured]:
+    """Measure texts, whoever wrote them: `{"bleu-2": Measured(value, stderr, signature), ...}`.
+
+    BLEU wants references, novelty the training texts; Self-BLEU and variety need neither. `tokens` are words, chars or
+    whitespace (left out: what suits the script).
+
+    Raises:
+        UsageError: there is no sample, or samples and references are in different scripts."""
+    for others, what in ((references, "references"), (training, "training texts")):
+        if others:
+            evaluation.same_script(samples, others, what)
+    return evaluation.evaluate_texts(samples, references, training, tokens=tokens, aggregation=aggregation)
+
+
+def register(
+    name: str,
+    algorithm: Callable[..., Algorithm],
+    config: type[MLEConfig],
+    *,
+    default: Mapping[str, Any] | None = None,
+) -> None:
+    """Make an algorithm of one's own known by a name, for `train(algorithm=name)`.
+
+    It is built as `algorithm(config, texts, device, seed, parts)` and trained phase by phase
+    (`seqgan.core.loop.Algorithm`); `state_dict()["policies"]` must hold the weights of its policies by stage, "mle" and
+    "final" at least. `default` are the values of `--preset default` that differ from the config's own.
+
+    Raises:
+        UsageError: the name is taken by another algorithm."""
+    if CONFIGS.get(name, config) is not config:
+        raise UsageError(f"there is an algorithm {name!r} already; choose another name")
+    CONFIGS[name], ALGORITHMS[name] = config, algorithm
+    PRESETS[name] = {"default": dict(default or {}), "quick": dict(default or {}), "paper": {}}

@@ -1,0 +1,36 @@
+"""How much of a set of texts stands in another: copying from the training texts, measured."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Int
+
+from seqgan.metrics.ngrams import Texts, extended, in_one_row, present, ranked, vocabulary_of
+
+
+class Copied(NamedTuple):
+    """What each sample has in common with the training texts."""
+
+    ngrams: Int[np.ndarray, "N B"]  # of order n = 1 ... N: those that stand in a training text, each time they occur
+    span: Int[np.ndarray, "B"]  # tokens of the longest span that stands in one
+
+
+def copied(samples: Texts, training: Texts, orders: int) -> Copied:
+    """Compare longer and longer n-grams, until none is left that stands in both."""
+    vocabulary = vocabulary_of(training)
+    own, learned = in_one_row(samples, vocabulary), in_one_row(training, vocabulary)
+    own_ranks, learned_ranks = np.zeros_like(own.tokens), np.zeros_like(learned.tokens)
+    result = Copied(np.zeros((orders, len(samples)), dtype=np.int64), np.zeros(len(samples), dtype=np.int64))
+    for order in range(1, max(map(len, samples), default=0) + 1):
+        own_keys = extended(own_ranks, own, order, len(vocabulary))
+        learned_keys = extended(learned_ranks, learned, order, len(vocabulary))
+        shared = np.intersect1d(present(own_keys), present(learned_keys), assume_unique=True)
+        if not len(shared):
+            break
+        # What is not shared cannot be the beginning of anything longer that is: it is absent from here on.
+        own_ranks, learned_ranks = ranked(own_keys, shared), ranked(learned_keys, shared)
+        owners = own.owner[own_ranks >= 0]
+        result.span[owners] = order
+        if order <= orders:
+            result.ngrams[order - 1] = np.bincount(owners, minlength=len(samples))
+    return result

@@ -1,0 +1,137 @@
+"""Models to hand on: a folder, or a repository of the Hugging Face hub, with weights, tokenizer and a model card.
+
+config.json, generator.safetensors, tokenizer.model, perhaps discriminator.safetensors, and README.md. Nothing in it is
+executed when it is loaded."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+
+from seqgan import __version__
+from seqgan.algorithms.mle import new_policy
+from seqgan.algorithms.opponent import new_discriminator
+from seqgan.algorithms.parts import OURS, Parts
+from seqgan.core import files
+from seqgan.errors import CheckpointError, RunError
+from seqgan.generation import TextModel, load_tokenizer, own_parts_given, run_config
+
+FORMAT = 1
+POLICY, DISCRIMINATOR = "generator.safetensors", "discriminator.safetensors"
+
+
+def save_pretrained(model: TextModel, folder: Path, facts: Mapping[str, Any] | None = None) -> Path:
+    """Write a model and its card into a folder; `facts` are what the card tells of its training (`card`).
+
+    Raises:
+        StorageError: the folder cannot be written."""
+    files.make_folder(folder)
+    contents = {
+        "config.json": (json.dumps({"format": FORMAT, **model.about}, ensure_ascii=False, indent=2) + "\n").encode(),
+        "tokenizer.model": model.tokenizer.model,
+        POLICY: _weights(model.policy),
+        "README.md": card(model, facts or {}).encode(),
+    }
+    if model.discriminator is not None:
+        contents[DISCRIMINATOR] = _weights(model.discriminator)
+    for name, data in contents.items():
+        files.write(folder / name, data)
+    return folder
+
+
+def from_pretrained(name: str | Path, *, device: torch.device | str = "cpu", parts: Parts = OURS) -> TextModel:
+    """A model from a folder that `save_pretrained` wrote, or from the hub (`owner/name`).
+
+    Raises:
+        RunError: neither a folder nor to be had from the hub, or trained with a module that is not given.
+        CheckpointError: a file is missing, damaged, or does not belong to the others."""
+    folder = Path(name) if Path(name).is_dir() else _from_hub(str(name))
+    try:
+        about = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{folder / 'config.json'} cannot be read ({error}); is this a saved model?") from error
+    if not isinstance(about, dict) or about.get("package") != "seqgan" or about.get("format", FORMAT) != FORMAT:
+        raise CheckpointError(f"{folder / 'config.json'} is not of a seqgan model of format {FORMAT}")
+    own_parts_given(folder, about, parts)
+    tokenizer, config = load_tokenizer(folder, about), run_config(about)
+    sizes = (about["vocabulary"], about["longest"])
+    policy, judge = new_policy(config, *sizes, parts.policy), None
+    _fill(policy, folder / POLICY)
+    if (folder / DISCRIMINATOR).exists():
+        judge = new_discriminator(config, *sizes, parts)  # type: ignore[arg-type]
+        _fill(judge, folder / DISCRIMINATOR)
+        judge.to(device).eval()
+    return TextModel(policy.to(device), tokenizer, judge, {key: about[key] for key in about if key != "format"})
+
+
+def _weights(module: torch.nn.Module) -> bytes:
+    return save({name: tensor.cpu().clone().contiguous() for name, tensor in module.state_dict().items()})
+
+
+def _fill(module: torch.nn.Module, path: Path) -> None:
+    try:
+        module.load_state_dict(load(path.read_bytes()))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        reason = str(error).splitlines()[0][:120]
+        raise CheckpointError(f"{path} is missing, damaged, or of another model ({reason})") from error
+
+
+def _from_hub(name: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, HTTPError  # type: ignore[attr-defined]
+
+    try:
+        return Path(snapshot_download(name, etag_timeout=5))
+    except (HFValidationError, HTTPError, OSError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
+        raise RunError(f"{name} is no folder, and cannot be had from the hub either ({reason})") from error
+
+
+def card(model: TextModel, facts: Mapping[str, Any]) -> str:
+    """The model card: what the model is, what it was trained on, its numbers with their signatures, how to use it.
+
+    `facts` may hold `corpus` (the provenance), `rows` (an evaluation) and `notes` (lines of text)."""
+    corpus = facts.get("corpus", {})
+    lines = [
+        "---",
+        "library_name: seqgan",
+        "pipeline_tag: text-generation",
+        f"tags: [seqgan, {model.about.get('algorithm', 'seqgan')}, text-gan]",
+        "---",
+        "",
+        f"# A text generator trained by {model.about.get('algorithm', 'seqgan')}",
+        "",
+        f"Made with seqgan {__version__}: an LSTM policy with a vocabulary of {len(model.tokenizer)} "
+        f"({model.tokenizer.kind}), which writes texts of at most {model.policy.longest} tokens.",
+        "",
+        "```python",
+        "import seqgan",
+        'model = seqgan.from_pretrained("this folder, or its name on the hub")',
+        "print(model.generate(10, temperature=0.8))",
+        "```",
+        "",
+        "## Trained on",
+        "",
+    ]
+    if corpus:
+        split = ", ".join(f"{count} {part}" for part, count in corpus.get("split", {}).items())
+        lines += [f"{corpus.get('name', 'a corpus')} ({split} texts; sha256 {corpus.get('sha256', '')[:16]}...)."]
+    else:
+        lines += ["Not told."]
+    lines += ["", "## Measured", ""]
+    for row, numbers in facts.get("rows", {}).items():
+        lines += [f"{row}:", ""]
+        lines += [
+            f"- {name} {number.value:.3f}"
+            + ("" if number.stderr != number.stderr else f" ± {number.stderr:.3f}")
+            + f" (`{number.signature}`)"
+            for name, number in numbers.items()
+        ]
+        lines.append("")
+    lines += [*facts.get("notes", []), ""]
+    lines += ["It writes what resembles its training texts; what it says is nobody's opinion and need not be true.", ""]
+    return "\n".join(lines)

@@ -1,0 +1,147 @@
+"""People as judges: a sheet of real and generated texts in random order, and what the ratings say.
+
+The SeqGAN paper's claim for poems is a human score (Yu et al. 2017, table 2); here is how to get one without knowing
+which text is whose while rating."""
+
+import csv
+import hashlib
+import io
+import json
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from seqgan.core import files
+from seqgan.core.stats import permutation_test, standard_error
+from seqgan.errors import UsageError
+from seqgan.library import TrainedRun
+from seqgan.training import stages_of
+
+COLUMNS = ["number", "text", "rating"]
+
+
+class Rated(NamedTuple):
+    """What people thought of one kind of texts."""
+
+    mean: float
+    stderr: float  # over texts: each counts with the mean of its ratings
+    texts: int
+    ratings: int
+
+
+def sheet_of(run: TrainedRun, count: int, seed: int) -> dict[str, list[str]]:
+    """As many texts of each kind: real ones from the test split, and those of every policy of the run.
+
+    Raises:
+        UsageError: the test split has fewer."""
+    test = run.corpus().test
+    if count > len(test):
+        raise UsageError(f"the test split has {len(test)} real texts; ask for no more than that, not for {count}")
+    texts = {"real": random.Random(seed).sample(test, count)}
+    return texts | {stage: run.generate(count, stage=stage, seed=seed) for stage in stages_of(run.description)}
+
+
+def write_sheet(path: Path, texts: Mapping[str, Sequence[str]], seed: int) -> Path:
+    """Write a sheet to fill in, and beside it the key that tells whose text each is; the path of the key.
+
+    Raises:
+        UsageError: there is a sheet already: it may have ratings in it."""
+    key_path = path.with_name(path.name + ".key.json")
+    for taken in (path, key_path):
+        if taken.exists():
+            raise UsageError(f"{taken} exists already and may hold ratings; give another name")
+    entries = [(source, text) for source, several in texts.items() for text in several]
+    random.Random(seed).shuffle(entries)
+    sheet = io.StringIO()
+    writer = csv.writer(sheet, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows([number, text, ""] for number, (_, text) in enumerate(entries, start=1))
+    key = {"sources": [source for source, _ in entries], "texts": [_digest(text) for _, text in entries], "seed": seed}
+    files.write(path, sheet.getvalue().encode())
+    files.write(key_path, (json.dumps(key, indent=1) + "\n").encode())
+    return key_path
+
+
+def read_ratings(path: Path) -> dict[str, dict[int, float]]:
+    """The ratings in a filled sheet: source -> number of the text -> rating. Empty ones are left out.
+
+    Raises:
+        UsageError: no sheet, no key beside it, a changed text, or a rating that is no number (names the line)."""
+    key_path = path.with_name(path.name + ".key.json")
+    try:
+        key = json.loads(key_path.read_text(encoding="utf-8"))
+        sources, digests = list(key["sources"]), list(key["texts"])
+    except FileNotFoundError as error:
+        raise UsageError(f"{key_path} is missing: without the key nobody knows whose texts were rated") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{key_path} is damaged ({error!r}); it must be as --blind wrote it") from error
+    ratings: dict[str, dict[int, float]] = {source: {} for source in sources}
+    for line, number, text, rating in _rows(path):
+        if not 1 <= number <= len(sources) or _digest(text) != digests[number - 1]:
+            raise UsageError(f"{path}, line {line}: number {number} is not the text that --blind wrote there")
+        if rating is not None:
+            ratings[sources[number - 1]][number] = rating
+    return ratings
+
+
+def _rows(path: Path) -> Iterator[tuple[int, int, str, float | None]]:
+    try:
+        content = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
+    reader = csv.DictReader(io.StringIO(content))
+    if (found := reader.fieldnames or []) != COLUMNS:
+        raise UsageError(f"{path} has the columns {', '.join(found)}; {', '.join(COLUMNS)} were expected")
+    for row in reader:
+        line = reader.line_num
+        try:
+            number, rating = int(row["number"]), (row["rating"] or "").strip()
+            yield line, number, row["text"], float(rating) if rating else None
+        except (TypeError, ValueError) as error:
+            raise UsageError(
+                f"{path}, line {line}: number {row['number']!r} with rating {row['rating']!r}; numbers were expected"
+            ) from error
+
+
+def analyse(sheets: Sequence[Mapping[str, Mapping[int, float]]]) -> tuple[dict[str, Rated], dict[str, float]]:
+    """The mean rating of every source, and for every two of them the chance of such a difference by luck.
+
+    One sheet for each rater, all of the same texts. A text counts once, with the mean of what its raters gave it; the
+    test relabels texts (`permutation_test`).
+
+    Raises:
+        UsageError: a source has fewer than two rated texts."""
+    by_text: dict[str, dict[int, list[float]]] = {}
+    for sheet in sheets:
+        for source, given in sheet.items():
+            for number, rating in given.items():
+                by_text.setdefault(source, {}).setdefault(number, []).append(rating)
+    means = {source: [sum(r) / len(r) for r in texts.values()] for source, texts in by_text.items()}
+    missing = [source for sheet in sheets for source in sheet if len(means.get(source, [])) < 2]
+    if missing or not means:
+        raise UsageError(f"fewer than two texts of {', '.join(dict.fromkeys(missing)) or 'any source'} are rated")
+    rated = {
+        source: Rated(
+            sum(values) / len(values),
+            float(standard_error(values)),
+            len(values),
+            sum(map(len, by_text[source].values())),
+        )
+        for source, values in means.items()
+    }
+    chances = {f"{a} - {b}": permutation_test(means[a], means[b]) for a, b in combinations(sorted(means), 2)}
+    return rated, chances
+
+
+def as_json(rated: Mapping[str, Rated], chances: Mapping[str, float]) -> dict[str, Any]:
+    signature = "err:texts|test:two-sided permutation of texts, 10000 rounds"
+    return {
+        "ratings": {source: {**values._asdict(), "signature": signature} for source, values in rated.items()},
+        "p": dict(chances),
+    }
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.strip().encode()).hexdigest()[:16]
