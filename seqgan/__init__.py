@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from seqgan.data.corpus import Corpus, load_corpus
     from seqgan.errors import SeqGANError
     from seqgan.generation import TextModel
-    from seqgan.library import TrainedRun, evaluate, load, register, train
+    from seqgan.library import TrainedRun, load, register, train
+    from seqgan.metrics.texts import evaluate
     from seqgan.models.policy import PolicyModule
     from seqgan.pretrained import from_pretrained
 
@@ -24,7 +25,7 @@ __version__ = version("seqgan")
 _HOMES = {
     "train": "library",
     "load": "library",
-    "evaluate": "library",
+    "evaluate": "metrics.texts",
     "register": "library",
     "TrainedRun": "library",
     "from_pretrained": "pretrained",

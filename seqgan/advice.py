@@ -23,8 +23,9 @@ def about_data(corpus: Corpus, texts: Texts, description: Mapping[str, Any]) -> 
                 f"warning: {count} of the {len(getattr(corpus, part))} {part} texts stand in an earlier split as well; "
                 "what is measured on them is too good"
             )
+    by_characters = texts.tokenizer.kind == "char"
     asked, source = description["config"]["vocabulary"], description["sources"].get("vocabulary", "")
-    if vocabulary < asked and texts.tokenizer.kind != "char" and source.startswith(("command line", "config")):
+    if vocabulary < asked and not by_characters and source.startswith(("command line", "config", "arguments")):
         lines.append(f"--vocabulary {asked} was asked for; the training text has no more than {vocabulary} tokens")
     counts = Counter(token for row in texts.train.rows for token in row)
     types, tokens = vocabulary - EOS - 1, sum(counts.values())
@@ -32,12 +33,12 @@ def about_data(corpus: Corpus, texts: Texts, description: Mapping[str, Any]) -> 
         rare = sum(counts[token] < 3 for token in range(EOS + 1, vocabulary))
         lines.append(
             f"advice: the text is small for its vocabulary ({tokens / types:.1f} tokens for each of {types:,}, "
-            f"{rare / types:.0%} of which occur less than three times); more text, a smaller --vocabulary or "
-            "--tokenizer bpe helps"
+            f"{rare / types:.0%} of which occur less than three times); more text"
+            f"{'' if by_characters else ', a smaller --vocabulary or --tokenizer bpe'} helps"
         )
     if texts.valid.unknown > MUCH_UNKNOWN:
         lines.append(
             f"advice: {texts.valid.unknown:.0%} of the validation tokens are unknown; "
-            "a larger --vocabulary, --tokenizer bpe or char knows more of them"
+            f"{'more text' if by_characters else 'a larger --vocabulary, --tokenizer bpe or char'} knows more of them"
         )
     return lines

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -15,6 +15,9 @@ from seqgan.algorithms.configs import CONFIGS, PRESETS
 from seqgan.core.command import RunOptions, run_command, run_options
 from seqgan.core.config import ConfiguredCommand
 from seqgan.errors import UsageError
+
+if TYPE_CHECKING:
+    from seqgan.tables import Table
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
@@ -81,10 +84,11 @@ def train(
 
 def _report(finished: Any) -> None:
     """Five texts, a table, where the run lies, and how to go on."""
-    from seqgan import evaluation
+    from seqgan.evaluation import remarks
+    from seqgan.tables import tables
 
-    _print_tables(evaluation.tables(finished.evaluation.rows, short=True))
-    for line in evaluation.remarks(finished.evaluation):
+    _print_tables(tables(finished.evaluation.rows, short=True))
+    for line in remarks(finished.evaluation):
         click.echo(line)
     click.echo("\nfive texts of the final policy:")
     for text in finished.texts:
@@ -95,14 +99,14 @@ def _report(finished: Any) -> None:
     )
 
 
-def _print_tables(tables: Iterable[tuple[str, list[str], list[list[str]], list[str]]]) -> None:
+def _print_tables(tables: Iterable["Table"]) -> None:
+    import rich.table
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
-    from rich.table import Table
 
     console = Console()
     for title, headings, rows, signatures in tables:
-        table = Table(*headings, title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+        table = rich.table.Table(*headings, title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
         for row in rows:
             table.add_row(*row)
         console.print(table)
@@ -286,6 +290,7 @@ def _evaluate_run(
     from seqgan.checking import check_bleu
     from seqgan.core import files
     from seqgan.library import load
+    from seqgan.tables import tables
 
     trained = load(run, device=device)
     result = trained.evaluate(count=count, seed=seed, tokens=tokens, aggregation=aggregate)
@@ -295,7 +300,7 @@ def _evaluate_run(
     if as_json:
         click.echo(written, nl=False)
     else:
-        _print_tables(evaluation.tables(result.rows))
+        _print_tables(tables(result.rows))
         for line in evaluation.remarks(result):
             click.echo(line)
     if check:
@@ -314,18 +319,18 @@ def _evaluate_file(
     check: bool,
     as_json: bool,
 ) -> None:
-    from seqgan import evaluation
     from seqgan.checking import check_bleu
     from seqgan.data.readers import read_samples
     from seqgan.data.tokens import suitable_tokens
-    from seqgan.library import evaluate
+    from seqgan.metrics.texts import evaluate
+    from seqgan.tables import row_as_json, tables
 
     texts, real, copied = (read_samples(path) if path else [] for path in (samples, references, training))
     row = evaluate(texts, real, copied, tokens=tokens, aggregation=aggregate)
     if as_json:
-        click.echo(json.dumps(evaluation.row_as_json(row), ensure_ascii=False, indent=2))
+        click.echo(json.dumps(row_as_json(row), ensure_ascii=False, indent=2))
     else:
-        _print_tables(evaluation.tables({samples.name: row}))
+        _print_tables(tables({samples.name: row}))
     if "self-bleu-2" not in row:
         click.echo(
             f"{samples} holds a single line: Self-BLEU, which compares a text with the others, is undefined", err=True
@@ -349,6 +354,7 @@ def _write_sheet(run: Path, sheet: Path, count: int, seed: int, device: str) -> 
 
 def _analyse(sheets: Sequence[Path], as_json: bool) -> None:
     from seqgan import ratings
+    from seqgan.tables import Table
 
     rated, chances = ratings.analyse([ratings.read_ratings(path) for path in sheets])
     if as_json:
@@ -356,7 +362,7 @@ def _analyse(sheets: Sequence[Path], as_json: bool) -> None:
         return
     rows = [[source, f"{r.mean:.3f} ±{r.stderr:.3f}", str(r.texts), str(r.ratings)] for source, r in rated.items()]
     told = [f"{pair}: p = {chance:.4f} (two-sided permutation of texts)" for pair, chance in chances.items()]
-    _print_tables([("ratings", ["", "mean", "texts", "ratings"], rows, told)])
+    _print_tables([Table("ratings", ["", "mean", "texts", "ratings"], rows, told)])
 
 
 @seqgan.group()
@@ -399,9 +405,9 @@ def show(name: str, count: int, split: str, text_column: str | None) -> None:
 
     corpus = load_corpus(name, text_column=text_column)
     about = bundled().get(name) or (shelf.about(name) if shelf.has(name) else {"name": corpus.name})
-    for key, value in {**about, **corpus.provenance}.items():
-        if value is not None:
-            click.echo(f"{key}: {value}")
+    for key, value in {**about, **about.get("report", {}), **corpus.provenance}.items():
+        if value is not None and key != "report":
+            click.echo(f"{key.replace('_', ' ')}: {_shown(value)}")
     for text in getattr(corpus, split)[:count]:
         click.echo(f"  {text}")
 
@@ -456,9 +462,12 @@ def _print_report(name: str, report: Mapping[str, Any]) -> None:
     from seqgan.data.shelf import folder_of
 
     for key, value in report.items():
-        shown = ", ".join(f"{count} {part}" for part, count in value.items()) if isinstance(value, dict) else value
-        click.echo(f"{key.replace('_', ' ')}: {shown}")
+        click.echo(f"{key.replace('_', ' ')}: {_shown(value)}")
     click.echo(f"kept in {folder_of(name)}; train on it with seqgan train --corpus {name}")
+
+
+def _shown(value: Any) -> str:
+    return ", ".join(f"{count} {part}" for part, count in value.items()) if isinstance(value, dict) else str(value)
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from seqgan.algorithms.parts import OURS, Parts
 from seqgan.core import checkpoint
 from seqgan.core.config import assemble
 from seqgan.core.run import checkpoints, describe
-from seqgan.data.batches import pad
+from seqgan.data.batches import Long, pad
 from seqgan.data.symbols import EOS, UNK
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import CheckpointError, RunError, UsageError
@@ -57,6 +57,11 @@ class TextModel:
     tokenizer: Tokenizer
     discriminator: nn.Module | None = None
     about: Mapping[str, Any] = field(default_factory=dict)  # what config.json says of it
+
+    @property
+    def long(self) -> Long:
+        """What became of texts that were too long when it was trained."""
+        return self.about.get("config", {}).get("long", "cut")
 
     @property
     def device(self) -> torch.device:

@@ -16,12 +16,12 @@ from seqgan.core.loop import Algorithm
 from seqgan.core.run import agree, free_name
 from seqgan.data.corpus import Corpus, load_corpus, texts_as_corpus
 from seqgan.errors import ConfigError, UsageError
-from seqgan.evaluation import Evaluation
 from seqgan.generation import Scored, TextModel, describe_run, load_model
-from seqgan.metrics import Aggregation, Measured
+from seqgan.metrics import Aggregation
 from seqgan.pretrained import save_pretrained
 from seqgan.rewards import TextReward
 from seqgan.rollout import Score
+from seqgan.tables import Evaluation
 
 
 class TrainedRun:
@@ -102,7 +102,7 @@ def train(
     progress: bool = False,
     policy: MakePolicy | None = None,
     discriminator: MakeDiscriminator | None = None,
-    reward: Score | TextReward | None = None,
+    reward: str | Score | TextReward | None = None,
     **hyper: Any,
 ) -> TrainedRun:
     """Train a generator, as `seqgan train` does, and return the run.
@@ -113,7 +113,8 @@ def train(
         resume: go on with the run in `run_dir` if there is one, to the same weights as if it had not stopped.
         start: a run to begin from instead of from random weights: "RUN", "RUN@mle", "RUN@best", "RUN@STEP".
         policy, discriminator: functions of (vocabulary, longest) that make modules to be used instead of ours.
-        reward: instead of a discriminator: tokens "B T" -> "B", or `seqgan.rewards.on_text(texts -> numbers)`.
+        reward: the form in which the discriminator pays ("probability" or "log-odds"); or, in the discriminator's
+            place, a function tokens "B T" -> "B", or `seqgan.rewards.on_text(texts -> numbers)`.
         hyper: hyper-parameters by their names, as in `seqgan train --help` (with underscores).
 
     Raises:
@@ -123,12 +124,16 @@ def train(
         DivergedError: a loss became NaN; the last good checkpoint stays."""
     if algorithm not in CONFIGS:
         raise UsageError(f"there is no algorithm {algorithm!r}{nearest(algorithm, CONFIGS)}")
+    if isinstance(reward, str):
+        hyper["reward"], reward = reward, None
     if reward is not None and discriminator is not None:
         raise UsageError("a reward takes the place of the discriminator: give one of them")
     known = {parameter.name for parameter in parameters(CONFIGS[algorithm])}
     if unknown := sorted(set(hyper) - known):
         raise ConfigError(f"{algorithm} has no hyper-parameter {unknown[0]!r}{nearest(unknown[0], sorted(known))}")
-    chosen = choose_config(algorithm, CONFIGS[algorithm], PRESETS[algorithm], preset=preset, typed=hyper)
+    chosen = choose_config(
+        algorithm, CONFIGS[algorithm], PRESETS[algorithm], preset=preset, typed=hyper, source="arguments"
+    )
     parts = Parts(policy, discriminator, reward)
     place = resolve(device)
     folder = Path(run_dir) if run_dir else None
@@ -160,27 +165,6 @@ def load(
     Raises:
         RunError: there is no run, or its format is not known to this version."""
     return TrainedRun(Path(run), device, Parts(policy, discriminator, reward))
-
-
-def evaluate(
-    samples: Sequence[str],
-    references: Sequence[str] = (),
-    training: Sequence[str] = (),
-    *,
-    tokens: str | None = None,
-    aggregation: Aggregation = "sentence",
-) -> dict[str, Measured]:
-    """Measure texts, whoever wrote them: `{"bleu-2": Measured(value, stderr, signature), ...}`.
-
-    BLEU wants references, novelty the training texts; Self-BLEU and variety need neither. `tokens` are words, chars or
-    whitespace (left out: what suits the script).
-
-    Raises:
-        UsageError: there is no sample, or samples and references are in different scripts."""
-    for others, what in ((references, "references"), (training, "training texts")):
-        if others:
-            evaluation.same_script(samples, others, what)
-    return evaluation.evaluate_texts(samples, references, training, tokens=tokens, aggregation=aggregation)
 
 
 def register(

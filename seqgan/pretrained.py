@@ -19,6 +19,8 @@ from seqgan.algorithms.parts import OURS, Parts
 from seqgan.core import files
 from seqgan.errors import CheckpointError, RunError
 from seqgan.generation import TextModel, load_tokenizer, own_parts_given, run_config
+from seqgan.metrics import Measured
+from seqgan.tables import as_cell
 
 FORMAT = 1
 POLICY, DISCRIMINATOR = "generator.safetensors", "discriminator.safetensors"
@@ -95,43 +97,64 @@ def card(model: TextModel, facts: Mapping[str, Any]) -> str:
     """The model card: what the model is, what it was trained on, its numbers with their signatures, how to use it.
 
     `facts` may hold `corpus` (the provenance), `rows` (an evaluation) and `notes` (lines of text)."""
-    corpus = facts.get("corpus", {})
-    lines = [
-        "---",
-        "library_name: seqgan",
-        "pipeline_tag: text-generation",
-        f"tags: [seqgan, {model.about.get('algorithm', 'seqgan')}, text-gan]",
-        "---",
-        "",
-        f"# A text generator trained by {model.about.get('algorithm', 'seqgan')}",
-        "",
-        f"Made with seqgan {__version__}: an LSTM policy with a vocabulary of {len(model.tokenizer)} "
-        f"({model.tokenizer.kind}), which writes texts of at most {model.policy.longest} tokens.",
-        "",
-        "```python",
-        "import seqgan",
-        'model = seqgan.from_pretrained("this folder, or its name on the hub")',
-        "print(model.generate(10, temperature=0.8))",
-        "```",
-        "",
-        "## Trained on",
-        "",
-    ]
-    if corpus:
-        split = ", ".join(f"{count} {part}" for part, count in corpus.get("split", {}).items())
-        lines += [f"{corpus.get('name', 'a corpus')} ({split} texts; sha256 {corpus.get('sha256', '')[:16]}...)."]
-    else:
-        lines += ["Not told."]
-    lines += ["", "## Measured", ""]
-    for row, numbers in facts.get("rows", {}).items():
-        lines += [f"{row}:", ""]
-        lines += [
-            f"- {name} {number.value:.3f}"
-            + ("" if number.stderr != number.stderr else f" ± {number.stderr:.3f}")
-            + f" (`{number.signature}`)"
-            for name, number in numbers.items()
-        ]
-        lines.append("")
-    lines += [*facts.get("notes", []), ""]
-    lines += ["It writes what resembles its training texts; what it says is nobody's opinion and need not be true.", ""]
+    corpus, algorithm = facts.get("corpus", {}), model.about.get("algorithm", "seqgan")
+    split = ", ".join(f"{count} {part}" for part, count in corpus.get("split", {}).items())
+    trained_on = (
+        f"{corpus.get('name')} ({split} texts; sha256 {corpus.get('sha256', '')[:16]}...)." if corpus else "Not told."
+    )
+    return CARD.format(
+        tags=", ".join(dict.fromkeys(["seqgan", algorithm, "text-gan"])),
+        algorithm=algorithm,
+        version=__version__,
+        kind=type(model.policy).__name__,
+        vocabulary=len(model.tokenizer),
+        tokenizer=model.tokenizer.kind,
+        longest=model.policy.longest,
+        trained_on=trained_on,
+        numbers=_as_markdown(facts.get("rows", {})),
+        notes="\n".join(facts.get("notes", [])),
+    )
+
+
+def _as_markdown(rows: Mapping[str, Mapping[str, Measured]]) -> str:
+    """A line for each number, a column for each row, and the signature (of the first row that has the number)."""
+    if not rows:
+        return "Nothing was measured."
+    lines = [f"| | {' | '.join(rows)} | signature |", f"|---|{'---:|' * len(rows)}---|"]
+    for name in dict.fromkeys(name for row in rows.values() for name in row):
+        found = [row.get(name) for row in rows.values()]
+        signature = next(number.signature for number in found if number)
+        lines.append(f"| {name} | {' | '.join(map(as_cell, found))} | `{signature.replace('|', ' ')}` |")
     return "\n".join(lines)
+
+
+CARD = """---
+library_name: seqgan
+pipeline_tag: text-generation
+tags: [{tags}]
+---
+
+# A text generator trained by {algorithm}
+
+Made with seqgan {version}: a policy ({kind}) over a vocabulary of {vocabulary} ({tokenizer}), which writes texts of at
+most {longest} tokens.
+
+```python
+import seqgan
+
+model = seqgan.from_pretrained("this folder, or its name on the hub")
+print(model.generate(10, temperature=0.8))
+```
+
+## Trained on
+
+{trained_on}
+
+## Measured
+
+{numbers}
+
+{notes}
+
+It writes what resembles its training texts. What it says is nobody's opinion, and need not be true.
+"""

@@ -28,7 +28,7 @@ from seqgan.data.corpus import Corpus, as_files, load_corpus
 from seqgan.data.texts import Texts, encode_corpus, suitable_tokenizer
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import RunError, UsageError
-from seqgan.evaluation import Evaluation, evaluate_models
+from seqgan.evaluation import evaluate_models
 from seqgan.generation import (
     describe_run,
     load_model,
@@ -37,6 +37,7 @@ from seqgan.generation import (
     own_parts_given,
     run_config,
 )
+from seqgan.tables import Evaluation
 
 # What a policy that was trained before brings along; the rest of a config may differ.
 INHERITED = ("tokenizer", "vocabulary", "embedding_dim", "hidden_dim", "tied")
@@ -237,7 +238,7 @@ def _measure(
     models = {stage: load_model(folder, stage, device, parts) for stage in stages_of(description)}
     evaluation = evaluate_models(models, corpus, seed=description["seed"])
     evaluation.facts["kept"] = kept(folder, description)
-    evaluation.facts["too_long"] = texts.train.too_long + texts.valid.too_long
+    evaluation.facts["too_long"] += texts.train.too_long
     return evaluation
 
 

@@ -12,6 +12,7 @@ LAYERS = [
     {"data"},
     {"models"},
     {"metrics"},
+    {"tables"},
     {"rollout", "rewards"},
     {"algorithms"},
     {"generation"},

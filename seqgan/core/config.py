@@ -115,10 +115,12 @@ def choose_config(
     preset: str | None = None,
     file: str | None = None,
     typed: Mapping[str, Any],
+    source: str = "command line",
 ) -> Chosen:
     """Command line over `--config` over `--preset` over the paper's defaults; a preset is asked for when it is named.
 
-    `typed` are the options of a command, None where nobody gave them. A file may name the choice it is for.
+    `typed` are the options of a command (or of another `source`), None where nobody gave them. A file may name the
+    choice it is for.
 
     Raises:
         ConfigError: an unknown preset or hyper-parameter, or a bad value."""
@@ -132,7 +134,7 @@ def choose_config(
     layers: list[tuple[str, Mapping[str, Any]]] = [
         (f"preset {preset or 'default'}", presets[preset or "default"]),
         (f"config {file}", from_file),
-        ("command line", given),
+        (source, given),
     ]
     built, sources = assemble(config, layers)
     whole = to_json(built)

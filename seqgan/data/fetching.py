@@ -18,7 +18,7 @@ from typing import Any
 
 from seqgan.core.config import nearest
 from seqgan.data.corpus import corpora_folder
-from seqgan.data.shelf import add
+from seqgan.data.shelf import add, refuse_name
 from seqgan.errors import CorpusError
 
 SECONDS = 10.0  # without a byte, before an address is given up
@@ -41,6 +41,7 @@ def fetch(
     known = sources() if known is None else known
     if name not in known:
         raise CorpusError(f"there is no public corpus {name!r} to fetch{nearest(name, known)}")
+    refuse_name(name, overwrite)
     entry = known[name]
     texts = [text for file in entry["file"] for text in _texts(file, _download(file, progress))]
     facts = {key: entry[key] for key in ("description", "language", "licence", "homepage")}

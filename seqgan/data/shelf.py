@@ -71,16 +71,26 @@ def read(name: str) -> tuple[dict[str, list[str]], str]:
     return splits, digest.hexdigest()
 
 
-def keep(name: str, splits: Mapping[str, Sequence[str]], facts: Mapping[str, Any], *, overwrite: bool) -> Path:
-    """Put a corpus on the shelf, whole or not at all.
+def refuse_name(name: str, overwrite: bool) -> None:
+    """Tell before any work is done that a corpus cannot be kept under a name.
 
     Raises:
         CorpusError: the name is no good as one, or is taken."""
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", name):
         raise CorpusError(f"{name!r} is no good as a name; letters, digits, - and _ were expected")
+    if folder_of(name).exists() and not overwrite:
+        raise CorpusError(
+            f"there is a corpus {name!r} already (in {folder_of(name)}); choose another name, or give --overwrite"
+        )
+
+
+def keep(name: str, splits: Mapping[str, Sequence[str]], facts: Mapping[str, Any], *, overwrite: bool) -> Path:
+    """Put a corpus on the shelf, whole or not at all.
+
+    Raises:
+        CorpusError: the name is no good as one, or is taken."""
+    refuse_name(name, overwrite)
     folder = folder_of(name)
-    if folder.exists() and not overwrite:
-        raise CorpusError(f"there is a corpus {name!r} already (in {folder}); choose another name, or give --overwrite")
     partial = folder.with_name(f".{name}.{os.getpid()}.partial")
     files.make_folder(partial)
     try:

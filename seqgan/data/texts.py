@@ -1,7 +1,7 @@
 """A corpus as an algorithm sees it: rows of ids, and the way back to text."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from seqgan.data.batches import Encoded, Long, encode
 from seqgan.data.corpus import Corpus
@@ -34,6 +34,25 @@ def encode_corpus(corpus: Corpus, tokenizer: Tokenizer, longest: int = 0, long: 
         tokenizer,
         longest,
     )
+
+
+def as_learned(corpus: Corpus, tokenizer: Tokenizer, longest: int, long: Long) -> Corpus:
+    """The corpus with its texts as a policy sees them: those over `longest` tokens cut, split or dropped.
+
+    It is the corpus itself where no text is too long."""
+
+    def fitting(texts: Sequence[str]) -> list[str]:
+        kept: list[str] = []
+        for text in texts:
+            if len(tokenizer.encode(text)) < longest:  # its end is a token, too
+                kept.append(text)
+            elif long != "drop":
+                pieces = tokenizer.cut(text, longest)
+                kept += pieces if long == "split" else pieces[:1]
+        return kept
+
+    fitted = replace(corpus, train=fitting(corpus.train), valid=fitting(corpus.valid), test=fitting(corpus.test))
+    return corpus if fitted == corpus else fitted
 
 
 def suitable_tokenizer(corpus: Corpus) -> str:

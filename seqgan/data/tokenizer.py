@@ -100,6 +100,14 @@ class Tokenizer:
         text: str = self._processor.decode(kept)
         return _words_to_text(text.split()) if self.kind == "word" else text
 
+    def cut(self, text: str, size: int) -> list[str]:
+        """A text in pieces of at most this many tokens, each written as it stands in the text."""
+        prepared = _prepare(self.kind, text)
+        places = self._processor.encode(prepared, out_type="offset_mapping")["offsets"]
+        groups = [places[start : start + size] for start in range(0, len(places), size)]
+        parts = [prepared[group[0][0] : group[-1][1]].strip() for group in groups]
+        return [_words_to_text(part.split()) for part in parts] if self.kind == "word" else parts
+
     def unknown(self, text: str) -> list[str]:
         """The characters or words of a text that are not in the vocabulary."""
         prepared = _prepare(self.kind, text)

@@ -38,6 +38,7 @@ class View:
     training: Sequence[str] = ()
     tokens: str = "words"
     aggregation: Aggregation = "sentence"
+    too_long: str = ""  # what became of texts that were too long, where there were any: cut@64
 
     @cached_property
     def cut(self) -> Texts:
@@ -53,7 +54,8 @@ class View:
 
     def signed(self, **more: object) -> str:
         """`n:277|refs:276|tok:chars`, and so on."""
-        parts = {"n": len(self.samples), **more, "tok": self.tokens}
+        long = {"long": self.too_long} if self.too_long else {}
+        parts = {"n": len(self.samples), **more, **long, "tok": self.tokens}
         return "|".join(f"{name}:{value}" for name, value in parts.items())
 
     def aggregated(self, matches: Matches) -> np.ndarray:

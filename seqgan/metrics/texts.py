@@ -1,0 +1,57 @@
+"""Everything that can be measured on texts alone, whoever wrote them. No torch here: it answers quickly."""
+
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+
+from seqgan.data.tokens import suitable_tokens
+from seqgan.errors import UsageError
+from seqgan.metrics import METRICS, Aggregation, Measured, View
+
+
+def evaluate(
+    samples: Sequence[str],
+    references: Sequence[str] = (),
+    training: Sequence[str] = (),
+    *,
+    tokens: str | None = None,
+    aggregation: Aggregation = "sentence",
+) -> dict[str, Measured]:
+    """Measure texts, whoever wrote them: `{"bleu-2": Measured(value, stderr, signature), ...}`.
+
+    BLEU wants references, novelty the training texts; Self-BLEU and variety need neither. `tokens` are words, chars or
+    whitespace (left out: what suits the script); BLEU is the mean over sentences or that of the corpus.
+
+    Raises:
+        UsageError: there is no sample, no such tokens, or samples and references are in different scripts."""
+    if not samples:
+        raise UsageError("there is no sample to measure")
+    for others, what in ((references, "references"), (training, "training texts")):
+        if others:
+            same_script(samples, others, what)
+    return measure(View(samples, references, training, tokens or suitable_tokens(samples), aggregation))
+
+
+def measure(view: View) -> dict[str, Measured]:
+    """All of `METRICS`."""
+    return {name: number for family in METRICS.values() for name, number in family(view).items()}
+
+
+def same_script(samples: Sequence[str], others: Sequence[str], what: str) -> None:
+    """Refuse to compare texts in different scripts, where nothing could match.
+
+    Raises:
+        UsageError: most letters of one are of another script than most of the other's."""
+    ours, theirs = script_of(samples), script_of(others)
+    if ours != theirs:
+        raise UsageError(
+            f"the samples are in {ours} script and the {what} in {theirs}, so nothing can match; give {what} like them"
+        )
+
+
+def script_of(texts: Sequence[str]) -> str:
+    """The script of most letters, by the first word of their Unicode names: LATIN, CYRILLIC, EAST ASIAN ..."""
+    letters = (character for text in texts[:1000] for character in text if character.isalpha())
+    scripts = Counter(unicodedata.name(letter, "NO").split()[0] for letter in letters)
+    usual = scripts.most_common(1)[0][0] if scripts else "NO"
+    return "EAST ASIAN" if usual in ("CJK", "HIRAGANA", "KATAKANA", "HANGUL") else usual

@@ -1,0 +1,243 @@
+"""`seqgan evaluate` and `seqgan score`: one number of texts for all rows, signatures everywhere, nothing made up."""
+
+import gzip
+import json
+import random
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import seqgan
+from seqgan.data.symbols import EOS
+from seqgan.data.texts import as_learned
+from seqgan.data.tokenizer import Tokenizer
+from seqgan.errors import UsageError
+from seqgan.generation import load_model
+from seqgan.metrics import METRICS
+from seqgan.ratings import analyse, read_ratings
+from seqgan.tables import SHORT, TABLES, tables
+from tests.conftest import TINY_GAME
+from tests.test_cli import call, refusal
+
+LINES = [f"{a} {b} {c}" for a in ("oh", "hi", "hm") for b in ("anna", "bo", "cleo", "dan") for c in range(30)]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> seqgan.TrainedRun:
+    folder = tmp_path_factory.mktemp("evaluation") / "run"
+    return seqgan.train(LINES, run_dir=folder, threads=2, device="cpu", **TINY_GAME)
+
+
+def evaluated(run: seqgan.TrainedRun, *more: str) -> dict[str, Any]:
+    return json.loads(call("evaluate", run.folder, "--json", *more).stdout)
+
+
+def test_there_is_a_row_for_every_policy_and_one_for_real_text_all_of_one_size(run: seqgan.TrainedRun) -> None:
+    rows = evaluated(run, "-n", "20")["rows"]
+    assert list(rows) == ["mle", "final", "real"]
+    texts_alone = set(rows["real"])
+    assert texts_alone == {name for row in rows.values() for name in row} - {
+        name for name in rows["mle"] if name.startswith(("nll", "entropy", "d-"))
+    }
+    for row in rows.values():
+        for name in texts_alone:
+            assert row[name]["signature"].startswith("n:20"), name
+
+
+def test_every_number_has_a_value_and_a_signature(run: seqgan.TrainedRun) -> None:
+    for row in evaluated(run)["rows"].values():
+        for name, number in row.items():
+            assert set(number) == {"value", "stderr", "signature"}, name
+            assert re.search(r"\w+:", number["signature"]), name
+            assert number["stderr"] is None or number["stderr"] >= 0, name
+
+
+def test_the_references_are_the_test_split_and_the_real_row_is_the_validation_split(run: seqgan.TrainedRun) -> None:
+    corpus = run.corpus()
+    rows = evaluated(run)["rows"]
+    by_hand = seqgan.evaluate(corpus.valid, corpus.test, corpus.train, tokens="words")
+    assert f"refs:{len(corpus.test)}|" in rows["real"]["bleu-2"]["signature"]
+    for name in ("bleu-2", "bleu-5", "self-bleu-3", "distinct-2", "seen-3"):
+        assert rows["real"][name]["value"] == pytest.approx(by_hand[name].value)
+
+
+@pytest.mark.parametrize("stage", ["mle", "final"])
+def test_a_run_and_the_file_of_its_samples_give_the_same_numbers(
+    stage: str, run: seqgan.TrainedRun, tmp_path: Path
+) -> None:
+    rows = evaluated(run, "--seed", "5", "-n", "25")["rows"]
+    call("generate", run.folder, "-n", 25, "--seed", 5, "--stage", stage, "--output", tmp_path / "samples.txt")
+    for part in ("train", "test"):
+        (tmp_path / f"{part}.txt").write_text("\n".join(getattr(run.corpus(), part)) + "\n")
+    files = ["--references", tmp_path / "test.txt", "--training", tmp_path / "train.txt", "--tokens", "words"]
+    measured = json.loads(call("evaluate", "--samples", tmp_path / "samples.txt", *files, "--json").stdout)
+    assert {"bleu-2", "backward-bleu-5", "self-bleu-5", "distinct", "seen-2", "length"} <= set(measured)
+    for name, number in measured.items():
+        assert rows[stage][name] == number, name
+
+
+def test_a_gzipped_file_gives_the_same_numbers_and_an_empty_line_is_a_sample(tmp_path: Path) -> None:
+    plain, packed, real = tmp_path / "s.txt", tmp_path / "s.txt.gz", tmp_path / "r.txt"
+    plain.write_text("a b c\n\na b d\n")
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    real.write_text("a b c\na c d\n")
+    first, second = (call("evaluate", "--samples", p, "--references", real, "--json").stdout for p in (plain, packed))
+    assert first == second
+    assert json.loads(first)["bleu-2"]["signature"].startswith("n:3|refs:2|")
+
+
+def test_corpus_bleu_is_another_number_with_another_signature(run: seqgan.TrainedRun) -> None:
+    sentence, corpus = (evaluated(run, "--aggregate", how)["rows"]["real"] for how in ("sentence", "corpus"))
+    assert sentence["bleu-3"]["value"] != corpus["bleu-3"]["value"]
+    assert "agg:sentence-mean" in sentence["bleu-3"]["signature"]
+    assert "agg:corpus" in corpus["bleu-3"]["signature"]
+
+
+def test_more_texts_than_real_ones_are_refused(run: seqgan.TrainedRun) -> None:
+    message, code = refusal("evaluate", run.folder, "-n", 10_000)
+    assert code == 2
+    assert "validation split" in message
+    assert str(len(run.corpus().valid)) in message
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "give one of RUN, --samples and --ratings"),
+        (["RUN", "--samples", "x.txt"], "RUN and --samples"),
+        (["RUN", "--references", "x.txt"], "belong to --samples"),
+        (["--samples", "nothing.txt"], "there is no file nothing.txt"),
+    ],
+)
+def test_a_command_that_makes_no_sense_is_refused(words: list[str], message: str, run: seqgan.TrainedRun) -> None:
+    assert message in refusal("evaluate", *(run.folder if word == "RUN" else word for word in words))[0]
+
+
+def test_check_recomputes_with_nltk_and_sacrebleu_and_tells_the_difference(run: seqgan.TrainedRun) -> None:
+    lines = call("evaluate", run.folder, "--check").stderr.splitlines()
+    found = [re.search(r"(\S+) of (\d+) samples against (\w+) .*difference (\S+) in (\d+)", line) for line in lines]
+    told = {(match[1], match[3]): (float(match[4]), int(match[5])) for match in found if match}
+    assert set(told) == {
+        (name, library) for name in ("BLEU-2..5", "Self-BLEU-2..5") for library in ("nltk", "sacrebleu")
+    }
+    assert all(difference < 1e-9 and numbers > 20 for difference, numbers in told.values())
+
+
+def test_the_evaluation_is_kept_in_the_run(run: seqgan.TrainedRun) -> None:
+    printed = evaluated(run)
+    assert json.loads((run.folder / "evaluations" / "evaluation.json").read_text()) == printed
+    closing = json.loads((run.folder / "evaluations" / "training.json").read_text())
+    assert closing["rows"] == printed["rows"]
+    assert "MLE keeps step" in closing["kept"]
+
+
+def test_every_metric_is_in_a_table_and_every_column_is_a_metric(run: seqgan.TrainedRun) -> None:
+    rows = run.evaluate().rows
+    measured = {name for row in rows.values() for name in row}
+    columns = {name for title, names in TABLES.items() if title != SHORT for name in names}
+    assert measured <= columns
+    assert columns - measured == {"form", "seen-lines"}  # those are for verse
+    assert set(TABLES[SHORT]) <= columns
+    assert len(METRICS) == 6
+
+
+def test_tables_stand_with_their_signatures(run: seqgan.TrainedRun) -> None:
+    for table in tables(run.evaluate().rows):
+        assert table.signatures
+        assert all(len(cells) == len(table.headings) for cells in table.cells)
+    output = call("evaluate", run.folder).stdout
+    assert "bleu-2..5: n:" in output
+    assert " real " in output
+
+
+def test_texts_too_long_to_be_learned_are_treated_here_as_they_were_there() -> None:
+    corpus = seqgan.Corpus("long", ["a b c d e f g", "a b"], ["a b c d"], ["b c d e f"])
+    words = Tokenizer.train(corpus.train, "whitespace", 50)
+    assert as_learned(corpus, words, 100, "cut") is corpus
+    assert as_learned(corpus, words, 4, "cut").train == ["a b c d", "a b"]
+    assert as_learned(corpus, words, 4, "split").train == ["a b c d", "e f g", "a b"]
+    assert as_learned(corpus, words, 4, "drop").train == ["a b"]
+    english = seqgan.Corpus("long", ["Isn't it fine, today?"] * 3, ["x"], ["x"])
+    word = Tokenizer.train(english.train, "word", 50)
+    assert as_learned(english, word, 4, "cut").train[0] == "Isn't it fine"
+
+
+def test_score_gives_the_probability_of_every_text_and_the_discriminators_verdict(
+    run: seqgan.TrainedRun, tmp_path: Path
+) -> None:
+    texts = [LINES[3], "zzz unknown ÄÖ", LINES[5] + " and very much longer than anything it has seen " * 3]
+    (tmp_path / "t.txt").write_text("\n".join(texts) + "\n")
+    lines = [json.loads(line) for line in call("score", run.folder, tmp_path / "t.txt", "--json").stdout.splitlines()]
+    assert [line["text"] for line in lines] == [text.strip() for text in texts]
+    policy = run.model().policy
+    for line in lines:
+        ids = [*run.model().tokenizer.encode(line["text"]), EOS]
+        with torch.no_grad():
+            expected = policy.log_probs(torch.tensor([ids])).sum().item()
+        assert line["log_prob"] == pytest.approx(expected, rel=1e-4)
+        assert line["per_token"] == pytest.approx(expected / len(ids), rel=1e-4)
+        assert line["tokens"] == len(ids)
+        assert 0 < line["real"] < 1
+    assert lines[1]["unknown"] > 0 == lines[0]["unknown"]
+    plain = call("score", run.folder, tmp_path / "t.txt")
+    assert plain.stdout.splitlines()[0].split("\t") == ["log_prob", "per_token", "tokens", "unknown", "real", "text"]
+    assert "nats per token" in plain.stderr
+
+
+def test_score_needs_no_discriminator(tmp_path: Path, run: seqgan.TrainedRun) -> None:
+    model = load_model(run.folder)
+    alone = seqgan.TextModel(model.policy, model.tokenizer)
+    assert [item.real for item in alone.score(LINES[:2])] == [None, None]
+    with pytest.raises(UsageError, match="without a discriminator"):
+        alone.real(LINES[:2])
+
+
+def test_a_rating_sheet_hides_whose_text_is_whose_and_the_key_tells(run: seqgan.TrainedRun, tmp_path: Path) -> None:
+    sheet = tmp_path / "sheet.csv"
+    output = call("evaluate", run.folder, "--blind", sheet, "-n", 12).output
+    assert f"--ratings {sheet}" in output
+    rows = sheet.read_text().splitlines()
+    assert rows[0] == "number,text,rating"
+    assert len(rows) == 1 + 3 * 12
+    assert not re.search("mle|final|real", sheet.read_text())
+    key = json.loads((tmp_path / "sheet.csv.key.json").read_text())
+    assert sorted(key["sources"]) == ["final"] * 12 + ["mle"] * 12 + ["real"] * 12
+    assert key["sources"] != sorted(key["sources"])
+    texts = {
+        source: [row.split(",")[1] for row, s in zip(rows[1:], key["sources"], strict=True) if s == source]
+        for source in ("real", "mle", "final")
+    }
+    assert set(texts["real"]) <= set(run.corpus().test)
+    assert sorted(texts["mle"]) == sorted(run.generate(12, stage="mle", seed=0))
+
+    # A rater who likes real texts (4 or 5), and cares for nothing else (1 to 5).
+    rng = random.Random(0)
+    filled = [rows[0]]
+    for row, source in zip(rows[1:], key["sources"], strict=True):
+        filled.append(row + str(rng.randint(4, 5) if source == "real" else rng.randint(1, 5)))
+    sheet.write_text("\n".join(filled) + "\n")
+    told = json.loads(call("evaluate", "--ratings", sheet, "--json").stdout)
+    assert told["ratings"]["real"]["mean"] > 4
+    assert told["ratings"]["real"]["texts"] == told["ratings"]["real"]["ratings"] == 12
+    assert told["p"]["final - real"] < 0.05
+    assert told["p"]["final - mle"] > 0.05
+    assert "p = " in call("evaluate", "--ratings", sheet).output
+    assert "may hold ratings" in refusal("evaluate", run.folder, "--blind", sheet)[0]
+
+
+def test_two_raters_count_once_a_text() -> None:
+    first = {"real": {1: 4.0, 2: 5.0}, "mle": {3: 1.0, 4: 2.0}}
+    second = {"real": {1: 2.0, 2: 5.0}, "mle": {3: 1.0, 4: 4.0}}
+    rated, chances = analyse([first, second])
+    assert (rated["real"].mean, rated["real"].texts, rated["real"].ratings) == (4.0, 2, 4)
+    assert rated["real"].stderr == pytest.approx(1.0)  # of 3 and 5: standard deviation root 2, over root 2
+    assert 0 < chances["mle - real"] <= 1
+
+
+def test_an_unfilled_sheet_is_refused(run: seqgan.TrainedRun, tmp_path: Path) -> None:
+    call("evaluate", run.folder, "--blind", tmp_path / "s.csv", "-n", 3)
+    assert read_ratings(tmp_path / "s.csv") == {"real": {}, "mle": {}, "final": {}}
+    assert "fewer than two texts" in refusal("evaluate", "--ratings", tmp_path / "s.csv")[0]
