@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,6 +12,7 @@ import click
 
 from seqgan import __version__
 from seqgan.algorithms.configs import CONFIGS, PRESETS
+from seqgan.cli_corpora import corpora
 from seqgan.core.command import RunOptions, run_command, run_options
 from seqgan.core.config import ConfiguredCommand
 from seqgan.errors import UsageError
@@ -71,6 +72,7 @@ def train(
     if folder:
         training.same_corpus(folder, corpus, **splits)
         training.same_origin(folder, start)
+        chosen = chosen._replace(asked=training.asked_of(folder, chosen))
         options.check_against(folder, name, chosen, CONFIGS[name].extendable)
     else:
         texts = load_corpus(corpus or "", **splits)
@@ -172,7 +174,7 @@ def generate(
     if seed is None:
         seed = int.from_bytes(os.urandom(4), "big")
         click.echo(f"--seed {seed}", err=True)
-    model = load_model(run, stage, resolve(device))
+    model = load_model(run, stage, resolve(device), judge=False)
     written = model.write(count, prompt=prompt, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed)
     lines = [json.dumps(item._asdict(), ensure_ascii=False) if as_json else item.text for item in written]
     text = "".join(line + "\n" for line in lines)
@@ -365,109 +367,7 @@ def _analyse(sheets: Sequence[Path], as_json: bool) -> None:
     _print_tables([Table("ratings", ["", "mean", "texts", "ratings"], rows, told)])
 
 
-@seqgan.group()
-def corpora() -> None:
-    """The corpora that come with the package, and your own."""
-
-
-@corpora.command("list")
-def list_corpora() -> None:
-    """Name, language, size and licence of every corpus: bundled, your own, and what could be fetched."""
-    from seqgan.data import shelf
-    from seqgan.data.corpus import bundled
-    from seqgan.data.fetching import sources
-
-    line = "{:10}  {:8}  {:>6} texts  {:16}  {}"
-    for entry in bundled().values():
-        shown = (entry["name"], entry["language"], entry["count"], entry["licence"], entry["description"])
-        click.echo(line.format(*shown))
-    own = shelf.names()
-    for name in own:
-        about = shelf.about(name)
-        count = sum(about["report"]["split"].values())
-        described = about.get("description") or f"added from {about.get('source')}"
-        click.echo(line.format(name, about.get("language") or "", count, about.get("licence") or "", described))
-    for name, entry in sources().items():
-        if name not in own:
-            shown = (name, entry["language"], "?", entry["licence"], entry["description"])
-            click.echo(line.format(*shown) + f" (seqgan corpora fetch {name})")
-
-
-@corpora.command()
-@click.argument("name")
-@click.option("-n", "--count", type=click.IntRange(min=0), default=5, help="texts to show", show_default=True)
-@click.option("--split", type=click.Choice(["train", "valid", "test"]), default="train", show_default=True)
-@click.option("--text-column", help="the column that holds the texts, where the source has columns")
-def show(name: str, count: int, split: str, text_column: str | None) -> None:
-    """How a corpus (by name, path or hf: address) is made up, and its first texts."""
-    from seqgan.data import shelf
-    from seqgan.data.corpus import bundled, load_corpus
-
-    corpus = load_corpus(name, text_column=text_column)
-    about = bundled().get(name) or (shelf.about(name) if shelf.has(name) else {"name": corpus.name})
-    for key, value in {**about, **about.get("report", {}), **corpus.provenance}.items():
-        if value is not None and key != "report":
-            click.echo(f"{key.replace('_', ' ')}: {_shown(value)}")
-    for text in getattr(corpus, split)[:count]:
-        click.echo(f"  {text}")
-
-
-@corpora.command()
-@click.argument("name")
-@click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--text-column", help="the column that holds the texts, where the source has columns")
-def export(name: str, folder: Path, text_column: str | None) -> None:
-    """Write the splits of a corpus to FOLDER: train.txt, valid.txt, test.txt."""
-    from seqgan.core import files
-    from seqgan.data.corpus import as_files, load_corpus
-
-    contents, _ = as_files(load_corpus(name, text_column=text_column))
-    files.make_folder(folder)
-    for part, data in contents.items():
-        files.write(folder / f"{part}.txt", data)
-        click.echo(f"{folder / part}.txt: {len(data.splitlines())} texts")
-
-
-@corpora.command("add")
-@click.argument("path", type=click.Path(path_type=Path))
-@click.option("--name", required=True, help="what it will be called: --corpus NAME")
-@click.option("--text-column", help="the column that holds the texts, where the file has columns")
-@click.option("--overwrite", is_flag=True, help="replace a corpus of that name")
-def add_corpus(path: Path, name: str, text_column: str | None, overwrite: bool) -> None:
-    """Clean a file of texts, split it by hash, and keep it under a name; tells what became of every text."""
-    from seqgan.data import shelf
-    from seqgan.data.corpus import refuse_bundled_name
-    from seqgan.data.readers import read_file, read_texts
-
-    refuse_bundled_name(name)
-    texts = read_texts(path, read_file(path), text_column)
-    report = shelf.add(name, texts, {"source": str(path.resolve())}, overwrite=overwrite)
-    _print_report(name, report)
-
-
-@corpora.command("fetch")
-@click.argument("name")
-@click.option("--overwrite", is_flag=True, help="fetch again what was fetched before")
-def fetch_corpus(name: str, overwrite: bool) -> None:
-    """Download a public corpus (seqgan corpora list), check its sha256, and keep it under its name."""
-    from seqgan.core.log import transfer
-    from seqgan.data.fetching import fetch
-
-    with transfer(name) as progress:
-        report = fetch(name, progress, overwrite=overwrite)
-    _print_report(name, report)
-
-
-def _print_report(name: str, report: Mapping[str, Any]) -> None:
-    from seqgan.data.shelf import folder_of
-
-    for key, value in report.items():
-        click.echo(f"{key.replace('_', ' ')}: {_shown(value)}")
-    click.echo(f"kept in {folder_of(name)}; train on it with seqgan train --corpus {name}")
-
-
-def _shown(value: Any) -> str:
-    return ", ".join(f"{count} {part}" for part, count in value.items()) if isinstance(value, dict) else str(value)
+seqgan.add_command(corpora)
 
 
 def main() -> None:

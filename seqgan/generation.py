@@ -1,5 +1,6 @@
 """From a run to text, and from text to its probability: a trained policy with its tokenizer, ready to use."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,7 @@ from seqgan.metrics.nll import ROWS_AT_A_TIME, text_log_probs
 from seqgan.models.policy import PolicyModule, sample
 from seqgan.rewards import judging
 
+FORMAT = 1  # of config.json and the files beside it
 STAGES = ("mle", "final", "best")
 DRAWN_AT_A_TIME = 1000
 
@@ -149,35 +151,36 @@ class TextModel:
 
 
 def load_model(
-    folder: Path, stage: str = "final", device: torch.device | str = "cpu", parts: Parts = OURS
+    folder: Path, stage: str = "final", device: torch.device | str = "cpu", parts: Parts = OURS, *, judge: bool = True
 ) -> TextModel:
     """The model of a run: after MLE, the final one, the best by validation NLL, or that of a checkpoint by its number.
 
-    `parts` must be given where the run was trained with someone's own modules.
+    `parts` must be given where the run was trained with someone's own modules; without `judge`, the discriminator
+    stays where it is.
 
     Raises:
         RunError: not a run, nothing saved yet, no such stage, or trained with a module that is not given.
         CheckpointError: the checkpoint is damaged or belongs to another model."""
     description = describe_run(folder)
-    own_parts_given(folder, description, parts)
+    own_parts_given(folder, description, parts, ["policy", "discriminator"] if judge else ["policy"])
     path, stage = _checkpoint_of(folder, stage)
     state = checkpoint.load(path)
     tokenizer = load_tokenizer(folder, description)
     config = run_config(description)
     sizes = (len(tokenizer), description["longest"])
-    policy, judge = new_policy(config, *sizes, parts.policy), None
+    policy, discriminator = new_policy(config, *sizes, parts.policy), None
     try:
         saved = state["algorithm"]
         policy.load_state_dict(saved["policies"][stage])
-        if "discriminator" in saved:
-            judge = new_discriminator(config, *sizes, parts)  # type: ignore[arg-type]
-            judge.load_state_dict(saved["discriminator"])
-            judge.to(device).eval()
+        if judge and "discriminator" in saved:
+            discriminator = new_discriminator(config, *sizes, parts)  # type: ignore[arg-type]
+            discriminator.load_state_dict(saved["discriminator"])
+            discriminator.to(device).eval()
     except (KeyError, TypeError, RuntimeError, AttributeError) as error:
         raise CheckpointError(
             f"{path} does not belong to the run {folder}: its weights have other names or shapes"
         ) from error
-    return TextModel(policy.to(device), tokenizer, judge, model_config(description))
+    return TextModel(policy.to(device), tokenizer, discriminator, model_config(description))
 
 
 def _checkpoint_of(folder: Path, stage: str) -> tuple[Path, str]:
@@ -206,12 +209,12 @@ def describe_run(folder: Path) -> dict[str, Any]:
     return description
 
 
-def own_parts_given(folder: Path, description: Mapping[str, Any], parts: Parts) -> None:
-    """Refuse to build a run without the modules it was trained with.
+def own_parts_given(folder: Path, description: Mapping[str, Any], parts: Parts, needed: Sequence[str]) -> None:
+    """Refuse to build a run without those of its modules that are needed.
 
     Raises:
         RunError: it was trained with someone's own module, and none is given."""
-    missing = [name for name in description.get("own", []) if getattr(parts, name) is None]
+    missing = [name for name in description.get("own", []) if name in needed and getattr(parts, name) is None]
     if missing:
         raise RunError(
             f"{folder} was trained with someone's own {' and '.join(missing)}; load it from Python, "
@@ -222,13 +225,16 @@ def own_parts_given(folder: Path, description: Mapping[str, Any], parts: Parts) 
 def load_tokenizer(folder: Path, description: Mapping[str, Any]) -> Tokenizer:
     path = folder / "tokenizer.model"
     try:
-        return Tokenizer(description["tokenizer"], path.read_bytes())
+        tokenizer = Tokenizer(description["tokenizer"], path.read_bytes())
     except OSError as error:
         raise RunError(
             f"cannot read {path} ({error.strerror}); without it the run's ids cannot be turned into text"
         ) from error
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from error
+    if hashlib.sha256(tokenizer.model).hexdigest() != description["tokenizer_sha256"]:
+        raise CheckpointError(f"{path} is not the one this was made with; restore it from a copy, or train anew")
+    return tokenizer
 
 
 def run_config(description: Mapping[str, Any]) -> MLEConfig:
@@ -246,5 +252,6 @@ def run_config(description: Mapping[str, Any]) -> MLEConfig:
 
 def model_config(description: Mapping[str, Any]) -> dict[str, Any]:
     """What is needed beside the weights and the tokenizer to build a model again."""
-    kept = {name: description[name] for name in ("package", "algorithm", "tokenizer", "vocabulary", "longest")}
-    return {**kept, "own": description.get("own", []), "config": description["config"]}
+    names = ("package", "algorithm", "tokenizer", "tokenizer_sha256", "vocabulary", "longest")
+    kept = {name: description[name] for name in names if name in description}
+    return {"format": FORMAT, **kept, "own": description.get("own", []), "config": description["config"]}

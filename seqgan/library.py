@@ -14,9 +14,9 @@ from seqgan.core.device import resolve
 from seqgan.core.log import Silence, display
 from seqgan.core.loop import Algorithm
 from seqgan.core.run import agree, free_name
-from seqgan.data.corpus import Corpus, load_corpus, texts_as_corpus
-from seqgan.errors import ConfigError, UsageError
-from seqgan.generation import Scored, TextModel, describe_run, load_model
+from seqgan.data.corpus import Corpus, corpus_in_memory, load_corpus
+from seqgan.errors import ConfigError, RunError, UsageError
+from seqgan.generation import Scored, TextModel, describe_run, load_model, own_parts_given
 from seqgan.metrics import Aggregation
 from seqgan.pretrained import save_pretrained
 from seqgan.rewards import TextReward
@@ -78,9 +78,9 @@ class TrainedRun:
 
     def save_pretrained(self, folder: str | Path, *, stage: str = "final") -> Path:
         """Write the model of a stage into a folder to hand on, with a model card that holds its numbers."""
-        measured = self.evaluate()
-        rows = {name: row for name, row in measured.rows.items() if name in (stage, "real")}
-        facts = {"corpus": self.description["corpus"], "rows": rows, "notes": evaluation.remarks(measured)}
+        measured = evaluation.evaluate_models({stage: self.model(stage)}, self.corpus())
+        notes = evaluation.remarks(measured)
+        facts = {"corpus": self.description["corpus"], "rows": measured.rows, "notes": notes}
         return save_pretrained(self.model(stage), Path(folder), facts)
 
 
@@ -135,15 +135,25 @@ def train(
         algorithm, CONFIGS[algorithm], PRESETS[algorithm], preset=preset, typed=hyper, source="arguments"
     )
     parts = Parts(policy, discriminator, reward)
-    place = resolve(device)
+    place, source = resolve(device), {"text_column": text_column, "valid": valid, "test": test}
+    if not isinstance(corpus, str | Path):
+        corpus = corpus_in_memory(corpus)
     folder = Path(run_dir) if run_dir else None
     if resume and folder and (folder / "run.json").is_file():
-        agree(folder, {**chosen.asked, "algorithm": algorithm, "seed": seed}, CONFIGS[algorithm].extendable)
+        described = describe_run(folder)
+        if isinstance(corpus, Corpus):
+            training.refuse_other_corpus(folder, "given", corpus.provenance["sha256"])
+        else:
+            training.same_corpus(folder, str(corpus), **source)
+        training.same_origin(folder, start)
+        own_parts_given(folder, described, parts, training.OWN)
+        if extra := set(training.own_parts(parts)) - set(described.get("own", [])):
+            raise RunError(f"{folder} was begun without a {' or a '.join(sorted(extra))} of one's own; start a new run")
+        asked = {**training.asked_of(folder, chosen), "algorithm": algorithm, "seed": seed}
+        agree(folder, asked, CONFIGS[algorithm].extendable)
     else:
-        if isinstance(corpus, str | Path):
-            corpus = load_corpus(str(corpus), text_column=text_column, valid=valid, test=test)
-        elif not isinstance(corpus, Corpus):
-            corpus = texts_as_corpus(corpus)
+        if not isinstance(corpus, Corpus):
+            corpus = load_corpus(str(corpus), **source)
         folder = folder or free_name(Path("runs"), f"{corpus.name}-{algorithm}")
         origin = training.Origin.parse(start) if start else None
         identity: dict[str, Any] = {"seed": seed, "threads": threads, "overwrite": overwrite}
@@ -182,7 +192,7 @@ def register(
 
     Raises:
         UsageError: the name is taken by another algorithm."""
-    if CONFIGS.get(name, config) is not config:
+    if (CONFIGS.get(name, config), ALGORITHMS.get(name, algorithm)) != (config, algorithm):
         raise UsageError(f"there is an algorithm {name!r} already; choose another name")
     CONFIGS[name], ALGORITHMS[name] = config, algorithm
     PRESETS[name] = {"default": dict(default or {}), "quick": dict(default or {}), "paper": {}}

@@ -15,14 +15,13 @@ from safetensors.torch import load, save
 from seqgan import __version__
 from seqgan.algorithms.mle import new_policy
 from seqgan.algorithms.opponent import new_discriminator
-from seqgan.algorithms.parts import OURS, Parts
+from seqgan.algorithms.parts import MakeDiscriminator, MakePolicy, Parts
 from seqgan.core import files
-from seqgan.errors import CheckpointError, RunError
-from seqgan.generation import TextModel, load_tokenizer, own_parts_given, run_config
+from seqgan.errors import CheckpointError, ConfigError, RunError
+from seqgan.generation import FORMAT, TextModel, load_tokenizer, own_parts_given, run_config
 from seqgan.metrics import Measured
 from seqgan.tables import as_cell
 
-FORMAT = 1
 POLICY, DISCRIMINATOR = "generator.safetensors", "discriminator.safetensors"
 
 
@@ -33,7 +32,7 @@ def save_pretrained(model: TextModel, folder: Path, facts: Mapping[str, Any] | N
         StorageError: the folder cannot be written."""
     files.make_folder(folder)
     contents = {
-        "config.json": (json.dumps({"format": FORMAT, **model.about}, ensure_ascii=False, indent=2) + "\n").encode(),
+        "config.json": (json.dumps(model.about, ensure_ascii=False, indent=2) + "\n").encode(),
         "tokenizer.model": model.tokenizer.model,
         POLICY: _weights(model.policy),
         "README.md": card(model, facts or {}).encode(),
@@ -42,32 +41,48 @@ def save_pretrained(model: TextModel, folder: Path, facts: Mapping[str, Any] | N
         contents[DISCRIMINATOR] = _weights(model.discriminator)
     for name, data in contents.items():
         files.write(folder / name, data)
+    if DISCRIMINATOR not in contents and (folder / DISCRIMINATOR).exists():
+        files.remove(folder / DISCRIMINATOR)  # of a model that was saved here before
     return folder
 
 
-def from_pretrained(name: str | Path, *, device: torch.device | str = "cpu", parts: Parts = OURS) -> TextModel:
+def from_pretrained(
+    name: str | Path,
+    *,
+    device: torch.device | str = "cpu",
+    policy: MakePolicy | None = None,
+    discriminator: MakeDiscriminator | None = None,
+) -> TextModel:
     """A model from a folder that `save_pretrained` wrote, or from the hub (`owner/name`).
+
+    `policy` and `discriminator` are functions of (vocabulary, longest) that make the modules it was trained with,
+    where they were someone's own.
 
     Raises:
         RunError: neither a folder nor to be had from the hub, or trained with a module that is not given.
         CheckpointError: a file is missing, damaged, or does not belong to the others."""
-    folder = Path(name) if Path(name).is_dir() else _from_hub(str(name))
+    folder, parts = Path(name) if Path(name).is_dir() else _from_hub(str(name)), Parts(policy, discriminator)
+    path = folder / "config.json"
     try:
-        about = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        about = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise CheckpointError(f"{folder / 'config.json'} cannot be read ({error}); is this a saved model?") from error
-    if not isinstance(about, dict) or about.get("package") != "seqgan" or about.get("format", FORMAT) != FORMAT:
-        raise CheckpointError(f"{folder / 'config.json'} is not of a seqgan model of format {FORMAT}")
-    own_parts_given(folder, about, parts)
-    tokenizer, config = load_tokenizer(folder, about), run_config(about)
-    sizes = (about["vocabulary"], about["longest"])
-    policy, judge = new_policy(config, *sizes, parts.policy), None
-    _fill(policy, folder / POLICY)
-    if (folder / DISCRIMINATOR).exists():
-        judge = new_discriminator(config, *sizes, parts)  # type: ignore[arg-type]
+        raise CheckpointError(f"{path} cannot be read ({error}); is this a saved model?") from error
+    if not isinstance(about, dict) or about.get("package") != "seqgan" or about.get("format") != FORMAT:
+        raise CheckpointError(f"{path} is not of a seqgan model of format {FORMAT}")
+    try:
+        own_parts_given(folder, about, parts, ["policy", "discriminator"])
+        tokenizer, config = load_tokenizer(folder, about), run_config(about)
+        sizes = (len(tokenizer), about["longest"])
+        made, judge = new_policy(config, *sizes, parts.policy), None
+        if (folder / DISCRIMINATOR).exists():
+            judge = new_discriminator(config, *sizes, parts)  # type: ignore[arg-type]
+    except (KeyError, TypeError, AttributeError, ValueError, ConfigError) as error:
+        raise CheckpointError(f"{path} does not describe a model ({error!r}); restore it from a copy") from error
+    _fill(made, folder / POLICY)
+    if judge is not None:
         _fill(judge, folder / DISCRIMINATOR)
         judge.to(device).eval()
-    return TextModel(policy.to(device), tokenizer, judge, {key: about[key] for key in about if key != "format"})
+    return TextModel(made.to(device), tokenizer, judge, about)
 
 
 def _weights(module: torch.nn.Module) -> bytes:

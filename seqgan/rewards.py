@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -26,8 +26,15 @@ class TextReward:
 
     def on_tokens(self, decode: Callable[[Sequence[Sequence[int]]], list[str]]) -> Score:
         def score(tokens: Tokens) -> Scores:
-            rewards = self.function(decode(tokens.tolist()))
-            return torch.as_tensor(rewards, dtype=torch.float32, device=tokens.device)
+            texts = decode(tokens.tolist())
+            given = self.function(texts)
+            try:
+                rewards = torch.as_tensor(given, dtype=torch.float32, device=tokens.device)
+            except (TypeError, ValueError, RuntimeError) as error:
+                raise UsageError(
+                    f"the reward gave {str(given)[:60]!r} for {len(texts)} texts; numbers were expected"
+                ) from error
+            return one_each(rewards, tokens)
 
         return score
 
@@ -45,15 +52,22 @@ def checked(reward: Score) -> Score:
 
     def score(tokens: Tokens) -> Scores:
         with torch.no_grad():
-            rewards = reward(tokens)
-        if not isinstance(rewards, Tensor) or rewards.shape != tokens.shape[:1]:
-            came = tuple(rewards.shape) if isinstance(rewards, Tensor) else type(rewards).__name__
-            raise UsageError(
-                f"the reward gave {came} for {len(tokens)} sequences; a tensor of one number each was expected"
-            )
-        return rewards.float()
+            return one_each(reward(tokens), tokens).float()
 
     return score
+
+
+def one_each(rewards: Any, tokens: Tokens) -> Tensor:
+    """Rewards as they should be.
+
+    Raises:
+        UsageError: they are not one number for each sequence."""
+    if not isinstance(rewards, Tensor) or rewards.shape != tokens.shape[:1]:
+        came = tuple(rewards.shape) if isinstance(rewards, Tensor) else type(rewards).__name__
+        raise UsageError(
+            f"the reward gave {came} for {len(tokens)} sequences; a tensor of one number each was expected"
+        )
+    return rewards
 
 
 @contextmanager

@@ -41,6 +41,7 @@ from seqgan.tables import Evaluation
 
 # What a policy that was trained before brings along; the rest of a config may differ.
 INHERITED = ("tokenizer", "vocabulary", "embedding_dim", "hidden_dim", "tied")
+OWN = ("policy", "discriminator", "reward")
 
 
 @dataclass(frozen=True)
@@ -94,10 +95,8 @@ def begin(
         kind: Any = suitable_tokenizer(corpus) if config.tokenizer == "auto" else config.tokenizer
         tokenizer = Tokenizer.train(corpus.train, kind, config.vocabulary)
     texts = encode_corpus(corpus, tokenizer, config.max_length, config.long)
-    provenance = dict(corpus.provenance)
-    if not provenance.get("path"):  # texts from memory go with the run, so that it can be resumed
-        split_files, provenance["sha256"] = as_files(corpus)
-        contents |= {f"corpus/{part}.txt": data for part, data in split_files.items()}
+    if not corpus.provenance["path"]:  # texts from memory go with the run, so that it can be resumed
+        contents |= {f"corpus/{part}.txt": data for part, data in as_files(corpus)[0].items()}
     devices.use_threads(threads)
     description = {
         "package": "seqgan",
@@ -106,9 +105,9 @@ def begin(
         "sources": sources,
         "seed": seed,
         "threads": torch.get_num_threads(),
-        "corpus": {"name": corpus.name, **provenance},
+        "corpus": {"name": corpus.name, **corpus.provenance},
         "from": {"run": str(origin.folder.resolve()), "stage": origin.stage} if origin else None,
-        "own": [name for name in ("policy", "discriminator", "reward") if getattr(parts, name) is not None],
+        "own": own_parts(parts),
         "tokenizer": tokenizer.kind,
         "tokenizer_sha256": hashlib.sha256(tokenizer.model).hexdigest(),
         "vocabulary": len(tokenizer),
@@ -123,12 +122,12 @@ def begin(
 def _inherit(origin: Origin, chosen: Chosen, parts: Parts) -> tuple[MLEConfig, Tokenizer, bytes]:
     """The config with what an earlier run's policy brings along, its tokenizer, and its weights."""
     theirs = describe_run(origin.folder)
-    model = load_model(origin.folder, origin.stage, parts=parts)
+    model = load_model(origin.folder, origin.stage, parts=parts, judge=False)
     brought = {name: theirs["config"][name] for name in INHERITED} | {"tokenizer": theirs["tokenizer"]}
-    for name in INHERITED:
-        if name in chosen.asked and chosen.asked[name] not in (brought[name], "auto"):
+    for name, value in chosen.typed().items():
+        if name in INHERITED and value not in (brought[name], "auto"):
             raise UsageError(
-                f"--{name.replace('_', '-')} {chosen.asked[name]} was asked for, but the policy of {origin.name} "
+                f"--{name.replace('_', '-')} {value} was asked for, but the policy of {origin.name} "
                 f"brings {brought[name]!r} along; leave the option out"
             )
     weights = {name: tensor.clone().contiguous() for name, tensor in model.policy.state_dict().items()}
@@ -149,15 +148,10 @@ def carry_out(
     Raises:
         RunError: the corpus or the tokenizer is no longer what the run was begun with, or a module is missing."""
     description = describe_run(folder)
-    own_parts_given(folder, description, parts)
+    own_parts_given(folder, description, parts, OWN)
     devices.use_threads(description["threads"])
     corpus = same_corpus(folder)
     tokenizer = load_tokenizer(folder, description)
-    if hashlib.sha256(tokenizer.model).hexdigest() != description["tokenizer_sha256"]:
-        raise RunError(
-            f"{folder / 'tokenizer.model'} is not the one this run was made with; "
-            "restore it from a copy, or start a new run"
-        )
     config = run_config(description)
     texts = encode_corpus(corpus, tokenizer, description["longest"], config.long)
     if description.get("from"):
@@ -208,13 +202,34 @@ def same_corpus(
             valid=valid or stored.get("valid"),
             test=test or stored.get("test"),
         )
-    if corpus.provenance["sha256"] != stored["sha256"]:
-        raise RunError(
-            f"the corpus {name or stored.get('path') or inside} is not the one that {folder} was begun with "
-            f"(sha256 {corpus.provenance['sha256'][:12]}..., "
-            f"then {stored['sha256'][:12]}...); restore it, or start a new run"
-        )
+    refuse_other_corpus(folder, str(name or stored.get("path") or inside), corpus.provenance["sha256"])
     return corpus
+
+
+def refuse_other_corpus(folder: Path, name: str, sha256: str) -> None:
+    """Refuse to go on with texts that are not those a run was begun with.
+
+    Raises:
+        RunError: their sha256 is another."""
+    begun_with = describe(folder)["corpus"]["sha256"]
+    if sha256 != begun_with:
+        raise RunError(
+            f"the corpus {name} is not the one that {folder} was begun with (sha256 {sha256[:12]}..., "
+            f"then {begun_with[:12]}...); restore it, or start a new run"
+        )
+
+
+def own_parts(parts: Parts) -> list[str]:
+    return [name for name in OWN if getattr(parts, name) is not None]
+
+
+def asked_of(folder: Path, chosen: Chosen) -> dict[str, Any]:
+    """What someone asks of a run that exists: without what it inherited, unless that was asked for in so many words."""
+    if not describe(folder).get("from"):
+        return chosen.asked
+    typed = chosen.typed()
+    asked = {name: value for name, value in chosen.asked.items() if name not in INHERITED or name in typed}
+    return {name: value for name, value in asked.items() if (name, value) != ("tokenizer", "auto")}
 
 
 def same_origin(folder: Path, name: str | None) -> None:

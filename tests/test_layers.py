@@ -21,12 +21,14 @@ LAYERS = [
     {"training"},
     {"library"},
     {"ratings"},
+    {"cli_corpora"},
     {"cli", "__main__"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 FREE_OF_TORCH = [
     "seqgan/__init__.py",
     "seqgan/cli.py",
+    "seqgan/cli_corpora.py",
     "seqgan/algorithms/configs.py",
     "imagegan/cli.py",
     "imagegan/variants/configs.py",

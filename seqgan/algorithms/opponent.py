@@ -17,12 +17,14 @@ from seqgan.core.seed import derive, seed_everything
 from seqgan.data.batches import Batches, pad
 from seqgan.data.symbols import PAD
 from seqgan.data.texts import Texts
+from seqgan.errors import UsageError
 from seqgan.losses import discriminator_loss, l2_penalty
 from seqgan.metrics import discrimination
 from seqgan.models.discriminator import Discriminator
 from seqgan.models.policy import PolicyModule, sample
 from seqgan.rewards import judging
 from seqgan.rollout import in_chunks
+from seqgan.shapes import Scores, Tokens
 
 
 class Opponent:
@@ -50,11 +52,23 @@ class Opponent:
         real = self.policy.fill_unknown(self.real.at(update + 1).tokens)
         fake = self.generated(phase, round).at(within + 1).tokens
         self.discriminator.train()
-        real_scores, fake_scores = self.discriminator(real), self.discriminator(fake)
+        real_scores, fake_scores = self.scores(real), self.scores(fake)
         loss = discriminator_loss(real_scores, fake_scores)
         descend(self.optimizer, loss + self.penalty(), self.discriminator)
         right = ((real_scores > 0).float().mean() + (fake_scores <= 0).float().mean()) / 2
         return {"bce": loss, "accuracy": right}
+
+    def scores(self, tokens: Tokens) -> Scores:
+        """The discriminator's logits.
+
+        Raises:
+            UsageError: someone's own module gives another shape than one number for each text."""
+        scores: Scores = self.discriminator(tokens)
+        if scores.shape != tokens.shape[:1]:
+            raise UsageError(
+                f"the discriminator gave {tuple(scores.shape)} for {len(tokens)} texts; one logit for each was expected"
+            )
+        return scores
 
     def penalty(self) -> torch.Tensor | float:
         """The L2 penalty of the last layer, as the paper's code has it; someone's own module sees to its own."""

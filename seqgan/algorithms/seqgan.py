@@ -57,7 +57,8 @@ class SeqGAN:
             update=self.move,
             check=self.check,
             check_every=config.check_every * self.per_iteration,
-            kinds={1: config.iterations * config.g_steps, config.g_steps + 1: config.iterations * self.d_updates},
+            kinds=self.kinds(),
+            period=self.per_iteration,
         )
         if opponent is None:
             return [*self.mle.phases(), game]
@@ -69,8 +70,21 @@ class SeqGAN:
             check=opponent.check,
             check_every=opponent.per_round,
             finished=lambda: 0 < config.d_patience <= opponent.held.stale,
+            kinds={1: config.d_rounds, 2: config.d_rounds * (opponent.per_round - 1)},
+            period=opponent.per_round,
         )
         return [*self.mle.phases(), pretrain, game]
+
+    def kinds(self) -> dict[int, int]:
+        """Of the game's steps: policy updates, updates that begin a round and draw its texts, and the other ones."""
+        config = self.config
+        rounds = config.iterations * config.d_steps if self.opponent else 0
+        first = config.g_steps + 1
+        return {
+            1: config.iterations * config.g_steps,
+            first: rounds,
+            first + 1: config.iterations * self.d_updates - rounds,
+        }
 
     def keep_mle(self) -> None:
         self.after_mle = self.mle.chosen()
@@ -146,7 +160,7 @@ class SeqGAN:
         policies = export_policies(self.state_dict()["policies"])
         if self.discriminator is None:
             return policies
-        weights = {name: tensor.cpu().contiguous() for name, tensor in self.discriminator.state_dict().items()}
+        weights = {name: tensor.cpu().clone() for name, tensor in self.discriminator.state_dict().items()}
         return {**policies, "discriminator.safetensors": save(weights)}
 
 

@@ -30,6 +30,7 @@ class Dataclass(Protocol):
 
 
 Config = TypeVar("Config", bound=Dataclass)
+PRESET, PAPER = "preset", "paper"  # how the sources of values begin that nobody typed
 
 
 class IntegerList(click.ParamType[Any, Any]):
@@ -89,7 +90,7 @@ def assemble(config: type[Config], layers: Sequence[tuple[str, Mapping[str, Any]
         ConfigError: a name is unknown, or a value is of the wrong type or out of range."""
     known = {parameter.name: parameter for parameter in parameters(config)}
     values: dict[str, Any] = {}
-    sources = dict.fromkeys(known, "paper")
+    sources = dict.fromkeys(known, PAPER)
     for source, layer in layers:
         for name, value in layer.items():
             if name not in known:
@@ -105,6 +106,10 @@ class Chosen(NamedTuple):
     config: Any
     sources: dict[str, str]
     asked: dict[str, Any]
+
+    def typed(self) -> dict[str, Any]:
+        """Of what was asked for, what did not come with a preset."""
+        return {name: value for name, value in self.asked.items() if not self.sources[name].startswith((PRESET, PAPER))}
 
 
 def choose_config(
@@ -132,7 +137,7 @@ def choose_config(
             raise ConfigError(f"{file} is for another {chooser} than {choice}")
     given = {p.name: typed[p.name] for p in parameters(config) if typed.get(p.name) is not None}
     layers: list[tuple[str, Mapping[str, Any]]] = [
-        (f"preset {preset or 'default'}", presets[preset or "default"]),
+        (f"{PRESET} {preset or 'default'}", presets[preset or "default"]),
         (f"config {file}", from_file),
         (source, given),
     ]

@@ -33,7 +33,10 @@ class Phase:
     check: Callable[[int], Metrics] | None = None
     check_every: int = 1
     finished: Callable[[], bool] = never
-    kinds: Mapping[int, int] = field(default_factory=dict)  # steps that stand for others: step -> how many are like it
+    # For an estimate of what it costs: steps that stand for others (step -> how many are like it, in the whole phase),
+    # and after how many steps the same kinds come again.
+    kinds: Mapping[int, int] = field(default_factory=dict)
+    period: int = 1
 
 
 class Algorithm(Protocol):
@@ -67,10 +70,9 @@ def train(algorithm: Algorithm, run: Run) -> None:
             raise CheckpointError(f"the newest checkpoint does not belong to the run {run.folder}: {error}") from error
     phases = algorithm.phases()
     run.announce(phases)
-    latest = max((number for number, phase in enumerate(phases) if run.steps_done(phase.name)), default=-1)
-    for number, phase in enumerate(phases):
+    for phase in phases:
         step = run.steps_done(phase.name)
-        if step == 0 and number > latest:  # a phase without steps that lies behind does not start again
+        if not run.has_begun(phase.name):
             seed_everything(run.seed, run.rank, phase.name, 0)
             phase.start()
         while step < phase.steps and not phase.finished():
@@ -85,6 +87,6 @@ def train(algorithm: Algorithm, run: Run) -> None:
             if run.asked_to_stop:
                 run.save(phase.name, step, algorithm.state_dict())
                 run.stop(phase.name, step)
-        if run.steps_done(phase.name) < step:
+        if run.steps_done(phase.name) < step or not run.has_begun(phase.name):
             run.save(phase.name, step, algorithm.state_dict())
     run.export(algorithm.exports())

@@ -225,6 +225,10 @@ class Run:
     def steps_done(self, phase: str) -> int:
         return self._steps.get(phase, 0)
 
+    def has_begun(self, phase: str) -> bool:
+        """Whether what a phase does before its first step is in the saved state; a phase may have no steps at all."""
+        return phase in self._steps
+
     @property
     def seconds(self) -> float:
         """Seconds of training, over all the processes that took part."""

@@ -21,14 +21,16 @@ def standard_error(values: ArrayLike) -> NDArray[np.float64]:
 
 
 def blocks(items: Sequence[Item], size: int = 2) -> list[Sequence[Item]]:
-    """Ten disjoint blocks of equal size; fewer where a block would have less than `size` items, or none.
+    """Ten disjoint blocks of equal size; fewer where a block would have less than `size` items, none for one block.
 
     A measure that depends on the number of items, as Self-BLEU does, has another mean over the blocks than over all;
     but the standard error of its mean over the blocks is that of the whole, if the spread shrinks with the root of the
     number of items."""
     count = min(BLOCKS, len(items) // size)
-    each = len(items) // max(1, count)
-    return [items[start : start + each] for start in range(0, count * each, max(1, each))]
+    if count < 2:
+        return []
+    each = len(items) // count
+    return [items[start : start + each] for start in range(0, count * each, each)]
 
 
 def permutation_test(first: Sequence[float], second: Sequence[float], *, rounds: int = 10_000, seed: int = 0) -> float:

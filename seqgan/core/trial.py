@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import torch
 
-from seqgan.core.loop import Algorithm
+from seqgan.core.loop import Algorithm, Phase
 from seqgan.core.seed import seed_everything
 
 
@@ -17,22 +17,26 @@ class Cost(NamedTuple):
 
 
 def estimate(algorithm: Algorithm, device: torch.device) -> Cost:
-    """Take every kind of step twice and time the second, which has nothing to set up."""
+    """Take every kind of step once to set things up, and once more, a period later, to time it."""
     seconds = 0.0
     for phase in algorithm.phases():
-        if phase.steps:
+        kinds = {step: count for step, count in (phase.kinds or {1: phase.steps}).items() if count}
+        if kinds:
             phase.start()
-        for step, count in (phase.kinds or {1: phase.steps}).items():
-            if count:
-                for _ in range(2):
-                    seed_everything(0, "trial", phase.name, step)
-                    began = time.perf_counter()
-                    phase.update(step)
-                    if device.type == "cuda":
-                        torch.cuda.synchronize(device)
-                    took = time.perf_counter() - began
-                seconds += count * took
+        for step in kinds:
+            _timed(phase, step, device)
+        for step, count in kinds.items():
+            seconds += count * _timed(phase, step + phase.period, device)
     return Cost(seconds, _peak(device))
+
+
+def _timed(phase: Phase, step: int, device: torch.device) -> float:
+    seed_everything(0, "trial", phase.name, step)
+    began = time.perf_counter()
+    phase.update(step)
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - began
 
 
 def _peak(device: torch.device) -> int:

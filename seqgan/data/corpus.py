@@ -3,7 +3,7 @@
 import hashlib
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.resources import files as resources
 from pathlib import Path
 from typing import Any
@@ -85,15 +85,23 @@ def _corpus(found: "_Found", address: Mapping[str, str | None]) -> Corpus:
     return Corpus(found.name, **splits, tokenizer=found.tokenizer, provenance=provenance)
 
 
-def texts_as_corpus(texts: Sequence[str], name: str = "texts") -> Corpus:
-    """A corpus from texts that are in memory; its provenance has no path to find them by again.
+def corpus_in_memory(texts: "Corpus | Sequence[str]", name: str = "texts") -> Corpus:
+    """A corpus from texts, or from a Corpus with splits of one's own: checked, and with no path to find it by again.
 
     Raises:
-        CorpusError: too few to split, or one of them is no text."""
-    if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
-        raise CorpusError(f"a list of texts was expected, not {str(texts)[:40]!r}")
-    kept = [line for text in texts if (line := one_line(text))]
-    return _corpus(_Found(name, "", {"train": kept}, ""), {})
+        CorpusError: too few texts, an empty split, or one of them is no text of one line."""
+    if isinstance(texts, Corpus):
+        name, tokenizer = texts.name, texts.tokenizer
+        splits = {"train": texts.train, "valid": texts.valid, "test": texts.test}
+    else:
+        tokenizer, splits = None, {"train": texts}  # type: ignore[dict-item]
+    for part in splits.values():
+        wrong = [text for text in part if not isinstance(text, str)] if not isinstance(part, str) else [part]
+        if wrong:
+            raise CorpusError(f"a list of texts was expected, not {str(wrong[0])[:40]!r}")
+    splits = {part: [line for text in texts if (line := one_line(text))] for part, texts in splits.items()}
+    corpus = _corpus(_Found(name, "", splits, "", tokenizer), {})
+    return replace(corpus, provenance={**corpus.provenance, "sha256": as_files(corpus)[1]})
 
 
 def as_files(corpus: Corpus) -> tuple[dict[str, bytes], str]:

@@ -1,0 +1,112 @@
+"""The commands around corpora: list, show, export, add, fetch. Like cli.py, it imports no torch at the top."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.group()
+def corpora() -> None:
+    """The corpora that come with the package, and your own."""
+
+
+@corpora.command("list")
+def list_corpora() -> None:
+    """Name, language, size and licence of every corpus: bundled, your own, and what could be fetched."""
+    from seqgan.data import shelf
+    from seqgan.data.corpus import bundled
+    from seqgan.data.fetching import sources
+
+    line = "{:10}  {:8}  {:>6} texts  {:16}  {}"
+    for entry in bundled().values():
+        shown = (entry["name"], entry["language"], entry["count"], entry["licence"], entry["description"])
+        click.echo(line.format(*shown))
+    own = shelf.names()
+    for name in own:
+        about = shelf.about(name)
+        count = sum(about["report"]["split"].values())
+        described = about.get("description") or f"added from {about.get('source')}"
+        click.echo(line.format(name, about.get("language") or "", count, about.get("licence") or "", described))
+    for name, entry in sources().items():
+        if name not in own:
+            shown = (name, entry["language"], "?", entry["licence"], entry["description"])
+            click.echo(line.format(*shown) + f" (seqgan corpora fetch {name})")
+
+
+@corpora.command()
+@click.argument("name")
+@click.option("-n", "--count", type=click.IntRange(min=0), default=5, help="texts to show", show_default=True)
+@click.option("--split", type=click.Choice(["train", "valid", "test"]), default="train", show_default=True)
+@click.option("--text-column", help="the column that holds the texts, where the source has columns")
+def show(name: str, count: int, split: str, text_column: str | None) -> None:
+    """How a corpus (by name, path or hf: address) is made up, and its first texts."""
+    from seqgan.data import shelf
+    from seqgan.data.corpus import bundled, load_corpus
+
+    corpus = load_corpus(name, text_column=text_column)
+    about = bundled().get(name) or (shelf.about(name) if shelf.has(name) else {"name": corpus.name})
+    for key, value in {**about, **about.get("report", {}), **corpus.provenance}.items():
+        if value is not None and key != "report":
+            click.echo(f"{key.replace('_', ' ')}: {_shown(value)}")
+    for text in getattr(corpus, split)[:count]:
+        click.echo(f"  {text}")
+
+
+@corpora.command()
+@click.argument("name")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--text-column", help="the column that holds the texts, where the source has columns")
+def export(name: str, folder: Path, text_column: str | None) -> None:
+    """Write the splits of a corpus to FOLDER: train.txt, valid.txt, test.txt."""
+    from seqgan.core import files
+    from seqgan.data.corpus import as_files, load_corpus
+
+    contents, _ = as_files(load_corpus(name, text_column=text_column))
+    files.make_folder(folder)
+    for part, data in contents.items():
+        files.write(folder / f"{part}.txt", data)
+        click.echo(f"{folder / part}.txt: {len(data.splitlines())} texts")
+
+
+@corpora.command("add")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--name", required=True, help="what it will be called: --corpus NAME")
+@click.option("--text-column", help="the column that holds the texts, where the file has columns")
+@click.option("--overwrite", is_flag=True, help="replace a corpus of that name")
+def add_corpus(path: Path, name: str, text_column: str | None, overwrite: bool) -> None:
+    """Clean a file of texts, split it by hash, and keep it under a name; tells what became of every text."""
+    from seqgan.data import shelf
+    from seqgan.data.corpus import refuse_bundled_name
+    from seqgan.data.readers import read_file, read_texts
+
+    refuse_bundled_name(name)
+    texts = read_texts(path, read_file(path), text_column)
+    report = shelf.add(name, texts, {"source": str(path.resolve())}, overwrite=overwrite)
+    _print_report(name, report)
+
+
+@corpora.command("fetch")
+@click.argument("name")
+@click.option("--overwrite", is_flag=True, help="fetch again what was fetched before")
+def fetch_corpus(name: str, overwrite: bool) -> None:
+    """Download a public corpus (seqgan corpora list), check its sha256, and keep it under its name."""
+    from seqgan.core.log import transfer
+    from seqgan.data.fetching import fetch
+
+    with transfer(name) as progress:
+        report = fetch(name, progress, overwrite=overwrite)
+    _print_report(name, report)
+
+
+def _print_report(name: str, report: Mapping[str, Any]) -> None:
+    from seqgan.data.shelf import folder_of
+
+    for key, value in report.items():
+        click.echo(f"{key.replace('_', ' ')}: {_shown(value)}")
+    click.echo(f"kept in {folder_of(name)}; train on it with seqgan train --corpus {name}")
+
+
+def _shown(value: Any) -> str:
+    return ", ".join(f"{count} {part}" for part, count in value.items()) if isinstance(value, dict) else str(value)

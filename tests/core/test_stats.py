@@ -1,0 +1,109 @@
+"""How sure a number is: standard errors, blocks, and a permutation test."""
+
+import math
+
+import numpy as np
+import pytest
+
+from seqgan.core.stats import BLOCKS, blocks, permutation_test, standard_error
+
+# --- the standard error
+
+
+def test_the_standard_error_is_the_spread_over_the_root_of_the_number() -> None:
+    # Deviations -3, -1, 1, 3 from the mean 5: variance 20 / 3, and four of them.
+    assert float(standard_error([2.0, 4.0, 6.0, 8.0])) == pytest.approx(math.sqrt(20 / 3) / 2)
+
+
+def test_each_column_has_a_standard_error_of_its_own() -> None:
+    columns = np.array([[2.0, 1.0, 0.0], [4.0, 1.0, 0.0], [6.0, 1.0, 3.0]])
+    expected = [2 / math.sqrt(3), 0.0, math.sqrt(3) / math.sqrt(3)]
+    assert standard_error(columns) == pytest.approx(expected)
+    assert standard_error(columns).shape == (3,)
+
+
+def test_of_fewer_than_two_values_there_is_no_standard_error() -> None:
+    assert math.isnan(float(standard_error([])))
+    assert math.isnan(float(standard_error([3.0])))
+    assert np.isnan(standard_error([[1.0, 2.0]])).tolist() == [True, True]
+
+
+def test_the_standard_error_is_how_much_means_differ() -> None:
+    draws = np.random.default_rng(0).exponential(size=(4000, 25))
+    told = standard_error(draws.T)
+    assert math.sqrt((told**2).mean()) == pytest.approx(draws.mean(axis=1).std(), rel=0.05)
+
+
+# --- blocks
+
+
+@pytest.mark.parametrize("count", range(4, 60))
+def test_blocks_are_disjoint_of_equal_size_and_in_order(count: int) -> None:
+    parts = blocks(range(count))
+    assert len(parts) == min(BLOCKS, count // 2)
+    assert {len(part) for part in parts} == {count // len(parts)}
+    flat = [item for part in parts for item in part]
+    assert flat == list(range(len(flat)))
+    assert len(flat) > count - len(parts)  # no more is left out than cannot be shared out
+
+
+def test_there_are_ten_blocks_where_there_is_enough() -> None:
+    assert len(blocks(range(20))) == len(blocks(range(10_000))) == BLOCKS == 10
+    assert len(blocks(range(50), size=10)) == 5
+
+
+@pytest.mark.parametrize("count", range(4))
+def test_of_fewer_than_four_items_no_spread_is_told(count: int) -> None:
+    means = [sum(part) / len(part) for part in blocks(range(count))]
+    assert len(means) < 2
+    assert math.isnan(float(standard_error(means)))
+
+
+def test_too_few_items_for_one_block_make_none() -> None:
+    assert blocks([]) == blocks([1]) == blocks(range(4), size=5) == []
+
+
+def test_blocks_of_any_sequence_are_of_its_kind() -> None:
+    assert blocks("abcdefgh") == ["ab", "cd", "ef", "gh"]
+    assert blocks(["a", "b", "c", "d", "e"]) == [["a", "b"], ["c", "d"]]
+
+
+# --- the permutation test
+
+
+def test_the_chance_is_the_share_of_relabellings_that_differ_as_much() -> None:
+    # Of the 20 ways to take three of 1 ... 6, two differ as much: 1 2 3 and 4 5 6.
+    assert permutation_test([1, 2, 3], [4, 5, 6]) == pytest.approx(2 / 20, abs=0.012)
+    # Of the 4 ways to take one of 1, 2, 3, 10, one differs as much as 10 from the mean of the others.
+    assert permutation_test([10], [1, 2, 3]) == pytest.approx(1 / 4, abs=0.015)
+
+
+def test_the_test_is_two_sided_and_symmetric() -> None:
+    rng = np.random.default_rng(1)
+    low, high = rng.normal(0.0, 1.0, 12).tolist(), rng.normal(0.7, 1.0, 17).tolist()
+    chance = permutation_test(low, high)
+    assert 0.005 < chance < 0.6
+    assert permutation_test(high, low) == pytest.approx(chance, abs=0.02)
+    assert permutation_test([-value for value in low], [-value for value in high]) == chance
+    assert permutation_test([value + 50 for value in low], [value + 50 for value in high]) == chance
+    assert permutation_test(low, high, seed=1) != chance
+
+
+def test_without_a_difference_every_chance_is_as_frequent_as_it_says() -> None:
+    rng = np.random.default_rng(2)
+    tests = 600
+    chances = np.array([permutation_test(*rng.exponential(size=(2, 9)), rounds=199, seed=k) for k in range(tests)])
+    for level in (0.05, 0.2, 0.5, 0.8):
+        share = (chances <= level).mean()
+        assert abs(share - level) < 4 * math.sqrt(level * (1 - level) / tests)
+
+
+def test_a_clear_difference_has_a_small_chance_but_never_none() -> None:
+    first, second = [0.0, 0.1, 0.2, 0.1, 0.0] * 6, [5.0, 5.1, 5.2, 5.1, 5.0] * 6
+    assert permutation_test(first, second) == 1 / 10_001
+    assert permutation_test(first, second, rounds=99) == 1 / 100
+
+
+def test_what_is_all_the_same_differs_by_chance_alone() -> None:
+    assert permutation_test([3.0] * 5, [3.0] * 7) == 1.0
+    assert permutation_test([0.1, 0.2, 0.3], [0.3, 0.1, 0.2]) == 1.0  # equal means, however they are rounded

@@ -1,0 +1,238 @@
+"""What is told before a training begins: what it will cost, and what is wrong with its data."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest import mock
+
+import pytest
+import torch
+
+import seqgan
+from seqgan.advice import about_data
+from seqgan.algorithms.configs import MLEConfig
+from seqgan.algorithms.parts import Parts
+from seqgan.algorithms.seqgan import GAME, PRETRAIN, SeqGAN
+from seqgan.core import trial
+from seqgan.core.loop import Phase
+from seqgan.core.trial import Cost, estimate, in_words
+from seqgan.data.corpus import Corpus, corpus_in_memory, load_corpus
+from seqgan.data.texts import Texts, encode_corpus
+from seqgan.data.tokenizer import Kind, Tokenizer
+from seqgan.models.policy import sample
+from tests.conftest import TINY_GAME, tiny_lines
+from tests.killing import contents
+
+CPU = torch.device("cpu")
+Make = Callable[..., MLEConfig]
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """A clock that stands still until something is said to take time."""
+    clock = SimpleNamespace(now=1000.0)
+    monkeypatch.setattr(trial, "time", SimpleNamespace(perf_counter=lambda: clock.now))
+    return clock
+
+
+class Timed:
+    """Phases whose steps take as many seconds as they are told, and 50 more in their first period."""
+
+    def __init__(self, clock: SimpleNamespace, seconds: Mapping[str, float]) -> None:
+        self.clock, self.seconds = clock, seconds
+        self.calls: list[tuple[str, int]] = []
+        self.plan: list[Phase] = []
+
+    def add(self, name: str, steps: int, kinds: Mapping[int, int] | None = None, period: int = 1) -> None:
+        def update(step: int) -> dict[str, float]:
+            self.calls.append((name, step))
+            self.clock.now += self.seconds[name] + (50.0 if step <= period else 0.0)
+            return {}
+
+        begin = lambda: self.calls.append((name, 0))  # noqa: E731
+        self.plan.append(Phase(name, steps, update, start=begin, kinds=kinds or {}, period=period))
+
+    def phases(self) -> Sequence[Phase]:
+        return self.plan
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...
+
+    def exports(self) -> Mapping[str, bytes]:
+        return {}
+
+
+# --- the cost
+
+
+def test_every_kind_of_step_is_timed_once_it_is_set_up_and_counted_as_often_as_it_comes(clock: SimpleNamespace) -> None:
+    timed = Timed(clock, {"alike": 3.0, "game": 5.0})
+    timed.add("alike", 10)
+    timed.add("game", 12, kinds={1: 4, 3: 8}, period=6)
+    assert estimate(timed, CPU).seconds == 10 * 3.0 + 4 * 5.0 + 8 * 5.0
+    # what is timed comes a period later, so that what a step sets up for those after it is paid for again
+    assert timed.calls == [
+        *[("alike", 0), ("alike", 1), ("alike", 2)],
+        *[("game", 0), ("game", 1), ("game", 3), ("game", 7), ("game", 9)],
+    ]
+
+
+def test_a_phase_without_steps_is_neither_begun_nor_timed(clock: SimpleNamespace) -> None:
+    timed = Timed(clock, {"game": 5.0})
+    timed.add("nothing", 0)
+    timed.add("game", 4, kinds={1: 4, 2: 0})
+    assert estimate(timed, CPU).seconds == 4 * 5.0
+    assert timed.calls == [("game", 0), ("game", 1), ("game", 2)]
+
+
+def test_a_trial_tells_the_memory_of_this_process(clock: SimpleNamespace) -> None:
+    assert 50e6 < estimate(Timed(clock, {}), CPU).bytes < 1e12  # torch alone takes more than 50 MB
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(0.2, "about 0 s on"), (89.0, "about 89 s on"), (240.0, "about 4 min on"), (9000.0, "about 2.5 hours on")],
+)
+def test_a_cost_is_told_in_words(seconds: float, told: str) -> None:
+    words = in_words(Cost(seconds, 800_000_000), CPU)
+    assert told in words
+    assert words.startswith("at most")
+    assert f"({torch.get_num_threads()} threads)" in words
+    assert words.endswith("0.8 GB of memory")
+    assert "threads" not in in_words(Cost(seconds, 1), torch.device("cuda"))
+
+
+@pytest.mark.parametrize("changes", [{}, {"g_steps": 2, "d_steps": 3}, {"d_steps": 0}, {"iterations": 0}], ids=str)
+@pytest.mark.parametrize("own_reward", [False, True])
+def test_the_kinds_of_steps_of_a_game_are_all_its_steps(
+    changes: dict[str, int], own_reward: bool, texts: Texts, tiny_config: Make
+) -> None:
+    parts = Parts(reward=lambda tokens: torch.ones(len(tokens))) if own_reward else Parts()
+    algorithm = SeqGAN(tiny_config("seqgan", **changes), texts, CPU, 0, parts)  # type: ignore[arg-type]
+    game = algorithm.phases()[-1]
+    assert game.name == GAME
+    assert sum(game.kinds.values()) == game.steps
+    moves: list[str] = []
+    players = [mock.patch.object(algorithm, "policy_update", side_effect=lambda _: moves.append("policy") or {})]
+    if algorithm.opponent:
+        lost = {"bce": 0.0}
+        judge = mock.patch.object(algorithm.opponent, "update", side_effect=lambda *_: moves.append("judge") or lost)
+        players.append(judge)
+    for player in players:
+        player.start()
+    try:
+        stands_for = {}
+        for step, count in game.kinds.items():
+            if count:
+                game.update(step)
+                player = moves.pop()
+                stands_for[player] = stands_for.get(player, 0) + count
+        for step in range(1, game.steps + 1):
+            game.update(step)
+    finally:
+        for player in players:
+            player.stop()
+    assert stands_for == {player: moves.count(player) for player in set(moves)}
+
+
+def test_the_texts_that_a_discriminator_learns_from_are_counted(
+    clock: SimpleNamespace, texts: Texts, tiny_config: Make
+) -> None:
+    config: Any = tiny_config("seqgan")
+    algorithm = SeqGAN(config, texts, CPU, 0)
+
+    def slow(*args: Any, **kwargs: Any) -> Any:
+        clock.now += 1.0
+        return sample(*args, **kwargs)
+
+    with mock.patch("seqgan.algorithms.opponent.sample", side_effect=slow):
+        cost = estimate(algorithm, CPU)
+    assert [phase.name for phase in algorithm.phases()][1:] == [PRETRAIN, GAME]
+    assert cost.seconds >= config.d_rounds + config.iterations * config.d_steps  # a second for each round
+
+
+def test_a_run_that_shows_its_cost_ends_as_a_quiet_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options: dict[str, Any] = {**TINY_GAME, "threads": 1}
+    for name, progress in (("quiet", False), ("told", True)):
+        seqgan.train(tiny_lines(), run_dir=tmp_path / name, progress=progress, **options)
+        told = capsys.readouterr().err
+        assert told.count("at most about") == told.count("43 train, 7 valid, 10 test texts") == progress
+    assert contents(tmp_path / "told") == contents(tmp_path / "quiet")
+    seqgan.train(tiny_lines(), run_dir=tmp_path / "told", resume=True, progress=True, **options)
+    assert "at most about" not in capsys.readouterr().err  # of a training that is under way it is not told again
+
+
+# --- the data
+
+
+def described(corpus: Corpus, kind: Kind = "word", vocabulary: int = 5000, source: str = "preset default") -> list[str]:
+    """What is said of a corpus when a run with this tokenizer is begun."""
+    tokenizer = Tokenizer.train(corpus.train, kind, vocabulary)
+    description = {"config": {"vocabulary": vocabulary}, "sources": {"vocabulary": source}}
+    return about_data(corpus, encode_corpus(corpus, tokenizer), description)
+
+
+def plenty() -> Corpus:
+    """Few words, each of them often."""
+    return replace(corpus_in_memory([text.replace("!", "") for text in tiny_lines(400)]), name="plenty")
+
+
+def test_where_nothing_is_wrong_only_the_sizes_are_told() -> None:
+    corpus = plenty()
+    [line] = described(corpus)
+    assert line.startswith(
+        f"plenty: {len(corpus.train)} train, {len(corpus.valid)} valid, {len(corpus.test)} test texts;"
+    )
+    assert "tokens in the vocabulary, at most 5 in a text" in line
+
+
+def test_held_out_texts_that_were_learned_from_are_told(tmp_path: Path) -> None:
+    (tmp_path / "train.txt").write_text("\n".join([*tiny_lines(200), "hi anna"]) + "\n")
+    (tmp_path / "valid.txt").write_text("hi anna\nnever seen\noh bo\n")
+    lines = described(load_corpus(str(tmp_path / "train.txt"), valid=str(tmp_path / "valid.txt")))
+    warnings = [line for line in lines if line.startswith("warning")]
+    assert len(warnings) == 1
+    assert warnings[0].startswith("warning: 1 of the 3 valid texts stand in an earlier split as well")
+
+
+@pytest.mark.parametrize("source", ["command line", "config mine.toml", "arguments"])
+def test_a_vocabulary_that_was_asked_for_and_is_not_there_is_told(source: str) -> None:
+    corpus = plenty()
+    [told] = [line for line in described(corpus, vocabulary=300, source=source) if "was asked for" in line]
+    words = len({word for text in corpus.train for word in text.split()})
+    assert told == f"--vocabulary 300 was asked for; the training text has no more than {words + 4} tokens"
+    for others in (
+        described(corpus, vocabulary=300),  # nobody asked for it
+        described(corpus, vocabulary=15, source=source),  # it is there
+        described(corpus, "char", vocabulary=300, source=source),  # of characters all are kept
+    ):
+        assert not any("was asked for" in line for line in others)
+
+
+def test_a_text_that_is_small_for_its_vocabulary_is_told() -> None:
+    distinct = corpus_in_memory([f"word{number} name{number} thing{number}" for number in range(60)])
+    [told] = [line for line in described(distinct) if "small for its vocabulary" in line]
+    # Three words and an end in each text, and three words that no other text has.
+    assert "(1.3 tokens for each of" in told
+    assert "100% of which occur less than three times" in told
+    assert "--tokenizer bpe" in told
+    [by_characters] = [line for line in described(plenty_of_characters(), "char") if "small for its" in line]
+    assert "--tokenizer" not in by_characters
+
+
+def plenty_of_characters() -> Corpus:
+    return corpus_in_memory([chr(0x4E00 + number) + chr(0x5E00 + number) for number in range(60)])
+
+
+def test_much_that_is_unknown_is_told() -> None:
+    corpus = plenty()
+    strange = replace(corpus, valid=["hi zebra", "hi yak", "hi anna"])
+    [told] = [line for line in described(strange) if "unknown" in line]
+    # Two words that nobody knows, of six words and three ends.
+    assert told.startswith("advice: 22% of the validation tokens are unknown")
+    little = replace(corpus, valid=[*corpus.valid[:20], "hi zebra"])
+    assert not any("unknown" in line for line in described(little))
