@@ -1,8 +1,6 @@
 """What is better said before a long training than found out after it."""
 
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any
 
 from seqgan.data.corpus import Corpus
 from seqgan.data.symbols import EOS
@@ -12,8 +10,8 @@ TOKENS_PER_TYPE = 8  # fewer than this, and most of the vocabulary is hardly eve
 MUCH_UNKNOWN = 0.1
 
 
-def about_data(corpus: Corpus, texts: Texts, description: Mapping[str, Any]) -> list[str]:
-    """What is being learned from, and what is wrong with it."""
+def about_data(corpus: Corpus, texts: Texts, asked: int, source: str) -> list[str]:
+    """What is being learned from, and what is wrong with it. `asked` is the vocabulary's size by that `source`."""
     sizes = f"{len(corpus.train):,} train, {len(corpus.valid):,} valid, {len(corpus.test):,} test texts"
     vocabulary = len(texts.tokenizer)
     lines = [f"{corpus.name}: {sizes}; {vocabulary:,} tokens in the vocabulary, at most {texts.longest} in a text"]
@@ -24,7 +22,6 @@ def about_data(corpus: Corpus, texts: Texts, description: Mapping[str, Any]) -> 
                 "what is measured on them is too good"
             )
     by_characters = texts.tokenizer.kind == "char"
-    asked, source = description["config"]["vocabulary"], description["sources"].get("vocabulary", "")
     if vocabulary < asked and not by_characters and source.startswith(("command line", "config", "arguments")):
         lines.append(f"--vocabulary {asked} was asked for; the training text has no more than {vocabulary} tokens")
     counts = Counter(token for row in texts.train.rows for token in row)

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import torch
 from torch import nn
@@ -13,19 +13,43 @@ from seqgan.algorithms.configs import CONFIGS, MLEConfig
 from seqgan.algorithms.mle import new_policy
 from seqgan.algorithms.opponent import new_discriminator
 from seqgan.algorithms.parts import OURS, Parts
-from seqgan.core import checkpoint
+from seqgan.core import checkpoint, described
 from seqgan.core.config import assemble
 from seqgan.core.run import checkpoints, describe
 from seqgan.data.batches import Long, pad
 from seqgan.data.symbols import EOS, UNK
-from seqgan.data.tokenizer import Tokenizer
-from seqgan.errors import CheckpointError, RunError, UsageError
+from seqgan.data.tokenizer import Kind, Tokenizer
+from seqgan.errors import CheckpointError, ConfigError, RunError, UsageError
 from seqgan.metrics.nll import ROWS_AT_A_TIME, text_log_probs
 from seqgan.models.policy import PolicyModule, sample
 from seqgan.rewards import judging
 
 FORMAT = 1  # of config.json and the files beside it
 STAGES = ("mle", "final", "best")
+MODEL_FIELDS = {
+    "algorithm": described.TEXT,
+    "tokenizer": described.Kind(f"one of {', '.join(get_args(Kind))}", lambda value: value in get_args(Kind)),
+    "tokenizer_sha256": described.TEXT,
+    "longest": described.COUNT,
+    "own": described.NAMES,
+    "config": described.TABLE,
+}
+RUN_FIELDS = {
+    **MODEL_FIELDS,
+    "threads": described.THREADS,
+    "vocabulary": described.COUNT,
+    "sources": described.TABLE,
+    "corpus": described.TABLE,
+    "from": described.TABLE_OR_NOTHING,
+}
+CORPUS_FIELDS = {
+    "name": described.TEXT,
+    "path": described.PATH,
+    "sha256": described.TEXT,
+    "text_column": described.TEXT_OR_NOTHING,
+    "valid": described.TEXT_OR_NOTHING,
+    "test": described.TEXT_OR_NOTHING,
+}
 DRAWN_AT_A_TIME = 1000
 
 
@@ -166,7 +190,7 @@ def load_model(
     path, stage = _checkpoint_of(folder, stage)
     state = checkpoint.load(path)
     tokenizer = load_tokenizer(folder, description)
-    config = run_config(description)
+    config = run_config(folder / "run.json", description)
     sizes = (len(tokenizer), description["longest"])
     policy, discriminator = new_policy(config, *sizes, parts.policy), None
     try:
@@ -206,6 +230,9 @@ def describe_run(folder: Path) -> dict[str, Any]:
     description = describe(folder)
     if description.get("package") != "seqgan":
         raise RunError(f"{folder} is a run of {description.get('package')}, not of seqgan")
+    path = folder / "run.json"
+    described.check(path, description, RUN_FIELDS, RunError)
+    described.check(path, description["corpus"], CORPUS_FIELDS, RunError, "corpus: ")
     return description
 
 
@@ -237,16 +264,18 @@ def load_tokenizer(folder: Path, description: Mapping[str, Any]) -> Tokenizer:
     return tokenizer
 
 
-def run_config(description: Mapping[str, Any]) -> MLEConfig:
-    """The config that a run was made with.
+def run_config(path: Path, description: Mapping[str, Any]) -> MLEConfig:
+    """The config in a description, which was read from a path.
 
     Raises:
-        RunError: it is of an algorithm that is not known here."""
-    if description["algorithm"] not in CONFIGS:
-        raise RunError(
-            f"the run is of the algorithm {description['algorithm']!r}, which is not known here; register it first"
-        )
-    config, _ = assemble(CONFIGS[description["algorithm"]], [("run.json", description["config"])])
+        RunError: it is of an algorithm that is not known here, or a value is bad."""
+    name = description["algorithm"]
+    if name not in CONFIGS:
+        raise RunError(f"{path}: algorithm {name!r} is not known here; seqgan.register it first")
+    try:
+        config, _ = assemble(CONFIGS[name], [(str(path), description["config"])])
+    except ConfigError as error:
+        raise RunError(str(error)) from error
     return config
 
 

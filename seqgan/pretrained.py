@@ -13,12 +13,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from seqgan import __version__
+from seqgan.algorithms.configs import SeqGANConfig
 from seqgan.algorithms.mle import new_policy
 from seqgan.algorithms.opponent import new_discriminator
 from seqgan.algorithms.parts import MakeDiscriminator, MakePolicy, Parts
-from seqgan.core import files
-from seqgan.errors import CheckpointError, ConfigError, RunError
-from seqgan.generation import FORMAT, TextModel, load_tokenizer, own_parts_given, run_config
+from seqgan.core import described, files
+from seqgan.errors import CheckpointError, RunError
+from seqgan.generation import FORMAT, MODEL_FIELDS, TextModel, load_tokenizer, own_parts_given, run_config
 from seqgan.metrics import Measured
 from seqgan.tables import as_cell
 
@@ -64,20 +65,22 @@ def from_pretrained(
     folder, parts = Path(name) if Path(name).is_dir() else _from_hub(str(name)), Parts(policy, discriminator)
     path = folder / "config.json"
     try:
-        about = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path} cannot be read ({error}); is this a saved model?") from error
-    if not isinstance(about, dict) or about.get("package") != "seqgan" or about.get("format") != FORMAT:
+        about = described.read(path, CheckpointError, "is this a saved model?")
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path} is missing; is this a saved model?") from error
+    if about.get("package") != "seqgan" or about.get("format") != FORMAT:
         raise CheckpointError(f"{path} is not of a seqgan model of format {FORMAT}")
-    try:
-        own_parts_given(folder, about, parts, ["policy", "discriminator"])
-        tokenizer, config = load_tokenizer(folder, about), run_config(about)
-        sizes = (len(tokenizer), about["longest"])
-        made, judge = new_policy(config, *sizes, parts.policy), None
-        if (folder / DISCRIMINATOR).exists():
-            judge = new_discriminator(config, *sizes, parts)  # type: ignore[arg-type]
-    except (KeyError, TypeError, AttributeError, ValueError, ConfigError) as error:
-        raise CheckpointError(f"{path} does not describe a model ({error!r}); restore it from a copy") from error
+    described.check(path, about, MODEL_FIELDS, CheckpointError)
+    own_parts_given(folder, about, parts, ["policy", "discriminator"])
+    tokenizer, config = load_tokenizer(folder, about), run_config(path, about)
+    sizes = (len(tokenizer), about["longest"])
+    made, judge = new_policy(config, *sizes, parts.policy), None
+    if (folder / DISCRIMINATOR).exists():
+        if parts.discriminator is None and not isinstance(config, SeqGANConfig):
+            raise CheckpointError(
+                f"{path}: algorithm {about['algorithm']!r} has no discriminator, but one lies beside it"
+            )
+        judge = new_discriminator(config, *sizes, parts)  # type: ignore[arg-type]
     _fill(made, folder / POLICY)
     if judge is not None:
         _fill(judge, folder / DISCRIMINATOR)

@@ -7,13 +7,14 @@ import csv
 import hashlib
 import io
 import json
+import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from seqgan.core import files
+from seqgan.core import described, files
 from seqgan.core.stats import permutation_test, standard_error
 from seqgan.errors import UsageError
 from seqgan.library import TrainedRun
@@ -71,12 +72,15 @@ def read_ratings(path: Path) -> dict[str, dict[int, float]]:
         UsageError: no sheet, no key beside it, a changed text, or a rating that is no number (names the line)."""
     key_path = path.with_name(path.name + ".key.json")
     try:
-        key = json.loads(key_path.read_text(encoding="utf-8"))
-        sources, digests = list(key["sources"]), list(key["texts"])
+        key = described.read(key_path, UsageError, "it must be as --blind wrote it")
     except FileNotFoundError as error:
         raise UsageError(f"{key_path} is missing: without the key nobody knows whose texts were rated") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{key_path} is damaged ({error!r}); it must be as --blind wrote it") from error
+    described.check(key_path, key, {"sources": described.TEXTS, "texts": described.TEXTS}, UsageError)
+    sources, digests = key["sources"], key["texts"]
+    if len(sources) != len(digests) or not sources:
+        raise UsageError(
+            f"{key_path}: sources and texts are of {len(sources)} and {len(digests)} texts, not of as many"
+        )
     ratings: dict[str, dict[int, float]] = {source: {} for source in sources}
     for line, number, text, rating in _rows(path):
         if not 1 <= number <= len(sources) or _digest(text) != digests[number - 1]:
@@ -94,15 +98,24 @@ def _rows(path: Path) -> Iterator[tuple[int, int, str, float | None]]:
     reader = csv.DictReader(io.StringIO(content))
     if (found := reader.fieldnames or []) != COLUMNS:
         raise UsageError(f"{path} has the columns {', '.join(found)}; {', '.join(COLUMNS)} were expected")
-    for row in reader:
-        line = reader.line_num
-        try:
-            number, rating = int(row["number"]), (row["rating"] or "").strip()
-            yield line, number, row["text"], float(rating) if rating else None
-        except (TypeError, ValueError) as error:
-            raise UsageError(
-                f"{path}, line {line}: number {row['number']!r} with rating {row['rating']!r}; numbers were expected"
-            ) from error
+    try:
+        for row in reader:
+            line, rating = reader.line_num, (row["rating"] or "").strip()
+            if None in row:
+                raise UsageError(
+                    f"{path}, line {line}: more fields than {', '.join(COLUMNS)}; is a comma left unquoted?"
+                )
+            try:
+                number, given = int(row["number"]), float(rating) if rating else None
+            except (TypeError, ValueError) as error:
+                raise UsageError(
+                    f"{path}, line {line}: number {row['number']!r} with rating {rating!r}; numbers were expected"
+                ) from error
+            if given is not None and not math.isfinite(given):
+                raise UsageError(f"{path}, line {line}: the rating {rating!r} is no number that can be averaged")
+            yield line, number, row["text"] or "", given
+    except csv.Error as error:
+        raise UsageError(f"{path}, line {reader.line_num + 1}: malformed CSV ({error})") from error
 
 
 def analyse(sheets: Sequence[Mapping[str, Mapping[int, float]]]) -> tuple[dict[str, Rated], dict[str, float]]:

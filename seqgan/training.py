@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from seqgan.advice import about_data
@@ -22,12 +23,12 @@ from seqgan.core import device as devices
 from seqgan.core.config import Chosen, to_json
 from seqgan.core.log import Display, Silence
 from seqgan.core.loop import train
-from seqgan.core.run import Run, checkpoints, create, describe, read_record
+from seqgan.core.run import Run, checkpoints, create, read_record
 from seqgan.core.trial import estimate, in_words
 from seqgan.data.corpus import Corpus, as_files, load_corpus
 from seqgan.data.texts import Texts, encode_corpus, suitable_tokenizer
 from seqgan.data.tokenizer import Tokenizer
-from seqgan.errors import RunError, UsageError
+from seqgan.errors import CheckpointError, RunError, UsageError
 from seqgan.evaluation import evaluate_models
 from seqgan.generation import (
     describe_run,
@@ -152,16 +153,16 @@ def carry_out(
     devices.use_threads(description["threads"])
     corpus = same_corpus(folder)
     tokenizer = load_tokenizer(folder, description)
-    config = run_config(description)
+    config = run_config(folder / "run.json", description)
     texts = encode_corpus(corpus, tokenizer, description["longest"], config.long)
     if description.get("from"):
-        parts = replace(parts, start=load((folder / "start.safetensors").read_bytes()))
+        parts = replace(parts, start=_start_of(folder))
 
     def build() -> Any:
         return ALGORITHMS[description["algorithm"]](config, texts, device, description["seed"], parts)
 
     with Run(folder, display=display, save_seconds=save_seconds, keep=keep) as run:
-        for line in about_data(corpus, texts, description):
+        for line in about_data(corpus, texts, config.vocabulary, description["sources"].get("vocabulary", "")):
             display.say(line)
         if not isinstance(display, Silence) and not checkpoints(folder):
             display.say(in_words(estimate(build(), device), device))
@@ -178,6 +179,14 @@ def carry_out(
     return Finished(folder, seconds, evaluation, written)
 
 
+def _start_of(folder: Path) -> dict[str, torch.Tensor]:
+    path = folder / "start.safetensors"
+    try:
+        return load(path.read_bytes())
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{path} is missing or damaged ({error}); restore it from a copy") from error
+
+
 def same_corpus(
     folder: Path,
     name: str | None = None,
@@ -190,15 +199,20 @@ def same_corpus(
 
     Raises:
         RunError: its content is no longer what the run was begun with."""
-    stored = describe(folder)["corpus"]
+    stored = describe_run(folder)["corpus"]
     inside = folder / "corpus"
+    if text_column not in (None, stored.get("text_column")):
+        raise RunError(
+            f"{folder} was begun with the column {stored.get('text_column')!r}, not {text_column!r}; "
+            "leave --text-column out to go on, or start a new run"
+        )
     if not name and not stored.get("path"):
         train, valid, test = (str(inside / f"{part}.txt") for part in ("train", "valid", "test"))
         corpus = replace(load_corpus(train, valid=valid, test=test), name=stored["name"])
     else:
         corpus = load_corpus(
             name or stored["path"],
-            text_column=text_column or stored.get("text_column"),
+            text_column=stored.get("text_column"),
             valid=valid or stored.get("valid"),
             test=test or stored.get("test"),
         )
@@ -211,7 +225,7 @@ def refuse_other_corpus(folder: Path, name: str, sha256: str) -> None:
 
     Raises:
         RunError: their sha256 is another."""
-    begun_with = describe(folder)["corpus"]["sha256"]
+    begun_with = describe_run(folder)["corpus"]["sha256"]
     if sha256 != begun_with:
         raise RunError(
             f"the corpus {name} is not the one that {folder} was begun with (sha256 {sha256[:12]}..., "
@@ -225,7 +239,7 @@ def own_parts(parts: Parts) -> list[str]:
 
 def asked_of(folder: Path, chosen: Chosen) -> dict[str, Any]:
     """What someone asks of a run that exists: without what it inherited, unless that was asked for in so many words."""
-    if not describe(folder).get("from"):
+    if not describe_run(folder).get("from"):
         return chosen.asked
     typed = chosen.typed()
     asked = {name: value for name, value in chosen.asked.items() if name not in INHERITED or name in typed}
@@ -239,7 +253,7 @@ def same_origin(folder: Path, name: str | None) -> None:
         RunError: --from names another."""
     if name is None:
         return
-    origin, begun = Origin.parse(name), describe(folder).get("from")
+    origin, begun = Origin.parse(name), describe_run(folder).get("from")
     asked = {"run": str(origin.folder.resolve()), "stage": origin.stage}
     if begun != asked:
         was = f"{begun['run']}@{begun['stage']}" if begun else "random weights"
@@ -268,7 +282,7 @@ def kept(folder: Path, description: Mapping[str, Any]) -> str:
     last = "" if description["algorithm"] == "mle" else "; the adversarial phase keeps its last step"
     if not checks:
         return f"MLE: no step was taken{last}"
-    if not description["config"]["mle_patience"]:
+    if not run_config(folder / "run.json", description).mle_patience:
         return f"MLE keeps its last step, {checks[-1]['step']}{last}"
     best = min(checks, key=lambda line: float(line["valid_nll"]))
     or_start = " or what it began from" if description.get("from") else ""

@@ -25,12 +25,25 @@ from typing import Any, Protocol, Self
 import torch
 from torch import Tensor
 
-from seqgan.core import checkpoint, files
+from seqgan.core import checkpoint, described, files
 from seqgan.core.config import differences
 from seqgan.core.log import Display, Metrics, Numbers, Silence
 from seqgan.errors import CheckpointError, DivergedError, RunError, SeqGANError
 
 FORMAT = 1
+FIELDS = {
+    "id": described.TEXT,
+    "seed": described.WHOLE,
+    "threads": described.THREADS._replace(needed=False),
+}
+LINE = {"phase": described.TEXT, "step": described.WHOLE}
+STATE = {
+    "run": described.TEXT,
+    "steps": described.COUNTS,
+    "seconds": described.Kind("a number", lambda value: isinstance(value, int | float)),
+    "record_bytes": described.WHOLE,
+    "algorithm": described.TABLE,
+}
 
 
 class Interrupted(SeqGANError):
@@ -89,16 +102,12 @@ def describe(folder: Path) -> dict[str, Any]:
         RunError: there is none, it is damaged, or its format is unknown to this version."""
     path = folder / "run.json"
     try:
-        description = json.loads(path.read_text(encoding="utf-8"))
+        description = described.read(path, RunError, "nothing but an extension of the run ever changes it")
     except FileNotFoundError as error:
         raise RunError(f"{folder} is not a run directory: it has no run.json") from error
-    except (OSError, ValueError) as error:
-        raise RunError(
-            f"{path} cannot be read ({error}); nothing but an extension of the run ever changes it"
-        ) from error
-    if not isinstance(description, dict) or description.get("format") != FORMAT:
-        found = description.get("format") if isinstance(description, dict) else description
-        raise RunError(f"{path} has format {found!r}; this version reads format {FORMAT}")
+    if description.get("format") != FORMAT:
+        raise RunError(f"{path} has format {description.get('format')!r}; this version reads format {FORMAT}")
+    described.check(path, description, FIELDS, RunError)
     return description
 
 
@@ -211,6 +220,7 @@ class Run:
             return None
         path = next(reversed(found.values()))
         saved = checkpoint.load(path)
+        described.check(path, saved, STATE, CheckpointError)
         if saved["run"] != self.description["id"]:
             raise CheckpointError(
                 f"{path} does not belong to the run {self.folder}: it was saved by run {saved['run']}"
@@ -322,11 +332,20 @@ class Run:
 
 
 def read_record(folder: Path) -> list[dict[str, Any]]:
-    """The lines of `metrics.jsonl`."""
+    """The lines of `metrics.jsonl`.
+
+    Raises:
+        RunError: one of them is damaged (names the line)."""
     path = folder / "metrics.jsonl"
+    lines = []
     with contextlib.suppress(FileNotFoundError):
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    return []
+        for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+            try:
+                lines.append(json.loads(line))
+                described.check(path, lines[-1], LINE, RunError, f"line {number}: ")
+            except (ValueError, RecursionError, TypeError) as error:
+                raise RunError(f"{path}, line {number} is damaged ({error}); remove the lines from there on") from error
+    return lines
 
 
 def _json(content: Mapping[str, Any]) -> bytes:

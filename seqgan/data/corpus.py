@@ -1,6 +1,7 @@
 """A corpus is a list of texts, one a line, in three splits: given ones, or cut by a hash of each text."""
 
 import hashlib
+import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,7 +11,7 @@ from typing import Any
 
 from seqgan.core.config import nearest
 from seqgan.data import hub, shelf
-from seqgan.data.readers import SUFFIXES, one_line, read_file, read_texts, stem_of
+from seqgan.data.readers import SUFFIXES, kind_of, one_line, read_file, read_texts, stem_of
 from seqgan.data.splits import FEWEST_TEXTS, completed, overlap
 from seqgan.errors import CorpusError
 
@@ -57,9 +58,9 @@ def load_corpus(
         )
     for part, given in {"valid": valid, "test": test}.items():
         if given:
-            held_out = _from_file(Path(given), text_column)
+            held_out = _from_file(Path(given), None if kind_of(Path(given)) == ".txt" else text_column)
             found.splits[part] = held_out.splits["train"]
-            found.sha256 = _sha256(found.sha256.encode(), held_out.sha256.encode())
+            found.sha256 = _sha256(found.sha256.encode(), part.encode(), held_out.sha256.encode())
     given_splits = {
         part: str(Path(given).resolve()) if given else None for part, given in (("valid", valid), ("test", test))
     }
@@ -110,7 +111,7 @@ def as_files(corpus: Corpus) -> tuple[dict[str, bytes], str]:
     contents = {part: "".join(text + "\n" for text in texts).encode() for part, texts in splits.items()}
     digest = _sha256(contents["train"])
     for part in ("valid", "test"):
-        digest = _sha256(digest.encode(), _sha256(contents[part]).encode())
+        digest = _sha256(digest.encode(), part.encode(), _sha256(contents[part]).encode())
     return contents, digest
 
 
@@ -153,7 +154,7 @@ def corpora_folder() -> Path:
 
 
 def _looks_like_a_path(name: str) -> bool:
-    return Path(name).exists() or "/" in name or Path(name).suffix in {*SUFFIXES, ".gz"}
+    return os.path.exists(name) or "/" in name or Path(name).suffix in {*SUFFIXES, ".gz"}
 
 
 def _sha256(*parts: bytes) -> str:

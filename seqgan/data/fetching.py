@@ -13,6 +13,7 @@ import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +54,8 @@ def _download(file: Mapping[str, Any], progress: Progress) -> bytes:
     for url in file["urls"]:
         try:
             content = _read(url, progress)
-        except (OSError, ValueError) as error:  # urllib's errors, time-outs, and a bad address
-            reason = getattr(error, "reason", None) or error
+        except (OSError, ValueError, HTTPException) as error:  # urllib's errors, time-outs, a bad address or answer
+            reason = " ".join(str(getattr(error, "reason", None) or error).split())
             failures.append(f"{url}: {reason}")
             continue
         found = hashlib.sha256(content).hexdigest()
@@ -78,13 +79,13 @@ def _read(url: str, progress: Progress) -> bytes:
 
 def _texts(file: Mapping[str, Any], content: bytes) -> Iterator[str]:
     for part in _members(content, file.get("members")):
-        text = part.decode("utf-8")
+        lines = [line.decode("utf-8") for line in part.splitlines()]  # bytes know no other line ends than \n and \r
         if "values" in file:
-            yield from _values(json.loads(text), file["values"].split("."))
+            yield from _values(json.loads(part), file["values"].split("."))
         elif "field" in file:
-            yield from (line.split("\t")[file["field"]] for line in text.splitlines() if line)
+            yield from (line.split("\t")[file["field"]] for line in lines if line)
         else:
-            yield from text.splitlines()
+            yield from lines
 
 
 def _members(content: bytes, names: Sequence[str] | None) -> Iterator[bytes]:

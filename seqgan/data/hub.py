@@ -46,7 +46,8 @@ def read_hub(name: str, text_column: str | None) -> dict[str, list[str]]:
         datasets.logging.set_verbosity(datasets.logging.CRITICAL)
         with suppress(OfflineModeIsEnabled):  # a copy from an earlier time may still be there
             HfApi().dataset_info(address.dataset, timeout=SECONDS)  # a question that does not retry for minutes
-        loaded = datasets.load_dataset(address.dataset, address.config)
+        patience = datasets.DownloadConfig(max_retries=1)
+        loaded = datasets.load_dataset(address.dataset, address.config, download_config=patience)
     found = {split: loaded[theirs] for split, names in NAMES.items() for theirs in names if theirs in loaded} or {
         "train": next(iter(loaded.values()))
     }
@@ -54,7 +55,7 @@ def read_hub(name: str, text_column: str | None) -> dict[str, list[str]]:
     column = address.column or text_column or choose_column(name, columns)
     if column not in columns:
         raise CorpusError(f"{name}: there is no column {column!r}{nearest(column, columns)}")
-    return {split: _texts(name, column, rows[:][column]) for split, rows in found.items()}
+    return {split: _texts(name, column, rows.select_columns([column])[:][column]) for split, rows in found.items()}
 
 
 def _texts(name: str, column: str, values: list[object]) -> list[str]:
@@ -66,7 +67,7 @@ def _texts(name: str, column: str, values: list[object]) -> list[str]:
 
 @contextmanager
 def _offline_is_told(name: str) -> Iterator[None]:
-    from datasets.exceptions import DatasetNotFoundError
+    from datasets.exceptions import DatasetNotFoundError, DatasetsError
     from huggingface_hub.errors import HTTPError, RepositoryNotFoundError  # type: ignore[attr-defined]
 
     try:
@@ -75,7 +76,7 @@ def _offline_is_told(name: str) -> Iterator[None]:
         raise CorpusError(
             f"the hub has no public dataset for {name}; look for it on huggingface.co/datasets"
         ) from error
-    except (HTTPError, OSError, ValueError, RuntimeError) as error:
+    except (HTTPError, DatasetsError, OSError, ValueError, RuntimeError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
         raise CorpusError(
             f"cannot get {name} from the hub ({reason}); check the address and the connection, or give a file"

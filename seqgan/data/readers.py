@@ -4,6 +4,7 @@ csv and json are read by the standard library: the readers of `datasets` take th
 one that looks like a date for a date. Parquet, whose columns have types, is read through `datasets`."""
 
 import csv
+import glob
 import gzip
 import json
 import re
@@ -28,8 +29,8 @@ def kind_of(path: Path) -> str:
 
 
 def stem_of(path: Path) -> str:
-    name = path.name.removesuffix(".gz")
-    return name.removesuffix(kind_of(path)) or name
+    name = re.sub(r"\.gz$", "", path.name, flags=re.IGNORECASE)
+    return re.sub(re.escape(kind_of(path)) + "$", "", name, flags=re.IGNORECASE) or name
 
 
 def read_file(path: Path) -> bytes:
@@ -125,7 +126,7 @@ def _jsonl(path: Path, lines: Sequence[str]) -> Iterator[Row]:
         if line.strip():
             try:
                 yield f"line {number}", json.loads(line)
-            except (json.JSONDecodeError, RecursionError) as error:
+            except (ValueError, RecursionError) as error:  # also a number of thousands of digits
                 raise CorpusError(f"{path}, line {number}: malformed JSON ({error})") from error
 
 
@@ -134,8 +135,9 @@ def _json(path: Path, lines: Sequence[str]) -> Iterator[Row]:
         content = json.loads("\n".join(lines))
     except json.JSONDecodeError as error:
         raise CorpusError(f"{path}, line {error.lineno}: malformed JSON ({error.msg})") from error
-    except RecursionError as error:
-        raise CorpusError(f"{path}: malformed JSON (nested too deeply)") from error
+    except (ValueError, RecursionError) as error:
+        reason = "nested too deeply" if isinstance(error, RecursionError) else error
+        raise CorpusError(f"{path}: malformed JSON ({reason})") from error
     if not isinstance(content, list):
         raise CorpusError(f"{path} holds a JSON {type(content).__name__}; a list of texts or of records was expected")
     return ((f"record {number}", record) for number, record in enumerate(content, start=1))
@@ -148,11 +150,12 @@ def _parquet(path: Path) -> Iterator[Row]:
     datasets.logging.set_verbosity(datasets.logging.CRITICAL)  # what goes wrong is told by the error below
     try:
         with tempfile.TemporaryDirectory() as cache:
-            table = datasets.Dataset.from_parquet(str(path), cache_dir=cache, keep_in_memory=True)
-    except (datasets.exceptions.DatasetGenerationError, OSError, ValueError) as error:
+            # The name is escaped: it is one file, not a pattern.
+            rows = list(datasets.Dataset.from_parquet(glob.escape(str(path)), cache_dir=cache, keep_in_memory=True))
+    except (datasets.exceptions.DatasetsError, OSError, ValueError) as error:
         reason = str(error.__cause__ or error).strip().splitlines()[0][:120]
         raise CorpusError(f"{path} is not a readable parquet file ({reason})") from error
-    return ((f"record {number}", record) for number, record in enumerate(table, start=1))
+    return ((f"record {number}", record) for number, record in enumerate(rows, start=1))
 
 
 def _values(path: Path, rows: Iterable[Row], column: str | None) -> Iterator[str]:
@@ -168,7 +171,10 @@ def _values(path: Path, rows: Iterable[Row], column: str | None) -> Iterator[str
             raise CorpusError(f"{path}, {place}: {str(record)[:40]!r} is no record with named values")
         if value is not None and not isinstance(value, str):
             raise CorpusError(f"{path}, {place}: {column or 'the value'} is {str(value)[:40]!r}, which is no text")
-        yield one_line(value or "")
+        text = one_line(value or "")
+        if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+            raise CorpusError(f"{path}, {place}: {column or 'the value'} holds a zero byte or half a character")
+        yield text
 
 
 def one_line(value: str) -> str:

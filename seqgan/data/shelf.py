@@ -14,11 +14,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from seqgan.core import files
+from seqgan.core import described, files
 from seqgan.data.splits import FEWEST_TEXTS, split
 from seqgan.data.tokens import TOKENS, suitable_tokens
-from seqgan.errors import CorpusError
+from seqgan.errors import CorpusError, SeqGANError
 
+NAME = r"[A-Za-z0-9][\w.-]{0,99}"
+ABOUT = {
+    "sha256": described.TEXT,
+    "report": described.TABLE,
+    **dict.fromkeys(("description", "language", "licence"), described.TEXT_OR_NOTHING),
+}
 SPLITS = ("train", "valid", "test")
 SHINGLE = 3  # tokens that near-duplicates are compared by, at a time
 ALIKE = 0.5  # share of common shingles from which two texts are near-duplicates
@@ -37,7 +43,7 @@ def names() -> list[str]:
 
 
 def has(name: str) -> bool:
-    return bool(re.fullmatch(r"[\w.-]+", name)) and (folder_of(name) / "about.json").is_file()
+    return bool(re.fullmatch(NAME, name)) and (folder_of(name) / "about.json").is_file()
 
 
 def about(name: str) -> dict[str, Any]:
@@ -46,10 +52,11 @@ def about(name: str) -> dict[str, Any]:
     Raises:
         CorpusError: its description is damaged."""
     path = folder_of(name) / "about.json"
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise CorpusError(f"{path} is damaged ({error}); add or fetch the corpus {name!r} again") from error
+    advice = f"add or fetch the corpus {name!r} again"
+    known = described.read(path, CorpusError, advice)
+    described.check(path, known, ABOUT, CorpusError, advice=advice)
+    described.check(path, known["report"], {"split": described.COUNTS}, CorpusError, "report: ", advice)
+    return known
 
 
 def read(name: str) -> tuple[dict[str, list[str]], str]:
@@ -76,7 +83,7 @@ def refuse_name(name: str, overwrite: bool) -> None:
 
     Raises:
         CorpusError: the name is no good as one, or is taken."""
-    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", name):
+    if not re.fullmatch(NAME, name):
         raise CorpusError(f"{name!r} is no good as a name; letters, digits, - and _ were expected")
     if folder_of(name).exists() and not overwrite:
         raise CorpusError(
@@ -91,7 +98,7 @@ def keep(name: str, splits: Mapping[str, Sequence[str]], facts: Mapping[str, Any
         CorpusError: the name is no good as one, or is taken."""
     refuse_name(name, overwrite)
     folder = folder_of(name)
-    partial = folder.with_name(f".{name}.{os.getpid()}.partial")
+    partial, aside = (folder.with_name(f".{name}.{os.getpid()}.{kind}") for kind in ("partial", "old"))
     files.make_folder(partial)
     try:
         digest = hashlib.sha256()
@@ -102,10 +109,15 @@ def keep(name: str, splits: Mapping[str, Sequence[str]], facts: Mapping[str, Any
         described = {"name": name, **facts, "sha256": digest.hexdigest()}
         files.write(partial / "about.json", (json.dumps(described, ensure_ascii=False, indent=2) + "\n").encode())
         if folder.exists():
-            shutil.rmtree(folder)
+            files.rename(folder, aside)
         files.rename(partial, folder)
+    except SeqGANError:
+        if aside.exists() and not folder.exists():
+            files.rename(aside, folder)  # what was there before is still whole
+        raise
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        for leftover in (partial, aside):
+            shutil.rmtree(leftover, ignore_errors=True)
     return folder
 
 

@@ -185,7 +185,12 @@ def test_two_processes_cannot_train_one_run(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("", "cannot be read"), ("{", "cannot be read"), ("[]", "has format"), ('{"format": 99}', "has format 99")],
+    [
+        ("", "cannot be read"),
+        ("{", "cannot be read"),
+        ("[]", "holds a list, but a table was expected"),
+        ('{"format": 99}', "has format 99"),
+    ],
 )
 def test_a_damaged_or_foreign_run_json_is_told(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "run.json").write_text(text)

@@ -172,8 +172,7 @@ def test_a_run_that_shows_its_cost_ends_as_a_quiet_one(tmp_path: Path, capsys: p
 def described(corpus: Corpus, kind: Kind = "word", vocabulary: int = 5000, source: str = "preset default") -> list[str]:
     """What is said of a corpus when a run with this tokenizer is begun."""
     tokenizer = Tokenizer.train(corpus.train, kind, vocabulary)
-    description = {"config": {"vocabulary": vocabulary}, "sources": {"vocabulary": source}}
-    return about_data(corpus, encode_corpus(corpus, tokenizer), description)
+    return about_data(corpus, encode_corpus(corpus, tokenizer), vocabulary, source)
 
 
 def plenty() -> Corpus:
