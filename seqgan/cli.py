@@ -194,7 +194,8 @@ def generate(
 def score(run: Path, file: Path, stage: str, text_column: str | None, as_json: bool, device: str) -> None:
     """How probable the texts in FILE are to the policy of RUN, and what its discriminator makes of them.
 
-    One line a text: log-probability in nats, the same per token, tokens, unknown ones, P(real), the text."""
+    One line a text: log-probability in nats, the same per token, tokens, unknown ones, P(real), the text. With --json
+    also that of every token by itself (by_token), the end included."""
     from seqgan.core.device import resolve
     from seqgan.data.readers import read_file, read_texts
     from seqgan.generation import load_model

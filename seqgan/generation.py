@@ -20,7 +20,7 @@ from seqgan.data.batches import Long, pad
 from seqgan.data.symbols import EOS, UNK
 from seqgan.data.tokenizer import Kind, Tokenizer
 from seqgan.errors import CheckpointError, ConfigError, RunError, UsageError
-from seqgan.metrics.nll import ROWS_AT_A_TIME, text_log_probs
+from seqgan.metrics.nll import ROWS_AT_A_TIME, text_log_probs, token_log_probs
 from seqgan.models.policy import PolicyModule, sample
 from seqgan.rewards import judging
 
@@ -68,7 +68,8 @@ class Scored(NamedTuple):
     log_prob: float  # of the whole text with its end, in nats
     tokens: int  # its end included
     unknown: int  # of them outside the vocabulary; each counts as the one token UNK
-    real: float | None  # the discriminator's probability that a person wrote it, where there is one
+    real: float | None  # the discriminator's probability that it is real, where there is a discriminator
+    by_token: list[float]  # log pi(token | all before it), in nats
 
     @property
     def per_token(self) -> float:
@@ -158,11 +159,12 @@ class TextModel:
 
     def score(self, texts: Sequence[str]) -> list[Scored]:
         """Probability and verdict for texts one did not generate."""
-        rows, log_probs = self.encode(texts), self.log_probs(texts)
+        rows = self.encode(texts)
+        by_token = [row.tolist() for row in token_log_probs(self.policy, rows)]
         verdicts: Sequence[float | None] = self.real(texts) if self.discriminator else [None] * len(texts)
         return [
-            Scored(text, log_prob, len(row), row.count(UNK), verdict)
-            for text, row, log_prob, verdict in zip(texts, rows, log_probs, verdicts, strict=True)
+            Scored(text, sum(log_probs), len(row), row.count(UNK), verdict, log_probs)
+            for text, row, log_probs, verdict in zip(texts, rows, by_token, verdicts, strict=True)
         ]
 
     def _prompt_ids(self, prompt: str) -> list[int]:

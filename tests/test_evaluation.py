@@ -179,7 +179,8 @@ def test_score_gives_the_probability_of_every_text_and_the_discriminators_verdic
             expected = policy.log_probs(torch.tensor([ids])).sum().item()
         assert line["log_prob"] == pytest.approx(expected, rel=1e-4)
         assert line["per_token"] == pytest.approx(expected / len(ids), rel=1e-4)
-        assert line["tokens"] == len(ids)
+        assert line["tokens"] == len(ids) == len(line["by_token"])
+        assert sum(line["by_token"]) == pytest.approx(line["log_prob"])
         assert 0 < line["real"] < 1
     assert lines[1]["unknown"] > 0 == lines[0]["unknown"]
     plain = call("score", run.folder, tmp_path / "t.txt")

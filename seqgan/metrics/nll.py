@@ -39,19 +39,27 @@ def likelihood(generator: PolicyModule, rows: Sequence[Sequence[int]]) -> Likeli
 
 
 @torch.no_grad()
-def text_log_probs(
+def token_log_probs(
     generator: PolicyModule, rows: Sequence[Sequence[int]], *, drawn: bool = False
-) -> Float[Tensor, "B"]:
-    """log pi(text) of every row of ids, in nats, in the order of the rows; `drawn`: of rows the policy drew itself."""
+) -> list[Float[Tensor, "T"]]:
+    """log pi(token | all before it) of every token of every row, in nats; `drawn`: of rows the policy drew itself."""
     log_probs = generator.log_probs_drawn if drawn else generator.log_probs
     device = next(generator.parameters()).device
     order = sorted(range(len(rows)), key=lambda number: len(rows[number]))
-    result = torch.zeros(len(rows), dtype=torch.float64)
+    found: dict[int, Tensor] = {}
     for start in range(0, len(rows), ROWS_AT_A_TIME):
         numbers = order[start : start + ROWS_AT_A_TIME]
-        tokens = pad([rows[number] for number in numbers], device).tokens
-        result[numbers] = log_probs(tokens).double().sum(dim=1).cpu()
-    return result
+        measured = log_probs(pad([rows[number] for number in numbers], device).tokens).double().cpu()
+        found.update({number: row[: len(rows[number])] for number, row in zip(numbers, measured, strict=True)})
+    return [found[number] for number in range(len(rows))]
+
+
+def text_log_probs(
+    generator: PolicyModule, rows: Sequence[Sequence[int]], *, drawn: bool = False
+) -> Float[Tensor, "B"]:
+    """log pi(text) of every row of ids, in nats: the sums of `token_log_probs`."""
+    parts = [row.sum() for row in token_log_probs(generator, rows, drawn=drawn)]
+    return torch.stack(parts) if parts else torch.zeros(0, dtype=torch.float64)
 
 
 @torch.no_grad()
