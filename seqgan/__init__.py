@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     from seqgan import rewards
     from seqgan.data.corpus import Corpus, load_corpus
     from seqgan.errors import SeqGANError
-    from seqgan.generation import TextModel
+    from seqgan.generation import Scored, TextModel
     from seqgan.library import TrainedRun, load, register, train
+    from seqgan.metrics import Measured
     from seqgan.metrics.texts import evaluate
     from seqgan.models.policy import PolicyModule
     from seqgan.pretrained import from_pretrained
+    from seqgan.tables import Evaluation
 
 __version__ = version("seqgan")
 
@@ -33,11 +35,17 @@ _HOMES = {
     "Corpus": "data.corpus",
     "load_corpus": "data.corpus",
     "PolicyModule": "models.policy",
+    "Evaluation": "tables",
+    "Measured": "metrics",
+    "Scored": "generation",
     "SeqGANError": "errors",
 }
 __all__ = [
     "Corpus",
+    "Evaluation",
+    "Measured",
     "PolicyModule",
+    "Scored",
     "SeqGANError",
     "TextModel",
     "TrainedRun",

@@ -9,16 +9,18 @@ import numpy as np
 
 from seqgan.data.tokens import TOKENS
 from seqgan.metrics import BLEUS
-from seqgan.metrics.bleu import EPSILON, Index, sentence_bleu
+from seqgan.metrics.bleu import EPSILON, Index, corpus_bleu, sentence_bleu
 from seqgan.metrics.ngrams import Texts
 
 PAIRS = 100_000  # of hypothesis and reference, that the other libraries compare: some ten seconds
 
 
 def check_bleu(samples: Sequence[str], references: Sequence[str], tokens: str) -> list[str]:
-    """The largest difference of BLEU and Self-BLEU to either library, in words, for a stated number of samples."""
+    """The largest difference of sentence BLEU and Self-BLEU to either library, in words, for so many samples; and that
+    of the corpus BLEU of those samples to nltk's."""
     hypotheses, real = ([TOKENS[tokens](text) for text in texts] for texts in (samples, references))
-    ours = {"BLEU": sentence_bleu(Index(real).matches(hypotheses))}
+    index = Index(real)
+    ours = {"BLEU": sentence_bleu(index.matches(hypotheses))}
     if len(hypotheses) > 1:
         ours["Self-BLEU"] = sentence_bleu(Index(hypotheses).matches(hypotheses, among_them=True))
     lines = []
@@ -30,11 +32,27 @@ def check_bleu(samples: Sequence[str], references: Sequence[str], tokens: str) -
                 others = real if name == "BLEU" else [*hypotheses[:number], *hypotheses[number + 1 :]]
                 for order, score in recomputed(hypotheses[number], others):
                     differences.append(abs(scores[order - 1, number] - score))
-            lines.append(
-                f"{name}-2..5 of {len(chosen)} samples against {library} {version(library)}: "
-                f"largest difference {max(differences, default=0.0):.1e} in {len(differences)} numbers"
-            )
-    return lines
+            lines.append(_in_words(name, len(chosen), library, differences))
+    chosen = _spread_out(len(hypotheses), max(3, PAIRS // len(real)))
+    some = [hypotheses[number] for number in chosen]
+    together = corpus_bleu(index.matches(some))
+    differences = [abs(together[order - 1] - score) for order, score in _nltk_corpus(some, real)]
+    return [*lines, _in_words("corpus BLEU", len(chosen), "nltk", differences)]
+
+
+def _in_words(name: str, samples: int, library: str, differences: Sequence[float]) -> str:
+    return (
+        f"{name}-2..5 of {samples} samples against {library} {version(library)}: "
+        f"largest difference {max(differences, default=0.0):.1e} in {len(differences)} numbers"
+    )
+
+
+def _nltk_corpus(hypotheses: Texts, references: Texts) -> Iterator[tuple[int, float]]:
+    from nltk.translate.bleu_score import SmoothingFunction, corpus_bleu
+
+    smoothing = SmoothingFunction(epsilon=EPSILON).method1
+    for order in BLEUS:
+        yield order, corpus_bleu([references] * len(hypotheses), hypotheses, (1 / order,) * order, smoothing)
 
 
 def _spread_out(total: int, count: int) -> list[int]:

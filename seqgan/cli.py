@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -223,6 +223,8 @@ def score(run: Path, file: Path, stage: str, text_column: str | None, as_json: b
 )
 @click.option("--references", type=click.Path(path_type=Path), help="with --samples: real texts to compare with")
 @click.option("--training", type=click.Path(path_type=Path), help="with --samples: texts that may have been copied")
+@click.option("--real", type=click.Path(path_type=Path), help="with --samples: real texts, a row of as many")
+@click.option("--text-column", help="with --samples: the column that holds the texts, where the files have columns")
 @click.option("-n", "--count", type=click.IntRange(min=1), help="texts in every row  [as many as validation has]")
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="of the samples", show_default=True)
 @click.option("--tokens", type=click.Choice(["words", "chars", "whitespace"]), help="what is counted  [what suits]")
@@ -245,6 +247,8 @@ def evaluate(
     samples: Path | None,
     references: Path | None,
     training: Path | None,
+    real: Path | None,
+    text_column: str | None,
     count: int | None,
     seed: int,
     tokens: str | None,
@@ -262,15 +266,30 @@ def evaluate(
     seqgan evaluate --samples theirs.txt --references test.txt --tokens words --json
     seqgan evaluate runs/poems-seqgan-1 --blind sheet.csv -n 20
     seqgan evaluate --ratings sheet.csv"""
-    given = [name for name, value in (("RUN", run), ("--samples", samples), ("--ratings", ratings)) if value]
+    modes = {"RUN": run, "--samples": samples, "--ratings": ratings}
+    given = [name for name, value in modes.items() if value]
     if len(given) != 1:
         raise UsageError(f"give one of RUN, --samples and --ratings; given: {' and '.join(given) or 'none of them'}")
-    if samples is None and (references or training):
-        raise UsageError("--references and --training belong to --samples; a run knows its own")
+    belongs = {
+        "--references": (references, ["--samples"]),
+        "--training": (training, ["--samples"]),
+        "--real": (real, ["--samples"]),
+        "--text-column": (text_column, ["--samples"]),
+        "-n": (count, ["RUN"]),
+        "--blind": (blind, ["RUN"]),
+        "--tokens": (tokens, ["RUN", "--samples"]),
+        "--check": (check, ["RUN", "--samples"]),
+    }
+    for option, (value, owners) in belongs.items():
+        if value and given[0] not in owners:
+            raise UsageError(f"{option} has nothing to do with {given[0]}; it goes with {' or '.join(owners)}")
+    if check and (blind or (samples and not references)):
+        raise UsageError("--check computes BLEU again: it needs a RUN to evaluate, or --samples with --references")
     if ratings:
         _analyse(ratings, as_json)
     elif samples:
-        _evaluate_file(samples, references, training, tokens, aggregate, check, as_json)
+        files = {"references": references, "training": training, "real": real}
+        _evaluate_file(samples, files, text_column, tokens, aggregate, check, as_json)
     elif blind:
         assert run is not None
         _write_sheet(run, blind, count or 20, seed, device)
@@ -289,9 +308,9 @@ def _evaluate_run(
     as_json: bool,
     device: str,
 ) -> None:
-    from seqgan import evaluation
     from seqgan.checking import check_bleu
     from seqgan.core import files
+    from seqgan.evaluation import remarks, tokens_of
     from seqgan.library import load
     from seqgan.tables import tables
 
@@ -304,44 +323,55 @@ def _evaluate_run(
         click.echo(written, nl=False)
     else:
         _print_tables(tables(result.rows))
-        for line in evaluation.remarks(result):
+        for line in remarks(result):
             click.echo(line)
     if check:
-        texts = trained.generate(len(trained.corpus().valid), seed=seed)
-        cut = tokens or evaluation.tokens_of(trained.description["tokenizer"], trained.corpus())
-        for line in check_bleu(texts, trained.corpus().test, cut):
+        texts = next(several for name, several in reversed(result.texts.items()) if name != "real")
+        cut = tokens or tokens_of(trained.description["tokenizer"], result.references)
+        for line in check_bleu(texts, result.references, cut):
             click.echo(line, err=True)
 
 
 def _evaluate_file(
     samples: Path,
-    references: Path | None,
-    training: Path | None,
+    given: Mapping[str, Path | None],
+    column: str | None,
     tokens: str | None,
     aggregate: Literal["sentence", "corpus"],
     check: bool,
     as_json: bool,
 ) -> None:
     from seqgan.checking import check_bleu
-    from seqgan.data.readers import read_samples
+    from seqgan.data.readers import read_file, read_samples, read_texts
     from seqgan.data.tokens import suitable_tokens
     from seqgan.metrics.texts import evaluate
     from seqgan.tables import row_as_json, tables
 
-    texts, real, copied = (read_samples(path) if path else [] for path in (samples, references, training))
-    row = evaluate(texts, real, copied, tokens=tokens, aggregation=aggregate)
+    texts = read_samples(samples, column)
+    others = {name: read_texts(path, read_file(path), column) if path else [] for name, path in given.items()}
+    cut = tokens or suitable_tokens(texts)
+    against = {"references": others["references"], "training": others["training"]}
+    rows = {samples.name: evaluate(texts, **against, tokens=cut, aggregation=aggregate)}
+    if others["real"]:
+        if len(others["real"]) < len(texts):
+            raise UsageError(
+                f"{given['real']} holds {len(others['real'])} texts and {samples} {len(texts)}: every row must have as "
+                "many; give more real texts or fewer samples"
+            )
+        rows["real"] = evaluate(others["real"][: len(texts)], **against, tokens=cut, aggregation=aggregate)
     if as_json:
-        click.echo(json.dumps(row_as_json(row), ensure_ascii=False, indent=2))
+        row, *more = (row_as_json(row) for row in rows.values())
+        click.echo(json.dumps({**row, **({"real": more[0]} if more else {})}, ensure_ascii=False, indent=2))
     else:
-        _print_tables(tables({samples.name: row}))
-    if "self-bleu-2" not in row:
+        _print_tables(tables(rows))
+    if "self-bleu-2" not in rows[samples.name]:
         click.echo(
             f"{samples} holds a single line: Self-BLEU, which compares a text with the others, is undefined", err=True
         )
+    if others["references"] and not others["real"]:
+        click.echo("no --real FILE: what real text scores against these references is not known", err=True)
     if check:
-        if not references:
-            raise UsageError("--check computes BLEU again and needs --references")
-        for line in check_bleu(texts, real, tokens or suitable_tokens(texts)):
+        for line in check_bleu(texts, others["references"], cut):
             click.echo(line, err=True)
 
 
@@ -359,7 +389,7 @@ def _analyse(sheets: Sequence[Path], as_json: bool) -> None:
     from seqgan import ratings
     from seqgan.tables import Table
 
-    rated, chances = ratings.analyse([ratings.read_ratings(path) for path in sheets])
+    rated, chances = ratings.analyse(ratings.read_sheets(sheets))
     if as_json:
         click.echo(json.dumps(ratings.as_json(rated, chances), indent=2))
         return

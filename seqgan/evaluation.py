@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import nn
 
-from seqgan.core.stats import blocks, standard_error
+from seqgan.core.stats import blocks, blocks_of, standard_error
 from seqgan.data.batches import Encoded, encode, pad
 from seqgan.data.corpus import Corpus
-from seqgan.data.symbols import UNK
+from seqgan.data.symbols import EOS, UNK
 from seqgan.data.texts import as_learned
 from seqgan.data.tokens import suitable_tokens
 from seqgan.errors import UsageError
@@ -26,6 +26,7 @@ from seqgan.rollout import in_chunks
 from seqgan.tables import Evaluation, Row
 
 MOST_SAMPLES = 10_000
+ROWS = 128  # of real text, in which unknown words are filled in together
 
 
 def evaluate_models(
@@ -49,7 +50,7 @@ def evaluate_models(
             f"{count} texts were asked for, but the validation split, which is the row of real text, has "
             f"{len(fitted.valid)}; all rows must have the same number: ask for no more than that"
         )
-    tokens = tokens or tokens_of(first.tokenizer.kind, corpus)
+    tokens = tokens or tokens_of(first.tokenizer.kind, fitted.test)
     too_long = "" if fitted is corpus else f"{first.long}@{first.policy.longest}"
 
     def on_texts(samples: Sequence[str]) -> Row:
@@ -59,74 +60,96 @@ def evaluate_models(
         part: encode(getattr(corpus, part), first.tokenizer, first.policy.longest, first.long)
         for part in ("valid", "test")
     }
-    rows = {}
+    draws = {name: model.draw(count, seed=seed) for name, model in models.items()}
+    texts = {name: [first.tokenizer.decode(row) for row in drawn] for name, drawn in draws.items()}
+    texts["real"] = random.Random(seed).sample(fitted.valid, count)
+    rows = {name: on_texts(several) for name, several in texts.items()}
     for name, model in models.items():
-        drawn = model.draw(count, seed=seed)
-        rows[name] = {
-            **_likelihood(model, held_out, drawn),
-            **on_texts([model.tokenizer.decode(row) for row in drawn]),
-            **_unknown([row.count(UNK) / len(row) for row in drawn]),
-            **(_judged(model, model.discriminator, held_out["test"].rows, drawn, seed) if model.discriminator else {}),
-        }
-    real = random.Random(seed).sample(fitted.valid, count)
-    encoded = [first.tokenizer.encode(text) for text in real]
-    rows["real"] = {**on_texts(real), **_unknown([ids.count(UNK) / max(1, len(ids)) for ids in encoded])}
-    facts = {"seed": seed, "too_long": sum(part.too_long for part in held_out.values())}
-    return Evaluation(rows, {**facts, **_moved(models, count, seed)})
+        rows[name] |= _likelihood(model, held_out, draws[name])
+        if model.discriminator:
+            rows[name] |= _judged(model, model.discriminator, held_out["test"].rows, draws[name], seed)
+    for name, several in texts.items():
+        ids = draws[name] if name in draws else [[*first.tokenizer.encode(text), EOS] for text in several]
+        rows[name]["unknown"] = _per([row.count(UNK) for row in ids], list(map(len, ids)), f"n:{count}", first)
+    for name, other in (("mle", "final"), ("final", "mle")):
+        if {name, other} <= models.keys():
+            rows[name][f"kl-to-{other}"] = _divergence(models[name], models[other], draws[name])
+    overlap = dict(corpus.provenance.get("overlap", {}))
+    facts = {"seed": seed, "too_long": sum(part.too_long for part in held_out.values()), "overlap": overlap}
+    return Evaluation(rows, facts, texts, fitted.test)
 
 
-def tokens_of(kind: str, corpus: Corpus) -> str:
-    """What to count for a run with this kind of tokenizer."""
+def tokens_of(kind: str, texts: Sequence[str]) -> str:
+    """What to count for a run with this kind of tokenizer, which learned such texts."""
     own = {"char": "chars", "word": "words", "whitespace": "whitespace"}
-    return own.get(kind) or suitable_tokens(corpus.train)
+    return own.get(kind) or suitable_tokens(texts)
 
 
 def _likelihood(model: TextModel, held_out: Mapping[str, Encoded], drawn: Sequence[Sequence[int]]) -> Row:
     """NLL of held-out text per token (the end is one, an unknown token counts as UNK) and per character; entropy."""
     row = {}
     for split, (rows, characters, _, _) in held_out.items():
-        losses = (-nll.text_log_probs(model.policy, rows)).tolist()
-        sizes = [len(ids) for ids in rows]
-        by_token = _per(losses, sizes, f"texts:{len(rows)}|per:token|err:blocks")
+        losses, sizes = (-nll.text_log_probs(model.policy, rows)).tolist(), [len(ids) for ids in rows]
+        by_token = _per(losses, sizes, f"rows:{len(rows)}|per:token", model)
+        scale = sum(sizes) / characters  # of all rows together: its own spread is not in the error
+        signature = by_token.signature.replace("per:token", "per:character")
         row[f"nll-{split}"] = by_token
-        scale = sum(sizes) / characters
-        signature = f"texts:{len(rows)}|per:character|err:blocks"
         row[f"nll-{split}-char"] = Measured(by_token.value * scale, by_token.stderr * scale, signature)
     surprises = (-nll.text_log_probs(model.policy, drawn, drawn=True)).tolist()
-    row["entropy"] = _per(surprises, [len(ids) for ids in drawn], f"n:{len(drawn)}|per:token|err:blocks")
+    row["entropy"] = _per(surprises, [len(ids) for ids in drawn], f"n:{len(drawn)}|per:token", model)
     return row
 
 
-def _per(totals: Sequence[float], sizes: Sequence[int], signature: str) -> Measured:
+def _per(totals: Sequence[float], sizes: Sequence[int], signature: str, model: TextModel) -> Measured:
     """The sum of one over the sum of the other, with its spread over blocks."""
     pairs = list(zip(totals, sizes, strict=True))
 
     def ratio(part: Sequence[tuple[float, int]]) -> float:
         return sum(total for total, _ in part) / max(1, sum(size for _, size in part))
 
-    return Measured(ratio(pairs), float(standard_error([ratio(part) for part in blocks(pairs)])), signature)
+    error = float(standard_error([ratio(part) for part in blocks(pairs)]))
+    return Measured(ratio(pairs), error, f"{signature}|err:{blocks_of(len(pairs))}|{_tokens_of(model)}")
 
 
-def _unknown(shares: Sequence[float]) -> Row:
-    error = standard_error([sum(block) / len(block) for block in blocks(shares)])
-    return {"unknown": Measured(sum(shares) / len(shares), float(error), f"n:{len(shares)}|err:blocks")}
+def _tokens_of(model: TextModel) -> str:
+    """What a token is to a policy, for a signature: kind and size of the vocabulary, and the longest text."""
+    return f"tok:{model.tokenizer.kind}/{len(model.tokenizer)}|long:{model.long}@{model.policy.longest}"
+
+
+def _divergence(drawing: TextModel, other: TextModel, drawn: Sequence[Sequence[int]]) -> Measured:
+    """KL(drawing || other) per token, over the samples of `drawing`."""
+
+    def measure(rows: Sequence[Sequence[int]]) -> float:
+        batch = pad(rows, drawing.device)
+        return nll.divergence(drawing.policy, other.policy, batch.tokens, batch.mask)
+
+    error = float(standard_error([measure(part) for part in blocks(drawn)]))
+    signature = f"n:{len(drawn)}|per:token|err:{blocks_of(len(drawn))}|{_tokens_of(drawing)}"
+    return Measured(measure(drawn), error, signature)
 
 
 def _judged(
-    model: TextModel, discriminator: nn.Module, test: Sequence[Sequence[int]], drawn: Sequence[Sequence[int]], seed: int
+    model: TextModel,
+    discriminator: nn.Module,
+    test: Sequence[Sequence[int]],
+    drawn: Sequence[Sequence[int]],
+    seed: int,
 ) -> Row:
-    """How well the discriminator tells the test split from samples, and how much its verdicts on samples differ."""
+    """How well the discriminator tells the test split from samples, and how much its verdicts on samples differ.
+
+    It is the run's last discriminator, for the samples of every policy alike."""
     rng = torch.Generator(model.device).manual_seed(seed)
+    parts = [pad(test[start : start + ROWS], model.device).tokens for start in range(0, len(test), ROWS)]
     with judging(discriminator) as judge:
-        real = in_chunks(judge, model.policy.fill_unknown(pad(test, model.device).tokens, rng))
+        real = torch.cat([judge(model.policy.fill_unknown(part, rng)) for part in parts])
         fake = in_chunks(judge, pad(drawn, model.device).tokens)
-    values = _verdict(real, fake)
     pairs = zip(blocks(range(len(real))), blocks(range(len(fake))), strict=False)
     in_blocks = [_verdict(real[list(some)], fake[list(others)]) for some, others in pairs]
-    signature = f"real:{len(real)}|n:{len(fake)}|unknown:filled by the policy|err:blocks"
+    errors = f"err:{blocks_of(min(len(real), len(fake)))}"
+    signature = f"judge:the last|real:{len(real)}|n:{len(fake)}|unknown:filled in|{errors}|{_tokens_of(model)}"
     return {
         name: Measured(value, float(standard_error([block[name] for block in in_blocks])), signature)
-        for name, value in values.items()
+        for name, value in _verdict(real, fake).items()
     }
 
 
@@ -139,17 +162,6 @@ def _verdict(real: torch.Tensor, fake: torch.Tensor) -> dict[str, float]:
     }
 
 
-def _moved(models: Mapping[str, TextModel], count: int, seed: int) -> dict[str, float]:
-    """How far the final policy is from that after MLE: KL per token, both ways."""
-    if not {"mle", "final"} <= models.keys():
-        return {}
-    distances = {}
-    for name, drawing, other in (("kl_final_to_mle", "final", "mle"), ("kl_mle_to_final", "mle", "final")):
-        batch = pad(models[drawing].draw(count, seed=seed), models[drawing].device)
-        distances[name] = nll.divergence(models[drawing].policy, models[other].policy, batch.tokens, batch.mask)
-    return distances
-
-
 def remarks(result: Evaluation) -> list[str]:
     """What the numbers say, in words; above all when they say that nothing was gained."""
     rows, facts = result.rows, result.facts
@@ -160,17 +172,22 @@ def remarks(result: Evaluation) -> list[str]:
         lines.append(
             f"{rows['real']['unknown'].value:.2%} of the real tokens are unknown: the NLL counts each as one token UNK."
         )
-    if "kl_final_to_mle" in facts:
+    for part, count in facts.get("overlap", {}).items():
+        if count:
+            lines.append(
+                f"{count} {part} texts stand in an earlier split as well: what is measured on them is too good."
+            )
+    if "mle" in rows and "kl-to-mle" in rows.get("final", {}):
         before, after = rows["mle"], rows["final"]
         changes = ", ".join(
             f"{name} {after[key].value - before[key].value:{pattern}}"
             for name, key, pattern in (("validation NLL", "nll-valid", "+.4f"), ("entropy", "entropy", "+.4f"))
         )
         lines.append(
-            f"Adversarial training moved the policy by KL {facts['kl_final_to_mle']:.4f} nats per token "
-            f"(the other way round {facts['kl_mle_to_final']:.4f}); {changes}."
+            f"Adversarial training moved the policy by KL {after['kl-to-mle'].value:.4f} nats per token "
+            f"(the other way round {before['kl-to-final'].value:.4f}); {changes}."
         )
-        if facts["kl_final_to_mle"] < 1e-4:
+        if after["kl-to-mle"].value < 1e-4:
             lines.append("That is next to nothing: the adversarial phase had no effect.")
         if "d-bce" in after and after["d-bce"].value > discrimination.NOISE:
             lines.append(

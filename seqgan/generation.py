@@ -115,8 +115,15 @@ class TextModel:
     ) -> list[list[int]]:
         """Sequences of ids drawn from the policy, all continuing the prompt, each to its end.
 
+        `temperature` is above 0, `top_k` 0 (all) or more, `top_p` above 0 and at most 1.
+
         Raises:
-            UsageError: the prompt is too long, or holds what the policy has never seen."""
+            UsageError: one of these is out of range, or the prompt is too long or holds what was never seen."""
+        if not (temperature > 0 and top_k >= 0 and 0 < top_p <= 1):
+            raise UsageError(
+                f"temperature {temperature}, top_k {top_k}, top_p {top_p}: a temperature above 0, "
+                "a top_k from 0 and a top_p above 0 and at most 1 were expected"
+            )
         ids = self._prompt_ids(prompt)
         rng = torch.Generator(self.device).manual_seed(seed)
         begun = torch.tensor(ids, device=self.device) if ids else None

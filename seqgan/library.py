@@ -1,7 +1,6 @@
 """What `import seqgan` offers: train, load, generate, measure; with parts of one's own, if one likes."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +29,17 @@ class TrainedRun:
     def __init__(self, folder: Path, device: str = "auto", parts: Parts | None = None) -> None:
         self.folder, self.parts = folder, parts or Parts()
         self.description: Mapping[str, Any] = describe_run(folder)
-        self._device = resolve(device)
-        self.model: Callable[..., TextModel] = cache(self._model)
+        self._device, self._models = resolve(device), dict[str, TextModel]()
 
-    def _model(self, stage: str = "final") -> TextModel:
-        """The policy of a stage with its tokenizer: mle, final, best, or the number of a checkpoint."""
-        return load_model(self.folder, stage, self._device, self.parts)
+    def model(self, stage: str = "final") -> TextModel:
+        """The policy of a stage with its tokenizer and discriminator: mle, final, best, or the number of a checkpoint.
+
+        Raises:
+            RunError: nothing is saved yet, or there is no such stage.
+            CheckpointError: the checkpoint is damaged."""
+        if stage not in self._models:
+            self._models[stage] = load_model(self.folder, stage, self._device, self.parts)
+        return self._models[stage]
 
     def generate(self, count: int = 10, *, stage: str = "final", **options: Any) -> list[str]:
         """Texts drawn from the policy. Options: prompt "", temperature 1.0, top_k 0, top_p 1.0, seed 0.
@@ -74,7 +78,9 @@ class TrainedRun:
             RunError: the corpus is no longer what it was."""
         models = {stage: self.model(stage) for stage in training.stages_of(self.description)}
         options: dict[str, Any] = {"count": count, "seed": seed, "tokens": tokens, "aggregation": aggregation}
-        return evaluation.evaluate_models(models, self.corpus(), **options)
+        result = evaluation.evaluate_models(models, self.corpus(), **options)
+        result.facts["kept"] = training.kept(self.folder, self.description)
+        return result
 
     def save_pretrained(self, folder: str | Path, *, stage: str = "final") -> Path:
         """Write the model of a stage into a folder to hand on, with a model card that holds its numbers."""
@@ -107,6 +113,9 @@ def train(
 ) -> TrainedRun:
     """Train a generator, as `seqgan train` does, and return the run.
 
+    "mle" minimises the NLL of the texts; "seqgan" then plays algorithm 1 of Yu et al. (2017): every token of a sample
+    earns the mean score of completions of its prefix (equation 4), and REINFORCE (equation 8) raises what paid more.
+
     Args:
         corpus: a name, path or hub address (`load_corpus`), a Corpus, or the texts themselves.
         run_dir: where the run goes; left out, the first free `runs/<corpus>-<algorithm>-<k>`.
@@ -120,12 +129,19 @@ def train(
     Raises:
         ConfigError: an unknown hyper-parameter or a bad value.
         CorpusError: the corpus cannot be read or is too small.
-        RunError: `run_dir` is taken, in use, or was begun with other options.
+        RunError: `run_dir` is taken, in use, or was begun with other options; a CheckpointError where it is damaged.
+        StorageError: the disk refuses.
         DivergedError: a loss became NaN; the last good checkpoint stays."""
     if algorithm not in CONFIGS:
         raise UsageError(f"there is no algorithm {algorithm!r}{nearest(algorithm, CONFIGS)}")
     if isinstance(reward, str):
         hyper["reward"], reward = reward, None
+    if algorithm == "mle" and (reward is not None or discriminator is not None):
+        raise UsageError("mle has neither a reward nor a discriminator; choose algorithm='seqgan'")
+    if resume and overwrite:
+        raise UsageError("resume goes on with a run, overwrite replaces it: give one of them")
+    if not isinstance(corpus, str | Path) and (text_column or valid or test):
+        raise UsageError("text_column, valid and test go with a path; give a seqgan.Corpus with splits of its own")
     if reward is not None and discriminator is not None:
         raise UsageError("a reward takes the place of the discriminator: give one of them")
     known = {parameter.name for parameter in parameters(CONFIGS[algorithm])}
@@ -150,6 +166,8 @@ def train(
         if extra := set(training.own_parts(parts)) - set(described.get("own", [])):
             raise RunError(f"{folder} was begun without a {' or a '.join(sorted(extra))} of one's own; start a new run")
         asked = {**training.asked_of(folder, chosen), "algorithm": algorithm, "seed": seed}
+        if threads:
+            asked["threads"] = threads
         agree(folder, asked, CONFIGS[algorithm].extendable)
     else:
         if not isinstance(corpus, Corpus):

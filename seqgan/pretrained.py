@@ -23,6 +23,7 @@ from seqgan.generation import FORMAT, MODEL_FIELDS, TextModel, load_tokenizer, o
 from seqgan.metrics import Measured
 from seqgan.tables import as_cell
 
+FILES = ["config.json", "tokenizer.model", "*.safetensors"]
 POLICY, DISCRIMINATOR = "generator.safetensors", "discriminator.safetensors"
 
 
@@ -30,7 +31,10 @@ def save_pretrained(model: TextModel, folder: Path, facts: Mapping[str, Any] | N
     """Write a model and its card into a folder; `facts` are what the card tells of its training (`card`).
 
     Raises:
+        RunError: the folder holds something else.
         StorageError: the folder cannot be written."""
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / POLICY).exists():
+        raise RunError(f"{folder} exists and is no saved model; choose another folder")
     files.make_folder(folder)
     contents = {
         "config.json": (json.dumps(model.about, ensure_ascii=False, indent=2) + "\n").encode(),
@@ -105,7 +109,7 @@ def _from_hub(name: str) -> Path:
     from huggingface_hub.errors import HFValidationError, HTTPError  # type: ignore[attr-defined]
 
     try:
-        return Path(snapshot_download(name, etag_timeout=5))
+        return Path(snapshot_download(name, etag_timeout=5, allow_patterns=FILES))
     except (HFValidationError, HTTPError, OSError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
         raise RunError(f"{name} is no folder, and cannot be had from the hub either ({reason})") from error

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from seqgan.core import described, files
 from seqgan.core.stats import permutation_test, standard_error
+from seqgan.data.texts import as_learned
 from seqgan.errors import UsageError
 from seqgan.library import TrainedRun
 from seqgan.training import stages_of
@@ -37,10 +38,13 @@ def sheet_of(run: TrainedRun, count: int, seed: int) -> dict[str, list[str]]:
 
     Raises:
         UsageError: the test split has fewer."""
-    test = run.corpus().test
+    model = run.model()
+    test = as_learned(run.corpus(), model.tokenizer, model.policy.longest, model.long).test
     if count > len(test):
         raise UsageError(f"the test split has {len(test)} real texts; ask for no more than that, not for {count}")
-    texts = {"real": random.Random(seed).sample(test, count)}
+    chosen = random.Random(seed).sample(test, count)
+    # Written as the policy writes, blanks and all, lest the spacing tells who wrote it.
+    texts = {"real": [" ".join(model.tokenizer.cut(text, len(text) + 1)) for text in chosen]}
     return texts | {stage: run.generate(count, stage=stage, seed=seed) for stage in stages_of(run.description)}
 
 
@@ -65,6 +69,18 @@ def write_sheet(path: Path, texts: Mapping[str, Sequence[str]], seed: int) -> Pa
     return key_path
 
 
+def read_sheets(paths: Sequence[Path]) -> list[dict[str, dict[int, float]]]:
+    """The ratings of several people, who filled in copies of one sheet (each with a copy of its key beside it).
+
+    Raises:
+        UsageError: they are not of the same sheet, or one of them cannot be read."""
+    keys = {(path.with_name(path.name + ".key.json")): path for path in paths}
+    sheets = [read_ratings(path) for path in paths]
+    if len({key.read_bytes() for key in keys}) > 1:
+        raise UsageError(f"{' and '.join(map(str, paths))} are not copies of one sheet: their keys differ")
+    return sheets
+
+
 def read_ratings(path: Path) -> dict[str, dict[int, float]]:
     """The ratings in a filled sheet: source -> number of the text -> rating. Empty ones are left out.
 
@@ -86,6 +102,8 @@ def read_ratings(path: Path) -> dict[str, dict[int, float]]:
         if not 1 <= number <= len(sources) or _digest(text) != digests[number - 1]:
             raise UsageError(f"{path}, line {line}: number {number} is not the text that --blind wrote there")
         if rating is not None:
+            if number in ratings[sources[number - 1]]:
+                raise UsageError(f"{path}, line {line}: number {number} is rated twice")
             ratings[sources[number - 1]][number] = rating
     return ratings
 

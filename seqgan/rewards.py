@@ -40,7 +40,11 @@ class TextReward:
 
 
 def on_text(function: Callable[[Sequence[str]], Sequence[float]]) -> TextReward:
-    """Use a function from texts to numbers, one for each text, as the reward of a training."""
+    """Use a function from texts to numbers, one for each text, as the reward of a training.
+
+    It is called on finished texts (samples, and completions of their prefixes), thousands at a time; a token earns the
+    mean over the completions of its prefix (Yu et al. 2017, equation 4). Any scale will do where advantages are
+    normalised, as in the default preset. What it gives that is not one number a text is a UsageError."""
     return TextReward(function)
 
 

@@ -26,6 +26,7 @@ TABLES: dict[str, Sequence[str]] = {
     ],
     "form": ("length", "form", "unknown"),
     "likelihood, in nats": ("nll-valid", "nll-valid-char", "nll-test", "nll-test-char", "entropy"),
+    "how far apart the policies are: KL per token, in nats": ("kl-to-mle", "kl-to-final"),
     "the discriminator, on the test split": ("d-accuracy", "d-auc", "d-bce", "d-spread"),
 }
 SHORT = next(iter(TABLES))
@@ -33,10 +34,12 @@ SHORT = next(iter(TABLES))
 
 @dataclass
 class Evaluation:
-    """Rows of numbers, and what is to be said beside them."""
+    """Rows of numbers, what is to be said beside them, and the texts that were measured."""
 
     rows: dict[str, Row] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
+    texts: dict[str, list[str]] = field(default_factory=dict)
+    references: Sequence[str] = ()
 
     def as_json(self) -> dict[str, Any]:
         return {

@@ -26,7 +26,7 @@ from seqgan.core.loop import train
 from seqgan.core.run import Run, checkpoints, create, read_record
 from seqgan.core.trial import estimate, in_words
 from seqgan.data.corpus import Corpus, as_files, load_corpus
-from seqgan.data.texts import Texts, encode_corpus, suitable_tokenizer
+from seqgan.data.texts import encode_corpus, suitable_tokenizer
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import CheckpointError, RunError, UsageError
 from seqgan.evaluation import evaluate_models
@@ -168,7 +168,7 @@ def carry_out(
             display.say(in_words(estimate(build(), device), device))
         train(build(), run)
         seconds = run.seconds
-        evaluation = _measure(folder, texts, corpus, description, device, parts)
+        evaluation = _measure(folder, corpus, description, device, parts)
         run.export(
             {
                 "config.json": _as_json(model_config(description)),
@@ -206,7 +206,7 @@ def same_corpus(
             f"{folder} was begun with the column {stored.get('text_column')!r}, not {text_column!r}; "
             "leave --text-column out to go on, or start a new run"
         )
-    if not name and not stored.get("path"):
+    if name in (None, stored.get("source")) and not stored["path"]:
         train, valid, test = (str(inside / f"{part}.txt") for part in ("train", "valid", "test"))
         corpus = replace(load_corpus(train, valid=valid, test=test), name=stored["name"])
     else:
@@ -261,13 +261,12 @@ def same_origin(folder: Path, name: str | None) -> None:
 
 
 def _measure(
-    folder: Path, texts: Texts, corpus: Corpus, description: Mapping[str, Any], device: torch.device, parts: Parts
+    folder: Path, corpus: Corpus, description: Mapping[str, Any], device: torch.device, parts: Parts
 ) -> Evaluation:
     """The closing evaluation: of what was saved, not of what is in memory."""
     models = {stage: load_model(folder, stage, device, parts) for stage in stages_of(description)}
     evaluation = evaluate_models(models, corpus, seed=description["seed"])
     evaluation.facts["kept"] = kept(folder, description)
-    evaluation.facts["too_long"] += texts.train.too_long
     return evaluation
 
 

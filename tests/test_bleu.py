@@ -134,7 +134,8 @@ def test_the_error_of_bleu_is_that_of_a_mean_over_hypotheses() -> None:
 
 
 def test_the_error_of_self_bleu_tells_how_it_varies_from_sample_to_sample() -> None:
-    """Against the truth: the spread of Self-BLEU over many new sets of texts from the same source."""
+    """Against the truth: the spread of Self-BLEU over many new sets of texts from the same source. Blocks see fewer
+    texts each, where Self-BLEU varies more than the root law says: the error is on the large side, never small."""
     rng = random.Random(2)
 
     def drawn() -> list[str]:
@@ -143,7 +144,7 @@ def test_the_error_of_self_bleu_tells_how_it_varies_from_sample_to_sample() -> N
     results = [self_bleu(View(drawn()))["self-bleu-3"] for _ in range(60)]
     truth = np.std([result.value for result in results], ddof=1)
     estimate = np.mean([result.stderr for result in results])
-    assert truth / 2 < estimate < truth * 2.5
+    assert truth * 0.8 < estimate < truth * 4
 
 
 PUBLISHED = {  # Texygen's own tables: Self-BLEU-2..5, then BLEU-2..5 against the 10,000 training captions

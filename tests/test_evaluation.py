@@ -108,8 +108,11 @@ def test_more_texts_than_real_ones_are_refused(run: seqgan.TrainedRun) -> None:
     [
         ([], "give one of RUN, --samples and --ratings"),
         (["RUN", "--samples", "x.txt"], "RUN and --samples"),
-        (["RUN", "--references", "x.txt"], "belong to --samples"),
+        (["RUN", "--references", "x.txt"], "--references has nothing to do with RUN; it goes with --samples"),
         (["--samples", "nothing.txt"], "there is no file nothing.txt"),
+        (["--samples", "x.txt", "-n", "5"], "-n has nothing to do with --samples"),
+        (["--samples", "x.txt", "--check"], "--samples with --references"),
+        (["--ratings", "x.csv", "--tokens", "words"], "--tokens has nothing to do with --ratings"),
     ],
 )
 def test_a_command_that_makes_no_sense_is_refused(words: list[str], message: str, run: seqgan.TrainedRun) -> None:
@@ -242,3 +245,55 @@ def test_an_unfilled_sheet_is_refused(run: seqgan.TrainedRun, tmp_path: Path) ->
     call("evaluate", run.folder, "--blind", tmp_path / "s.csv", "-n", 3)
     assert read_ratings(tmp_path / "s.csv") == {"real": {}, "mle": {}, "final": {}}
     assert "fewer than two texts" in refusal("evaluate", "--ratings", tmp_path / "s.csv")[0]
+
+
+def test_real_text_is_a_row_of_as_many_texts(tmp_path: Path) -> None:
+    for name, lines in (("s", ["a b c", "b c d"]), ("r", ["a b c d"]), ("real", ["b c d e", "c d e f", "a b x y"])):
+        (tmp_path / f"{name}.txt").write_text("\n".join(lines) + "\n")
+    files = ["--samples", tmp_path / "s.txt", "--references", tmp_path / "r.txt"]
+    told = json.loads(call("evaluate", *files, "--real", tmp_path / "real.txt", "--json").stdout)
+    assert told["real"]["bleu-2"]["signature"] == told["bleu-2"]["signature"]
+    assert told["real"]["bleu-2"]["value"] == seqgan.evaluate(["b c d e", "c d e f"], ["a b c d"])["bleu-2"].value
+    assert "not known" in call("evaluate", *files).stderr
+    (tmp_path / "real.txt").write_text("b c d e\n")
+    assert "every row must have as many" in refusal("evaluate", *files, "--real", tmp_path / "real.txt")[0]
+
+
+def test_samples_of_any_format_keep_their_empty_texts(run: seqgan.TrainedRun, tmp_path: Path) -> None:
+    texts = [*run.generate(10), "", " "]
+    (tmp_path / "s.txt").write_text("".join(text + "\n" for text in texts))
+    (tmp_path / "s.jsonl").write_text("".join(json.dumps({"text": text, "ended": True}) + "\n" for text in texts))
+    first, second = (
+        call("evaluate", "--samples", tmp_path / f"s.{kind}", "--json").stdout for kind in ("txt", "jsonl")
+    )
+    assert json.loads(first) == json.loads(second)
+    assert json.loads(first)["distinct"]["signature"].startswith("n:12|")
+
+
+@pytest.mark.parametrize("wrong", [{"tokens": "letters"}, {"aggregation": "mean"}])
+def test_unknown_ways_to_count_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="expected"):
+        seqgan.evaluate(["a b"], **wrong)
+
+
+@pytest.mark.parametrize("wrong", [{"temperature": 0.0}, {"top_k": -1}, {"top_p": 0.0}, {"top_p": 1.5}])
+def test_ways_to_draw_that_are_out_of_range_are_refused(wrong: dict[str, Any], run: seqgan.TrainedRun) -> None:
+    with pytest.raises(UsageError, match="were expected"):
+        run.generate(1, **wrong)
+
+
+def test_sheets_of_different_texts_are_not_added_up(run: seqgan.TrainedRun, tmp_path: Path) -> None:
+    for name, seed in (("a", 0), ("b", 1)):
+        call("evaluate", run.folder, "--blind", tmp_path / f"{name}.csv", "-n", 3, "--seed", seed)
+    words = ["--ratings", tmp_path / "a.csv", "--ratings", tmp_path / "b.csv"]
+    assert "are not copies of one sheet" in refusal("evaluate", *words)[0]
+
+
+def test_a_numbers_signature_tells_the_vocabulary_the_blocks_and_the_judge(run: seqgan.TrainedRun) -> None:
+    row = run.evaluate(count=25).rows["mle"]
+    vocabulary = len(run.model().tokenizer)
+    for name in ("nll-valid", "entropy", "unknown", "kl-to-final", "d-auc"):
+        assert f"tok:word/{vocabulary}|long:cut@" in row[name].signature, name
+        assert re.search(r"err:\d+x\d+", row[name].signature), name
+    assert "err:10x2|" in row["self-bleu-2"].signature
+    assert "judge:the last" in row["d-auc"].signature

@@ -50,9 +50,9 @@ def encode(texts: Sequence[str], tokenizer: Tokenizer, longest: int, long: Long 
             if long == "drop":
                 continue
         pieces = [row[start : start + longest] for start in range(0, len(row), longest)]
-        kept = pieces if long == "split" else pieces[:1]
+        kept = [piece for piece in pieces if piece != [EOS]] or pieces if long == "split" else pieces[:1]
         rows += kept
-        characters += len(text) if len(kept) == len(pieces) else len(tokenizer.decode(kept[0]))
+        characters += len(text) if long == "split" or len(pieces) == 1 else len(tokenizer.decode(kept[0]))
     if not rows:
         raise CorpusError(
             f"no text is left: all {len(texts)} are longer than --max-length {longest}; "

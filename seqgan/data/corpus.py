@@ -11,7 +11,7 @@ from typing import Any
 
 from seqgan.core.config import nearest
 from seqgan.data import hub, shelf
-from seqgan.data.readers import SUFFIXES, kind_of, one_line, read_file, read_texts, stem_of
+from seqgan.data.readers import SUFFIXES, is_sound, kind_of, one_line, read_file, read_texts, stem_of
 from seqgan.data.splits import FEWEST_TEXTS, completed, overlap
 from seqgan.errors import CorpusError
 
@@ -45,8 +45,7 @@ def load_corpus(
         found.name, found.path, found.tokenizer = name, name, entry["tokenizer"]
     elif name.startswith(hub.PREFIX):
         splits = hub.read_hub(name, text_column)
-        sha256 = _sha256(*("\n".join(texts).encode() for texts in splits.values()))
-        found = _Found(hub.parse(name).dataset.replace("/", "-"), name, splits, sha256)
+        found = _Found(hub.parse(name).dataset.replace("/", "-"), "", splits, "")
     elif shelf.has(name):
         found = _Found(name, name, *shelf.read(name))
     elif _looks_like_a_path(name):
@@ -64,7 +63,11 @@ def load_corpus(
     given_splits = {
         part: str(Path(given).resolve()) if given else None for part, given in (("valid", valid), ("test", test))
     }
-    return _corpus(found, {"text_column": text_column, **given_splits})
+    corpus = _corpus(found, {"text_column": text_column, **given_splits})
+    if name.startswith(hub.PREFIX):  # what the hub has may change: a run keeps its own copy
+        in_memory = corpus_in_memory(corpus)
+        return replace(in_memory, provenance={**in_memory.provenance, "source": name})
+    return corpus
 
 
 def _corpus(found: "_Found", address: Mapping[str, str | None]) -> Corpus:
@@ -100,6 +103,8 @@ def corpus_in_memory(texts: "Corpus | Sequence[str]", name: str = "texts") -> Co
         wrong = [text for text in part if not isinstance(text, str)] if not isinstance(part, str) else [part]
         if wrong:
             raise CorpusError(f"a list of texts was expected, not {str(wrong[0])[:40]!r}")
+        if damaged := [text for text in part if not is_sound(text)]:
+            raise CorpusError(f"a text holds a zero byte or half a character: {damaged[0][:40]!a}")
     splits = {part: [line for text in texts if (line := one_line(text))] for part, texts in splits.items()}
     corpus = _corpus(_Found(name, "", splits, "", tokenizer), {})
     return replace(corpus, provenance={**corpus.provenance, "sha256": as_files(corpus)[1]})

@@ -53,7 +53,7 @@ def _download(file: Mapping[str, Any], progress: Progress) -> bytes:
     failures = []
     for url in file["urls"]:
         try:
-            content = _read(url, progress)
+            content = _read(url, file.get("bytes"), progress)
         except (OSError, ValueError, HTTPException) as error:  # urllib's errors, time-outs, a bad address or answer
             reason = " ".join(str(getattr(error, "reason", None) or error).split())
             failures.append(f"{url}: {reason}")
@@ -67,12 +67,15 @@ def _download(file: Mapping[str, Any], progress: Progress) -> bytes:
     raise CorpusError(f"cannot fetch {' and '.join(failures)}; check the connection, or get the file by hand")
 
 
-def _read(url: str, progress: Progress) -> bytes:
+def _read(url: str, most: int | None, progress: Progress) -> bytes:
+    """What lies at an address; no more than it should be, lest it never ends."""
     content = bytearray()
     with urllib.request.urlopen(url, timeout=SECONDS) as answer:
         size = int(answer.headers.get("Content-Length") or 0)
         while part := answer.read(1 << 16):
             content += part
+            if most is not None and len(content) > most:
+                raise ValueError(f"it is larger than {most} bytes")
             progress(len(content), size)
     return bytes(content)
 

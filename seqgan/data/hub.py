@@ -48,13 +48,13 @@ def read_hub(name: str, text_column: str | None) -> dict[str, list[str]]:
             HfApi().dataset_info(address.dataset, timeout=SECONDS)  # a question that does not retry for minutes
         patience = datasets.DownloadConfig(max_retries=1)
         loaded = datasets.load_dataset(address.dataset, address.config, download_config=patience)
-    found = {split: loaded[theirs] for split, names in NAMES.items() for theirs in names if theirs in loaded} or {
-        "train": next(iter(loaded.values()))
-    }
-    columns = next(iter(found.values())).column_names
-    column = address.column or text_column or choose_column(name, columns)
-    if column not in columns:
-        raise CorpusError(f"{name}: there is no column {column!r}{nearest(column, columns)}")
+        found = {split: loaded[theirs] for split, names in NAMES.items() for theirs in names if theirs in loaded}
+        if "train" not in found:
+            found = {"train": next(iter(loaded.values()))}
+    column = address.column or text_column or choose_column(name, found["train"].column_names)
+    for rows in found.values():
+        if column not in rows.column_names:
+            raise CorpusError(f"{name}: there is no column {column!r}{nearest(column, rows.column_names)}")
     return {split: _texts(name, column, rows.select_columns([column])[:][column]) for split, rows in found.items()}
 
 

@@ -49,8 +49,9 @@ def read_file(path: Path) -> bytes:
         raise CorpusError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
 
 
-def read_texts(path: Path, raw: bytes, column: str | None = None) -> list[str]:
-    """The texts of a file, without outer blanks, in the file's order; records with an empty text hold none.
+def read_texts(path: Path, raw: bytes, column: str | None = None, *, keep_empty: bool = False) -> list[str]:
+    """The texts of a file, without outer blanks, in the file's order; records with an empty text hold none
+    (`keep_empty`: but count, as samples do).
 
     In csv, json, jsonl and parquet a text is the value of `column`, or of the only column there is, or of one called
     text, sentence or content. A line break within a value becomes a blank, since a text is a line.
@@ -67,23 +68,20 @@ def read_texts(path: Path, raw: bytes, column: str | None = None) -> list[str]:
         if kind == ".txt":
             if column:
                 raise CorpusError(f"{path} is plain text, which has no column {column!r}; leave out --text-column")
-            return [line.strip() for line in lines if line.strip()]
+            return [line.strip() for line in lines if keep_empty or line.strip()]
         rows = {".csv": _csv, ".tsv": _csv, ".json": _json, ".jsonl": _jsonl}[kind](path, lines)
-    texts = [text for text in _values(path, rows, column) if text]
+    texts = [text for text in _values(path, rows, column) if keep_empty or text]
     if not texts:
         raise CorpusError(f"{path}: {f'the column {column!r}' if column else 'the column of texts'} is empty")
     return texts
 
 
-def read_samples(path: Path) -> list[str]:
-    """The texts of a file to be measured: of plain text every line, the empty ones too, for a sample may be empty.
+def read_samples(path: Path, column: str | None = None) -> list[str]:
+    """The texts of a file to be measured, the empty ones too: a sample may be empty.
 
     Raises:
         CorpusError: as `read_texts`."""
-    raw = read_file(path)
-    if not raw.strip() or kind_of(path) != ".txt":
-        return read_texts(path, raw)
-    return [line.strip() for line in read_lines(path, raw)]
+    return read_texts(path, read_file(path), column, keep_empty=True)
 
 
 def read_lines(path: Path, raw: bytes) -> list[str]:
@@ -172,9 +170,14 @@ def _values(path: Path, rows: Iterable[Row], column: str | None) -> Iterator[str
         if value is not None and not isinstance(value, str):
             raise CorpusError(f"{path}, {place}: {column or 'the value'} is {str(value)[:40]!r}, which is no text")
         text = one_line(value or "")
-        if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        if not is_sound(text):
             raise CorpusError(f"{path}, {place}: {column or 'the value'} holds a zero byte or half a character")
         yield text
+
+
+def is_sound(text: str) -> bool:
+    """Whether a text can be written to a file and read again: no zero byte, no half of a character."""
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def one_line(value: str) -> str:

@@ -83,8 +83,8 @@ def refuse_name(name: str, overwrite: bool) -> None:
 
     Raises:
         CorpusError: the name is no good as one, or is taken."""
-    if not re.fullmatch(NAME, name):
-        raise CorpusError(f"{name!r} is no good as a name; letters, digits, - and _ were expected")
+    if not re.fullmatch(NAME, name) or name.endswith((".txt", ".gz", ".csv", ".tsv", ".json", ".jsonl", ".parquet")):
+        raise CorpusError(f"{name!r} is no good as a name; letters, digits, ., - and _ were expected, no file's ending")
     if folder_of(name).exists() and not overwrite:
         raise CorpusError(
             f"there is a corpus {name!r} already (in {folder_of(name)}); choose another name, or give --overwrite"
@@ -132,14 +132,16 @@ def add(name: str, texts: Sequence[str], facts: Mapping[str, Any], *, overwrite:
     kept, reasons = cleaned(texts)
     splits = split(kept)
     cut = TOKENS[suitable_tokens(kept)]
-    training = [cut(text) for text in splits["train"]]
-    near = {}
+    earlier = [cut(text) for text in splits["train"]]
+    dropped = 0
     for part in ("valid", "test"):
-        alike = set(near_duplicates([cut(text) for text in splits[part]], training))
-        near[part] = len(alike)
+        tokens = [cut(text) for text in splits[part]]
+        alike = near_duplicates(tokens, earlier)
         splits[part] = [text for number, text in enumerate(splits[part]) if number not in alike]
-    if sum(near.values()):
-        reasons["dropped: held out, but nearly a copy of a training text"] = sum(near.values())
+        earlier += tokens
+        dropped += len(alike)
+    if dropped:
+        reasons["dropped: held out, but nearly a copy of a text in an earlier split"] = dropped
     if sum(map(len, splits.values())) < FEWEST_TEXTS or not all(splits.values()):
         raise CorpusError(
             f"only {len(kept)} texts are left of {len(texts)}; at least {FEWEST_TEXTS} are needed ({reasons})"
@@ -188,21 +190,20 @@ def cleaned(texts: Iterable[str]) -> tuple[list[str], dict[str, int]]:
     return list(kept), {reason: count for reason, count in what.items() if count}
 
 
-def near_duplicates(held_out: Sequence[Sequence[str]], training: Sequence[Sequence[str]]) -> list[int]:
-    """Which of the held-out texts, cut into tokens, resemble a training text: half of all their shingles in common."""
+def near_duplicates(held_out: Sequence[Sequence[str]], others: Sequence[Sequence[str]]) -> set[int]:
+    """Which of the held-out texts, cut into tokens, resemble another: half of all their shingles in common."""
     where: dict[tuple[str, ...], list[int]] = defaultdict(list)
-    learned = [_shingles(text) for text in training]
-    for number, shingles in enumerate(learned):
+    known = [_shingles(text) for text in others]
+    for number, shingles in enumerate(known):
         for shingle in shingles:
             where[shingle].append(number)
-    found = []
+    found = set()
     for number, text in enumerate(held_out):
         own = _shingles(text)
-        common = Counter(
-            other for shingle in own if len(where.get(shingle, ())) <= COMMON for other in where.get(shingle, ())
-        )
-        if any(count >= ALIKE * len(own | learned[other]) for other, count in common.most_common(3)):
-            found.append(number)
+        places = (where.get(shingle, ()) for shingle in own)
+        common = Counter(other for place in places if len(place) <= COMMON for other in place)
+        if any(count >= ALIKE * len(own | known[other]) for other, count in common.items()):
+            found.add(number)
     return found
 
 

@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
-from seqgan.core.stats import blocks, standard_error
+from seqgan.core.stats import blocks, blocks_of, standard_error
 from seqgan.data.tokens import TOKENS
+from seqgan.errors import UsageError
 from seqgan.metrics.bleu import ORDERS, Index, Matches, corpus_bleu, sentence_bleu
 from seqgan.metrics.diversity import distinct, distinct_ngrams
 from seqgan.metrics.ngrams import Texts
@@ -40,6 +41,11 @@ class View:
     aggregation: Aggregation = "sentence"
     too_long: str = ""  # what became of texts that were too long, where there were any: cut@64
 
+    def __post_init__(self) -> None:
+        for given, known in ((self.tokens, tuple(TOKENS)), (self.aggregation, get_args(Aggregation))):
+            if given not in known:
+                raise UsageError(f"{given!r} was given, but one of {', '.join(known)} was expected")
+
     @cached_property
     def cut(self) -> Texts:
         return [TOKENS[self.tokens](text) for text in self.samples]
@@ -55,6 +61,8 @@ class View:
     def signed(self, **more: object) -> str:
         """`n:277|refs:276|tok:chars`, and so on."""
         long = {"long": self.too_long} if self.too_long else {}
+        if more.get("err") == "blocks":
+            more["err"] = blocks_of(len(self.samples))
         parts = {"n": len(self.samples), **more, **long, "tok": self.tokens}
         return "|".join(f"{name}:{value}" for name, value in parts.items())
 

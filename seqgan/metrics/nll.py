@@ -63,13 +63,6 @@ def text_log_probs(
 
 
 @torch.no_grad()
-def entropy(generator: PolicyModule, tokens: Tokens, mask: Mask) -> float:
-    """The mean surprise of a policy at its own samples, per token: an estimate of its entropy per token."""
-    parts = [generator.log_probs_drawn(rows).double().sum() for rows in tokens.split(ROWS_AT_A_TIME)]
-    return -float(torch.stack(parts).sum() / mask.sum())
-
-
-@torch.no_grad()
 def divergence(drawing: PolicyModule, other: PolicyModule, tokens: Tokens, mask: Mask) -> float:
     """KL(drawing || other) per token, from samples of `drawing`.
 

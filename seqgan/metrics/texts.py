@@ -20,7 +20,9 @@ def evaluate(
     """Measure texts, whoever wrote them: `{"bleu-2": Measured(value, stderr, signature), ...}`.
 
     BLEU wants references, novelty the training texts; Self-BLEU and variety need neither. `tokens` are words, chars or
-    whitespace (left out: what suits the script); BLEU is the mean over sentences or that of the corpus.
+    whitespace (left out: what suits the script); BLEU (Papineni et al. 2002) is the mean over sentences or that of the
+    corpus, smoothed by method1 of Chen and Cherry (2014); Self-BLEU is that of Zhu et al. (2018), distinct-n of Li et
+    al. (2016).
 
     Raises:
         UsageError: there is no sample, no such tokens, or samples and references are in different scripts."""

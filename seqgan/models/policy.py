@@ -63,10 +63,11 @@ class PolicyModule(nn.Module):
     def teacher_forced(self, tokens: Tokens, lowest: int) -> Float[Tensor, "B T D"]:
         """Scores of the ids from `lowest` up, before every token of whole sequences. Override it where it can be had
         faster than one token at a time."""
-        state, scores = self.initial_state(len(tokens)), []
-        for token in tokens.unbind(dim=1):
-            scores.append(self.logits(state)[:, lowest:])
+        state = self.initial_state(len(tokens))
+        scores = [self.logits(state)[:, lowest:]]
+        for token in tokens[:, :-1].unbind(dim=1):
             state = self.advance(token, state)
+            scores.append(self.logits(state)[:, lowest:])
         return torch.stack(scores, dim=1)
 
     def log_probs(self, tokens: Tokens) -> LogProbs:

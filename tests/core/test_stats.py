@@ -1,11 +1,12 @@
 """How sure a number is: standard errors, blocks, and a permutation test."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from seqgan.core.stats import BLOCKS, blocks, permutation_test, standard_error
+from seqgan.core.stats import BLOCKS, blocks, blocks_of, permutation_test, standard_error
 
 # --- the standard error
 
@@ -38,12 +39,14 @@ def test_the_standard_error_is_how_much_means_differ() -> None:
 
 
 @pytest.mark.parametrize("count", range(4, 60))
-def test_blocks_are_disjoint_of_equal_size_and_in_order(count: int) -> None:
+def test_blocks_are_disjoint_of_equal_size_and_part_neighbours(count: int) -> None:
     parts = blocks(range(count))
     assert len(parts) == min(BLOCKS, count // 2)
     assert {len(part) for part in parts} == {count // len(parts)}
-    flat = [item for part in parts for item in part]
+    flat = sorted(item for part in parts for item in part)
     assert flat == list(range(len(flat)))
+    assert all(later - earlier == len(parts) for part in parts for earlier, later in pairwise(part))
+    assert blocks_of(count) == f"{len(parts)}x{len(parts[0])}"
     assert len(flat) > count - len(parts)  # no more is left out than cannot be shared out
 
 
@@ -64,8 +67,8 @@ def test_too_few_items_for_one_block_make_none() -> None:
 
 
 def test_blocks_of_any_sequence_are_of_its_kind() -> None:
-    assert blocks("abcdefgh") == ["ab", "cd", "ef", "gh"]
-    assert blocks(["a", "b", "c", "d", "e"]) == [["a", "b"], ["c", "d"]]
+    assert blocks("abcdefgh") == ["ae", "bf", "cg", "dh"]
+    assert blocks(["a", "b", "c", "d", "e"]) == [["a", "c"], ["b", "d"]]
 
 
 # --- the permutation test

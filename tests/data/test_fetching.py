@@ -352,7 +352,7 @@ def test_a_shipped_source_has_what_fetching_it_needs(name: str) -> None:
     assert entry["homepage"].split("://")[0] in SCHEMES
     assert entry["file"]
     for file in entry["file"]:
-        assert {"urls", "sha256"} <= set(file) <= {"urls", "sha256", "field", "members", "values"}
+        assert {"urls", "sha256", "bytes"} <= set(file) <= {"urls", "sha256", "bytes", "field", "members", "values"}
         assert re.fullmatch("[0-9a-f]{64}", file["sha256"])
         assert file["urls"]
         assert all(url.split("://")[0] in SCHEMES for url in file["urls"])
