@@ -353,7 +353,7 @@ def test_all_rows_of_an_evaluation_have_the_same_number_of_texts(played: seqgan.
             assert numbers_of_texts(number["signature"] for number in row.values()) == {count or 7}
         assert {"nll-valid", "entropy", "bleu-2", "self-bleu-2", "seen", "d-auc"} <= rows["final"].keys()
         assert all(math.isfinite(number["value"]) for row in rows.values() for number in row.values())
-        assert written["kl_final_to_mle"] > 0
+        assert rows["final"]["kl-to-mle"]["value"] > 0
     with pytest.raises(UsageError, match="8 texts were asked for, but the validation split"):
         played.evaluate(count=8)
 
