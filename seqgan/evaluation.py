@@ -108,7 +108,7 @@ def _per(totals: Sequence[float], sizes: Sequence[int], signature: str, model: T
         return sum(total for total, _ in part) / max(1, sum(size for _, size in part))
 
     error = float(standard_error([ratio(part) for part in blocks(pairs)]))
-    return Measured(ratio(pairs), error, f"{signature}|err:{blocks_of(len(pairs))}|{_tokens_of(model)}")
+    return Measured(ratio(pairs), error, f"{signature}|err:blocks-{blocks_of(len(pairs))}|{_tokens_of(model)}")
 
 
 def _tokens_of(model: TextModel) -> str:
@@ -124,7 +124,7 @@ def _divergence(drawing: TextModel, other: TextModel, drawn: Sequence[Sequence[i
         return nll.divergence(drawing.policy, other.policy, batch.tokens, batch.mask)
 
     error = float(standard_error([measure(part) for part in blocks(drawn)]))
-    signature = f"n:{len(drawn)}|per:token|err:{blocks_of(len(drawn))}|{_tokens_of(drawing)}"
+    signature = f"n:{len(drawn)}|per:token|err:blocks-{blocks_of(len(drawn))}|{_tokens_of(drawing)}"
     return Measured(measure(drawn), error, signature)
 
 
@@ -145,7 +145,7 @@ def _judged(
         fake = in_chunks(judge, pad(drawn, model.device).tokens)
     pairs = zip(blocks(range(len(real))), blocks(range(len(fake))), strict=False)
     in_blocks = [_verdict(real[list(some)], fake[list(others)]) for some, others in pairs]
-    errors = f"err:{blocks_of(min(len(real), len(fake)))}"
+    errors = f"err:blocks-{blocks_of(min(len(real), len(fake)))}"
     signature = f"judge:the last|real:{len(real)}|n:{len(fake)}|unknown:filled in|{errors}|{_tokens_of(model)}"
     return {
         name: Measured(value, float(standard_error([block[name] for block in in_blocks])), signature)

@@ -11,7 +11,7 @@ from nltk.translate.bleu_score import corpus_bleu as nltk_corpus
 from nltk.translate.bleu_score import sentence_bleu as nltk_sentence
 from sacrebleu import BLEU
 
-from seqgan.metrics import View, backward_bleu, bleu, self_bleu
+from seqgan.metrics import View, backward_bleu, bleu, self_bleu, variety
 from seqgan.metrics.bleu import EPSILON, Index, corpus_bleu, sentence_bleu
 
 METHOD1 = SmoothingFunction().method1
@@ -133,18 +133,37 @@ def test_the_error_of_bleu_is_that_of_a_mean_over_hypotheses() -> None:
     assert "err:hypotheses" in measured.signature
 
 
-def test_the_error_of_self_bleu_tells_how_it_varies_from_sample_to_sample() -> None:
-    """Against the truth: the spread of Self-BLEU over many new sets of texts from the same source. Blocks see fewer
-    texts each, where Self-BLEU varies more than the root law says: the error is on the large side, never small."""
+@pytest.mark.parametrize("letters", ["abcdefgh", "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"])
+@pytest.mark.parametrize("name", ["self-bleu-2", "backward-bleu-2", "distinct-2"])
+def test_the_errors_tell_how_numbers_vary_from_set_to_set(name: str, letters: str) -> None:
+    """Against the truth: the spread over many new sets of texts from the same source, of few words and of many."""
     rng = random.Random(2)
 
-    def drawn() -> list[str]:
-        return [" ".join(rng.choice("abcdefgh") for _ in range(rng.randrange(4, 10))) for _ in range(200)]
+    def drawn(count: int = 150) -> list[str]:
+        words = [max(rng.choice(letters), rng.choice(letters)) for _ in range(200)]  # some are more frequent
+        return [" ".join(rng.choice(words) for _ in range(rng.randrange(4, 10))) for _ in range(count)]
 
-    results = [self_bleu(View(drawn()))["self-bleu-3"] for _ in range(60)]
+    measures = {"self-bleu-2": self_bleu, "backward-bleu-2": backward_bleu, "distinct-2": variety}
+    results = [measures[name](View(drawn(), drawn()))[name] for _ in range(60)]
     truth = np.std([result.value for result in results], ddof=1)
     estimate = np.mean([result.stderr for result in results])
-    assert truth * 0.8 < estimate < truth * 4
+    assert truth * 0.7 < estimate < truth * 1.6
+    assert "err:jackknife-10x15" in results[0].signature
+
+
+def test_an_index_without_some_texts_is_the_index_of_the_others() -> None:
+    rng = random.Random(3)
+    texts = [[rng.choice("abcde") for _ in range(rng.randrange(9))] for _ in range(40)]
+    hypotheses = [[rng.choice("abcdef") for _ in range(rng.randrange(1, 9))] for _ in range(30)]
+    left_out = [0, 3, 17, 39]
+    others = [text for number, text in enumerate(texts) if number not in left_out]
+    whole = Index(texts)
+    part, fresh = whole.without(left_out), Index(others)
+    for found, expected in zip(part.matches(whole.locate(hypotheses)), fresh.matches(hypotheses), strict=True):
+        np.testing.assert_array_equal(found, expected)
+    among = part.matches(whole.locate(others), among_them=True)
+    for found, expected in zip(among, fresh.matches(others, among_them=True), strict=True):
+        np.testing.assert_array_equal(found, expected)
 
 
 PUBLISHED = {  # Texygen's own tables: Self-BLEU-2..5, then BLEU-2..5 against the 10,000 training captions

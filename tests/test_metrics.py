@@ -27,7 +27,7 @@ def test_cross_entropy_of_knowing_nothing_is_log_2() -> None:
 
 
 def test_distinct_counts_repeats() -> None:
-    assert diversity.distinct(["a", "b", "a", "a"]) == 0.5
+    assert diversity.distinct(diversity.texts_of(["a", "b", "a", "a"])) == [0.5]
 
 
 def test_likelihood_sums_over_tokens_whatever_the_order_and_the_padding(policy: Generator) -> None:

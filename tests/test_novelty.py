@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from seqgan.metrics import View, form, novelty, variety
-from seqgan.metrics.diversity import distinct_ngrams
+from seqgan.metrics.diversity import distinct, ngrams_of
 from seqgan.metrics.ngrams import extended, in_one_row, present, ranked, vocabulary_of
 from seqgan.metrics.novelty import copied
 
@@ -64,8 +64,8 @@ def test_novelty_is_not_reported_without_training_texts_nor_lines_for_words() ->
 
 
 def test_distinct_n_is_different_over_all() -> None:
-    assert distinct_ngrams([["a", "b", "a", "b"]], 2) == 2 / 3
-    assert distinct_ngrams([["a"], []], 2) == 0.0
+    assert distinct(ngrams_of([["a", "b", "a", "b"]], 2)) == [2 / 3]
+    assert distinct(ngrams_of([["a"], []], 2)) == [0.0]
     numbers = variety(View(["a b", "a b", "c d", "a b"]))
     assert numbers["distinct"].value == 0.5
     assert numbers["distinct-1"].value == 4 / 8
@@ -88,3 +88,15 @@ def test_the_form_is_that_of_most_training_texts() -> None:
 def test_texts_without_a_common_form_have_none() -> None:
     assert "form" not in form(View(["一二"], (), ["一", "一二", "一二三"], "chars"))
     assert "form" not in form(View(["a b"], (), ["a b"], "words"))
+
+
+def test_distinct_without_a_block_is_that_of_the_other_texts() -> None:
+    rng = random.Random(0)
+    texts = [[rng.choice("abcdefghijkl") for _ in range(rng.randrange(8))] for _ in range(57)]
+    parts = [range(block, 50, 5) for block in range(5)]
+    for order in (1, 2, 3):
+        value, *without = distinct(ngrams_of(texts, order), parts)
+        assert value == distinct(ngrams_of(texts, order))[0]
+        for part, found in zip(parts, without, strict=True):
+            others = [text for number, text in enumerate(texts) if number not in part]
+            assert found == pytest.approx(distinct(ngrams_of(others, order))[0])

@@ -10,11 +10,11 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
-from seqgan.core.stats import blocks, blocks_of, standard_error
+from seqgan.core.stats import blocks, blocks_of, jackknife_error, standard_error
 from seqgan.data.tokens import TOKENS
 from seqgan.errors import UsageError
 from seqgan.metrics.bleu import ORDERS, Index, Matches, corpus_bleu, sentence_bleu
-from seqgan.metrics.diversity import distinct, distinct_ngrams
+from seqgan.metrics.diversity import distinct, ngrams_of, texts_of
 from seqgan.metrics.ngrams import Texts
 from seqgan.metrics.novelty import copied
 
@@ -61,8 +61,8 @@ class View:
     def signed(self, **more: object) -> str:
         """`n:277|refs:276|tok:chars`, and so on."""
         long = {"long": self.too_long} if self.too_long else {}
-        if more.get("err") == "blocks":
-            more["err"] = blocks_of(len(self.samples))
+        if more.get("err") in ("blocks", "jackknife"):
+            more["err"] = f"{more['err']}-{blocks_of(len(self.samples))}"
         parts = {"n": len(self.samples), **more, **long, "tok": self.tokens}
         return "|".join(f"{name}:{value}" for name, value in parts.items())
 
@@ -87,33 +87,42 @@ def backward_bleu(view: View) -> dict[str, Measured]:
     if not view.references:
         return {}
 
-    def covered(references: Texts, samples: Texts) -> np.ndarray:
-        return view.aggregated(Index(samples).matches(references))
+    references, index = view.cut_references, Index(view.cut)
+    located = index.locate(references)
 
-    pairs = zip(blocks(view.cut_references), blocks(view.cut), strict=False)
-    errors = standard_error([covered(references, samples) for references, samples in pairs])
-    signature = _bleu_signature(view, hyps=len(view.references), refs="samples", err="blocks")
-    return _by_order("backward-bleu", covered(view.cut_references, view.cut), errors, signature)
+    def left_out(of_samples: Sequence[int], of_references: Sequence[int]) -> np.ndarray:
+        return view.aggregated(_all_but(of_references, index.without(of_samples).matches(located)))
+
+    pairs = zip(blocks(range(len(view.cut))), blocks(range(len(references))), strict=False)
+    errors = jackknife_error([left_out(*pair) for pair in pairs])
+    signature = _bleu_signature(view, hyps=len(references), refs="samples", err="jackknife")
+    return _by_order("backward-bleu", view.aggregated(index.matches(located)), errors, signature)
 
 
 def self_bleu(view: View) -> dict[str, Measured]:
     """Every sample against all the others: 1 where all are alike. It grows with their number. Undefined for one."""
     if len(view.samples) < 2:
         return {}
+    index = Index(view.cut)
+    located = index.locate(view.cut)
 
-    def likeness(samples: Texts) -> np.ndarray:
-        return view.aggregated(Index(samples).matches(samples, among_them=True))
+    def left_out(block: Sequence[int]) -> np.ndarray:
+        return view.aggregated(_all_but(block, index.without(block).matches(located, among_them=True)))
 
-    errors = standard_error([likeness(block) for block in blocks(view.cut)])
-    return _by_order("self-bleu", likeness(view.cut), errors, _bleu_signature(view, refs="leave-one-out", err="blocks"))
+    errors = jackknife_error([left_out(block) for block in blocks(range(index.size)) if len(block) < index.size - 1])
+    likeness = view.aggregated(index.matches(located, among_them=True))
+    return _by_order("self-bleu", likeness, errors, _bleu_signature(view, refs="leave-one-out", err="jackknife"))
 
 
 def variety(view: View) -> dict[str, Measured]:
     """The share of different samples, and of different n-grams."""
-    measures: dict[str, Callable[[Texts], float]] = {"distinct": distinct}
-    for order in (1, 2, 3):
-        measures[f"distinct-{order}"] = lambda texts, order=order: distinct_ngrams(texts, order)  # type: ignore[misc]
-    return {name: _with_blocks(view, measure) for name, measure in measures.items()}
+    things = {"distinct": texts_of(view.cut)} | {f"distinct-{n}": ngrams_of(view.cut, n) for n in (1, 2, 3)}
+    parts, signature = blocks(range(len(view.cut))), view.signed(err="jackknife")
+    measured = {}
+    for name, several in things.items():
+        value, *without = distinct(several, parts)
+        measured[name] = Measured(value, float(jackknife_error(without)), signature)
+    return measured
 
 
 def novelty(view: View) -> dict[str, Measured]:
@@ -182,9 +191,8 @@ def _error_over_blocks(view: View, matches: Matches) -> np.ndarray:
     return standard_error([corpus_bleu(Matches(*(part[..., list(block)] for part in matches))) for block in parts])
 
 
-def _with_blocks(view: View, measure: Callable[[Texts], float]) -> Measured:
-    error = standard_error([measure(block) for block in blocks(view.cut)])
-    return Measured(measure(view.cut), float(error), view.signed(err="blocks"))
+def _all_but(block: Sequence[int], matches: Matches) -> Matches:
+    return Matches(*(np.delete(part, list(block), axis=-1) for part in matches))
 
 
 def _mean(values: Sequence[float | int] | np.ndarray, view: View, **parts: object) -> Measured:

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from seqgan.core.stats import BLOCKS, blocks, blocks_of, permutation_test, standard_error
+from seqgan.core.stats import BLOCKS, blocks, blocks_of, jackknife_error, permutation_test, standard_error
 
 # --- the standard error
 
@@ -69,6 +69,14 @@ def test_too_few_items_for_one_block_make_none() -> None:
 def test_blocks_of_any_sequence_are_of_its_kind() -> None:
     assert blocks("abcdefgh") == ["ae", "bf", "cg", "dh"]
     assert blocks(["a", "b", "c", "d", "e"]) == [["a", "c"], ["b", "d"]]
+
+
+def test_the_jackknife_of_a_mean_is_the_standard_error_of_its_blocks() -> None:
+    values = np.random.default_rng(0).normal(size=60)
+    parts = blocks(values)
+    without = [np.delete(values, range(start, 60, BLOCKS)).mean() for start in range(BLOCKS)]
+    assert jackknife_error(without) == pytest.approx(standard_error([part.mean() for part in parts]))
+    assert np.isnan(jackknife_error([1.0]))
 
 
 # --- the permutation test
