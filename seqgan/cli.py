@@ -12,6 +12,7 @@ import click
 
 from seqgan import __version__
 from seqgan.algorithms.configs import CONFIGS, PRESETS
+from seqgan.cli_bench import bench
 from seqgan.cli_corpora import corpora
 from seqgan.core.command import RunOptions, run_command, run_options
 from seqgan.core.config import ConfiguredCommand
@@ -398,6 +399,7 @@ def _analyse(sheets: Sequence[Path], as_json: bool) -> None:
     _print_tables([Table("ratings", ["", "mean", "texts", "ratings"], rows, told)])
 
 
+seqgan.add_command(bench)
 seqgan.add_command(corpora)
 
 

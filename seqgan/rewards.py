@@ -5,10 +5,13 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from seqgan.errors import UsageError
-from seqgan.rollout import Score
+from seqgan.models.discriminator import Discriminator
+from seqgan.models.scoring import prefix_scores, tables_pay
+from seqgan.rollout import Completions, Score, in_chunks
 from seqgan.shapes import Mask, Rewards, Scores, Tokens
 
 Kind = Literal["probability", "log-odds"]
@@ -86,16 +89,31 @@ def judging(module: nn.Module) -> Iterator[nn.Module]:
         module.train(learning)
 
 
-def reward_of(discriminator: Callable[[Tokens], Scores], kind: Kind) -> Score:
-    """A score in the form that is paid: P(real), or log P(real) / P(generated) within +-8.
+class DiscriminatorReward:
+    """A discriminator's word in the form that is paid: P(real), or log P(real) / P(generated) within +-8.
 
     With an optimal discriminator the log-odds are log p_data / p_policy, so that REINFORCE descends the reverse KL."""
 
-    def score(tokens: Tokens) -> Scores:
-        logits = discriminator(tokens)
-        return logits.sigmoid() if kind == "probability" else logits.clamp(-LARGEST_LOG_ODDS, LARGEST_LOG_ODDS)
+    def __init__(self, discriminator: Callable[[Tokens], Scores], kind: Kind) -> None:
+        self.discriminator, self.kind = discriminator, kind
 
-    return score
+    def __call__(self, tokens: Tokens) -> Scores:
+        return self.paid(self.discriminator(tokens))
+
+    def of_all(self, samples: Tokens, finished: Completions) -> tuple[Scores, Float[Tensor, "R"]]:
+        """The rewards of samples and of completions of their prefixes, which our own discriminator finds faster."""
+        own = self.discriminator
+        # A subclass may judge otherwise: it takes the general path, as anyone's own module does.
+        if type(own) is Discriminator and tables_pay(own, finished.tokens):
+            scores = prefix_scores(own, samples, finished.tokens, finished.begun, finished.sample)
+        else:
+            scores = in_chunks(own, samples), in_chunks(own, finished.tokens)
+        return self.paid(scores[0]), self.paid(scores[1])
+
+    def paid(self, logits: Scores) -> Scores:
+        if self.kind == "probability":
+            return logits.sigmoid()
+        return logits.clamp(-LARGEST_LOG_ODDS, LARGEST_LOG_ODDS)
 
 
 def controlled(rewards: Rewards, mask: Mask, control: Control) -> Rewards:

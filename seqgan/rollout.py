@@ -5,14 +5,14 @@ states that were kept while sampling, so no prefix is run twice, and there are T
 
 import itertools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from seqgan.data.symbols import EOS, PAD
-from seqgan.models.policy import Policy, Sampled, draw_next
+from seqgan.models.policy import PolicyModule, Sampled
 from seqgan.shapes import Rewards, Scores, Tokens
 
 Score = Callable[[Tokens], Scores]
@@ -20,32 +20,47 @@ SCORED_TOKENS = 20_000  # as many tokens at a time as keep a discriminator's act
 
 
 class Completions(NamedTuple):
-    """Finished sequences; those of one prefix stand together."""
+    """Finished sequences; those of one prefix stand together, shorter prefixes first."""
 
     tokens: Int[Tensor, "R T"]
     prefix: Int[Tensor, "R"]  # how many tokens were given
     sample: Int[Tensor, "R"]  # whose they were
+    begun: list[int]  # those that were given g tokens are the rows begun[g-1] .. begun[g] - 1
+
+
+@runtime_checkable
+class SharingScore(Protocol):
+    """A score that saves work where completions share their beginning with a sample."""
+
+    def __call__(self, tokens: Tokens, /) -> Scores: ...
+    def of_all(self, samples: Tokens, finished: Completions) -> tuple[Scores, Float[Tensor, "R"]]:
+        """The scores of the samples, and of the completions of their prefixes."""
+        ...
 
 
 @torch.no_grad()
-def rollout_rewards(policy: Policy, score: Score, sampled: Sampled, completions: int) -> Rewards:
+def rollout_rewards(policy: PolicyModule, score: Score, sampled: Sampled, completions: int) -> Rewards:
     """Q(prefix, token): the expected score of the finished sequence, for every token of every sample.
 
     `rewards[b, t]` belongs to `tokens[b, :t+1]`. The token that ends a sequence (EOS, or the last at T) gets the
     score of the sequence itself, which needs no completion; what comes after it gets 0."""
     tokens, mask, _ = sampled
     rewards = torch.zeros(mask.shape, device=tokens.device)
-    if tokens.shape[1] > 1:
-        finished = complete(policy, sampled, completions)
-        values = in_chunks(score, finished.tokens).view(-1, completions).mean(dim=1)
-        rewards[finished.sample[::completions], finished.prefix[::completions] - 1] = values
-    last = mask.sum(dim=1) - 1
-    rewards[torch.arange(len(tokens), device=tokens.device), last] = in_chunks(score, tokens)
+    finished = complete(policy, sampled, completions)
+    if isinstance(score, SharingScore):
+        whole, values = score.of_all(tokens, finished)
+    else:
+        whole, values = in_chunks(score, tokens), in_chunks(score, finished.tokens)
+    means = values.view(-1, completions).mean(dim=1)
+    rewards[finished.sample[::completions], finished.prefix[::completions] - 1] = means
+    rewards[torch.arange(len(tokens), device=tokens.device), mask.sum(dim=1) - 1] = whole
     return rewards * mask
 
 
 @torch.no_grad()
-def complete(policy: Policy, sampled: Sampled, completions: int, *, drop_ended: bool | None = None) -> Completions:
+def complete(
+    policy: PolicyModule, sampled: Sampled, completions: int, *, drop_ended: bool | None = None
+) -> Completions:
     """Finish every prefix `completions` times.
 
     On a CPU, prefixes and completions that have ended leave the batch (`drop_ended`). On a GPU all shapes stay fixed,
@@ -63,25 +78,32 @@ def complete(policy: Policy, sampled: Sampled, completions: int, *, drop_ended: 
     prefix, sample = prefix.repeat_interleave(completions), sample.repeat_interleave(completions)
     finished = tokens[sample].masked_fill(torch.arange(longest, device=device) >= prefix.unsqueeze(1), PAD)
 
-    under_way = torch.arange(0, device=device)  # rows, with the last token and the state of each
+    sampler = policy.sampler()
+    under_way = torch.arange(0, device=device)  # rows, with the last token and the state before it
     token, state = tokens[:0, 0], tuple(part[0, :0] for part in states)
     for position in range(1, longest):
-        # Those under way take in their last token; the prefixes of this length join with the state they were left in.
+        # Those under way take in their last token and draw the next one.
+        if len(under_way):
+            state = sampler.advance(token, state)
+            token = sampler.draw(state).squeeze(1)
+        # The prefixes of this length join with the state they were left in: one softmax for all their completions.
         joining = torch.arange(begun[position - 1], begun[position], device=device)
-        state = policy.advance(token, state) if len(under_way) else state
-        state = tuple(torch.cat([old, new[position, sample[joining]]]) for old, new in zip(state, states, strict=True))
-        under_way = torch.cat([under_way, joining])
-        if not len(under_way):
-            continue
+        left = tuple(part[position, sample[joining[::completions]]] for part in states)
+        first = sampler.draw(left, completions).flatten()
+        under_way, token = torch.cat([under_way, joining]), torch.cat([token, first])
+        state = tuple(
+            torch.cat([old, new.repeat_interleave(completions, dim=0)]) for old, new in zip(state, left, strict=True)
+        )
         before = finished[under_way, position - 1]
-        token = draw_next(policy, state).masked_fill((before == EOS) | (before == PAD), PAD)
+        token = token.masked_fill((before == EOS) | (before == PAD), PAD)
         finished[under_way, position] = token
         if drop_ended:
             goes_on = token != EOS
             under_way, token, state = under_way[goes_on], token[goes_on], tuple(part[goes_on] for part in state)
-    return Completions(finished, prefix, sample)
+    return Completions(finished, prefix, sample, begun)
 
 
 def in_chunks(score: Score, tokens: Tokens) -> Scores:
     """The scores of many sequences, some thousand tokens at a time, so that memory does not grow with the batch."""
-    return torch.cat([score(chunk) for chunk in tokens.split(max(1, SCORED_TOKENS // tokens.shape[1]))])
+    chunks = tokens.split(max(1, SCORED_TOKENS // tokens.shape[1]))
+    return torch.cat([score(chunk) for chunk in chunks]) if len(tokens) else torch.zeros(0, device=tokens.device)

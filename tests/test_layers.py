@@ -16,18 +16,19 @@ LAYERS = [
     {"rollout", "rewards"},
     {"algorithms"},
     {"generation"},
-    {"evaluation", "advice", "checking"},
+    {"evaluation", "advice", "checking", "bench"},
     {"pretrained"},
     {"training"},
     {"library"},
     {"ratings"},
-    {"cli_corpora"},
+    {"cli_bench", "cli_corpora"},
     {"cli", "__main__"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 FREE_OF_TORCH = [
     "seqgan/__init__.py",
     "seqgan/cli.py",
+    "seqgan/cli_bench.py",
     "seqgan/cli_corpora.py",
     "seqgan/algorithms/configs.py",
     "imagegan/cli.py",

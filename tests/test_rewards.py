@@ -3,7 +3,7 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from seqgan.rewards import advantages, controlled, judging, leave_one_out, reward_of
+from seqgan.rewards import DiscriminatorReward, advantages, controlled, judging, leave_one_out
 
 MASK = torch.tensor([[True, True, True], [True, True, False], [True, True, True]])
 REWARDS = torch.tensor([[1.0, 2.0, 4.0], [3.0, 5.0, 0.0], [5.0, 2.0, 1.0]])
@@ -52,8 +52,8 @@ def test_log_odds_are_clamped_and_probability_is_their_sigmoid() -> None:
         return torch.tensor([-50.0, 0.0, 2.0])
 
     tokens = torch.zeros(3, 2, dtype=torch.long)
-    assert_close(reward_of(logits, "log-odds")(tokens), torch.tensor([-8.0, 0.0, 2.0]))
-    assert_close(reward_of(logits, "probability")(tokens), torch.tensor([-50.0, 0.0, 2.0]).sigmoid())
+    assert_close(DiscriminatorReward(logits, "log-odds")(tokens), torch.tensor([-8.0, 0.0, 2.0]))
+    assert_close(DiscriminatorReward(logits, "probability")(tokens), torch.tensor([-50.0, 0.0, 2.0]).sigmoid())
 
 
 @pytest.mark.parametrize("training", [True, False])

@@ -13,8 +13,8 @@ from torch.testing import assert_close
 
 from seqgan import rollout
 from seqgan.data.symbols import BOS, EOS, PAD
-from seqgan.models.generator import Generator
-from seqgan.models.policy import Sampled
+from seqgan.models.generator import Generator, LSTMSampler
+from seqgan.models.policy import Sampled, Sampler
 from seqgan.rollout import complete, rollout_rewards
 
 A, B = EOS + 1, EOS + 2
@@ -80,7 +80,7 @@ def test_completions_follow_the_policy_as_the_naive_loop_does(policy: Generator)
     sampled = every_sample(policy)
     wanted = sampled.tokens.tolist().index([A, B, A, B])
     one = Sampled(sampled.tokens[[wanted]], sampled.mask[[wanted]], tuple(part[:, [wanted]] for part in sampled.states))
-    finished, prefix, _ = complete(policy, one, 20_000)
+    finished, prefix, *_ = complete(policy, one, 20_000)
     after_a = [tuple(row) for row, length in zip(finished.tolist(), prefix.tolist(), strict=True) if length == 1]
     outcomes: dict[tuple[int, ...], float] = {}
     for row in sampled.tokens.tolist():
@@ -103,7 +103,7 @@ def test_completions_follow_the_policy_as_the_naive_loop_does(policy: Generator)
 def test_a_prefix_stays_as_it_was_sampled(policy: Generator) -> None:
     torch.manual_seed(0)
     sampled = policy.sample(50)
-    finished, prefix, row = complete(policy, sampled, 3)
+    finished, prefix, row, _ = complete(policy, sampled, 3)
     for g in range(1, policy.longest):
         rows = prefix == g
         assert_close(finished[rows][:, :g], sampled.tokens[row[rows]][:, :g])
@@ -112,7 +112,7 @@ def test_a_prefix_stays_as_it_was_sampled(policy: Generator) -> None:
 def test_nothing_ended_is_rolled_out_and_nothing_follows_an_end(policy: Generator) -> None:
     torch.manual_seed(0)
     sampled = policy.sample(200)
-    finished, prefix, row = complete(policy, sampled, 2)
+    finished, prefix, row, _ = complete(policy, sampled, 2)
     assert not (sampled.tokens[row, prefix - 1] == EOS).any()
     after_end = (finished == EOS).cumsum(dim=1) - (finished == EOS).long() > 0
     assert (finished[after_end] == PAD).all()
@@ -164,7 +164,7 @@ def test_the_whole_sequence_is_scored_once_and_not_per_completion(policy: Genera
 def test_there_are_t_minus_1_sequential_steps_for_any_number_of_rows(policy: Generator) -> None:
     torch.manual_seed(0)
     sampled = policy.sample(40)
-    with mock.patch.object(Generator, "advance", autospec=True, side_effect=Generator.advance) as advance:
+    with mock.patch.object(LSTMSampler, "advance", autospec=True, side_effect=LSTMSampler.advance) as advance:
         complete(policy, sampled, 8)
     assert advance.call_count <= policy.longest - 2 + 1
 
@@ -179,10 +179,11 @@ def test_no_number_is_read_off_the_device_one_by_one(policy: Generator) -> None:
     draws = []
     for rows in (4, 400):
         sampled = policy.sample(rows)
-        with mock.patch.object(rollout, "draw_next", side_effect=rollout.draw_next) as drawn:
+        with mock.patch.object(Sampler, "draw", autospec=True, side_effect=Sampler.draw) as drawn:
             complete(policy, sampled, 2, drop_ended=False)
         draws.append(drawn.call_count)
-    assert draws == [policy.longest - 1] * 2
+    joining, under_way = policy.longest - 1, policy.longest - 2
+    assert draws == [joining + under_way] * 2
 
 
 @contextmanager

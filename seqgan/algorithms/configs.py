@@ -87,6 +87,7 @@ class SeqGANConfig(MLEConfig):
     d_dropout: Annotated[float, "discriminator: dropout before the last layer", Share] = 0.25
     d_l2: Annotated[float, "discriminator: L2 penalty of the last layer", NotNegative] = 0.2
     d_rate: Annotated[float, "discriminator: learning rate (Adam)", Rate] = 1e-4
+    d_bf16: Annotated[bool, "discriminator: learn in bfloat16 (autocast), faster where the processor has it"] = False
     d_batch_size: Annotated[int, "discriminator: texts in a batch, half of them real", IntRange(min=2)] = 64
     d_samples: Annotated[int, "discriminator: generated texts in a round; 0: as many as there are real ones", Whole] = 0
     d_epochs: Annotated[int, "discriminator: passes over the texts of a round (k)", Count] = 3

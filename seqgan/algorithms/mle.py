@@ -16,7 +16,7 @@ from seqgan.core.loop import Phase
 from seqgan.core.seed import seed_everything
 from seqgan.data.batches import Batches
 from seqgan.data.texts import Texts
-from seqgan.losses import mle_loss
+from seqgan.losses import mle_weights
 from seqgan.metrics.nll import likelihood
 from seqgan.models.generator import Generator
 from seqgan.models.policy import PolicyModule
@@ -65,7 +65,7 @@ class MLE:
         """The NLL of batch number `step`, with dropout."""
         batch = self.batches.at(step)
         self.generator.train()
-        loss = mle_loss(self.generator.log_probs(batch.tokens), batch.mask)
+        loss = self.generator.nll(batch.tokens, mle_weights(batch.mask))
         self.generator.eval()
         return loss
 

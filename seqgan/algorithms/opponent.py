@@ -14,7 +14,7 @@ from seqgan.algorithms.mle import Weights, copied, descend
 from seqgan.algorithms.parts import Parts
 from seqgan.core.log import Metrics
 from seqgan.core.seed import derive, seed_everything
-from seqgan.data.batches import Batches, pad
+from seqgan.data.batches import Batches, pad, side_by_side
 from seqgan.data.symbols import PAD
 from seqgan.data.texts import Texts
 from seqgan.errors import UsageError
@@ -52,7 +52,9 @@ class Opponent:
         real = self.policy.fill_unknown(self.real.at(update + 1).tokens)
         fake = self.generated(phase, round).at(within + 1).tokens
         self.discriminator.train()
-        real_scores, fake_scores = self.scores(real), self.scores(fake)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.d_bf16):
+            scores = self.scores(side_by_side(real, fake)).float()
+        real_scores, fake_scores = scores.split([len(real), len(fake)])
         loss = discriminator_loss(real_scores, fake_scores)
         descend(self.optimizer, loss + self.penalty(), self.discriminator)
         right = ((real_scores > 0).float().mean() + (fake_scores <= 0).float().mean()) / 2

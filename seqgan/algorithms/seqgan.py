@@ -17,8 +17,8 @@ from seqgan.algorithms.parts import OURS, Parts
 from seqgan.core.log import Metrics
 from seqgan.core.loop import Phase
 from seqgan.data.texts import Texts
-from seqgan.losses import policy_gradient_loss
-from seqgan.rewards import TextReward, advantages, checked, controlled, judging, reward_of
+from seqgan.losses import policy_gradient_weights
+from seqgan.rewards import DiscriminatorReward, TextReward, advantages, checked, controlled, judging
 from seqgan.rollout import Score, rollout_rewards
 from seqgan.shapes import Mask, Rewards
 
@@ -108,9 +108,7 @@ class SeqGAN:
             rewards = rollout_rewards(self.generator, score, sampled, config.rollouts)
         rewards = controlled(rewards, sampled.mask, config.control)
         paid = advantages(rewards, sampled.mask, config.baseline, normalise=config.normalise)
-        loss = policy_gradient_loss(
-            self.generator.log_probs_drawn(sampled.tokens), paid, sampled.mask, config.reduction
-        )
+        loss = self.generator.nll_drawn(sampled.tokens, policy_gradient_weights(paid, sampled.mask, config.reduction))
         metrics: dict[str, Any] = {"loss": loss, **_spread(rewards, sampled.mask)}
         if config.mle_weight:
             metrics["nll"] = self.mle.loss(count)
@@ -126,7 +124,7 @@ class SeqGAN:
         else:
             assert self.opponent is not None
             with judging(self.opponent.discriminator) as discriminator:
-                yield reward_of(discriminator, self.config.reward)
+                yield DiscriminatorReward(discriminator, self.config.reward)
 
     def check(self, step: int) -> Metrics:
         """Validation NLL, samples, and how the discriminator does on held-out text."""

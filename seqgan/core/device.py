@@ -1,6 +1,8 @@
-"""Where tensors live, and how many threads compute."""
+"""Where tensors live, how many threads compute, and how much stays near them."""
 
+import functools
 import os
+from pathlib import Path
 
 import torch
 
@@ -27,3 +29,24 @@ def resolve(name: str) -> torch.device:
 def use_threads(count: int) -> None:
     """Compute with this many threads (0: as many as there are cores). The last bits of a sum depend on it."""
     torch.set_num_threads(count or len(os.sched_getaffinity(0)))
+
+
+CACHE = Path("/sys/devices/system/cpu/cpu0/cache")
+USUAL_CACHE = 32 * 2**20
+
+
+@functools.cache
+def cache_bytes() -> int:
+    """The size of the processor's last cache; a usual one where the system does not tell."""
+    found = {"K": 2**10, "M": 2**20, "G": 2**30}
+    sizes = [path.read_text().strip() for path in CACHE.glob("index*/size")]
+    return max((int(size[:-1]) * found[size[-1]] for size in sizes if size[-1:] in found), default=USUAL_CACHE)
+
+
+def cached_rows(row_bytes: int, device: torch.device, share: float = 1 / 3) -> int:
+    """How many rows of a table to work on at a time, so that what is written is still near when it is read again.
+
+    A third of the last cache leaves room for what else is read and for other processes. On a GPU, where it is launches
+    that cost, a chunk is as large as memory bears."""
+    budget = cache_bytes() * share if device.type == "cpu" else 2**30
+    return max(1, int(budget / row_bytes))

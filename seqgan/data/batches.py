@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import torch
+from jaxtyping import Int
+from torch import Tensor
+from torch.nn import functional as F
 
 from seqgan.core.seed import private_generator
 from seqgan.data.symbols import EOS, PAD, UNK
@@ -67,6 +70,12 @@ def pad(rows: Sequence[Sequence[int]], device: torch.device | str = "cpu") -> Ba
     width = max(map(len, rows))
     tokens = torch.tensor([[*row, *[PAD] * (width - len(row))] for row in rows], device=device)
     return Batch(tokens, tokens != PAD)
+
+
+def side_by_side(first: Tokens, second: Int[Tensor, "N S"]) -> Int[Tensor, "M W"]:
+    """Two batches as one, padded to the longer of the two."""
+    width = max(first.shape[1], second.shape[1])
+    return torch.cat([F.pad(tokens, (0, width - tokens.shape[1]), value=PAD) for tokens in (first, second)])
 
 
 @dataclass

@@ -5,10 +5,11 @@ Yu et al. (2017), section 3.2: windows of several widths, max over time, highway
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from seqgan.data.symbols import PAD
+from seqgan.models.convolution import strongest_window
 from seqgan.shapes import Scores, Tokens
 
 
@@ -47,29 +48,45 @@ class Discriminator(nn.Module):
 
     def forward(self, tokens: Tokens) -> Scores:
         """The logit of "real": log-odds by which the text is real rather than generated."""
-        features = self.dropout(self._through_highway(self.features(tokens)))
-        scores = self.output(features)
+        return self.verdict(self.features(tokens))
+
+    def verdict(self, features: Float[Tensor, "B F"]) -> Scores:
+        """The logit of "real" of texts whose features are known."""
+        scores = self.output(self.dropout(self._through_highway(features)))
         return scores[:, 1] - scores[:, 0]
 
     def features(self, tokens: Tokens) -> Float[Tensor, "B F"]:
         """The strongest response of every filter among the windows that lie inside the text."""
-        lengths = (tokens != PAD).sum(dim=1, keepdim=True)
+        lengths = (tokens != PAD).sum(dim=1)
         missing = max(0, self.widest - tokens.shape[1])
-        embedded = self.embedding(nn.functional.pad(tokens, (0, missing), value=PAD)).transpose(1, 2)
-        return torch.cat([self._strongest(c, embedded, lengths) for c in self.convolutions], dim=1)
-
-    @staticmethod
-    def _strongest(convolution: nn.Module, embedded: Tensor, lengths: Tensor) -> Tensor:
-        responses = convolution(embedded)
-        width = embedded.shape[2] - responses.shape[2] + 1
-        starts = torch.arange(responses.shape[2], device=embedded.device)
-        outside = starts > lengths - width
-        # The maximum of no window is minus infinity, and the ReLU makes that 0, with no gradient.
-        return responses.masked_fill(outside.unsqueeze(1), float("-inf")).amax(dim=2).relu()
+        embedded = self.embedding(nn.functional.pad(tokens, (0, missing), value=PAD))
+        return torch.cat([strongest_response(c, embedded, lengths) for c in self.convolutions], dim=1)
 
     def _through_highway(self, features: Float[Tensor, "B F"]) -> Float[Tensor, "B F"]:
         """carry * x + transform * relu(W x + b), with carry = 1 - transform."""
         if self.highway is None:
             return features
-        candidate, gate = self.highway(features).chunk(2, dim=1)
+        candidate, gate = self.highway(features).to(features.dtype).chunk(2, dim=1)
         return torch.lerp(features, candidate.relu(), gate.sigmoid())
+
+
+def strongest_response(
+    convolution: nn.Module, embedded: Float[Tensor, "B T E"], lengths: Int[Tensor, "B"]
+) -> Float[Tensor, "B F"]:
+    """What a layer of filters finds in the windows that lie inside each text; 0 where no window fits."""
+    assert isinstance(convolution, nn.Conv1d)
+    if embedded.is_cuda:
+        return plain_response(convolution, embedded, lengths)
+    assert convolution.bias is not None
+    return (strongest_window(embedded, convolution.weight, lengths) + convolution.bias).relu()
+
+
+def plain_response(
+    convolution: nn.Conv1d, embedded: Float[Tensor, "B T E"], lengths: Int[Tensor, "B"]
+) -> Float[Tensor, "B F"]:
+    """The same by `Conv1d`: for GPUs, where multiplying is what is cheap."""
+    responses = convolution(embedded.transpose(1, 2))
+    starts = torch.arange(responses.shape[2], device=embedded.device)
+    outside = starts > lengths.unsqueeze(1) - convolution.kernel_size[0]
+    # The maximum of no window is minus infinity, and the ReLU makes that 0, with no gradient.
+    return responses.masked_fill(outside.unsqueeze(1), float("-inf")).amax(dim=2).relu()

@@ -6,9 +6,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from seqgan.data.symbols import BOS
-from seqgan.models.policy import PolicyModule, State
-from seqgan.shapes import Logits, Mask, Token, Tokens
+from seqgan.data.symbols import BOS, EOS
+from seqgan.losses import Weights, linear_nll
+from seqgan.models.policy import PolicyModule, Sampler, State, targets_of
+from seqgan.sampling import Head
+from seqgan.shapes import Logits, Mask, Scalar, Token, Tokens
 
 
 class Generator(PolicyModule):
@@ -42,8 +44,14 @@ class Generator(PolicyModule):
         second_bias.requires_grad_(False)
 
     def teacher_forced(self, tokens: Tokens, lowest: int) -> Float[Tensor, "B T D"]:
-        features = self.dropout(self.projection(self._hidden(tokens)))
-        return nn.functional.linear(features, self.output.weight[lowest:], self.output.bias[lowest:])
+        return nn.functional.linear(self._features(tokens), self.output.weight[lowest:], self.output.bias[lowest:])
+
+    def _nll(self, tokens: Tokens, weights: Weights, lowest: int) -> Scalar:
+        features, targets = self._features(tokens).flatten(0, 1), targets_of(tokens, lowest).flatten()
+        return linear_nll(features, self.output.weight[lowest:], self.output.bias[lowest:], targets, weights.flatten())
+
+    def _features(self, tokens: Tokens) -> Float[Tensor, "B T E"]:
+        return self.dropout(self.projection(self._hidden(tokens)))
 
     def _hidden(self, tokens: Tokens) -> Float[Tensor, "B T H"]:
         """The LSTM's output before every token, with BOS fed first."""
@@ -71,3 +79,43 @@ class Generator(PolicyModule):
     def logits(self, state: State) -> Logits:
         """Scores of every id as the next token; only those from EOS up may be drawn."""
         return self.output(self.projection(state[0]))
+
+    def sampler(self, *, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0) -> Sampler:
+        if top_k or top_p < 1.0:
+            return Sampler(self, temperature, top_k, top_p)
+        return LSTMSampler(self, temperature)
+
+
+class LSTMSampler(Sampler):
+    """Draws from the LSTM policy with its weights packed for that.
+
+    The input half of a step is the same for the same token, so it is a row of a table; the softmax is a `Head`."""
+
+    policy: Generator
+
+    @torch.no_grad()
+    def __init__(self, policy: Generator, temperature: float = 1.0) -> None:
+        super().__init__(policy, temperature)
+        input_weight, recurrent_weight, bias, _ = policy.lstm.all_weights[0]
+        self.gates = torch.addmm(bias, policy.embedding.weight, input_weight.t())  # "V 4H"
+        self.recurrent = recurrent_weight.t().contiguous()
+        ones = policy.output.weight.new_ones(policy.lstm.hidden_size)  # an LSTM's output lies within +-1
+        match policy.projection:
+            case nn.Linear(weight=weight, bias=offset):
+                ones = torch.addmv(offset.abs(), weight.abs(), ones)
+        self.head = Head(policy.output.weight[EOS:], policy.output.bias[EOS:], ones, temperature)
+        self.buffer = policy.output.weight.new_empty(0)
+
+    def advance(self, token: Token, state: State) -> State:
+        hidden, cell = state
+        gates = self.gates.index_select(0, token).addmm_(hidden, self.recurrent)
+        input, forget, candidate, output = gates.chunk(4, dim=1)
+        cell = forget.sigmoid().mul_(cell).addcmul_(input.sigmoid(), candidate.tanh())
+        return output.sigmoid().mul_(cell.tanh()), cell
+
+    def weights(self, state: State) -> Float[Tensor, "B W"]:
+        features = self.policy.projection(state[0])
+        if len(features) * self.head.padded > self.buffer.numel():  # the first chunk is the largest
+            self.buffer = features.new_empty(len(features) * self.head.padded)
+        room = self.buffer[: len(features) * self.head.padded].view(len(features), self.head.padded)
+        return self.head.weights(features, out=room)

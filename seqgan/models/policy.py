@@ -9,12 +9,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from seqgan.core.device import cached_rows
 from seqgan.data.symbols import EOS, PAD, UNK
-from seqgan.sampling import draw
-from seqgan.shapes import Logits, LogProbs, Mask, Token, Tokens
+from seqgan.losses import Weights, weighted_nll
+from seqgan.sampling import draw, inverse_cdf, weights_of
+from seqgan.shapes import Logits, LogProbs, Mask, Scalar, Token, Tokens
 
 State = tuple[Tensor, ...]  # each "B ...": what the policy knows after a prefix
-CACHED_LOGITS = 2_000_000  # as many logits at a time as stay in a processor's cache (8 MB)
 
 
 class Sampled(NamedTuple):
@@ -80,10 +81,20 @@ class PolicyModule(nn.Module):
 
     def _log_probs(self, tokens: Tokens, lowest: int) -> LogProbs:
         logits = self.teacher_forced(tokens, lowest)
-        # Padding stands in for the lowest id and then counts as certain: it adds nothing to any sum.
-        targets = (tokens - lowest).clamp(min=0)
+        targets = targets_of(tokens, lowest)
         log_probs = -nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
         return log_probs.view_as(tokens).masked_fill(tokens == PAD, 0.0)
+
+    def nll(self, tokens: Tokens, weights: Weights) -> Scalar:
+        """The sum of `weights` * -log pi(token | all before it) over the tokens of text: a loss."""
+        return self._nll(tokens, weights, lowest=UNK)
+
+    def nll_drawn(self, tokens: Tokens, weights: Weights) -> Scalar:
+        """The same for tokens drawn from the policy."""
+        return self._nll(tokens, weights, lowest=EOS)
+
+    def _nll(self, tokens: Tokens, weights: Weights, lowest: int) -> Scalar:
+        return weighted_nll(self._log_probs(tokens, lowest), weights)
 
     def distributions(self, tokens: Tokens) -> Float[Tensor, "B T D"]:
         """log pi over all D tokens that can be drawn (EOS and up), after every prefix of the sequences."""
@@ -104,31 +115,51 @@ class PolicyModule(nn.Module):
         """Scores of every id in the place of the tokens that are marked."""
         return self.teacher_forced(tokens, 0)[where]
 
+    def sampler(self, *, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0) -> "Sampler":
+        """What draws tokens with the weights as they are now. Override it where drawing can be made faster."""
+        return Sampler(self, temperature, top_k, top_p)
+
     def sample(self, count: int) -> Sampled:
         """Draw sequences, keeping the state before every token for rollouts."""
         return sample(self, count, keep_states=True)
 
 
-def draw_next(
-    policy: Policy,
-    state: State,
-    *,
-    temperature: float = 1.0,
-    top_k: int = 0,
-    top_p: float = 1.0,
-    rng: torch.Generator | None = None,
-) -> Token:
-    """The next token of every row, drawn in chunks whose logits stay in cache."""
-    size = max(1, CACHED_LOGITS // policy.vocabulary)
-    chunks = [tuple(part[start : start + size] for part in state) for start in range(0, len(state[0]), size)]
-    options = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
-    drawn = [draw(policy.logits(chunk)[:, EOS:], rng=rng, **options) for chunk in chunks]  # type: ignore[arg-type]
-    return torch.cat(drawn) + EOS
+def targets_of(tokens: Tokens, lowest: int) -> Tokens:
+    """The classes of tokens where the ids from `lowest` up are told apart. Padding stands in for the lowest one: it
+    counts for nothing in any sum."""
+    return (tokens - lowest).clamp(min=0)
+
+
+class Sampler:
+    """Draws tokens from a policy whose weights stay as they are. This one asks any policy for its logits."""
+
+    def __init__(self, policy: Policy, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0) -> None:
+        self.policy, self.temperature, self.top_k, self.top_p = policy, temperature, top_k, top_p
+
+    def initial_state(self, count: int) -> State:
+        return self.policy.initial_state(count)
+
+    def advance(self, token: Token, state: State) -> State:
+        return self.policy.advance(token, state)
+
+    def weights(self, state: State) -> Float[Tensor, "B W"]:
+        """What each id from EOS up weighs in the draw of the next token, up to a factor for each row."""
+        return weights_of(self.policy.logits(state)[:, EOS:], self.temperature, self.top_k, self.top_p)
+
+    def draw(self, state: State, each: int = 1, rng: torch.Generator | None = None) -> Int[Tensor, "B K"]:
+        """The next token of every row, drawn `each` times; in chunks of rows whose weights stay in cache."""
+        device = state[0].device
+        uniform = torch.rand(len(state[0]), each, generator=rng, device=device)
+        size = cached_rows(4 * self.policy.vocabulary, device)
+        parts = (part.split(size) for part in (uniform, *state))
+        chunks = [inverse_cdf(self.weights(tuple(some)), heights) for heights, *some in zip(*parts, strict=True)]
+        # Weights may be padded, and NaN falls anywhere: no id beyond the vocabulary.
+        return (torch.cat(chunks) + EOS).clamp(max=self.policy.vocabulary - 1)
 
 
 @torch.no_grad()
 def sample(
-    policy: Policy,
+    policy: PolicyModule,
     count: int,
     *,
     keep_states: bool = False,
@@ -139,7 +170,8 @@ def sample(
     rng: torch.Generator | None = None,
 ) -> Sampled:
     """Draw sequences from a policy, each until EOS or the longest length, perhaps all after the same prompt."""
-    state = policy.initial_state(count)
+    sampler = policy.sampler(temperature=temperature, top_k=top_k, top_p=top_p)
+    state = sampler.initial_state(count)
     device = state[0].device
     tokens = torch.full((count, policy.longest), PAD, device=device)
     ended = torch.zeros(count, dtype=torch.bool, device=device)
@@ -150,11 +182,11 @@ def sample(
         if prompt is not None and position < len(prompt):
             token = prompt[position].expand(count)
         else:
-            token = draw_next(policy, state, temperature=temperature, top_k=top_k, top_p=top_p, rng=rng)
+            token = sampler.draw(state, rng=rng).squeeze(1)
         token = token.masked_fill(ended, PAD)
         tokens[:, position] = token
         ended |= token == EOS
         if position + 1 < policy.longest:
-            state = policy.advance(token, state)
+            state = sampler.advance(token, state)
     stacked = tuple(torch.stack(parts) for parts in zip(*states, strict=True))
     return Sampled(tokens, tokens != PAD, stacked)

@@ -1,9 +1,10 @@
 import pytest
 import torch
+from torch import nn
 from torch.testing import assert_close
 
 from seqgan.data.symbols import EOS, PAD
-from seqgan.models.discriminator import Discriminator
+from seqgan.models.discriminator import Discriminator, plain_response, strongest_response
 
 
 @pytest.fixture
@@ -62,3 +63,31 @@ def test_the_paper_has_1720_filters_and_27_million_multiplications() -> None:
     assert judge.highway is not None
     flops = 2 * (windows + judge.highway.weight.numel() + judge.output.weight.numel())
     assert flops == pytest.approx(27.0e6, rel=0.01)
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 5, 9])
+def test_the_strongest_window_and_its_gradients_are_those_of_a_convolution(width: int) -> None:
+    """Values and gradients of text, filters and bias, with texts of all lengths, some too short for any window."""
+    torch.manual_seed(width)
+    convolution = nn.Conv1d(6, 11, width)
+    embedded, lengths = torch.randn(40, 9, 6, requires_grad=True), torch.arange(40) % 9 + 1
+    towards = torch.randn(40, 11)
+    inputs = (embedded, convolution.weight, convolution.bias)
+    results = [respond(convolution, embedded, lengths) for respond in (strongest_response, plain_response)]
+    assert_close(*results, atol=1e-6, rtol=1e-5)
+    assert_close(*(torch.autograd.grad(result, inputs, towards) for result in results), atol=1e-5, rtol=1e-5)
+
+
+def test_in_bfloat16_gradients_point_the_same_way() -> None:
+    torch.manual_seed(0)
+    judge = Discriminator(30, 16, (1, 2, 3, 5), (40, 40, 30, 30), dropout=0.0)
+    tokens = torch.randint(EOS, 30, (64, 9))
+    gradients = []
+    for enabled in (False, True):
+        judge.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            scores = judge(tokens).float()
+        nn.functional.softplus(scores).mean().backward()
+        gradients.append(torch.cat([parameter.grad.flatten() for parameter in judge.parameters()]))
+    assert torch.cosine_similarity(*gradients, dim=0) > 0.99
+    assert not torch.equal(*gradients)

@@ -4,7 +4,7 @@ from torch.testing import assert_close
 
 from seqgan.data.symbols import BOS, EOS, PAD, UNK
 from seqgan.models.generator import Generator
-from seqgan.models.policy import draw_next, sample
+from seqgan.models.policy import sample
 
 
 @pytest.fixture(params=[False, True], ids=["untied", "tied"])
@@ -81,10 +81,13 @@ def test_a_prompt_is_continued(wide: Generator) -> None:
     assert len(tokens[:, 3:].unique(dim=0)) > 10
 
 
-def test_draws_in_chunks_are_as_many_as_rows(wide: Generator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("seqgan.models.policy.CACHED_LOGITS", 7 * 40)
-    state = wide.initial_state(30)
-    assert draw_next(wide, state).shape == (30,)
+@torch.no_grad()
+def test_draws_in_chunks_are_those_of_all_rows_at_once(wide: Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    sampler, state = wide.sampler(), wide.initial_state(30)
+    state = (torch.randn_like(state[0]), state[1])
+    whole = sampler.draw(state, 3, rng=torch.Generator().manual_seed(0))
+    monkeypatch.setattr("seqgan.models.policy.cached_rows", lambda *_: 7)
+    assert_close(sampler.draw(state, 3, rng=torch.Generator().manual_seed(0)), whole)
 
 
 def test_dropout_is_for_learning_only() -> None:
@@ -121,3 +124,14 @@ def test_the_second_lstm_bias_stays_zero() -> None:
     policy.log_probs(torch.randint(EOS, 20, (4, 5))).sum().backward()
     assert policy.lstm.bias_hh_l0.grad is None
     assert (policy.lstm.bias_hh_l0 == 0).all()
+
+
+def test_the_loss_is_the_weighted_sum_of_the_log_probs(wide: Generator) -> None:
+    """The fused way and the plain one, with a gradient for every parameter; also of tokens drawn."""
+    tokens = wide.sample(20).tokens
+    weights = torch.randn(tokens.shape) * (tokens != PAD)
+    learned = [parameter for parameter in wide.parameters() if parameter.requires_grad]
+    for fused, log_probs in ((wide.nll, wide.log_probs), (wide.nll_drawn, wide.log_probs_drawn)):
+        found = torch.autograd.grad(fused(tokens, weights), learned)
+        expected = torch.autograd.grad(-(log_probs(tokens) * weights).sum(), learned)
+        assert_close(found, expected, rtol=1e-4, atol=1e-5)

@@ -1,0 +1,1 @@
+"""How fast the package is, beside what the machine could do and beside the plain way of doing it."""

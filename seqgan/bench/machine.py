@@ -1,0 +1,47 @@
+"""What this machine can do at best, measured: the denominators of every floor."""
+
+import time
+from collections.abc import Callable
+
+import torch
+
+from seqgan.bench.counts import Ceilings
+from seqgan.core.device import cache_bytes
+
+SIZE = 2048  # rows and columns of the matrices
+REPEATS = 7
+
+
+def timed(work: Callable[[], object], device: torch.device) -> float:
+    """Seconds of one call, the device's work included."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    began = time.perf_counter()
+    work()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - began
+
+
+def ceilings(device: torch.device) -> Ceilings:
+    """The best of several tries each: whatever else runs on the machine only makes it look slower."""
+    matrix = torch.randn(SIZE, SIZE, device=device)
+    half = matrix.bfloat16()
+    large, cached = torch.zeros(64 * 2**20, device=device), torch.zeros(max(1, cache_bytes() // 16), device=device)
+    target = torch.empty_like(large)
+
+    def best(work: Callable[[], object]) -> float:
+        work()
+        return min(timed(work, device) for _ in range(REPEATS))
+
+    def passes() -> None:
+        for _ in range(20):
+            cached.add_(1.0)
+
+    product = 2.0 * SIZE**3
+    return Ceilings(
+        gemm=product / best(lambda: torch.mm(matrix, matrix)),
+        gemm_bf16=product / best(lambda: torch.mm(half, half)),
+        cache=20 * 8.0 * cached.numel() / best(passes),
+        memory=8.0 * large.numel() / best(lambda: target.copy_(large)),
+    )

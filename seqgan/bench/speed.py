@@ -1,0 +1,212 @@
+"""Time what `train` calls, beside its floor and the plain way of doing it.
+
+Ours and the naive reference take turns, so that a machine that slows down slows both; every figure is a median."""
+
+import resource
+import statistics
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import torch
+
+from seqgan.algorithms.configs import SeqGANConfig
+from seqgan.algorithms.mle import descend
+from seqgan.algorithms.opponent import Opponent
+from seqgan.algorithms.seqgan import GAME, SeqGAN
+from seqgan.bench.counts import PARTS, Ceilings, Sizes, Work, floor
+from seqgan.bench.machine import ceilings, timed
+from seqgan.bench.naive import NaiveTraining, rewards, rollouts
+from seqgan.data.batches import Encoded
+from seqgan.data.symbols import EOS
+from seqgan.data.texts import Texts
+from seqgan.losses import policy_gradient_weights
+from seqgan.models.policy import sample
+from seqgan.rewards import DiscriminatorReward
+from seqgan.rollout import complete
+
+Job = Callable[[], object]
+PAIRS = 5
+# Of an epoch, as many updates are timed as these parts of it, and the time is scaled up: all updates cost the same.
+SHARE_OF_MLE_EPOCH, SHARE_OF_D_EPOCH, SHARE_OF_NAIVE_SAMPLES = 1 / 3, 1 / 8, 1 / 8
+
+
+@dataclass
+class Figure:
+    """One part of the work."""
+
+    seconds: float
+    floor_seconds: float
+    naive_seconds: float
+    spread: float = 0.0  # (largest - smallest) / median of our times
+    work: Mapping[str, Work] = field(default_factory=dict)
+
+    @property
+    def ratio(self) -> float:
+        """To the floor: 1 is the machine's limit."""
+        return self.seconds / self.floor_seconds
+
+    @property
+    def gain(self) -> float:
+        """Over the naive reference."""
+        return self.naive_seconds / self.seconds
+
+    def as_json(self, machine: Ceilings) -> dict[str, Any]:
+        parts = {name: {**work._asdict(), "seconds": work.seconds(machine)} for name, work in self.work.items()}
+        return {
+            "seconds": self.seconds,
+            "floor_seconds": self.floor_seconds,
+            "ratio": self.ratio,
+            "naive_seconds": self.naive_seconds,
+            "gain": self.gain,
+            "spread": self.spread,
+            "floor_parts": parts,
+        }
+
+
+class _Ids:
+    """Stands in the place of a tokenizer where there is no text: it knows how many ids there are."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def __len__(self) -> int:
+        return self.count
+
+
+class Bench:
+    """A game of some size on made-up texts of full length, and the naive reference for the same."""
+
+    def __init__(self, config: SeqGANConfig, sizes: Sizes, device: torch.device) -> None:
+        self.config, self.sizes, self.device = config, sizes, device
+        torch.manual_seed(0)
+        ids = torch.randint(EOS + 1, sizes.vocabulary, (sizes.texts, sizes.length))
+        ids[:, -1] = EOS
+        encoded = Encoded(ids.tolist(), 0, 0.0, 0)
+        texts = Texts(encoded, encoded, _Ids(sizes.vocabulary), sizes.length)  # type: ignore[arg-type]
+        self.game = SeqGAN(config, texts, device, 0)
+        assert isinstance(self.game.opponent, Opponent)
+        self.opponent = self.game.opponent
+
+    def jobs(self) -> dict[str, tuple[Job, Job, float, float]]:
+        """Name -> ours, the naive way, and what to multiply the time of each with."""
+        sizes, game, opponent, generator = self.sizes, self.game, self.opponent, self.game.generator
+        naive = NaiveTraining(sizes, self.device)
+        opponent.generated(GAME, 0)  # the texts of a round are drawn once for all its updates, and timed by themselves
+        sampled = generator.sample(sizes.batch)
+        finished = complete(generator, sampled, sizes.rollouts)
+        earned = torch.rand(sampled.mask.shape, device=self.device) * sampled.mask
+        naive_tokens = naive.policy.sample(sizes.batch)
+        naive_finished = cache(lambda: rollouts(naive.policy, naive_tokens, sizes.rollouts))
+        mle_steps, d_steps = sizes.texts // sizes.mle_batch, sizes.texts // (sizes.d_batch // 2)
+        mle_share = max(1, round(mle_steps * SHARE_OF_MLE_EPOCH))
+        d_share = max(1, round(d_steps * SHARE_OF_D_EPOCH))
+        naive_batches = max(1, round(sizes.texts / sizes.batch * SHARE_OF_NAIVE_SAMPLES))
+        half, real = sizes.d_batch // 2, self.opponent.real
+
+        def judge() -> None:
+            with game.score() as score:
+                assert isinstance(score, DiscriminatorReward)
+                score.of_all(sampled.tokens, finished)
+
+        def update() -> None:
+            weights = policy_gradient_weights(earned, sampled.mask, self.config.reduction)
+            loss = generator.nll_drawn(sampled.tokens, weights)
+            descend(game.policy_optimizer, loss, generator, self.config.clip)
+
+        def repeated(work: Callable[[int], object], count: int) -> Job:
+            def job() -> None:
+                for step in range(1, count + 1):
+                    work(step)
+
+            return job
+
+        def naive_mle(step: int) -> None:
+            naive.mle_update(game.mle.batches.at(step).tokens)
+
+        def naive_d(step: int) -> None:
+            naive.d_update(real.at(step).tokens, real.at(step + 1).tokens[:half])
+
+        return {
+            "generator_step": (lambda: game.policy_update(1), naive.generator_step, 1.0, 1.0),
+            "rollouts": (
+                lambda: complete(generator, generator.sample(sizes.batch), sizes.rollouts),
+                lambda: rollouts(naive.policy, naive.policy.sample(sizes.batch), sizes.rollouts),
+                1.0,
+                1.0,
+            ),
+            "scores": (judge, lambda: rewards(naive.discriminator, naive_tokens, naive_finished()), 1.0, 1.0),
+            "update": (update, lambda: naive.update(naive_tokens, earned), 1.0, 1.0),
+            "mle_epoch": (
+                repeated(game.mle.update, mle_share),
+                repeated(naive_mle, mle_share),
+                mle_steps / mle_share,
+                mle_steps / mle_share,
+            ),
+            "d_epoch": (
+                repeated(lambda step: opponent.update(GAME, step - 1), d_share),
+                repeated(naive_d, d_share),
+                d_steps / d_share,
+                d_steps / d_share,
+            ),
+            "sampling": (
+                lambda: sample(generator, sizes.texts),
+                repeated(lambda _: naive.policy.sample(sizes.batch), naive_batches),
+                1.0,
+                sizes.texts / sizes.batch / naive_batches,
+            ),
+        }
+
+
+def sizes_of(config: SeqGANConfig, length: int, vocabulary: int, texts: int) -> Sizes:
+    """What a config amounts to, for texts of a length over a vocabulary."""
+    return Sizes(
+        batch=config.policy_batch,
+        length=length,
+        vocabulary=vocabulary,
+        rollouts=config.rollouts,
+        embedding_dim=config.embedding_dim,
+        hidden_dim=config.hidden_dim,
+        tied=config.tied,
+        d_embedding_dim=config.d_embedding_dim,
+        widths=config.widths,
+        filters=config.filters,
+        highway=config.highway,
+        mle_batch=config.batch_size,
+        d_batch=config.d_batch_size,
+        texts=texts,
+    )
+
+
+def measure(
+    config: SeqGANConfig, sizes: Sizes, device: torch.device, pairs: int = PAIRS, only: tuple[str, ...] = ()
+) -> tuple[Ceilings, dict[str, Figure], int]:
+    """The machine's ceilings, a figure for each part (or for those named), and the peak of memory in bytes, the naive
+    reference left out."""
+    bench = Bench(config, sizes, device)
+    bench.game.policy_update(1)
+    memory = peak(device)
+    machine = ceilings(device)
+    figures = {}
+    for name, (ours, naive, our_scale, naive_scale) in bench.jobs().items():
+        if only and name not in only:
+            continue
+        ours()
+        naive() if name == "scores" else None  # its completions are made on the first call
+        times = [(timed(ours, device) * our_scale, timed(naive, device) * naive_scale) for _ in range(pairs)]
+        mine, theirs = zip(*times, strict=True)
+        median, work = statistics.median(mine), PARTS[name](sizes)
+        figures[name] = Figure(
+            median, floor(work, machine), statistics.median(theirs), (max(mine) - min(mine)) / median, work
+        )
+    return machine, figures, memory
+
+
+def peak(device: torch.device) -> int:
+    """The most memory this process ever held, in bytes; on a GPU, what its tensors held there."""
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device))
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -1,0 +1,111 @@
+"""`seqgan bench`: how fast the package is here. What it imports at the top must not import torch."""
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from seqgan.algorithms.configs import PRESETS, SeqGANConfig
+
+if TYPE_CHECKING:
+    from seqgan.bench.counts import Ceilings
+    from seqgan.bench.speed import Figure
+
+NAMES = ("generator_step", "rollouts", "scores", "update", "mle_epoch", "d_epoch", "sampling")
+Positive = click.IntRange(min=1)
+
+
+@click.group()
+def bench() -> None:
+    """How fast the package is on this machine."""
+
+
+@bench.command()
+@click.option("--preset", type=click.Choice(list(PRESETS["seqgan"])), default="paper", show_default=True)
+@click.option("-B", "--batch", type=click.IntRange(min=2), help="texts in a policy update  [as the preset]")
+@click.option("-N", "--rollouts", type=Positive, help="completions of every prefix  [as the preset]")
+@click.option("-T", "--length", type=click.IntRange(min=2), default=20, help="tokens in a text", show_default=True)
+@click.option("-V", "--vocabulary", type=click.IntRange(min=8), default=5000, help="tokens", show_default=True)
+@click.option("--texts", type=click.IntRange(min=64), default=10_000, help="texts in an epoch", show_default=True)
+@click.option("--bf16", is_flag=True, help="let the discriminator learn in bfloat16")
+@click.option("--only", type=click.Choice(NAMES), multiple=True, help="measure nothing else (may be repeated)")
+@click.option("--pairs", type=Positive, default=5, help="ours and the plain way, in turns", show_default=True)
+@click.option("--device", default="auto", help="auto, cpu, cuda ...", show_default=True)
+@click.option("--threads", type=click.IntRange(min=0), default=0, help="0: as many as there are cores")
+@click.option("--startup", is_flag=True, help="measure instead how long the commands take to begin")
+@click.option("--json", "as_json", is_flag=True, help="JSON on stdout instead of a table")
+def speed(
+    preset: str,
+    batch: int | None,
+    rollouts: int | None,
+    length: int,
+    vocabulary: int,
+    texts: int,
+    bf16: bool,
+    only: tuple[str, ...],
+    pairs: int,
+    device: str,
+    threads: int,
+    startup: bool,
+    as_json: bool,
+) -> None:
+    """Time the parts of training beside their floor on this machine, and beside the plain way of doing them.
+
+    The floor is counted: operations and bytes, over what this machine does at best of each. Every time is the median of
+    alternating pairs. The defaults are the published setting, whose plain way takes some ten minutes in all."""
+    if startup:
+        _report_startup(as_json)
+        return
+    from seqgan.bench.speed import measure, sizes_of
+    from seqgan.core.device import resolve, use_threads
+
+    use_threads(threads)
+    config = SeqGANConfig(**PRESETS["seqgan"][preset])
+    config = replace(
+        config,
+        policy_batch=batch or config.policy_batch,
+        rollouts=rollouts or config.rollouts,
+        d_samples=texts,
+        d_bf16=bf16,
+    )
+    sizes = sizes_of(config, length, vocabulary, texts)
+    machine, figures, memory = measure(config, sizes, resolve(device), pairs, only)
+    if as_json:
+        about = {"preset": preset, "B": sizes.batch, "T": length, "V": vocabulary, "N": sizes.rollouts, "bf16": bf16}
+        told = {name: figure.as_json(machine) for name, figure in figures.items()}
+        click.echo(json.dumps({"setting": about, "machine": machine._asdict(), "peak_bytes": memory, **told}, indent=2))
+    else:
+        _print(machine, figures, memory)
+
+
+def _print(machine: "Ceilings", figures: "dict[str, Figure]", memory: int) -> None:
+    import rich.table
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+
+    step = figures.get("generator_step")
+    table = rich.table.Table("", "time", "floor", "ratio", "plain", "gain", "share", box=SIMPLE_HEAD, pad_edge=False)
+    for name, figure in figures.items():
+        part = name in ("rollouts", "scores", "update") and step
+        share = f"{figure.seconds / step.seconds:.0%}" if part and step else ""
+        seconds = [f"{value:.3f} s" for value in (figure.seconds, figure.floor_seconds, figure.naive_seconds)]
+        cells = [seconds[0], seconds[1], f"{figure.ratio:.2f}", seconds[2], f"{figure.gain:.1f}x", share]
+        table.add_row(("  " if part else "") + name.replace("_", " "), *cells)
+    Console().print(table)
+    click.echo(
+        f"  this machine: {machine.gemm / 1e9:.0f} GFLOP/s in matrix products "
+        f"({machine.gemm_bf16 / 1e9:.0f} in bfloat16), {machine.cache / 1e9:.0f} GB/s in cache, {machine.memory / 1e9:.0f} GB/s in memory"
+    )
+    click.echo(f"  peak memory of the process after a generator step: {memory / 1e6:.0f} MB")
+
+
+def _report_startup(as_json: bool) -> None:
+    from seqgan.bench.startup import measure
+
+    seconds: dict[str, Any] = measure()
+    if as_json:
+        click.echo(json.dumps(seconds, indent=2))
+        return
+    for name, value in seconds.items():
+        click.echo(f"{name}: {value:.2f} s")

@@ -1,0 +1,68 @@
+"""Every fast function has a plain twin; a training comes out the same whichever is used."""
+
+from collections.abc import Callable
+from typing import Any
+from unittest import mock
+
+import pytest
+import torch
+from torch import Tensor
+from torch.testing import assert_close
+
+from seqgan.algorithms.configs import MLEConfig
+from seqgan.algorithms.seqgan import GAME, SeqGAN
+from seqgan.data.texts import Texts
+from seqgan.models.discriminator import plain_response
+from seqgan.models.generator import Generator
+from seqgan.models.policy import PolicyModule
+from seqgan.rewards import DiscriminatorReward
+from seqgan.rollout import Completions, in_chunks
+
+
+def one_running_sum(weights: Tensor, uniform: Tensor) -> Tensor:
+    running = weights.cumsum(dim=1)
+    found = torch.searchsorted(running, uniform * running[:, -1:], right=True)
+    return found.clamp(max=weights.shape[1] - 1)
+
+
+def each_by_itself(reward: DiscriminatorReward, samples: Tensor, finished: Completions) -> tuple[Tensor, Tensor]:
+    return in_chunks(reward, samples), in_chunks(reward, finished.tokens)
+
+
+TWINS: dict[str, Any] = {
+    "drawing with packed weights": (Generator, "sampler", PolicyModule.sampler),
+    "two levels of the inverse CDF": ("seqgan.models.policy.inverse_cdf", None, one_running_sum),
+    "bounded logits": ("seqgan.sampling.is_bounded", None, lambda *_: False),
+    "the fused loss": (Generator, "_nll", PolicyModule._nll),
+    "bounded logits of the fused loss": ("seqgan.losses.is_bounded", None, lambda *_: False),
+    "scores by tables": (DiscriminatorReward, "of_all", each_by_itself),
+    "the gradient of the strongest window": ("seqgan.models.discriminator.strongest_response", None, plain_response),
+    "chunks": ("seqgan.models.policy.cached_rows", None, lambda *_: 3),
+}
+
+
+def replaced(where: Any, name: str | None, twin: Callable[..., Any]) -> Any:
+    return mock.patch.object(where, name, twin) if name else mock.patch(where, twin)
+
+
+def trained(texts: Texts, config: MLEConfig) -> dict[str, Tensor]:
+    """The weights of both players after MLE, the discriminator's learning, and policy updates."""
+    game = SeqGAN(config, texts, torch.device("cpu"), 0)
+    for step in range(1, 4):
+        torch.manual_seed(step)
+        game.mle.update(step)
+        game.opponent.update(GAME, step - 1)
+        game.policy_update(step)
+    players = {"policy": game.generator, "discriminator": game.discriminator}
+    return {f"{who}.{name}": w.clone() for who, module in players.items() for name, w in module.state_dict().items()}
+
+
+@pytest.mark.parametrize("twin", TWINS.values(), ids=TWINS)
+def test_a_training_with_the_plain_twin_comes_out_the_same(
+    twin: tuple[Any, str | None, Callable[..., Any]], texts: Texts, tiny_config: Callable[..., MLEConfig]
+) -> None:
+    config = tiny_config("seqgan", mle_weight=1.0, highway=True)
+    fast = trained(texts, config)
+    with replaced(*twin):
+        plain = trained(texts, config)
+    assert_close(plain, fast, atol=2e-5, rtol=1e-4)
