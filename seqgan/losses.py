@@ -1,4 +1,6 @@
-"""Every loss of the text algorithms, as a function of tensors."""
+"""Every loss of the text algorithms, as a function of tensors.
+
+Where several processes train together, each gets its part of a loss: these add up to the loss over all texts."""
 
 from typing import Literal
 
@@ -7,12 +9,13 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
+from seqgan.core.world import total, weight
 from seqgan.shapes import LogProbs, Mask, Rewards, Scalar
 
 
 def mle_loss(log_probs: LogProbs, mask: Mask) -> Scalar:
     """Negative log-likelihood per token that counts."""
-    return -(log_probs * mask).sum() / mask.sum()
+    return -(log_probs * mask).sum() / total(mask.sum())
 
 
 def policy_gradient_loss(
@@ -22,7 +25,7 @@ def policy_gradient_loss(
 
     Yu et al. (2017), equation 8. The published code sums over the batch; the mean is over the tokens that count."""
     weighted = -(log_probs * rewards.detach() * mask).sum()
-    return weighted if reduction == "sum" else weighted / mask.sum()
+    return weighted if reduction == "sum" else weighted / total(mask.sum())
 
 
 def discriminator_loss(real: Float[Tensor, "N"], fake: Float[Tensor, "M"]) -> Scalar:
@@ -31,7 +34,7 @@ def discriminator_loss(real: Float[Tensor, "N"], fake: Float[Tensor, "M"]) -> Sc
     Yu et al. (2017), equation 5; the mean over both kinds together, as the published code has it."""
     logits = torch.cat([real, fake])
     labels = torch.cat([torch.ones_like(real), torch.zeros_like(fake)])
-    return F.binary_cross_entropy_with_logits(logits, labels)
+    return F.binary_cross_entropy_with_logits(logits, labels) * weight(len(logits))
 
 
 def l2_penalty(*parameters: Tensor) -> Scalar:
