@@ -6,6 +6,7 @@ the processes. In a single one, every function here gives back what it was given
 
 import io
 import os
+import re
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -246,7 +247,7 @@ def _in_touch() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = re.sub(r"^\[\S+\] ", "", str(error)).strip().split(". ")[0]  # without its place in the source
         raise LostError(
             "lost touch with the other processes of this training: one of them has probably ended, and says why, or "
             f"torchrun does; what was saved can be continued ({reason[:200]})"
