@@ -1,5 +1,7 @@
 """The command line, thin. What it imports at the top must not import torch."""
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import click
@@ -38,15 +40,28 @@ def train(ctx: click.Context, /, model: str | None, data: str, options: RunOptio
     folder = options.begun()
 
     from imagegan import training
+    from seqgan.core import world
 
     machine = options.machine()
-    if folder:
+
+    def continued(folder: Path) -> str:
         options.check_against(folder, name, chosen, extendable="steps")
-    else:
+        return str(folder)
+
+    def begun() -> str:
         folder = options.folder(f"{data}-{name}")
         identity = {"seed": options.seed or 0, "threads": options.threads}
         training.begin(folder, name, chosen, data, **identity, overwrite=options.overwrite)
-    result = training.carry_out(folder, options.display(), **machine)
+        return str(folder)
+
+    with world.joined(machine["device"]):
+        place = Path(world.on_first(lambda: continued(folder) if folder else begun()))
+        result = training.carry_out(place, options.display(), **machine)
+    if result:
+        _report(place, result)
+
+
+def _report(folder: Path, result: Mapping[str, float]) -> None:
     click.echo(
         f"held-out digits against samples: D accuracy {result['d_accuracy']:.1%}; "
         f"mean pixel deviation of samples {result['pixel_std']:.3f}, of real digits {result['pixel_std_real']:.3f}"

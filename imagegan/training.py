@@ -11,6 +11,7 @@ from imagegan.data import Images, digits
 from imagegan.variants.configs import CONFIGS, GANConfig
 from imagegan.variants.gan import GAN
 from seqgan.core import device as devices
+from seqgan.core import world
 from seqgan.core.config import Chosen, assemble, to_json
 from seqgan.core.log import Display
 from seqgan.core.loop import train
@@ -34,6 +35,7 @@ def begin(
         "sources": chosen.sources,
         "seed": seed,
         "threads": torch.get_num_threads(),
+        "world_size": world.size(),
         "data": {"name": data, "sha256": _fingerprint(_images(data, config, seed))},
         "versions": {name: version(name) for name in ("seqgan", "torch", "numpy", "pillow")}
         | {"python": platform.python_version()},
@@ -43,8 +45,10 @@ def begin(
 
 def carry_out(
     folder: Path, display: Display, *, device: torch.device, save_seconds: float = 30.0, keep: int = 2
-) -> dict[str, float]:
-    """Train a run from wherever it stands to its end and export it; returns a few figures on held-out images."""
+) -> dict[str, float] | None:
+    """Train a run from wherever it stands to its end and export it; returns a few figures on held-out images.
+
+    Of several processes that train together the first measures; the others are done before (None)."""
     description = describe(folder)
     if description.get("package") != "imagegan":
         raise RunError(f"{folder} is a run of {description.get('package')}, not of imagegan")
@@ -58,6 +62,8 @@ def carry_out(
     model = GAN(description["algorithm"], config, images, device, description["seed"])
     with Run(folder, display=display, save_seconds=save_seconds, keep=keep) as run:
         train(model, run)
+        if world.rank():
+            return None
         return {
             "seconds": run.seconds,
             **_measure(model, DATA[description["data"]["name"]](1000, derive(description["seed"], "test images"))),

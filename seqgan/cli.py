@@ -66,23 +66,33 @@ def train(
         )
 
     from seqgan import training
+    from seqgan.core import world
     from seqgan.data.corpus import load_corpus
 
     machine = options.machine()
     splits = {"text_column": text_column, "valid": valid, "test": test}
-    if folder:
+
+    def continued(folder: Path) -> str:
         training.same_corpus(folder, corpus, **splits)
         training.same_origin(folder, start)
-        chosen = chosen._replace(asked=training.asked_of(folder, chosen))
-        options.check_against(folder, name, chosen, CONFIGS[name].extendable)
-    else:
+        asked = chosen._replace(asked=training.asked_of(folder, chosen))
+        options.check_against(folder, name, asked, CONFIGS[name].extendable)
+        return str(folder)
+
+    def begun() -> str:
         texts = load_corpus(corpus or "", **splits)
         folder = options.folder(f"{texts.name}-{name}")
         origin = training.Origin.parse(start) if start else None
         seed, threads = options.seed or 0, options.threads
         begin = partial(training.begin, overwrite=options.overwrite, origin=origin)
         begin(folder, name, chosen, texts, seed=seed, threads=threads)
-    _report(training.carry_out(folder, options.display(), **machine))
+        return str(folder)
+
+    with world.joined(machine["device"]):
+        place = world.on_first(lambda: continued(folder) if folder else begun())
+        finished = training.carry_out(Path(place), options.display(), **machine)
+    if finished:
+        _report(finished)
 
 
 def _report(finished: Any) -> None:

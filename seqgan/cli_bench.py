@@ -93,9 +93,10 @@ def _print(machine: "Ceilings", figures: "dict[str, Figure]", memory: int) -> No
         cells = [seconds[0], seconds[1], f"{figure.ratio:.2f}", seconds[2], f"{figure.gain:.1f}x", share]
         table.add_row(("  " if part else "") + name.replace("_", " "), *cells)
     Console().print(table)
+    gemm, half, cache, moved = (round(ceiling / 1e9) for ceiling in machine)
     click.echo(
-        f"  this machine: {machine.gemm / 1e9:.0f} GFLOP/s in matrix products "
-        f"({machine.gemm_bf16 / 1e9:.0f} in bfloat16), {machine.cache / 1e9:.0f} GB/s in cache, {machine.memory / 1e9:.0f} GB/s in memory"
+        f"  this machine: {gemm} GFLOP/s in matrix products ({half} in bfloat16), {cache} GB/s in cache, "
+        f"{moved} GB/s in memory"
     )
     click.echo(f"  peak memory of the process after a generator step: {memory / 1e6:.0f} MB")
 

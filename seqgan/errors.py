@@ -33,5 +33,9 @@ class StorageError(SeqGANError):
     """The disk refused: full, read-only, or not ours."""
 
 
+class LostError(SeqGANError):
+    """Other processes that took part in the training are gone."""
+
+
 class DivergedError(SeqGANError):
     """A loss or a weight became NaN or infinite."""

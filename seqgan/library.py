@@ -8,6 +8,7 @@ from seqgan import evaluation, training
 from seqgan.algorithms import ALGORITHMS
 from seqgan.algorithms.configs import CONFIGS, PRESETS, MLEConfig
 from seqgan.algorithms.parts import MakeDiscriminator, MakePolicy, Parts
+from seqgan.core import world
 from seqgan.core.config import choose_config, nearest, parameters
 from seqgan.core.device import resolve
 from seqgan.core.log import Silence, display
@@ -154,29 +155,36 @@ def train(
     place, source = resolve(device), {"text_column": text_column, "valid": valid, "test": test}
     if not isinstance(corpus, str | Path):
         corpus = corpus_in_memory(corpus)
-    folder = Path(run_dir) if run_dir else None
-    if resume and folder and (folder / "run.json").is_file():
-        described = describe_run(folder)
-        if isinstance(corpus, Corpus):
-            training.refuse_other_corpus(folder, "given", corpus.provenance["sha256"])
+
+    def prepared() -> str:
+        """The folder of a run that is begun, now or before."""
+        folder = Path(run_dir) if run_dir else None
+        if resume and folder and (folder / "run.json").is_file():
+            described = describe_run(folder)
+            if isinstance(corpus, Corpus):
+                training.refuse_other_corpus(folder, "given", corpus.provenance["sha256"])
+            else:
+                training.same_corpus(folder, str(corpus), **source)
+            training.same_origin(folder, start)
+            own_parts_given(folder, described, parts, training.OWN)
+            if extra := set(training.own_parts(parts)) - set(described.get("own", [])):
+                own = " or a ".join(sorted(extra))
+                raise RunError(f"{folder} was begun without a {own} of one's own; start a new run")
+            asked = {**training.asked_of(folder, chosen), "algorithm": algorithm, "seed": seed}
+            if threads:
+                asked["threads"] = threads
+            agree(folder, asked, CONFIGS[algorithm].extendable)
         else:
-            training.same_corpus(folder, str(corpus), **source)
-        training.same_origin(folder, start)
-        own_parts_given(folder, described, parts, training.OWN)
-        if extra := set(training.own_parts(parts)) - set(described.get("own", [])):
-            raise RunError(f"{folder} was begun without a {' or a '.join(sorted(extra))} of one's own; start a new run")
-        asked = {**training.asked_of(folder, chosen), "algorithm": algorithm, "seed": seed}
-        if threads:
-            asked["threads"] = threads
-        agree(folder, asked, CONFIGS[algorithm].extendable)
-    else:
-        if not isinstance(corpus, Corpus):
-            corpus = load_corpus(str(corpus), **source)
-        folder = folder or free_name(Path("runs"), f"{corpus.name}-{algorithm}")
-        origin = training.Origin.parse(start) if start else None
-        identity: dict[str, Any] = {"seed": seed, "threads": threads, "overwrite": overwrite}
-        training.begin(folder, algorithm, chosen, corpus, **identity, origin=origin, parts=parts)
-    training.carry_out(folder, display() if progress else Silence(), device=place, parts=parts)
+            texts = corpus if isinstance(corpus, Corpus) else load_corpus(str(corpus), **source)
+            folder = folder or free_name(Path("runs"), f"{texts.name}-{algorithm}")
+            origin = training.Origin.parse(start) if start else None
+            identity: dict[str, Any] = {"seed": seed, "threads": threads, "overwrite": overwrite}
+            training.begin(folder, algorithm, chosen, texts, **identity, origin=origin, parts=parts)
+        return str(folder)
+
+    with world.joined(place):
+        folder = Path(world.on_first(prepared))
+        training.carry_out(folder, display() if progress else Silence(), device=place, parts=parts)
     return TrainedRun(folder, device, parts)
 
 

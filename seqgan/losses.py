@@ -1,4 +1,6 @@
-"""Every loss of the text algorithms, as a function of tensors."""
+"""Every loss of the text algorithms, as a function of tensors.
+
+Where several processes train together, each gets its part of a loss: these add up to the loss over all texts."""
 
 from typing import Any, Literal
 
@@ -8,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from seqgan.core.device import cached_rows
+from seqgan.core.world import total, weight
 from seqgan.sampling import LOG2_E, is_bounded
 from seqgan.shapes import LogProbs, Mask, Rewards, Scalar
 
@@ -16,7 +19,7 @@ Weights = Float[Tensor, "B T"]  # of tokens: how much each counts in a loss
 
 def mle_weights(mask: Mask) -> Weights:
     """The NLL per token that counts is the NLL weighted with one over their number."""
-    return mask / mask.sum()
+    return mask / total(mask.sum())
 
 
 def policy_gradient_weights(rewards: Rewards, mask: Mask, reduction: Literal["mean", "sum"] = "mean") -> Weights:
@@ -24,7 +27,7 @@ def policy_gradient_weights(rewards: Rewards, mask: Mask, reduction: Literal["me
 
     Yu et al. (2017), equation 8. The published code sums over the batch; the mean is over the tokens that count."""
     weights = rewards.detach() * mask
-    return weights if reduction == "sum" else weights / mask.sum()
+    return weights if reduction == "sum" else weights / total(mask.sum())
 
 
 def weighted_nll(log_probs: LogProbs, weights: Weights) -> Scalar:
@@ -34,14 +37,14 @@ def weighted_nll(log_probs: LogProbs, weights: Weights) -> Scalar:
 
 def linear_nll(
     features: Float[Tensor, "R H"],
-    weight: Float[Tensor, "V H"],
+    matrix: Float[Tensor, "V H"],
     bias: Float[Tensor, "V"],
     targets: Int[Tensor, "R"],
     weights: Float[Tensor, "R"],
 ) -> Scalar:
-    """The sum over rows of `weights` * -log softmax(features @ weight.T + bias)[targets], without ever holding all
+    """The sum over rows of `weights` * -log softmax(features @ matrix.T + bias)[targets], without ever holding all
     logits: gradients are made on the way forward, chunk by chunk, while the logits of a chunk are in cache."""
-    loss: Scalar = _LinearNLL.apply(features, weight, bias, targets, weights)  # type: ignore[no-untyped-call]
+    loss: Scalar = _LinearNLL.apply(features, matrix, bias, targets, weights)  # type: ignore[no-untyped-call]
     return loss
 
 
@@ -50,37 +53,37 @@ class _LinearNLL(torch.autograd.Function):
     matrix products as it is, and the row's factor onto their smaller side."""
 
     @staticmethod
-    def forward(ctx: Any, features: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-        d_features, d_weight, d_bias = torch.empty_like(features), torch.zeros_like(weight), torch.zeros_like(bias)
+    def forward(ctx: Any, features: Tensor, matrix: Tensor, bias: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+        d_features, d_matrix, d_bias = torch.empty_like(features), torch.zeros_like(matrix), torch.zeros_like(bias)
         scaled, offsets = features * LOG2_E, bias * LOG2_E
-        bounded = not features.is_cuda and is_bounded(weight, offsets, scaled.abs().amax(dim=0))
+        bounded = not features.is_cuda and is_bounded(matrix, offsets, scaled.abs().amax(dim=0))
         # A fifth of the cache: beside the logits, three matrix products pass through it.
-        rows = cached_rows(4 * len(weight), features.device, share=1 / 5)
-        room = features.new_empty(min(rows, len(features)), len(weight))
+        rows = cached_rows(4 * len(matrix), features.device, share=1 / 5)
+        room = features.new_empty(min(rows, len(features)), len(matrix))
         loss = torch.zeros((), dtype=torch.float64, device=features.device)
         for start in range(0, len(features), rows):
             chunk = slice(start, start + rows)
             hidden, target, row_weight = features[chunk], targets[chunk], weights[chunk]
-            logits = torch.addmm(offsets, scaled[chunk], weight.t(), out=room[: len(hidden)])
+            logits = torch.addmm(offsets, scaled[chunk], matrix.t(), out=room[: len(hidden)])
             highest = 0.0 if bounded else logits.amax(dim=1, keepdim=True)
             likelihood = logits.gather(1, target.unsqueeze(1)) - highest
             exponentials = logits.exp2_() if bounded else logits.sub_(highest).exp2_()
-            total = exponentials.sum(dim=1, keepdim=True)
-            loss += ((total.log2() - likelihood).squeeze(1) * row_weight).sum(dtype=torch.float64) / LOG2_E
-            factor = row_weight.unsqueeze(1) / total
-            d_features[chunk] = torch.mm(exponentials, weight).mul_(factor)
-            d_weight.addmm_(exponentials.t(), hidden * factor)
+            sums = exponentials.sum(dim=1, keepdim=True)
+            loss += ((sums.log2() - likelihood).squeeze(1) * row_weight).sum(dtype=torch.float64) / LOG2_E
+            factor = row_weight.unsqueeze(1) / sums
+            d_features[chunk] = torch.mm(exponentials, matrix).mul_(factor)
+            d_matrix.addmm_(exponentials.t(), hidden * factor)
             d_bias.addmv_(exponentials.t(), factor.squeeze(1))
-        d_features.sub_(weight[targets] * weights.unsqueeze(1))
-        d_weight.index_add_(0, targets, features * -weights.unsqueeze(1))
+        d_features.sub_(matrix[targets] * weights.unsqueeze(1))
+        d_matrix.index_add_(0, targets, features * -weights.unsqueeze(1))
         d_bias.index_add_(0, targets, -weights)
-        ctx.save_for_backward(d_features, d_weight, d_bias)
+        ctx.save_for_backward(d_features, d_matrix, d_bias)
         return loss.to(features.dtype)
 
     @staticmethod
     def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
-        d_features, d_weight, d_bias = ctx.saved_tensors
-        return d_features * outer[0], d_weight * outer[0], d_bias * outer[0], None, None
+        d_features, d_matrix, d_bias = ctx.saved_tensors
+        return d_features * outer[0], d_matrix * outer[0], d_bias * outer[0], None, None
 
 
 def discriminator_loss(real: Float[Tensor, "N"], fake: Float[Tensor, "M"]) -> Scalar:
@@ -89,7 +92,7 @@ def discriminator_loss(real: Float[Tensor, "N"], fake: Float[Tensor, "M"]) -> Sc
     Yu et al. (2017), equation 5; the mean over both kinds together, as the published code has it."""
     logits = torch.cat([real, fake])
     labels = torch.cat([torch.ones_like(real), torch.zeros_like(fake)])
-    return F.binary_cross_entropy_with_logits(logits, labels)
+    return F.binary_cross_entropy_with_logits(logits, labels) * weight(len(logits))
 
 
 def l2_penalty(*parameters: Tensor) -> Scalar:

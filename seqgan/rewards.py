@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from seqgan.core import world
 from seqgan.errors import UsageError
 from seqgan.models.discriminator import Discriminator
 from seqgan.models.scoring import prefix_scores, tables_pay
@@ -123,7 +124,9 @@ def controlled(rewards: Rewards, mask: Mask, control: Control) -> Rewards:
     if control == "constant":
         return mask.to(rewards.dtype)
     if control == "shuffled":
-        return rewards[torch.randperm(len(rewards), device=rewards.device)] * mask
+        everyone = world.gather(rewards)
+        order = world.from_first(torch.randperm(len(everyone), device=rewards.device))
+        return everyone[order][world.share(len(everyone))] * mask
     return rewards
 
 
@@ -140,12 +143,12 @@ def advantages(rewards: Rewards, mask: Mask, baseline: Baseline, *, normalise: b
         centred = torch.cat([centred[:, :1], rewards[:, 1:] - rewards[:, :-1]], dim=1)
     centred = centred * mask
     if normalise:
-        centred = centred / ((centred.square().sum() / mask.sum()).sqrt() + 1e-6)
+        centred = centred / ((world.total(centred.square().sum()) / world.total(mask.sum())).sqrt() + 1e-6)
     return centred
 
 
 def leave_one_out(rewards: Rewards, mask: Mask) -> Rewards:
     """The mean reward of the other samples that have this position; the sample's own where there is no other."""
-    present = mask.sum(dim=0)
-    others = ((rewards * mask).sum(dim=0) - rewards) / (present - 1).clamp(min=1)
+    present = world.total(mask.sum(dim=0))
+    others = (world.total((rewards * mask).sum(dim=0)) - rewards) / (present - 1).clamp(min=1)
     return torch.where(present > 1, others, rewards)

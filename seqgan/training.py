@@ -20,6 +20,7 @@ from seqgan.algorithms.configs import MLEConfig
 from seqgan.algorithms.mle import PHASE
 from seqgan.algorithms.parts import OURS, Parts
 from seqgan.core import device as devices
+from seqgan.core import world
 from seqgan.core.config import Chosen, to_json
 from seqgan.core.log import Display, Silence
 from seqgan.core.loop import train
@@ -106,6 +107,7 @@ def begin(
         "sources": sources,
         "seed": seed,
         "threads": torch.get_num_threads(),
+        "world_size": world.size(),
         "corpus": {"name": corpus.name, **corpus.provenance},
         "from": {"run": str(origin.folder.resolve()), "stage": origin.stage} if origin else None,
         "own": own_parts(parts),
@@ -143,8 +145,10 @@ def carry_out(
     save_seconds: float = 30.0,
     keep: int = 2,
     parts: Parts = OURS,
-) -> Finished:
+) -> Finished | None:
     """Train a run from wherever it stands to its end, export it, and measure it.
+
+    Of several processes that train together the first measures; the others are done before (None).
 
     Raises:
         RunError: the corpus or the tokenizer is no longer what the run was begun with, or a module is missing."""
@@ -163,10 +167,12 @@ def carry_out(
 
     with Run(folder, display=display, save_seconds=save_seconds, keep=keep) as run:
         for line in about_data(corpus, texts, config.vocabulary, description["sources"].get("vocabulary", "")):
-            display.say(line)
-        if not isinstance(display, Silence) and not checkpoints(folder):
-            display.say(in_words(estimate(build(), device), device))
+            run.display.say(line)
+        if world.from_first(not isinstance(display, Silence) and not checkpoints(folder)):
+            run.display.say(in_words(estimate(build(), device), device))
         train(build(), run)
+        if world.rank():
+            return None
         seconds = run.seconds
         evaluation = _measure(folder, corpus, description, device, parts)
         run.export(

@@ -162,7 +162,7 @@ def withstands(act: Callable[[], Any], expected: Any, path: Path, mutation: str,
 COMPARED = ("format", "id", "package", "sha256", "tokenizer_sha256")  # a difference is told in words of their own
 RUN_FIELDS = (
     "format id package algorithm config sources seed threads corpus from own tokenizer tokenizer_sha256 vocabulary "
-    "longest versions command"
+    "longest versions command world_size"
 )
 CORPUS_FIELDS = "name path text_column valid test sha256 texts split overlap"
 MODEL_FIELDS = "format package algorithm tokenizer tokenizer_sha256 vocabulary longest own config"

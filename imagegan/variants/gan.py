@@ -13,6 +13,7 @@ from imagegan.grids import png
 from imagegan.losses import discriminator_loss, non_saturating_loss
 from imagegan.nets import Pictures
 from imagegan.variants.configs import GANConfig
+from seqgan.core import world
 from seqgan.core.log import Metrics
 from seqgan.core.loop import Phase
 from seqgan.core.seed import derive, private_generator, seed_everything
@@ -45,18 +46,18 @@ class GAN:
 
     def update(self, step: int) -> Metrics:
         """The discriminator moves, then the generator."""
-        order = private_generator(self.seed, "batch", step)
-        chosen = torch.randint(len(self.images), (self.config.batch_size,), generator=order).to(self.device)
-        real, fake = (
-            self.discriminator(self.images[chosen]),
-            self.discriminator(self.draw(self.config.batch_size).detach()),
-        )
+        order, size = private_generator(self.seed, "batch", step), self.config.batch_size
+        chosen = torch.randint(len(self.images), (size,), generator=order)[world.share(size)].to(self.device)
+        count = len(chosen)
+        real, fake = self.discriminator(self.images[chosen]), self.discriminator(self.draw(count).detach())
         d_loss = discriminator_loss(real, fake)
         _descend(self.d_optimizer, d_loss)
-        g_loss = non_saturating_loss(self.discriminator(self.draw(self.config.batch_size)))
+        g_loss = non_saturating_loss(self.discriminator(self.draw(count)))
         _descend(self.g_optimizer, g_loss)
-        right = ((real > 0).float().mean() + (fake <= 0).float().mean()) / 2
-        return {"d_loss": d_loss, "g_loss": g_loss, "d_accuracy": right}
+        world.average_buffers(self.discriminator, self.generator)
+        right = (world.mean((real > 0).float()) + world.mean((fake <= 0).float())) / 2
+        losses = {"d_loss": world.total(d_loss.detach()), "g_loss": world.total(g_loss.detach())}
+        return {**losses, "d_accuracy": right}
 
     def draw(self, count: int) -> Pictures:
         return self.generator(torch.randn(count, self.config.latent, device=self.device))
@@ -99,4 +100,5 @@ class GAN:
 def _descend(optimizer: torch.optim.Optimizer, loss: torch.Tensor) -> None:
     optimizer.zero_grad()
     loss.backward()
+    world.sum_gradients(parameter for group in optimizer.param_groups for parameter in group["params"])
     optimizer.step()

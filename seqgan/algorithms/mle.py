@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from seqgan.algorithms.configs import MLEConfig
 from seqgan.algorithms.parts import OURS, MakePolicy, Parts
+from seqgan.core import world
 from seqgan.core.log import Metrics
 from seqgan.core.loop import Phase
 from seqgan.core.seed import seed_everything
@@ -59,7 +60,7 @@ class MLE:
     def update(self, step: int) -> Metrics:
         loss = self.loss(step)
         descend(self.optimizer, loss, self.generator, self.config.clip)
-        return {"nll": loss.detach()}
+        return {"nll": world.total(loss.detach())}
 
     def loss(self, step: int) -> Scalar:
         """The NLL of batch number `step`, with dropout."""
@@ -84,7 +85,7 @@ class MLE:
 
     def consider(self, phase: str, step: int) -> float:
         """The validation NLL per token; the policy is remembered where it is the best so far."""
-        nll = likelihood(self.generator, self.texts.valid.rows).per_token
+        nll = world.from_first(likelihood(self.generator, self.texts.valid.rows).per_token)
         if nll < self.best.nll:
             self.best = Best(nll, phase, step, copied(self.generator))
         return nll
@@ -136,9 +137,11 @@ class Best:
 
 
 def descend(optimizer: torch.optim.Optimizer, loss: Scalar, module: nn.Module, clip: float = float("inf")) -> None:
-    """One step down a loss, the gradient's norm at most `clip`."""
+    """One step down a loss, the gradient's norm at most `clip`; each process brings its part of the loss."""
     optimizer.zero_grad()
     loss.backward()
+    world.sum_gradients(module.parameters())
+    world.average_buffers(module)
     nn.utils.clip_grad_norm_(module.parameters(), clip)
     optimizer.step()
 

@@ -12,6 +12,7 @@ from torch import nn
 from seqgan.algorithms.configs import SeqGANConfig
 from seqgan.algorithms.mle import Weights, copied, descend
 from seqgan.algorithms.parts import Parts
+from seqgan.core import world
 from seqgan.core.log import Metrics
 from seqgan.core.seed import derive, seed_everything
 from seqgan.data.batches import Batches, pad, side_by_side
@@ -56,9 +57,9 @@ class Opponent:
             scores = self.scores(side_by_side(real, fake)).float()
         real_scores, fake_scores = scores.split([len(real), len(fake)])
         loss = discriminator_loss(real_scores, fake_scores)
-        descend(self.optimizer, loss + self.penalty(), self.discriminator)
-        right = ((real_scores > 0).float().mean() + (fake_scores <= 0).float().mean()) / 2
-        return {"bce": loss, "accuracy": right}
+        descend(self.optimizer, loss + self.penalty() / world.size(), self.discriminator)
+        right = (world.mean((real_scores > 0).float()) + world.mean((fake_scores <= 0).float())) / 2
+        return {"bce": world.total(loss.detach()), "accuracy": right}
 
     def scores(self, tokens: Tokens) -> Scores:
         """The discriminator's logits.
@@ -81,8 +82,9 @@ class Opponent:
     def generated(self, phase: str, round: int) -> Batches:
         """The texts the policy wrote for a round: drawn again, the same, when a run resumes in its middle."""
         if self._round[0] != (phase, round):
-            rng = torch.Generator(self.device).manual_seed(derive(self.seed, phase, round))
-            tokens = sample(self.policy, self.samples, rng=rng).tokens.tolist()
+            rng = torch.Generator(self.device).manual_seed(derive(self.seed, phase, round, *world.apart()))
+            drawn = sample(self.policy, world.share_size(self.samples), rng=rng).tokens
+            tokens = world.gather(drawn).tolist()
             rows = [[token for token in row if token != PAD] for row in tokens]
             order = derive(self.seed, phase, round, "order")
             self._round = ((phase, round), Batches(rows, self.fake_size, order, self.device))
@@ -125,7 +127,7 @@ class Opponent:
             real = in_chunks(discriminator, held_out)
             fake = in_chunks(discriminator, sample(self.policy, len(real), rng=rng).tokens)
         self.discriminator.load_state_dict(current)
-        return discrimination.cross_entropy(real, fake), discrimination.accuracy(real, fake)
+        return world.from_first((discrimination.cross_entropy(real, fake), discrimination.accuracy(real, fake)))
 
     # --- state
 

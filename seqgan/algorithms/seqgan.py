@@ -14,6 +14,7 @@ from seqgan.algorithms.configs import SeqGANConfig
 from seqgan.algorithms.mle import MLE, Weights, copied, descend, export_policies
 from seqgan.algorithms.opponent import Opponent
 from seqgan.algorithms.parts import OURS, Parts
+from seqgan.core import world
 from seqgan.core.log import Metrics
 from seqgan.core.loop import Phase
 from seqgan.data.texts import Texts
@@ -41,6 +42,7 @@ class SeqGAN:
         learned = [parameter for parameter in self.generator.parameters() if parameter.requires_grad]
         self.policy_optimizer = torch.optim.Adam(learned, config.policy_rate, fused=True)
         self.after_mle: Weights = {}
+        self.drawn = world.share_size(config.policy_batch)  # of a batch, in this process
         self.d_updates = config.d_steps * self.opponent.per_round if self.opponent else 0  # in an iteration
         self.per_iteration = config.g_steps + self.d_updates
 
@@ -103,16 +105,17 @@ class SeqGAN:
     def policy_update(self, count: int) -> Metrics:
         """Sample, reward, loss, step; perhaps with an MLE term that keeps the policy near real text."""
         config = self.config
-        sampled = self.generator.sample(config.policy_batch)
+        sampled = self.generator.sample(self.drawn)
         with self.score() as score:
             rewards = rollout_rewards(self.generator, score, sampled, config.rollouts)
         rewards = controlled(rewards, sampled.mask, config.control)
         paid = advantages(rewards, sampled.mask, config.baseline, normalise=config.normalise)
         loss = self.generator.nll_drawn(sampled.tokens, policy_gradient_weights(paid, sampled.mask, config.reduction))
-        metrics: dict[str, Any] = {"loss": loss, **_spread(rewards, sampled.mask)}
+        metrics: dict[str, Any] = {"loss": world.total(loss.detach()), **_spread(rewards, sampled.mask)}
         if config.mle_weight:
-            metrics["nll"] = self.mle.loss(count)
-            loss = loss + config.mle_weight * metrics["nll"]
+            nll = self.mle.loss(count)
+            metrics["nll"] = world.total(nll.detach())
+            loss = loss + config.mle_weight * nll
         descend(self.policy_optimizer, loss, self.generator, config.clip)
         return metrics
 
@@ -172,4 +175,5 @@ def _own_reward(parts: Parts, texts: Texts) -> Score | None:
 def _spread(rewards: Rewards, mask: Mask) -> Metrics:
     """The mean reward of a token, and how much whole sequences differ in theirs."""
     whole = (rewards * mask).sum(dim=1) / mask.sum(dim=1)
-    return {"reward": (rewards * mask).sum() / mask.sum(), "spread": whole.std()}
+    reward = world.total((rewards * mask).sum()) / world.total(mask.sum())
+    return {"reward": reward, "spread": world.gather(whole).std()}

@@ -1,6 +1,7 @@
 """What both command lines share: errors in one line, and the options that say where and how a run is carried out."""
 
 import functools
+import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
@@ -34,8 +35,18 @@ def run_command(group: click.Group) -> None:
 
 
 def _leave(message: str, code: int) -> None:
-    click.echo(f"error: {message}", err=True)
+    if _first_to_tell():
+        click.echo(f"error: {message}", err=True)
     sys.exit(code)
+
+
+def _first_to_tell() -> bool:
+    """Of the processes of one training, the first to fail tells why; the others end for the same reason."""
+    if "WORLD_SIZE" not in os.environ:
+        return True
+    from seqgan.core.world import first_to_tell
+
+    return first_to_tell()
 
 
 @dataclass(frozen=True)
@@ -134,7 +145,7 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 "--threads",
                 type=click.IntRange(min=0),
                 default=0,
-                help="0: as many as there are cores",
+                help="0: as many as there are cores, shared out among the processes of torchrun",
                 show_default=True,
             ),
             click.option(

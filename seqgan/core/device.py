@@ -10,12 +10,14 @@ from seqgan.errors import UsageError
 
 
 def resolve(name: str) -> torch.device:
-    """`auto` is the GPU where there is one; anything else is torch's own name for a device.
+    """`auto` is the GPU where there is one (of several processes, each has its own); anything else is torch's own name.
 
     Raises:
         UsageError: there is no such device here."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name == "auto" and not torch.cuda.is_available():
+        return torch.device("cpu")
+    if name in ("auto", "cuda") and torch.cuda.is_available():
+        return _own_gpu()
     try:
         device = torch.device(name)
         torch.empty(0, device=device)
@@ -26,9 +28,22 @@ def resolve(name: str) -> torch.device:
     return device
 
 
+def _own_gpu() -> torch.device:
+    number, present = os.environ.get("LOCAL_RANK"), torch.cuda.device_count()
+    if number is not None and int(number) >= present:
+        raise UsageError(
+            f"{int(number) + 1} processes or more were started here, but there is a GPU for {present} of them only; "
+            "start as many processes as there are GPUs, or give --device cpu"
+        )
+    return torch.device("cuda" if number is None else f"cuda:{number}")
+
+
 def use_threads(count: int) -> None:
-    """Compute with this many threads (0: as many as there are cores). The last bits of a sum depend on it."""
-    torch.set_num_threads(count or len(os.sched_getaffinity(0)))
+    """Compute with this many threads. The last bits of a sum depend on it.
+
+    0: as many as there are cores, or as each process's part of them where torchrun started several on this machine."""
+    beside = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+    torch.set_num_threads(count or max(1, len(os.sched_getaffinity(0)) // beside))
 
 
 CACHE = Path("/sys/devices/system/cpu/cpu0/cache")

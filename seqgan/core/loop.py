@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from seqgan.core import world
 from seqgan.core.log import Metrics
 from seqgan.core.run import Run
 from seqgan.core.seed import seed_everything
@@ -24,7 +25,9 @@ class Phase:
     """A stretch of training in which every step does the same thing.
 
     `update` is one optimiser update (of a game: one move of one of its players), so that a save is never far away.
-    `start` runs before step 1 and never on resume. `finished` must be a function of the saved state alone."""
+    `start` runs before step 1 and never on resume. `finished` must be a function of the saved state alone.
+    Where several processes train together (`core.world`), each calls all of these: `update` sees to what is shared,
+    and what `check` decides must be the same in all of them; `start` draws the same numbers in all."""
 
     name: str
     steps: int
@@ -68,12 +71,14 @@ def train(algorithm: Algorithm, run: Run) -> None:
             algorithm.load_state_dict(state)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise CheckpointError(f"the newest checkpoint does not belong to the run {run.folder}: {error}") from error
+    elif world.size() > 1:
+        algorithm.load_state_dict(world.from_first(algorithm.state_dict()))
     phases = algorithm.phases()
     run.announce(phases)
     for phase in phases:
         step = run.steps_done(phase.name)
         if not run.has_begun(phase.name):
-            seed_everything(run.seed, run.rank, phase.name, 0)
+            seed_everything(run.seed, 0, phase.name, 0)
             phase.start()
         while step < phase.steps and not phase.finished():
             step += 1
@@ -82,11 +87,11 @@ def train(algorithm: Algorithm, run: Run) -> None:
             if phase.check and (step % phase.check_every == 0 or step == phase.steps):
                 measured = {**measured, **phase.check(step)}
             run.record(phase.name, step, measured)
-            if run.save_is_due():
+            due, stopping = run.agree_on_what_is_due()
+            if due or stopping:
                 run.save(phase.name, step, algorithm.state_dict())
-            if run.asked_to_stop:
-                run.save(phase.name, step, algorithm.state_dict())
+            if stopping:
                 run.stop(phase.name, step)
         if run.steps_done(phase.name) < step or not run.has_begun(phase.name):
             run.save(phase.name, step, algorithm.state_dict())
-    run.export(algorithm.exports())
+    world.on_first(lambda: run.export(algorithm.exports()))

@@ -25,7 +25,7 @@ from typing import Any, Protocol, Self
 import torch
 from torch import Tensor
 
-from seqgan.core import checkpoint, described, files
+from seqgan.core import checkpoint, described, files, world
 from seqgan.core.config import differences
 from seqgan.core.log import Display, Metrics, Numbers, Silence
 from seqgan.errors import CheckpointError, DivergedError, RunError, SeqGANError
@@ -35,6 +35,7 @@ FIELDS = {
     "id": described.TEXT,
     "seed": described.WHOLE,
     "threads": described.THREADS._replace(needed=False),
+    "world_size": described.COUNT._replace(needed=False),
 }
 LINE = {"phase": described.TEXT, "step": described.WHOLE}
 STATE = {
@@ -117,6 +118,7 @@ def agree(folder: Path, asked: Mapping[str, Any], extendable: str) -> None:
     Raises:
         RunError: any other option differs from what the run was begun with."""
     description = describe(folder)
+    refuse_other_world(folder, description)
     stored = {**description["config"], **{name: description[name] for name in ("algorithm", "seed", "threads")}}
     different = differences(stored, asked)
     more = extendable in different and different[extendable][1] > different[extendable][0]
@@ -129,6 +131,21 @@ def agree(folder: Path, asked: Mapping[str, Any], extendable: str) -> None:
     if more:
         description["config"][extendable] = steps
         files.write(folder / "run.json", _json(description))
+
+
+def refuse_other_world(folder: Path, description: Mapping[str, Any]) -> None:
+    """Refuse to go on in another number of processes, which would draw other numbers.
+
+    Raises:
+        RunError: the run was begun with more processes, or with fewer."""
+    begun_with = description.get("world_size", 1)
+    if begun_with != world.size():
+        how = f"with torchrun --nproc-per-node {begun_with}" if begun_with > 1 else "without torchrun"
+        several = "process" if begun_with == 1 else "processes"
+        raise RunError(
+            f"{folder} was begun with {begun_with} {several}, now {world.size()}: go on {how} "
+            "(on several machines, as many in all), or start a new run"
+        )
 
 
 def checkpoints(folder: Path) -> dict[int, Path]:
@@ -149,34 +166,31 @@ def free_name(parent: Path, stem: str) -> Path:
 class Run:
     """A run that is being trained. Use it in a `with` block: it holds the lock, the display and the signal handlers.
 
-    `save_seconds` between checkpoints, `keep` of which stay; neither changes what is learned."""
-
-    rank = 0
+    `save_seconds` between checkpoints, `keep` of which stay; neither changes what is learned. Of several processes the
+    first alone reads, writes and shows."""
 
     def __init__(
         self, folder: Path, *, display: Display | None = None, save_seconds: float = 30.0, keep: int = 2
     ) -> None:
         self.folder = folder
         self.description = describe(folder)
+        refuse_other_world(folder, self.description)
         self.seed: int = self.description["seed"]
-        self.display: Display = display or Silence()
+        self.rank = world.rank()
+        self.display: Display = display if display and self.rank == 0 else Silence()
         self._save_seconds, self._keep = save_seconds, keep
         self._steps: dict[str, int] = {}
         self._pending: list[tuple[str, int, Metrics]] = []
         self._seconds, self._since = 0.0, time.monotonic()
         self._saved_at = self._flushed_at = time.monotonic()
-        self._signal: int | None = None
+        self._signal = 0  # that this process got; and what all know of, once they have agreed
+        self._agreed_signal = 0
         self._handlers: dict[int, Any] = {}
 
     # --- lifetime
 
     def __enter__(self) -> Self:
-        self._lock = os.open(self.folder, os.O_RDONLY)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(self._lock)
-            raise RunError(f"{self.folder} is in use by another process; wait for it to end, or stop it") from error
+        world.on_first(self._lock_folder)
         if threading.current_thread() is threading.main_thread():
             self._handlers = {
                 number: signal.signal(number, self._ask_to_stop) for number in (signal.SIGINT, signal.SIGTERM)
@@ -189,29 +203,53 @@ class Run:
         self.display.end()
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
-        os.close(self._lock)
+        if self.rank == 0:
+            os.close(self._lock)
+
+    def _lock_folder(self) -> None:
+        self._lock = os.open(self.folder, os.O_RDONLY)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(self._lock)
+            raise RunError(f"{self.folder} is in use by another process; wait for it to end, or stop it") from error
 
     def _ask_to_stop(self, number: int, frame: FrameType | None) -> None:
-        if self._signal is not None:
+        if self._signal:
             raise KeyboardInterrupt
         self._signal = number
         self.display.say("stopping after this step; once more to stop at once, losing what came after the last save")
 
-    @property
-    def asked_to_stop(self) -> bool:
-        return self._signal is not None
+    def agree_on_what_is_due(self) -> tuple[bool, bool]:
+        """After a step: whether to save, and whether to stop. Clocks and signals differ, so all processes agree.
+
+        Raises:
+            DivergedError: something that was measured is NaN or infinite."""
+        due = (self._flush_is_due(), self.save_is_due(), self._signal)
+        flush, save, self._agreed_signal = world.most(*due)
+        if flush:
+            world.on_first(self._flush)
+        return bool(save), self._agreed_signal > 0
 
     def stop(self, phase: str, step: int) -> None:
         """Leave training after a signal; the caller has saved."""
-        assert self._signal is not None
         raise Interrupted(
-            f"stopped and saved at step {step} of {phase}; go on with --resume {self.folder}", self._signal
+            f"stopped and saved at step {step} of {phase}; go on with --resume {self.folder}", self._agreed_signal
         )
 
     # --- state
 
     def restore(self) -> dict[str, Any] | None:
         """The algorithm's newest saved state, if any. Cuts the record back to it and clears what a kill left."""
+        saved = world.on_first(self._newest)
+        if saved is None:
+            return None
+        self._steps, self._seconds = dict(saved["steps"]), saved["seconds"]
+        self._since = time.monotonic()
+        state: dict[str, Any] = saved["algorithm"]
+        return state
+
+    def _newest(self) -> dict[str, Any] | None:
         for leftover in sorted(self.folder.rglob("*.partial")):
             files.remove(leftover)
         found = checkpoints(self.folder)
@@ -225,12 +263,9 @@ class Run:
             raise CheckpointError(
                 f"{path} does not belong to the run {self.folder}: it was saved by run {saved['run']}"
             )
-        self._steps, self._seconds = dict(saved["steps"]), saved["seconds"]
-        self._since = time.monotonic()
         files.cut(self.folder / "metrics.jsonl", saved["record_bytes"])
         self._prune()
-        state: dict[str, Any] = saved["algorithm"]
-        return state
+        return saved
 
     def steps_done(self, phase: str) -> int:
         return self._steps.get(phase, 0)
@@ -249,20 +284,24 @@ class Run:
 
     def save(self, phase: str, step: int, state: dict[str, Any]) -> None:
         """Write a checkpoint, unless a number has gone bad: then the last good one stays the newest."""
+        world.on_first(lambda: self._write(phase, step, state))
+        self._steps[phase] = step
+        self._saved_at = time.monotonic()
+
+    def _write(self, phase: str, step: int, state: dict[str, Any]) -> None:
         self._flush()
         if broken := checkpoint.first_broken(state):
             raise DivergedError(self._diverged(phase, step, f"the tensor {broken} holds NaN or infinite values"))
-        self._steps[phase] = step
+        steps = {**self._steps, phase: step}
         content = {
             "run": self.description["id"],
-            "steps": dict(self._steps),
+            "steps": steps,
             "seconds": self.seconds,
             "algorithm": state,
             "record_bytes": files.sync(self.folder / "metrics.jsonl"),
         }
-        checkpoint.save(self.folder / "checkpoints" / f"step-{sum(self._steps.values()):08d}.pt", content)
+        checkpoint.save(self.folder / "checkpoints" / f"step-{sum(steps.values()):08d}.pt", content)
         self._prune()
-        self._saved_at = time.monotonic()
 
     def _prune(self) -> None:
         for path in list(checkpoints(self.folder).values())[: -self._keep]:
@@ -275,9 +314,13 @@ class Run:
 
     def record(self, phase: str, step: int, metrics: Metrics) -> None:
         """Keep what a step measured. Device scalars are read later, many at once, so that no step waits for them."""
-        self._pending.append((phase, step, metrics))
-        if time.monotonic() - self._flushed_at >= 0.25 or any(isinstance(value, list) for value in metrics.values()):
-            self._flush()
+        if self.rank == 0:
+            self._pending.append((phase, step, metrics))
+
+    def _flush_is_due(self) -> bool:
+        """Now and then, and where there are texts to show."""
+        texts = any(isinstance(value, list) for _, _, metrics in self._pending for value in metrics.values())
+        return self.rank == 0 and (texts or time.monotonic() - self._flushed_at >= 0.25)
 
     def _flush(self) -> None:
         """Read the pending numbers off the device, check them, and write them down."""

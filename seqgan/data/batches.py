@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from seqgan.core.seed import private_generator
+from seqgan.core.world import share
 from seqgan.data.symbols import EOS, PAD, UNK
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import CorpusError
@@ -82,7 +83,8 @@ def side_by_side(first: Tokens, second: Int[Tensor, "N S"]) -> Int[Tensor, "M W"
 class Batches:
     """Batch number `step` of an endless sequence of shuffled epochs, as a function of `(seed, step)`.
 
-    There is no iterator to save: a resumed run asks for the step it is at. An epoch leaves out an incomplete batch."""
+    There is no iterator to save: a resumed run asks for the step it is at. An epoch leaves out an incomplete batch.
+    Of several processes, each gets its share of the batch."""
 
     rows: Sequence[Sequence[int]]
     size: int
@@ -92,6 +94,7 @@ class Batches:
 
     def __post_init__(self) -> None:
         self.size = min(self.size, len(self.rows))
+        self._share = share(self.size)
         self._order: tuple[int, list[int]] = (-1, [])
 
     @property
@@ -109,5 +112,5 @@ class Batches:
                 else list(range(len(self.rows)))
             )
             self._order = (epoch, order)
-        chosen = self._order[1][index * self.size : (index + 1) * self.size]
+        chosen = self._order[1][index * self.size : (index + 1) * self.size][self._share]
         return pad([self.rows[i] for i in chosen], self.device)

@@ -1,0 +1,260 @@
+"""Several processes that train one model together, on one machine or many: all of torch.distributed is here.
+
+Every process holds the same weights and takes its share of every batch. Losses are divided by counts over all of
+them, so gradients need only be added up; what is decided is decided by the first, or by all together. torchrun starts
+the processes. In a single one, every function here gives back what it was given."""
+
+import io
+import os
+import re
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch import distributed as dist
+from torch.distributed.distributed_c10d import PrefixStore, Store
+from torch.distributed.rendezvous import rendezvous
+
+from seqgan import errors
+from seqgan.errors import LostError, SeqGANError, UsageError
+
+T = TypeVar("T")
+
+# The first process may have a corpus to fetch and a tokenizer to train while the others wait. One that dies is noticed
+# at once; only a machine that vanishes from the network is noticed this late.
+TIMEOUT = timedelta(hours=2)
+
+_meeting: Store | None = None  # where processes find each other; it outlives any of them
+
+
+@contextmanager
+def joined(device: torch.device) -> Iterator[None]:
+    """Train together with the processes that torchrun has started beside this one, if it has.
+
+    After an error nothing is taken down: the others notice when this process ends, which is after its message."""
+    if not launched() or dist.is_initialized():
+        yield
+        return
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+    place: dict[str, Any] = {"rank": int(os.environ["RANK"]), "world_size": int(os.environ["WORLD_SIZE"])}
+    with _in_touch():
+        dist.init_process_group(backend, store=_meet(), timeout=TIMEOUT, **place)
+    yield
+    dist.destroy_process_group()
+
+
+def launched() -> bool:
+    """Whether torchrun has started several processes, joined or not."""
+    return int(os.environ.get("WORLD_SIZE", 1)) > 1 and "RANK" in os.environ
+
+
+def size() -> int:
+    """How many processes train together."""
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def rank() -> int:
+    """The number of this process, from 0."""
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
+def apart() -> tuple[int, ...]:
+    """To end the path of a seed with, where processes must draw differently; the first draws as if it were alone."""
+    return (rank(),) if rank() else ()
+
+
+# --- what is split, and put together again
+
+
+def share(count: int) -> slice:
+    """The part of `count` things that falls to this process; the parts differ by one at most.
+
+    Raises:
+        UsageError: there are fewer things than processes."""
+    if count < size():
+        raise UsageError(
+            f"a batch of {count} cannot be split over {size()} processes, each of which needs a part of it; "
+            "start fewer processes, or make the batch larger"
+        )
+    return slice(count * rank() // size(), count * (rank() + 1) // size())
+
+
+def share_size(count: int) -> int:
+    """How many of `count` things fall to this process."""
+    return len(range(count)[share(count)])
+
+
+def total(part: Tensor) -> Tensor:
+    """The sum over all processes; no gradient flows through it."""
+    return part if size() == 1 else _added_up(part.detach().clone())
+
+
+def weight(count: int) -> float:
+    """What a mean over `count` things of this process counts for in the mean over all: weighted, the means add up."""
+    return count / int(total(torch.tensor(count)))
+
+
+def mean(values: Tensor) -> Tensor:
+    """The mean over the values of all processes."""
+    return total(values.mean() * weight(len(values)))
+
+
+def gather(part: Tensor) -> Tensor:
+    """The rows of all processes, of which each has its `share`."""
+    if size() == 1:
+        return part
+    count = int(total(torch.tensor(len(part))))
+    rows = part.new_zeros(count, *part.shape[1:])
+    rows[share(count)] = part.detach()
+    return _added_up(rows)
+
+
+def sum_gradients(parameters: Iterable[nn.Parameter]) -> None:
+    """Add up the gradients of all processes, in one flat all-reduce."""
+    if size() == 1:
+        return
+    learned = [parameter for parameter in parameters if parameter.requires_grad]
+    here = [parameter.grad is not None for parameter in learned]
+    # Behind the gradients, which of them there are: one that no process has must stay none to the optimiser.
+    gradients = [torch.zeros_like(p).flatten() if p.grad is None else p.grad.flatten() for p in learned]
+    flat = _added_up(torch.cat([*gradients, torch.tensor(here, dtype=torch.float32, device=gradients[0].device)]))
+    *sums, somewhere = flat.split([*(parameter.numel() for parameter in learned), len(learned)])
+    for number, (parameter, gradient) in enumerate(zip(learned, sums, strict=True)):
+        if parameter.grad is None and somewhere[number]:
+            parameter.grad = torch.empty_like(parameter)
+        if parameter.grad is not None:
+            parameter.grad.copy_(gradient.view_as(parameter))
+
+
+@torch.no_grad()
+def average_buffers(*modules: nn.Module) -> None:
+    """Give all processes the mean of what each has counted along the way, such as BatchNorm's running statistics."""
+    buffers = [buffer for module in modules for buffer in module.buffers() if buffer.is_floating_point()]
+    if size() == 1 or not buffers:
+        return
+    flat = _added_up(torch.cat([buffer.flatten() for buffer in buffers])) / size()
+    for buffer, average in zip(buffers, flat.split([buffer.numel() for buffer in buffers]), strict=True):
+        buffer.copy_(average.view_as(buffer))
+
+
+# --- what is agreed
+
+
+def most(*values: int) -> tuple[int, ...]:
+    """Of each value the largest that any process has: what is true for one is then true for all."""
+    if size() == 1:
+        return values
+    agreed = torch.tensor(values)
+    with _in_touch():
+        dist.all_reduce(agreed, dist.ReduceOp.MAX)
+    return tuple(agreed.tolist())
+
+
+def from_first(value: T) -> T:
+    """The first process's value (tensors and plain Python) for all."""
+    if size() == 1:
+        return value
+    buffer = io.BytesIO()
+    if rank() == 0:
+        torch.save({"value": value}, buffer)
+    length = torch.tensor(buffer.tell())
+    with _in_touch():
+        dist.broadcast(length, 0)
+        content = torch.empty(int(length), dtype=torch.uint8)
+        if rank() == 0:
+            content.numpy()[:] = memoryview(buffer.getvalue())
+        dist.broadcast(content, 0)
+    if rank() == 0:
+        return value
+    received: dict[str, T] = torch.load(io.BytesIO(content.numpy().tobytes()), "cpu", weights_only=True)
+    return received["value"]
+
+
+def on_first(task: Callable[[], T]) -> T:
+    """Do in the first process what only one may do. All get what came of it, or its error; until then they wait."""
+    if size() == 1:
+        return task()
+    outcome: dict[str, Any] = {}
+    failure: BaseException | None = None
+    if rank() == 0:
+        try:
+            outcome = {"result": task()}
+        except BaseException as error:
+            failure = error
+            told = error if isinstance(error, SeqGANError) else f"the first process failed: {error!r}"
+            outcome = {"error": type(error).__name__, "message": str(told)}
+    outcome = from_first(outcome)
+    if failure is not None:
+        raise failure
+    if "error" in outcome:
+        raise getattr(errors, outcome["error"], SeqGANError)(outcome["message"])
+    return outcome["result"]
+
+
+# --- meeting, and losing touch
+
+
+def first_to_tell() -> bool:
+    """Whether no other process has told of an error yet: one cause ends them all, and is told once."""
+    if not launched():
+        return True
+    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    try:
+        store = _meeting or PrefixStore(f"attempt {attempt}", _store())
+        return store.add("told", 1) == 1
+    except RuntimeError:  # the one that kept the store is gone
+        return True
+
+
+def _meet() -> Store:
+    """A place in the store where no earlier attempt has left anything: torchrun keeps the store when it restarts.
+
+    The first process cannot tell a greeting from one of an earlier attempt, so it answers all of them until as many as
+    it expects have read its answer."""
+    global _meeting
+    store, own, others = _store(), uuid.uuid4().hex, int(os.environ["WORLD_SIZE"]) - 1
+    number = int(os.environ["RANK"])
+    if number:
+        store.set(f"greeting {number}", own)
+        own = store.get(f"answer to {own}").decode()
+        store.add(f"met {own}", 1)
+    deadline = time.monotonic() + TIMEOUT.total_seconds()
+    while not number and store.add(f"met {own}", 0) < others:
+        for other in range(1, others + 1):
+            if store.check([f"greeting {other}"]):
+                store.set(f"answer to {store.get(f'greeting {other}').decode()}", own)
+        if time.monotonic() > deadline:
+            raise LostError(f"{others + 1} processes were to train together, but they did not all start")
+        time.sleep(0.01)
+    _meeting = PrefixStore(own, store)
+    return _meeting
+
+
+def _store() -> Store:
+    store, _, _ = next(rendezvous("env://", timeout=TIMEOUT))
+    return store
+
+
+@contextmanager
+def _in_touch() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        reason = re.sub(r"^\[\S+\] ", "", str(error)).strip().split(". ")[0]  # without its place in the source
+        raise LostError(
+            "lost touch with the other processes of this training: one of them has probably ended, and says why, or "
+            f"torchrun does; what was saved can be continued ({reason[:200]})"
+        ) from error
+
+
+def _added_up(tensor: Tensor) -> Tensor:
+    with _in_touch():
+        dist.all_reduce(tensor)
+    return tensor

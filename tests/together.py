@@ -1,0 +1,277 @@
+"""What one process of several does in the tests: `torchrun ... -m tests.together FOLDER` leaves what each found.
+
+`given()` is called in a single process as well, to compare with."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch import distributed as dist
+
+from imagegan.data import digits
+from imagegan.variants.configs import CONFIGS as IMAGE_CONFIGS
+from imagegan.variants.gan import GAN
+from seqgan.algorithms.configs import CONFIGS
+from seqgan.algorithms.parts import OURS, Parts
+from seqgan.algorithms.seqgan import SeqGAN
+from seqgan.core import world
+from seqgan.core.loop import Algorithm, Phase, train
+from seqgan.core.run import Run, create, describe
+from seqgan.data.batches import Batches
+from seqgan.data.corpus import Corpus
+from seqgan.data.splits import split
+from seqgan.data.texts import Texts, encode_corpus
+from seqgan.data.tokenizer import Tokenizer
+from seqgan.errors import RunError, SeqGANError
+from seqgan.losses import policy_gradient_weights
+from seqgan.models.generator import Generator
+from seqgan.rewards import advantages, controlled
+
+CPU = torch.device("cpu")
+LENGTHS = [1, 6, 2, 5, 3, 6, 4]  # seven texts: three for the first of two processes, four for the other
+
+
+def texts() -> Texts:
+    from tests.conftest import tiny_lines
+
+    corpus = Corpus("tiny", **split(tiny_lines()))
+    return encode_corpus(corpus, Tokenizer.train(corpus.train, "char"))
+
+
+def tiny_config(**changes: Any) -> Any:
+    from tests.conftest import TINY_GAME
+
+    return replace(CONFIGS["seqgan"](**TINY_GAME), **changes)
+
+
+# --- from given tokens and rewards, in one process or in several
+
+
+def given() -> dict[str, Tensor]:
+    """Gradients, advantages and metrics of all processes together; nothing in them is drawn by any."""
+    rng = torch.Generator().manual_seed(1)
+    tokens = torch.randint(4, 12, (7, 6), generator=rng)
+    mask = torch.arange(6) < torch.tensor(LENGTHS).unsqueeze(1)
+    rewards = torch.randn(7, 6, generator=rng) * mask
+    part = world.share(7)
+    tokens, mask, rewards = (tokens * mask)[part], mask[part], rewards[part]
+    found: dict[str, Tensor] = {}
+    for reduction in ("mean", "sum"):
+        torch.manual_seed(0)
+        policy = Generator(12, 6, 5, 6, init_std=0.5)
+        policy.nll_drawn(tokens, policy_gradient_weights(rewards, mask, reduction)).backward()  # type: ignore[arg-type]
+        world.sum_gradients(policy.parameters())
+        found |= _gradients(f"REINFORCE, {reduction}", policy)
+    for baseline in ("none", "batch", "prefix"):
+        for normalise in (False, True):
+            paid = advantages(rewards, mask, baseline, normalise=normalise)  # type: ignore[arg-type]
+            found[f"advantages, {baseline}, {normalise}"] = world.gather(paid)
+    return found | _updates()
+
+
+def _updates() -> dict[str, Tensor]:
+    """One update of each kind of the real thing, without dropout, and with texts that no process draws."""
+    config = tiny_config(
+        dropout=0.0, d_dropout=0.0, batch_size=7, d_batch_size=10, policy_batch=7, control="constant", normalise=False,
+        baseline="none", clip=1e9,
+    )  # fmt: skip
+    game = SeqGAN(config, texts(), CPU, seed=4)
+    opponent = game.opponent
+    assert opponent is not None
+    with torch.no_grad():
+        for parameter in game.generator.parameters():
+            parameter.mul_(5.0)  # so that no gradient is next to nothing
+    found: dict[str, Tensor] = {"MLE: nll": _number(game.mle.update(2)["nll"])}
+    found |= _gradients("MLE", game.generator)
+    rows = [row[:-1] for row in game.mle.texts.train.rows]  # anything but real texts will do
+    opponent.generated = lambda phase, round: Batches(rows, opponent.fake_size, 0)  # type: ignore[method-assign]
+    found |= {f"discriminator: {name}": _number(value) for name, value in opponent.update("any", 3).items()}
+    found |= _gradients("discriminator", opponent.discriminator)
+    tokens = game.mle.batches.at(1).tokens
+    wide = nn.functional.pad(tokens, (0, game.generator.longest - tokens.shape[1]))
+    original = game.generator.sample
+    game.generator.sample = lambda count: original(count)._replace(tokens=wide, mask=wide != 0)  # type: ignore[method-assign]
+    found |= {f"policy: {name}": _number(value) for name, value in game.policy_update(5).items()}
+    return found | _gradients("policy", game.generator)
+
+
+def _gradients(name: str, module: nn.Module) -> dict[str, Tensor]:
+    return {f"{name}: {key}": p.grad.clone() for key, p in module.named_parameters() if p.grad is not None}
+
+
+def _number(value: Any) -> Tensor:
+    return torch.as_tensor(value).detach().float()
+
+
+# --- whole trainings
+
+
+class Judge(nn.Module):
+    """A discriminator of one's own that counts along the way."""
+
+    def __init__(self, vocabulary: int, longest: int) -> None:
+        super().__init__()
+        self.embedding, self.norm = nn.Embedding(vocabulary, 6), nn.BatchNorm1d(6)
+        self.unused, self.output = nn.Linear(2, 2), nn.Linear(6, 1)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        scores: Tensor = self.output(self.norm(self.embedding(tokens).mean(dim=1))).squeeze(1)
+        return scores
+
+
+def seqgan_game(parts: Parts = OURS) -> SeqGAN:
+    return SeqGAN(tiny_config(), texts(), CPU, 5, parts)
+
+
+def dcgan() -> GAN:
+    tiny: dict[str, Any] = {"images": 50, "steps": 9, "batch_size": 7, "latent": 6, "width": 4}
+    return GAN("dcgan", IMAGE_CONFIGS["dcgan"](**tiny), digits(50, seed=1), CPU, 0)
+
+
+def begun(folder: Path) -> Path:
+    """A run directory, made by the first process."""
+    about = {"package": "tests", "algorithm": "any", "config": {}, "seed": 5, "threads": 1}
+
+    def make() -> None:
+        create(folder, {**about, "world_size": world.size()}, {})
+
+    world.on_first(make)
+    return folder
+
+
+def state_after(folder: Path, make: Callable[[], Algorithm]) -> dict[str, Any]:
+    """Of this process, after training."""
+    algorithm = make()
+    with Run(folder, save_seconds=0.0) as run:
+        train(algorithm, run)
+    return algorithm.state_dict()
+
+
+def state_after_stops(folder: Path, make: Callable[[], Algorithm], stops: Sequence[int]) -> dict[str, Any]:
+    """The same where the second process is asked to stop at some steps, counted over all phases."""
+    for stop in stops:
+        algorithm, taken = make(), 0
+
+        def stopping(update: Callable[[int], Any], step: int, last: int = stop) -> Any:
+            nonlocal taken
+            taken += 1
+            if taken == last and world.rank() == 1:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return update(step)
+
+        phases = [
+            replace(phase, update=lambda step, update=phase.update: stopping(update, step))
+            for phase in algorithm.phases()
+        ]
+        algorithm.phases = lambda phases=phases: phases  # type: ignore[method-assign]
+        try:
+            with Run(folder, save_seconds=1e9) as run:
+                train(algorithm, run)
+            raise AssertionError(f"it was done before its step {stop}")
+        except SeqGANError as error:
+            if error.exit_code != 128 + signal.SIGTERM:
+                raise
+    return state_after(folder, make)
+
+
+class Broken:
+    """An algorithm whose fourth step measures a NaN."""
+
+    def phases(self) -> Sequence[Phase]:
+        return [Phase("only", 9, lambda step: {"loss": float("nan") if step == 4 else 0.5})]
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"weight": torch.ones(2)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...
+
+    def exports(self) -> Mapping[str, bytes]:
+        return {}
+
+
+# --- how processes agree
+
+
+def agreements(folder: Path) -> dict[str, Any]:
+    def refuse() -> None:
+        raise RunError("only the first looked")
+
+    lone = [nn.Parameter(torch.ones(3)), nn.Parameter(torch.ones(2)), nn.Parameter(torch.ones(1))]
+    lone[0].grad = torch.full((3,), 1.0 + world.rank())
+    lone[1].grad = torch.ones(2) if world.rank() == 1 else None
+    world.sum_gradients(lone)
+    return {
+        "refusal": _error(lambda: world.on_first(refuse)),
+        "divergence": _error(lambda: state_after(begun(folder / "broken"), Broken)),
+        "too little": _error(lambda: world.share(1)),
+        "from first": world.from_first({"rank": world.rank(), "some": [torch.full((2,), float(world.rank()))]}),
+        "most": world.most(world.rank(), 3 - world.rank()),
+        "mean": float(world.mean(torch.tensor([6.0]) if world.rank() else torch.tensor([1.0, 2.0]))),
+        "lone gradients": [None if parameter.grad is None else parameter.grad.tolist() for parameter in lone],
+        "shuffled": world.gather(_shuffled()),
+    }
+
+
+def _shuffled() -> Tensor:
+    part = world.share(7)
+    rewards = torch.arange(14.0).view(7, 2)[part]
+    torch.manual_seed(world.rank())
+    return controlled(rewards, torch.ones(len(rewards), 2, dtype=torch.bool), "shuffled")
+
+
+def _error(act: Callable[[], Any]) -> tuple[str, str]:
+    try:
+        act()
+    except SeqGANError as error:
+        return type(error).__name__, str(error)
+    return "", ""
+
+
+def counted(act: Callable[[], Any]) -> tuple[Any, list[int]]:
+    """What it gives, and the sizes of the sums over all processes that it took."""
+    sizes: list[int] = []
+    original = dist.all_reduce
+
+    def all_reduce(tensor: Tensor, *more: Any) -> Any:
+        sizes.append(tensor.numel())
+        return original(tensor, *more)
+
+    dist.all_reduce = all_reduce  # type: ignore[assignment]
+    try:
+        return act(), sizes
+    finally:
+        dist.all_reduce = original
+
+
+def main(folder: Path) -> None:
+    torch.set_num_threads(1)
+    with world.joined(CPU):
+        game = seqgan_game()
+        assert game.opponent is not None
+        _, policy_sums = counted(lambda: game.policy_update(1))
+        game.opponent.generated("any", 0)
+        _, judge_sums = counted(lambda: game.opponent.update("any", 0) if game.opponent else None)
+        _, mle_sums = counted(lambda: game.mle.update(1))
+        own = Parts(discriminator=Judge)
+        found = {
+            "given": given(),
+            "sums": {"policy": policy_sums, "discriminator": judge_sums, "mle": mle_sums},
+            "agreements": agreements(folder),
+            "seqgan": state_after(begun(folder / "seqgan"), seqgan_game),
+            "seqgan, own": state_after(begun(folder / "own"), lambda: seqgan_game(own)),
+            "seqgan, stopped": state_after_stops(begun(folder / "stopped"), seqgan_game, (4, 5, 6)),
+            "dcgan": state_after(begun(folder / "dcgan"), dcgan),
+            "dcgan, stopped": state_after_stops(begun(folder / "images"), dcgan, (2, 4)),
+            "world_size": describe(folder / "seqgan")["world_size"],
+        }
+        torch.save(found, folder / f"found-{world.rank()}.pt")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
