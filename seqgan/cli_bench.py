@@ -30,6 +30,7 @@ def bench() -> None:
 @click.option("--texts", type=click.IntRange(min=64), default=10_000, help="texts in an epoch", show_default=True)
 @click.option("--bf16", is_flag=True, help="let the discriminator learn in bfloat16")
 @click.option("--only", type=click.Choice(NAMES), multiple=True, help="measure nothing else (may be repeated)")
+@click.option("--plain/--no-plain", default=True, help="time the plain way, too", show_default=True)
 @click.option("--pairs", type=Positive, default=5, help="ours and the plain way, in turns", show_default=True)
 @click.option("--device", default="auto", help="auto, cpu, cuda ...", show_default=True)
 @click.option("--threads", type=click.IntRange(min=0), default=0, help="0: as many as there are cores")
@@ -44,6 +45,7 @@ def speed(
     texts: int,
     bf16: bool,
     only: tuple[str, ...],
+    plain: bool,
     pairs: int,
     device: str,
     threads: int,
@@ -70,7 +72,7 @@ def speed(
         d_bf16=bf16,
     )
     sizes = sizes_of(config, length, vocabulary, texts)
-    machine, figures, memory = measure(config, sizes, resolve(device), pairs, only)
+    machine, figures, memory = measure(config, sizes, resolve(device), pairs, only, plain)
     if as_json:
         about = {"preset": preset, "B": sizes.batch, "T": length, "V": vocabulary, "N": sizes.rollouts, "bf16": bf16}
         told = {name: figure.as_json(machine) for name, figure in figures.items()}
@@ -89,8 +91,9 @@ def _print(machine: "Ceilings", figures: "dict[str, Figure]", memory: int) -> No
     for name, figure in figures.items():
         part = name in ("rollouts", "scores", "update") and step
         share = f"{figure.seconds / step.seconds:.0%}" if part and step else ""
-        seconds = [f"{value:.3f} s" for value in (figure.seconds, figure.floor_seconds, figure.naive_seconds)]
-        cells = [seconds[0], seconds[1], f"{figure.ratio:.2f}", seconds[2], f"{figure.gain:.1f}x", share]
+        plain = f"{figure.naive_seconds:.3f} s" if figure.naive_seconds else ""
+        gain = f"{figure.gain:.1f}x" if figure.gain else ""
+        cells = [f"{figure.seconds:.3f} s", f"{figure.floor_seconds:.3f} s", f"{figure.ratio:.2f}", plain, gain, share]
         table.add_row(("  " if part else "") + name.replace("_", " "), *cells)
     Console().print(table)
     gemm, half, cache, moved = (round(ceiling / 1e9) for ceiling in machine)

@@ -134,7 +134,7 @@ def test_the_command_gives_every_figure_as_json() -> None:
 
 
 def test_the_command_prints_a_table_of_what_was_asked_for() -> None:
-    table = called(*TINY, "--only", "sampling", "--bf16")
+    table = called(*TINY, "--only", "sampling", "--bf16", "--no-plain")
     assert "sampling" in table
     assert "mle epoch" not in table
     assert "GFLOP/s" in table

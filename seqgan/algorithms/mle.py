@@ -2,6 +2,7 @@
 
 Stopped, where a patience is set, by the NLL of the validation split; then the best weights are kept."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -142,7 +143,8 @@ def descend(optimizer: torch.optim.Optimizer, loss: Scalar, module: nn.Module, c
     loss.backward()
     world.sum_gradients(module.parameters())
     world.average_buffers(module)
-    nn.utils.clip_grad_norm_(module.parameters(), clip)
+    if math.isfinite(clip):
+        nn.utils.clip_grad_norm_(module.parameters(), clip)
     optimizer.step()
 
 

@@ -93,13 +93,6 @@ def rewards(discriminator: NaiveDiscriminator, tokens: Tensor, finished: list[li
     return torch.cat([torch.stack(means).mean(dim=0), whole.unsqueeze(0)]).t()
 
 
-def descend(optimizer: torch.optim.Optimizer, loss: Tensor, module: nn.Module) -> None:
-    optimizer.zero_grad()
-    loss.backward()
-    nn.utils.clip_grad_norm_(module.parameters(), 5.0)
-    optimizer.step()
-
-
 class NaiveTraining:
     """Both players and their optimisers, as ours have them."""
 
@@ -114,16 +107,21 @@ class NaiveTraining:
         self.update(tokens, rewards(self.discriminator, tokens, rollouts(self.policy, tokens, self.sizes.rollouts)))
 
     def update(self, tokens: Tensor, earned: Tensor) -> None:
-        descend(self.optimizer, (self.policy.losses(tokens) * earned).sum(), self.policy)
+        self._learn((self.policy.losses(tokens) * earned).sum())
 
     def mle_update(self, tokens: Tensor) -> None:
-        descend(self.optimizer, self.policy.losses(tokens).mean(), self.policy)
+        self._learn(self.policy.losses(tokens).mean())
+
+    def _learn(self, loss: Tensor) -> None:
+        self.optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.policy.parameters(), 5.0)
+        self.optimizer.step()
 
     def d_update(self, real: Tensor, fake: Tensor) -> None:
-        scores = self.discriminator(torch.cat([real, fake]))
+        scores, last = self.discriminator(torch.cat([real, fake])), self.discriminator.output
         labels = torch.cat([torch.ones(len(real)), torch.zeros(len(fake))]).to(scores.device)
-        loss = F.binary_cross_entropy_with_logits(scores, labels)
-        loss = loss + 0.1 * (
-            self.discriminator.output.weight.square().sum() + self.discriminator.output.bias.square().sum()
-        )
-        descend(self.d_optimizer, loss, self.discriminator)
+        penalty = 0.1 * (last.weight.square().sum() + last.bias.square().sum())
+        self.d_optimizer.zero_grad()
+        (F.binary_cross_entropy_with_logits(scores, labels) + penalty).backward()
+        self.d_optimizer.step()

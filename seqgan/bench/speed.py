@@ -39,7 +39,7 @@ class Figure:
 
     seconds: float
     floor_seconds: float
-    naive_seconds: float
+    naive_seconds: float | None = None  # where nobody asked
     spread: float = 0.0  # (largest - smallest) / median of our times
     work: Mapping[str, Work] = field(default_factory=dict)
 
@@ -49,9 +49,9 @@ class Figure:
         return self.seconds / self.floor_seconds
 
     @property
-    def gain(self) -> float:
+    def gain(self) -> float | None:
         """Over the naive reference."""
-        return self.naive_seconds / self.seconds
+        return self.naive_seconds / self.seconds if self.naive_seconds else None
 
     def as_json(self, machine: Ceilings) -> dict[str, Any]:
         parts = {name: {**work._asdict(), "seconds": work.seconds(machine)} for name, work in self.work.items()}
@@ -181,10 +181,15 @@ def sizes_of(config: SeqGANConfig, length: int, vocabulary: int, texts: int) -> 
 
 
 def measure(
-    config: SeqGANConfig, sizes: Sizes, device: torch.device, pairs: int = PAIRS, only: tuple[str, ...] = ()
+    config: SeqGANConfig,
+    sizes: Sizes,
+    device: torch.device,
+    pairs: int = PAIRS,
+    only: tuple[str, ...] = (),
+    plain: bool = True,
 ) -> tuple[Ceilings, dict[str, Figure], int]:
     """The machine's ceilings, a figure for each part (or for those named), and the peak of memory in bytes, the naive
-    reference left out."""
+    reference left out of that; of the figures, too, where `plain` is false."""
     bench = Bench(config, sizes, device)
     bench.game.policy_update(1)
     memory = peak(device)
@@ -194,13 +199,15 @@ def measure(
         if only and name not in only:
             continue
         ours()
-        naive() if name == "scores" else None  # its completions are made on the first call
-        times = [(timed(ours, device) * our_scale, timed(naive, device) * naive_scale) for _ in range(pairs)]
-        mine, theirs = zip(*times, strict=True)
+        if plain and name == "scores":
+            naive()  # makes the completions that it scores
+        times = [(timed(ours, device), timed(naive, device) if plain else 0.0) for _ in range(pairs)]
+        mine = [own * our_scale for own, _ in times]
+        theirs = [other * naive_scale for _, other in times]
         median, work = statistics.median(mine), PARTS[name](sizes)
-        figures[name] = Figure(
-            median, floor(work, machine), statistics.median(theirs), (max(mine) - min(mine)) / median, work
-        )
+        spread = (max(mine) - min(mine)) / median
+        reference = statistics.median(theirs) if plain else None
+        figures[name] = Figure(median, floor(work, machine), reference, spread, work)
     return machine, figures, memory
 
 
