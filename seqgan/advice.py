@@ -34,8 +34,11 @@ def about_data(corpus: Corpus, texts: Texts, asked: int, source: str) -> list[st
             f"{'' if by_characters else ', a smaller --vocabulary or --tokenizer bpe'} helps"
         )
     if texts.valid.unknown > MUCH_UNKNOWN:
+        if source.startswith("from "):
+            remedy = "a tokenizer of the text's own, without --from,"
+        else:
+            remedy = "more text" if by_characters else "a larger --vocabulary, --tokenizer bpe or char"
         lines.append(
-            f"advice: {texts.valid.unknown:.0%} of the validation tokens are unknown; "
-            f"{'more text' if by_characters else 'a larger --vocabulary, --tokenizer bpe or char'} knows more of them"
+            f"advice: {texts.valid.unknown:.0%} of the validation tokens are unknown; {remedy} knows more of them"
         )
     return lines

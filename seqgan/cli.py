@@ -19,6 +19,7 @@ from seqgan.core.config import ConfiguredCommand
 from seqgan.errors import UsageError
 
 if TYPE_CHECKING:
+    from seqgan.generation import TextModel
     from seqgan.tables import Table
 
 
@@ -179,13 +180,10 @@ def generate(
 ) -> None:
     """Write texts with the policy of RUN, one a line."""
     from seqgan.core import files
-    from seqgan.core.device import resolve
-    from seqgan.generation import load_model
 
-    if seed is None:
-        seed = int.from_bytes(os.urandom(4), "big")
-        click.echo(f"--seed {seed}", err=True)
-    model = load_model(run, stage, resolve(device), judge=False)
+    fresh = seed is None
+    seed = int.from_bytes(os.urandom(4), "big") if seed is None else seed
+    model = _model(run, stage, device, judge=False)
     written = model.write(count, prompt=prompt, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed)
     lines = [json.dumps(item._asdict(), ensure_ascii=False) if as_json else item.text for item in written]
     text = "".join(line + "\n" for line in lines)
@@ -193,6 +191,8 @@ def generate(
         files.write(output, text.encode())
     else:
         sys.stdout.write(text)
+    if fresh:
+        click.echo(f"--seed {seed}", err=True)
 
 
 @seqgan.command()
@@ -207,12 +207,10 @@ def score(run: Path, file: Path, stage: str, text_column: str | None, as_json: b
 
     One line a text: log-probability in nats, the same per token, tokens, unknown ones, P(real), the text. With --json
     also that of every token by itself (by_token), the end included."""
-    from seqgan.core.device import resolve
-    from seqgan.data.readers import read_file, read_texts
-    from seqgan.generation import load_model
+    from seqgan.data.readers import read_samples
 
-    model = load_model(run, stage, resolve(device))
-    scored = model.score(read_texts(file, read_file(file), text_column))
+    model = _model(run, stage, device)
+    scored = model.score(read_samples(file, text_column))
     if not as_json:
         click.echo("log_prob\tper_token\ttokens\tunknown\treal\ttext")
     for item in scored:
@@ -224,7 +222,19 @@ def score(run: Path, file: Path, stage: str, text_column: str | None, as_json: b
             click.echo(f"{numbers}\t{item.text}")
     tokens = sum(item.tokens for item in scored)
     total = sum(item.log_prob for item in scored)
-    click.echo(f"{len(scored)} texts, {-total / tokens:.4f} nats per token", err=True)
+    unknown = sum(item.unknown for item in scored) / tokens
+    click.echo(f"{len(scored)} texts, {-total / tokens:.4f} nats per token, {unknown:.1%} of them unknown", err=True)
+
+
+def _model(folder: Path, stage: str, device: str, *, judge: bool = True) -> "TextModel":
+    """The model of a run's stage, or of a folder that `save_pretrained` wrote, which has one."""
+    from seqgan.core.device import resolve
+    from seqgan.generation import load_model
+    from seqgan.pretrained import from_pretrained
+
+    if (folder / "config.json").is_file() and not (folder / "run.json").is_file() and stage == "final":
+        return from_pretrained(folder, device=resolve(device))
+    return load_model(folder, stage, resolve(device), judge=judge)
 
 
 @seqgan.command()

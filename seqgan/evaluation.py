@@ -75,7 +75,8 @@ def evaluate_models(
         if {name, other} <= models.keys():
             rows[name][f"kl-to-{other}"] = _divergence(models[name], models[other], draws[name])
     overlap = dict(corpus.provenance.get("overlap", {}))
-    facts = {"seed": seed, "too_long": sum(part.too_long for part in held_out.values()), "overlap": overlap}
+    long = {"too_long": sum(part.too_long for part in held_out.values()), "long": first.long}
+    facts = {"seed": seed, **long, "longest": first.policy.longest, "overlap": overlap}
     return Evaluation(rows, facts, texts, fitted.test)
 
 
@@ -167,7 +168,10 @@ def remarks(result: Evaluation) -> list[str]:
     rows, facts = result.rows, result.facts
     lines = [facts["kept"] + "."] if "kept" in facts else []
     if facts.get("too_long"):
-        lines.append(f"{facts['too_long']} texts are longer than --max-length; --long says what became of them.")
+        became = {"cut": "they are cut", "split": "each is several rows", "drop": "they are left out"}[facts["long"]]
+        lines.append(
+            f"{facts['too_long']} validation and test texts are longer than --max-length {facts['longest']}: {became}."
+        )
     if rows["real"]["unknown"].value > 0:
         lines.append(
             f"{rows['real']['unknown'].value:.2%} of the real tokens are unknown: the NLL counts each as one token UNK."

@@ -17,6 +17,7 @@ from seqgan.core import checkpoint, described
 from seqgan.core.config import assemble
 from seqgan.core.run import checkpoints, describe
 from seqgan.data.batches import Long, pad
+from seqgan.data.readers import a_list_of_texts
 from seqgan.data.symbols import EOS, UNK
 from seqgan.data.tokenizer import Kind, Tokenizer
 from seqgan.errors import CheckpointError, ConfigError, RunError, UsageError
@@ -118,7 +119,9 @@ class TextModel:
         `temperature` is above 0, `top_k` 0 (all) or more, `top_p` above 0 and at most 1.
 
         Raises:
-            UsageError: one of these is out of range, or the prompt is too long or holds what was never seen."""
+            UsageError: a number is out of range, or the prompt is too long or holds what was never seen."""
+        if count < 1:
+            raise UsageError(f"{count} texts were asked for; at least 1 was expected")
         if not (temperature > 0 and top_k >= 0 and 0 < top_p <= 1):
             raise UsageError(
                 f"temperature {temperature}, top_k {top_k}, top_p {top_p}: a temperature above 0, "
@@ -138,7 +141,7 @@ class TextModel:
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """The ids of texts, each with its end; however long they are."""
-        return [[*self.tokenizer.encode(text), EOS] for text in texts]
+        return [[*self.tokenizer.encode(text), EOS] for text in a_list_of_texts(texts)]
 
     def log_probs(self, texts: Sequence[str]) -> list[float]:
         """log pi(text), its end included, in nats."""

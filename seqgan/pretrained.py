@@ -112,7 +112,10 @@ def _from_hub(name: str) -> Path:
         return Path(snapshot_download(name, etag_timeout=5, allow_patterns=FILES))
     except (HFValidationError, HTTPError, OSError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
-        raise RunError(f"{name} is no folder, and cannot be had from the hub either ({reason})") from error
+        raise RunError(
+            f"{name} is no folder, and cannot be had from the hub either ({reason}); "
+            "give the folder of a saved model, or check the name and the connection"
+        ) from None
 
 
 def card(model: TextModel, facts: Mapping[str, Any]) -> str:

@@ -152,7 +152,10 @@ def analyse(sheets: Sequence[Mapping[str, Mapping[int, float]]]) -> tuple[dict[s
     means = {source: [sum(r) / len(r) for r in texts.values()] for source, texts in by_text.items()}
     missing = [source for sheet in sheets for source in sheet if len(means.get(source, [])) < 2]
     if missing or not means:
-        raise UsageError(f"fewer than two texts of {', '.join(dict.fromkeys(missing)) or 'any source'} are rated")
+        raise UsageError(
+            f"fewer than two texts of {', '.join(dict.fromkeys(missing)) or 'any source'} are rated; "
+            "fill in numbers in the column rating"
+        )
     rated = {
         source: Rated(
             sum(values) / len(values),

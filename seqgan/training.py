@@ -27,7 +27,8 @@ from seqgan.core.loop import train
 from seqgan.core.run import Run, checkpoints, create, read_record
 from seqgan.core.trial import estimate, in_words
 from seqgan.data.corpus import Corpus, as_files, load_corpus
-from seqgan.data.texts import encode_corpus, suitable_tokenizer
+from seqgan.data.symbols import EOS, UNK
+from seqgan.data.texts import Texts, encode_corpus, suitable_tokenizer
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import CheckpointError, RunError, UsageError
 from seqgan.evaluation import evaluate_models
@@ -43,6 +44,7 @@ from seqgan.tables import Evaluation
 
 # What a policy that was trained before brings along; the rest of a config may differ.
 INHERITED = ("tokenizer", "vocabulary", "embedding_dim", "hidden_dim", "tied")
+MOST_UNKNOWN = 0.5  # share of the tokens, to go on from a policy with its own tokenizer
 OWN = ("policy", "discriminator", "reward")
 
 
@@ -97,6 +99,8 @@ def begin(
         kind: Any = suitable_tokenizer(corpus) if config.tokenizer == "auto" else config.tokenizer
         tokenizer = Tokenizer.train(corpus.train, kind, config.vocabulary)
     texts = encode_corpus(corpus, tokenizer, config.max_length, config.long)
+    if origin:
+        _refuse_unreadable(origin, texts)
     if not corpus.provenance["path"]:  # texts from memory go with the run, so that it can be resumed
         contents |= {f"corpus/{part}.txt": data for part, data in as_files(corpus)[0].items()}
     devices.use_threads(threads)
@@ -120,6 +124,17 @@ def begin(
         "command": sys.argv[1:],
     }
     create(folder, description, {"tokenizer.model": tokenizer.model, **contents}, overwrite=overwrite)
+
+
+def _refuse_unreadable(origin: Origin, texts: Texts) -> None:
+    """Refuse to go on from a policy whose tokenizer does not know most of the new texts."""
+    unknown = sum(row.count(UNK) for row in texts.train.rows)
+    share = unknown / max(1, sum(len(row) - row.count(EOS) for row in texts.train.rows))
+    if share > MOST_UNKNOWN:
+        raise UsageError(
+            f"{share:.0%} of the corpus's tokens are unknown to the tokenizer that {origin.name} brings along; "
+            "choose a run of texts like these, or leave --from out"
+        )
 
 
 def _inherit(origin: Origin, chosen: Chosen, parts: Parts) -> tuple[MLEConfig, Tokenizer, bytes]:

@@ -303,3 +303,11 @@ def test_tuning_that_helps_moves_the_policy(origin: Path, tmp_path: Path) -> Non
 def test_a_contradiction_is_told_to_the_library_too(origin: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="9 was asked for, but the policy"):
         seqgan.train(TEXTS, run_dir=tmp_path / "run", start=str(origin), **{**MLE, "hidden_dim": 9})
+
+
+def test_a_corpus_that_the_origin_cannot_read_is_refused(origin: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.txt"
+    other.write_text("".join(f"天{chr(0x4E00 + i)}地{chr(0x5E00 + i)}\n" for i in range(60)), encoding="utf-8")
+    message = refusal("train", "--corpus", other, "--from", f"{origin}@mle", "--run-dir", tmp_path / "run")[0]
+    assert "of the corpus's tokens are unknown to the tokenizer" in message
+    assert not (tmp_path / "run").exists()

@@ -18,6 +18,7 @@ import seqgan
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import CheckpointError, RunError, SeqGANError
 from tests.conftest import TINY, TINY_GAME, tiny_lines
+from tests.test_cli import call, refusal
 
 MLE: dict[str, Any] = {**TINY, "algorithm": "mle", "threads": 1}
 GAME: dict[str, Any] = {**TINY_GAME, "threads": 1}
@@ -303,3 +304,13 @@ for name in ("nobody/nothing", "nothing", "no/such/folder", "./nowhere"):
     lines = done.stdout.splitlines()
     names = [line.partition(" is no folder, and cannot be had from the hub either (")[0] for line in lines]
     assert names == [f"RunError {name}" for name in ("nobody/nothing", "nothing", "no/such/folder", "./nowhere")]
+
+
+def test_the_command_line_writes_and_scores_with_a_saved_model(
+    played: seqgan.TrainedRun, tmp_path: Path, corpus_file: Path
+) -> None:
+    saved = played.save_pretrained(tmp_path / "model")
+    same = ("-n", "4", "--seed", "1")
+    assert call("generate", saved, *same).stdout == call("generate", played.folder, *same).stdout
+    assert call("score", saved, corpus_file).stdout == call("score", played.folder, corpus_file).stdout
+    assert "is not a run directory" in refusal("generate", saved, "--stage", "mle")[0]

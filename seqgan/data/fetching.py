@@ -64,7 +64,10 @@ def _download(file: Mapping[str, Any], progress: Progress) -> bytes:
         failures.append(
             f"{url}: its sha256 is {found[:12]}..., not {file['sha256'][:12]}...; it was changed or damaged"
         )
-    raise CorpusError(f"cannot fetch {' and '.join(failures)}; check the connection, or get the file by hand")
+    raise CorpusError(
+        f"cannot fetch {' and '.join(failures)}; check the connection, or get the file "
+        "by hand and keep it by: seqgan corpora add FILE --name NAME"
+    )
 
 
 def _read(url: str, most: int | None, progress: Progress) -> bytes:

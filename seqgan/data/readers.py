@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from seqgan.core.config import nearest
-from seqgan.errors import CorpusError
+from seqgan.errors import CorpusError, UsageError
 
 SUFFIXES = (".txt", ".csv", ".tsv", ".json", ".jsonl", ".parquet")
 COLUMNS = ("text", "sentence", "content")  # taken where nobody names one
@@ -82,6 +82,17 @@ def read_samples(path: Path, column: str | None = None) -> list[str]:
     Raises:
         CorpusError: as `read_texts`."""
     return read_texts(path, read_file(path), column, keep_empty=True)
+
+
+def a_list_of_texts(texts: Sequence[str]) -> Sequence[str]:
+    """Texts as they were given, if they are texts: a string by itself would pass for a list of its characters.
+
+    Raises:
+        UsageError: it is a string, or something in it is none."""
+    wrong = texts if isinstance(texts, str) else next((text for text in texts if not isinstance(text, str)), None)
+    if wrong is not None:
+        raise UsageError(f"a list of texts was expected, not {str(wrong)[:40]!r}; put a single text into a list")
+    return texts
 
 
 def read_lines(path: Path, raw: bytes) -> list[str]:

@@ -4,6 +4,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
+from seqgan.data.readers import a_list_of_texts
 from seqgan.data.tokens import suitable_tokens
 from seqgan.errors import UsageError
 from seqgan.metrics import METRICS, Aggregation, Measured, View
@@ -26,6 +27,8 @@ def evaluate(
 
     Raises:
         UsageError: there is no sample, no such tokens, or samples and references are in different scripts."""
+    for texts in (samples, references, training):
+        a_list_of_texts(texts)
     if not samples:
         raise UsageError("there is no sample to measure")
     for others, what in ((references, "references"), (training, "training texts")):
