@@ -57,8 +57,8 @@ class _LinearNLL(torch.autograd.Function):
         d_features, d_matrix, d_bias = torch.empty_like(features), torch.zeros_like(matrix), torch.zeros_like(bias)
         scaled, offsets = features * LOG2_E, bias * LOG2_E
         bounded = not features.is_cuda and is_bounded(matrix, offsets, scaled.abs().amax(dim=0))
-        # A fifth of the cache: beside the logits, three matrix products pass through it.
-        rows = cached_rows(4 * len(matrix), features.device, share=1 / 5)
+        # An eighth of the cache: beside the logits, three matrix products pass through it.
+        rows = cached_rows(4 * len(matrix), features.device, share=1 / 8)
         room = features.new_empty(min(rows, len(features)), len(matrix))
         loss = torch.zeros((), dtype=torch.float64, device=features.device)
         for start in range(0, len(features), rows):

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from seqgan.sampling import draw, inverse_cdf, keep_likeliest
+from seqgan.sampling import Head, draw, inverse_cdf, is_bounded, keep_likeliest
 
 
 def chi_square(observed: torch.Tensor, probabilities: torch.Tensor) -> float:
@@ -93,3 +93,47 @@ def test_the_same_generator_gives_the_same_draws() -> None:
     logits = torch.randn(100, 40)
     first, second = (draw(logits, rng=torch.Generator().manual_seed(3)) for _ in range(2))
     assert_close(first, second)
+
+
+def packed(scale: float, temperature: float = 1.0) -> tuple[Head, torch.Tensor, torch.Tensor]:
+    """A head over 997 tokens, features for it, and the probabilities that the plain layer gives them."""
+    torch.manual_seed(0)
+    weight, bias, features = torch.randn(997, 8) * scale, torch.randn(997), torch.rand(8) * 2 - 1
+    probabilities = ((weight.double() @ features.double() + bias) / temperature).softmax(dim=0)
+    return Head(weight, bias, torch.ones(8), temperature), features, probabilities
+
+
+@pytest.mark.parametrize(("scale", "bounded"), [(0.5, True), (30.0, False)])
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
+def test_a_packed_head_weighs_tokens_as_the_softmax_does(scale: float, bounded: bool, temperature: float) -> None:
+    head, features, probabilities = packed(scale, temperature)
+    assert head.bounded == bounded
+    weights = head.weights(features.unsqueeze(0))[0].double()
+    assert_close(weights[:997] / weights.sum(), probabilities, rtol=1e-4, atol=1e-9)
+    assert (weights[997:] == 0).all()
+
+
+@pytest.mark.parametrize("each", [1, 500])
+def test_draws_from_a_packed_head_follow_the_softmax(each: int) -> None:
+    """One draw from many rows, and many draws from few: chi-square, two-sided."""
+    head, features, probabilities = packed(0.5)
+    weights = head.weights(features.expand(300_000 // each, 8))
+    drawn = inverse_cdf(weights, torch.rand(len(weights), each)).flatten()
+    assert drawn.max() < 997
+    counts = drawn.bincount(minlength=997).double()
+    likely = probabilities * len(drawn) >= 5
+    observed = torch.cat([counts[likely], counts[~likely].sum().unsqueeze(0)])
+    expected = torch.cat([probabilities[likely], probabilities[~likely].sum().unsqueeze(0)])
+    assert abs(chi_square(observed, expected)) < 5
+
+
+def test_the_bound_counts_the_vocabulary_and_the_temperature() -> None:
+    """2^126 is the limit for the sum of all weights: what fits for one token need not fit for a thousand."""
+    ones = torch.ones(1)
+    assert is_bounded(torch.full((1, 1), 125.0), torch.zeros(1), ones)
+    assert not is_bounded(torch.full((1000, 1), 125.0), torch.zeros(1000), ones)
+    assert not is_bounded(torch.full((1, 1), -127.0), torch.zeros(1), ones)
+    assert not is_bounded(torch.zeros(1, 1), torch.full((1,), float("nan")), ones)
+    weight = torch.full((4, 1), 50.0)
+    assert Head(weight, torch.zeros(4), ones).bounded
+    assert not Head(weight, torch.zeros(4), ones, temperature=0.5).bounded

@@ -72,11 +72,12 @@ def load_corpus(
 
 def _corpus(found: "_Found", address: Mapping[str, str | None]) -> Corpus:
     splits = completed(found.splits)
-    count, given = sum(map(len, splits.values())), sum(map(len, found.splits.values()))
+    count = sum(map(len, splits.values()))
     if count < FEWEST_TEXTS or not all(splits.values()):
-        copies = f" ({given} with copies)" if given > count else ""
+        different = len({text for texts in splits.values() for text in texts})
+        copies = f", only {different} of them different" if different < count else ""
         raise CorpusError(
-            f"{found.path or 'the list'} holds {count} different text{'' if count == 1 else 's'}{copies}; "
+            f"{found.path or 'the list'} holds {count} text{'' if count == 1 else 's'}{copies}; "
             f"at least {FEWEST_TEXTS}, one a line, are needed to train, validate and test"
         )
     provenance = {

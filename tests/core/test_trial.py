@@ -38,17 +38,17 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
 
 class Timed:
-    """Phases whose steps take as many seconds as they are told, and 50 more in their first period."""
+    """Phases whose steps take as many seconds as they are told, and some more in their first period."""
 
-    def __init__(self, clock: SimpleNamespace, seconds: Mapping[str, float]) -> None:
-        self.clock, self.seconds = clock, seconds
+    def __init__(self, clock: SimpleNamespace, seconds: Mapping[str, float], to_set_up: float = 0.125) -> None:
+        self.clock, self.seconds, self.to_set_up = clock, seconds, to_set_up
         self.calls: list[tuple[str, int]] = []
         self.plan: list[Phase] = []
 
     def add(self, name: str, steps: int, kinds: Mapping[int, int] | None = None, period: int = 1) -> None:
         def update(step: int) -> dict[str, float]:
             self.calls.append((name, step))
-            self.clock.now += self.seconds[name] + (50.0 if step <= period else 0.0)
+            self.clock.now += self.seconds[name] + (self.to_set_up if step <= period else 0.0)
             return {}
 
         begin = lambda: self.calls.append((name, 0))  # noqa: E731
@@ -70,10 +70,10 @@ class Timed:
 
 
 def test_every_kind_of_step_is_timed_once_it_is_set_up_and_counted_as_often_as_it_comes(clock: SimpleNamespace) -> None:
-    timed = Timed(clock, {"alike": 0.25, "game": 0.5})
+    timed = Timed(clock, {"alike": 0.125, "game": 0.25})
     timed.add("alike", 10)
     timed.add("game", 12, kinds={1: 4, 3: 8}, period=6)
-    assert estimate(timed, CPU).seconds == 10 * 0.25 + 4 * 0.5 + 8 * 0.5
+    assert estimate(timed, CPU).seconds == 10 * 0.125 + 4 * 0.25 + 8 * 0.25
     # what is timed comes a period later, so that what a step sets up for those after it is paid for again
     assert timed.calls == [
         *[("alike", 0), ("alike", 1), ("alike", 2)],
@@ -82,17 +82,17 @@ def test_every_kind_of_step_is_timed_once_it_is_set_up_and_counted_as_often_as_i
 
 
 def test_a_step_that_is_long_by_itself_is_not_taken_twice(clock: SimpleNamespace) -> None:
-    timed = Timed(clock, {"game": 5.0})
+    timed = Timed(clock, {"game": 5.0}, to_set_up=1.0)
     timed.add("game", 12, kinds={1: 4, 3: 8}, period=6)
-    assert estimate(timed, CPU).seconds == 12 * 5.0
+    assert estimate(timed, CPU).seconds == 12 * 6.0
     assert timed.calls == [("game", 0), ("game", 1), ("game", 3)]
 
 
 def test_a_phase_without_steps_is_neither_begun_nor_timed(clock: SimpleNamespace) -> None:
-    timed = Timed(clock, {"game": 0.5})
+    timed = Timed(clock, {"game": 0.25})
     timed.add("nothing", 0)
     timed.add("game", 4, kinds={1: 4, 2: 0})
-    assert estimate(timed, CPU).seconds == 4 * 0.5
+    assert estimate(timed, CPU).seconds == 4 * 0.25
     assert timed.calls == [("game", 0), ("game", 1), ("game", 2)]
 
 
