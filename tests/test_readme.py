@@ -41,6 +41,6 @@ def test_every_command_and_option_in_the_readme_exists() -> None:
         while words and hasattr(group, "commands"):
             group = group.commands[words.pop(0)]
         options = {word for word in words if word.startswith("--")}
-        known = {name for parameter in group.params for name in parameter.opts}
+        known = {name for parameter in group.params for name in (*parameter.opts, *parameter.secondary_opts)}
         configured = {"--tokenizer", "--max-length", "--long", "--vocabulary", "--mle-epochs", "--control"}
         assert options <= known | configured, words

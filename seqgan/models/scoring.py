@@ -48,9 +48,8 @@ def prefix_scores(
             for g, (begin, end) in enumerate(itertools.pairwise(begun), start=1):
                 _strongest(table, finished[begin:end], g, so_far, owner[begin:end], shared[begin:end])
         column += filters
-    features.relu_()
     size = cached_rows(3 * 4 * features.shape[1], features.device)  # features, candidates and gates
-    logits = torch.cat([module.verdict(rows) for rows in features.split(size)])
+    logits = torch.cat([module.verdict(rows.relu_()) for rows in features.split(size)])
     return logits[:count], logits[count:]
 
 
