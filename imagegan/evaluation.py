@@ -12,7 +12,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from imagegan.data import TOYS, Images, Sets
-from imagegan.data.images import from_bytes
+from imagegan.data.images import from_bytes, need_labels
 from imagegan.metrics import Measured
 from imagegan.metrics.classes import accuracy, covered, imbalance, modes, shares
 from imagegan.metrics.distances import FEWEST, frechet, frechet_infinity, kernel_distance, read_arrays
@@ -89,6 +89,8 @@ def evaluate_samples(
         raise DataError(f"{count} images cannot be measured; {FEWEST} or more are needed, better thousands")
     real = sets.test.take(slice(0, count))
     labelled = data not in TOYS and sets.train.classes > 0 and bool((sets.train.labels >= 0).all())
+    if samples.labels is not None and data not in TOYS:
+        need_labels(sets.train, "the accuracy of the samples' labels", data)
     if classifier is None and labelled:
         classifier = network(sets.train, folder=cache)
     rows: dict[str, Row] = {}

@@ -56,8 +56,12 @@ def frechet_infinity(space: Space, samples: Sets, reference: Sets, split: str) -
 
 
 def kernel_distance(space: Space, samples: Sets, reference: Sets, split: str) -> Measured:
-    """KID, the mean over disjoint blocks, whose size does not bias it."""
+    """KID, the mean over disjoint blocks, whose size does not bias it. The features are first divided by the root of
+    the reference's mean square: the kernel was made for Inception's, which are about that large, and of larger ones
+    it sees the largest only, of smaller ones little but their mean."""
     samples, reference = _as_many(samples, reference)
+    scales = [np.sqrt(np.mean(y**2)) or 1.0 for y in reference]
+    samples, reference = ([x / scale for x, scale in zip(some, scales, strict=True)] for some in (samples, reference))
     values = _of_blocks(kid, samples, reference)
     cut = blocks_of(len(samples[0]))
     value = float(np.mean(values)) if values else _mean(kid, samples, reference)
@@ -117,10 +121,12 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     Raises:
         DataError: it is missing, or no npz file of plain numbers."""
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
-            if not isinstance(found, np.lib.npyio.NpzFile):
-                raise DataError(f"{path} is a single array; an npz file, with named arrays, was expected")
-            return {name: found[name] for name in found.files}
+        with path.open("rb") as file:
+            if file.read(2) != b"PK":
+                raise DataError(f"{path} is no npz file; numpy.savez writes one")
+            file.seek(0)
+            with np.load(file, allow_pickle=False) as found:
+                return dict(found)
     except FileNotFoundError as error:
         raise DataError(f"there is no file {path}") from error
     except DataError:

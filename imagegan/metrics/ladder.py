@@ -20,8 +20,8 @@ from seqgan.errors import DataError
 RUNGS: dict[str, Sequence[float]] = {
     "noise": (0.1, 0.2, 0.4),  # its standard deviation; pixels are in [-1, 1]
     "blur": (0.5, 0.8, 1.6),  # the standard deviation of the kernel, in pixels
-    "missing classes": (4, 5, 6),
-    "duplicates": (8, 32, 128),  # how often each image is there
+    "missing classes": (4.0, 5.0, 6.0),
+    "duplicates": (8.0, 32.0, 128.0),  # how often each image is there
     "memorised images": (0.5, 0.75, 1.0),  # the share that is taken from the training images
 }
 FALLING = ("memorised images",)

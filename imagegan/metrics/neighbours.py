@@ -49,7 +49,7 @@ def manifolds(samples: Features, reference: Features, neighbours: int = NEIGHBOU
     )
 
 
-def nearest(pictures: Pictures, training: Pictures) -> Nearest:
+def nearest(pictures: Pictures, training: Float[Tensor, "M C S S"]) -> Nearest:
     """The training image with the smallest Euclidean distance in pixels, for each picture."""
     flat, known = pictures.flatten(1), training.flatten(1)
     image = torch.cat([distances.argmin(dim=1) for _, distances in _distances(flat, known)])

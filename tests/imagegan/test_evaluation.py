@@ -9,7 +9,7 @@ import torch
 from click.testing import CliRunner
 
 from imagegan.cli import imagegan
-from imagegan.data import Sets, digits, toy
+from imagegan.data import UNLABELLED, Sets, digits, toy
 from imagegan.evaluation import Samples, evaluate_samples, lines, read_samples
 from imagegan.metrics import Measured
 from imagegan.metrics.networks import network
@@ -62,6 +62,10 @@ def test_samples_of_another_shape_or_kind_are_told(sets: Sets, tmp_path: Path) -
         evaluate_samples(Samples(torch.zeros(30, 3, 28, 28), None), sets, "digits")
     with pytest.raises(SeqGANError, match="5 images cannot be measured; 20 or more are needed"):
         evaluate_samples(Samples(torch.zeros(5, 1, 28, 28), None), sets, "digits")
+    unlabelled = Sets(*(some._replace(labels=torch.full_like(some.labels, UNLABELLED)) for some in sets))
+    with pytest.raises(SeqGANError, match="accuracy of the samples' labels needs labels, but digits has none"):
+        evaluate_samples(Samples(*digits(30)[:2]), unlabelled, "digits")
+    assert "fd-labels" not in evaluate_samples(Samples(digits(30).pixels, None), unlabelled, "digits")["samples"]
     path = tmp_path / "x.npz"
     fine = np.zeros((30, 1, 28, 28), dtype=np.float32)
     for arrays, complaint in [

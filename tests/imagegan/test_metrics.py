@@ -229,6 +229,9 @@ def test_fid_is_for_inception_features_in_a_file(tmp_path: Path) -> None:
         fid(tmp_path / "c.npz")
     with pytest.raises(DataError, match="there is no file"):
         fid(tmp_path / "d.npz")
+    np.save(tmp_path / "f.npy", samples)
+    with pytest.raises(DataError, match="is no npz file; numpy"):
+        fid(tmp_path / "f.npy")
     (tmp_path / "e.npz").write_bytes(b"PK\3\4 no npz")
     with pytest.raises(DataError, match="cannot read"):
         fid(tmp_path / "e.npz")
