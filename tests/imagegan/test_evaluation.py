@@ -1,6 +1,7 @@
 """What `imagegan evaluate` prints, for images made by anyone."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,14 @@ from imagegan.metrics.networks import network
 from seqgan.errors import SeqGANError
 
 
+@pytest.fixture
+def _threads() -> Iterator[None]:
+    """What a command sets for its process, these tests share."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="module")
 def sets() -> Sets:
     return Sets(digits(1000, seed=1), digits(300, seed=2))
@@ -23,7 +32,7 @@ def sets() -> Sets:
 
 def test_good_samples_are_near_the_floor_and_noise_is_not(sets: Sets, tmp_path: Path) -> None:
     good, labels = digits(300, seed=3)[:2]
-    classifier = network(sets.train, steps=100, folder=tmp_path)
+    classifier = network(sets.train, steps=60, folder=tmp_path)
     rows = evaluate_samples(Samples(good, labels), sets, "digits", classifier=classifier)
     assert list(rows) == ["samples", "held-out"]
     assert rows["samples"].keys() == rows["held-out"].keys()
@@ -93,6 +102,7 @@ def test_a_line_shows_what_each_row_has() -> None:
     assert list(lines(rows)) == [("fd", ["2.312 ±0.12", ""], "FD[x]")]
 
 
+@pytest.mark.usefixtures("_threads")
 def test_the_command_measures_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEQGAN_HOME", str(tmp_path))
     monkeypatch.setattr("imagegan.metrics.networks.network.__kwdefaults__", {"steps": 20, "folder": None})
@@ -101,7 +111,7 @@ def test_the_command_measures_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
     features = np.random.default_rng(0).normal(size=(2, 50, 8))
     np.savez(tmp_path / "features.npz", samples=features[0], reference=features[1])
     words = ["evaluate", "--samples", str(tmp_path / "made.npz"), "--images", "200", "--count", "50"]
-    words += ["--inception", str(tmp_path / "features.npz")]
+    words += ["--inception", str(tmp_path / "features.npz"), "--threads", "1"]
     shown = CliRunner().invoke(imagegan, words, catch_exceptions=False)
     assert shown.exit_code == 0, shown.output
     assert "FD[pca64@" in shown.output
