@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from imagegan.cli_evaluate import evaluate
 from imagegan.variants.configs import CONFIGS, PRESETS
 from seqgan import __version__
 from seqgan.core.command import RunOptions, run_command, run_options
@@ -67,6 +68,9 @@ def _report(folder: Path, result: Mapping[str, float]) -> None:
         f"mean pixel deviation of samples {result['pixel_std']:.3f}, of real digits {result['pixel_std_real']:.3f}"
     )
     click.echo(f"a grid of samples is in {folder / 'samples.png'} ({result['seconds']:.0f} s of training)")
+
+
+imagegan.add_command(evaluate)
 
 
 def main() -> None:

@@ -21,6 +21,10 @@ class CorpusError(UsageError):
     """A text file or a corpus cannot be read, or holds too little."""
 
 
+class DataError(UsageError):
+    """Images or their labels cannot be read, or are not what a command needs."""
+
+
 class RunError(UsageError):
     """A run directory is missing, in use, foreign, or was made with other options."""
 

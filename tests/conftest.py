@@ -12,7 +12,13 @@ from jaxtyping import install_import_hook
 # Every function that computes checks the shapes of its tensors, in tests only.
 COMPUTING = ["sampling", "losses", "models", "metrics", "rollout", "rewards"]
 install_import_hook(
-    [*(f"seqgan.{module}" for module in COMPUTING), "imagegan.nets", "imagegan.losses", "imagegan.grids"],
+    [
+        *(f"seqgan.{module}" for module in COMPUTING),
+        "imagegan.nets",
+        "imagegan.losses",
+        "imagegan.grids",
+        "imagegan.metrics",
+    ],
     "beartype.beartype",
 )
 

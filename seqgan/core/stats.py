@@ -1,9 +1,10 @@
-"""How sure a number is: disjoint blocks, by their spread or left out in turn, and permutation tests.
+"""How sure a number is: disjoint blocks, by their spread or left out in turn, and permutation tests; and how far two
+sets of features are apart.
 
 A bootstrap draws with replacement, and copies are just what Self-BLEU and its like react to; blocks hold none."""
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -58,3 +59,30 @@ def permutation_test(first: Sequence[float], second: Sequence[float], *, rounds:
     shuffled = np.random.default_rng(seed).permuted(np.tile(values, (rounds, 1)), axis=1)
     differences = np.abs(shuffled[:, :count].mean(axis=1) - shuffled[:, count:].mean(axis=1))
     return float((1 + (differences >= observed - 1e-12).sum()) / (1 + rounds))
+
+
+class Moments(NamedTuple):
+    """The mean and the covariance (with N - 1) of a set of features."""
+
+    mean: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+
+
+def moments(features: ArrayLike) -> Moments:
+    """Of features N x D, in float64."""
+    values = np.asarray(features, dtype=np.float64)
+    return Moments(values.mean(axis=0), np.atleast_2d(np.cov(values, rowvar=False)))
+
+
+def frechet_distance(first: Moments, second: Moments) -> float:
+    """The squared Frechet (2-Wasserstein) distance of two normal distributions (Dowson & Landau 1982; Heusel et al.
+    2017, equation 6): |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)).
+
+    The last trace is the sum of the roots of the eigenvalues of R S2 R with R = S1^(1/2), a symmetric matrix: never
+    imaginary. What rounding makes of a zero is cut to zero, so the distance is never negative."""
+    values, vectors = np.linalg.eigh(first.covariance)
+    root = (vectors * np.sqrt(values.clip(min=0))) @ vectors.T
+    crossed = np.linalg.eigvalsh(root @ second.covariance @ root).clip(min=0)
+    shift = first.mean - second.mean
+    spread = np.trace(first.covariance) + np.trace(second.covariance) - 2 * np.sqrt(crossed).sum()
+    return max(0.0, float(shift @ shift + spread))

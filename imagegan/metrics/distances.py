@@ -1,0 +1,163 @@
+"""How far two sets of images are apart, in features: Frechet distance and KID.
+
+No bootstrap: it draws copies, and a set with copies is a worse set. Disjoint blocks give the errors: left out in turn
+for a Frechet distance, which depends on how many images there are; one by one for KID, which does not."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from imagegan.metrics import Measured
+from imagegan.metrics.spaces import Features, Space
+from seqgan.core.stats import Moments, blocks, blocks_of, frechet_distance, jackknife_error, moments, standard_error
+from seqgan.errors import DataError
+
+FEWEST = 20
+Sets = Sequence[Features]  # the same images in each map of a space
+
+
+def frechet(space: Space, samples: Sets, reference: Sets, split: str) -> Measured:
+    """The Frechet distance of the normal distributions fitted to both, averaged over the maps of the space."""
+    samples, reference = _as_many(samples, reference)
+    return Measured(
+        _mean(_frechet, samples, reference),
+        float(jackknife_error(_left_out(samples, reference))),
+        f"FD[{space}, N={len(samples[0])}, {split}]",
+    )
+
+
+def frechet_gap(space: Space, samples: Sets, others: Sets, reference: Sets, split: str) -> Measured:
+    """How much farther the samples are than others from the same reference, and how sure that is: more so than both
+    distances are by themselves, since what is odd about the reference they share."""
+    count = min(len(some[0]) for some in (samples, others, reference))
+    pairs = [_as_many([x[:count] for x in some], reference) for some in (samples, others)]
+    value, other = (_mean(_frechet, *pair) for pair in pairs)
+    without, other_without = (np.array(_left_out(*pair)) for pair in pairs)
+    return Measured(
+        value - other, float(jackknife_error(without - other_without)), f"gap of FD[{space}, N={count}, {split}]"
+    )
+
+
+def frechet_infinity(space: Space, samples: Sets, reference: Sets, split: str) -> Measured:
+    """The distance for infinitely many images (Chong & Forsyth 2020): the intercept of a line in 1/N through N, N/2
+    and N/4, of which there are one, two and four disjoint sets. Near zero it may come out below."""
+    samples, reference = _as_many(samples, reference)
+    count = len(samples[0])
+    at, values = [], []
+    for parts in (1, 2, 4):
+        pairs = [([x[k::parts] for x in samples], [y[k::parts] for y in reference]) for k in range(parts)]
+        at.append(parts / count)
+        values.append(np.mean([_mean(_frechet, *pair) for pair in pairs]))
+    _, intercept = np.polyfit(at, values, 1)
+    return Measured(
+        float(intercept), np.nan, f"FD[{space}, N={count}, {count // 2}, {count // 4} -> infinity, {split}]"
+    )
+
+
+def kernel_distance(space: Space, samples: Sets, reference: Sets, split: str) -> Measured:
+    """KID, the mean over disjoint blocks, whose size does not bias it. The features are first divided by the root of
+    the reference's mean square: the kernel was made for Inception's, which are about that large, and of larger ones
+    it sees the largest only, of smaller ones little but their mean."""
+    samples, reference = _as_many(samples, reference)
+    scales = [np.sqrt(np.mean(y**2)) or 1.0 for y in reference]
+    samples, reference = ([x / scale for x, scale in zip(some, scales, strict=True)] for some in (samples, reference))
+    values = _of_blocks(kid, samples, reference)
+    cut = blocks_of(len(samples[0]))
+    value = float(np.mean(values)) if values else _mean(kid, samples, reference)
+    return Measured(value, float(standard_error(values)), f"KID[{space}, N={len(samples[0])}, {split}, blocks {cut}]")
+
+
+def kid(samples: Features, reference: Features) -> float:
+    """The unbiased squared MMD with the kernel (x.y / D + 1)^3 (Binkowski et al. 2018, equation 4): below zero about
+    as often as above where both are drawn from the same distribution."""
+    one, other = len(samples), len(reference)
+
+    def kernel(first: Features, second: Features) -> Features:
+        return (first @ second.T / first.shape[1] + 1) ** 3
+
+    within, within_other = kernel(samples, samples), kernel(reference, reference)
+    return float(
+        (within.sum() - np.trace(within)) / (one * (one - 1))
+        + (within_other.sum() - np.trace(within_other)) / (other * (other - 1))
+        - 2 * kernel(samples, reference).mean()
+    )
+
+
+def fid(path: Path) -> Measured:
+    """FID from Inception features that were computed elsewhere: an npz file with `samples` (N x D), and `reference`
+    (M x D) or, as pytorch-fid keeps them, `mu` and `sigma`.
+
+    Raises:
+        DataError: the file is missing, no npz, or lacks these arrays."""
+    found = read_arrays(path)
+    samples, reference = found.get("samples"), found.get("reference")
+    if samples is None or samples.ndim != 2 or not ({"reference"} <= set(found) or {"mu", "sigma"} <= set(found)):
+        raise DataError(
+            f"{path} holds {', '.join(found) or 'nothing'}; Inception features were expected: samples (N x D), and "
+            "reference (M x D) or mu and sigma"
+        )
+    against = (
+        moments(reference) if reference is not None else Moments(*(found[k].astype(float) for k in ("mu", "sigma")))
+    )
+    width = samples.shape[1]
+    if against.mean.shape != (width,) or against.covariance.shape != (width, width):
+        raise DataError(f"{path}: the samples have {width} features, the reference {against.mean.size}")
+    several = (
+        [frechet_distance(moments(some), against) for some in blocks(list(samples), 2)]
+        if len(samples) >= FEWEST
+        else []
+    )
+    return Measured(
+        frechet_distance(moments(samples), against),
+        float(standard_error(several)),
+        f"FID[Inception features of {path.name}, N={len(samples)}]",
+    )
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of an npz file.
+
+    Raises:
+        DataError: it is missing, or no npz file of plain numbers."""
+    try:
+        with path.open("rb") as file:
+            if file.read(2) != b"PK":
+                raise DataError(f"{path} is no npz file; numpy.savez writes one")
+            file.seek(0)
+            with np.load(file, allow_pickle=False) as found:
+                return dict(found)
+    except FileNotFoundError as error:
+        raise DataError(f"there is no file {path}") from error
+    except DataError:
+        raise
+    except Exception as error:  # zipfile, zlib and numpy each have errors of their own
+        raise DataError(f"cannot read {path} as an npz file of plain numbers ({str(error)[:80]})") from error
+
+
+def _frechet(samples: Features, reference: Features) -> float:
+    return frechet_distance(moments(samples), moments(reference))
+
+
+def _as_many(samples: Sets, reference: Sets) -> tuple[Sets, Sets]:
+    """Equally many of both: a distance depends on how many there are."""
+    count = min(len(samples[0]), len(reference[0]))
+    if count < FEWEST:
+        raise DataError(f"{count} images cannot be measured; {FEWEST} or more are needed, better thousands")
+    return [x[:count] for x in samples], [y[:count] for y in reference]
+
+
+def _mean(measure: Callable[[Features, Features], float], samples: Sets, reference: Sets) -> float:
+    return float(np.mean([measure(x, y) for x, y in zip(samples, reference, strict=True)]))
+
+
+def _of_blocks(measure: Callable[[Features, Features], float], samples: Sets, reference: Sets) -> list[float]:
+    places = blocks(range(len(samples[0])))
+    return [_mean(measure, [x[list(at)] for x in samples], [y[list(at)] for y in reference]) for at in places]
+
+
+def _left_out(samples: Sets, reference: Sets) -> list[float]:
+    """The Frechet distance without each block, of the samples and of the reference."""
+    count = len(samples[0])
+    kept = [np.setdiff1d(np.arange(count), list(at)) for at in blocks(range(count))]
+    return [_mean(_frechet, [x[some] for x in samples], [y[some] for y in reference]) for some in kept]

@@ -1,0 +1,111 @@
+"""What images are compared in: features of pictures that need no download.
+
+Each space has a fingerprint, printed with every number: numbers of different fingerprints are not comparable."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d
+
+from imagegan.data.images import Images
+from imagegan.metrics.networks import AT_ONCE, FEATURES, Network, Pictures
+
+Features = NDArray[np.float64]  # N x D
+COMPONENTS = 64
+MOST_VALUES = 1024  # of a picture whose principal components are sought
+NETS, SMALLEST = 3, 8
+
+
+@dataclass(frozen=True)
+class Space:
+    """One or several maps from pictures to features; what is measured in each is averaged."""
+
+    name: str
+    fingerprint: str
+    maps: Sequence[Callable[[Pictures], Tensor]]
+
+    @torch.no_grad()
+    def features(self, pictures: Pictures) -> list[Features]:
+        return [torch.cat([map_(some).double() for some in pictures.split(AT_ONCE)]).numpy() for map_ in self.maps]
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.fingerprint[:8]}"
+
+
+def pca64(train: Images) -> Space:
+    """The first 64 principal components of the training images: pixels without the dead ones at the border."""
+    pixels = _small(train.pixels)
+    mean = pixels.mean(dim=0)
+    away = (pixels - mean).double()
+    _, vectors = torch.linalg.eigh(away.t() @ away / len(away))
+    axes = vectors[:, -COMPONENTS:]
+    name = f"pca{COMPONENTS}"
+    return Space(name, _sha(name, train.fingerprint()), [lambda some: (_small(some) - mean).double() @ axes])
+
+
+def _small(pictures: Pictures) -> Tensor:
+    """Flat pictures, halved until they hold at most 1,024 values."""
+    while pictures[0].numel() > MOST_VALUES:
+        pictures = avg_pool2d(pictures, 2, ceil_mode=True)
+    return pictures.flatten(1)
+
+
+def random(channels: int) -> Space:
+    """Three convolutional networks with random orthogonal weights: no labels, no training, no favourite.
+
+    That such features rank generators well: Lee et al. (2022), "Demystifying Randomly Initialized Networks for
+    Evaluating Generative Models"."""
+    nets = [_random_net(channels, seed) for seed in range(NETS)]
+    return Space("random", _sha("random", NETS, channels, FEATURES), nets)
+
+
+def _random_net(channels: int, seed: int) -> nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        net = nn.Sequential(
+            nn.Conv2d(channels, 16, 3, 2, 1),
+            nn.ReLU(),
+            nn.Conv2d(16, 32, 3, 2, 1),
+            nn.ReLU(),
+            nn.Conv2d(32, 64, 3, 2, 1),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2d(2),
+            nn.Flatten(),
+            nn.Linear(64 * 4, FEATURES),
+        )
+        for layer in net:
+            if isinstance(layer, nn.Conv2d | nn.Linear):
+                nn.init.orthogonal_(layer.weight, gain=nn.init.calculate_gain("relu"))
+                nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+    return net.eval()
+
+
+def labels(train: Images, classifier: Network) -> Space:
+    """What a classifier of the training images sees, whitened: it tells classes apart along a few directions, which
+    would drown what the others show of noise, blur and copies. It favours models that were given the same labels."""
+    with torch.no_grad():
+        seen = torch.cat([classifier.features(some).double() for some in train.pixels.split(AT_ONCE)])
+    mean = seen.mean(dim=0)
+    values, vectors = torch.linalg.eigh(torch.cov(seen.t()))
+    whitening = vectors / values.clamp(min=values[-1] * 1e-6).sqrt()
+    fingerprint = _sha("labels", classifier.fingerprint(), train.fingerprint())
+    return Space("labels", fingerprint, [lambda some: (classifier.features(some).double() - mean) @ whitening])
+
+
+def spaces_for(train: Images, classifier: Network | None) -> list[Space]:
+    """`pca64`; `random` for pictures (not for points); `labels` where there is a classifier."""
+    channels, size = train.pixels.shape[1:3]
+    return [
+        pca64(train),
+        *([random(channels)] if size >= SMALLEST else []),
+        *([labels(train, classifier)] if classifier is not None else []),
+    ]
+
+
+def _sha(*facts: object) -> str:
+    return hashlib.sha256(repr(facts).encode()).hexdigest()

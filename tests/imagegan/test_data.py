@@ -1,0 +1,238 @@
+"""Sets of images: drawn, from idx files and folders, from a hub dataset, toy points; and what is wrong is told."""
+
+import gzip
+import lzma
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch.testing import assert_close
+
+from imagegan.data import FACTORS, SIZES, UNLABELLED, Images, digits, load, need_labels, toy
+from imagegan.data.folders import hold_out, read_folder
+from imagegan.data.hub import as_sets
+from imagegan.data.idx import read_idx
+from imagegan.data.images import from_bytes
+from imagegan.data.toys import DEVIATION, centres
+from seqgan.errors import DataError
+
+RNG = np.random.default_rng(0)
+
+
+def idx(array: np.ndarray) -> bytes:
+    code = {"u1": 8, "i1": 9, "i2": 11, "i4": 12, "f4": 13, "f8": 14}[array.dtype.str[1:]]
+    header = struct.pack(f">BBBB{array.ndim}I", 0, 0, code, array.ndim, *array.shape)
+    return header + array.astype(array.dtype.newbyteorder(">")).tobytes()
+
+
+def mnist_like(folder: Path, count: int, name: str = "train", *, labels: bool = True) -> np.ndarray:
+    pictures = RNG.integers(0, 256, (count, 28, 28), dtype=np.uint8)
+    (folder / f"{name}-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx(pictures), 1))
+    if labels:
+        numbers = np.arange(count, dtype=np.uint8) % 10
+        (folder / f"{name}-labels-idx1-ubyte").write_bytes(idx(numbers))
+    return pictures
+
+
+@pytest.mark.parametrize("kind", ["u1", "i1", "i2", "i4", "f4", "f8"])
+def test_idx_holds_what_was_written(kind: str, tmp_path: Path) -> None:
+    array = RNG.integers(0, 100, (3, 2, 5)).astype(kind)
+    for pack in (bytes, gzip.compress, lzma.compress):
+        (tmp_path / "x.idx").write_bytes(pack(idx(array)))
+        found = read_idx(tmp_path / "x.idx")
+        assert found.dtype == array.dtype
+        assert (found == array).all()
+
+
+def test_a_damaged_idx_file_is_told_in_one_line(tmp_path: Path) -> None:
+    good = idx(np.zeros((4, 28, 28), dtype=np.uint8))
+    for content, complaint in [
+        (good[:-1], r"is cut short: 4 x 28 x 28 values take 3152 bytes, and there are 3151"),
+        (good + b"\0", "is too long"),
+        (good[:9], "is cut short: its header alone takes 16 bytes"),
+        (b"\x89PNG....", "is no idx file: it begins with 89 50 4e 47"),
+        (b"\0\0\x07\x03" + good[4:], "is no idx file"),
+        (b"", "is no idx file: it begins with nothing"),
+        (gzip.compress(good)[:-20], "cannot read"),
+        (lzma.compress(good)[:-20], "cannot read"),
+        (b"\0\0\x08\x03" + b"\xff" * 12, "is cut short"),  # sizes that nobody could hold
+    ]:
+        (tmp_path / "train-images-idx3-ubyte").write_bytes(content)
+        with pytest.raises(DataError, match=complaint) as told:
+            read_idx(tmp_path / "train-images-idx3-ubyte")
+        assert "\n" not in str(told.value)
+    with pytest.raises(DataError, match=r"there is no file .*did you mean train-images-idx3-ubyte"):
+        read_idx(tmp_path / "train-images-idx3-ubytes")
+
+
+def test_any_number_of_records_will_do_and_a_tenth_is_held_out(tmp_path: Path) -> None:
+    pictures = mnist_like(tmp_path, 47)
+    train, test = load("mnist", folder=tmp_path)
+    assert (len(train.pixels), len(test.pixels)) == (43, 4)
+    assert train.pixels.shape[1:] == (1, 28, 28)
+    assert_close(test.pixels[0, 0], torch.from_numpy(pictures[43] / 127.5 - 1).float())
+    assert test.labels.tolist() == [3, 4, 5, 6]
+    assert train.classes == 10
+
+
+def test_a_test_set_in_the_folder_is_the_one_held_out(tmp_path: Path) -> None:
+    mnist_like(tmp_path, 30)
+    mnist_like(tmp_path, 20, "t10k")
+    assert [len(images.pixels) for images in load("fashion-mnist", folder=tmp_path)] == [30, 20]
+
+
+def test_what_is_not_a_set_of_images_is_told(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no set of images 'digit'; did you mean digits"):
+        load("digit")
+    with pytest.raises(
+        DataError, match=r"--data mnist is read from a folder; name it by --data-dir, or .* hf:ylecun/mnist"
+    ):
+        load("mnist")
+    with pytest.raises(DataError, match="digits is made by the program; leave out --data-dir"):
+        load("digits", folder=tmp_path)
+    with pytest.raises(DataError, match="there is no folder"):
+        load("mnist", folder=tmp_path / "nowhere")
+    with pytest.raises(DataError, match="neither images to train on as idx files nor pictures"):
+        load("folder", folder=tmp_path)
+    with pytest.raises(DataError, match="digits are drawn at 28, 32, 64 pixels, not at 20"):
+        digits(3, size=20)
+    with pytest.raises(DataError, match="no address of a dataset"):
+        load("hf:mnist")
+
+
+def test_pictures_and_labels_of_another_kind_are_told(tmp_path: Path) -> None:
+    for pictures, labels, complaint in [
+        (np.zeros((3, 28, 28)), None, "holds float64 values"),
+        (np.zeros((3, 28), np.uint8), None, "is an array of 3 x 28; N x S x S"),
+        (np.zeros((3, 28, 28, 2), np.uint8), None, "is an array of 3 x 28 x 28 x 2"),
+        (np.zeros((0, 28, 28), np.uint8), None, "is an array of 0 x 28 x 28"),
+        (np.zeros((3, 28, 20), np.uint8), None, "pictures of 28 x 20; square"),
+        (np.zeros((3, 28, 28), np.uint8), np.zeros(2, np.uint8), "holds 3 pictures but 2 labels"),
+        (np.zeros((3, 28, 28), np.uint8), np.zeros(3), "labels are of type float64"),
+    ]:
+        with pytest.raises(DataError, match=complaint):
+            from_bytes(pictures, labels, "x")
+    mnist_like(tmp_path, 30, labels=False)
+    train, _ = load("mnist", folder=tmp_path)
+    assert train.classes == 0
+    with pytest.raises(DataError, match="cgan needs labels, but mnist has none for 27 of 27 images"):
+        need_labels(train, "cgan", "mnist")
+    with pytest.raises(DataError, match="comes with 28 x 28 pixels, not 64"):
+        load("mnist", folder=tmp_path, size=64)
+    with pytest.raises(DataError, match="x holds 9 images; ten or more"):
+        hold_out(digits(9), "x")
+
+
+def test_a_folder_of_class_folders_is_a_labelled_set(tmp_path: Path) -> None:
+    for label, colour in enumerate([(255, 0, 0), (0, 0, 255)]):
+        (tmp_path / str(label)).mkdir()
+        for number in range(10):
+            Image.new("RGB", (40, 30), colour).save(tmp_path / str(label) / f"{number}.png")
+    train, test = read_folder(tmp_path, size=16)
+    assert train.pixels.shape == (18, 3, 16, 16)
+    assert len(test.pixels) == 2
+    both = Images(*(torch.cat(parts) for parts in zip(train, test, strict=True)))
+    assert both.labels.bincount().tolist() == [10, 10]
+    assert (both.pixels[both.labels == 0][:, 0] == 1).all()
+    assert (both.pixels[both.labels == 1][:, 0] == -1).all()
+
+
+def test_a_flat_folder_of_grey_pictures_has_no_labels_and_a_bad_picture_is_named(tmp_path: Path) -> None:
+    for number in range(12):
+        Image.new("L", (20, 20), 20 * number).save(tmp_path / f"{number:02}.png")
+    train, _ = read_folder(tmp_path, size=20)
+    assert train.pixels.shape == (11, 1, 20, 20)
+    assert (train.labels == UNLABELLED).all()
+    assert_close(train.pixels[:, 0, 0, 0], torch.arange(11.0) * 20 / 127.5 - 1)
+    (tmp_path / "00.png").write_bytes(b"no picture")
+    with pytest.raises(DataError, match=r"cannot read the picture .*00\.png"):
+        read_folder(tmp_path)
+
+
+def test_a_dataset_of_the_hub_has_its_own_splits_and_labels() -> None:
+    datasets = pytest.importorskip("datasets")
+    features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=["a", "b"])})
+    pictures = [Image.new("L", (28, 28), shade) for shade in (0, 255)]
+    rows = datasets.Dataset.from_dict({"image": pictures, "label": [0, 1]}, features=features)
+    train, test = as_sets({"train": rows, "test": rows}, "hf:a/b", 28)
+    assert train.pixels.mean(dim=(1, 2, 3)).tolist() == [-1, 1]
+    assert test.labels.tolist() == [0, 1]
+    with pytest.raises(DataError, match="has the columns label, and none holds pictures"):
+        as_sets({"train": rows.select_columns(["label"])}, "hf:a/b", 28)
+
+
+@pytest.mark.parametrize(("name", "modes"), [("ring", 8), ("grid", 25)])
+def test_toy_points_lie_around_their_modes(name: str, modes: int) -> None:
+    images = toy(name, 5000)
+    points = images.pixels.flatten(1)
+    assert images.pixels.shape == (5000, 2, 1, 1)
+    assert points.abs().max() < 1
+    assert images.classes == modes
+    away = points - centres(name)[images.labels]
+    assert_close(away.std(dim=0), torch.full((2,), DEVIATION[name]), rtol=0.05, atol=0)
+    assert toy(name, 50, 3).pixels.equal(toy(name, 50, 3).pixels)
+
+
+def test_a_swiss_roll_is_a_spiral() -> None:
+    points = toy("swissroll", 2000).pixels.flatten(1)
+    assert points.abs().max() < 1
+    radius, angle = points.norm(dim=1), torch.atan2(points[:, 1], points[:, 0])
+    along = radius * 15  # the roll is where radius = angle, up to whole turns
+    assert (1 - torch.cos(along - angle)).max() < 0.2
+
+
+def test_the_same_digits_are_drawn_at_every_size() -> None:
+    small, *others = (digits(40, seed=1, size=size) for size in SIZES)
+    for images, size in zip(others, SIZES[1:], strict=True):
+        assert images.pixels.shape == (40, 1, size, size)
+        assert images.labels.equal(small.labels)
+        assert images.factors.equal(small.factors)
+        scaled = torch.nn.functional.interpolate(images.pixels, 28, mode="area")
+        assert (scaled - small.pixels).abs().mean() < 0.1
+
+
+def test_train_and_test_digits_differ() -> None:
+    train, test = load("digits", count=30, held_out=20)
+    assert (len(train.pixels), len(test.pixels)) == (30, 20)
+    assert train.factors.shape == (30, len(FACTORS))
+    assert torch.cdist(test.factors, train.factors).min() > 0
+
+
+def test_a_linear_classifier_of_digits_stays_under_95_percent() -> None:
+    learn, test = digits(4000, seed=0), digits(1000, seed=1)
+    linear = torch.nn.Linear(28 * 28, 10)
+    optimizer = torch.optim.Adam(linear.parameters(), 3e-3, weight_decay=1e-4)
+    flat = learn.pixels.flatten(1)
+    rng = torch.Generator().manual_seed(0)
+    for _ in range(600):
+        chosen = torch.randint(len(flat), (200,), generator=rng)
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(linear(flat[chosen]), learn.labels[chosen]).backward()
+        optimizer.step()
+    right = (linear(test.pixels.flatten(1)).argmax(dim=1) == test.labels).float().mean()
+    assert 0.5 < right < 0.95
+
+
+@pytest.fixture
+def real_images(real_data: Path) -> Path:
+    folder = real_data / "images"
+    if not folder.is_dir():
+        pytest.skip("no folder with real images")
+    return folder
+
+
+def test_54_000_real_images_are_a_set(real_images: Path) -> None:
+    train, test = load("mnist", folder=real_images / "mnist")
+    assert (len(train.pixels), len(test.pixels)) == (49_000, 5000)
+    assert train.classes == 10
+    assert train.labels[:5].tolist() == [5, 0, 4, 1, 9]
+
+
+@pytest.mark.slow
+def test_ten_thousand_colour_photographs_are_a_set(real_images: Path) -> None:
+    train, test = load("cifar10", folder=real_images / "cifar10_subset")
+    assert (len(train.pixels), len(test.pixels)) == (9000, 1000)
+    assert train.pixels.shape[1:] == (3, 32, 32)

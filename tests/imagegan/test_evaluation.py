@@ -1,0 +1,127 @@
+"""What `imagegan evaluate` prints, for images made by anyone."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+
+from imagegan.cli import imagegan
+from imagegan.data import UNLABELLED, Sets, digits, toy
+from imagegan.evaluation import Samples, evaluate_samples, lines, read_samples
+from imagegan.metrics import Measured
+from imagegan.metrics.networks import network
+from seqgan.errors import SeqGANError
+
+
+@pytest.fixture
+def _threads() -> Iterator[None]:
+    """What a command sets for its process, these tests share."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def sets() -> Sets:
+    return Sets(digits(1000, seed=1), digits(300, seed=2))
+
+
+def test_good_samples_are_near_the_floor_and_noise_is_not(sets: Sets, tmp_path: Path) -> None:
+    good, labels = digits(300, seed=3)[:2]
+    classifier = network(sets.train, steps=60, folder=tmp_path)
+    rows = evaluate_samples(Samples(good, labels), sets, "digits", classifier=classifier)
+    assert list(rows) == ["samples", "held-out"]
+    assert rows["samples"].keys() == rows["held-out"].keys()
+    assert {"fd-pca64", "fd-random-infinity", "kid-labels", "recall", "closer", "classes", "accuracy"} <= set(
+        rows["samples"]
+    )
+    noise = evaluate_samples(Samples(torch.rand(300, 1, 28, 28) * 2 - 1, None), sets, "digits", classifier=classifier)
+    assert "accuracy" not in noise["samples"]
+    for space in ("pca64", "random", "labels"):
+        floor = rows["held-out"][f"fd-{space}"].value
+        assert rows["samples"][f"fd-{space}"].value < 1.5 * floor
+        assert noise["samples"][f"fd-{space}"].value > 3 * floor
+        signature = rows["samples"][f"fd-{space}"].signature
+        assert signature.startswith(f"FD[{space}@")
+        assert signature.endswith(", N=300, train]")
+    assert noise["samples"]["precision"].value == 0
+    assert rows["samples"]["precision"].value > 0.5
+    assert rows["samples"]["classes"].value == 1
+    copies = evaluate_samples(Samples(sets.train.pixels, None), sets, "digits", classifier=classifier)
+    assert copies["samples"]["closer"].value == 1
+    assert copies["held-out"]["closer"].value == pytest.approx(0.5)
+    assert copies["samples"]["nearest"].value == 0
+
+
+def test_points_are_measured_by_their_modes() -> None:
+    points = toy("ring", 400, 1)
+    three = points.pixels[points.labels < 3]
+    rows = evaluate_samples(Samples(three, None), Sets(toy("ring", 500, 2), toy("ring", 400, 3)), "ring")
+    assert rows["samples"]["modes"].value == 3 / 8
+    assert rows["held-out"]["modes"].value == 1
+    assert "fd-random" not in rows["samples"]
+
+
+def test_samples_of_another_shape_or_kind_are_told(sets: Sets, tmp_path: Path) -> None:
+    with pytest.raises(SeqGANError, match="the samples are pictures of 3 x 28 x 28, those of digits of 1 x 28 x 28"):
+        evaluate_samples(Samples(torch.zeros(30, 3, 28, 28), None), sets, "digits")
+    with pytest.raises(SeqGANError, match="5 images cannot be measured; 20 or more are needed"):
+        evaluate_samples(Samples(torch.zeros(5, 1, 28, 28), None), sets, "digits")
+    unlabelled = Sets(*(some._replace(labels=torch.full_like(some.labels, UNLABELLED)) for some in sets))
+    with pytest.raises(SeqGANError, match="accuracy of the samples' labels needs labels, but digits has none"):
+        evaluate_samples(Samples(*digits(30)[:2]), unlabelled, "digits")
+    assert "fd-labels" not in evaluate_samples(Samples(digits(30).pixels, None), unlabelled, "digits")["samples"]
+    path = tmp_path / "x.npz"
+    fine = np.zeros((30, 1, 28, 28), dtype=np.float32)
+    for arrays, complaint in [
+        ({"a": fine, "b": fine}, "holds a, b; an array called samples was expected"),
+        ({"samples": fine[:, 0]}, "holds float32 values of 30 x 28 x 28; bytes of"),
+        ({"samples": fine + 2}, r"values outside of \[-1, 1\]"),
+        ({"samples": fine * np.nan}, r"values outside of \[-1, 1\]"),
+        ({"samples": fine, "labels": np.zeros(3, int)}, "a label was expected for each of 30 samples"),
+        ({"samples": np.array(["a"])}, "holds <U1 values of 1"),
+        ({}, "holds nothing"),
+    ]:
+        np.savez(path, **arrays)
+        with pytest.raises(SeqGANError, match=complaint):
+            read_samples(path)
+    np.savez(path, samples=np.full((30, 28, 28), 255, dtype=np.uint8), labels=np.arange(30))
+    read = read_samples(path)
+    assert read.pixels.shape == (30, 1, 28, 28)
+    assert (read.pixels == 1).all()
+    assert read.labels is not None
+    assert read.labels.tolist() == list(range(30))
+
+
+def test_a_line_shows_what_each_row_has() -> None:
+    rows = {"samples": {"fd": Measured(2.31234, 0.1234, "FD[x]")}, "held-out": {}}
+    assert list(lines(rows)) == [("fd", ["2.312 ±0.12", ""], "FD[x]")]
+
+
+@pytest.mark.usefixtures("_threads")
+def test_the_command_measures_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEQGAN_HOME", str(tmp_path))
+    monkeypatch.setattr("imagegan.metrics.networks.network.__kwdefaults__", {"steps": 20, "folder": None})
+    made = digits(60, seed=9)
+    np.savez(tmp_path / "made.npz", samples=made.pixels.numpy(), labels=made.labels.numpy())
+    features = np.random.default_rng(0).normal(size=(2, 50, 8))
+    np.savez(tmp_path / "features.npz", samples=features[0], reference=features[1])
+    words = ["evaluate", "--samples", str(tmp_path / "made.npz"), "--images", "200", "--count", "50"]
+    words += ["--inception", str(tmp_path / "features.npz"), "--threads", "1"]
+    shown = CliRunner().invoke(imagegan, words, catch_exceptions=False)
+    assert shown.exit_code == 0, shown.output
+    assert "FD[pca64@" in shown.output
+    assert "FID[Inception features of features.npz, N=50]" in shown.output
+    told = CliRunner().invoke(imagegan, [*words, "--json"], catch_exceptions=False)
+    numbers = json.loads(told.output)["rows"]
+    assert numbers["samples"]["accuracy"]["value"] <= 1
+    assert numbers["held-out"]["fd-labels"]["signature"].endswith("N=50, train]")
+    assert list((tmp_path / "networks").glob("labels-*.safetensors"))
+    with pytest.raises(SeqGANError, match="name a file of images by --samples"):
+        imagegan.main(["evaluate"], standalone_mode=False)
+    with pytest.raises(SeqGANError, match="there is no file"):
+        imagegan.main(["evaluate", "--samples", str(tmp_path / "none.npz")], standalone_mode=False)

@@ -1,0 +1,333 @@
+"""Every measure of images on cases whose answer is known, and all of them on images made worse step by step."""
+
+import itertools
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from imagegan.data import Sets, digits, toy
+from imagegan.metrics import Measured
+from imagegan.metrics.classes import accuracy, agreement, best_matching, correlations, covered, imbalance, modes, shares
+from imagegan.metrics.distances import fid, frechet, frechet_gap, frechet_infinity, kernel_distance, kid
+from imagegan.metrics.ladder import FALLING, RUNGS, ladder
+from imagegan.metrics.neighbours import Nearest, closer, manifolds, nearest
+from imagegan.metrics.networks import Network, network
+from imagegan.metrics.spaces import Space, pca64, random, spaces_for
+from seqgan.core.stats import Moments, frechet_distance, moments
+from seqgan.errors import DataError
+
+RNG = np.random.default_rng(0)
+IDENTITY = Space("identity", "0" * 8, [torch.nn.Flatten()])
+
+
+@pytest.fixture(autouse=True)
+def _same_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(globals(), "RNG", np.random.default_rng(0))
+
+
+def covariance(size: int) -> np.ndarray:
+    root = RNG.normal(size=(size, size))
+    return root @ root.T
+
+
+def test_frechet_distance_of_two_normal_distributions_in_closed_form() -> None:
+    zero, shift, spread = np.zeros(3), np.array([1.0, -2.0, 2.0]), covariance(3)
+    assert frechet_distance(Moments(zero, spread), Moments(zero, spread)) == pytest.approx(0, abs=1e-9)
+    assert frechet_distance(Moments(shift, spread), Moments(zero, spread)) == pytest.approx(9)
+    one, other = np.array([1.0, 4.0, 9.0]), np.array([4.0, 4.0, 1.0])
+    diagonal = frechet_distance(Moments(zero, np.diag(one)), Moments(zero, np.diag(other)))
+    assert diagonal == pytest.approx(((np.sqrt(one) - np.sqrt(other)) ** 2).sum())
+    assert frechet_distance(Moments(zero, 4 * spread), Moments(zero, spread)) == pytest.approx(np.trace(spread))
+
+
+def test_frechet_distance_is_the_general_formula_and_does_not_see_rotations() -> None:
+    first, second = (Moments(RNG.normal(size=5), covariance(5)) for _ in range(2))
+    root = np.sqrt(np.linalg.eigvals(first.covariance @ second.covariance).astype(complex)).sum().real
+    traces = np.trace(first.covariance) + np.trace(second.covariance)
+    expected = ((first.mean - second.mean) ** 2).sum() + traces - 2 * root
+    assert frechet_distance(first, second) == pytest.approx(expected, rel=1e-9)
+    assert frechet_distance(second, first) == pytest.approx(expected, rel=1e-9)
+    turn, _ = np.linalg.qr(RNG.normal(size=(5, 5)))
+    turned = [Moments(turn @ m.mean, turn @ m.covariance @ turn.T) for m in (first, second)]
+    assert frechet_distance(*turned) == pytest.approx(expected, rel=1e-9)
+
+
+def test_frechet_distance_is_never_negative_where_the_covariance_is_singular() -> None:
+    for _ in range(20):
+        few = RNG.normal(size=(5, 64)) * 1e3
+        assert 0 <= frechet_distance(moments(few), moments(few[::-1])) < 1e-3
+    assert frechet_distance(moments(np.ones((9, 4))), moments(np.ones((9, 4)))) == 0
+    assert moments([[1.0], [3.0]]) == (2.0, 2.0)
+
+
+def test_the_extrapolated_frechet_distance_lies_below_the_biased_one() -> None:
+    """Two samples of one distribution: truth 0, the plain estimate far above, by a bias that goes as 1/N."""
+    first, second = ([RNG.normal(size=(2000, 16))] for _ in range(2))
+    plain = frechet(IDENTITY, first, second, "x")
+    assert plain.signature == "FD[identity@00000000, N=2000, x]"
+    assert plain.value > 0.05
+    assert abs(frechet_infinity(IDENTITY, first, second, "x").value) < plain.value / 2
+
+
+def test_the_error_of_a_frechet_distance_covers_what_other_samples_give() -> None:
+    """Errors from disjoint blocks are no smaller than the spread between samples, and no more than a few times it."""
+    measured = [
+        frechet(IDENTITY, [RNG.normal(size=(500, 4)) + 0.5], [RNG.normal(size=(500, 4))], "x") for _ in range(30)
+    ]
+    spread = np.std([number.value for number in measured])
+    assert 0.7 * spread < np.mean([number.stderr for number in measured]) < 3 * spread
+
+
+def test_kid_is_unbiased_and_is_the_double_sum() -> None:
+    first, second = RNG.normal(size=(6, 3)), RNG.normal(size=(5, 3)) + 1
+
+    def kernel(x: np.ndarray, y: np.ndarray) -> float:
+        return float((x @ y / 3 + 1) ** 3)
+
+    within = np.mean([kernel(x, y) for x, y in itertools.permutations(first, 2)])
+    within_other = np.mean([kernel(x, y) for x, y in itertools.permutations(second, 2)])
+    between = np.mean([kernel(x, y) for x in first for y in second])
+    assert kid(first, second) == pytest.approx(within + within_other - 2 * between)
+    null = [kid(RNG.normal(size=(20, 4)), RNG.normal(size=(20, 4))) for _ in range(400)]
+    assert abs(np.mean(null)) < 4 * np.std(null) / math.sqrt(400)
+    assert min(null) < 0 < max(null)
+
+
+def test_kid_does_not_depend_on_how_many_there_are() -> None:
+    """The mean over samples of 30 is that over samples of 300, within its error; a Frechet distance's is not."""
+
+    def of(count: int) -> Measured:
+        sets = [[RNG.normal(size=(count * 40, 4)) + shift] for shift in (0.0, 0.3)]
+        return kernel_distance(IDENTITY, *sets, "x")
+
+    few, many = of(30), of(300)
+    assert abs(few.value - many.value) < 4 * math.hypot(few.stderr, many.stderr)
+
+
+def line(*places: float) -> np.ndarray:
+    return np.array(places, dtype=float)[:, None]
+
+
+def test_precision_and_recall_tell_missing_quality_from_missing_variety() -> None:
+    real = RNG.normal(size=(400, 2))
+    same = manifolds(RNG.normal(size=(400, 2)), real)
+    assert same.precision > 0.9
+    assert same.recall > 0.9
+    assert 0.9 < same.density < 1.1
+    assert same.coverage > 0.9
+    narrow = manifolds(0.1 * RNG.normal(size=(400, 2)), real)
+    assert narrow.precision > 0.99
+    assert narrow.recall < 0.1
+    assert narrow.coverage < 0.2
+    wide = manifolds(10 * RNG.normal(size=(400, 2)), real)
+    assert wide.precision < 0.3
+    far = manifolds(real + 100, real)
+    assert far == (0, 0, 0, 0)
+
+
+def test_manifolds_of_a_few_points_on_a_line() -> None:
+    """k = 1. Real balls: [-1, 1], [0, 2], [1, 5] around 0, 1, 3. Of the samples 0.5 lies in two, 4 and 2.5 in one, 9 in
+    none. The samples' balls reach 2 (0.5), 1.5 (2.5 and 4) and 5 (9): all three real points lie in them."""
+    found = manifolds(line(0.5, 4, 9, 2.5), line(0, 1, 3), neighbours=1)
+    assert found.precision == 3 / 4
+    assert found.density == 4 / 4
+    assert found.coverage == 1
+    assert found.recall == 1
+    assert manifolds(line(0.2, 0.3), line(0, 1, 3), neighbours=1).recall == 0
+
+
+def test_one_outlier_does_not_stretch_density_and_coverage() -> None:
+    """An outlier among the real images takes in everything by recall's likes; density and coverage hardly move."""
+    real, fake = (
+        np.vstack([RNG.normal(size=(200, 2)), [[1000.0, 0.0]]]),
+        np.array([500.0, 0.0]) + RNG.normal(size=(200, 2)),
+    )
+    found = manifolds(fake, real)
+    assert found.precision == 1
+    assert found.density < 0.21
+    assert found.coverage < 0.01
+
+
+def test_the_nearest_training_image_and_the_share_of_copies() -> None:
+    training, test = digits(200, seed=0).pixels, digits(100, seed=1).pixels
+    found = nearest(training[[7, 3, 190]], training)
+    assert found.image.tolist() == [7, 3, 190]
+    assert found.distance.tolist() == [0, 0, 0]
+    beside = nearest(test, training)
+    assert closer(nearest(training[:50], training), beside) == 1
+    assert closer(beside, beside) == pytest.approx(0.5)
+    some, others = (
+        Nearest(torch.tensor(d), torch.zeros(3, dtype=torch.int64)) for d in ([1.0, 2.0, 5.0], [2.0, 3.0, 4.0])
+    )
+    assert closer(some, others) == pytest.approx((3 + 2.5 + 0) / 9)
+
+
+def test_class_balance_and_coverage() -> None:
+    real = shares([0, 1, 2, 3], 4)
+    assert real.tolist() == [0.25] * 4
+    assert imbalance(real, real) == 0
+    assert imbalance(shares([0, 0, 0, 0], 4), real) == 0.75
+    assert covered(shares([0, 1, 1, 1], 4), real) == 0.5
+    assert covered(np.array([0.97, 0.02, 0.01, 0]), real) == 0.25  # 0.02 is less than a tenth of 0.25
+    assert covered(np.array([0.5, 0.5, 0]), np.array([0.5, 0.5, 0])) == 1
+    assert accuracy([1, 2, 3, 4], [1, 2, 3, 3]) == 0.75
+    with pytest.raises(DataError, match="do not belong together"):
+        accuracy([1], [1, 2])
+
+
+@pytest.mark.parametrize(("name", "count"), [("ring", 8), ("grid", 25)])
+def test_modes_are_counted(name: str, count: int) -> None:
+    images = toy(name, 4000)
+    points = images.pixels.flatten(1)
+    share, quality = modes(points, name)
+    assert share == 1
+    assert quality == pytest.approx(1 - math.exp(-4.5), abs=0.01)  # a normal point in the plane within 3 deviations
+    assert modes(points[images.labels != 0], name)[0] == (count - 1) / count
+    assert modes(torch.full((10, 2), 0.17), name) == (0, 0)
+
+
+def test_agreement_is_the_best_over_all_matchings() -> None:
+    codes = RNG.integers(0, 5, 200)
+    labels = np.where(RNG.random(200) < 0.7, (codes + 2) % 5, RNG.integers(0, 5, 200))
+    best = max((np.array(order)[codes] == labels).mean() for order in itertools.permutations(range(5)))
+    assert agreement(codes, labels) == pytest.approx(best)
+    assert agreement(codes, (codes + 3) % 5) == 1
+    assert agreement(np.zeros(10, int), np.arange(10) % 2) == 0.5  # one code, one class
+    assert agreement([0, 1, 2, 3], [0, 0, 1, 1]) == 0.5  # four codes, two classes: two codes stay alone
+    with pytest.raises(DataError, match="17 codes and classes are too many"):
+        best_matching(np.zeros((17, 20)))
+
+
+def test_codes_correlate_with_the_factors_they_move() -> None:
+    factors = RNG.uniform(-1, 1, (1000, 3))
+    codes = np.stack([-2 * factors[:, 1], factors[:, 2] + RNG.uniform(-1, 1, 1000), np.ones(1000)], axis=1)
+    found = correlations(codes, factors)
+    assert found.shape == (3, 3)
+    assert found[0, 1] == pytest.approx(-1)
+    assert found[1, 2] == pytest.approx(math.sqrt(0.5), abs=0.05)
+    assert np.abs(found[2]).max() == 0
+    assert np.abs(found[0, [0, 2]]).max() < 0.15
+    with pytest.raises(DataError, match="do not belong together"):
+        correlations(codes, factors[:5])
+
+
+def test_fid_is_for_inception_features_in_a_file(tmp_path: Path) -> None:
+    samples, reference = RNG.normal(size=(100, 6)), RNG.normal(size=(80, 6)) + 1
+    expected = frechet_distance(moments(samples), moments(reference))
+    mean, spread = moments(reference)
+    np.savez(tmp_path / "a.npz", samples=samples, reference=reference)
+    np.savez(tmp_path / "b.npz", samples=samples, mu=mean, sigma=spread)
+    for name in ("a.npz", "b.npz"):
+        found = fid(tmp_path / name)
+        assert found.value == pytest.approx(expected)
+        assert found.signature == f"FID[Inception features of {name}, N=100]"
+    np.savez(tmp_path / "c.npz", features=samples)
+    with pytest.raises(DataError, match="holds features; Inception features were expected"):
+        fid(tmp_path / "c.npz")
+    with pytest.raises(DataError, match="there is no file"):
+        fid(tmp_path / "d.npz")
+    np.save(tmp_path / "f.npy", samples)
+    with pytest.raises(DataError, match="is no npz file; numpy"):
+        fid(tmp_path / "f.npy")
+    (tmp_path / "e.npz").write_bytes(b"PK\3\4 no npz")
+    with pytest.raises(DataError, match="cannot read"):
+        fid(tmp_path / "e.npz")
+    assert "FID" not in frechet(IDENTITY, [samples], [reference], "x").signature
+
+
+def test_the_principal_components_are_the_directions_of_most_variance() -> None:
+    train = digits(300, seed=0)
+    [features] = pca64(train).features(train.pixels)
+    flat = train.pixels.flatten(1).double()
+    expected = torch.linalg.eigvalsh(torch.cov(flat.t()))[-64:]
+    assert np.allclose(np.diag(np.cov(features.T)), expected, rtol=1e-6)
+    assert np.abs(features.mean(axis=0)).max() < 1e-5
+    assert pca64(digits(300, seed=1)).fingerprint != pca64(train).fingerprint == pca64(train).fingerprint
+
+
+def test_random_features_are_the_same_every_time() -> None:
+    pictures = digits(10).pixels
+    torch.manual_seed(5)
+    first, second = random(1).features(pictures), random(1).features(pictures)
+    assert len(first) == 3
+    assert first[0].shape == (10, 64)
+    assert all((x == y).all() for x, y in zip(first, second, strict=True))
+    assert not np.allclose(first[0], first[1])
+
+
+def test_points_are_measured_in_their_own_plane_only() -> None:
+    assert [space.name for space in spaces_for(toy("ring", 50), None)] == ["pca64"]
+
+
+@pytest.fixture(scope="module")
+def sets() -> Sets:
+    return Sets(digits(4000, seed=1), digits(5200, seed=2))
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("networks")
+
+
+@pytest.fixture(scope="module")
+def classifier(sets: Sets, cache: Path) -> Network:
+    return network(sets.train, steps=150, folder=cache)
+
+
+def test_the_classifier_knows_digits_and_is_kept(sets: Sets, cache: Path, classifier: Network) -> None:
+    right = accuracy(classifier.classify(sets.test.pixels[:1000]), sets.test.labels[:1000])
+    assert right > 0.8
+    [kept] = cache.glob("labels-*.safetensors")
+    again = network(sets.train, steps=150, folder=cache)  # read, for training would take seconds
+    assert again.fingerprint() == classifier.fingerprint()
+    kept.write_bytes(b"damaged")
+    small = digits(60, seed=3)
+    first = network(small, steps=2, folder=cache)
+    assert len(list(cache.glob("labels-*.safetensors"))) == 2
+    for damaged in cache.glob("labels-*.safetensors"):
+        damaged.write_bytes(b"damaged")
+    assert network(small, steps=2, folder=cache).fingerprint() == first.fingerprint()
+    with pytest.raises(DataError, match="a classifier needs labels"):
+        network(toy("swissroll", 20), folder=cache)
+    with pytest.raises(DataError, match="a reader of factors needs images with known factors"):
+        network(toy("ring", 20), "factors", folder=cache)
+
+
+def test_a_network_reads_factors_off_digits(sets: Sets, cache: Path) -> None:
+    reader = network(sets.train, "factors", steps=150, folder=cache)
+    found = correlations(reader.read(sets.test.pixels[:1000]), sets.test.factors[:1000])
+    assert np.diag(found).min() > 0.7
+
+
+COUNT = 2000
+
+
+@pytest.mark.parametrize("name", ["pca64", "random", "labels"])
+def test_every_space_orders_the_ladder_and_tells_each_rung_from_the_floor(
+    name: str, sets: Sets, classifier: Network
+) -> None:
+    """Noise, blur, missing classes and duplicates are farther the worse they are, memorised images nearer the more of
+    them; and each rung differs from real images that were held out by more than five standard errors."""
+    [space] = [space for space in spaces_for(sets.train, classifier) if space.name == name]
+    reference = space.features(sets.train.pixels[:COUNT])
+
+    real = space.features(sets.test.pixels[:COUNT])
+    for disturbance, rungs in ladder(sets.train, sets.test, COUNT).items():
+        gaps = [frechet_gap(space, space.features(pictures), real, reference, "train") for pictures in rungs]
+        values = [0.0, *(gap.value for gap in gaps)]
+        assert values == sorted(values, reverse=disturbance in FALLING), disturbance
+        for rung, gap in zip(RUNGS[disturbance], gaps, strict=True):
+            assert abs(gap.value) > 5 * gap.stderr, (disturbance, rung, gap)
+
+
+def test_memorised_images_are_told_by_their_neighbours(sets: Sets) -> None:
+    training, real = sets.train.pixels[:500], sets.test.pixels[:300]
+    beside = nearest(real, training)
+    told = [
+        closer(nearest(torch.cat([training[: int(share * 300)], real[int(share * 300) :]]), training), beside)
+        for share in RUNGS["memorised images"]
+    ]
+    assert told == pytest.approx([0.5 + share / 2 for share in RUNGS["memorised images"]], abs=0.03)
