@@ -196,7 +196,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "infogan": {"default": _HALF, "quick": _QUICK, "paper": {}},
     "lapgan": {
         "default": {"width": 16, "top_width": 256, "steps": 2000, "ema": 0.99},
-        "quick": {**_QUICK, "top_width": 64},
+        "quick": {**_QUICK, "steps": 60, "batch_size": 32, "top_width": 64},
         "paper": {},
     },
     "vae": {"default": {"width": 32, "steps": 2000}, "quick": _QUICK, "paper": {}},
