@@ -475,12 +475,37 @@ def check_one_joint_loss() -> None:
     assert_close(mine.weight.detach(), torch.tensor(0.04))
     assert_close(torch.as_tensor(measured["p_loss"]), torch.tensor(2.28))
     assert_close(torch.as_tensor(measured["p_more"]), torch.tensor(0.36))
-    assert float(other.weight) == 2.0
+    assert other.weight.item() == 2.0
     assert other.weight.grad is None
     views = [played.view(1, "p"), played.view(1, "p", 1), played.view(2, "p"), played.view(1, "q")]
     assert len({tuple(view.real.flatten().tolist()) for view in views}) == 4
     assert played.view(1, "p").real.equal(views[0].real)
     assert not views[0].noise.equal(views[1].noise)
+
+
+def check_codes_are_drawn_from_all_there_are() -> None:
+    codes = Code(4, 2).draw(400, CPU)
+    assert codes.shape == (400, 6)
+    assert_close(codes[:, :4].sum(dim=1), torch.ones(400))
+    assert codes[:, :4].sum(dim=0).min() > 60
+    assert codes[:, 4:].min() < -0.95
+    assert codes[:, 4:].max() > 0.95
+    assert Code(4).in_turn(6, CPU).argmax(dim=1).tolist() == [0, 1, 2, 3, 0, 1]
+    assert Code().draw(3, CPU).shape == (3, 0)
+
+
+def check_the_averaged_generator_follows() -> None:
+    """In the long run it keeps 9 of 10 parts of itself in a round; in round 1, 2 of 11."""
+    made = recipe_of(gan_m, "gan", "gan")
+    for step, keep in ((1, 2 / 11), (10_000, 0.9)):
+        played = Game(made, Play(1, 4, ema=0.9), torch.zeros(4, 1, 28, 28), torch.zeros(0, dtype=torch.long), CPU, 0)
+        assert played.averaged is not None
+        live, old = played.recipe.nets["generator"], next(iter(played.averaged.parameters())).detach().clone()
+        with torch.no_grad():
+            next(iter(live.parameters())).add_(1.0)
+        played._average(step)
+        assert_close(next(iter(played.averaged.parameters())).detach(), old + 1 - keep)
+        assert played.generator is played.averaged
 
 
 CHECKS = {name: check for name, check in list(globals().items()) if name.startswith("check_")}
@@ -548,6 +573,15 @@ SIGNS_AND_REDUCTIONS: list[tuple[ModuleType, str, str, str]] = [
     (game, "versus", "(view.on_real.score, view.on_fake.score)", "(view.on_fake.score, view.on_real.score)"),
     (game, "versus", "loss.generator(view.on_fake.score)", "loss.generator(view.on_real.score)"),  # E15
     (game, "versus", "loss.generator(view.on_fake.score)", "loss.generator(view.on_fake.score.detach())"),
+    (game, "Game._move", "net in player.moves", "True"),  # the other side no longer fixed
+    (game, "Game._move", "term.weight * parts", "parts"),
+    (game, "Game._move", "optimizer.zero_grad()", "pass"),
+    (game, "Game._move", "term.of(view)", "-term.of(view)"),
+    (game, "Game.view", "player, turn", "player"),
+    (game, "Game.update", "range(player.turns(step))", "range(player.turns(step) + 1)"),  # E12
+    (game, "Game._average", "1 - keep", "keep"),
+    (game, "Code.draw", "2 * torch.rand", "torch.rand"),
+    (game, "Code.join", "[chosen, numbers]", "[numbers, chosen]"),
     (wgan_gp_m, "wgan_gp", "view.real, view.fake", "view.real, view.real"),
     (wgan_gp_m, "wgan_gp", "view.real, view.fake", "view.fake, view.fake"),
     (wgan_gp_m, "wgan_diff", "view.real, view.fake", "view.real, view.real"),
@@ -594,12 +628,13 @@ SIGNS_AND_REDUCTIONS: list[tuple[ModuleType, str, str, str]] = [
 
 @contextmanager
 def mutated(module: ModuleType, name: str, old: str, new: str) -> Iterator[None]:
-    original = getattr(module, name)
+    within, _, name = name.rpartition(".")
+    original = getattr(getattr(module, within) if within else module, name)
     source = textwrap.dedent(inspect.getsource(inspect.unwrap(original)))
     assert old in source, f"{name} has changed: it no longer says {old}"
     changed: dict[str, Any] = {}
     exec(compile(source.replace(old, new, 1), f"<mutant of {name}>", "exec"), vars(module), changed)
-    users = [other for other in list(USERS) if getattr(other, name, None) is original]
+    users = [getattr(module, within)] if within else [m for m in USERS if getattr(m, name, None) is original]
     for user in users:
         setattr(user, name, changed[name])
     try:
