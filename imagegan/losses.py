@@ -1,8 +1,11 @@
 """Losses of logits. Where several processes train together, each gets its part; these add up to the loss."""
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn.functional import softplus
+from torch.nn.functional import relu, softplus
 
 from seqgan.core.world import weight
 
@@ -10,11 +13,64 @@ Scores = Float[Tensor, "B"]
 Scalar = Float[Tensor, ""]
 
 
+def mean(values: Scores) -> Scalar:
+    """This process's part of the mean over the batches of all."""
+    return values.mean() * weight(len(values))
+
+
 def discriminator_loss(real: Scores, fake: Scores) -> Scalar:
     """Cross-entropy: real logits up, generated ones down. -V(D) of Goodfellow et al. (2014), equation 1."""
-    return softplus(-real).mean() * weight(len(real)) + softplus(fake).mean() * weight(len(fake))
+    return mean(softplus(-real)) + mean(softplus(fake))
+
+
+def minimax_loss(fake: Scores) -> Scalar:
+    """log(1 - D(G(z))), of which the gradient vanishes where D is sure. Goodfellow et al. (2014), equation 1."""
+    return -mean(softplus(fake))
 
 
 def non_saturating_loss(fake: Scores) -> Scalar:
     """Push generated logits up; the gradient stays large where the discriminator is sure. Ibid., section 3."""
-    return softplus(-fake).mean() * weight(len(fake))
+    return mean(softplus(-fake))
+
+
+def least_squares_discriminator_loss(real: Scores, fake: Scores) -> Scalar:
+    """Pull real outputs to 1, generated ones to 0, both by plus signs. Mao et al. (2017), equation 9."""
+    return (mean((real - 1).square()) + mean(fake.square())) / 2
+
+
+def least_squares_generator_loss(fake: Scores) -> Scalar:
+    """Pull generated outputs to 1. Ibid."""
+    return mean((fake - 1).square()) / 2
+
+
+def hinge_discriminator_loss(real: Scores, fake: Scores) -> Scalar:
+    """Push real outputs above 1, generated ones below -1. Lim and Ye (2017)."""
+    return mean(relu(1 - real)) + mean(relu(1 + fake))
+
+
+def wasserstein_critic_loss(real: Scores, fake: Scores) -> Scalar:
+    """Real outputs up, generated ones down, without end: what bounds the critic stands elsewhere.
+
+    -1 times the estimate of the distance. Arjovsky et al. (2017), equation 2."""
+    return mean(fake) - mean(real)
+
+
+def critic_generator_loss(fake: Scores) -> Scalar:
+    """Push generated outputs up. Of *generated* ones: in the outputs on real images there is no generator."""
+    return -mean(fake)
+
+
+class Loss(NamedTuple):
+    """What the two players minimise."""
+
+    discriminator: Callable[[Scores, Scores], Scalar]
+    generator: Callable[[Scores], Scalar]
+
+
+LOSSES: dict[str, Loss] = {
+    "minimax": Loss(discriminator_loss, minimax_loss),
+    "non-saturating": Loss(discriminator_loss, non_saturating_loss),
+    "least-squares": Loss(least_squares_discriminator_loss, least_squares_generator_loss),
+    "hinge": Loss(hinge_discriminator_loss, critic_generator_loss),
+    "wasserstein": Loss(wasserstein_critic_loss, critic_generator_loss),
+}

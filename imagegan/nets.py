@@ -1,75 +1,235 @@
-"""Networks for 28 x 28 images, one channel: a perceptron pair and a convolutional pair, half as wide as published."""
+"""Networks for square images: perceptrons, the convolutions of DCGAN, and the common net of the comparison study.
 
+A generator makes pictures of noise and a code, a discriminator returns a logit and the features it comes from."""
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import NamedTuple, TypeVar
+
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from seqgan.errors import UsageError
+
+Net = TypeVar("Net", bound=nn.Module)
+
 Latent = Float[Tensor, "B Z"]
+Code = Float[Tensor, "B K"]
 Pictures = Float[Tensor, "B C S S"]
 
 
-def mlp_generator(latent: int, width: int) -> nn.Module:
+class Shape(NamedTuple):
+    """Of a picture, and how many classes its label may name (0: it has none)."""
+
+    channels: int
+    size: int
+    classes: int = 0
+
+    @property
+    def pixels(self) -> int:
+        return self.channels * self.size**2
+
+    def labelled(self) -> int:
+        """How many classes there are, to a model that learns from labels.
+
+        Raises:
+            UsageError: there are none."""
+        if not self.classes:
+            raise UsageError(
+                "this model learns from labels, which these images have not; choose data with labels, "
+                "or a model that finds classes by itself (--model infogan)"
+            )
+        return self.classes
+
+
+class Verdict(NamedTuple):
+    """What a discriminator makes of pictures."""
+
+    score: Float[Tensor, "B"]  # a logit, or a critic's value: no sigmoid anywhere
+    features: Float[Tensor, "B F"]
+
+
+class Generator(nn.Module):
+    """Noise, with a code behind it, to pictures."""
+
+    def __init__(self, body: nn.Module) -> None:
+        super().__init__()
+        self.body = body
+
+    def forward(self, noise: Latent, code: Code) -> Pictures:
+        return self.body(torch.cat([noise, code], dim=1))
+
+
+class Discriminator(nn.Module):
+    """Pictures, and what they are said to show, to a verdict."""
+
+    def __init__(self, trunk: nn.Module, features: int, planes: bool) -> None:
+        super().__init__()
+        self.trunk, self.features, self.planes = trunk, features, planes
+        self.output = nn.Linear(features, 1)
+
+    def forward(self, pictures: Pictures, code: Code | None = None) -> Verdict:
+        features = self.trunk(pictures if code is None else self._beside(pictures, code))
+        return Verdict(self.output(features).flatten().float(), features)  # losses are computed in fp32
+
+    def _beside(self, pictures: Pictures, code: Code) -> Tensor:
+        """Convolutions see a number at every pixel, perceptrons once."""
+        if not self.planes:
+            return torch.cat([pictures.flatten(1), code], dim=1)
+        planes = code[:, :, None, None].expand(-1, -1, *pictures.shape[2:])
+        return torch.cat([pictures, planes], dim=1)
+
+
+# --- perceptrons
+
+
+def mlp_generator(shape: Shape, inputs: int, width: int) -> nn.Module:
     """Goodfellow et al. (2014): two ReLU layers; tanh, since pixels are in [-1, 1]."""
-    return nn.Sequential(
-        nn.Linear(latent, width),
-        nn.ReLU(),
-        nn.Linear(width, width),
-        nn.ReLU(),
-        nn.Linear(width, 28 * 28),
-        nn.Tanh(),
-        nn.Unflatten(1, (1, 28, 28)),
+    return Generator(
+        nn.Sequential(
+            nn.Linear(inputs, width),
+            nn.ReLU(),
+            nn.Linear(width, width),
+            nn.ReLU(),
+            nn.Linear(width, shape.pixels),
+            nn.Tanh(),
+            nn.Unflatten(1, (shape.channels, shape.size, shape.size)),
+        )
     )
 
 
-def mlp_discriminator(width: int) -> nn.Module:
-    """Leaky ReLU and dropout in the place of maxout; returns a logit."""
-    return nn.Sequential(
+def mlp_discriminator(shape: Shape, code: int, width: int, norm: str) -> Discriminator:
+    """Leaky ReLU and dropout in the place of maxout."""
+    trunk = nn.Sequential(
         nn.Flatten(),
-        nn.Linear(28 * 28, width),
+        nn.Linear(shape.pixels + code, width),
         nn.LeakyReLU(0.2),
         nn.Dropout(0.3),
         nn.Linear(width, width // 2),
+        *NORMS_1D[norm](width // 2),
         nn.LeakyReLU(0.2),
         nn.Dropout(0.3),
-        nn.Linear(width // 2, 1),
-        nn.Flatten(0),
     )
+    return Discriminator(trunk, width // 2, planes=False)
 
 
-def dcgan_generator(latent: int, width: int) -> nn.Module:
+# --- DCGAN
+
+
+def dcgan_generator(shape: Shape, inputs: int, width: int) -> nn.Module:
     """Radford et al. (2016): project, then fractionally strided convolutions, BatchNorm and ReLU."""
-    net = nn.Sequential(
-        nn.Linear(latent, 2 * width * 7 * 7, bias=False),
-        nn.Unflatten(1, (2 * width, 7, 7)),
+    doublings, base = _halvings(shape.size)
+    channels = [width << power for power in reversed(range(doublings))]  # the narrower the picture, the more
+    layers: list[nn.Module] = [
+        nn.Linear(inputs, channels[0] * base**2, bias=False),
+        nn.Unflatten(1, (channels[0], base, base)),
+    ]
+    for coarse, fine in pairwise(channels):
+        layers += [nn.BatchNorm2d(coarse), nn.ReLU(), nn.ConvTranspose2d(coarse, fine, 4, 2, 1, bias=False)]
+    layers += [nn.BatchNorm2d(width), nn.ReLU(), nn.ConvTranspose2d(width, shape.channels, 4, 2, 1), nn.Tanh()]
+    return Generator(_small_weights(nn.Sequential(*layers)))
+
+
+def dcgan_discriminator(shape: Shape, code: int, width: int, norm: str) -> Discriminator:
+    """Strided convolutions with leaky ReLU, normalised but in the first."""
+    halvings, base = _halvings(shape.size)
+    layers: list[nn.Module] = [nn.Conv2d(shape.channels + code, width, 4, 2, 1), nn.LeakyReLU(0.2)]
+    for power in range(1, halvings):
+        fine, coarse = width << (power - 1), width << power
+        layers += [nn.Conv2d(fine, coarse, 4, 2, 1, bias=norm == "none"), *NORMS[norm](coarse), nn.LeakyReLU(0.2)]
+    trunk = nn.Sequential(*layers, nn.Flatten())
+    return _small_weights(Discriminator(trunk, (width << (halvings - 1)) * base**2, planes=True))
+
+
+# --- the common net
+
+
+def common_generator(shape: Shape, inputs: int, width: int) -> nn.Module:
+    """The one architecture of Lucic et al. (2018), from InfoGAN: 16 x `width` units, then two doublings."""
+    base = shape.size // 4
+    body = nn.Sequential(
+        nn.Linear(inputs, 16 * width, bias=False),
+        nn.BatchNorm1d(16 * width),
+        nn.LeakyReLU(0.2),
+        nn.Linear(16 * width, 2 * width * base**2, bias=False),
+        nn.Unflatten(1, (2 * width, base, base)),
         nn.BatchNorm2d(2 * width),
-        nn.ReLU(),
+        nn.LeakyReLU(0.2),
         nn.ConvTranspose2d(2 * width, width, 4, 2, 1, bias=False),
         nn.BatchNorm2d(width),
-        nn.ReLU(),
-        nn.ConvTranspose2d(width, 1, 4, 2, 1),
+        nn.LeakyReLU(0.2),
+        nn.ConvTranspose2d(width, shape.channels, 4, 2, 1),
         nn.Tanh(),
     )
-    return _dcgan_weights(net)
+    return Generator(_small_weights(body))
 
 
-def dcgan_discriminator(width: int) -> nn.Module:
-    """Strided convolutions with leaky ReLU, BatchNorm but in the first; returns a logit."""
-    net = nn.Sequential(
-        nn.Conv2d(1, width, 4, 2, 1),
+def common_discriminator(shape: Shape, code: int, width: int, norm: str) -> Discriminator:
+    """Its other half: two halvings, 16 x `width` units."""
+    plain = norm == "none"
+    trunk = nn.Sequential(
+        nn.Conv2d(shape.channels + code, width, 4, 2, 1),
         nn.LeakyReLU(0.2),
-        nn.Conv2d(width, 2 * width, 4, 2, 1, bias=False),
-        nn.BatchNorm2d(2 * width),
+        nn.Conv2d(width, 2 * width, 4, 2, 1, bias=plain),
+        *NORMS[norm](2 * width),
         nn.LeakyReLU(0.2),
         nn.Flatten(),
-        nn.Linear(2 * width * 7 * 7, 1),
-        nn.Flatten(0),
+        nn.Linear(2 * width * (shape.size // 4) ** 2, 16 * width, bias=plain),
+        *NORMS_1D[norm](16 * width),
+        nn.LeakyReLU(0.2),
     )
-    return _dcgan_weights(net)
+    return _small_weights(Discriminator(trunk, 16 * width, planes=True))
 
 
-def _dcgan_weights(net: nn.Module) -> nn.Module:
+class Family(NamedTuple):
+    """Networks that belong together: a generator from (shape, inputs, width), a discriminator from (shape, code,
+    width, norm)."""
+
+    generator: Callable[[Shape, int, int], nn.Module]
+    discriminator: Callable[[Shape, int, int, str], Discriminator]
+
+
+FAMILIES: dict[str, Family] = {
+    "mlp": Family(mlp_generator, mlp_discriminator),
+    "dcgan": Family(dcgan_generator, dcgan_discriminator),
+    "common": Family(common_generator, common_discriminator),
+}
+
+
+# --- what they are made of
+
+# Of a discriminator's layers. "layer" looks at one picture at a time, as a penalty on each picture needs it.
+NORMS: dict[str, Callable[[int], list[nn.Module]]] = {
+    "batch": lambda channels: [nn.BatchNorm2d(channels)],
+    "layer": lambda channels: [nn.GroupNorm(1, channels)],
+    "none": lambda channels: [],
+}
+NORMS_1D: dict[str, Callable[[int], list[nn.Module]]] = {
+    "batch": lambda units: [nn.BatchNorm1d(units)],
+    "layer": lambda units: [nn.LayerNorm(units)],
+    "none": lambda units: [],
+}
+
+
+def has_batchnorm(net: nn.Module) -> bool:
+    """Whether what it makes of a picture depends on the others of the batch."""
+    return any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in net.modules())
+
+
+def _halvings(size: int) -> tuple[int, int]:
+    """How often a side can be halved, down to 4 at most, and what is left: 28 is 7 x 4, 32 is 4 x 8, 64 is 4 x 16."""
+    halvings = 0
+    while size % 2 == 0 and size > 4:
+        size, halvings = size // 2, halvings + 1
+    return halvings, size
+
+
+def _small_weights(net: Net) -> Net:
+    """As DCGAN begins: all weights from N(0, 0.02)."""
     for layer in net.modules():
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             nn.init.normal_(layer.weight, std=0.02)
-        elif isinstance(layer, nn.BatchNorm2d):
+        elif isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
             nn.init.normal_(layer.weight, mean=1.0, std=0.02)
     return net

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch import distributed as dist
 
 from imagegan.data import digits
+from imagegan.training import new_model, shape_of
 from imagegan.variants.configs import CONFIGS as IMAGE_CONFIGS
-from imagegan.variants.gan import GAN
 from seqgan.algorithms.configs import CONFIGS
 from seqgan.algorithms.parts import OURS, Parts
 from seqgan.algorithms.seqgan import SeqGAN
@@ -129,9 +129,10 @@ def seqgan_game(parts: Parts = OURS) -> SeqGAN:
     return SeqGAN(tiny_config(), texts(), CPU, 5, parts)
 
 
-def dcgan() -> GAN:
+def dcgan() -> Algorithm:
     tiny: dict[str, Any] = {"images": 50, "steps": 9, "batch_size": 7, "latent": 6, "width": 4}
-    return GAN("dcgan", IMAGE_CONFIGS["dcgan"](**tiny), digits(50, seed=1), CPU, 0)
+    images = digits(50, seed=1)
+    return new_model("dcgan", IMAGE_CONFIGS["dcgan"](**tiny), images, shape_of(images), CPU, 0)
 
 
 def begun(folder: Path) -> Path:

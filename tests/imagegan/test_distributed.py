@@ -7,7 +7,7 @@ import pytest
 from imagegan.cli import imagegan
 from seqgan.core.run import describe, read_record
 from seqgan.errors import RunError
-from tests.imagegan.test_imagegan import TINY
+from tests.imagegan.tiny import TINY
 from tests.launching import finished, launched
 
 

@@ -1,0 +1,109 @@
+"""A picture as a coarse one and what is finer at each level (Burt and Adelson 1983), and a game for each."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.functional import avg_pool2d, interpolate
+
+from imagegan.game import SHOWN, Codes, Game, Labels, Play, Recipe
+from imagegan.grids import png
+from imagegan.nets import Pictures
+from seqgan.core.loop import Phase
+from seqgan.core.seed import derive
+
+
+def coarser(pictures: Pictures) -> Pictures:
+    """Half as wide: d(I)."""
+    return avg_pool2d(pictures, 2)
+
+
+def wider(pictures: Pictures) -> Pictures:
+    """Twice as wide: u(I)."""
+    return interpolate(pictures, scale_factor=2, mode="nearest")
+
+
+def low(pictures: Pictures) -> Pictures:
+    """What is left of a picture at the next level, in its own size: u(d(I))."""
+    return wider(coarser(pictures))
+
+
+def high(pictures: Pictures) -> Pictures:
+    """What the next level cannot show: h = I - u(d(I)). Denton et al. (2015), equation 3."""
+    return pictures - low(pictures)
+
+
+def taken_apart(pictures: Pictures, levels: int) -> list[Pictures]:
+    """[the coarsest picture, h of the next level, ..., h of the finest]."""
+    parts = []
+    for _ in range(levels - 1):
+        parts.append(high(pictures))
+        pictures = coarser(pictures)
+    return [pictures, *reversed(parts)]
+
+
+def put_together(parts: Sequence[Pictures]) -> Pictures:
+    """I = u(I') + h, from the coarsest on. Ibid., equation 4."""
+    whole = parts[0]
+    for finer in parts[1:]:
+        whole = wider(whole) + finer
+    return whole
+
+
+class Pyramid:
+    """A game for each level, the coarsest first; each is played on real pictures of its level alone."""
+
+    def __init__(
+        self,
+        recipes: Sequence[Recipe],
+        play: Play,
+        pictures: Pictures,
+        labels: Labels,
+        device: torch.device,
+        seed: int,
+    ) -> None:
+        self.device, self.seed = device, seed
+        self.games: list[Game] = []
+        for level in reversed(range(len(recipes))):
+            name = f"level {level + 1}"
+            self.games.insert(0, Game(recipes[level], play, pictures, labels, device, seed, name))
+            pictures = coarser(pictures) if level else pictures
+
+    def phases(self) -> Sequence[Phase]:
+        return [phase for game in self.games for phase in game.phases()]
+
+    @property
+    def recipe(self) -> Recipe:
+        """Of the coarsest level, which says what code there is."""
+        return self.games[0].recipe
+
+    @property
+    def generator(self) -> nn.ModuleList:
+        return nn.ModuleList(game.generator for game in self.games)
+
+    def sample(self, count: int, seed: int, code: Codes | None = None, refined: int | None = None) -> Pictures:
+        """Draw a coarse picture, then at each level what is finer; levels above `refined` are only made wider."""
+        pictures = self.games[0].sample(count, derive(seed, 0), code)
+        for level, game in enumerate(self.games[1:], start=1):
+            pictures = wider(pictures)
+            if refined is None or level <= refined:
+                pictures = pictures + game.sample(count, derive(seed, level), code, (pictures,))
+        return pictures.clamp(-1, 1)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {game.name: game.state_dict() for game in self.games}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        if len(state) != len(self.games):
+            raise KeyError(f"it holds {len(state)} levels, but {len(self.games)} were expected")
+        for game in self.games:
+            game.load_state_dict(state[game.name])
+
+    def exports(self) -> Mapping[str, bytes]:
+        weights = {
+            f"{game.name.replace(' ', '-')}/{name}.safetensors": data
+            for game in self.games
+            for name, data in game.weights().items()
+        }
+        return {**weights, "samples.png": png(self.sample(SHOWN, derive(self.seed, "shown")))}

@@ -1,0 +1,31 @@
+"""ACGAN, Odena et al. (2017): a discriminator that is not told the class, but has to name it."""
+
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from imagegan.game import Code, Recipe, Term, View, adam, versus
+from imagegan.losses import LOSSES, Scalar, mean
+from imagegan.nets import Shape, Verdict
+from imagegan.variants.configs import ACGANConfig
+from imagegan.variants.gan import networks
+
+
+def acgan(config: ACGANConfig, shape: Shape) -> Recipe:
+    """L_S, and L_C = E log P(c | x) + E log P(c | G(z, c)): D maximises L_S + L_C, G -L_S + L_C. Section 3."""
+    pair = networks(config, shape, code=shape.labelled())
+    head = nn.Linear(pair.discriminator.features, shape.classes)
+    players = versus(
+        LOSSES["non-saturating"],
+        adam(config.d_rate, config.beta1),
+        adam(config.g_rate, config.beta1),
+        d_terms={"class_real": Term(lambda view: class_loss(view, view.on_real), config.class_weight)},
+        both_terms={"class_fake": Term(lambda view: class_loss(view, view.on_fake), config.class_weight)},
+        heads=("classes",),
+    )
+    return Recipe({**pair._asdict(), "classes": head}, players, (config.latent,), Code(shape.classes), labelled=True)
+
+
+def class_loss(view: View, verdict: Verdict) -> Scalar:
+    """-E log P(c | x): cross-entropy of logits, no softmax before it."""
+    logits = view.recipe.nets["classes"](verdict.features).float()
+    return mean(cross_entropy(logits, view.code, reduction="none"))

@@ -1,0 +1,19 @@
+"""CGAN, Mirza and Osindero (2014): both players are told the class."""
+
+from imagegan.game import Code, Recipe, adam, versus
+from imagegan.losses import LOSSES
+from imagegan.nets import Shape
+from imagegan.variants.configs import CGANConfig
+from imagegan.variants.gan import networks
+
+
+def cgan(config: CGANConfig, shape: Shape) -> Recipe:
+    """max_D E log D(x, y) + E log(1 - D(G(z, y), y)): D, too, is shown y, or it could not ask for it. Equation 2."""
+    return Recipe(
+        networks(config, shape, code=shape.labelled(), shown=shape.classes)._asdict(),
+        versus(LOSSES["non-saturating"], adam(config.d_rate, config.beta1), adam(config.g_rate, config.beta1)),
+        (config.latent,),
+        Code(shape.classes),
+        labelled=True,
+        judged=lambda view, pictures: (pictures, view.code),
+    )

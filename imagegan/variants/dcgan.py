@@ -1,0 +1,13 @@
+"""Radford et al. (2016): the same game between convolutions, with BatchNorm and Adam at beta1 = 0.5."""
+
+from imagegan.game import Recipe, adam, versus
+from imagegan.losses import LOSSES
+from imagegan.nets import Shape
+from imagegan.variants.configs import DCGANConfig
+from imagegan.variants.gan import networks
+
+
+def dcgan(config: DCGANConfig, shape: Shape) -> Recipe:
+    """The non-saturating game; what is new stands in the networks (`imagegan.nets`)."""
+    optimizers = adam(config.d_rate, config.beta1), adam(config.g_rate, config.beta1)
+    return Recipe(networks(config, shape)._asdict(), versus(LOSSES["non-saturating"], *optimizers), (config.latent,))

@@ -1,0 +1,25 @@
+"""DRAGAN, Kodali et al. (2017): a slope near 1 around real pictures, in the non-saturating game."""
+
+from imagegan.game import Recipe, Term, adam, versus
+from imagegan.losses import LOSSES
+from imagegan.nets import Shape
+from imagegan.penalties import dragan_penalty
+from imagegan.variants.configs import DRAGANConfig
+from imagegan.variants.gan import networks
+
+
+def dragan(config: DRAGANConfig, shape: Shape) -> Recipe:
+    """The discriminator also minimises lambda E (|grad D(x + noise)| - 1)^2; one move each. Algorithm 1."""
+    players = versus(
+        LOSSES["non-saturating"],
+        adam(config.d_rate, config.beta1, config.beta2),
+        adam(config.g_rate, config.beta1, config.beta2),
+        d_terms={
+            "penalty": Term(
+                lambda view: dragan_penalty(view.score, view.real, config.penalty),
+                config.penalty_weight,
+                per_picture=True,
+            )
+        },
+    )
+    return Recipe(networks(config, shape)._asdict(), players, (config.latent,))

@@ -1,0 +1,51 @@
+"""InfoGAN, Chen et al. (2016): a code that can be read off the pictures again, without labels."""
+
+import math
+
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from imagegan.game import Code, Codes, Recipe, Term, View, adam, versus
+from imagegan.losses import LOSSES, Scalar, mean
+from imagegan.nets import Shape
+from imagegan.variants.configs import InfoGANConfig
+from imagegan.variants.gan import networks
+
+
+def infogan(config: InfoGANConfig, shape: Shape) -> Recipe:
+    """min_{G,Q} max_D V(D, G) - lambda L_I(G, Q), equation 6; D's features carry Q, which moves with D."""
+    code = Code(config.categories, config.continuous)
+    pair = networks(config, shape, code=code.size)
+    reader = nn.Sequential(
+        nn.Linear(pair.discriminator.features, 128),
+        nn.LeakyReLU(0.1),
+        nn.Linear(128, code.size),
+    )
+    players = versus(
+        LOSSES["non-saturating"],
+        adam(config.d_rate, config.beta1),
+        adam(config.g_rate, config.beta1),
+        both_terms={"unread": Term(lambda view: -information(view, code), config.information_weight)},
+        heads=("reader",),
+    )
+    return Recipe({**pair._asdict(), "reader": reader}, players, (config.latent,), code)
+
+
+def information(view: View, code: Code) -> Scalar:
+    """L_I = E log Q(c | G(z, c)) + H(c), below the mutual information of code and picture. Equations 4 and 5."""
+    return mean(
+        log_likelihood(view.recipe.nets["reader"](view.on_fake.features).float(), view.code, code) + entropy(code)
+    )
+
+
+def log_likelihood(read: Tensor, codes: Codes, code: Code) -> Tensor:
+    """log Q(c | x) of each picture: logits of the category, means of unit Gaussians for the numbers."""
+    category, numbers = code.categories, code.continuous
+    chosen = -cross_entropy(read[:, :category], codes[:, :category], reduction="none") if category else 0.0
+    off = (read[:, category:] - codes[:, category:]).square().sum(dim=1)
+    return chosen - off / 2 - numbers * math.log(2 * math.pi) / 2
+
+
+def entropy(code: Code) -> float:
+    """H(c) in nats: the categories are equally likely, the numbers uniform on [-1, 1]."""
+    return math.log(max(1, code.categories)) + code.continuous * math.log(2)

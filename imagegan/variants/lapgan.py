@@ -1,0 +1,80 @@
+"""LAPGAN, Denton et al. (2015): a plain game for a coarse image, and at each level one for what is finer."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from imagegan.game import Code, Codes, Recipe, adam, versus
+from imagegan.losses import LOSSES
+from imagegan.nets import Pictures, Shape, dcgan_discriminator, mlp_discriminator, mlp_generator
+from imagegan.pyramid import high, low
+from imagegan.variants.configs import LAPGANConfig
+
+SMALLEST = 8  # a level is halved only where it is larger than this
+
+
+def lapgan(config: LAPGANConfig, shape: Shape) -> Sequence[Recipe]:
+    """Algorithm 1: at level k, D tells h + l from G(z, l) + l, where l is the coarser image made wide and I = h + l.
+
+    D is shown the sum (as in the official code), so that it judges an image and not an edge alone."""
+    classes = shape.labelled() if config.conditional else 0
+    sides = [shape.size]
+    while sides[0] % 2 == 0 and sides[0] > SMALLEST:
+        sides.insert(0, sides[0] // 2)
+    coarsest, *finer = (shape._replace(size=side) for side in sides)
+    return [_top(config, coarsest, classes), *(_refining(config, level, classes) for level in finer)]
+
+
+def _top(config: LAPGANConfig, shape: Shape, classes: int) -> Recipe:
+    nets: dict[str, nn.Module] = {
+        "generator": mlp_generator(shape, config.latent + classes, config.top_width),
+        "discriminator": mlp_discriminator(shape, classes, config.top_width, config.d_norm),
+    }
+    return Recipe(
+        nets,
+        versus(LOSSES["non-saturating"], adam(config.d_rate, config.beta1), adam(config.g_rate, config.beta1)),
+        (config.latent,),
+        Code(classes),
+        labelled=classes > 0,
+        judged=lambda view, pictures: (pictures, view.code),
+    )
+
+
+def _refining(config: LAPGANConfig, shape: Shape, classes: int) -> Recipe:
+    nets: dict[str, nn.Module] = {
+        "generator": Refiner(shape, classes, config.width),
+        "discriminator": dcgan_discriminator(shape, classes, config.width, config.d_norm),
+    }
+    return Recipe(
+        nets,
+        versus(LOSSES["non-saturating"], adam(config.d_rate, config.beta1), adam(config.g_rate, config.beta1)),
+        (1, shape.size, shape.size),
+        Code(classes),
+        labelled=classes > 0,
+        target=high,
+        context=lambda pictures: (low(pictures),),
+        judged=lambda view, finer: (finer + view.context[0], view.code),
+    )
+
+
+class Refiner(nn.Module):
+    """A plane of noise and the coarse image (and a plane of the class) to what is finer; nothing bounds that."""
+
+    def __init__(self, shape: Shape, classes: int, width: int) -> None:
+        super().__init__()
+        self.size = shape.size
+        self.plane = nn.Linear(classes, shape.size**2) if classes else None
+        self.body = nn.Sequential(
+            nn.Conv2d(1 + shape.channels + (classes > 0), width, 7, padding=3),
+            nn.ReLU(),
+            nn.Conv2d(width, width, 7, padding=3),
+            nn.ReLU(),
+            nn.Conv2d(width, shape.channels, 5, padding=2),
+        )
+
+    def forward(self, noise: Tensor, code: Codes, coarse: Pictures) -> Pictures:
+        planes = [noise, coarse]
+        if self.plane is not None:
+            planes.append(self.plane(code).view(-1, 1, self.size, self.size))
+        return self.body(torch.cat(planes, dim=1))

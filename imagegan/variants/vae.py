@@ -1,0 +1,61 @@
+"""VAE, Kingma and Welling (2014): no adversary, the baseline of the comparison."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy
+
+from imagegan.game import Player, Recipe, Term, View, adam
+from imagegan.losses import Scalar, mean
+from imagegan.nets import FAMILIES, Pictures, Shape
+from imagegan.variants.configs import VAEConfig
+
+
+class Posterior(NamedTuple):
+    """q(z | x), a Gaussian of independent components."""
+
+    mean: Tensor
+    log_variance: Tensor
+
+
+class Encoder(nn.Module):
+    """Pictures to posteriors, by the trunk that a discriminator would have."""
+
+    def __init__(self, trunk: nn.Module, features: int, latent: int) -> None:
+        super().__init__()
+        self.trunk, self.output = trunk, nn.Linear(features, 2 * latent)
+
+    def forward(self, pictures: Pictures) -> Posterior:
+        return Posterior(*self.output(self.trunk(pictures)).float().chunk(2, dim=1))
+
+
+def vae(config: VAEConfig, shape: Shape) -> Recipe:
+    """Maximise E_q log p(x | z) - KL(q(z | x) | p(z)), equation 3, in one player."""
+    family = FAMILIES[config.nets]
+    like = family.discriminator(shape, 0, config.width, config.d_norm)
+    nets: dict[str, nn.Module] = {
+        "generator": family.generator(shape, config.latent, config.width),
+        "encoder": Encoder(like.trunk, like.features, config.latent),
+    }
+    terms = {"reconstruction": Term(reconstruction), "divergence": Term(divergence)}
+    return Recipe(nets, {"vae": Player(tuple(nets), terms, adam(config.g_rate, config.beta1))}, (config.latent,))
+
+
+def posterior(view: View) -> Posterior:
+    return view.once("posterior", lambda: view.recipe.nets["encoder"](view.real))
+
+
+def reconstruction(view: View) -> Scalar:
+    """-E_q log p(x | z), in nats a picture: each pixel a Bernoulli variable, z = mu + sigma * noise."""
+    q = posterior(view)
+    made = view.recipe.nets["generator"](q.mean + (q.log_variance / 2).exp() * view.noise, view.code)
+    with torch.autocast(made.device.type, enabled=False):
+        lost = binary_cross_entropy((made.float() + 1) / 2, (view.real + 1) / 2, reduction="none")
+    return mean(lost.flatten(1).sum(dim=1))
+
+
+def divergence(view: View) -> Scalar:
+    """KL(q(z | x) | N(0, 1)) in nats. Kingma and Welling (2014), appendix B."""
+    q = posterior(view)
+    return mean((q.mean.square() + q.log_variance.exp() - 1 - q.log_variance).sum(dim=1) / 2)

@@ -1,0 +1,44 @@
+"""WGAN, Arjovsky et al. (2017): a critic within bounds, near its optimum before the generator moves."""
+
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import nn
+
+from imagegan.game import Recipe, rmsprop, score_gap, versus
+from imagegan.losses import LOSSES
+from imagegan.nets import Shape
+from imagegan.variants.configs import WGANConfig
+from imagegan.variants.gan import networks
+
+FIRST, EVERY = 25, 500  # rounds in which the official code lets the critic learn for long
+
+
+def wgan(config: WGANConfig, shape: Shape) -> Recipe:
+    """max_D E D(x) - E D(G(z)) with all weights of D in [-c, c]; max_G E D(G(z)). Algorithm 1."""
+    players = versus(
+        LOSSES["wasserstein"],
+        rmsprop(config.d_rate),
+        rmsprop(config.g_rate),
+        d_turns=schedule(config.critic_steps, config.critic_burst),
+        d_after=clip(config.clip),
+        watch={"distance": score_gap},
+    )
+    return Recipe(networks(config, shape)._asdict(), players, (config.latent,))
+
+
+def schedule(usual: int, burst: int) -> Callable[[int], int]:
+    """A critic's turns in round 1, 2 ...: many in the first rounds and now and then, as in the official code."""
+    return lambda step: burst if step <= FIRST or (step - 1) % EVERY == 0 else usual
+
+
+def clip(bound: float) -> Callable[[Iterable[nn.Module]], None]:
+    """Bring all weights back into [-bound, bound]."""
+
+    @torch.no_grad()
+    def clipped(networks: Iterable[nn.Module]) -> None:
+        for network in networks:
+            for weight in network.parameters():
+                weight.clamp_(-bound, bound)
+
+    return clipped

@@ -1,0 +1,32 @@
+"""Critics held by a penalty on their slope: WGAN-GP (Gulrajani et al. 2017), and its form by differences."""
+
+from collections.abc import Callable
+
+from imagegan.game import Recipe, Term, View, adam, score_gap, versus
+from imagegan.losses import LOSSES, Scalar
+from imagegan.nets import Shape
+from imagegan.penalties import difference_penalty, gradient_penalty
+from imagegan.variants.configs import WGANGPConfig
+from imagegan.variants.gan import networks
+
+
+def wgan_gp(config: WGANGPConfig, shape: Shape) -> Recipe:
+    """min_D E D(G(z)) - E D(x) + lambda E (|grad D| - 1)^2; max_G E D(G(z)). Algorithm 1."""
+    return _penalised(config, shape, lambda view: gradient_penalty(view.score, view.real, view.fake, config.penalty))
+
+
+def wgan_diff(config: WGANGPConfig, shape: Shape) -> Recipe:
+    """The same with the slope between two points of each segment (Su, 2018): one forward pass, one gradient."""
+    return _penalised(config, shape, lambda view: difference_penalty(view.score, view.real, view.fake, config.penalty))
+
+
+def _penalised(config: WGANGPConfig, shape: Shape, penalty: Callable[[View], Scalar]) -> Recipe:
+    players = versus(
+        LOSSES["wasserstein"],
+        adam(config.d_rate, config.beta1, config.beta2),
+        adam(config.g_rate, config.beta1, config.beta2),
+        d_terms={"penalty": Term(penalty, config.penalty_weight, per_picture=True)},
+        d_turns=lambda step: config.critic_steps,
+        watch={"distance": score_gap},
+    )
+    return Recipe(networks(config, shape)._asdict(), players, (config.latent,))
