@@ -195,7 +195,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "acgan": {"default": _HALF, "quick": _QUICK, "paper": {}},
     "infogan": {"default": _HALF, "quick": _QUICK, "paper": {}},
     "lapgan": {
-        "default": {"width": 16, "top_width": 256, "steps": 2000, "ema": 0.99},
+        "default": {"width": 16, "top_width": 256, "steps": 2000, "batch_size": 64, "ema": 0.99},
         "quick": {**_QUICK, "steps": 60, "batch_size": 32, "top_width": 64},
         "paper": {},
     },
