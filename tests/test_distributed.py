@@ -184,7 +184,8 @@ def test_one_unchanged_command_survives_the_death_of_a_process(
     code, output, errors = finished(process)
     assert code == 0, errors
     assert output.count("what training achieved") == 1
-    assert errors.count("error: lost touch with the other processes") == 1
+    # Told at most once; not at all where torchrun ends the survivor before it notices.
+    assert errors.count("error: lost touch with the other processes") <= 1
     assert same_run(tmp_path / "run", whole[0])
 
 
