@@ -299,8 +299,7 @@ class Game:
         for name, player in self.recipe.players.items():
             for turn in range(player.turns(step)):
                 view = self.view(step, name, turn)
-                parts = self._move(name, player, view)
-            whole = torch.stack([term.weight * parts[part] for part, term in player.terms.items()]).sum()
+                whole, parts = self._move(name, player, view)
             measured[f"{name}_loss"] = world.total(whole)
             if len(parts) > 1:
                 measured |= {f"{name}_{part}": world.total(value) for part, value in parts.items() if part != "loss"}
@@ -321,8 +320,8 @@ class Game:
 
         return View(self.recipe, batch, world.share_size(size), self.device)
 
-    def _move(self, name: str, player: Player, view: View) -> dict[str, Tensor]:
-        """Take one turn; gives back what each term came to."""
+    def _move(self, name: str, player: Player, view: View) -> tuple[Scalar, dict[str, Tensor]]:
+        """Take one turn; gives back the loss, and what each term of it came to."""
         for net, module in self.recipe.nets.items():
             module.requires_grad_(net in player.moves)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.play.bf16):
@@ -334,7 +333,7 @@ class Game:
         world.sum_gradients(parameter for group in optimizer.param_groups for parameter in group["params"])
         optimizer.step()
         player.after(self.recipe.nets[net] for net in player.moves)
-        return {part: value.detach() for part, value in parts.items()}
+        return loss.detach(), {part: value.detach() for part, value in parts.items()}
 
     @torch.no_grad()
     def _average(self, step: int) -> None:

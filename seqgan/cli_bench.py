@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seqgan.algorithms.configs import PRESETS, SeqGANConfig
+from seqgan.bench.counts import PARTS
 
 if TYPE_CHECKING:
     from seqgan.bench.counts import Ceilings
     from seqgan.bench.speed import Figure
 
-NAMES = ("generator_step", "rollouts", "scores", "update", "mle_epoch", "d_epoch", "sampling")
+NAMES = tuple(PARTS)
 Positive = click.IntRange(min=1)
 
 

@@ -12,7 +12,7 @@ from seqgan.core import world
 from seqgan.errors import UsageError
 from seqgan.models.discriminator import Discriminator
 from seqgan.models.scoring import prefix_scores, tables_pay
-from seqgan.rollout import Completions, Score, in_chunks
+from seqgan.rollout import Completions, Score, each_by_itself
 from seqgan.shapes import Mask, Rewards, Scores, Tokens
 
 Kind = Literal["probability", "log-odds"]
@@ -108,7 +108,7 @@ class DiscriminatorReward:
         if type(own) is Discriminator and tables_pay(own, finished.tokens):
             scores = prefix_scores(own, samples, finished.tokens, finished.begun, finished.sample)
         else:
-            scores = in_chunks(own, samples), in_chunks(own, finished.tokens)
+            scores = each_by_itself(own, samples, finished)
         return self.paid(scores[0]), self.paid(scores[1])
 
     def paid(self, logits: Scores) -> Scores:

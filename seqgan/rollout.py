@@ -50,7 +50,7 @@ def rollout_rewards(policy: PolicyModule, score: Score, sampled: Sampled, comple
     if isinstance(score, SharingScore):
         whole, values = score.of_all(tokens, finished)
     else:
-        whole, values = in_chunks(score, tokens), in_chunks(score, finished.tokens)
+        whole, values = each_by_itself(score, tokens, finished)
     means = values.view(-1, completions).mean(dim=1)
     rewards[finished.sample[::completions], finished.prefix[::completions] - 1] = means
     rewards[torch.arange(len(tokens), device=tokens.device), mask.sum(dim=1) - 1] = whole
@@ -101,6 +101,11 @@ def complete(
             goes_on = token != EOS
             under_way, token, state = under_way[goes_on], token[goes_on], tuple(part[goes_on] for part in state)
     return Completions(finished, prefix, sample, begun)
+
+
+def each_by_itself(score: Score, samples: Tokens, finished: Completions) -> tuple[Scores, Float[Tensor, "R"]]:
+    """The scores of the samples, and of the completions of their prefixes, as of any texts."""
+    return in_chunks(score, samples), in_chunks(score, finished.tokens)
 
 
 def in_chunks(score: Score, tokens: Tokens) -> Scores:

@@ -29,6 +29,7 @@ FREE_OF_TORCH = [
     "seqgan/__init__.py",
     "seqgan/cli.py",
     "seqgan/cli_bench.py",
+    "seqgan/bench/counts.py",
     "seqgan/cli_corpora.py",
     "seqgan/algorithms/configs.py",
     "imagegan/cli.py",

@@ -16,17 +16,13 @@ from seqgan.models.discriminator import plain_response
 from seqgan.models.generator import Generator
 from seqgan.models.policy import PolicyModule
 from seqgan.rewards import DiscriminatorReward
-from seqgan.rollout import Completions, in_chunks
+from seqgan.rollout import each_by_itself
 
 
 def one_running_sum(weights: Tensor, uniform: Tensor) -> Tensor:
     running = weights.cumsum(dim=1)
     found = torch.searchsorted(running, uniform * running[:, -1:], right=True)
     return found.clamp(max=weights.shape[1] - 1)
-
-
-def each_by_itself(reward: DiscriminatorReward, samples: Tensor, finished: Completions) -> tuple[Tensor, Tensor]:
-    return in_chunks(reward, samples), in_chunks(reward, finished.tokens)
 
 
 TWINS: dict[str, Any] = {

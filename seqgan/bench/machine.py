@@ -1,26 +1,15 @@
 """What this machine can do at best, measured: the denominators of every floor."""
 
-import time
 from collections.abc import Callable
 
 import torch
 
 from seqgan.bench.counts import Ceilings
 from seqgan.core.device import cache_bytes
+from seqgan.core.trial import timed
 
 SIZE = 2048  # rows and columns of the matrices
 REPEATS = 7
-
-
-def timed(work: Callable[[], object], device: torch.device) -> float:
-    """Seconds of one call, the device's work included."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    began = time.perf_counter()
-    work()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter() - began
 
 
 def ceilings(device: torch.device) -> Ceilings:

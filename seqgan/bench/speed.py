@@ -2,9 +2,7 @@
 
 Ours and the naive reference take turns, so that a machine that slows down slows both; every figure is a median."""
 
-import resource
 import statistics
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -17,8 +15,9 @@ from seqgan.algorithms.mle import descend
 from seqgan.algorithms.opponent import Opponent
 from seqgan.algorithms.seqgan import GAME, SeqGAN
 from seqgan.bench.counts import PARTS, Ceilings, Sizes, Work, floor
-from seqgan.bench.machine import ceilings, timed
+from seqgan.bench.machine import ceilings
 from seqgan.bench.naive import NaiveTraining, rewards, rollouts
+from seqgan.core.trial import peak, timed
 from seqgan.data.batches import Encoded
 from seqgan.data.symbols import EOS
 from seqgan.data.texts import Texts
@@ -209,11 +208,3 @@ def measure(
         reference = statistics.median(theirs) if plain else None
         figures[name] = Figure(median, floor(work, machine), reference, spread, work)
     return machine, figures, memory
-
-
-def peak(device: torch.device) -> int:
-    """The most memory this process ever held, in bytes; on a GPU, what its tensors held there."""
-    if device.type == "cuda":
-        return int(torch.cuda.max_memory_allocated(device))
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

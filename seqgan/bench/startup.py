@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 REPEATS = 5
@@ -19,8 +20,7 @@ def measure() -> dict[str, float]:
     }
 
 
-def _median(timed: "object") -> float:
-    assert callable(timed)
+def _median(timed: Callable[[], float]) -> float:
     timed()
     return statistics.median(timed() for _ in range(REPEATS))
 

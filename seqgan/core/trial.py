@@ -3,6 +3,7 @@
 import resource
 import sys
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -30,19 +31,27 @@ def estimate(algorithm: Algorithm, device: torch.device) -> Cost:
         for step, count in kinds.items():
             long = first[step] > LONG
             seconds += count * (first[step] if long else _timed(phase, step + phase.period, device))
-    return Cost(seconds, _peak(device))
+    return Cost(seconds, peak(device))
 
 
 def _timed(phase: Phase, step: int, device: torch.device) -> float:
     seed_everything(0, "trial", phase.name, step)
+    return timed(lambda: phase.update(step), device)
+
+
+def timed(work: Callable[[], object], device: torch.device) -> float:
+    """Seconds of one call, the device's work included."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
     began = time.perf_counter()
-    phase.update(step)
+    work()
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return time.perf_counter() - began
 
 
-def _peak(device: torch.device) -> int:
+def peak(device: torch.device) -> int:
+    """The most memory this process ever held, in bytes; on a GPU, what its tensors held there."""
     if device.type == "cuda":
         return int(torch.cuda.max_memory_allocated(device))
     unit = 1 if sys.platform == "darwin" else 1024  # getrusage counts kilobytes, on macOS bytes
