@@ -16,7 +16,7 @@ from seqgan.algorithms.opponent import Opponent
 from seqgan.algorithms.parts import OURS, Parts
 from seqgan.core import world
 from seqgan.core.log import Metrics
-from seqgan.core.loop import Phase
+from seqgan.core.loop import Phase, Trial
 from seqgan.data.texts import Texts
 from seqgan.losses import policy_gradient_weights
 from seqgan.rewards import DiscriminatorReward, TextReward, advantages, checked, controlled, judging
@@ -24,6 +24,7 @@ from seqgan.rollout import Score, rollout_rewards
 from seqgan.shapes import Mask, Rewards
 
 PRETRAIN, GAME = "pretrain discriminator", "adversarial"
+PARTS_OF_UPDATE = 4  # a policy update may take seconds; its time grows with the sequences drawn, so a part tells it
 
 
 class SeqGAN:
@@ -59,8 +60,7 @@ class SeqGAN:
             update=self.move,
             check=self.check,
             check_every=config.check_every * self.per_iteration,
-            kinds=self.kinds(),
-            period=self.per_iteration,
+            trials=self.trials(),
         )
         if opponent is None:
             return [*self.mle.phases(), game]
@@ -72,21 +72,28 @@ class SeqGAN:
             check=opponent.check,
             check_every=opponent.per_round,
             finished=lambda: 0 < config.d_patience <= opponent.held.stale,
-            kinds={1: config.d_rounds, 2: config.d_rounds * (opponent.per_round - 1)},
-            period=opponent.per_round,
+            trials=self.trials_of_opponent(PRETRAIN, config.d_rounds),
         )
         return [*self.mle.phases(), pretrain, game]
 
-    def kinds(self) -> dict[int, int]:
-        """Of the game's steps: policy updates, updates that begin a round and draw its texts, and the other ones."""
-        config = self.config
-        rounds = config.iterations * config.d_steps if self.opponent else 0
-        first = config.g_steps + 1
-        return {
-            1: config.iterations * config.g_steps,
-            first: rounds,
-            first + 1: config.iterations * self.d_updates - rounds,
-        }
+    def trials(self) -> list[Trial]:
+        """Of the game's work: a part of a policy update, and what the opponent does."""
+        config, part = self.config, min(self.drawn, max(2, self.drawn // PARTS_OF_UPDATE))
+        update = Trial(
+            lambda call: self.policy_update(call + 1, part), config.iterations * config.g_steps * self.drawn / part
+        )
+        return [update, *self.trials_of_opponent(GAME, config.iterations * config.d_steps)]
+
+    def trials_of_opponent(self, phase: str, rounds: int) -> list[Trial]:
+        """Of so many rounds: the updates that begin one and draw its texts, and the other ones."""
+        opponent = self.opponent
+        if opponent is None:
+            return []
+        length = opponent.per_round
+        return [
+            Trial(lambda call: opponent.update(phase, call * length), rounds),
+            Trial(lambda call: opponent.update(phase, 1), rounds * (length - 1)),
+        ]
 
     def keep_mle(self) -> None:
         self.after_mle = self.mle.chosen()
@@ -102,10 +109,12 @@ class SeqGAN:
         ends_an_epoch = (within + 1) % self.opponent.per_epoch == 0
         return metrics if ends_an_epoch else {}
 
-    def policy_update(self, count: int) -> Metrics:
-        """Sample, reward, loss, step; perhaps with an MLE term that keeps the policy near real text."""
+    def policy_update(self, count: int, drawn: int | None = None) -> Metrics:
+        """Sample, reward, loss, step; perhaps with an MLE term that keeps the policy near real text.
+
+        `drawn` sequences in this process; for a trial fewer than the config's batch."""
         config = self.config
-        sampled = self.generator.sample(self.drawn)
+        sampled = self.generator.sample(drawn or self.drawn)
         with self.score() as score:
             rewards = rollout_rewards(self.generator, score, sampled, config.rollouts)
         rewards = controlled(rewards, sampled.mask, config.control)

@@ -1,8 +1,8 @@
 """The only loop of the project: an algorithm is a list of phases, a phase a number of updates."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
 
 from seqgan.core import world
 from seqgan.core.log import Metrics
@@ -18,6 +18,14 @@ def nothing() -> None:
 def never() -> bool:
     """Most phases end with their last step."""
     return False
+
+
+class Trial(NamedTuple):
+    """Work that stands for other work in an estimate of what a phase costs. Call 1 costs what all later ones cost;
+    call 0 may also set something up."""
+
+    work: Callable[[int], object]
+    times: float  # that the phase does as much
 
 
 @dataclass(frozen=True)
@@ -36,10 +44,7 @@ class Phase:
     check: Callable[[int], Metrics] | None = None
     check_every: int = 1
     finished: Callable[[], bool] = never
-    # For an estimate of what it costs: steps that stand for others (step -> how many are like it, in the whole phase),
-    # and after how many steps the same kinds come again.
-    kinds: Mapping[int, int] = field(default_factory=dict)
-    period: int = 1
+    trials: Sequence[Trial] = ()  # where its steps differ in what they cost
 
 
 class Algorithm(Protocol):

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import torch
 
-from seqgan.core.loop import Algorithm, Phase
+from seqgan.core.loop import Algorithm, Phase, Trial
 from seqgan.core.seed import seed_everything
 
-LONG = 0.5  # seconds
+LONG = 0.3  # seconds
 
 
 class Cost(NamedTuple):
@@ -20,23 +20,26 @@ class Cost(NamedTuple):
 
 
 def estimate(algorithm: Algorithm, device: torch.device) -> Cost:
-    """Take every kind of step once to set things up, and once more, a period later, to time it; not a long one,
-    in which what is set up counts for little."""
+    """Do every kind of work once to set things up, and once more to time it; not a long one, in which what is set up
+    counts for little."""
     seconds = 0.0
     for phase in algorithm.phases():
-        kinds = {step: count for step, count in (phase.kinds or {1: phase.steps}).items() if count}
-        if kinds:
+        trials = [trial for trial in phase.trials or [_of_like_steps(phase)] if trial.times]
+        if trials:
             phase.start()
-        first = {step: _timed(phase, step, device) for step in kinds}
-        for step, count in kinds.items():
-            long = first[step] > LONG
-            seconds += count * (first[step] if long else _timed(phase, step + phase.period, device))
+        for number, trial in enumerate(trials):
+            first = _timed(phase, number, trial, 0, device)
+            seconds += trial.times * (first if first > LONG else _timed(phase, number, trial, 1, device))
     return Cost(seconds, peak(device))
 
 
-def _timed(phase: Phase, step: int, device: torch.device) -> float:
-    seed_everything(0, "trial", phase.name, step)
-    return timed(lambda: phase.update(step), device)
+def _of_like_steps(phase: Phase) -> Trial:
+    return Trial(lambda call: phase.update(1 + call), phase.steps)
+
+
+def _timed(phase: Phase, number: int, trial: Trial, call: int, device: torch.device) -> float:
+    seed_everything(0, "trial", phase.name, number, call)
+    return timed(lambda: trial.work(call), device)
 
 
 def timed(work: Callable[[], object], device: torch.device) -> float:
@@ -59,7 +62,7 @@ def peak(device: torch.device) -> int:
 
 
 def in_words(cost: Cost, device: torch.device) -> str:
-    """`about 4 min on cpu (2 threads) beside looks at held-out text, and 0.8 GB of memory`"""
+    """`about 4 min on cpu (2 threads) beside looks at held-out data, and at least 0.8 GB of memory`"""
     seconds, threads = cost.seconds, f" ({torch.get_num_threads()} threads)" if device.type == "cpu" else ""
     if seconds < 90:
         took = f"{seconds:.0f} s"
@@ -67,4 +70,5 @@ def in_words(cost: Cost, device: torch.device) -> str:
         took = f"{seconds / 60:.0f} min"
     else:
         took = f"{seconds / 3600:.1f} hours"
-    return f"about {took} on {device}{threads} beside looks at held-out data, and {cost.bytes / 1e9:.1f} GB of memory"
+    memory = f"at least {cost.bytes / 1e9:.1f} GB of memory"
+    return f"about {took} on {device}{threads} beside looks at held-out data, and {memory}"

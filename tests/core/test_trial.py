@@ -1,5 +1,6 @@
 """What is told before a training begins: what it will cost, and what is wrong with its data."""
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from seqgan.algorithms.configs import MLEConfig
 from seqgan.algorithms.parts import Parts
 from seqgan.algorithms.seqgan import GAME, PRETRAIN, SeqGAN
 from seqgan.core import trial
-from seqgan.core.loop import Phase
+from seqgan.core.loop import Phase, Trial
 from seqgan.core.trial import Cost, estimate, in_words
 from seqgan.data.corpus import Corpus, corpus_in_memory, load_corpus
 from seqgan.data.texts import Texts, encode_corpus
@@ -38,21 +39,25 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
 
 class Timed:
-    """Phases whose steps take as many seconds as they are told, and some more in their first period."""
+    """Phases whose work takes as many seconds as they are told, and some more when it is first done."""
 
     def __init__(self, clock: SimpleNamespace, seconds: Mapping[str, float], to_set_up: float = 0.125) -> None:
         self.clock, self.seconds, self.to_set_up = clock, seconds, to_set_up
         self.calls: list[tuple[str, int]] = []
         self.plan: list[Phase] = []
 
-    def add(self, name: str, steps: int, kinds: Mapping[int, int] | None = None, period: int = 1) -> None:
-        def update(step: int) -> dict[str, float]:
-            self.calls.append((name, step))
-            self.clock.now += self.seconds[name] + (self.to_set_up if step <= period else 0.0)
+    def work(self, name: str, first: int = 0) -> Callable[[int], dict[str, float]]:
+        def work(call: int) -> dict[str, float]:
+            self.calls.append((name, call))
+            self.clock.now += self.seconds[name] + (self.to_set_up if call == first else 0.0)
             return {}
 
+        return work
+
+    def add(self, name: str, steps: int, **trials: float) -> None:
         begin = lambda: self.calls.append((name, 0))  # noqa: E731
-        self.plan.append(Phase(name, steps, update, start=begin, kinds=kinds or {}, period=period))
+        kinds = [Trial(self.work(kind), count) for kind, count in trials.items()]
+        self.plan.append(Phase(name, steps, self.work(name, first=1), start=begin, trials=kinds))
 
     def phases(self) -> Sequence[Phase]:
         return self.plan
@@ -69,31 +74,32 @@ class Timed:
 # --- the cost
 
 
-def test_every_kind_of_step_is_timed_once_it_is_set_up_and_counted_as_often_as_it_comes(clock: SimpleNamespace) -> None:
-    timed = Timed(clock, {"alike": 0.125, "game": 0.25})
+def test_every_kind_of_work_is_timed_once_it_is_set_up_and_counted_as_often_as_it_comes(
+    clock: SimpleNamespace,
+) -> None:
+    timed = Timed(clock, {"alike": 0.125, "policy": 0.25, "judge": 0.375})
     timed.add("alike", 10)
-    timed.add("game", 12, kinds={1: 4, 3: 8}, period=6)
-    assert estimate(timed, CPU).seconds == 10 * 0.125 + 4 * 0.25 + 8 * 0.25
-    # what is timed comes a period later, so that what a step sets up for those after it is paid for again
+    timed.add("game", 12, policy=4, judge=8.5)
+    assert estimate(timed, CPU).seconds == 10 * 0.125 + 4 * 0.25 + 8.5 * 0.375
     assert timed.calls == [
         *[("alike", 0), ("alike", 1), ("alike", 2)],
-        *[("game", 0), ("game", 1), ("game", 3), ("game", 7), ("game", 9)],
+        *[("game", 0), ("policy", 0), ("policy", 1), ("judge", 0), ("judge", 1)],
     ]
 
 
-def test_a_step_that_is_long_by_itself_is_not_taken_twice(clock: SimpleNamespace) -> None:
-    timed = Timed(clock, {"game": 5.0}, to_set_up=1.0)
-    timed.add("game", 12, kinds={1: 4, 3: 8}, period=6)
-    assert estimate(timed, CPU).seconds == 12 * 6.0
-    assert timed.calls == [("game", 0), ("game", 1), ("game", 3)]
+def test_work_that_is_long_by_itself_is_not_done_twice(clock: SimpleNamespace) -> None:
+    timed = Timed(clock, {"policy": 5.0, "judge": 4.0}, to_set_up=1.0)
+    timed.add("game", 12, policy=4, judge=8)
+    assert estimate(timed, CPU).seconds == 4 * 6.0 + 8 * 5.0
+    assert timed.calls == [("game", 0), ("policy", 0), ("judge", 0)]
 
 
 def test_a_phase_without_steps_is_neither_begun_nor_timed(clock: SimpleNamespace) -> None:
-    timed = Timed(clock, {"game": 0.25})
+    timed = Timed(clock, {"policy": 0.25})
     timed.add("nothing", 0)
-    timed.add("game", 4, kinds={1: 4, 2: 0})
+    timed.add("game", 4, policy=4, judge=0)
     assert estimate(timed, CPU).seconds == 4 * 0.25
-    assert timed.calls == [("game", 0), ("game", 1), ("game", 2)]
+    assert timed.calls == [("game", 0), ("policy", 0), ("policy", 1)]
 
 
 def test_a_trial_tells_the_memory_of_this_process(clock: SimpleNamespace) -> None:
@@ -109,41 +115,45 @@ def test_a_cost_is_told_in_words(seconds: float, told: str) -> None:
     assert told in words
     assert words.startswith("about ")
     assert f"({torch.get_num_threads()} threads)" in words
-    assert words.endswith("0.8 GB of memory")
+    assert words.endswith("at least 0.8 GB of memory")
     assert "threads" not in in_words(Cost(seconds, 1), torch.device("cuda"))
 
 
 @pytest.mark.parametrize("changes", [{}, {"g_steps": 2, "d_steps": 3}, {"d_steps": 0}, {"iterations": 0}], ids=str)
 @pytest.mark.parametrize("own_reward", [False, True])
-def test_the_kinds_of_steps_of_a_game_are_all_its_steps(
+def test_the_trials_of_a_game_stand_for_all_its_work(
     changes: dict[str, int], own_reward: bool, texts: Texts, tiny_config: Make
 ) -> None:
     parts = Parts(reward=lambda tokens: torch.ones(len(tokens))) if own_reward else Parts()
-    algorithm = SeqGAN(tiny_config("seqgan", **changes), texts, CPU, 0, parts)  # type: ignore[arg-type]
+    config: Any = tiny_config("seqgan", policy_batch=20, **changes)
+    algorithm = SeqGAN(config, texts, CPU, 0, parts)
     game = algorithm.phases()[-1]
     assert game.name == GAME
-    assert sum(game.kinds.values()) == game.steps
-    moves: list[str] = []
-    players = [mock.patch.object(algorithm, "policy_update", side_effect=lambda _: moves.append("policy") or {})]
-    if algorithm.opponent:
-        lost = {"bce": 0.0}
-        judge = mock.patch.object(algorithm.opponent, "update", side_effect=lambda *_: moves.append("judge") or lost)
-        players.append(judge)
-    for player in players:
-        player.start()
-    try:
-        stands_for = {}
-        for step, count in game.kinds.items():
-            if count:
-                game.update(step)
-                player = moves.pop()
-                stands_for[player] = stands_for.get(player, 0) + count
+    done: dict[str, float] = {"sequences": 0, "texts drawn": 0, "judge": 0}
+
+    def policy_update(count: int, drawn: int | None = None) -> dict[str, float]:
+        done["sequences"] += drawn or algorithm.drawn
+        return {}
+
+    def judge_update(phase: str, update: int) -> dict[str, float]:
+        assert algorithm.opponent
+        done["texts drawn"] += update % algorithm.opponent.per_round == 0
+        done["judge"] += 1
+        return {"bce": 0.0}
+
+    with contextlib.ExitStack() as players:
+        players.enter_context(mock.patch.object(algorithm, "policy_update", policy_update))
+        if algorithm.opponent:
+            players.enter_context(mock.patch.object(algorithm.opponent, "update", judge_update))
         for step in range(1, game.steps + 1):
             game.update(step)
-    finally:
-        for player in players:
-            player.stop()
-    assert stands_for == {player: moves.count(player) for player in set(moves)}
+        whole, told = done.copy(), dict.fromkeys(done, 0.0)
+        for trial in game.trials:
+            before = done.copy()
+            trial.work(1)
+            told = {name: told[name] + trial.times * (done[name] - before[name]) for name in told}
+    assert told == pytest.approx(whole)
+    assert whole["sequences"] == config.iterations * config.g_steps * 20
 
 
 def test_the_texts_that_a_discriminator_learns_from_are_counted(
