@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from seqgan.core.device import cached_rows
+from seqgan.core.device import by_thread, cached_rows
 from seqgan.core.world import total, weight
 from seqgan.sampling import LOG2_E, is_bounded
 from seqgan.shapes import LogProbs, Mask, Rewards, Scalar
@@ -54,29 +54,35 @@ class _LinearNLL(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, features: Tensor, matrix: Tensor, bias: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-        d_features, d_matrix, d_bias = torch.empty_like(features), torch.zeros_like(matrix), torch.zeros_like(bias)
+        d_features = torch.empty_like(features)
         scaled, offsets = features * LOG2_E, bias * LOG2_E
         bounded = not features.is_cuda and is_bounded(matrix, offsets, scaled.abs().amax(dim=0))
         # An eighth of the cache: beside the logits, three matrix products pass through it.
         rows = cached_rows(4 * len(matrix), features.device, share=1 / 8)
         room = features.new_empty(min(rows, len(features)), len(matrix))
+        with_one = torch.nn.functional.pad(
+            features, (0, 1), value=1.0
+        )  # so that a product makes d_bias beside d_matrix
+        d_affine = features.new_zeros(len(by_thread(room)), *(matrix.shape[0], matrix.shape[1] + 1))
         loss = torch.zeros((), dtype=torch.float64, device=features.device)
         for start in range(0, len(features), rows):
             chunk = slice(start, start + rows)
-            hidden, target, row_weight = features[chunk], targets[chunk], weights[chunk]
-            logits = torch.addmm(offsets, scaled[chunk], matrix.t(), out=room[: len(hidden)])
+            parts, target, row_weight = by_thread(scaled[chunk]), targets[chunk], weights[chunk]
+            matrices = matrix.expand(len(parts), -1, -1)
+            out = room[: len(target)].view(*parts.shape[:2], -1)
+            logits = torch.baddbmm(offsets, parts, matrices.mT, out=out).flatten(0, 1)
             highest = 0.0 if bounded else logits.amax(dim=1, keepdim=True)
             likelihood = logits.gather(1, target.unsqueeze(1)) - highest
             exponentials = logits.exp2_() if bounded else logits.sub_(highest).exp2_()
             sums = exponentials.sum(dim=1, keepdim=True)
             loss += ((sums.log2() - likelihood).squeeze(1) * row_weight).sum(dtype=torch.float64) / LOG2_E
             factor = row_weight.unsqueeze(1) / sums
-            d_features[chunk] = torch.mm(exponentials, matrix).mul_(factor)
-            d_matrix.addmm_(exponentials.t(), hidden * factor)
-            d_bias.addmv_(exponentials.t(), factor.squeeze(1))
+            d_features[chunk] = torch.bmm(out, matrices).flatten(0, 1).mul_(factor)
+            d_affine[: len(parts)].baddbmm_(out.mT, by_thread(with_one[chunk] * factor))
+        d_matrix, d_bias = d_affine.sum(dim=0).tensor_split([matrix.shape[1]], dim=1)
         d_features.sub_(matrix[targets] * weights.unsqueeze(1))
-        d_matrix.index_add_(0, targets, features * -weights.unsqueeze(1))
-        d_bias.index_add_(0, targets, -weights)
+        d_matrix = d_matrix.index_add(0, targets, features * -weights.unsqueeze(1))
+        d_bias = d_bias.squeeze(1).index_add(0, targets, -weights)
         ctx.save_for_backward(d_features, d_matrix, d_bias)
         return loss.to(features.dtype)
 

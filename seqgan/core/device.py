@@ -5,6 +5,8 @@ import os
 from pathlib import Path
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from seqgan.errors import UsageError
 
@@ -59,9 +61,25 @@ def cache_bytes() -> int:
 
 
 def cached_rows(row_bytes: int, device: torch.device, share: float = 1 / 3) -> int:
-    """How many rows of a table to work on at a time, so that what is written is still near when it is read again.
+    """How many rows of a table to work on at a time, so that what is written is still near when it is read again;
+    as many for each thread (`by_thread`).
 
     A third of the last cache leaves room for what else is read and for other processes. On a GPU, where it is launches
     that cost, a chunk is as large as memory bears."""
     budget = cache_bytes() * share if device.type == "cpu" else 2**30
-    return max(1, int(budget / row_bytes))
+    rows, parts = max(1, int(budget / row_bytes)), _parts(device)
+    return max(rows - rows % parts, parts)
+
+
+def by_thread(rows: Float[Tensor, "R H"]) -> Float[Tensor, "P Q H"]:
+    """Rows in as many parts as there are threads, or in one where that does not come out even.
+
+    In a batched product each thread makes a part of the rows, the part that it works on in whatever is done to each
+    number after that. A plain product may cut columns, so that half of what a thread reads then is in the cache of
+    another: a fifth of an MLE step on cores that share no cache."""
+    parts = _parts(rows.device)
+    return rows.unflatten(0, (parts if len(rows) % parts == 0 else 1, -1))
+
+
+def _parts(device: torch.device) -> int:
+    return torch.get_num_threads() if device.type == "cpu" else 1
