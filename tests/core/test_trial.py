@@ -41,7 +41,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 class Timed:
     """Phases whose work takes as many seconds as they are told, and some more when it is first done."""
 
-    def __init__(self, clock: SimpleNamespace, seconds: Mapping[str, float], to_set_up: float = 0.125) -> None:
+    def __init__(self, clock: SimpleNamespace, seconds: Mapping[str, float], to_set_up: float = 0.03125) -> None:
         self.clock, self.seconds, self.to_set_up = clock, seconds, to_set_up
         self.calls: list[tuple[str, int]] = []
         self.plan: list[Phase] = []
@@ -77,10 +77,10 @@ class Timed:
 def test_every_kind_of_work_is_timed_once_it_is_set_up_and_counted_as_often_as_it_comes(
     clock: SimpleNamespace,
 ) -> None:
-    timed = Timed(clock, {"alike": 0.125, "policy": 0.25, "judge": 0.375})
+    timed = Timed(clock, {"alike": 0.125, "policy": 0.25, "judge": 0.1875})
     timed.add("alike", 10)
     timed.add("game", 12, policy=4, judge=8.5)
-    assert estimate(timed, CPU).seconds == 10 * 0.125 + 4 * 0.25 + 8.5 * 0.375
+    assert estimate(timed, CPU).seconds == 10 * 0.125 + 4 * 0.25 + 8.5 * 0.1875
     assert timed.calls == [
         *[("alike", 0), ("alike", 1), ("alike", 2)],
         *[("game", 0), ("policy", 0), ("policy", 1), ("judge", 0), ("judge", 1)],
