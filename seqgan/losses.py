@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from seqgan.core.device import by_thread, cached_rows
+from seqgan.core.device import by_thread, cached_rows, most_parts
 from seqgan.core.world import total, weight
 from seqgan.sampling import LOG2_E, is_bounded
 from seqgan.shapes import LogProbs, Mask, Rewards, Scalar
@@ -63,7 +63,7 @@ class _LinearNLL(torch.autograd.Function):
         with_one = torch.nn.functional.pad(
             features, (0, 1), value=1.0
         )  # so that a product makes d_bias beside d_matrix
-        d_affine = features.new_zeros(len(by_thread(room)), *(matrix.shape[0], matrix.shape[1] + 1))
+        d_affine = features.new_zeros(most_parts(features.device), len(matrix), matrix.shape[1] + 1)
         loss = torch.zeros((), dtype=torch.float64, device=features.device)
         for start in range(0, len(features), rows):
             chunk = slice(start, start + rows)

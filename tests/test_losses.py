@@ -60,7 +60,7 @@ def some_rows(rows: int, scale: float) -> tuple[torch.Tensor, ...]:
 
 
 @pytest.mark.parametrize("scale", [1.0, 100.0], ids=["bounded logits", "logits that need their maximum"])
-@pytest.mark.parametrize("rows_at_a_time", [1, 7, 1000])
+@pytest.mark.parametrize("rows_at_a_time", [1, 6, 7, 1000])
 def test_the_fused_loss_is_that_of_cross_entropy(
     scale: float, rows_at_a_time: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

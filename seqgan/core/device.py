@@ -67,7 +67,7 @@ def cached_rows(row_bytes: int, device: torch.device, share: float = 1 / 3) -> i
     A third of the last cache leaves room for what else is read and for other processes. On a GPU, where it is launches
     that cost, a chunk is as large as memory bears."""
     budget = cache_bytes() * share if device.type == "cpu" else 2**30
-    rows, parts = max(1, int(budget / row_bytes)), _parts(device)
+    rows, parts = max(1, int(budget / row_bytes)), most_parts(device)
     return max(rows - rows % parts, parts)
 
 
@@ -77,9 +77,9 @@ def by_thread(rows: Float[Tensor, "R H"]) -> Float[Tensor, "P Q H"]:
     In a batched product each thread makes a part of the rows, the part that it works on in whatever is done to each
     number after that. A plain product may cut columns, so that half of what a thread reads then is in the cache of
     another: a fifth of an MLE step on cores that share no cache."""
-    parts = _parts(rows.device)
+    parts = most_parts(rows.device)
     return rows.unflatten(0, (parts if len(rows) % parts == 0 else 1, -1))
 
 
-def _parts(device: torch.device) -> int:
+def most_parts(device: torch.device) -> int:
     return torch.get_num_threads() if device.type == "cpu" else 1
