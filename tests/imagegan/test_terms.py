@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from torch.testing import assert_close
 
 from imagegan import game, losses, penalties, pyramid
-from imagegan.game import Code, Game, Play, Player, Recipe, Term, View
+from imagegan.game import Game, Play, Player, Recipe, Term, View
+from imagegan.latents import Code
 from imagegan.nets import Verdict
 from imagegan.variants import acgan as acgan_m
 from imagegan.variants import cgan as cgan_m
