@@ -4,10 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
 
-from jaxtyping import UInt8
-from torch import Tensor
-
-from imagegan.grids import POINTS, as_bytes, drawn, from_bytes, gif, is_points, png
+from imagegan.grids import POINTS, Bytes, as_bytes, drawn, from_bytes, gif, is_points, png
 from imagegan.latents import Latents, Prior
 from imagegan.nets import Pictures
 from seqgan.core.log import Metrics
@@ -26,7 +23,7 @@ class Film:
 
     def __init__(self, prior: Prior, seed: int, real: Pictures) -> None:
         self.prior, self.seed, self.real = prior, seed, real
-        self.frames: dict[int, UInt8[Tensor, "N C S S"]] = {}  # by the round after which they were drawn
+        self.frames: dict[int, Bytes] = {}  # by the round after which they were drawn
 
     def over(self, phase: Phase, draw: Draw, before: int = 0) -> Phase:
         """The phase, filmed; `before` it there were so many rounds."""

@@ -5,13 +5,14 @@ import io
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 from PIL import Image, ImageDraw
 from torch import Tensor
 
 from imagegan.nets import Pictures
 
 Bytes = UInt8[Tensor, "N C S S"]
+Real = Float[Tensor, "N C S S"]  # beside pictures of another number
 
 POINT = (2, 1, 1)  # of a toy set a picture is a point in the plane: one pixel, a channel for each axis
 POINTS = 1000  # are enough to see where they lie
@@ -35,7 +36,7 @@ def from_bytes(pictures: Bytes) -> Pictures:
 
 
 def drawn(
-    pictures: Pictures, columns: int = 10, *, real: Pictures | None = None, numbered: bool = False, tracks: int = 1
+    pictures: Pictures, columns: int = 10, *, real: Real | None = None, numbered: bool = False, tracks: int = 1
 ) -> Image.Image:
     """Pictures row by row; or points in the plane above `real` ones, of as many colours as there are `tracks`."""
     if is_points(pictures):
@@ -63,7 +64,7 @@ def _grid(pictures: Pictures, columns: int, numbered: bool, enlarge: int = 2) ->
     return image
 
 
-def _plane(points: Pictures, real: Pictures | None, numbered: bool, tracks: int) -> Image.Image:
+def _plane(points: Pictures, real: Real | None, numbered: bool, tracks: int) -> Image.Image:
     image = Image.new("RGB", (SIDE, SIDE), "white")
     pen = ImageDraw.Draw(image)
     if real is not None and is_points(real):
