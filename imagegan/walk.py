@@ -128,5 +128,6 @@ def moving(model: Game | Pyramid, blocks: Sequence[Block]) -> list[Image.Image]:
     frames = []
     for block in blocks:
         pictures = pictures_of(model, block.latents).unflatten(0, (block.rows, block.columns))
-        frames += [drawn(column, real=model.pictures, tracks=block.rows) for column in pictures.unbind(dim=1)]
+        columns = pictures.unbind(dim=1)
+        frames += [drawn(column, min(10, block.rows), real=model.pictures, tracks=block.rows) for column in columns]
     return [*frames, *frames[-2:0:-1]]

@@ -295,7 +295,7 @@ def test_a_walk_shows_its_blocks_apart_and_moves_back_again() -> None:
     assert image.getpixel((0, 118)) == (128, 128, 128)
     frames = walk.moving(game, blocks)
     assert len(frames) == 3 + 4 + 5
-    assert frames[0].size == (560, 56)
+    assert frames[0].size == (112, 56)
     assert [frame.tobytes() for frame in frames[7:]] == [frame.tobytes() for frame in frames[5:0:-1]]
     assert len(walk.moving(made("vae"), walk.interpolation(made("vae"), 2, 2, 0))) == 2
 
