@@ -7,11 +7,11 @@ from typing import Any
 import click
 
 from imagegan.cli_evaluate import evaluate
+from imagegan.cli_generate import generate, walk
 from imagegan.variants.configs import CONFIGS, PRESETS
 from seqgan import __version__
 from seqgan.core.command import RunOptions, run_command, run_options
 from seqgan.core.config import ConfiguredCommand
-from seqgan.errors import UsageError
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
@@ -74,54 +74,8 @@ def _report(folder: Path, result: Mapping[str, float]) -> None:
     click.echo(f"a grid of samples is in {folder / 'samples.png'} ({result['seconds']:.0f} s of training)")
 
 
-imagegan.add_command(evaluate)
-
-
-class Numbers(click.ParamType[Any, Any]):
-    """`3,-1,0.5` on the command line."""
-
-    name = "numbers"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
-        try:
-            return tuple(float(part) for part in value.split(","))
-        except ValueError:
-            self.fail(f"{value!r} is not a list of numbers such as 3,-1,0.5", param, ctx)
-
-
-@imagegan.command()
-@click.argument("run", type=click.Path(path_type=Path))
-@click.option("-n", "--count", type=click.IntRange(min=1), default=100, help="how many pictures", show_default=True)
-@click.option("--class", "label", type=int, default=None, help="of one class (cgan, acgan, lapgan --conditional)")
-@click.option("--code", type=Numbers(), default=None, help="of one code (infogan): category,number,number")
-@click.option("--seed", type=click.IntRange(min=0), default=0, help="which pictures", show_default=True)
-@click.option(
-    "--output", type=click.Path(path_type=Path), default=None, help="a .png (a grid) or .npz file  [RUN/generated.png]"
-)
-@click.option("--device", default="auto", help="auto, cpu, cuda, cuda:1 ...", show_default=True)
-def generate(
-    run: Path,
-    count: int,
-    label: int | None,
-    code: tuple[float, ...] | None,
-    seed: int,
-    output: Path | None,
-    device: str,
-) -> None:
-    """Draw pictures with a trained run: a grid as PNG, or an array as npz."""
-    place = output or run / "generated.png"
-    if place.suffix not in (".png", ".npz"):
-        raise UsageError(f"--output {place} is neither .png nor .npz")
-
-    from imagegan import generation
-    from imagegan.grids import png
-    from seqgan.core import files
-    from seqgan.core.device import resolve
-
-    model = generation.load_model(run, resolve(device))
-    pictures = generation.generate(model, count, seed, label, code)
-    files.write(place, png(pictures) if place.suffix == ".png" else generation.npz(pictures))
-    click.echo(f"{count} pictures are in {place}")
+for command in (generate, walk, evaluate):
+    imagegan.add_command(command)
 
 
 def main() -> None:

@@ -9,19 +9,21 @@
 Only the networks of the player whose turn it is learn anything: to it, the others are fixed functions."""
 
 import copy
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 from torch.optim import Optimizer
 
-from imagegan.grids import png
+from imagegan.film import Film
+from imagegan.latents import NO_CODE, Code, Codes, Latents, Prior
 from imagegan.losses import Loss, Scalar, Scores
 from imagegan.nets import Pictures, Verdict, has_batchnorm
 from seqgan.core import world
@@ -32,33 +34,6 @@ from seqgan.errors import ConfigError, UsageError
 
 T = TypeVar("T")
 Labels = Int[Tensor, "N"]
-Codes = Float[Tensor, "B K"]
-SHOWN = 100
-
-
-class Code(NamedTuple):
-    """What a generator is told beside noise: one of some categories, and numbers in [-1, 1]."""
-
-    categories: int = 0
-    continuous: int = 0
-
-    @property
-    def size(self) -> int:
-        return self.categories + self.continuous
-
-    def join(self, category: Int[Tensor, "B"], numbers: Float[Tensor, "B U"]) -> Codes:
-        chosen = one_hot(category, self.categories).float() if self.categories else numbers[:, :0]
-        return torch.cat([chosen, numbers], dim=1)
-
-    def draw(self, count: int, device: torch.device, rng: torch.Generator | None = None) -> Codes:
-        category = torch.randint(max(1, self.categories), (count,), device=device, generator=rng)
-        return self.join(category, 2 * torch.rand(count, self.continuous, device=device, generator=rng) - 1)
-
-    def in_turn(self, count: int, device: torch.device, rng: torch.Generator | None = None) -> Codes:
-        """The categories one after the other, as the columns of a grid show them."""
-        category = torch.arange(count, device=device) % max(1, self.categories)
-        return self.join(category, 2 * torch.rand(count, self.continuous, device=device, generator=rng) - 1)
-
 
 Optimise = Callable[[Iterable[nn.Parameter]], Optimizer]
 
@@ -69,9 +44,6 @@ def adam(rate: float, beta1: float, beta2: float = 0.999) -> Optimise:
 
 def rmsprop(rate: float) -> Optimise:
     return lambda parameters: torch.optim.RMSprop(parameters, rate)
-
-
-NO_CODE = Code()
 
 
 class Batch(NamedTuple):
@@ -289,9 +261,14 @@ class Game:
             for name, player in recipe.players.items()
         }
         self.averaged = copy.deepcopy(recipe.nets["generator"]) if play.ema else None
+        self.film = Film(self.prior, derive(seed, "shown"), self.pictures)
 
     def phases(self) -> Sequence[Phase]:
-        return [Phase(self.name, self.play.steps, self.update)]
+        return [self.film.over(self.phase, self.draw)]
+
+    @property
+    def phase(self) -> Phase:
+        return Phase(self.name, self.play.steps, self.update)
 
     def update(self, step: int) -> Metrics:
         """One round: each player has its turns."""
@@ -355,28 +332,36 @@ class Game:
         """The one to draw pictures with."""
         return self.recipe.nets["generator"] if self.averaged is None else self.averaged
 
+    @property
+    def prior(self) -> Prior:
+        return Prior(math.prod(self.recipe.noise), self.recipe.code)
+
     @torch.no_grad()
-    def sample(self, count: int, seed: int, code: Codes | None = None, context: tuple[Pictures, ...] = ()) -> Pictures:
-        """Pictures that depend on the seed and the code alone; BatchNorm as learned. Without a code, each in turn."""
-        rng = torch.Generator(self.device).manual_seed(seed)
-        noise = torch.randn(count, *self.recipe.noise, device=self.device, generator=rng)
-        code = self.recipe.code.in_turn(count, self.device, rng) if code is None else code.to(self.device)
+    def draw(self, latents: Latents, *context: Pictures) -> Pictures:
+        """The pictures of these latents, BatchNorm as learned."""
+        noise = latents.noise.to(self.device).view(-1, *self.recipe.noise)
         self.generator.eval()
-        pictures: Pictures = self.generator(noise, code, *context)
+        pictures: Pictures = self.generator(noise, latents.codes.to(self.device), *context)
         self.generator.train()
         return pictures
+
+    def sample(self, count: int, seed: int, codes: Codes | None = None) -> Pictures:
+        """Pictures that depend on the seed and the codes alone; without codes, of each category in turn."""
+        return self.draw(self.prior.draw(count, seed, codes))
 
     # --- its state
 
     def state_dict(self) -> dict[str, Any]:
-        return {name: part.state_dict() for name, part in self._parts().items()}
+        film = {"film": self.film.frames} if self.film.frames else {}
+        return {**{name: part.state_dict() for name, part in self._parts().items()}, **film}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         parts = self._parts()
-        if state.keys() != parts.keys():
+        if state.keys() - {"film"} != parts.keys():
             raise KeyError(f"it holds {', '.join(state)}, but {', '.join(parts)} were expected")
         for name, part in parts.items():
             part.load_state_dict(state[name])
+        self.film.frames = state.get("film", {})  # a run of an earlier version has none
 
     def _parts(self) -> dict[str, Any]:
         averaged = {} if self.averaged is None else {"averaged": self.averaged}
@@ -392,7 +377,5 @@ class Game:
         }
 
     def exports(self) -> Mapping[str, bytes]:
-        return {
-            **{f"{name}.safetensors": data for name, data in self.weights().items()},
-            "samples.png": png(self.sample(SHOWN, derive(self.seed, "shown"))),
-        }
+        weights = {f"{name}.safetensors": data for name, data in self.weights().items()}
+        return {**weights, **self.film.exports(self.draw)}

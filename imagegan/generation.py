@@ -1,15 +1,19 @@
 """From a run to pictures."""
 
 import io
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from imagegan.data import Images
+from imagegan.data import TOYS, Images, toy
 from imagegan.game import Game
-from imagegan.nets import Code, Pictures
+from imagegan.grids import POINTS, as_bytes, is_points
+from imagegan.latents import Code, Codes, Latents
+from imagegan.nets import Pictures
 from imagegan.pyramid import Pyramid
 from imagegan.training import new_model, understood
 from seqgan.core import checkpoint
@@ -32,12 +36,14 @@ def load_model(folder: Path, device: torch.device) -> Game | Pyramid:
     saved = checkpoint.load(found[-1])
     if saved.get("run") != description["id"]:
         raise CheckpointError(f"{found[-1]} does not belong to the run {folder}: it was saved by {saved.get('run')}")
-    # Not an image of the data is needed, but the networks want to know their shape.
+    # Not an image of the data is needed, but the networks want to know their shape; points stand among real ones.
+    data = description["data"]["name"]
     nothing = torch.zeros(1, shape.channels, shape.size, shape.size)
+    pictures = toy(data, POINTS).pixels if data in TOYS else nothing
     model = new_model(
         description["algorithm"],
         config,
-        Images(nothing, torch.zeros(1, dtype=torch.long), torch.zeros(1, 5)),
+        Images(pictures, torch.zeros(len(pictures), dtype=torch.long), torch.zeros(len(pictures), 0)),
         shape,
         device,
         description["seed"],
@@ -51,30 +57,52 @@ def load_model(folder: Path, device: torch.device) -> Game | Pyramid:
 
 
 def generate(
-    model: Game | Pyramid, count: int, seed: int, label: int | None = None, code: Sequence[float] | None = None
+    model: Game | Pyramid,
+    count: int,
+    seed: int,
+    label: int | None = None,
+    code: Sequence[float] | None = None,
+    truncation: float = math.inf,
 ) -> Pictures:
-    """Pictures that depend on the seed alone: of one class, with one code, or of all in turn.
+    """Pictures that depend on the seed and their number alone: of one class, with one code, or of all in turn.
 
     Raises:
-        UsageError: the model knows no such class or code."""
-    rows = _codes(model, count, seed, label, code)
-    parts = [
-        model.sample(len(part), derived, part).cpu()
-        for derived, part in enumerate(rows.split(AT_A_TIME), start=seed * 1_000_003)
-    ]
-    return torch.cat(parts)
+        UsageError: the model knows no such class or code, or nothing is left to draw."""
+    return pictures_of(model, latents(model, count, seed, label, code, truncation))
 
 
-def _codes(model: Game | Pyramid, count: int, seed: int, label: int | None, code: Sequence[float] | None) -> Code:
-    known, labelled = model.recipe.code, model.recipe.labelled
-    rng = torch.Generator(model.device).manual_seed(seed)
+def pictures_of(model: Game | Pyramid, chosen: Latents) -> Pictures:
+    count = len(chosen.noise)
+    parts = [chosen.take(slice(first, first + AT_A_TIME)) for first in range(0, count, AT_A_TIME)]
+    return torch.cat([model.draw(part).cpu() for part in parts])
+
+
+def latents(
+    model: Game | Pyramid,
+    count: int,
+    seed: int,
+    label: int | None = None,
+    code: Sequence[float] | None = None,
+    truncation: float = math.inf,
+) -> Latents:
+    """What `generate` makes its pictures of."""
+    known, labelled = model.prior.code, model.recipe.labelled
+    codes = None
     if label is not None:
-        if not labelled:
-            raise UsageError("this model was not told classes, so it cannot draw one; leave out --class")
-        _among(label, known.categories, "class")
-        return known.join(torch.full((count,), label, device=model.device), torch.zeros(count, 0, device=model.device))
-    if code is None:
-        return known.in_turn(count, model.device, rng)
+        codes = _of_class(label, known, labelled).expand(count, -1)
+    elif code is not None:
+        codes = _of_code(code, known, labelled).expand(count, -1)
+    return model.prior.draw(count, seed, codes, truncation)
+
+
+def _of_class(label: int, known: Code, labelled: bool) -> Codes:
+    if not labelled:
+        raise UsageError("this model was not told classes, so it cannot draw one; leave out --class")
+    _among(label, known.categories, "class")
+    return known.join(torch.tensor([label]), torch.zeros(1, 0))
+
+
+def _of_code(code: Sequence[float], known: Code, labelled: bool) -> Codes:
     if labelled or not known.size:
         raise UsageError("this model has no code; leave out --code" + (", or give --class" if labelled else ""))
     if len(code) != known.continuous + bool(known.categories):
@@ -85,8 +113,7 @@ def _codes(model: Game | Pyramid, count: int, seed: int, label: int | None, code
         if category != code[0]:
             raise UsageError(f"--code begins with {code[0]}, but a category was expected: a whole number")
         _among(category, known.categories, "category")
-    numbers = torch.tensor(list(code)[bool(known.categories) :], device=model.device)
-    return known.join(torch.full((count,), category, device=model.device), numbers.float().expand(count, -1))
+    return known.join(torch.tensor([category]), torch.tensor([code[bool(known.categories) :]], dtype=torch.float32))
 
 
 def _among(value: int, count: int, what: str) -> None:
@@ -94,9 +121,30 @@ def _among(value: int, count: int, what: str) -> None:
         raise UsageError(f"there is no {what} {value}; this model knows 0 to {count - 1}")
 
 
-def npz(pictures: Pictures) -> bytes:
-    """Pictures as bytes 0 to 255, N x S x S x C, under the name `images`."""
+def over_training(model: Game | Pyramid) -> bytes:
+    """The GIF of the pictures that a run has kept while it learned.
+
+    Raises:
+        RunError: it has kept none."""
+    if not model.film.frames:
+        raise RunError("this run has kept no pictures of its training: an earlier version has trained it")
+    return model.film.gif(model.draw)
+
+
+def npz(pictures: Pictures, **told: Tensor) -> bytes:
+    """Pictures as bytes 0 to 255, N x S x S x C, under the name `images`; points as they are, under `samples`. Beside
+    them what they were told to show."""
+    if is_points(pictures):
+        arrays = {"samples": pictures}
+    else:
+        arrays = {"images": as_bytes(pictures).permute(0, 2, 3, 1).contiguous()}
     buffer = io.BytesIO()
-    values = ((pictures.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).contiguous()
-    np.savez_compressed(buffer, images=values.numpy())
+    np.savez_compressed(buffer, **{name: values.numpy() for name, values in {**arrays, **told}.items()})  # type: ignore[arg-type]
     return buffer.getvalue()
+
+
+def told(model: Game | Pyramid, chosen: Latents) -> dict[str, Tensor]:
+    """The `labels` that pictures of these latents are to have, or their `codes`; nothing where there are neither."""
+    if model.recipe.labelled:
+        return {"labels": chosen.codes.argmax(dim=1)}
+    return {"codes": chosen.codes} if model.prior.code.size else {}

@@ -1,25 +1,123 @@
 """Pictures of many pictures."""
 
+import colorsys
 import io
+from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image
+from jaxtyping import Float, UInt8
+from PIL import Image, ImageDraw
+from torch import Tensor
 
 from imagegan.nets import Pictures
 
+Bytes = UInt8[Tensor, "N C S S"]
+Real = Float[Tensor, "N C S S"]  # beside pictures of another number
 
-def png(pictures: Pictures, columns: int = 10, enlarge: int = 2) -> bytes:
-    """A grid of pictures with values in [-1, 1], row by row, as a PNG file."""
+POINT = (2, 1, 1)  # of a toy set a picture is a point in the plane: one pixel, a channel for each axis
+POINTS = 1000  # are enough to see where they lie
+SIDE, MARGIN = 480, 20
+GAP = 12  # pixels between two blocks
+GREYS = 32
+FAINT, PLAIN, BETWEEN = (208, 208, 208), (31, 78, 160), (128, 128, 128)
+
+
+def is_points(pictures: Pictures) -> bool:
+    return pictures.shape[1:] == POINT
+
+
+def as_bytes(pictures: Pictures) -> Bytes:
+    """Values in [-1, 1] as 0 to 255."""
+    return ((pictures.detach().cpu().float().clamp(-1, 1) + 1) * 127.5).round().byte()
+
+
+def from_bytes(pictures: Bytes) -> Pictures:
+    return pictures.float() / 127.5 - 1
+
+
+def drawn(
+    pictures: Pictures, columns: int = 10, *, real: Real | None = None, numbered: bool = False, tracks: int = 1
+) -> Image.Image:
+    """Pictures row by row; or points in the plane above `real` ones, of as many colours as there are `tracks`."""
+    if is_points(pictures):
+        return _plane(pictures, real, numbered, tracks)
+    return _grid(pictures, columns, numbered)
+
+
+def _grid(pictures: Pictures, columns: int, numbered: bool, enlarge: int = 2) -> Image.Image:
     count, channels, height, width = pictures.shape
     rows = -(-count // columns)
     canvas = np.zeros((rows * columns, channels, height, width), dtype=np.uint8)
-    canvas[:count] = ((pictures.detach().cpu().float().clamp(-1, 1) + 1) * 127.5).round().byte().numpy()
+    canvas[:count] = as_bytes(pictures).numpy()
     grid = (
         canvas.reshape(rows, columns, channels, height, width)
         .transpose(0, 3, 1, 4, 2)
         .reshape(rows * height, columns * width, channels)
     )
-    image = Image.fromarray(grid[:, :, 0] if channels == 1 else grid)
+    small = Image.fromarray(grid[:, :, 0] if channels == 1 else grid)
+    image = small.resize((small.width * enlarge, small.height * enlarge), Image.Resampling.NEAREST)
+    if numbered:
+        pen = ImageDraw.Draw(image)
+        for number in range(count):
+            place = (number % columns * width * enlarge + 2, number // columns * height * enlarge)
+            pen.text(place, str(number), "white", stroke_width=1, stroke_fill="black")
+    return image
+
+
+def _plane(points: Pictures, real: Real | None, numbered: bool, tracks: int) -> Image.Image:
+    image = Image.new("RGB", (SIDE, SIDE), "white")
+    pen = ImageDraw.Draw(image)
+    if real is not None and is_points(real):
+        for x, y in _places(real[:POINTS]):
+            pen.ellipse((x - 2, y - 2, x + 2, y + 2), FAINT)
+    for number, (x, y) in enumerate(_places(points)):
+        track = number * tracks // len(points)
+        colour = PLAIN if tracks == 1 else _colour(track / tracks)
+        pen.ellipse((x - 1.5, y - 1.5, x + 1.5, y + 1.5), colour)
+        if numbered:
+            pen.text((x + 3, y - 5), str(number), "black")
+    return image
+
+
+def _places(points: Pictures) -> list[tuple[float, float]]:
+    """[-1, 1] across and upwards, in pixels of the plane."""
+    half = SIDE / 2 - MARGIN
+    return [(SIDE / 2 + half * x, SIDE / 2 - half * y) for x, y in points.detach().cpu().float().flatten(1).tolist()]
+
+
+def _colour(hue: float) -> tuple[int, int, int]:
+    red, green, blue = colorsys.hsv_to_rgb(hue, 0.85, 0.8)
+    return round(255 * red), round(255 * green), round(255 * blue)
+
+
+def stacked(blocks: Sequence[Image.Image]) -> Image.Image:
+    """One below the other, with a gap between them."""
+    height = sum(block.height for block in blocks) + GAP * (len(blocks) - 1)
+    whole = Image.new("RGB", (max(block.width for block in blocks), height), BETWEEN)
+    top = 0
+    for block in blocks:
+        whole.paste(block, (0, top))
+        top += block.height + GAP
+    return whole
+
+
+def png(image: Image.Image) -> bytes:
     buffer = io.BytesIO()
-    image.resize((image.width * enlarge, image.height * enlarge), Image.Resampling.NEAREST).save(buffer, "PNG")
+    image.save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def gif(frames: Sequence[Image.Image], seconds: float = 0.1, last: float = 2.0) -> bytes:
+    """Frames for ever, the last of them longer. Few shades, for a file of grey pictures is large with all of them."""
+    reduced = [_of_few_shades(frame) for frame in frames]
+    shown = [*[round(1000 * seconds)] * (len(frames) - 1), round(1000 * last)]
+    buffer = io.BytesIO()
+    reduced[0].save(buffer, "GIF", save_all=True, append_images=reduced[1:], duration=shown, loop=0)
+    return buffer.getvalue()
+
+
+def _of_few_shades(image: Image.Image) -> Image.Image:
+    if image.mode != "L":
+        return image.quantize(64)
+    step = 255 / (GREYS - 1)
+    return image.point([round(round(shade / step) * step) for shade in range(256)])

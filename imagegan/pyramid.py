@@ -1,14 +1,16 @@
 """A picture as a coarse one and what is finer at each level (Burt and Adelson 1983), and a game for each."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
 from torch.nn.functional import avg_pool2d, interpolate
 
-from imagegan.game import SHOWN, Codes, Game, Labels, Play, Recipe
-from imagegan.grids import png
+from imagegan.film import Film
+from imagegan.game import Game, Labels, Play, Recipe
+from imagegan.latents import Codes, Latents, Prior
 from imagegan.nets import Pictures
 from seqgan.core.loop import Phase
 from seqgan.core.seed import derive
@@ -63,15 +65,21 @@ class Pyramid:
         device: torch.device,
         seed: int,
     ) -> None:
-        self.device, self.seed = device, seed
+        self.device, self.seed, self.pictures = device, seed, pictures
         self.games: list[Game] = []
         for level in reversed(range(len(recipes))):
             name = f"level {level + 1}"
             self.games.insert(0, Game(recipes[level], play, pictures, labels, device, seed, name))
             pictures = coarser(pictures) if level else pictures
+        self.film = Film(self.prior, derive(seed, "shown"), self.pictures)
 
     def phases(self) -> Sequence[Phase]:
-        return [phase for game in self.games for phase in game.phases()]
+        """Filmed as whole pictures, with the levels that have learned nothing yet left out."""
+        phases: list[Phase] = []
+        for level, game in enumerate(self.games):
+            before = sum(phase.steps for phase in phases)
+            phases.append(self.film.over(game.phase, partial(self.draw, refined=level), before))
+        return phases
 
     @property
     def recipe(self) -> Recipe:
@@ -82,23 +90,36 @@ class Pyramid:
     def generator(self) -> nn.ModuleList:
         return nn.ModuleList(game.generator for game in self.games)
 
-    def sample(self, count: int, seed: int, code: Codes | None = None, refined: int | None = None) -> Pictures:
+    @property
+    def prior(self) -> Prior:
+        return Prior(sum(game.prior.noise for game in self.games), self.recipe.code)
+
+    def draw(self, latents: Latents, refined: int | None = None) -> Pictures:
         """Draw a coarse picture, then at each level what is finer; levels above `refined` are only made wider."""
-        pictures = self.games[0].sample(count, derive(seed, 0), code)
+        noises = latents.noise.split([game.prior.noise for game in self.games], dim=1)
+        parts = [latents._replace(noise=noise) for noise in noises]
+        pictures = self.games[0].draw(parts[0])
         for level, game in enumerate(self.games[1:], start=1):
             pictures = wider(pictures)
             if refined is None or level <= refined:
-                pictures = pictures + game.sample(count, derive(seed, level), code, (pictures,))
+                pictures = pictures + game.draw(parts[level], pictures)
         return pictures.clamp(-1, 1)
 
+    def sample(self, count: int, seed: int, codes: Codes | None = None, refined: int | None = None) -> Pictures:
+        """Pictures that depend on the seed and the codes alone; without codes, of each category in turn."""
+        return self.draw(self.prior.draw(count, seed, codes), refined)
+
     def state_dict(self) -> dict[str, Any]:
-        return {game.name: game.state_dict() for game in self.games}
+        film = {"film": self.film.frames} if self.film.frames else {}
+        return {**{game.name: game.state_dict() for game in self.games}, **film}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        if len(state) != len(self.games):
-            raise KeyError(f"it holds {len(state)} levels, but {len(self.games)} were expected")
+        levels = state.keys() - {"film"}
+        if len(levels) != len(self.games):
+            raise KeyError(f"it holds {len(levels)} levels, but {len(self.games)} were expected")
         for game in self.games:
             game.load_state_dict(state[game.name])
+        self.film.frames = state.get("film", {})  # a run of an earlier version has none
 
     def exports(self) -> Mapping[str, bytes]:
         weights = {
@@ -106,4 +127,4 @@ class Pyramid:
             for game in self.games
             for name, data in game.weights().items()
         }
-        return {**weights, "samples.png": png(self.sample(SHOWN, derive(self.seed, "shown")))}
+        return {**weights, **self.film.exports(self.draw)}

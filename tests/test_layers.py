@@ -34,6 +34,7 @@ FREE_OF_TORCH = [
     "seqgan/algorithms/configs.py",
     "imagegan/cli.py",
     "imagegan/cli_evaluate.py",
+    "imagegan/cli_generate.py",
     "imagegan/variants/configs.py",
 ]
 

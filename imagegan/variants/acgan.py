@@ -3,7 +3,8 @@
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from imagegan.game import Code, Recipe, Term, View, adam, versus
+from imagegan.game import Recipe, Term, View, adam, versus
+from imagegan.latents import Code
 from imagegan.losses import LOSSES, Scalar, mean
 from imagegan.nets import Shape, Verdict
 from imagegan.variants.configs import ACGANConfig

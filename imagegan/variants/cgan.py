@@ -1,6 +1,7 @@
 """CGAN, Mirza and Osindero (2014): both players are told the class."""
 
-from imagegan.game import Code, Recipe, adam, versus
+from imagegan.game import Recipe, adam, versus
+from imagegan.latents import Code
 from imagegan.losses import LOSSES
 from imagegan.nets import Shape
 from imagegan.variants.configs import CGANConfig

@@ -5,7 +5,8 @@ import math
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from imagegan.game import Code, Codes, Recipe, Term, View, adam, versus
+from imagegan.game import Recipe, Term, View, adam, versus
+from imagegan.latents import Code, Codes
 from imagegan.losses import LOSSES, Scalar, mean
 from imagegan.nets import Shape
 from imagegan.variants.configs import InfoGANConfig

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from imagegan.game import Code, Codes, Recipe, adam, versus
+from imagegan.game import Recipe, adam, versus
+from imagegan.latents import Code, Codes
 from imagegan.losses import LOSSES
 from imagegan.nets import Pictures, Shape, dcgan_discriminator, mlp_discriminator, mlp_generator
 from imagegan.pyramid import high, low

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from imagegan.data import FACTORS, digits
-from imagegan.grids import png
+from imagegan.grids import drawn, png
 from seqgan.core.run import create
 from seqgan.errors import SeqGANError
 
@@ -54,11 +54,11 @@ def test_the_same_seed_draws_the_same_digits() -> None:
 
 def test_a_grid_shows_the_pictures_row_by_row() -> None:
     pictures = torch.linspace(-1, 1, 5).view(5, 1, 1, 1).expand(5, 1, 4, 4)
-    image = np.asarray(Image.open(io.BytesIO(png(pictures, columns=3, enlarge=1))))
-    assert image.shape == (8, 12)
-    assert image[0, [0, 4, 8]].tolist() == [0, 64, 128]
-    assert image[4, [0, 4, 8]].tolist() == [191, 255, 0]
-    assert Image.open(io.BytesIO(png(torch.zeros(2, 3, 4, 4)))).mode == "RGB"
+    image = np.asarray(Image.open(io.BytesIO(png(drawn(pictures, columns=3)))))
+    assert image.shape == (16, 24)
+    assert image[1, [0, 8, 16]].tolist() == [0, 64, 128]
+    assert image[8, [0, 8, 16]].tolist() == [191, 255, 0]
+    assert Image.open(io.BytesIO(png(drawn(torch.zeros(2, 3, 4, 4))))).mode == "RGB"
 
 
 def test_a_run_of_the_other_package_is_refused(tmp_path: Path) -> None:

@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.testing import assert_close
 
-from imagegan import game, losses, penalties, pyramid
-from imagegan.game import Code, Game, Play, Player, Recipe, Term, View
+from imagegan import game, latents, losses, penalties, pyramid
+from imagegan.game import Game, Play, Player, Recipe, Term, View
+from imagegan.latents import Code
 from imagegan.nets import Verdict
 from imagegan.variants import acgan as acgan_m
 from imagegan.variants import cgan as cgan_m
@@ -580,8 +581,8 @@ SIGNS_AND_REDUCTIONS: list[tuple[ModuleType, str, str, str]] = [
     (game, "Game.view", "player, turn", "player"),
     (game, "Game.update", "range(player.turns(step))", "range(player.turns(step) + 1)"),  # E12
     (game, "Game._average", "1 - keep", "keep"),
-    (game, "Code.draw", "2 * torch.rand", "torch.rand"),
-    (game, "Code.join", "[chosen, numbers]", "[numbers, chosen]"),
+    (latents, "Code.draw", "2 * torch.rand", "torch.rand"),
+    (latents, "Code.join", "[chosen, numbers]", "[numbers, chosen]"),
     (wgan_gp_m, "wgan_gp", "view.real, view.fake", "view.real, view.real"),
     (wgan_gp_m, "wgan_gp", "view.real, view.fake", "view.fake, view.fake"),
     (wgan_gp_m, "wgan_diff", "view.real, view.fake", "view.real, view.real"),

@@ -1,0 +1,172 @@
+"""`imagegan generate` and `imagegan walk`. What they import at the top must not import torch."""
+
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import click
+
+from seqgan.errors import UsageError
+
+RUN = click.argument("run", type=click.Path(path_type=Path))
+SEED = click.option("--seed", type=click.IntRange(min=0), default=0, help="which pictures", show_default=True)
+DEVICE = click.option("--device", default="auto", help="auto, cpu, cuda, cuda:1 ...", show_default=True)
+FILE = click.Path(path_type=Path)
+
+
+class Numbers(click.ParamType[Any, Any]):
+    """`3,-1,0.5` on the command line."""
+
+    name = "numbers"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
+        try:
+            numbers = tuple(float(part) for part in value.split(","))
+        except ValueError:
+            numbers = (math.nan,)
+        if not all(map(math.isfinite, numbers)):
+            self.fail(f"{value!r} is not a list of numbers such as 3,-1,0.5", param, ctx)
+        return numbers
+
+
+class Concepts(click.ParamType[Any, Any]):
+    """`3,7,12-1,5,9+20,22,31` on the command line."""
+
+    name = "a,b,c-d,e,f+g,h,i"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[list[int]]:
+        three = r"(\d+,\d+,\d+)"
+        found = re.fullmatch(rf"{three}-{three}\+{three}", value.replace(" ", ""), re.ASCII)
+        if not found:
+            self.fail(f"{value!r} is not three numbers - three + three, such as 3,7,12-1,5,9+20,22,31", param, ctx)
+        return [[int(number) for number in numbers.split(",")] for numbers in found.groups()]
+
+
+@click.command()
+@RUN
+@click.option("-n", "--count", type=click.IntRange(min=1), default=100, help="how many pictures", show_default=True)
+@click.option("--class", "label", type=int, default=None, help="of one class (cgan, acgan, lapgan --conditional)")
+@click.option("--code", type=Numbers(), default=None, help="of one code (infogan): category,number,number")
+@click.option(
+    "--truncation", type=float, default=math.inf, help="cut the noise at this size: less varied, more typical  [inf]"
+)
+@SEED
+@click.option("--numbers", is_flag=True, help="write its number on each picture, as walk --arithmetic asks for them")
+@click.option(
+    "--output",
+    type=FILE,
+    default=None,
+    help="a .png (a grid), .npz, or .gif file: what the run drew while it learned  [RUN/generated.png]",
+)
+@DEVICE
+@click.pass_context
+def generate(
+    ctx: click.Context,
+    run: Path,
+    count: int,
+    label: int | None,
+    code: tuple[float, ...] | None,
+    truncation: float,
+    seed: int,
+    numbers: bool,
+    output: Path | None,
+    device: str,
+) -> None:
+    """Draw pictures with a trained run: a grid as PNG, or an array as npz. Or show as GIF how it has learned."""
+    place = _checked(output or run / "generated.png", ".png", ".npz", ".gif")
+    choices = _typed(ctx, "count", "label", "code", "truncation", "seed", "numbers")
+    if place.suffix == ".gif" and choices:
+        raise UsageError(
+            f"--output {place} shows the pictures that the run kept while it learned; leave out {', '.join(choices)}"
+        )
+
+    from imagegan import generation
+    from imagegan.grids import drawn, png
+    from seqgan.core import files
+    from seqgan.core.device import resolve
+
+    model = generation.load_model(run, resolve(device))
+    if place.suffix == ".gif":
+        files.write(place, generation.over_training(model))
+        click.echo(f"how {run} has learned is in {place}")
+        return
+    latents = generation.latents(model, count, seed, label, code, truncation)
+    pictures = generation.pictures_of(model, latents)
+    if place.suffix == ".npz":
+        files.write(place, generation.npz(pictures, **generation.told(model, latents)))
+    else:
+        files.write(place, png(drawn(pictures, real=model.pictures, numbered=numbers)))
+    click.echo(f"{count} pictures are in {place}")
+
+
+@click.command()
+@RUN
+@click.option(
+    "--kind",
+    type=click.Choice(["interpolation", "codes"]),
+    default=None,
+    help="from noise to noise, or along each code by itself  [codes where the model has found some, as infogan]",
+)
+@click.option(
+    "--arithmetic",
+    type=Concepts(),
+    default=None,
+    help="instead, with the means of three pictures each, by their numbers: 3,7,12-1,5,9+20,22,31",
+)
+@click.option("--rows", type=click.IntRange(min=1), default=10, help="how many walks", show_default=True)
+@click.option("--steps", type=click.IntRange(min=2), default=10, help="pictures of a walk", show_default=True)
+@SEED
+@click.option("--output", type=FILE, default=None, help="a .png (walks as rows) or .gif file (as time)  [RUN/walk.png]")
+@DEVICE
+@click.pass_context
+def walk(
+    ctx: click.Context,
+    run: Path,
+    kind: str | None,
+    arithmetic: list[list[int]] | None,
+    rows: int,
+    steps: int,
+    seed: int,
+    output: Path | None,
+    device: str,
+) -> None:
+    """Show what a trained run makes of all that lies between its pictures.
+
+    The numbers that --arithmetic takes are those of imagegan generate RUN --numbers, with the same --seed."""
+    place = _checked(output or run / "walk.png", ".png", *([] if arithmetic else [".gif"]))
+    if arithmetic and (choices := _typed(ctx, "kind", "rows", "steps")):
+        raise UsageError(f"--arithmetic has three rows of its own; leave out {', '.join(choices)}")
+
+    from imagegan import walk as walks
+    from imagegan.generation import load_model
+    from imagegan.grids import gif, png
+    from seqgan.core import files
+    from seqgan.core.device import resolve
+
+    model = load_model(run, resolve(device))
+    found_some = model.prior.code.size > 0 and not model.recipe.labelled
+    if arithmetic:
+        blocks = walks.arithmetic(model, arithmetic, seed)
+    elif kind == "codes" or (kind is None and found_some):
+        blocks = walks.traversal(model, rows, steps, seed)
+    else:
+        blocks = walks.interpolation(model, rows, steps, seed)
+    if place.suffix == ".png":
+        files.write(place, png(walks.still(model, blocks)))
+    else:
+        files.write(place, gif(walks.moving(model, blocks)))
+    click.echo(f"{sum(block.rows for block in blocks)} rows of pictures are in {place}")
+
+
+def _checked(place: Path, *known: str) -> Path:
+    if place.suffix not in known:
+        either = f"neither {' nor '.join(known)}" if len(known) > 1 else f"no {known[0]}"
+        raise UsageError(f"--output {place} is {either}")
+    return place
+
+
+def _typed(ctx: click.Context, *names: str) -> list[str]:
+    """Which of these options someone has given."""
+    given = {name for name in names if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE}
+    return [option.opts[-1] for option in ctx.command.params if option.name in given]

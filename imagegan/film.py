@@ -1,0 +1,63 @@
+"""The same pictures over the course of a training, kept in its state."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import cached_property
+
+from imagegan.grids import POINTS, Bytes, as_bytes, drawn, from_bytes, gif, is_points, png
+from imagegan.latents import Latents, Prior
+from imagegan.nets import Pictures
+from seqgan.core.log import Metrics
+from seqgan.core.loop import Phase
+
+Draw = Callable[[Latents], Pictures]
+
+SHOWN = 100  # pictures in a grid
+FRAMES = 32
+BYTES = 5_000_000  # of all frames together, at most
+
+
+class Film:
+    """Frames after the rounds 1, 1 + k, 1 + 2k ... k doubles when there are too many, so that they do not depend on
+    how long the training will be: a run that is extended keeps those of a longer one. To draw them disturbs nothing."""
+
+    def __init__(self, prior: Prior, seed: int, real: Pictures) -> None:
+        self.prior, self.seed, self.real = prior, seed, real
+        self.frames: dict[int, Bytes] = {}  # by the round after which they were drawn
+
+    def over(self, phase: Phase, draw: Draw, before: int = 0) -> Phase:
+        """The phase, filmed; `before` it there were so many rounds."""
+
+        def update(step: int) -> Metrics:
+            measured = phase.update(step)
+            self._keep(before + step, draw)
+            return measured
+
+        return replace(phase, update=update)
+
+    def _keep(self, rounds: int, draw: Draw) -> None:
+        apart = spacing(rounds)
+        if (rounds - 1) % apart == 0:
+            self.frames = {at: frame for at, frame in self.frames.items() if (at - 1) % apart == 0}
+            self.frames[rounds] = as_bytes(draw(self.latents))
+
+    @cached_property
+    def latents(self) -> Latents:
+        """Of the first pictures of the samples: whole rows of ten."""
+        rows = min(3, BYTES // (10 * FRAMES * self.real[0].numel()))
+        return self.prior.draw(POINTS if is_points(self.real) else 10 * max(1, rows), self.seed)
+
+    def gif(self, draw: Draw) -> bytes:
+        """All frames, and how it is now."""
+        frames = [*self.frames.values(), as_bytes(draw(self.latents))]
+        return gif([drawn(from_bytes(frame), real=self.real) for frame in frames])
+
+    def exports(self, draw: Draw) -> Mapping[str, bytes]:
+        count = POINTS if is_points(self.real) else SHOWN
+        samples = draw(self.prior.draw(count, self.seed))
+        return {"samples.png": png(drawn(samples, real=self.real)), "training.gif": self.gif(draw)}
+
+
+def spacing(rounds: int) -> int:
+    """Rounds between two frames: a power of two, so that at most FRAMES are kept."""
+    return 1 << ((rounds - 1) // FRAMES).bit_length()

@@ -1,0 +1,133 @@
+"""Walks through what a generator draws from: from noise to noise, along each code, and sums of concepts."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor
+from torch.nn.functional import cosine_similarity
+
+from imagegan.film import SHOWN
+from imagegan.game import Game
+from imagegan.generation import pictures_of
+from imagegan.grids import drawn, stacked
+from imagegan.latents import Latents, Noise
+from imagegan.pyramid import Pyramid
+from seqgan.errors import UsageError
+
+REACH = 2.0  # a number of the code goes from -2 to 2, as in figure 2 of Chen et al. (2016), though it learned [-1, 1]
+AROUND = 0.25  # the neighbours of a result, as in figure 7 of Radford et al. (2016)
+
+
+class Block(NamedTuple):
+    """Latents of one grid, row by row."""
+
+    latents: Latents
+    columns: int
+
+    @property
+    def rows(self) -> int:
+        return len(self.latents.noise) // self.columns
+
+
+# --- where to go
+
+
+def interpolation(model: Game | Pyramid, rows: int, steps: int, seed: int) -> list[Block]:
+    """In each row from one noise to another, with one code; the noise of all levels of a pyramid together."""
+    chosen = model.prior.draw(2 * rows, seed)
+    noise = slerp(chosen.noise[:rows], chosen.noise[rows:], steps).flatten(0, 1)
+    return [Block(Latents(noise, chosen.codes[:rows].repeat_interleave(steps, dim=0)), steps)]
+
+
+def slerp(start: Noise, end: Noise, steps: int) -> Float[Tensor, "B {steps} Z"]:
+    """Along the arc between them: sin((1 - t) a) / sin a and sin(t a) / sin a of each, a the angle (White 2016).
+
+    Normal noise of many dimensions has a norm near the root of their number. The arc keeps it; the middle of a straight
+    line is shorter by the root of 2, where the generator has hardly ever been."""
+    angle = cosine_similarity(start.double(), end.double(), dim=1).clamp(-1, 1).acos()[:, None, None]
+    share = torch.linspace(0, 1, steps, dtype=torch.float64)[None, :, None]
+    sine = angle.sin()
+    straight = sine < 1e-6  # there is no one arc
+    of_start = torch.where(straight, 1 - share, ((1 - share) * angle).sin() / sine)
+    of_end = torch.where(straight, share, (share * angle).sin() / sine)
+    return (of_start * start[:, None] + of_end * end[:, None]).float()
+
+
+def traversal(model: Game | Pyramid, rows: int, steps: int, seed: int) -> list[Block]:
+    """A block for the category and one for each number of the code, which alone changes along a row.
+
+    Raises:
+        UsageError: the model has no code."""
+    code = model.prior.code
+    if not code.size:
+        raise UsageError("this model has neither a code nor classes to go along; leave out --kind codes")
+    start = model.prior.draw(rows, seed)
+    blocks = []
+    if code.categories:
+        blocks.append(_along(start, slice(code.categories), torch.eye(code.categories)))
+    for number in range(code.categories, code.size):
+        blocks.append(_along(start, slice(number, number + 1), torch.linspace(-REACH, REACH, steps)[:, None]))
+    return blocks
+
+
+def _along(start: Latents, part: slice, values: Float[Tensor, "L P"]) -> Block:
+    """A row for each of the latents, in which this part of the code takes these values."""
+    rows, columns = len(start.noise), len(values)
+    codes = start.codes.repeat_interleave(columns, dim=0)
+    codes[:, part] = values.repeat(rows, 1)
+    return Block(Latents(start.noise.repeat_interleave(columns, dim=0), codes), columns)
+
+
+def arithmetic(model: Game | Pyramid, concepts: Sequence[Sequence[int]], seed: int) -> list[Block]:
+    """A - B + C of the means of each concept's latents, picked by their numbers among the pictures of this seed.
+
+    A row for each concept, with its mean behind; then the result amid eight neighbours. Single latents are too unstable
+    to calculate with (Radford et al. 2016, section 6.3.2); and where each mean is of three, the noise of the result
+    has the variance of noise again. Codes are summed up as noise is.
+
+    Raises:
+        UsageError: there is no picture of this number."""
+    for number in (number for numbers in concepts for number in numbers):
+        if number >= SHOWN:
+            raise UsageError(
+                f"there is no picture {number} to calculate with: imagegan generate --numbers shows 0 to {SHOWN - 1}"
+            )
+    known = torch.cat(model.prior.draw(SHOWN, seed), dim=1)
+    rows = [known[list(numbers)] for numbers in concepts]
+    minuend, subtrahend, summand = means = [row.mean(dim=0, keepdim=True) for row in rows]
+    shown = torch.cat([part for row, mean in zip(rows, means, strict=True) for part in (row, mean)])
+    result = _apart(model, (minuend - subtrahend + summand).repeat(9, 1))
+    rng = torch.Generator().manual_seed(seed)
+    shift = AROUND * (2 * torch.rand(result.noise.shape, generator=rng) - 1)
+    shift[4] = 0
+    return [Block(_apart(model, shown), len(concepts[0]) + 1), Block(result._replace(noise=result.noise + shift), 3)]
+
+
+def _apart(model: Game | Pyramid, whole: Float[Tensor, "B Y"]) -> Latents:
+    return Latents(*whole.split([model.prior.noise, model.prior.code.size], dim=1))
+
+
+# --- what it looks like
+
+
+def still(model: Game | Pyramid, blocks: Sequence[Block]) -> Image.Image:
+    """A grid for each block, one below the other; of points, each row in a colour of its own."""
+    return stacked(
+        [
+            drawn(pictures_of(model, block.latents), block.columns, real=model.pictures, tracks=block.rows)
+            for block in blocks
+        ]
+    )
+
+
+def moving(model: Game | Pyramid, blocks: Sequence[Block]) -> list[Image.Image]:
+    """The columns of all blocks one after the other, and back to the first."""
+    frames = []
+    for block in blocks:
+        pictures = pictures_of(model, block.latents).unflatten(0, (block.rows, block.columns))
+        columns = pictures.unbind(dim=1)
+        frames += [drawn(column, min(10, block.rows), real=model.pictures, tracks=block.rows) for column in columns]
+    return [*frames, *frames[-2:0:-1]]

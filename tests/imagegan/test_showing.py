@@ -1,0 +1,420 @@
+"""What a trained run can show: its training as a film, pictures as asked for, walks between them."""
+
+import io
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from PIL import Image, ImageSequence
+from torch.testing import assert_close
+
+from imagegan import film, walk
+from imagegan.cli import imagegan
+from imagegan.data import toy
+from imagegan.evaluation import read_samples
+from imagegan.film import Film, spacing
+from imagegan.game import Game
+from imagegan.generation import generate, load_model, npz, pictures_of
+from imagegan.grids import FAINT, PLAIN, SIDE, as_bytes, drawn, from_bytes
+from imagegan.latents import CPU, Code, Latents, Prior, normal
+from imagegan.nets import Shape
+from imagegan.pyramid import Pyramid
+from imagegan.training import new_model
+from seqgan.core import checkpoint
+from seqgan.core.loop import Phase
+from seqgan.core.run import checkpoints
+from seqgan.core.seed import private_generator
+from seqgan.errors import RunError, UsageError
+from tests.imagegan.tiny import as_options, config_of, made
+from tests.killing import flat
+
+VARIED: dict[str, Any] = {"nets": "mlp", "width": 32, "g_rate": 0.01}  # pictures that differ at once
+
+
+def played(game: Game | Pyramid) -> Game | Pyramid:
+    for phase in game.phases():
+        for step in range(1, phase.steps + 1):
+            phase.update(step)
+    return game
+
+
+def of_points(name: str = "ring", **changes: Any) -> Game:
+    config = config_of("gan", nets="mlp", width=16, **changes)
+    game = new_model("gan", config, toy(name, 300), Shape(2, 1, 8), CPU, 0)
+    assert isinstance(game, Game)
+    return game
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    with Image.open(path) as image:
+        return image.size
+
+
+def opened(data: bytes) -> list[Image.Image]:
+    with Image.open(io.BytesIO(data)) as image:
+        return [frame.convert("RGB") for frame in ImageSequence.Iterator(image)]
+
+
+# --- noise and codes
+
+
+@pytest.mark.parametrize("truncation", [0.3, 1.0, 2.0])
+def test_truncated_noise_stays_within_and_has_the_variance_of_its_law(truncation: float) -> None:
+    """1 - 2 c f(c) / (2 F(c) - 1), with the density f and the distribution function F of a normal number."""
+    drawn = normal(2000, 100, private_generator(0), truncation)
+    assert drawn.abs().max() <= truncation
+    density = math.exp(-(truncation**2) / 2) / math.sqrt(2 * math.pi)
+    variance = 1 - 2 * truncation * density / math.erf(truncation / math.sqrt(2))
+    assert drawn.mean().item() == pytest.approx(0, abs=5 * math.sqrt(variance / drawn.numel()))
+    assert drawn.var().item() == pytest.approx(variance, rel=0.015)  # its standard error is below 0.3 %
+
+
+def test_without_truncation_noise_is_normal() -> None:
+    numbers = normal(2000, 100, private_generator(0)).flatten()
+    assert numbers.var().item() == pytest.approx(1, rel=0.015)
+    assert (numbers.abs() > 3).float().mean().item() == pytest.approx(0.0027, abs=5 * math.sqrt(0.0027 / 2e5))
+
+
+def test_truncation_keeps_the_order_of_the_same_seed() -> None:
+    whole, cut = (normal(50, 4, private_generator(7), truncation).flatten() for truncation in (math.inf, 0.5))
+    assert whole.argsort().equal(cut.argsort())
+    assert (cut.sign() == whole.sign()).all()
+
+
+@pytest.mark.parametrize("truncation", [0.0, -1.0, math.nan])
+def test_no_truncation_leaves_nothing(truncation: float) -> None:
+    with pytest.raises(UsageError, match=r"leaves no noise to draw; give a number above 0"):
+        normal(2, 2, private_generator(0), truncation)
+
+
+def test_a_picture_has_its_number_however_many_are_drawn() -> None:
+    prior = Prior(7, Code(3, 2))
+    many = prior.draw(1203, seed=5)
+    for count in (1, 16, 101):
+        few = prior.draw(count, seed=5)
+        assert many.noise[:count].equal(few.noise)
+        assert many.codes[:count].equal(few.codes)
+    assert many.codes[:, :3].argmax(dim=1).tolist() == [number % 3 for number in range(1203)]
+    game = made("infogan")
+    assert_close(generate(game, 3, 0), generate(game, 1003, 0)[:3])
+
+
+# --- the film of a training
+
+
+def test_frames_are_evenly_spaced_and_never_too_many() -> None:
+    for rounds in (1, 5, 32, 33, 64, 65, 2000, 20_000):
+        kept: set[int] = set()
+        for done in range(1, rounds + 1):
+            apart = spacing(done)
+            kept = {at for at in kept | {done} if (at - 1) % apart == 0}
+            assert len(kept) <= film.FRAMES
+        assert sorted(kept) == list(range(1, rounds + 1, spacing(rounds)))
+        assert len(kept) > min(rounds - 1, film.FRAMES // 2)
+
+
+@pytest.mark.parametrize("model", ["dcgan", "lapgan"])
+def test_to_be_filmed_changes_nothing(model: str) -> None:
+    filmed, plain = made(model, ema=0.0), made(model, ema=0.0)
+    for game, phases in ((filmed, filmed.phases()), (plain, _unfilmed(plain))):
+        torch.manual_seed(0)
+        for phase in phases:
+            for step in range(1, 4):
+                phase.update(step)
+        assert bool(game.film.frames) == (game is filmed)
+    state = filmed.state_dict()
+    assert list(state.pop("film")) == ([1, 2, 3] if model == "dcgan" else [1, 2, 3, 5, 6, 7, 9, 10, 11])
+    assert flat(state) == flat(plain.state_dict())
+
+
+def _unfilmed(game: Game | Pyramid) -> list[Phase]:
+    return [part.phase for part in (game.games if isinstance(game, Pyramid) else [game])]
+
+
+def test_the_last_frame_is_the_first_rows_of_the_samples() -> None:
+    game = played(made("cgan", **{**VARIED, "steps": 5}))
+    exports = game.exports()
+    frames = opened(exports["training.gif"])
+    assert len(frames) == 5  # after the last round it looks as it does now: one frame, shown for as long as two
+    assert {frame.size for frame in frames} == {(560, 168)}
+    samples = Image.open(io.BytesIO(exports["samples.png"])).convert("RGB").crop((0, 0, 560, 168))
+    shades = 255 / 31 / 2 + 1
+    assert np.abs(np.asarray(frames[-1], float) - np.asarray(samples, float)).max() <= shades
+    assert np.abs(np.asarray(frames[0], float) - np.asarray(samples, float)).max() > shades
+    with Image.open(io.BytesIO(exports["training.gif"])) as image:
+        durations = [frame.info["duration"] for frame in ImageSequence.Iterator(image)]
+        assert image.info["loop"] == 0
+    assert durations[0] == 100
+    assert durations[-1] == 100 + 2000
+
+
+def test_a_pyramid_is_filmed_whole_with_what_it_has_learned() -> None:
+    """28 pixels are three levels: while the first learns, four pixels of a side are alike, then two."""
+    game = played(made("lapgan", ema=0.0))
+    frames = list(game.film.frames.items())
+    assert [at for at, _ in frames] == list(range(1, 13))
+    for at, frame in frames:
+        side = {0: 4, 1: 2, 2: 1}[(at - 1) // 4]
+        assert frame.equal(frame[..., ::side, ::side].repeat_interleave(side, -1).repeat_interleave(side, -2))
+        assert side == 1 or not frame.equal(
+            frame[..., :: 2 * side, :: 2 * side]
+            .repeat_interleave(2 * side, -1)
+            .repeat_interleave(2 * side, -2)[..., :28, :28]
+        )
+
+
+@pytest.mark.parametrize(
+    ("shape", "count"), [((1, 28, 28), 30), ((1, 64, 64), 30), ((3, 64, 64), 10), ((2, 1, 1), 1000)]
+)
+def test_frames_stay_below_five_megabytes(shape: tuple[int, ...], count: int) -> None:
+    shown = Film(Prior(3, Code()), 0, torch.zeros(2, *shape))
+    assert shown.latents.noise.shape == (count, 3)
+    assert count * math.prod(shape) * film.FRAMES <= film.BYTES
+
+
+def test_a_run_without_frames_loads_and_is_filmed_from_there() -> None:
+    state = made("gan").state_dict()
+    assert "film" not in state
+    game = made("gan", seed=1)
+    game.load_state_dict(state)
+    game.film.over(Phase("more", 9, lambda step: {}), game.draw, before=96).update(5)
+    assert list(game.film.frames) == [101]
+
+
+def test_bytes_come_back_as_they_were() -> None:
+    every = torch.arange(256, dtype=torch.uint8).view(256, 1, 1, 1)
+    assert as_bytes(from_bytes(every)).equal(every)
+
+
+# --- points
+
+
+def test_points_are_drawn_where_they_lie_above_the_real_ones() -> None:
+    corner, middle = torch.tensor([[1.0, 1.0]]).view(1, 2, 1, 1), torch.zeros(1, 2, 1, 1)
+    image = drawn(corner, real=middle)
+    assert image.size == (SIDE, SIDE)
+    assert image.getpixel((SIDE - 20, 20)) == PLAIN  # the first axis to the right, the second upwards
+    assert image.getpixel((SIDE // 2, SIDE // 2)) == FAINT
+    two = drawn(torch.cat([corner, -corner]), tracks=2)
+    assert two.getpixel((SIDE - 20, 20)) != two.getpixel((20, SIDE - 20)) != (255, 255, 255)
+    assert drawn(corner, numbered=True).tobytes() != drawn(corner).tobytes()
+
+
+def test_a_toy_is_filmed_sampled_and_walked_as_points() -> None:
+    game = played(of_points())
+    exports = game.exports()
+    assert Image.open(io.BytesIO(exports["samples.png"])).size == (SIDE, SIDE)
+    assert len(opened(exports["training.gif"])) == 4
+    assert walk.still(game, walk.interpolation(game, 3, 20, 0)).size == (SIDE, SIDE)
+    points = generate(game, 20, 0)
+    read = np.load(io.BytesIO(npz(points)))["samples"]
+    assert_close(torch.from_numpy(read), points)
+
+
+# --- walks
+
+
+def test_slerp_goes_from_end_to_end_along_a_sphere() -> None:
+    ends = torch.nn.functional.normalize(torch.randn(2, 5, 40, generator=private_generator(0)), dim=-1) * 3
+    path = walk.slerp(ends[0], ends[1], 9)
+    assert_close(path[:, 0], ends[0])
+    assert_close(path[:, -1], ends[1])
+    assert_close(path.norm(dim=-1), torch.full((5, 9), 3.0))
+    turned = torch.nn.functional.cosine_similarity(path[:, :-1], path[:, 1:], dim=-1).acos()
+    assert_close(turned, turned[:, :1].expand(-1, 8), atol=1e-3, rtol=0.0)
+
+
+def test_slerp_between_the_same_or_opposite_noise_is_straight() -> None:
+    noise = torch.tensor([[3.0, -1.0], [2.0, 0.0], [0.0, 0.0]])
+    same, opposite = walk.slerp(noise, noise, 3), walk.slerp(noise, -noise, 3)
+    assert_close(same, noise[:, None].expand(-1, 3, -1))
+    assert_close(opposite, torch.stack([noise, torch.zeros_like(noise), -noise], dim=1))
+
+
+@pytest.mark.parametrize("model", ["cgan", "lapgan", "vae"])
+def test_interpolation_joins_pictures_of_the_seed(model: str) -> None:
+    game = made(model)
+    (block,) = walk.interpolation(game, rows=3, steps=4, seed=2)
+    assert (block.rows, block.columns) == (3, 4)
+    known = game.prior.draw(6, seed=2)
+    assert_close(block.latents.noise[::4], known.noise[:3])
+    assert_close(block.latents.noise[3::4], known.noise[3:])
+    assert block.latents.codes.equal(known.codes[:3].repeat_interleave(4, dim=0))
+
+
+def test_each_code_is_traversed_by_itself() -> None:
+    game = made("infogan", categories=4, continuous=2)
+    start = game.prior.draw(3, seed=1)
+    blocks = walk.traversal(game, rows=3, steps=5, seed=1)
+    assert [(block.rows, block.columns) for block in blocks] == [(3, 4), (3, 5), (3, 5)]
+    for block, part in zip(blocks, (slice(0, 4), slice(4, 5), slice(5, 6)), strict=True):
+        before = start.codes.repeat_interleave(block.columns, dim=0)
+        changed = block.latents.codes.clone()
+        values = changed[:, part].clone()
+        changed[:, part] = before[:, part]
+        assert changed.equal(before)
+        assert block.latents.noise.equal(start.noise.repeat_interleave(block.columns, dim=0))
+        expected = torch.eye(4) if part == slice(0, 4) else torch.tensor([[-2.0], [-1.0], [0.0], [1.0], [2.0]])
+        assert values.equal(expected.repeat(3, 1))
+    assert [block.columns for block in walk.traversal(made("infogan", categories=0), 2, 5, 0)] == [5, 5]
+    assert [block.columns for block in walk.traversal(made("cgan"), 2, 5, 0)] == [10]
+    with pytest.raises(UsageError, match="neither a code nor classes"):
+        walk.traversal(made("dcgan"), 2, 5, 0)
+
+
+@pytest.mark.parametrize("model", ["dcgan", "infogan", "lapgan"])
+def test_arithmetic_is_that_of_means_of_three(model: str) -> None:
+    game = made(model)
+    table, around = walk.arithmetic(game, [[3, 7, 12], [1, 5, 9], [20, 22, 99]], seed=4)
+    noise, codes = game.prior.draw(100, seed=4)
+    first, second, third = (
+        Latents(noise[list(numbers)], codes[list(numbers)]) for numbers in ((3, 7, 12), (1, 5, 9), (20, 22, 99))
+    )
+    for part in range(2):
+        means = [(rows[part][0] + rows[part][1] + rows[part][2]) / 3 for rows in (first, second, third)]
+        for row, (three, mean) in enumerate(zip((first, second, third), means, strict=True)):
+            assert_close(table.latents[part][4 * row : 4 * row + 4], torch.cat([three[part], mean[None]]))
+        assert_close(around.latents[part][4], means[0] - means[1] + means[2])
+    off = around.latents.noise - around.latents.noise[4]
+    assert 0.2 < off.abs().max() <= 0.25 + 1e-6
+    assert (off[[0, 1, 2, 3, 5, 6, 7, 8]].abs().amax(dim=1) > 0.1).all()
+    assert_close(around.latents.codes, around.latents.codes[4:5].expand(9, -1))
+    assert_close(generate(game, 23, 4)[22:], pictures_of(game, table.latents)[9:10])
+
+
+def test_a_walk_shows_its_blocks_apart_and_moves_back_again() -> None:
+    game = made("infogan", categories=3, continuous=1)
+    blocks = walk.traversal(game, rows=2, steps=4, seed=0)
+    image = walk.still(game, blocks)
+    assert image.size == (4 * 56, 112 + 12 + 112)
+    assert image.getpixel((0, 118)) == (128, 128, 128)
+    frames = walk.moving(game, blocks)
+    assert len(frames) == 3 + 4 + 5
+    assert frames[0].size == (112, 56)
+    assert [frame.tobytes() for frame in frames[7:]] == [frame.tobytes() for frame in frames[5:0:-1]]
+    assert len(walk.moving(made("vae"), walk.interpolation(made("vae"), 2, 2, 0))) == 2
+
+
+# --- the command line
+
+
+@pytest.fixture(scope="module")
+def run_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A finished run of this model."""
+    folders: dict[str, Path] = {}
+
+    def of(model: str) -> Path:
+        if model not in folders:
+            folders[model] = tmp_path_factory.mktemp(model) / "run"
+            words = [
+                "train",
+                "--model",
+                model,
+                "--run-dir",
+                str(folders[model]),
+                "--quiet",
+                *as_options(model, **VARIED),
+            ]
+            assert CliRunner().invoke(imagegan, words, catch_exceptions=False).exit_code == 0
+        return folders[model]
+
+    return of
+
+
+def call(*words: object) -> str:
+    result = CliRunner().invoke(imagegan, [str(word) for word in words], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_generate_writes_how_a_run_has_learned(run_of: Callable[[str], Path], tmp_path: Path) -> None:
+    run = run_of("cgan")
+    assert "how" in call("generate", run, "--output", tmp_path / "film.gif")
+    assert (tmp_path / "film.gif").read_bytes() == (run / "training.gif").read_bytes()
+    old = tmp_path / "old"
+    (old / "checkpoints").mkdir(parents=True)
+    (old / "run.json").write_bytes((run / "run.json").read_bytes())
+    newest = list(checkpoints(run).values())[-1]
+    saved = checkpoint.load(newest)
+    saved.pop("format")
+    saved["algorithm"].pop("film")
+    checkpoint.save(old / "checkpoints" / newest.name, saved)
+    call("generate", old)
+    with pytest.raises(RunError, match="has kept no pictures of its training"):
+        imagegan.main(["generate", str(old), "--output", str(tmp_path / "none.gif")], standalone_mode=False)
+
+
+def test_an_npz_says_what_its_pictures_should_show(run_of: Callable[[str], Path], tmp_path: Path) -> None:
+    output = tmp_path / "some.npz"
+    call("generate", run_of("cgan"), "-n", "12", "--output", output)
+    read = read_samples(output)
+    assert read.pixels.shape == (12, 1, 28, 28)
+    assert read.labels is not None
+    assert read.labels.tolist() == [*range(10), 0, 1]
+    call("generate", run_of("cgan"), "-n", "3", "--class", "4", "--output", output)
+    assert np.load(output)["labels"].tolist() == [4, 4, 4]
+    call("generate", run_of("infogan"), "-n", "3", "--code", "2,0.5,-1", "--output", output)
+    assert np.load(output)["codes"].tolist() == [[0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0.5, -1]] * 3
+    assert sorted(np.load(output)) == ["codes", "images"]
+
+
+def test_truncated_and_numbered_pictures(run_of: Callable[[str], Path], tmp_path: Path) -> None:
+    run, written = run_of("infogan"), {}
+    for options in ([], ["--truncation", "0.01"], ["--numbers"]):
+        call("generate", run, "-n", "30", *options, "--output", tmp_path / "a.png")
+        written[" ".join(options)] = (tmp_path / "a.png").read_bytes()
+    assert len(set(written.values())) == 3
+    model = load_model(run, CPU)
+    code = (1.0, 0.0, 0.0)
+    assert (
+        generate(model, 20, 0, code=code, truncation=0.01).std(dim=0).mean()
+        < 0.1 * generate(model, 20, 0, code=code).std(dim=0).mean()
+    )
+
+
+def test_walk_shows_codes_noise_and_sums(run_of: Callable[[str], Path], tmp_path: Path) -> None:
+    found = run_of("infogan")
+    assert "30 rows" in call("walk", found)
+    assert size_of(found / "walk.png") == (560, 3 * 560 + 24)
+    output = tmp_path / "walk.png"
+    call("walk", found, "--kind", "interpolation", "--rows", "2", "--steps", "3", "--output", output)
+    assert size_of(output) == (168, 112)
+    call("walk", run_of("cgan"), "--rows", "2", "--output", output)
+    assert size_of(output) == (560, 112)
+    call("walk", run_of("cgan"), "--arithmetic", "3,7,12-1,5,9+20,22,31", "--output", output)
+    assert size_of(output) == (4 * 56, 6 * 56 + 12)
+    call("walk", run_of("cgan"), "--steps", "3", "--output", tmp_path / "walk.gif")
+    assert len(opened((tmp_path / "walk.gif").read_bytes())) == 4
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["generate", "--truncation", "0"], "a truncation of 0 leaves no noise"),
+        (["generate", "--truncation", "nan"], "a truncation of nan leaves no noise"),
+        (["generate", "--code", "nan"], "'nan' is not a list of numbers"),
+        (["generate", "--output", "a.jpg"], "neither .png nor .npz nor .gif"),
+        (["generate", "--output", "a.gif", "-n", "3", "--class", "1"], "leave out --count, --class"),
+        (["walk", "--output", "a.npz"], "neither .png nor .gif"),
+        (["walk", "--output", "a.gif", "--arithmetic", "1,2,3-1,2,3+1,2,3"], "is no .png"),
+        (["walk", "--arithmetic", "1,2-1,2,3+1,2,3"], "is not three numbers - three + three"),
+        (["walk", "--arithmetic", "1,2,100-1,2,3+1,2,3"], "there is no picture 100"),
+        (["walk", "--arithmetic", "1,2,3-1,2,3+1,2,3", "--rows", "3"], "leave out --rows"),
+        (["walk", "--kind", "codes"], "neither a code nor classes"),
+        (["walk", "--steps", "1"], "--steps"),
+    ],
+)
+def test_what_cannot_be_shown_is_told(
+    words: list[str], message: str, run_of: Callable[[str], Path], tmp_path: Path
+) -> None:
+    result = CliRunner().invoke(imagegan, [words[0], str(run_of("gan")), *words[1:]])
+    told = str(result.exception) + result.output
+    assert result.exit_code != 0
+    assert message in " ".join(told.split())
+    with pytest.raises(RunError, match="is not a run directory"):
+        imagegan.main([words[0], str(tmp_path / "none")], standalone_mode=False)
