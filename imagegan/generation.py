@@ -16,8 +16,7 @@ from imagegan.latents import Code, Codes, Latents
 from imagegan.nets import Pictures
 from imagegan.pyramid import Pyramid
 from imagegan.training import new_model, understood
-from seqgan.core import checkpoint
-from seqgan.core.run import checkpoints
+from seqgan.core.run import checkpoints, saved_in
 from seqgan.errors import CheckpointError, RunError, UsageError
 
 AT_A_TIME = 500
@@ -33,9 +32,7 @@ def load_model(folder: Path, device: torch.device) -> Game | Pyramid:
     found = list(checkpoints(folder).values())
     if not found:
         raise RunError(f"{folder} has learned nothing yet; go on with imagegan train --resume {folder}")
-    saved = checkpoint.load(found[-1])
-    if saved.get("run") != description["id"]:
-        raise CheckpointError(f"{found[-1]} does not belong to the run {folder}: it was saved by {saved.get('run')}")
+    saved = saved_in(found[-1], folder, description)
     # Not an image of the data is needed, but the networks want to know their shape; points stand among real ones.
     data = description["data"]["name"]
     nothing = torch.zeros(1, shape.channels, shape.size, shape.size)

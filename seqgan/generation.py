@@ -13,9 +13,9 @@ from seqgan.algorithms.configs import CONFIGS, MLEConfig
 from seqgan.algorithms.mle import new_policy
 from seqgan.algorithms.opponent import new_discriminator
 from seqgan.algorithms.parts import OURS, Parts
-from seqgan.core import checkpoint, described
+from seqgan.core import described
 from seqgan.core.config import assemble
-from seqgan.core.run import checkpoints, describe
+from seqgan.core.run import checkpoints, describe, saved_in
 from seqgan.data.batches import Long, pad
 from seqgan.data.readers import a_list_of_texts
 from seqgan.data.symbols import EOS, UNK
@@ -200,17 +200,16 @@ def load_model(
     description = describe_run(folder)
     own_parts_given(folder, description, parts, ["policy", "discriminator"] if judge else ["policy"])
     path, stage = _checkpoint_of(folder, stage)
-    state = checkpoint.load(path)
+    learned = saved_in(path, folder, description)["algorithm"]
     tokenizer = load_tokenizer(folder, description)
     config = run_config(folder / "run.json", description)
     sizes = (len(tokenizer), description["longest"])
     policy, discriminator = new_policy(config, *sizes, parts.policy), None
     try:
-        saved = state["algorithm"]
-        policy.load_state_dict(saved["policies"][stage])
-        if judge and "discriminator" in saved:
+        policy.load_state_dict(learned["policies"][stage])
+        if judge and "discriminator" in learned:
             discriminator = new_discriminator(config, *sizes, parts)  # type: ignore[arg-type]
-            discriminator.load_state_dict(saved["discriminator"])
+            discriminator.load_state_dict(learned["discriminator"])
             discriminator.to(device).eval()
     except (KeyError, TypeError, RuntimeError, AttributeError) as error:
         raise CheckpointError(

@@ -158,6 +158,18 @@ def checkpoints(folder: Path) -> dict[int, Path]:
     return dict(sorted(found.items()))
 
 
+def saved_in(path: Path, folder: Path, description: Mapping[str, Any]) -> dict[str, Any]:
+    """What a checkpoint of a run holds.
+
+    Raises:
+        CheckpointError: it is damaged, or was saved by another run."""
+    saved = checkpoint.load(path)
+    described.check(path, saved, STATE, CheckpointError)
+    if saved["run"] != description["id"]:
+        raise CheckpointError(f"{path} does not belong to the run {folder}: it was saved by run {saved['run']}")
+    return saved
+
+
 def free_name(parent: Path, stem: str) -> Path:
     """The first of `<stem>-1`, `<stem>-2` ... that is not taken."""
     return next(path for k in range(1, 1_000_000) if not (path := parent / f"{stem}-{k}").exists())
@@ -257,12 +269,7 @@ class Run:
             files.cut(self.folder / "metrics.jsonl", 0)
             return None
         path = next(reversed(found.values()))
-        saved = checkpoint.load(path)
-        described.check(path, saved, STATE, CheckpointError)
-        if saved["run"] != self.description["id"]:
-            raise CheckpointError(
-                f"{path} does not belong to the run {self.folder}: it was saved by run {saved['run']}"
-            )
+        saved = saved_in(path, self.folder, self.description)
         files.cut(self.folder / "metrics.jsonl", saved["record_bytes"])
         self._prune()
         return saved
