@@ -18,8 +18,9 @@ from torch.nn.functional import one_hot
 from imagegan.data import FACTORS, MODAL, TOYS, Images, Sets
 from imagegan.data.images import from_bytes, need_labels
 from imagegan.data.toys import centres
-from imagegan.game import Batch, Codes, Game, View
+from imagegan.game import Batch, Game, View
 from imagegan.generation import load_model
+from imagegan.latents import Codes
 from imagegan.metrics import Measured
 from imagegan.metrics.classes import accuracy, covered, imbalance, modes, shares
 from imagegan.metrics.codes import MOST_CLASSES, class_found, factors_found, factors_read
