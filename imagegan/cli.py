@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from imagegan.cli_bench import bench
 from imagegan.cli_evaluate import evaluate
 from imagegan.variants.configs import CONFIGS, PRESETS
 from seqgan import __version__
@@ -74,6 +75,7 @@ def _report(folder: Path, result: Mapping[str, float]) -> None:
     click.echo(f"a grid of samples is in {folder / 'samples.png'} ({result['seconds']:.0f} s of training)")
 
 
+imagegan.add_command(bench)
 imagegan.add_command(evaluate)
 
 
