@@ -151,7 +151,7 @@ def _table(
         click.echo(f"  learning rates: {_listed(rates)} times the preset's, the best on validation images")
     if any(found.failed for entries in told.values() for found in entries):
         click.echo(
-            "  * of its runs some failed: diverged (not in the mean), or collapsed (half the variety or classes)"
+            "  * of its runs some failed: diverged (not in the mean) or collapsed (half the variety or classes)"
         )
 
 
