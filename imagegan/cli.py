@@ -1,18 +1,20 @@
 """The command line, thin. What it imports at the top must not import torch."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from imagegan.cli_bench import bench
-from imagegan.cli_evaluate import evaluate
+from imagegan.cli_evaluate import DATA, FILE, evaluate, print_rows
 from imagegan.variants.configs import CONFIGS, PRESETS
 from seqgan import __version__
 from seqgan.core.command import RunOptions, run_command, run_options
 from seqgan.core.config import ConfiguredCommand
 from seqgan.errors import UsageError
+
+if TYPE_CHECKING:
+    from imagegan.training import Finished
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
@@ -25,17 +27,14 @@ def imagegan() -> None:
 
 @imagegan.command(cls=ConfiguredCommand, chooser="--model", configs=CONFIGS, presets=PRESETS, usual="dcgan")
 @click.option("--model", default=None, help=f"{', '.join(CONFIGS)}  [dcgan]")
-@click.option(
-    "--data",
-    type=click.Choice(["digits"]),
-    default="digits",
-    help="digits: drawn by the program",
-    show_default=True,
-)
+@click.option("--data", metavar="NAME", help=f"{DATA}  [digits]")
+@click.option("--data-dir", type=FILE, metavar="PATH", help="where idx files or pictures lie")
 @run_options
 @click.pass_context
-def train(ctx: click.Context, /, model: str | None, data: str, options: RunOptions, **hyper: Any) -> None:
-    """Train an image GAN; leaves a grid of samples as PNG in the run directory.
+def train(
+    ctx: click.Context, /, model: str | None, data: str | None, data_dir: Path | None, options: RunOptions, **hyper: Any
+) -> None:
+    """Train an image GAN; leaves a grid of samples as PNG and first numbers in the run directory.
 
     The options below are the hyper-parameters of the chosen --model; in brackets, what is used without --preset."""
     name = ctx.meta["choice"]
@@ -48,31 +47,36 @@ def train(ctx: click.Context, /, model: str | None, data: str, options: RunOptio
     machine = options.machine()
 
     def continued(folder: Path) -> str:
-        options.check_against(folder, name, chosen, extendable="steps")
+        training.refuse_other_images(folder, data, data_dir)
+        source = training.understood(folder).description["data"]["name"]
+        options.check_against(folder, name, training.settled(chosen, source), extendable="steps")
         return str(folder)
 
     def begun() -> str:
-        folder = options.folder(f"{data}-{name}")
+        source = data or "digits"
+        folder = options.folder(f"{source.removeprefix('hf:').replace('/', '-')}-{name}")
         identity = {"seed": options.seed or 0, "threads": options.threads}
-        training.begin(folder, name, chosen, data, **identity, overwrite=options.overwrite)
+        training.begin(folder, name, chosen, source, data_dir, **identity, overwrite=options.overwrite)
         return str(folder)
 
     with world.joined(machine["device"]):
         place = Path(world.on_first(lambda: continued(folder) if folder else begun()))
-        result = training.carry_out(place, options.display(), **machine)
-    if result:
-        _report(place, result)
+        finished = training.carry_out(place, options.display(), **machine)
+    if finished:
+        _report(place, finished)
 
 
-def _report(folder: Path, result: Mapping[str, float]) -> None:
-    if "d_accuracy" in result:
-        click.echo(f"held-out images against samples: D accuracy {result['d_accuracy']:.1%}")
-    if "distance" in result:
-        click.echo(f"held-out images against samples: the critic's values are {result['distance']:.3g} apart")
-    click.echo(
-        f"mean pixel deviation of samples {result['pixel_std']:.3f}, of real images {result['pixel_std_real']:.3f}"
-    )
-    click.echo(f"a grid of samples is in {folder / 'samples.png'} ({result['seconds']:.0f} s of training)")
+def _report(folder: Path, finished: "Finished") -> None:
+    from imagegan import evaluation
+    from seqgan.core import files
+
+    rows = evaluation.first_look(finished.model, finished.sets, finished.data)
+    print_rows(rows)
+    facts = {"data": finished.data, "samples": "drawn with seed 0", "steps": evaluation.steps_learned(folder)}
+    files.make_folder(folder / "evaluations")
+    files.write(folder / "evaluations" / "training.json", evaluation.written(rows, facts))
+    click.echo(f"a grid of samples is in {folder / 'samples.png'} ({finished.seconds:.0f} s of training)")
+    click.echo(f"all numbers: imagegan evaluate {folder}")
 
 
 imagegan.add_command(bench)

@@ -150,9 +150,7 @@ def _table(
     if len(rates) > 1:
         click.echo(f"  learning rates: {_listed(rates)} times the preset's, the best on validation images")
     if any(found.failed for entries in told.values() for found in entries):
-        click.echo(
-            "  * of its runs some failed: diverged (not in the mean) or collapsed (half the variety or classes)"
-        )
+        click.echo("  * of its runs some failed: diverged (not in the mean) or collapsed (half the variety or classes)")
 
 
 def _claims(seeds: Sequence[int], preset: str, out: Path, jobs: int, as_json: bool, markdown: bool) -> None:

@@ -1,9 +1,8 @@
 """`imagegan evaluate`. What it imports at the top must not import torch."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,70 +12,85 @@ if TYPE_CHECKING:
     from imagegan.evaluation import Row
 
 FILE = click.Path(path_type=Path)
+DATA = "digits, mnist, fashion-mnist, cifar10, folder, ring, grid, swissroll, hf:owner/name"
 
 
 @click.command()
+@click.argument("runs", nargs=-1, type=FILE, metavar="[RUN]...")
 @click.option(
     "--samples", type=FILE, metavar="FILE", help="an npz file: samples, and perhaps the labels they should have"
 )
-@click.option(
-    "--data",
-    default="digits",
-    help="what to compare with: digits, mnist, fashion-mnist, cifar10, folder, ring, grid, swissroll, hf:owner/name",
-    show_default=True,
-)
+@click.option("--data", metavar="NAME", help=f"what to compare --samples with: {DATA}  [digits]")
 @click.option("--data-dir", type=FILE, metavar="PATH", help="where idx files or pictures lie")
 @click.option("--size", type=click.IntRange(min=1), default=None, help="pixels of an edge  [as the data has]")
 @click.option(
-    "--images", type=click.IntRange(min=100), default=10_000, help="digits or points to make", show_default=True
+    "--images", type=click.IntRange(min=100), default=None, help="training images  [10000, or all that are read]"
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, help="of what is made", show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), default=0, help="of all that is drawn", show_default=True)
 @click.option(
     "--count", type=click.IntRange(min=20), default=2000, help="samples to measure, at most", show_default=True
 )
 @click.option("--inception", type=FILE, metavar="FILE", help="an npz file of Inception features of yours, for FID")
+@click.option("--device", default="auto", help="where a RUN draws: auto, cpu, cuda, cuda:1 ...", show_default=True)
 @click.option(
     "--threads", type=click.IntRange(min=0), default=0, help="0: as many as there are cores", show_default=True
 )
 @click.option("--json", "as_json", is_flag=True, help="print the numbers as JSON")
 def evaluate(
+    runs: tuple[Path, ...],
     samples: Path | None,
-    data: str,
+    data: str | None,
     data_dir: Path | None,
     size: int | None,
-    images: int,
+    images: int | None,
     seed: int,
     count: int,
     inception: Path | None,
+    device: str,
     threads: int,
     as_json: bool,
 ) -> None:
-    """Measure generated images beside held-out real ones: distances, variety, copies, classes.
+    """Measure each RUN, or a file of images, beside held-out real ones: distances, variety, copies, classes, codes.
 
     Nothing is downloaded, so no number is comparable with a published FID; each is printed with its space, the space's
-    fingerprint, how many images of each there were, and the split they were compared with."""
-    if samples is None and inception is None:
-        raise UsageError("name a file of images by --samples, or one of Inception features by --inception")
+    fingerprint, how many images of each there were, and the split they were compared with. A RUN is compared with the
+    images it learned from; its samples are drawn with --seed."""
+    if runs and (samples or inception):
+        raise UsageError("give a RUN, or files by --samples and --inception, not both")
+    if not (runs or samples or inception):
+        raise UsageError("name a RUN, a file of images by --samples, or one of Inception features by --inception")
+    of_samples = {"--data": data, "--data-dir": data_dir, "--size": size, "--images": images}
+    for option, value in of_samples.items():
+        if value and not samples:
+            raise UsageError(f"{option} says what --samples are compared with; a RUN has images of its own")
     from imagegan import evaluation
     from imagegan.data import load
     from imagegan.metrics.distances import fid
-    from seqgan.core.device import use_threads
+    from seqgan.core.device import resolve, use_threads
 
     use_threads(threads)
     rows: dict[str, Row] = {}
-    if samples is not None:
+    facts: dict[str, Any] = {"seed": seed}
+    if runs:
+        rows = evaluation.evaluate_runs(runs, resolve(device), count=count, seed=seed)
+        facts["steps"] = {str(run): evaluation.steps_learned(run) for run in runs}
+    if samples:
         given = evaluation.read_samples(samples).first(count)
-        sets = load(data, count=images, held_out=count, seed=seed, size=size, folder=data_dir)
+        facts["data"] = data = data or "digits"
+        sets = load(data, count=images or 0, held_out=count, seed=seed, size=size or 0, folder=data_dir)
         rows = evaluation.evaluate_samples(given, sets, data)
-    if inception is not None:
+    if inception:
         rows.setdefault("samples", {})["fid"] = fid(inception)
     if as_json:
-        click.echo(json.dumps(evaluation.as_json(rows, {"data": data}), indent=2))
-    else:
-        _print(rows)
+        click.echo(evaluation.written(rows, facts), nl=False)
+        return
+    print_rows(rows)
+    for run, steps in facts.get("steps", {}).items():
+        click.echo(f"  samples of {run}, after {steps} steps, drawn with --seed {seed}")
 
 
-def _print(rows: "Mapping[str, Row]") -> None:
+def print_rows(rows: "Mapping[str, Row]") -> None:
+    """A line for each metric, a column for each row, and below what each number depends on."""
     import rich.table
     from rich.box import SIMPLE_HEAD
     from rich.console import Console

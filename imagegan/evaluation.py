@@ -1,39 +1,55 @@
-"""Samples x data -> numbers: what `imagegan evaluate` prints. Held-out real images are measured beside the samples, as
-many of them: their distance is the floor, which no generator should be expected to go below."""
+"""Samples x data -> numbers: what `imagegan evaluate` prints, and the few of them that `imagegan train` ends with.
 
+Held-out real images are measured beside the samples, as many of them: their distance is the floor, which no generator
+should be expected to go below."""
+
+import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn.functional import one_hot
 
-from imagegan.data import TOYS, Images, Sets
+from imagegan.data import FACTORS, MODAL, TOYS, Images, Sets
 from imagegan.data.images import from_bytes, need_labels
+from imagegan.data.toys import centres
+from imagegan.game import Batch, Codes, Game, View
+from imagegan.generation import load_model
 from imagegan.metrics import Measured
 from imagegan.metrics.classes import accuracy, covered, imbalance, modes, shares
+from imagegan.metrics.codes import MOST_CLASSES, class_found, factors_found, factors_read
 from imagegan.metrics.distances import FEWEST, frechet, frechet_infinity, kernel_distance, read_arrays
 from imagegan.metrics.neighbours import NEIGHBOURS, closer, manifolds, nearest
 from imagegan.metrics.networks import Network, Pictures, network
 from imagegan.metrics.spaces import spaces_for
+from imagegan.pyramid import Pyramid
+from imagegan.training import images_of, understood
 from seqgan import __version__
+from seqgan.core.run import checkpoints
+from seqgan.core.seed import derive, private_generator, seed_everything
 from seqgan.errors import DataError
 
 Labels = Int[Tensor, "N"]
 Row = dict[str, Measured]
+COUNT, FIRST_COUNT = 2000, 1000  # samples to measure: when asked to, and at the end of training
+AT_A_TIME = 100
 NEIGHBOURLY = ("random", "pca64")  # the spaces for precision and recall, the first that there is: without labels
 AGAINST = "train"
 
 
 class Samples(NamedTuple):
     pixels: Pictures
-    labels: Labels | None  # what they were to be, where that was said
+    labels: Labels | None = None  # what they were to be, where that was said
+    categories: Labels | None = None  # of a code that is no label, its category
+    numbers: Float[Tensor, "N U"] | None = None  # and its numbers
 
     def first(self, count: int) -> "Samples":
-        return Samples(self.pixels[:count], None if self.labels is None else self.labels[:count])
+        return Samples(*(None if part is None else part[:count] for part in self))  # type: ignore[arg-type]
 
 
 def read_samples(path: Path) -> Samples:
@@ -70,39 +86,119 @@ def read_samples(path: Path) -> Samples:
     return Samples(pixels, None if labels is None else torch.from_numpy(labels.astype(np.int64)))
 
 
+def draw(model: Game | Pyramid, count: int, seed: int, train: Images) -> Samples:
+    """Samples that depend on the seed alone. Classes are asked for as often as the training images are of them, codes
+    as often as in training."""
+    rng = private_generator(seed, "evaluation")
+    code, cpu = model.recipe.code, torch.device("cpu")
+    labels = train.labels[torch.randint(len(train.labels), (count,), generator=rng)] if model.recipe.labelled else None
+    codes = code.draw(count, cpu, rng) if labels is None else one_hot(labels, code.categories).float()
+    parts = [
+        model.sample(len(some), derive(seed, "evaluation", part), some).cpu()
+        for part, some in enumerate(codes.split(AT_A_TIME))
+    ]
+    return Samples(torch.cat(parts), labels, *(_taken_apart(model, codes) if labels is None else ()))
+
+
+def _taken_apart(model: Game | Pyramid, codes: Codes) -> tuple[Labels | None, Float[Tensor, "N U"] | None]:
+    """The category and the numbers of a code, as far as it has them."""
+    code = model.recipe.code
+    categories = codes[:, : code.categories].argmax(dim=1) if code.categories else None
+    return categories, codes[:, code.categories :] if code.continuous else None
+
+
+def evaluate_model(
+    model: Game | Pyramid,
+    sets: Sets,
+    data: str,
+    *,
+    count: int = COUNT,
+    seed: int = 0,
+    classifier: Network | None = None,
+    cache: Path | None = None,
+) -> dict[str, Row]:
+    """`evaluate_samples` of `count` samples that a model draws."""
+    return evaluate_samples(draw(model, count, seed, sets.train), sets, data, classifier=classifier, cache=cache)
+
+
+def evaluate_runs(
+    folders: Sequence[Path], device: torch.device, *, count: int = COUNT, seed: int = 0, cache: Path | None = None
+) -> dict[str, Row]:
+    """A row for each run (as far as it has come), and one of held-out images for each set that they learned from.
+
+    Raises:
+        RunError: a folder is no run of this package, has learned nothing yet, or its images have changed."""
+    names = {
+        folder: folder.name if [f.name for f in folders].count(folder.name) == 1 else str(folder) for folder in folders
+    }
+    alike: dict[str, list[Path]] = {}
+    for folder in dict.fromkeys(folders):
+        alike.setdefault(understood(folder).description["data"]["sha256"], []).append(folder)
+    rows: dict[str, Row] = {}
+    held_out: dict[str, Row] = {}
+    for several in alike.values():
+        models = {names[folder]: load_model(folder, device) for folder in several}
+        data = understood(several[0]).description["data"]["name"]
+        sets = images_of(several[0], held_out=count)
+        measured = evaluate(
+            {name: draw(model, count, seed, sets.train) for name, model in models.items()}, sets, data, cache=cache
+        )
+        held_out["held-out" if len(alike) == 1 else f"held-out of {names[several[0]]}"] = measured.pop("held-out")
+        rows |= measured
+    return {**{name: rows[name] for name in dict.fromkeys(names.values())}, **held_out}
+
+
+def steps_learned(folder: Path) -> int:
+    """How far the newest state of a run has come."""
+    return max(checkpoints(folder), default=0)
+
+
 def evaluate_samples(
     samples: Samples, sets: Sets, data: str, *, classifier: Network | None = None, cache: Path | None = None
 ) -> dict[str, Row]:
-    """Name of the row -> metric -> number, for the samples and for held-out real images, equally many of both.
+    """Name of the row -> metric -> number, for the samples and for held-out real images: `evaluate` of a single set."""
+    return evaluate({"samples": samples}, sets, data, classifier=classifier, cache=cache)
+
+
+def evaluate(
+    several: Mapping[str, Samples],
+    sets: Sets,
+    data: str,
+    *,
+    classifier: Network | None = None,
+    cache: Path | None = None,
+) -> dict[str, Row]:
+    """Name of the row -> metric -> number, for each set of samples and for held-out real images, equally many of all.
 
     `data` is the name of the set, for toys have modes. A labelled set gets a `classifier`, trained and kept in `cache`
     where none is given.
 
     Raises:
         DataError: the samples are of another shape than the images, or too few."""
-    shape, expected = samples.pixels.shape[1:], sets.train.pixels.shape[1:]
-    if shape != expected:
-        came, wanted = (" x ".join(map(str, sizes)) for sizes in (shape, expected))
-        raise DataError(f"the samples are pictures of {came}, those of {data} of {wanted}; choose the data or --size")
-    count = min(len(samples.pixels), len(sets.test.pixels), len(sets.train.pixels))
+    expected = sets.train.pixels.shape[1:]
+    for samples in several.values():
+        if (shape := samples.pixels.shape[1:]) != expected:
+            came, wanted = (" x ".join(map(str, sizes)) for sizes in (shape, expected))
+            raise DataError(
+                f"the samples are pictures of {came}, those of {data} of {wanted}; choose the data or --size"
+            )
+        if samples.labels is not None and data not in TOYS:
+            need_labels(sets.train, "the accuracy of the samples' labels", data)
+    count = min(len(sets.test.pixels), len(sets.train.pixels), *(len(samples.pixels) for samples in several.values()))
     if count < FEWEST:
         raise DataError(f"{count} images cannot be measured; {FEWEST} or more are needed, better thousands")
     real = sets.test.take(slice(0, count))
     labelled = data not in TOYS and sets.train.classes > 0 and bool((sets.train.labels >= 0).all())
-    if samples.labels is not None and data not in TOYS:
-        need_labels(sets.train, "the accuracy of the samples' labels", data)
     if classifier is None and labelled:
         classifier = network(sets.train, folder=cache)
-    rows: dict[str, Row] = {}
-    parts = {
-        "samples": samples.first(count),
-        "held-out": Samples(real.pixels, real.labels if labelled else None),
-    }
+    parts = {name: samples.first(count) for name, samples in several.items()}
+    parts["held-out"] = Samples(real.pixels, real.labels if labelled or data in MODAL else None)
+    rows: dict[str, Row] = {name: {} for name in parts}
     reference = sets.train.pixels[:count]
     for space in spaces_for(sets.train, classifier):
         known = space.features(reference)
         for name, some in parts.items():
-            row, features = rows.setdefault(name, {}), space.features(some.pixels)
+            row, features = rows[name], space.features(some.pixels)
             row[f"fd-{space.name}"] = frechet(space, features, known, AGAINST)
             row[f"fd-{space.name}-infinity"] = frechet_infinity(space, features, known, AGAINST)
             row[f"kid-{space.name}"] = kernel_distance(space, features, known, AGAINST)
@@ -113,11 +209,74 @@ def evaluate_samples(
                     row[metric] = Measured(float(value), math.nan, signature)
     for name, some in parts.items():
         rows[name] |= _copies(some.pixels, real.pixels, sets.train.pixels)
-        if data in ("ring", "grid"):
-            rows[name] |= _modes(some.pixels, data)
+        if data in MODAL:
+            rows[name] |= _modes(some, data)
         if classifier is not None:
             rows[name] |= _classes(some, sets.train, classifier)
+    if any(some.categories is not None or some.numbers is not None for some in parts.values()):
+        _codes(rows, parts, sets, classifier, cache)
     return rows
+
+
+def _codes(
+    rows: Mapping[str, Row], parts: Mapping[str, Samples], sets: Sets, classifier: Network | None, cache: Path | None
+) -> None:
+    """What the codes of samples have found, where classes and factors of real images are known."""
+    reader = network(sets.train, "factors", folder=cache) if sets.train.factors.shape[1] else None
+    for name, some in parts.items():
+        if some.categories is not None and classifier is not None:
+            fewer = min(int(some.categories.max()) + 1, sets.train.classes)
+            if fewer <= MOST_CLASSES:
+                rows[name]["code-class"] = class_found(some.categories, some.pixels, classifier)
+        if some.numbers is not None and reader is not None:
+            rows[name] |= factors_found(some.numbers, some.pixels, reader, sets.test, FACTORS)
+    if reader is not None:
+        rows["held-out"]["factors-read"] = factors_read(reader, sets.test, FACTORS)
+
+
+def first_look(model: Game | Pyramid, sets: Sets, data: str, seed: int = 0) -> dict[str, Row]:
+    """What a training ends with, within seconds: how far samples are from training images and how varied they are,
+    both beside held-out images, and how well the discriminator tells them apart."""
+    count = min(FIRST_COUNT, len(sets.test.pixels), len(sets.train.pixels))
+    real = sets.test.take(slice(0, count))
+    parts = {"samples": draw(model, count, seed, sets.train), "held-out": Samples(real.pixels)}
+    rows: dict[str, Row] = {name: {} for name in parts}
+    for space in spaces_for(sets.train, None) if count >= FEWEST else []:
+        known = space.features(sets.train.pixels[:count])
+        for name, some in parts.items():
+            rows[name][f"fd-{space.name}"] = frechet(space, space.features(some.pixels), known, AGAINST)
+    for name, some in parts.items():
+        varied = float(some.pixels.std(dim=0).mean())
+        rows[name]["deviation"] = Measured(varied, math.nan, f"mean standard deviation of a pixel, N={count}")
+        if data in MODAL:
+            rows[name] |= _modes(some._replace(labels=None), data)
+    if isinstance(model, Game):
+        rows["samples"] |= _judged(model, real, seed)
+    return rows
+
+
+@torch.no_grad()
+def _judged(model: Game, real: Images, seed: int) -> Row:
+    """What the players of a game watch, on images that none of them has seen."""
+    seed_everything(seed, "judged")
+    for net in model.recipe.nets.values():
+        net.eval()
+    parts = [_watched(model, real.take(at)) for at in torch.arange(len(real.pixels)).split(AT_A_TIME)]
+    for net in model.recipe.nets.values():
+        net.train()
+    values = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+    signature = f"held-out images against samples, N={len(real.pixels)}"
+    told = {"d_accuracy": "accuracy of the discriminator", "distance": "how much higher the critic values"}
+    return {
+        name.replace("_", "-"): Measured(float(each.mean()), _error(each), f"{told.get(name, name)}: {signature}")
+        for name, each in values.items()
+    }
+
+
+def _watched(model: Game, real: Images) -> dict[str, Tensor]:
+    held_out = Batch(real.pixels.to(model.device), real.labels.to(model.device))
+    view = View(model.recipe, lambda: held_out, len(real.pixels), model.device)
+    return {name: of(view).cpu() for player in model.recipe.players.values() for name, of in player.watch.items()}
 
 
 def _copies(pictures: Pictures, real: Pictures, training: Pictures) -> Row:
@@ -129,13 +288,18 @@ def _copies(pictures: Pictures, real: Pictures, training: Pictures) -> Row:
     }
 
 
-def _modes(pictures: Pictures, data: str) -> Row:
-    share, quality = modes(pictures.flatten(1), data)
-    signature = f"N={len(pictures)}, within 3 standard deviations of a mode"
-    return {
+def _modes(samples: Samples, data: str) -> Row:
+    points = samples.pixels.flatten(1)
+    share, quality = modes(points, data)
+    signature = f"N={len(points)}, within 3 standard deviations of a mode"
+    row = {
         "modes": Measured(share, math.nan, f"share of the modes of {data} with a tenth of their points, {signature}"),
-        "quality": Measured(quality, _share_error(quality, len(pictures)), signature),
+        "quality": Measured(quality, _share_error(quality, len(points)), signature),
     }
+    if samples.labels is not None:
+        right = accuracy(torch.cdist(points, centres(data)).argmin(dim=1), samples.labels)
+        row["accuracy"] = Measured(right, _share_error(right, len(points)), f"by the nearest mode, N={len(points)}")
+    return row
 
 
 def _classes(samples: Samples, train: Images, classifier: Network) -> Row:
@@ -179,6 +343,10 @@ def as_cell(number: Measured | None) -> str:
     if number is None:
         return ""
     return f"{number.value:.4g}" + ("" if math.isnan(number.stderr) else f" ±{number.stderr:.2g}")
+
+
+def written(rows: Mapping[str, Row], facts: Mapping[str, Any]) -> bytes:
+    return (json.dumps(as_json(rows, facts), ensure_ascii=False, indent=2) + "\n").encode()
 
 
 def as_json(rows: Mapping[str, Row], facts: Mapping[str, Any]) -> dict[str, Any]:

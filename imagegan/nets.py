@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from seqgan.errors import UsageError
+from seqgan.errors import ConfigError, UsageError
 
 Net = TypeVar("Net", bound=nn.Module)
 
@@ -188,13 +188,29 @@ class Family(NamedTuple):
 
     generator: Callable[[Shape, int, int], nn.Module]
     discriminator: Callable[[Shape, int, int, str], Discriminator]
+    smallest: int  # the side of a picture must be this at least
+    divisor: int  # and a multiple of this
 
 
 FAMILIES: dict[str, Family] = {
-    "mlp": Family(mlp_generator, mlp_discriminator),
-    "dcgan": Family(dcgan_generator, dcgan_discriminator),
-    "common": Family(common_generator, common_discriminator),
+    "mlp": Family(mlp_generator, mlp_discriminator, 1, 1),
+    "dcgan": Family(dcgan_generator, dcgan_discriminator, 6, 2),
+    "common": Family(common_generator, common_discriminator, 4, 4),
 }
+
+
+def family(name: str, shape: Shape) -> Family:
+    """The networks of this name, for pictures of this shape.
+
+    Raises:
+        ConfigError: they cannot make them."""
+    found = FAMILIES[name]
+    if shape.size < found.smallest or shape.size % found.divisor:
+        raise ConfigError(
+            f"--nets {name} makes pictures whose side is a multiple of {found.divisor} and {found.smallest} at least, "
+            f"but the data has {shape.size} x {shape.size}; use --nets mlp, or another --size"
+        )
+    return found
 
 
 # --- what they are made of

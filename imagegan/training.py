@@ -1,30 +1,31 @@
 """From images to a run: what `imagegan train` does once its options are read."""
 
-import hashlib
 import platform
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
-from imagegan.data import Images, digits
-from imagegan.game import Batch, Game, Play, Recipe, View
+from imagegan.data import MADE, NATIVE, TOYS, Images, Sets, load
+from imagegan.game import Game, Play, Recipe
 from imagegan.nets import Shape
 from imagegan.pyramid import Pyramid
 from imagegan.variants import VARIANTS
 from imagegan.variants.configs import CONFIGS, ImageConfig
 from seqgan.core import described, world
 from seqgan.core import device as devices
-from seqgan.core.config import Chosen, assemble, to_json
+from seqgan.core.config import PAPER, Chosen, assemble, to_json
 from seqgan.core.log import Display
 from seqgan.core.loop import train
 from seqgan.core.run import Run, create, describe
-from seqgan.core.seed import derive, seed_everything
-from seqgan.errors import RunError
+from seqgan.core.seed import seed_everything
+from seqgan.errors import DataError, RunError
 
-DATA = {"digits": digits}
+HELD_OUT = 1000  # images to make beside those to learn from
+ONE_PIXEL = {"nets": "mlp", "width": 128}  # what points need in the place of convolutions
 FIELDS = {
     "algorithm": described.Kind(f"one of {', '.join(CONFIGS)}", lambda value: value in CONFIGS),
     "config": described.TABLE,
@@ -36,7 +37,46 @@ DATA_FIELDS = {
     "sha256": described.TEXT,
     "channels": described.COUNT,
     "classes": described.WHOLE,
+    "size": described.COUNT._replace(needed=False),
+    "folder": described.TEXT_OR_NOTHING,
 }
+
+
+class Understood(NamedTuple):
+    """What run.json says."""
+
+    description: Mapping[str, Any]
+    config: ImageConfig
+    shape: Shape  # of a picture
+
+
+class Finished(NamedTuple):
+    """What a training leaves in memory."""
+
+    model: Game | Pyramid
+    sets: Sets
+    data: str
+    seconds: float
+
+
+def settled(chosen: Chosen, data: str) -> Chosen:
+    """Options with what follows from the data, where nobody asked for anything else: the size of its pictures, all
+    images of a set that is read, and perceptrons for points."""
+    follows: dict[str, Any] = {"size": NATIVE.get(data, 0)}
+    if data not in MADE and chosen.sources["images"] == PAPER:
+        follows["images"] = 0
+    if data in TOYS and chosen.config.nets != "mlp" and "nets" not in chosen.typed():
+        follows |= ONE_PIXEL
+    changes = {
+        name: value
+        for name, value in follows.items()
+        if name not in chosen.typed() and value != getattr(chosen.config, name)
+    }
+    return Chosen(
+        replace(chosen.config, **changes),
+        chosen.sources | dict.fromkeys(changes, f"data {data}"),
+        chosen.asked | {name: value for name, value in changes.items() if name in chosen.asked},
+    )
 
 
 def new_model(
@@ -56,17 +96,31 @@ def new_model(
 
 
 def shape_of(images: Images) -> Shape:
-    classes = int(images.labels.max()) + 1 if len(images.labels) else 0
-    return Shape(images.pixels.shape[1], images.pixels.shape[2], classes)
+    """There are classes where every image has a label."""
+    known = bool((images.labels >= 0).all())
+    return Shape(images.pixels.shape[1], images.pixels.shape[2], images.classes if known else 0)
 
 
 def begin(
-    folder: Path, model: str, chosen: Chosen, data: str, *, seed: int, threads: int, overwrite: bool = False
+    folder: Path,
+    model: str,
+    chosen: Chosen,
+    data: str,
+    data_dir: Path | None = None,
+    *,
+    seed: int,
+    threads: int,
+    overwrite: bool = False,
 ) -> None:
-    """Make the run directory: everything described, nothing learned yet."""
+    """Make the run directory: everything described, nothing learned yet.
+
+    Raises:
+        UsageError: there are no such images, or the model cannot learn from them or make the like."""
+    chosen = settled(chosen, data)
     config: ImageConfig = chosen.config
     devices.use_threads(threads)
-    images = _images(data, config, seed)
+    place = data_dir and data_dir.resolve()
+    images = load(data, count=config.images, held_out=1, seed=seed, size=config.size, folder=place).train
     shape = shape_of(images)
     new_model(model, config, images, shape, torch.device("cpu"), seed)  # refuses before a folder is made
     description = {
@@ -79,9 +133,10 @@ def begin(
         "world_size": world.size(),
         "data": {
             "name": data,
-            "sha256": _fingerprint(images),
-            "channels": shape.channels,
-            "classes": shape.classes,
+            "folder": place and str(place),
+            "sha256": images.fingerprint(),
+            "count": len(images.pixels),
+            **shape._asdict(),
         },
         "versions": {name: version(name) for name in ("seqgan", "torch", "numpy", "pillow")}
         | {"python": platform.python_version()},
@@ -91,28 +146,63 @@ def begin(
 
 def carry_out(
     folder: Path, display: Display, *, device: torch.device, save_seconds: float = 30.0, keep: int = 2
-) -> dict[str, float] | None:
-    """Train a run from wherever it stands to its end and export it; returns a few figures on held-out images.
+) -> Finished | None:
+    """Train a run from wherever it stands to its end and export it.
 
-    Of several processes that train together the first measures; the others are done before (None)."""
+    Of several processes that train together the first has something to tell; the others are done before (None)."""
     description, config, shape = understood(folder)
     devices.use_threads(description["threads"])
-    data, seed = description["data"]["name"], description["seed"]
-    images = _images(data, config, seed)
-    if _fingerprint(images) != description["data"]["sha256"]:
-        raise RunError(
-            f"the images are no longer drawn as when {folder} was begun (another Pillow or numpy?); start a new run"
-        )
-    model = new_model(description["algorithm"], config, images, shape, device, seed)
+    sets = images_of(folder)
+    model = new_model(description["algorithm"], config, sets.train, shape, device, description["seed"])
     with Run(folder, display=display, save_seconds=save_seconds, keep=keep) as run:
         train(model, run)
-        if world.rank():
-            return None
-        test = DATA[data](1000, derive(seed, "test images"), config.size)
-        return {"seconds": run.seconds, **_measure(model, test)}
+        return Finished(model, sets, description["data"]["name"], run.seconds) if world.rank() == 0 else None
 
 
-def understood(folder: Path) -> tuple[Mapping[str, Any], ImageConfig, Shape]:
+def images_of(folder: Path, held_out: int = HELD_OUT) -> Sets:
+    """The images of a run, made or read again.
+
+    Raises:
+        RunError: they are gone, or are others by now."""
+    description, config, _ = understood(folder)
+    data = description["data"]
+    place = Path(data["folder"]) if data.get("folder") else None
+    try:
+        sets = load(
+            data["name"],
+            count=config.images,
+            held_out=held_out,
+            seed=description["seed"],
+            size=config.size,
+            folder=place,
+        )
+    except DataError as error:
+        raise RunError(f"the images of {folder} cannot be had again: {error}") from error
+    # Runs of the first version had a fingerprint of the pixels alone.
+    pixels_alone = sets.train._replace(labels=sets.train.labels[:0])
+    if data["sha256"] not in (sets.train.fingerprint(), pixels_alone.fingerprint()):
+        source = f"in {place}" if place else "on the hub" if data["name"] not in MADE else "made (another Pillow?)"
+        raise RunError(
+            f"the images {source} are not those that {folder} was begun with; bring those back, or start a new run"
+        )
+    return sets
+
+
+def refuse_other_images(folder: Path, data: str | None, data_dir: Path | None) -> None:
+    """
+    Raises:
+        RunError: someone asks for other images than those a run was begun with."""
+    was = understood(folder).description["data"]
+    asked = {"--data": (was["name"], data), "--data-dir": (was.get("folder"), data_dir and str(data_dir.resolve()))}
+    for option, (before, now) in asked.items():
+        if now is not None and now != before:
+            raise RunError(
+                f"{folder} was begun with other images: {option} was {before} and is now {now}; leave it out to go on "
+                "with it, or start a new run"
+            )
+
+
+def understood(folder: Path) -> Understood:
     """What run.json says of a run of this package: all of it, its config, and what its pictures are like.
 
     Raises:
@@ -124,29 +214,4 @@ def understood(folder: Path) -> tuple[Mapping[str, Any], ImageConfig, Shape]:
     described.check(folder / "run.json", description["data"], DATA_FIELDS, RunError, "data.")
     config, _ = assemble(CONFIGS[description["algorithm"]], [("run.json", description["config"])])
     data = description["data"]
-    return description, config, Shape(data["channels"], config.size, data["classes"])
-
-
-def _images(data: str, config: ImageConfig, seed: int) -> Images:
-    return DATA[data](config.images, derive(seed, "training images"), config.size)
-
-
-def _fingerprint(images: Images) -> str:
-    return hashlib.sha256(images.pixels.numpy().tobytes()).hexdigest()
-
-
-@torch.no_grad()
-def _measure(model: Game | Pyramid, test: Images) -> dict[str, float]:
-    """How varied generated images are, and where a discriminator gives logits, how well it knows them from new ones."""
-    fake = model.sample(len(test.pixels), seed=0)
-    measured = {"pixel_std": float(fake.std(dim=0).mean()), "pixel_std_real": float(test.pixels.std(dim=0).mean())}
-    if isinstance(model, Game):
-        held_out = Batch(test.pixels.to(model.device), test.labels.to(model.device))
-        view = View(model.recipe, lambda: held_out, len(test.pixels), model.device)
-        for net in model.recipe.nets.values():
-            net.eval()
-        for player in model.recipe.players.values():
-            measured |= {name: float(of(view).mean()) for name, of in player.watch.items()}
-        for net in model.recipe.nets.values():
-            net.train()
-    return measured
+    return Understood(description, config, Shape(data["channels"], data.get("size", config.size), data["classes"]))

@@ -10,13 +10,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import torch
 
-from imagegan.data import TOYS, Images, load
-from imagegan.game import Batch, Codes, Game, View
+from imagegan.data import FACTORS, MODAL, TOYS, Images, load
+from imagegan.evaluation import Samples, draw
+from imagegan.game import Batch, Game, View
 from imagegan.metrics import Measured
-from imagegan.metrics.classes import accuracy, agreement, correlations, covered, modes, shares
+from imagegan.metrics.classes import accuracy, covered, modes, shares
+from imagegan.metrics.codes import MOST_CLASSES, class_found, factors_found
 from imagegan.metrics.distances import frechet
 from imagegan.metrics.networks import Network, Pictures, network
 from imagegan.metrics.spaces import Space, spaces_for
@@ -61,24 +62,14 @@ def known(source: Source, count: int, seed: int) -> Known:
     return Known(source.name, sets.train, validation, test, spaces_for(sets.train, classifier), classifier)
 
 
-class Drawn(NamedTuple):
-    pictures: Pictures
-    code: Codes
-
-
-def draw(model: Game | Pyramid, count: int, seed: int) -> Drawn:
-    """Every class or category in turn."""
-    code = model.recipe.code.in_turn(count, CPU, private_generator(seed, "codes"))
-    return Drawn(model.sample(count, seed, code), code)
-
-
 def measured(model: Game | Pyramid, of: Known, seed: int) -> dict[str, Row]:
     """The rows "validation" and "test" of a model, from different samples, and "real": held-out images as samples."""
     rows = {"real": alike(of.validation.pixels, of, of.test, "test")}
     for split, images in (("validation", of.validation), ("test", of.test)):
-        drawn = draw(model, len(images.pixels), derive(seed, "bench", split))
-        rows[split] = alike(drawn.pictures, of, images, split)
-    return {**rows, "test": {**rows["test"], **purpose(model, drawn, of, derive(seed, "bench", "purpose"))}}
+        samples = draw(model, len(images.pixels), derive(seed, "bench", split), of.train)
+        rows[split] = alike(samples.pixels, of, images, split)
+    rows["test"] |= purpose(model, samples, of, derive(seed, "bench", "purpose"))
+    return rows
 
 
 def alike(pictures: Pictures, of: Known, images: Images, split: str) -> Row:
@@ -86,7 +77,7 @@ def alike(pictures: Pictures, of: Known, images: Images, split: str) -> Row:
     row = {f"fd-{space.name}": _frechet(space, pictures, images, split) for space in of.spaces}
     varied = float(pictures.std(dim=0).mean() / images.pixels.std(dim=0).mean())
     row["variety"] = Measured(varied, math.nan, f"deviation of a pixel, of real ones 1 [N={len(pictures)}, {split}]")
-    if of.name in ("ring", "grid"):
+    if of.name in MODAL:
         share, quality = modes(pictures.flatten(1), of.name)
         signature = f"[modes of {of.name}, N={len(pictures)}]"
         row |= {"modes": Measured(share, math.nan, signature), "quality": Measured(quality, math.nan, signature)}
@@ -113,40 +104,36 @@ def collapsed(row: Row) -> bool:
 # --- what each variant is for; of any other model the same figure, to compare
 
 
-def purpose(model: Game | Pyramid, drawn: Drawn, of: Known, seed: int) -> Row:
+def purpose(model: Game | Pyramid, samples: Samples, of: Known, seed: int) -> Row:
     row: Row = {}
     if of.classifier is not None:
-        row |= _told(drawn, of.classifier, of.train.classes, model.recipe.code.categories)
-    if model.recipe.code.continuous and of.train.factors.shape[1]:
-        row["correlation"] = _read(drawn, network(of.train, "factors"), model.recipe.code.categories)
+        row |= _told(samples, of.classifier, of.train.classes)
+    if samples.numbers is not None and of.train.factors.shape[1]:
+        found = factors_found(samples.numbers, samples.pixels, network(of.train, "factors"), of.test, FACTORS)
+        row["correlation"] = max(found.values())
     if isinstance(model, Pyramid):
-        return row | _refined(model, drawn.code, of, seed)
-    if "discriminator" in model.recipe.nets:
+        row |= _refined(model, of, seed)
+    elif "discriminator" in model.recipe.nets:
         row["slope"] = slope(model, of.test, seed)
     return row
 
 
-def _told(drawn: Drawn, classifier: Network, classes: int, categories: int) -> Row:
+def _told(samples: Samples, classifier: Network, classes: int) -> Row:
     """How often a sample is of the class asked for, and of the one that its code stands for. A model that cannot be
     asked is asked all the same, each class in turn."""
-    found = classifier.classify(drawn.pictures)
-    asked = drawn.code[:, :categories].argmax(dim=1) if categories else torch.arange(len(found)) % classes
-    signature = _by(classifier, drawn.pictures)
-    return {
-        "accuracy": Measured(accuracy(found, asked), math.nan, signature),
-        "agreement": Measured(agreement(asked, found), math.nan, signature),
-    }
+    told = samples.labels if samples.labels is not None else samples.categories
+    asked = torch.arange(len(samples.pixels)) % classes if told is None else told
+    right = accuracy(classifier.classify(samples.pixels), asked)
+    row = {"accuracy": Measured(right, math.nan, _by(classifier, samples.pixels))}
+    if min(int(asked.max()) + 1, classes) <= MOST_CLASSES:
+        row["agreement"] = class_found(asked, samples.pixels, classifier)
+    return row
 
 
-def _read(drawn: Drawn, reader: Network, categories: int) -> Measured:
-    """The largest |correlation| of a continuous code with a factor."""
-    found = np.abs(correlations(drawn.code[:, categories:], reader.read(drawn.pictures)))
-    return Measured(float(found.max()), math.nan, f"[by factors@{reader.fingerprint()[:8]}, N={len(drawn.pictures)}]")
-
-
-def _refined(model: Pyramid, code: Codes, of: Known, seed: int) -> Row:
+def _refined(model: Pyramid, of: Known, seed: int) -> Row:
     """The distances of samples of which only so many levels were refined, the others made wider."""
     row: Row = {}
+    code = model.recipe.code.in_turn(len(of.test.pixels), CPU, private_generator(seed, "codes"))
     for level in range(len(model.games)):
         pictures = model.sample(len(code), seed, code, refined=level)
         row |= {f"fd-{space.name}-refined-{level}": _frechet(space, pictures, of.test, "test") for space in of.spaces}

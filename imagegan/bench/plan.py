@@ -9,11 +9,13 @@ from imagegan.bench.measures import Source
 from imagegan.bench.runs import Job
 from imagegan.data import TOYS, load
 from imagegan.nets import Shape
+from imagegan.training import settled, shape_of
 from imagegan.variants.configs import CONFIGS, PRESETS
 from seqgan.core.config import Chosen, choose_config
 
 UNINFORMED = "infogan-0"  # the information weighs nothing
 POINTS, ON_POINTS = "ring", "ring-"  # a set, and what the names of runs on it begin with
+PLANAR = [model for model in CONFIGS if model != "lapgan"]  # a point cannot be halved
 FEW = 20  # images that tell what all of a set are like
 
 
@@ -38,7 +40,7 @@ def compared(
     Raises:
         DataError: a set cannot be read.
         UsageError: the budget does not allow a single round of some model."""
-    shapes = {source: shape_of(source) for source in sources}
+    shapes = {source: shape_in(source) for source in sources}
     found = {}
     for setting in (Setting(*some) for some in ((s, m, r) for s in sources for m in models for r in rates)):
         options = within(setting, shapes[setting.source], preset, budget)
@@ -62,7 +64,7 @@ def claimed(seeds: Sequence[int], preset: str, out: Path) -> dict[str, list[Job]
     digits, points = Source("digits"), Source(POINTS)
     asked = {model: (model, digits, as_preset(model, digits, preset)) for model in CONFIGS}
     asked[UNINFORMED] = ("infogan", digits, as_preset("infogan", digits, preset, information_weight=0.0))
-    asked |= {ON_POINTS + model: (model, points, as_preset(model, points, preset)) for model in CONFIGS}
+    asked |= {ON_POINTS + model: (model, points, as_preset(model, points, preset)) for model in PLANAR}
     return {
         name: [Job(out / name / f"seed-{seed}", model, source, seed, options) for seed in seeds]
         for name, (model, source, options) in asked.items()
@@ -72,7 +74,8 @@ def claimed(seeds: Sequence[int], preset: str, out: Path) -> dict[str, list[Job]
 def as_preset(model: str, source: Source, preset: str, **changes: Any) -> Chosen:
     """A model as a preset has it; on points as the preset for these."""
     name = "points" if source.name in TOYS else preset
-    return choose_config(model, CONFIGS[model], PRESETS[model], preset=name, typed=changes, source="bench")
+    chosen = choose_config(model, CONFIGS[model], PRESETS[model], preset=name, typed=changes, source="bench")
+    return settled(chosen, source.name)
 
 
 def within(setting: Setting, shape: Shape, preset: str, budget: int) -> Chosen:
@@ -84,6 +87,5 @@ def within(setting: Setting, shape: Shape, preset: str, budget: int) -> Chosen:
     return as_preset(model, source, preset, steps=rounds, **rates)
 
 
-def shape_of(source: Source) -> Shape:
-    images = load(source.name, count=FEW, held_out=FEW, folder=source.folder).train
-    return Shape(images.pixels.shape[1], images.pixels.shape[2], images.classes)
+def shape_in(source: Source) -> Shape:
+    return shape_of(load(source.name, count=FEW, held_out=FEW, folder=source.folder).train)

@@ -18,7 +18,6 @@ import torch
 
 from imagegan import training
 from imagegan.bench.measures import CPU, Row, Source, collapsed, known, measured
-from imagegan.generation import load_model
 from imagegan.metrics import Measured
 from seqgan.core import described, files
 from seqgan.core.config import Chosen, to_json
@@ -64,6 +63,7 @@ def carried_out(jobs: Sequence[Job], workers: int, tell: Callable[[str], None]) 
         SeqGANError: a run cannot be trained."""
     for job in jobs:
         if (job.place / "run.json").is_file():
+            training.refuse_other_images(job.place, *job.source)
             asked = {**to_json(job.chosen.config), "algorithm": job.model, "seed": job.seed, "threads": THREADS}
             agree(job.place, asked, extendable="")
     # Runs on the same images follow each other, so that a process has them at hand.
@@ -114,11 +114,10 @@ def _one(job: Job) -> Result:
     seconds = math.nan
     try:
         if fresh:
-            training.begin(job.place, job.model, job.chosen, job.source.name, seed=job.seed, threads=THREADS)
-        if figures := training.carry_out(job.place, Silence(), device=CPU):
-            seconds = figures["seconds"]
-        of = known(job.source, job.chosen.config.images, job.seed)
-        rows = measured(load_model(job.place, CPU), of, job.seed)
+            training.begin(job.place, job.model, job.chosen, *job.source, seed=job.seed, threads=THREADS)
+        if finished := training.carry_out(job.place, Silence(), device=CPU):
+            seconds = finished.seconds
+            rows = measured(finished.model, known(job.source, job.chosen.config.images, job.seed), job.seed)
         failed = "collapsed" if collapsed(rows["test"]) else None
     except DivergedError:
         pass  # the run keeps its last good state, and the table counts it

@@ -2,32 +2,51 @@
 
 from pathlib import Path
 
+import torch
+
 from imagegan.data.digits import FACTORS, SIZES, digits
 from imagegan.data.folders import read_folder
 from imagegan.data.hub import KNOWN, PREFIX, read_hub
 from imagegan.data.images import UNLABELLED, Images, Sets, need_labels
-from imagegan.data.toys import TOYS, toy
+from imagegan.data.toys import MODAL, TOYS, toy
 from seqgan.core.config import nearest
-from seqgan.core.seed import derive
+from seqgan.core.seed import derive, private_generator
 from seqgan.errors import DataError
 
-__all__ = ["FACTORS", "SIZES", "TOYS", "UNLABELLED", "Images", "Sets", "digits", "load", "need_labels", "toy"]
+__all__ = [
+    "FACTORS",
+    "MADE",
+    "MODAL",
+    "NATIVE",
+    "SIZES",
+    "TOYS",
+    "UNLABELLED",
+    "Images",
+    "Sets",
+    "digits",
+    "load",
+    "need_labels",
+    "toy",
+]
 
-NATIVE = {"digits": 28, "mnist": 28, "fashion-mnist": 28, "cifar10": 32}
+MADE = ("digits", *TOYS)
+NATIVE = {"digits": 28, "mnist": 28, "fashion-mnist": 28, "cifar10": 32, **dict.fromkeys(TOYS, 1)}
+USUAL = 10_000  # images to make
 
 
 def load(
     name: str,
     *,
-    count: int = 10_000,
+    count: int = 0,
     held_out: int = 2000,
     seed: int = 0,
-    size: int | None = None,
+    size: int = 0,
     folder: Path | None = None,
 ) -> Sets:
-    """Images by name: `digits`, `ring`, `grid`, `swissroll` are made here, `count` to train on and `held_out` to test
-    on; `mnist`, `fashion-mnist`, `cifar10` and `folder` are read from `folder`, `hf:owner/name` from the hub, as many
-    as there are.
+    """Images by name: `digits`, `ring`, `grid`, `swissroll` are made here, `count` (0: 10,000) to train on and
+    `held_out` to test on; `mnist`, `fashion-mnist`, `cifar10` and `folder` are read from `folder`, `hf:owner/name`
+    from the hub: `count` of those to train on, chosen at random (0: all), and all that are held out. Without a `size`
+    they have that of the data, pictures of a folder or of the hub 32.
 
     Raises:
         DataError: there is no such set, it cannot be read, or it does not come in this size."""
@@ -35,28 +54,35 @@ def load(
     shapes = [tuple(images.pixels.shape[1:]) for images in sets]
     if shapes[0] != shapes[1]:
         raise DataError(f"{name}: the test images are of shape {shapes[1]}, those to train on of {shapes[0]}")
-    if size and name not in TOYS and shapes[0][-1] != size:
+    if size and shapes[0][-1] != size:
         raise DataError(f"{name} comes with {shapes[0][-1]} x {shapes[0][-1]} pixels, not {size}; leave out --size")
-    return sets
+    return sets if name in MADE else Sets(_some(sets.train, count), sets.test)
 
 
-def _load(name: str, count: int, held_out: int, seed: int, size: int | None, folder: Path | None) -> Sets:
-    made = name in ("digits", *TOYS)
-    if made and folder:
+def _load(name: str, count: int, held_out: int, seed: int, size: int, folder: Path | None) -> Sets:
+    if name in MADE and folder:
         raise DataError(f"{name} is made by the program; leave out --data-dir, or choose --data folder")
-    if name == "digits":
-        pixels = size or NATIVE[name]
-        return Sets(
-            digits(count, derive(seed, "training images"), pixels),
-            digits(held_out, derive(seed, "test images"), pixels),
-        )
-    if name in TOYS:
-        return Sets(toy(name, count, derive(seed, "training images")), toy(name, held_out, derive(seed, "test images")))
+    if name in MADE:
+        to_learn, to_test = derive(seed, "training images"), derive(seed, "test images")
+        if name == "digits":
+            pixels = size or NATIVE[name]
+            return Sets(digits(count or USUAL, to_learn, pixels), digits(held_out, to_test, pixels))
+        return Sets(toy(name, count or USUAL, to_learn), toy(name, held_out, to_test))
     if name.startswith(PREFIX):
+        if folder:
+            raise DataError(f"{name} comes from the hub; leave out --data-dir, or choose --data folder")
         return read_hub(name, size or 32)
     if name in KNOWN or name == "folder":
         if folder is None:
             hub = f", or take it from the hub by --data {KNOWN[name]}" if name in KNOWN else ""
             raise DataError(f"--data {name} is read from a folder; name it by --data-dir{hub}")
         return read_folder(folder, size or NATIVE.get(name, 32))
-    raise DataError(f"there is no set of images {name!r}{nearest(name, ['digits', *TOYS, *KNOWN, 'folder'])}")
+    raise DataError(f"there is no set of images {name!r}{nearest(name, [*MADE, *KNOWN, 'folder'])}")
+
+
+def _some(images: Images, count: int) -> Images:
+    """So many of them, of all classes alike however they are sorted, and in their order."""
+    if not count or count >= len(images.pixels):
+        return images
+    order = private_generator(0, "some images")
+    return images.take(torch.randperm(len(images.pixels), generator=order)[:count].sort().values)

@@ -16,6 +16,7 @@ Points = Float[Tensor, "N 2"]
 
 DEVIATION = {"ring": 0.02, "grid": 0.02}  # of a point from the centre of its mode, along each axis
 TOYS = ("ring", "grid", "swissroll")
+MODAL = tuple(DEVIATION)
 
 
 def centres(name: str) -> Points:

@@ -1,4 +1,4 @@
-"""What labels, codes and factors tell: which classes samples are of, and whether a code has found one by itself."""
+"""What labels tell: which classes samples are of, which modes they cover, and whether they are what was asked for."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -8,7 +8,6 @@ from seqgan.errors import DataError
 
 Array = NDArray[np.float64]
 PRESENT = 0.1  # of the share that a class has among real images: from there on it is not missing
-MOST_CLASSES = 16
 
 
 def shares(labels: ArrayLike, classes: int) -> Array:
@@ -44,61 +43,14 @@ def accuracy(found: ArrayLike, given: ArrayLike) -> float:
 
     Raises:
         DataError: there are more of the one than of the other."""
-    first, second = _pairs(found, given)
+    first, second = pairs(found, given)
     return float((first == second).mean())
 
 
-def agreement(codes: ArrayLike, labels: ArrayLike) -> float:
-    """The share of samples whose class is the one that their code stands for, under the best matching of codes and
-    classes, each with one other at most (the clustering accuracy of InfoGAN, Chen et al. 2016, section 7.2).
-
+def pairs(first: ArrayLike, second: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """
     Raises:
-        DataError: there are more of the one than of the other, or too many classes to match."""
-    first, second = _pairs(codes, labels)
-    together = np.zeros((first.max() + 1, second.max() + 1))
-    np.add.at(together, (first, second), 1)
-    return best_matching(together) / len(first)
-
-
-def best_matching(worth: Array) -> float:
-    """The largest sum of worth[i, j] where each row and each column is taken once at most: the best for every set of
-    columns (a bit each), row after row (Held & Karp 1962).
-
-    Raises:
-        DataError: there are more than 16 of the fewer."""
-    if worth.shape[1] > worth.shape[0]:
-        worth = worth.T
-    columns = worth.shape[1]
-    if columns > MOST_CLASSES:
-        raise DataError(f"{columns} codes and classes are too many to match; {MOST_CLASSES} at most")
-    best = np.zeros(1 << columns)
-    sets = np.arange(1 << columns)
-    for row in worth:
-        with_row = best.copy()
-        for column, value in enumerate(row):
-            has = sets[(sets >> column) & 1 == 1]
-            with_row[has] = np.maximum(with_row[has], best[has ^ (1 << column)] + value)
-        best = with_row
-    return float(best[-1])
-
-
-def correlations(codes: ArrayLike, factors: ArrayLike) -> Array:
-    """Pearson's correlation of each continuous code (a row) with each true factor (a column); 0 where one is constant.
-
-    Raises:
-        DataError: there are more of the one than of the other."""
-    first, second = (np.asarray(values, dtype=np.float64) for values in (codes, factors))
-    if first.ndim != 2 or second.ndim != 2 or len(first) != len(second):
-        raise DataError(f"codes of {first.shape} and factors of {second.shape} do not belong together")
-    both = []
-    for values in (first, second):
-        away = values - values.mean(axis=0)
-        length = np.sqrt((away**2).sum(axis=0))
-        both.append(np.divide(away, length, out=np.zeros_like(away), where=length > 1e-12))
-    return np.asarray(both[0].T @ both[1])
-
-
-def _pairs(first: ArrayLike, second: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        DataError: there are more of the one than of the other, or none."""
     one, other = np.asarray(first), np.asarray(second)
     if one.ndim != 1 or one.shape != other.shape or not len(one):
         raise DataError(f"{one.size} labels and {other.size} labels do not belong together; one for each was expected")

@@ -9,12 +9,12 @@ Count = IntRange(min=1)
 Rate = FloatRange(min=0, min_open=True)
 Weight = FloatRange(min=0)
 Decay = FloatRange(min=0, max=1, max_open=True)
-Size = Literal[28, 32, 64]
 Nets = Literal["mlp", "dcgan", "common"]
 Norm = Literal["batch", "layer", "none"]
 Sides = Literal["two-sided", "one-sided"]
 
-SIZE = "pixels of a side"
+IMAGES = "training images to make, or to take of those that are read, where all are unless it is given"
+SIZE = "pixels of a side; unless it is given, as many as the data has"
 STEPS = "rounds, in each of which every player moves"
 BATCH = "images in a batch"
 LATENT = "size of the noise"
@@ -33,8 +33,8 @@ PENALTY = "fine every slope but 1, or only steeper ones"
 class ImageConfig:
     """What all variants have."""
 
-    images: Annotated[int, "training images to draw", IntRange(min=10)] = 10_000
-    size: Annotated[Size, SIZE] = 28
+    images: Annotated[int, IMAGES, IntRange(min=0)] = 10_000  # 0: as many as usual
+    size: Annotated[int, SIZE, IntRange(min=0)] = 28  # 0: as the data has
     steps: Annotated[int, STEPS, Count] = 20_000
     batch_size: Annotated[int, BATCH, IntRange(min=2)] = 128
     latent: Annotated[int, LATENT, Count] = 100

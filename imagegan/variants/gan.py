@@ -6,7 +6,7 @@ from torch import nn
 
 from imagegan.game import Recipe, adam, versus
 from imagegan.losses import LOSSES
-from imagegan.nets import FAMILIES, Discriminator, Shape
+from imagegan.nets import Discriminator, Shape, family
 from imagegan.variants.configs import GANConfig, ImageConfig
 
 
@@ -19,10 +19,10 @@ class Pair(NamedTuple):
 
 def networks(config: ImageConfig, shape: Shape, code: int = 0, shown: int = 0) -> Pair:
     """As a config says: a generator that gets a code of this size beside noise, a discriminator that is shown one."""
-    family = FAMILIES[config.nets]
+    nets = family(config.nets, shape)
     return Pair(
-        family.generator(shape, config.latent + code, config.width),
-        family.discriminator(shape, shown, config.width, config.d_norm),
+        nets.generator(shape, config.latent + code, config.width),
+        nets.discriminator(shape, shown, config.width, config.d_norm),
     )
 
 

@@ -10,6 +10,7 @@ from imagegan.losses import LOSSES
 from imagegan.nets import Pictures, Shape, dcgan_discriminator, mlp_discriminator, mlp_generator
 from imagegan.pyramid import high, low
 from imagegan.variants.configs import LAPGANConfig
+from seqgan.errors import ConfigError
 
 SMALLEST = 8  # a level is halved only where it is larger than this
 
@@ -17,11 +18,19 @@ SMALLEST = 8  # a level is halved only where it is larger than this
 def lapgan(config: LAPGANConfig, shape: Shape) -> Sequence[Recipe]:
     """Algorithm 1: at level k, D tells h + l from G(z, l) + l, where l is the coarser image made wide and I = h + l.
 
-    D is shown the sum (as in the official code), so that it judges an image and not an edge alone."""
+    D is shown the sum (as in the official code), so that it judges an image and not an edge alone.
+
+    Raises:
+        ConfigError: the pictures cannot be halved."""
     classes = shape.labelled() if config.conditional else 0
     sides = [shape.size]
     while sides[0] % 2 == 0 and sides[0] > SMALLEST:
         sides.insert(0, sides[0] // 2)
+    if len(sides) == 1:
+        raise ConfigError(
+            f"a pyramid halves its pictures, but {shape.size} x {shape.size} ones are too small or odd; use an even "
+            "--size from 10 on, or another --model"
+        )
     coarsest, *finer = (shape._replace(size=side) for side in sides)
     return [_top(config, coarsest, classes), *(_refining(config, level, classes) for level in finer)]
 

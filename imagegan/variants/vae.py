@@ -8,7 +8,7 @@ from torch.nn.functional import binary_cross_entropy
 
 from imagegan.game import Player, Recipe, Term, View, adam
 from imagegan.losses import Scalar, mean
-from imagegan.nets import FAMILIES, Pictures, Shape
+from imagegan.nets import Pictures, Shape, family
 from imagegan.variants.configs import VAEConfig
 
 
@@ -32,10 +32,10 @@ class Encoder(nn.Module):
 
 def vae(config: VAEConfig, shape: Shape) -> Recipe:
     """Maximise E_q log p(x | z) - KL(q(z | x) | p(z)), equation 3, in one player."""
-    family = FAMILIES[config.nets]
-    like = family.discriminator(shape, 0, config.width, config.d_norm)
+    chosen = family(config.nets, shape)
+    like = chosen.discriminator(shape, 0, config.width, config.d_norm)
     nets: dict[str, nn.Module] = {
-        "generator": family.generator(shape, config.latent, config.width),
+        "generator": chosen.generator(shape, config.latent, config.width),
         "encoder": Encoder(like.trunk, like.features, config.latent),
     }
     terms = {"reconstruction": Term(reconstruction), "divergence": Term(divergence)}

@@ -1,28 +1,18 @@
 """What a bench may compare: equal budgets, counted; failures told; claims that are arithmetic; a kill that changes nothing."""
 
-import json
 import math
-import os
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
 from imagegan import training
 from imagegan.bench import claims, plan, runs, table
 from imagegan.bench.budget import images_in, recipes_of, rounds_within
-from imagegan.bench.measures import CPU, Row, Source, collapsed, known, measured
+from imagegan.bench.measures import Row, Source, collapsed, known, measured
 from imagegan.bench.plan import Setting
 from imagegan.bench.runs import Job, Result
-from imagegan.cli import imagegan
 from imagegan.metrics import Measured
-from seqgan.core.run import agree
 from seqgan.errors import DivergedError, SeqGANError
 from tests.imagegan.tiny import SHAPE, config_of, made
 

@@ -121,7 +121,7 @@ def test_the_command_measures_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert numbers["samples"]["accuracy"]["value"] <= 1
     assert numbers["held-out"]["fd-labels"]["signature"].endswith("N=50, train]")
     assert list((tmp_path / "networks").glob("labels-*.safetensors"))
-    with pytest.raises(SeqGANError, match="name a file of images by --samples"):
+    with pytest.raises(SeqGANError, match="name a RUN, a file of images by --samples"):
         imagegan.main(["evaluate"], standalone_mode=False)
     with pytest.raises(SeqGANError, match="there is no file"):
         imagegan.main(["evaluate", "--samples", str(tmp_path / "none.npz")], standalone_mode=False)

@@ -10,7 +10,8 @@ import torch
 
 from imagegan.data import Sets, digits, toy
 from imagegan.metrics import Measured
-from imagegan.metrics.classes import accuracy, agreement, best_matching, correlations, covered, imbalance, modes, shares
+from imagegan.metrics.classes import accuracy, covered, imbalance, modes, shares
+from imagegan.metrics.codes import agreement, best_matching, correlations
 from imagegan.metrics.distances import fid, frechet, frechet_gap, frechet_infinity, kernel_distance, kid
 from imagegan.metrics.ladder import FALLING, RUNGS, ladder
 from imagegan.metrics.neighbours import Nearest, closer, manifolds, nearest

@@ -1,0 +1,121 @@
+"""Whether a code has found a class or a factor by itself: what samples were told, beside what is read off them.
+
+Of a generated picture nobody knows the true class or factors; networks that learned them from real images say what
+they see, and how far to trust them is said beside."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from imagegan.data.images import Images
+from imagegan.metrics import Measured
+from imagegan.metrics.classes import pairs
+from imagegan.metrics.networks import Network, Pictures
+from seqgan.errors import DataError
+
+Array = NDArray[np.float64]
+MOST_CLASSES = 16
+
+
+def class_found(categories: Int[Tensor, "N"], pictures: Pictures, classifier: Network) -> Measured:
+    """The agreement of the categories that samples were told with the classes that a classifier sees in them."""
+    seen = classifier.classify(pictures)
+    share = agreement(categories, seen)
+    known = f"classes by labels@{classifier.fingerprint()[:8]}"
+    signature = f"share under the best one-to-one matching of categories and {known}, N={len(pictures)}"
+    return Measured(share, math.sqrt(share * (1 - share) / len(pictures)), signature)
+
+
+def factors_found(
+    numbers: Float[Tensor, "N U"], pictures: Pictures, reader: Network, test: Images, names: Sequence[str]
+) -> dict[str, Measured]:
+    """For each number of the code its largest absolute correlation with a factor, as a reader of factors estimates
+    them, and which one that is. What the reader does not see it cannot tell: its R^2 on held-out images is beside."""
+    certain = r_squared(reader.read(test.pixels), test.factors)
+    found = np.abs(correlations(numbers, reader.read(pictures)))
+    by = f"factors@{reader.fingerprint()[:8]}"
+    row = {}
+    for number, each in enumerate(found, start=1):
+        factor = int(each.argmax())
+        signature = (
+            f"largest |correlation| of a number of the code with one of {len(names)} factors, by {by}, "
+            f"N={len(pictures)}: {names[factor]}, whose held-out R^2 is {certain[factor]:.2f}"
+        )
+        row[f"code-{number}"] = Measured(
+            float(each[factor]), _correlation_error(each[factor], len(pictures)), signature
+        )
+    return row
+
+
+def factors_read(reader: Network, test: Images, names: Sequence[str]) -> Measured:
+    """The mean R^2 of a reader of factors on held-out images, with that of each factor."""
+    each = r_squared(reader.read(test.pixels), test.factors)
+    told = ", ".join(f"{name} {value:.2f}" for name, value in zip(names, each, strict=True))
+    signature = f"mean R^2 of factors@{reader.fingerprint()[:8]} on held-out images, N={len(test.pixels)}: {told}"
+    return Measured(float(each.mean()), math.nan, signature)
+
+
+def r_squared(read: ArrayLike, true: ArrayLike) -> Array:
+    """Of each column, the share of the true values' variance that is read: 1 - residual / total sum of squares."""
+    first, second = (np.asarray(values, dtype=np.float64) for values in (read, true))
+    residual, total = ((first - second) ** 2).sum(axis=0), ((second - second.mean(axis=0)) ** 2).sum(axis=0)
+    return np.asarray(1 - residual / total)
+
+
+def _correlation_error(correlation: float, count: int) -> float:
+    """The large-sample standard error of a correlation of normal variables."""
+    return float((1 - correlation**2) / math.sqrt(count - 1))
+
+
+def agreement(codes: ArrayLike, labels: ArrayLike) -> float:
+    """The share of samples whose class is the one that their code stands for, under the best matching of codes and
+    classes, each with one other at most (the clustering accuracy of InfoGAN, Chen et al. 2016, section 7.2).
+
+    Raises:
+        DataError: there are more of the one than of the other, or too many classes to match."""
+    first, second = pairs(codes, labels)
+    together = np.zeros((first.max() + 1, second.max() + 1))
+    np.add.at(together, (first, second), 1)
+    return best_matching(together) / len(first)
+
+
+def best_matching(worth: Array) -> float:
+    """The largest sum of worth[i, j] where each row and each column is taken once at most: the best for every set of
+    columns (a bit each), row after row (Held & Karp 1962).
+
+    Raises:
+        DataError: there are more than 16 of the fewer."""
+    if worth.shape[1] > worth.shape[0]:
+        worth = worth.T
+    columns = worth.shape[1]
+    if columns > MOST_CLASSES:
+        raise DataError(f"{columns} codes and classes are too many to match; {MOST_CLASSES} at most")
+    best = np.zeros(1 << columns)
+    sets = np.arange(1 << columns)
+    for row in worth:
+        with_row = best.copy()
+        for column, value in enumerate(row):
+            has = sets[(sets >> column) & 1 == 1]
+            with_row[has] = np.maximum(with_row[has], best[has ^ (1 << column)] + value)
+        best = with_row
+    return float(best[-1])
+
+
+def correlations(codes: ArrayLike, factors: ArrayLike) -> Array:
+    """Pearson's correlation of each continuous code (a row) with each true factor (a column); 0 where one is constant.
+
+    Raises:
+        DataError: there are more of the one than of the other."""
+    first, second = (np.asarray(values, dtype=np.float64) for values in (codes, factors))
+    if first.ndim != 2 or second.ndim != 2 or len(first) != len(second):
+        raise DataError(f"codes of {first.shape} and factors of {second.shape} do not belong together")
+    both = []
+    for values in (first, second):
+        away = values - values.mean(axis=0)
+        length = np.sqrt((away**2).sum(axis=0))
+        both.append(np.divide(away, length, out=np.zeros_like(away), where=length > 1e-12))
+    return np.asarray(both[0].T @ both[1])
