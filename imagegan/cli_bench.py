@@ -190,4 +190,5 @@ def _print(rows: Sequence[Sequence[str]], markdown: bool) -> None:
     shown = rich.table.Table(*(heading.replace("-", " ") for heading in rows[0]), box=SIMPLE_HEAD, pad_edge=False)
     for row in rows[1:]:
         shown.add_row(*row)
-    Console().print(shown)
+    wide = Console(width=1000).measure(shown).maximum  # a narrow terminal breaks the lines, but hides no digit
+    Console(width=max(wide, Console().width)).print(shown)

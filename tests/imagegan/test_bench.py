@@ -1,22 +1,34 @@
-"""What a bench may compare: equal budgets, counted; failures told; claims that are arithmetic; a kill that changes nothing."""
+"""What a bench may compare: equal budgets, counted; failures, told; claims, by arithmetic. A kill changes nothing."""
 
+import json
 import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
+import torch
 
 from imagegan import training
-from imagegan.bench import claims, plan, runs, table
+from imagegan.bench import claims, measures, plan, runs, table
 from imagegan.bench.budget import images_in, recipes_of, rounds_within
-from imagegan.bench.measures import Row, Source, collapsed, known, measured
+from imagegan.bench.measures import Known, Row, Source, collapsed, known, measured
 from imagegan.bench.plan import Setting
 from imagegan.bench.runs import Job, Result
+from imagegan.cli import imagegan
+from imagegan.game import Game, View
 from imagegan.metrics import Measured
+from imagegan.nets import Verdict
 from seqgan.errors import DivergedError, SeqGANError
 from tests.imagegan.tiny import SHAPE, config_of, made
 
-ROOT = Path(__file__).parents[2]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONUNBUFFERED": "1"}
 BUDGET = 8 * 1000
 
 
@@ -48,10 +60,15 @@ def test_every_turn_of_every_player_costs_a_batch(model: str, rounds: int, batch
 @pytest.mark.parametrize("model", ["dcgan", "wgan", "lapgan"])
 def test_a_training_takes_as_many_images_as_were_counted(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
     game = made(model, steps=3)
-    drawn = []
-    for level in getattr(game, "games", [game]):
-        view = level.view
-        monkeypatch.setattr(level, "view", lambda *place, view=view: drawn.append(view(*place).count) or view(*place))
+    drawn: list[int] = []
+    seen = Game.view
+
+    def counted(self: Game, *place: Any) -> View:
+        view = seen(self, *place)
+        drawn.append(view.count)
+        return view
+
+    monkeypatch.setattr(Game, "view", counted)
     for phase in game.phases():
         for step in range(1, phase.steps + 1):
             phase.update(step)
@@ -161,18 +178,44 @@ def test_variants_that_miss_modes_are_named() -> None:
 # --- measuring
 
 
-def test_what_a_variant_is_for_is_measured_of_it_and_of_others() -> None:
-    of_ring = known(Source("ring"), 200, 0)
-    row = measured(made("gan"), known(Source("digits"), 200, 0), 0)
-    assert {"slope", "accuracy", "fd-random", "classes"} <= set(row["test"])
-    assert row["test"]["accuracy"].value < 0.3
-    assert of_ring.test.pixels.shape != of_ring.train.pixels.shape
-    pyramid = measured(made("lapgan"), known(Source("digits"), 200, 0), 0)["test"]
+@pytest.fixture
+def of_digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Known:
+    """A few of them, and a classifier that has hardly learned."""
+    monkeypatch.setattr(measures, "SAMPLES", 60)
+    monkeypatch.setattr("imagegan.metrics.networks.network.__kwdefaults__", {"steps": 5, "folder": tmp_path})
+    return known(Source("digits"), 137, 0)
+
+
+def test_the_half_to_choose_by_and_the_half_to_report_on_are_others(of_digits: Known) -> None:
+    both = torch.cat([of_digits.validation.pixels, of_digits.test.pixels])
+    assert len(both.unique(dim=0)) == len(both) == 120
+    rows = measured(made("gan"), of_digits, 0)
+    assert list(rows) == ["real", "validation", "test"]
+    assert rows["validation"]["fd-random"].signature.endswith("N=60, validation]")
+    assert rows["test"]["fd-random"].signature.endswith("N=60, test]")
+    assert rows["real"]["fd-random"].value < rows["test"]["fd-random"].value
+    assert rows == measured(made("gan"), of_digits, 0)
+
+
+def test_what_a_variant_is_for_is_measured_of_plain_gan_too(of_digits: Known) -> None:
+    plain = measured(made("gan"), of_digits, 0)["test"]
+    told = measured(made("infogan"), of_digits, 0)["test"]
+    assert set(told) - set(plain) == {"correlation"}
+    assert {"accuracy", "agreement", "slope"} <= set(plain)
+    assert plain["agreement"].value >= plain["accuracy"].value
+    pyramid = measured(made("lapgan"), of_digits, 0)["test"]
     assert {f"fd-random-refined-{level}" for level in range(3)} <= set(pyramid)
-    assert pyramid["fd-random-refined-2"].value == pytest.approx(pyramid["fd-random"].value, rel=0.5)
-    told = measured(made("infogan"), known(Source("digits"), 200, 0), 0)["test"]
-    assert 0 <= told["correlation"].value <= 1
-    assert told["agreement"].value >= told["accuracy"].value
+    assert "slope" not in pyramid
+
+
+def test_the_slope_of_a_linear_critic_is_the_norm_of_its_weights(of_digits: Known) -> None:
+    game = made("wgan-gp")
+    assert isinstance(game, Game)
+    weight = torch.randn(28 * 28, generator=torch.Generator().manual_seed(0)) / 28
+    game.recipe.nets["discriminator"].forward = lambda pictures: Verdict(pictures.flatten(1) @ weight, pictures)
+    found = measures.slope(game, of_digits.test, 0)
+    assert found.value == pytest.approx(float(weight.norm()), rel=1e-5)
+    assert found.stderr == pytest.approx(0, abs=1e-6)
 
 
 # --- runs
@@ -194,3 +237,59 @@ def test_a_run_that_diverges_is_starred(tmp_path: Path, monkeypatch: pytest.Monk
     again = runs.read_result(job.place)
     assert (again.failed, again.rows) == ("diverged", {})
     assert table.cells(table.entry("gan", [again]), [])[:2] == ["gan*", "1 of 1"]
+
+
+def bench(*words: str | Path) -> list[str]:
+    return [sys.executable, "-m", "imagegan", "bench", *map(str, words)]
+
+
+def table_of(words: Sequence[str]) -> dict[str, Any]:
+    """What the command prints, without the seconds it took."""
+    done = subprocess.run(words, capture_output=True, text=True, env=ENVIRONMENT, check=False)
+    assert done.returncode == 0, done.stderr
+    told: dict[str, Any] = json.loads(done.stdout)
+    for lines in told["data"].values():
+        for line in lines:
+            del line["cpu_seconds"], line["seconds"]
+    return told
+
+
+def test_killed_in_the_middle_and_called_again_it_prints_the_same_table(tmp_path: Path) -> None:
+    def words(out: str) -> list[str]:
+        options = ["--models", "gan,wgan", "--data", "ring", "--seeds", "0,1", "--budget", str(BUDGET), "--json"]
+        return bench(*options, "--out", tmp_path / out)
+
+    whole = table_of(words("whole"))
+    assert [line["model"] for line in whole["data"]["ring"]] == ["real", "gan", "wgan"]
+    assert whole["data"]["ring"][1]["numbers"]["modes"]["deviation"] is not None
+    process = subprocess.Popen(words("killed"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=ENVIRONMENT)
+    while process.poll() is None and not any(tmp_path.glob("killed/ring/*/*/bench.json")):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    done = {path: path.stat().st_mtime_ns for path in tmp_path.glob("killed/ring/*/*/bench.json")}
+    assert 1 <= len(done) < 4
+    assert table_of(words("killed")) == whole
+    assert {path: path.stat().st_mtime_ns for path in done} == done
+
+
+def test_a_mistake_is_one_line(tmp_path: Path) -> None:
+    plan_ = job_of(tmp_path / "bench")
+    training.begin(plan_.place, plan_.model, plan_.chosen, "ring", seed=0, threads=1)
+    begun = ["--models", "gan", "--data", "ring", "--seeds", "0", "--out", str(tmp_path / "bench")]
+    for words, complaint in [
+        (["--models", "gan,dcgam"], "there is no model 'dcgam'; did you mean"),
+        (["--data", "digit"], "there is no set of images 'digit'; did you mean digits"),
+        (["--data", f"fashion-mnist={tmp_path / 'none'}"], "there is no folder"),
+        (["--data", "fashion-mnist"], "is read from a folder; name it by"),
+        (["--seeds", "0,one"], "'0,one' is not a list of seeds such as 0,1,2"),
+        (["--seeds", "-1"], "'-1' is not a list of seeds"),
+        (["--rates", "0"], "'0' is not a list of factors"),
+        (["--budget", "100", "--models", "wgan-gp"], "a budget of 100 images is too small for 384"),
+        (["--json", "--markdown"], "print either --json or --markdown"),
+        (["--claims", "--models", "gan"], "leave out --models"),
+        ([*begun, "--budget", str(2 * BUDGET)], "was begun with other options: steps was"),
+    ]:
+        with pytest.raises((SeqGANError, click.ClickException), match=complaint):
+            imagegan.main(["bench", *words], standalone_mode=False)
+    assert not (tmp_path / "bench" / "ring" / "gan" / "seed-0" / "bench.json").exists()
