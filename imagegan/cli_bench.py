@@ -156,7 +156,9 @@ def _table(
 def _claims(seeds: Sequence[int], preset: str, out: Path, jobs: int, as_json: bool, markdown: bool) -> None:
     from imagegan.bench import claims, plan, runs
     from imagegan.data import digits
+    from seqgan.core.device import use_threads
 
+    use_threads(runs.THREADS)
     asked = plan.claimed(seeds, preset, out)
     results = runs.carried_out([job for some in asked.values() for job in some], jobs, _say)
     found = {name: [results[job.place] for job in some] for name, some in asked.items()}

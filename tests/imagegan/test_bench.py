@@ -14,6 +14,7 @@ from typing import Any
 import click
 import pytest
 import torch
+from click.testing import CliRunner
 
 from imagegan import training
 from imagegan.bench import claims, measures, plan, runs, table
@@ -173,6 +174,28 @@ def test_variants_that_miss_modes_are_named() -> None:
     found = claims.modes_found({"ring-gan": of(modes=0.5), "ring-cgan": of(modes=1.0), "gan": of(modes=0.0)})
     assert (found.figure, found.met, found.plain) == (1, True, 4.0)
     assert found.claim.endswith("(not gan 4)")
+
+
+def test_the_command_prints_a_line_for_each_claim(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = of(accuracy=0.95, agreement=0.3, correlation=0.5, slope=1.1, modes=1.0, fd_random=0.5)[0].rows["test"]
+    told |= {f"fd-random-refined-{level}": Measured(3.0 - level, 0.1, "") for level in range(3)}
+
+    def carried_out(jobs: Sequence[Job], *rest: object) -> dict[Path, Result]:
+        return {job.place: Result(None if job.seed else "collapsed", {"test": told}, 1.0, 1.0) for job in jobs}
+
+    monkeypatch.setattr(runs, "carried_out", carried_out)
+    monkeypatch.setattr(claims, "seconds_in_turn", lambda *_: {"wgan-gp": 2.0, "wgan-diff": 1.0, "gan": 0.5})
+    words = ["bench", "--claims", "--seeds", "0,1", "--out", str(tmp_path)]
+    shown = CliRunner().invoke(imagegan, words, catch_exceptions=False)
+    assert shown.exit_code == 0
+    assert "infogan: samples of the class of their code 0.3 ±0 >= 0.6 missed 0.3" in " ".join(shown.output.split())
+    assert "ring-vae seed 0: collapsed" in shown.output
+    lines = json.loads(CliRunner().invoke(imagegan, [*words, "--json"], catch_exceptions=False).output)["claims"]
+    verdicts = {line["claim"]: line["met"] for line in lines}
+    assert verdicts["cgan: samples of the class asked for"] is True
+    assert verdicts["infogan: samples of the class of their code"] is False
+    assert len(lines) == 15
+    assert len(verdicts) == 15
 
 
 # --- measuring
