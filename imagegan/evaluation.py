@@ -192,7 +192,9 @@ def evaluate(
     if classifier is None and labelled:
         classifier = network(sets.train, folder=cache)
     parts = {name: samples.first(count) for name, samples in several.items()}
-    parts["held-out"] = Samples(real.pixels, real.labels if labelled or data in MODAL else None)
+    asked = any(part.labels is not None for part in parts.values())
+    known = (labelled or asked) and bool((real.labels >= 0).all())
+    parts["held-out"] = Samples(real.pixels, real.labels if known else None)
     rows: dict[str, Row] = {name: {} for name in parts}
     reference = sets.train.pixels[:count]
     for space in spaces_for(sets.train, classifier):
@@ -250,7 +252,10 @@ def first_look(model: Game | Pyramid, sets: Sets, data: str, seed: int = 0) -> d
         rows[name]["deviation"] = Measured(varied, math.nan, f"mean standard deviation of a pixel, N={count}")
         if data in MODAL:
             rows[name] |= _modes(some._replace(labels=None), data)
-    if isinstance(model, Game):
+    recipe = model.recipe
+    if recipe.labelled:  # of what it was not told, it has no verdict
+        real = real.take((real.labels >= 0) & (real.labels < recipe.code.categories))
+    if isinstance(model, Game) and len(real.pixels) > 1:
         rows["samples"] |= _judged(model, real, seed)
     return rows
 

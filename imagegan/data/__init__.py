@@ -6,10 +6,11 @@ import torch
 
 from imagegan.data.digits import FACTORS, SIZES, digits
 from imagegan.data.folders import read_folder
-from imagegan.data.hub import KNOWN, PREFIX, read_hub
+from imagegan.data.hub import KNOWN, read_hub
 from imagegan.data.images import UNLABELLED, Images, Sets, need_labels
 from imagegan.data.toys import MODAL, TOYS, toy
 from seqgan.core.config import nearest
+from seqgan.core.hub import PREFIX
 from seqgan.core.seed import derive, private_generator
 from seqgan.errors import DataError
 

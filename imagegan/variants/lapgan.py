@@ -28,8 +28,8 @@ def lapgan(config: LAPGANConfig, shape: Shape) -> Sequence[Recipe]:
         sides.insert(0, sides[0] // 2)
     if len(sides) == 1:
         raise ConfigError(
-            f"a pyramid halves its pictures, but {shape.size} x {shape.size} ones are too small or odd; use an even "
-            "--size from 10 on, or another --model"
+            f"a pyramid halves its pictures, but {shape.size} x {shape.size} ones are too small or odd; choose "
+            "another --model, or other --data or --size (even, from 10 on)"
         )
     coarsest, *finer = (shape._replace(size=side) for side in sides)
     return [_top(config, coarsest, classes), *(_refining(config, level, classes) for level in finer)]

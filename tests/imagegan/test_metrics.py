@@ -2,16 +2,25 @@
 
 import itertools
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from imagegan.data import Sets, digits, toy
+from imagegan.data import Images, Sets, digits, toy
 from imagegan.metrics import Measured
 from imagegan.metrics.classes import accuracy, covered, imbalance, modes, shares
-from imagegan.metrics.codes import agreement, best_matching, correlations
+from imagegan.metrics.codes import (
+    agreement,
+    best_matching,
+    class_found,
+    correlations,
+    factors_found,
+    factors_read,
+    r_squared,
+)
 from imagegan.metrics.distances import fid, frechet, frechet_gap, frechet_infinity, kernel_distance, kid
 from imagegan.metrics.ladder import FALLING, RUNGS, ladder
 from imagegan.metrics.neighbours import Nearest, closer, manifolds, nearest
@@ -213,6 +222,50 @@ def test_codes_correlate_with_the_factors_they_move() -> None:
     assert np.abs(found[0, [0, 2]]).max() < 0.15
     with pytest.raises(DataError, match="do not belong together"):
         correlations(codes, factors[:5])
+
+
+class Sees(Network):
+    """A network that reads exactly what a function of the pictures says."""
+
+    def __init__(self, seen: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        super().__init__(1, 1, 1)
+        self.seen = seen
+
+    def read(self, pictures: torch.Tensor) -> torch.Tensor:
+        return self.seen(pictures)
+
+
+def test_a_code_that_is_the_class_agrees_wholly_and_a_shuffled_one_by_chance() -> None:
+    """Pictures of one pixel that says its class; a category is another name of the class."""
+    classes = torch.from_numpy(RNG.integers(0, 10, 5000))
+    pictures = classes.float().view(-1, 1, 1, 1)
+    classifier = Sees(lambda some: torch.nn.functional.one_hot(some.flatten().long(), 10).float())
+    perfect = class_found((classes + 3) % 10, pictures, classifier)
+    assert perfect.value == 1
+    assert perfect.stderr == 0
+    assert "best one-to-one matching of categories and classes by labels@" in perfect.signature
+    shuffled = class_found(classes[torch.from_numpy(RNG.permutation(5000))], pictures, classifier)
+    assert 0.1 <= shuffled.value < 0.125  # the best of all matchings is a little above one in ten
+    half = torch.where(torch.arange(5000) % 2 == 0, classes, torch.zeros(5000, dtype=torch.long))
+    assert class_found(half, pictures, classifier).value == pytest.approx(0.55, abs=0.02)
+
+
+def test_the_numbers_of_a_code_are_set_beside_the_factor_they_move_most() -> None:
+    """The factors of a picture are its pixels; the first number is a factor turned round, the second nothing."""
+    factors = torch.from_numpy(RNG.uniform(-1, 1, (4000, 4))).float()
+    pictures = factors.view(-1, 1, 2, 2)
+    reader, names = Sees(lambda some: some.flatten(1)), ("a", "b", "c", "d")
+    test = Images(pictures, torch.zeros(4000, dtype=torch.long), factors)
+    numbers = torch.stack([-factors[:, 2], torch.from_numpy(RNG.uniform(-1, 1, 4000)).float()], dim=1)
+    row = factors_found(numbers, pictures, reader, test, names)
+    assert list(row) == ["code-1", "code-2"]
+    assert row["code-1"].value == pytest.approx(1)
+    assert row["code-1"].signature.endswith("N=4000: c, whose held-out R^2 is 1.00")
+    assert row["code-2"].value < 4 / math.sqrt(4000)
+    assert factors_read(reader, test, names).value == 1
+    blind = Sees(lambda some: some.flatten(1) * torch.tensor([1.0, 1.0, 1.0, 0.0]))
+    assert factors_read(blind, test, names).value == pytest.approx(0.75, abs=1e-3)
+    assert r_squared([[1.0], [2.0], [3.0]], [[1.0], [2.0], [6.0]]).tolist() == [1 - 9 / 14]
 
 
 def test_fid_is_for_inception_features_in_a_file(tmp_path: Path) -> None:
