@@ -171,8 +171,8 @@ CONFIGS: dict[str, type[ImageConfig]] = {
 }
 
 # What differs from the paper. By default, what a core learns in about a minute: narrow networks, high rates and as many
-# rounds as 192,000 images allow that pass through the players' turns; acgan needs twice as many, and gan gets them, so
-# that it has no fewer than any other. "quick" shows that it runs, "points" is for toy sets.
+# rounds as 192,000 images allow that pass through the players' turns, for every model. "quick" shows that it runs,
+# "points" is for toy sets.
 _DEFAULT: dict[str, Any] = {
     "width": 16,
     "batch_size": 64,
@@ -192,7 +192,7 @@ def _presets(default: dict[str, Any], quick: dict[str, Any], points: dict[str, A
 
 
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
-    "gan": _presets({**_DEFAULT, "width": 256, "steps": 3000}, {"width": 128, "steps": 300}, _POINTS),
+    "gan": _presets({**_DEFAULT, "width": 256}, {"width": 128, "steps": 300}, _POINTS),
     "dcgan": _presets(_DEFAULT, {}, _POINTS),
     "lsgan": _presets(_DEFAULT, {}, _POINTS),
     "wgan": _presets(
@@ -204,7 +204,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "wgan-diff": _presets({**_CRITIC, "penalty_weight": 100.0}, {"steps": 60}, _CRITIC_ON_POINTS),
     "dragan": _presets(_DEFAULT, {}, _POINTS),
     "cgan": _presets({**_DEFAULT, "nets": "common"}, {}, _POINTS),
-    "acgan": _presets({**_DEFAULT, "steps": 3000, "ema": 0.998}, {}, _POINTS),
+    "acgan": _presets({**_DEFAULT, "ema": 0.998}, {}, _POINTS),
     "infogan": _presets({**_DEFAULT, "latent": 12, "information_weight": 0.02}, {}, {**_POINTS, "latent": 4}),
     "lapgan": _presets(
         {**_DEFAULT, "batch_size": 32, "g_rate": 4e-4, "d_rate": 4e-4, "top_width": 512, "steps": 1000},

@@ -26,6 +26,7 @@ from imagegan.cli import imagegan
 from imagegan.game import Game, View
 from imagegan.metrics import Measured
 from imagegan.nets import Verdict
+from imagegan.variants.configs import CONFIGS
 from seqgan.errors import DivergedError, SeqGANError
 from tests.imagegan.tiny import SHAPE, config_of, made
 
@@ -74,6 +75,14 @@ def test_a_training_takes_as_many_images_as_were_counted(model: str, monkeypatch
         for step in range(1, phase.steps + 1):
             phase.update(step)
     assert sum(drawn) == images_in(recipes_of(model, config_of(model), SHAPE), 8, 3)
+
+
+@pytest.mark.parametrize("model", list(CONFIGS))
+def test_the_default_presets_have_one_budget(model: str) -> None:
+    """So that plain gan, beside which the claims stand, has had as much as any other."""
+    config = plan.as_preset(model, Source("digits"), "default").config
+    seen = images_in(recipes_of(model, config, SHAPE), config.batch_size, config.steps)
+    assert 0.99 * 192_000 <= seen <= 192_000
 
 
 def test_every_setting_gets_the_rounds_of_the_budget_and_both_rates(tmp_path: Path) -> None:
