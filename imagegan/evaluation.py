@@ -193,8 +193,8 @@ def evaluate(
         classifier = network(sets.train, folder=cache)
     parts = {name: samples.first(count) for name, samples in several.items()}
     asked = any(part.labels is not None for part in parts.values())
-    known = (labelled or asked) and bool((real.labels >= 0).all())
-    parts["held-out"] = Samples(real.pixels, real.labels if known else None)
+    told = (labelled or asked) and bool((real.labels >= 0).all())
+    parts["held-out"] = Samples(real.pixels, real.labels if told else None)
     rows: dict[str, Row] = {name: {} for name in parts}
     reference = sets.train.pixels[:count]
     for space in spaces_for(sets.train, classifier):

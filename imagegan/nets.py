@@ -100,16 +100,17 @@ def mlp_generator(shape: Shape, inputs: int, width: int) -> nn.Module:
 
 
 def mlp_discriminator(shape: Shape, code: int, width: int, norm: str) -> Discriminator:
-    """Leaky ReLU and dropout in the place of maxout."""
+    """Leaky ReLU and dropout in the place of maxout. Of a point nothing can be spared: no dropout there."""
+    dropout = 0.3 if shape.size > 1 else 0.0
     trunk = nn.Sequential(
         nn.Flatten(),
         nn.Linear(shape.pixels + code, width),
         nn.LeakyReLU(0.2),
-        nn.Dropout(0.3),
+        nn.Dropout(dropout),
         nn.Linear(width, width // 2),
         *NORMS_1D[norm](width // 2),
         nn.LeakyReLU(0.2),
-        nn.Dropout(0.3),
+        nn.Dropout(dropout),
     )
     return Discriminator(trunk, width // 2, planes=False)
 

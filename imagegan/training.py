@@ -17,7 +17,7 @@ from imagegan.variants import VARIANTS
 from imagegan.variants.configs import CONFIGS, ImageConfig
 from seqgan.core import described, world
 from seqgan.core import device as devices
-from seqgan.core.config import PAPER, Chosen, assemble, to_json
+from seqgan.core.config import PAPER, PRESET, Chosen, assemble, to_json
 from seqgan.core.log import Display
 from seqgan.core.loop import train
 from seqgan.core.run import Run, create, describe
@@ -25,7 +25,10 @@ from seqgan.core.seed import seed_everything
 from seqgan.errors import DataError, RunError
 
 HELD_OUT = 1000  # images to make beside those to learn from
-ONE_PIXEL = {"nets": "mlp", "width": 128}  # what points need in the place of convolutions
+# What points need in the place of convolutions and of rates for many more weights; the penalty as in the toy examples
+# of the official code of WGAN-GP.
+ONE_PIXEL = {"nets": "mlp", "width": 128, "d_norm": "none", "g_rate": 1e-3, "d_rate": 1e-3, "penalty_weight": 0.1}
+POINT_STEPS = 6000  # by default, of a few milliseconds each
 FIELDS = {
     "algorithm": described.Kind(f"one of {', '.join(CONFIGS)}", lambda value: value in CONFIGS),
     "config": described.TABLE,
@@ -61,16 +64,18 @@ class Finished(NamedTuple):
 
 def settled(chosen: Chosen, data: str) -> Chosen:
     """Options with what follows from the data, where nobody asked for anything else: the size of its pictures, all
-    images of a set that is read, and perceptrons for points."""
+    images of a set that is read, and small perceptrons for points."""
     follows: dict[str, Any] = {"size": NATIVE.get(data, 0)}
     if data not in MADE and chosen.sources["images"] == PAPER:
         follows["images"] = 0
-    if data in TOYS and chosen.config.nets != "mlp" and "nets" not in chosen.typed():
+    if data in TOYS and "nets" not in chosen.typed():
         follows |= ONE_PIXEL
+        if chosen.sources["steps"] == f"{PRESET} default":
+            follows["steps"] = POINT_STEPS
     changes = {
         name: value
         for name, value in follows.items()
-        if name not in chosen.typed() and value != getattr(chosen.config, name)
+        if name not in chosen.typed() and value != getattr(chosen.config, name, value)
     }
     return Chosen(
         replace(chosen.config, **changes),
@@ -152,14 +157,14 @@ def carry_out(
     Of several processes that train together the first has something to tell; the others are done before (None)."""
     description, config, shape = understood(folder)
     devices.use_threads(description["threads"])
-    sets = images_of(folder)
+    sets = images_of(folder, HELD_OUT)
     model = new_model(description["algorithm"], config, sets.train, shape, device, description["seed"])
     with Run(folder, display=display, save_seconds=save_seconds, keep=keep) as run:
         train(model, run)
         return Finished(model, sets, description["data"]["name"], run.seconds) if world.rank() == 0 else None
 
 
-def images_of(folder: Path, held_out: int = HELD_OUT) -> Sets:
+def images_of(folder: Path, held_out: int) -> Sets:
     """The images of a run, made or read again.
 
     Raises:

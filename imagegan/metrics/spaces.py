@@ -5,6 +5,7 @@ Each space has a fingerprint, printed with every number: numbers of different fi
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
@@ -55,6 +56,7 @@ def _small(pictures: Pictures) -> Tensor:
     return pictures.flatten(1)
 
 
+@cache
 def random(channels: int) -> Space:
     """Three convolutional networks with random orthogonal weights: no labels, no training, no favourite.
 

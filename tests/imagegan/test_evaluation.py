@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -105,7 +106,7 @@ def test_a_line_shows_what_each_row_has() -> None:
 @pytest.mark.usefixtures("_threads")
 def test_the_command_measures_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEQGAN_HOME", str(tmp_path))
-    monkeypatch.setattr("imagegan.metrics.networks.network.__kwdefaults__", {"steps": 20, "folder": None})
+    monkeypatch.setattr("imagegan.evaluation.network", partial(network, steps=20))
     made = digits(60, seed=9)
     np.savez(tmp_path / "made.npz", samples=made.pixels.numpy(), labels=made.labels.numpy())
     features = np.random.default_rng(0).normal(size=(2, 50, 8))

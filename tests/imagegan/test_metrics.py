@@ -318,7 +318,7 @@ def test_points_are_measured_in_their_own_plane_only() -> None:
 
 @pytest.fixture(scope="module")
 def sets() -> Sets:
-    return Sets(digits(4000, seed=1), digits(5200, seed=2))
+    return Sets(digits(2400, seed=1), digits(5200, seed=2))
 
 
 @pytest.fixture(scope="module")
