@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from imagegan.bench.budget import recipes_of, rounds_within
 from imagegan.bench.measures import Source
 from imagegan.bench.runs import Job
-from imagegan.data import TOYS, load
+from imagegan.data import load
 from imagegan.nets import Shape
 from imagegan.training import settled, shape_of
 from imagegan.variants.configs import CONFIGS, PRESETS
@@ -15,6 +15,7 @@ from seqgan.core.config import Chosen, choose_config
 
 UNINFORMED = "infogan-0"  # the information weighs nothing
 POINTS, ON_POINTS = "ring", "ring-"  # a set, and what the names of runs on it begin with
+POINTS_BUDGET = 600_000  # they are learned fast
 PLANAR = [model for model in CONFIGS if model != "lapgan"]  # a point cannot be halved
 FEW = 20  # images that tell what all of a set are like
 
@@ -64,7 +65,10 @@ def claimed(seeds: Sequence[int], preset: str, out: Path) -> dict[str, list[Job]
     digits, points = Source("digits"), Source(POINTS)
     asked = {model: (model, digits, as_preset(model, digits, preset)) for model in CONFIGS}
     asked[UNINFORMED] = ("infogan", digits, as_preset("infogan", digits, preset, information_weight=0.0))
-    asked |= {ON_POINTS + model: (model, points, as_preset(model, points, preset)) for model in PLANAR}
+    shape = shape_in(points)
+    for model in PLANAR:
+        options = within(Setting(points, model, 1.0), shape, preset, POINTS_BUDGET)
+        asked[ON_POINTS + model] = (model, points, options)
     return {
         name: [Job(out / name / f"seed-{seed}", model, source, seed, options) for seed in seeds]
         for name, (model, source, options) in asked.items()
@@ -72,9 +76,8 @@ def claimed(seeds: Sequence[int], preset: str, out: Path) -> dict[str, list[Job]
 
 
 def as_preset(model: str, source: Source, preset: str, **changes: Any) -> Chosen:
-    """A model as a preset has it; on points as the preset for these."""
-    name = "points" if source.name in TOYS else preset
-    chosen = choose_config(model, CONFIGS[model], PRESETS[model], preset=name, typed=changes, source="bench")
+    """A model as a preset has it, and as the images need it."""
+    chosen = choose_config(model, CONFIGS[model], PRESETS[model], preset=preset, typed=changes, source="bench")
     return settled(chosen, source.name)
 
 

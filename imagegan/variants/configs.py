@@ -171,8 +171,7 @@ CONFIGS: dict[str, type[ImageConfig]] = {
 }
 
 # What differs from the paper. By default, what a core learns in about a minute: narrow networks, high rates and as many
-# rounds as 192,000 images allow that pass through the players' turns, for every model. "quick" shows that it runs,
-# "points" is for toy sets.
+# rounds as 192,000 images allow that pass through the players' turns, for every model. "quick" shows that it runs.
 _DEFAULT: dict[str, Any] = {
     "width": 16,
     "batch_size": 64,
@@ -183,33 +182,29 @@ _DEFAULT: dict[str, Any] = {
 }
 _CRITIC: dict[str, Any] = {**_DEFAULT, "steps": 500}
 _QUICK: dict[str, Any] = {"width": 8, "steps": 100, "images": 1000}
-_POINTS: dict[str, Any] = {**_DEFAULT, "nets": "mlp", "width": 128, "latent": 16, "d_norm": "none", "steps": 3000}
-_CRITIC_ON_POINTS: dict[str, Any] = {**_POINTS, "steps": 1000}
 
 
-def _presets(default: dict[str, Any], quick: dict[str, Any], points: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    return {"default": default, "quick": {**_QUICK, **quick}, "points": points, "paper": {}}
+def _presets(default: dict[str, Any], quick: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {"default": default, "quick": {**_QUICK, **quick}, "paper": {}}
 
 
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
-    "gan": _presets({**_DEFAULT, "width": 256}, {"width": 128, "steps": 300}, _POINTS),
-    "dcgan": _presets(_DEFAULT, {}, _POINTS),
-    "lsgan": _presets(_DEFAULT, {}, _POINTS),
+    "gan": _presets({**_DEFAULT, "width": 256}, {"width": 128, "steps": 300}),
+    "dcgan": _presets(_DEFAULT, {}),
+    "lsgan": _presets(_DEFAULT, {}),
     "wgan": _presets(
         {**_DEFAULT, "steps": 416, "g_rate": 5e-4, "d_rate": 5e-4, "critic_burst": 25},
         {"steps": 60, "critic_burst": 10},
-        {**_CRITIC_ON_POINTS, "critic_burst": 25},
     ),
-    "wgan-gp": _presets(_CRITIC, {"steps": 60}, _CRITIC_ON_POINTS),
-    "wgan-diff": _presets({**_CRITIC, "penalty_weight": 100.0}, {"steps": 60}, _CRITIC_ON_POINTS),
-    "dragan": _presets(_DEFAULT, {}, _POINTS),
-    "cgan": _presets({**_DEFAULT, "nets": "common"}, {}, _POINTS),
-    "acgan": _presets({**_DEFAULT, "ema": 0.998}, {}, _POINTS),
-    "infogan": _presets({**_DEFAULT, "latent": 12, "information_weight": 0.02}, {}, {**_POINTS, "latent": 4}),
+    "wgan-gp": _presets(_CRITIC, {"steps": 60}),
+    "wgan-diff": _presets({**_CRITIC, "penalty_weight": 100.0}, {"steps": 60}),
+    "dragan": _presets(_DEFAULT, {}),
+    "cgan": _presets({**_DEFAULT, "nets": "common"}, {}),
+    "acgan": _presets({**_DEFAULT, "ema": 0.998}, {}),
+    "infogan": _presets({**_DEFAULT, "latent": 12, "information_weight": 0.02}, {}),
     "lapgan": _presets(
         {**_DEFAULT, "batch_size": 32, "g_rate": 4e-4, "d_rate": 4e-4, "top_width": 512, "steps": 1000},
         {"steps": 60, "batch_size": 32, "top_width": 64},
-        {},
     ),
-    "vae": _presets({**_DEFAULT, "steps": 3000}, {}, _POINTS),
+    "vae": _presets({**_DEFAULT, "steps": 3000}, {}),
 }
