@@ -202,9 +202,6 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "cgan": _presets({**_DEFAULT, "nets": "common"}, {}),
     "acgan": _presets({**_DEFAULT, "ema": 0.998}, {}),
     "infogan": _presets({**_DEFAULT, "latent": 12, "information_weight": 0.02}, {}),
-    "lapgan": _presets(
-        {**_DEFAULT, "batch_size": 32, "g_rate": 4e-4, "d_rate": 4e-4, "top_width": 512, "steps": 1000},
-        {"steps": 60, "batch_size": 32, "top_width": 64},
-    ),
+    "lapgan": _presets({**_DEFAULT, "top_width": 256, "steps": 500}, {"steps": 60, "batch_size": 32, "top_width": 64}),
     "vae": _presets({**_DEFAULT, "steps": 3000}, {}),
 }
