@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from imagegan.cli_bench import bench
 from imagegan.cli_evaluate import DATA, FILE, evaluate, print_rows
 from imagegan.cli_generate import generate, walk
 from imagegan.variants.configs import CONFIGS, PRESETS
@@ -78,7 +79,7 @@ def _report(folder: Path, finished: "Finished") -> None:
     click.echo(f"all numbers: imagegan evaluate {folder}")
 
 
-for command in (generate, walk, evaluate):
+for command in (generate, walk, evaluate, bench):
     imagegan.add_command(command)
 
 

@@ -33,6 +33,7 @@ FREE_OF_TORCH = [
     "seqgan/cli_corpora.py",
     "seqgan/algorithms/configs.py",
     "imagegan/cli.py",
+    "imagegan/cli_bench.py",
     "imagegan/cli_evaluate.py",
     "imagegan/cli_generate.py",
     "imagegan/variants/configs.py",

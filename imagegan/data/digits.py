@@ -3,6 +3,7 @@
 As in handwriting there are several ways to write most digits, and no two come out alike: a smooth random field bends
 each. So a linear classifier is wrong more often than one time in twenty, and a generator has something to miss."""
 
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -21,6 +22,7 @@ BEND, WAVES = 0.035, 3  # of the random field: its deviation, and how many waves
 Points = list[tuple[float, float]]
 
 
+@lru_cache(maxsize=4)  # several models learn from the same, and drawing takes seconds
 def digits(count: int, seed: int = 0, size: int = 28) -> Images:
     """`count` grey digits of `size` x `size` pixels, the classes and their ways of writing equally likely. The same
     seed draws the same digits at every size.

@@ -1,0 +1,43 @@
+"""What training costs, counted and not timed: images that pass through the players' turns, a batch for each turn.
+
+A round of two players with a turn each costs two batches, one with five turns of a critic six, a pyramid as much for
+each of its levels. So whoever takes more turns gets fewer rounds."""
+
+from collections.abc import Sequence
+
+from imagegan.game import Recipe
+from imagegan.nets import Shape
+from imagegan.variants import VARIANTS
+from imagegan.variants.configs import ImageConfig
+from seqgan.errors import UsageError
+
+
+def recipes_of(model: str, config: ImageConfig, shape: Shape) -> Sequence[Recipe]:
+    made = VARIANTS[model](config, shape)
+    return [made] if isinstance(made, Recipe) else made
+
+
+def images_in(recipes: Sequence[Recipe], batch_size: int, rounds: int) -> int:
+    """How many images pass through the turns of so many rounds, of every level."""
+    return sum(images_in_round(recipes, batch_size, step) for step in range(1, rounds + 1))
+
+
+def images_in_round(recipes: Sequence[Recipe], batch_size: int, step: int) -> int:
+    return batch_size * sum(player.turns(step) for recipe in recipes for player in recipe.players.values())
+
+
+def rounds_within(recipes: Sequence[Recipe], batch_size: int, budget: int) -> int:
+    """As many rounds as a budget of images allows.
+
+    Raises:
+        UsageError: it does not allow one."""
+    rounds, left = 0, budget - images_in_round(recipes, batch_size, 1)
+    while left >= 0:
+        rounds += 1
+        left -= images_in_round(recipes, batch_size, rounds + 1)
+    if not rounds:
+        first = images_in_round(recipes, batch_size, 1)
+        raise UsageError(
+            f"a budget of {budget} images is too small for {first}, those of the first round; raise --budget"
+        )
+    return rounds

@@ -1,0 +1,159 @@
+"""Runs of the bench: each is a run directory as `imagegan train` leaves it, and holds `bench.json` once measured.
+
+So a bench that was stopped, or killed, goes on where it was: what is measured is only read."""
+
+import json
+import math
+import multiprocessing
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from imagegan import training
+from imagegan.bench.measures import CPU, Row, Source, collapsed, known, measured
+from imagegan.metrics import Measured
+from seqgan.core import described, files
+from seqgan.core.config import Chosen, to_json
+from seqgan.core.log import Silence
+from seqgan.core.run import Interrupted, agree
+from seqgan.errors import DivergedError, LostError, RunError, SeqGANError
+
+RESULT = "bench.json"
+THREADS = 1
+NUMBER = described.Kind("a number, or null", lambda value: value is None or isinstance(value, int | float))
+FIELDS = {
+    "failed": described.TEXT_OR_NOTHING,
+    "rows": described.TABLE,
+    "cpu_seconds": NUMBER,
+    "seconds": NUMBER,
+}
+
+
+class Job(NamedTuple):
+    """A run to train and to measure."""
+
+    place: Path
+    model: str
+    source: Source
+    seed: int
+    chosen: Chosen
+
+
+class Result(NamedTuple):
+    """What came of a run; one that diverged has no rows."""
+
+    failed: str | None  # "diverged" or "collapsed"
+    rows: dict[str, Row]  # see `measures.measured`
+    cpu_seconds: float  # of all of it; NaN where it was stopped and went on
+    seconds: float  # of its training
+
+
+def carried_out(jobs: Sequence[Job], workers: int, tell: Callable[[str], None]) -> dict[Path, Result]:
+    """Train and measure what is not yet, several runs side by side in processes of one thread.
+
+    Raises:
+        RunError: a run directory is there already, of other options.
+        SeqGANError: a run cannot be trained."""
+    for job in jobs:
+        if (job.place / "run.json").is_file():
+            training.refuse_other_images(job.place, *job.source)
+            asked = {**to_json(job.chosen.config), "algorithm": job.model, "seed": job.seed, "threads": THREADS}
+            agree(job.place, asked, extendable="")
+    # Runs on the same images follow each other, so that a process has them at hand.
+    ordered = sorted(jobs, key=lambda job: (job.source.name, job.seed))
+    missing = [job for job in ordered if not (job.place / RESULT).is_file()]
+    for job, result in _side_by_side(missing, workers):
+        tell(f"{job.place}: {result.failed or 'done'} ({result.seconds:.0f} s of training)")
+    return {job.place: read_result(job.place) for job in jobs}
+
+
+def _side_by_side(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, Result]]:
+    if not jobs:
+        return
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_begin_worker) as pool:
+        try:
+            # The classifier that many runs are measured by is trained before all of them ask for it.
+            list(pool.map(_prepare, {(job.source, job.chosen.config.images, job.seed): job for job in jobs}))
+            for done in as_completed(waiting := {pool.submit(_one, job): job for job in jobs}):
+                yield waiting[done], done.result()
+        except BrokenProcessPool as error:
+            raise LostError("a process of the bench was ended from outside; the same command goes on") from error
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _begin_worker() -> None:
+    """One thread; and no worker outlives the bench, or it would hold on to its run."""
+    torch.set_num_threads(THREADS)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def end_with_parent() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=end_with_parent, daemon=True).start()
+
+
+def _prepare(of: tuple[Source, int, int]) -> None:
+    known(*of)
+
+
+def _one(job: Job) -> Result:
+    """From wherever a run stands to its result, in a process of its own."""
+    began, fresh = time.process_time(), not (job.place / "run.json").is_file()
+    failed: str | None = "diverged"
+    rows: dict[str, Row] = {}
+    seconds = math.nan
+    try:
+        if fresh:
+            training.begin(job.place, job.model, job.chosen, *job.source, seed=job.seed, threads=THREADS)
+        if finished := training.carry_out(job.place, Silence(), device=CPU):
+            seconds = finished.seconds
+            rows = measured(finished.model, known(job.source, job.chosen.config.images, job.seed), job.seed)
+        failed = "collapsed" if collapsed(rows["test"]) else None
+    except DivergedError:
+        pass  # the run keeps its last good state, and the table counts it
+    except Interrupted as stopped:  # it could not travel from process to process
+        raise SeqGANError(str(stopped)) from None
+    result = Result(failed, rows, time.process_time() - began if fresh else math.nan, seconds)
+    files.write(job.place / RESULT, json.dumps(_as_json(result), indent=2).encode())
+    return result
+
+
+def _as_json(result: Result) -> dict[str, Any]:
+    """Null for what is not known."""
+    rows = {
+        name: {metric: {**n._asdict(), "stderr": null(n.stderr)} for metric, n in row.items()}
+        for name, row in result.rows.items()
+    }
+    return {**result._asdict(), "rows": rows, "cpu_seconds": null(result.cpu_seconds), "seconds": null(result.seconds)}
+
+
+def read_result(place: Path) -> Result:
+    """
+    Raises:
+        RunError: what lies there is damaged."""
+    path = place / RESULT
+    found = described.read(path, RunError, "remove it, and the run is measured again")
+    described.check(path, found, FIELDS, RunError)
+    rows = {
+        name: {metric: Measured(n["value"], _nan(n["stderr"]), n["signature"]) for metric, n in row.items()}
+        for name, row in found["rows"].items()
+    }
+    return Result(found["failed"], rows, _nan(found["cpu_seconds"]), _nan(found["seconds"]))
+
+
+def null(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _nan(value: float | None) -> float:
+    return math.nan if value is None else value

@@ -1,0 +1,159 @@
+"""Runs to a table: for each set of images the models, each with the mean over its seeds and how far they spread."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from imagegan.bench.measures import Source
+from imagegan.bench.plan import Setting
+from imagegan.bench.runs import Job, Result, null
+
+COLUMNS = ("fd-random", "fd-pca64", "fd-labels", "variety", "classes", "accuracy", "agreement", "modes", "quality")
+CHOSEN_BY = "fd-random", "fd-pca64"  # on validation images, the first that there is: points have no random space
+REAL = "real"
+
+
+class Number(NamedTuple):
+    """Of several seeds."""
+
+    mean: float
+    deviation: float  # NaN for one
+    signatures: tuple[str, ...] = ()
+
+
+class Entry(NamedTuple):
+    """What a model came to on a set."""
+
+    model: str
+    runs: int
+    failed: int
+    numbers: dict[str, Number]  # over the runs that have some; a collapsed one counts
+    rounds: int = 0
+    rate: float = 1.0  # what the usual learning rates were multiplied by
+    cpu_seconds: float = math.nan
+    seconds: float = math.nan
+
+
+def number(values: Sequence[float], signatures: Sequence[str] = ()) -> Number:
+    deviation = float(np.std(values, ddof=1)) if len(values) > 1 else math.nan
+    return Number(float(np.mean(values)), deviation, tuple(dict.fromkeys(signatures)))
+
+
+def entry(model: str, results: Sequence[Result], row: str = "test", rounds: int = 0, rate: float = 1.0) -> Entry:
+    rows = [result.rows[row] for result in results if row in result.rows]
+    numbers = {}
+    for metric in dict.fromkeys(name for found in rows for name in found):
+        measured = [found[metric] for found in rows if metric in found]
+        numbers[metric] = number([one.value for one in measured], [one.signature for one in measured])
+    return Entry(
+        model,
+        len(results),
+        sum(result.failed is not None for result in results),
+        numbers,
+        rounds,
+        rate,
+        _mean_known(result.cpu_seconds for result in results),
+        _mean_known(result.seconds for result in results),
+    )
+
+
+def _mean_known(values: Iterable[float]) -> float:
+    known = [value for value in values if not math.isnan(value)]
+    return float(np.mean(known)) if known else math.nan
+
+
+def best(entries: Mapping[float, Entry]) -> float:
+    """Of several rates, with what each came to on the validation images, the one to report: fewest failed runs, then
+    the shortest distance."""
+
+    def order(rate: float) -> tuple[int, float]:
+        found = entries[rate]
+        distances = [found.numbers[name].mean for name in CHOSEN_BY if name in found.numbers]
+        return found.failed, distances[0] if distances else math.inf
+
+    return min(entries, key=order)
+
+
+def entries(
+    source: Source,
+    models: Sequence[str],
+    rates: Sequence[float],
+    asked: Mapping[Setting, Sequence[Job]],
+    results: Mapping[Path, Result],
+) -> list[Entry]:
+    """A line for held-out images in the place of samples, then one for each model, with the rate chosen for it."""
+    found = []
+    several: list[Result] = []
+    for model in models:
+        tried = {rate: [results[job.place] for job in asked[Setting(source, model, rate)]] for rate in rates}
+        rate = best({rate: entry(model, some, "validation") for rate, some in tried.items()})
+        rounds = asked[Setting(source, model, rate)][0].chosen.config.steps
+        found.append(entry(model, tried[rate], rounds=rounds, rate=rate))
+        several = max(several, [result for result in tried[rate] if result.rows], key=len)
+    return [entry(REAL, several, REAL), *found]
+
+
+# --- to be read
+
+
+def headings(entries: Sequence[Entry]) -> list[str]:
+    return [name for name in COLUMNS if any(name in found.numbers for found in entries)]
+
+
+def cells(found: Entry, columns: Sequence[str]) -> list[str]:
+    """A model's line: name, starred where a run failed, a number in each column, then what it took."""
+    star = "*" if found.failed else ""
+    numbers = [in_words(found.numbers[name]) if name in found.numbers else "" for name in columns]
+    if found.model == REAL:
+        return [REAL, *numbers, "", "", "", ""]
+    return [
+        found.model + star,
+        *numbers,
+        f"{found.failed} of {found.runs}" if found.failed else "",
+        f"{found.rounds}" + (f" ({found.rate:g}x)" if found.rate != 1 else ""),
+        _seconds(found.cpu_seconds),
+        _seconds(found.seconds),
+    ]
+
+
+LAST = ("failed", "rounds", "CPU s", "train s")
+
+
+def in_words(value: Number) -> str:
+    """`2.31 ±0.12`, the deviation over seeds."""
+    return f"{value.mean:.3g}" + ("" if math.isnan(value.deviation) else f" ±{value.deviation:.2g}")
+
+
+def _seconds(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.0f}"
+
+
+def signatures(entries: Sequence[Entry], columns: Sequence[str]) -> Iterable[str]:
+    """What every column's numbers depend on."""
+    for name in columns:
+        told = dict.fromkeys(
+            signature for found in entries if name in found.numbers for signature in found.numbers[name].signatures
+        )
+        yield f"{name}: {'; '.join(told)}"
+
+
+def markdown(rows: Sequence[Sequence[str]]) -> str:
+    """The first row is the heading."""
+    head, *body = ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join([head, "|" + " --- |" * len(rows[0]), *body])
+
+
+def as_json(found: Entry) -> dict[str, Any]:
+    numbers = {
+        name: {"mean": value.mean, "deviation": null(value.deviation), "signatures": value.signatures}
+        for name, value in found.numbers.items()
+    }
+    return {
+        **found._asdict(),
+        "numbers": numbers,
+        "cpu_seconds": null(found.cpu_seconds),
+        "seconds": null(found.seconds),
+    }

@@ -1,0 +1,196 @@
+"""`imagegan bench`. What it imports at the top must not import torch."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from imagegan.variants.configs import CONFIGS
+from seqgan.core.config import nearest
+from seqgan.errors import UsageError
+
+BUDGET = 128_000
+
+
+class ListOf(click.ParamType[Any, Any]):
+    """`0,1,2` on the command line."""
+
+    name = "list"
+
+    def __init__(self, of: Callable[[str], Any], what: str) -> None:
+        self.of, self.what = of, what
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, ...]:
+        try:
+            return tuple(dict.fromkeys(self.of(part.strip()) for part in value.split(",")))
+        except ValueError:
+            self.fail(f"{value!r} is not a list of {self.what}", param, ctx)
+
+
+def _model(name: str) -> str:
+    if name not in CONFIGS:
+        raise UsageError(f"there is no model {name!r}{nearest(name, CONFIGS)}")
+    return name
+
+
+def _seed(text: str) -> int:
+    if int(text) < 0:
+        raise ValueError
+    return int(text)
+
+
+def _rate(text: str) -> float:
+    if not 0 < float(text) < float("inf"):
+        raise ValueError
+    return float(text)
+
+
+@click.command()
+@click.option("--models", type=ListOf(_model, "models"), default=",".join(CONFIGS), help="which, with commas  [all]")
+@click.option(
+    "--data",
+    multiple=True,
+    default=("digits",),
+    metavar="NAME[=PATH]",
+    help="what to learn from (may be repeated), with the folder it is read from: fashion-mnist=PATH  [digits]",
+)
+@click.option("--seeds", type=ListOf(_seed, "seeds such as 0,1,2"), default="0,1,2", show_default=True)
+@click.option(
+    "--budget",
+    type=click.IntRange(min=1),
+    default=None,
+    help=f"images that pass through a run's turns, a batch for each turn of each player  [{BUDGET}]",
+)
+@click.option(
+    "--rates",
+    type=ListOf(_rate, "factors such as 0.5,1,2"),
+    default=None,
+    help="try the usual learning rates times these, and report the best on validation images  [1]",
+)
+@click.option("--preset", type=click.Choice(["default", "quick", "paper"]), default="default", show_default=True)
+@click.option("--claims", is_flag=True, help="train whole presets instead, and check what each variant is for")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("runs/bench"), help="where the runs go", show_default=True
+)
+@click.option(
+    "--jobs", type=click.IntRange(min=1), default=1, help="runs side by side, a thread each", show_default=True
+)
+@click.option("--json", "as_json", is_flag=True, help="print JSON")
+@click.option("--markdown", is_flag=True, help="print Markdown")
+@click.pass_context
+def bench(
+    ctx: click.Context,
+    models: Sequence[str],
+    data: Sequence[str],
+    seeds: Sequence[int],
+    budget: int | None,
+    rates: Sequence[float] | None,
+    preset: str,
+    claims: bool,
+    out: Path,
+    jobs: int,
+    as_json: bool,
+    markdown: bool,
+) -> None:
+    """Compare models at an equal budget, or check what each variant is for.
+
+    Every run is a run directory under --out, so a bench that was stopped goes on where it was. Reported are the last
+    steps of all runs, on held-out images that nothing was chosen by."""
+    if as_json and markdown:
+        raise UsageError("print either --json or --markdown")
+    if claims:
+        _refuse_beside_claims(ctx)
+        _claims(seeds, preset, out / "claims", jobs, as_json, markdown)
+    else:
+        _table(models, data, seeds, budget or BUDGET, rates or (1.0,), preset, out, jobs, as_json, markdown)
+
+
+def _refuse_beside_claims(ctx: click.Context) -> None:
+    for name in ("models", "data", "budget", "rates"):
+        if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            raise UsageError(f"--claims says itself what is trained, and for how long; leave out --{name}")
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _table(
+    models: Sequence[str],
+    data: Sequence[str],
+    seeds: Sequence[int],
+    budget: int,
+    rates: Sequence[float],
+    preset: str,
+    out: Path,
+    jobs: int,
+    as_json: bool,
+    markdown: bool,
+) -> None:
+    from imagegan.bench import plan, runs, table
+    from imagegan.bench.measures import Source
+
+    sources = [Source(name, Path(path) if path else None) for name, _, path in (one.partition("=") for one in data)]
+    asked = plan.compared(models, sources, seeds, rates, preset, budget, out)
+    results = runs.carried_out([job for some in asked.values() for job in some], jobs, _say)
+    told = {source.name: table.entries(source, models, rates, asked, results) for source in sources}
+    if as_json:
+        lines = {name: [table.as_json(found) for found in entries] for name, entries in told.items()}
+        facts = {"budget": budget, "preset": preset, "seeds": seeds, "rates": rates}
+        click.echo(json.dumps({**facts, "data": lines}, indent=2))
+        return
+    for name, entries in told.items():
+        columns = table.headings(entries)
+        _print([[name, *columns, *table.LAST], *(table.cells(found, columns) for found in entries)], markdown)
+        click.echo("\n".join(f"  {line}" for line in table.signatures(entries, columns)) + "\n")
+    click.echo(f"  budget of a run: {budget} images through its turns, a batch for each turn of each player")
+    click.echo(f"  preset {preset}, seeds {_listed(seeds)}, ± their standard deviation; the last step of every run")
+    if len(rates) > 1:
+        click.echo(f"  learning rates: {_listed(rates)} times the preset's, the best on validation images")
+    if any(found.failed for entries in told.values() for found in entries):
+        click.echo("  * of its runs some failed: diverged (not in the mean) or collapsed (half the variety or classes)")
+
+
+def _claims(seeds: Sequence[int], preset: str, out: Path, jobs: int, as_json: bool, markdown: bool) -> None:
+    from imagegan.bench import claims, plan, runs
+    from imagegan.data import digits
+    from seqgan.core.device import use_threads
+
+    use_threads(runs.THREADS)
+    asked = plan.claimed(seeds, preset, out)
+    results = runs.carried_out([job for some in asked.values() for job in some], jobs, _say)
+    found = {name: [results[job.place] for job in some] for name, some in asked.items()}
+    told = claims.claims(found, claims.seconds_in_turn(digits(1000), preset))
+    if as_json:
+        facts = {"preset": preset, "seeds": seeds}
+        click.echo(json.dumps({**facts, "claims": [claim.as_json() for claim in told]}, indent=2))
+        return
+    _print([["claim", "figure", "target", "", "plain gan"], *(claim.cells() for claim in told)], markdown)
+    for name, some in found.items():
+        for result, seed in zip(some, seeds, strict=True):
+            if result.failed:
+                click.echo(f"  {name} seed {seed}: {result.failed}")
+    click.echo(f"  preset {preset}, seeds {_listed(seeds)}, ± their standard deviation; on held-out images")
+
+
+def _listed(numbers: Sequence[float]) -> str:
+    return ", ".join(f"{number:g}" for number in numbers)
+
+
+def _print(rows: Sequence[Sequence[str]], markdown: bool) -> None:
+    if markdown:
+        from imagegan.bench.table import markdown as as_markdown
+
+        click.echo(as_markdown(rows) + "\n")
+        return
+    import rich.table
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+
+    shown = rich.table.Table(*(heading.replace("-", " ") for heading in rows[0]), box=SIMPLE_HEAD, pad_edge=False)
+    for row in rows[1:]:
+        shown.add_row(*row)
+    wide = Console(width=1000).measure(shown).maximum  # a narrow terminal breaks the lines, but hides no digit
+    Console(width=max(wide, Console().width)).print(shown)

@@ -1,0 +1,327 @@
+"""What a bench may compare: equal budgets, counted; failures, told; claims, by arithmetic. A kill changes nothing."""
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import torch
+from click.testing import CliRunner
+
+from imagegan import training
+from imagegan.bench import claims, measures, plan, runs, table
+from imagegan.bench.budget import images_in, recipes_of, rounds_within
+from imagegan.bench.measures import Known, Row, Source, collapsed, known, measured
+from imagegan.bench.plan import Setting
+from imagegan.bench.runs import Job, Result
+from imagegan.cli import imagegan
+from imagegan.game import Game, View
+from imagegan.metrics import Measured
+from imagegan.nets import Verdict
+from imagegan.variants.configs import CONFIGS
+from seqgan.errors import DivergedError, SeqGANError
+from tests.imagegan.tiny import SHAPE, config_of, made
+
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONUNBUFFERED": "1"}
+BUDGET = 8 * 1000
+
+
+# --- the budget
+
+
+@pytest.mark.parametrize(
+    ("model", "rounds", "batches"),
+    [
+        ("vae", 30, 30),  # one player
+        ("dcgan", 30, 60),  # a turn each
+        ("wgan-gp", 30, 30 * (5 + 1)),
+        ("wgan", 30, 25 * (9 + 1) + 5 * (5 + 1)),  # 25 rounds of a burst
+        ("lapgan", 30, 3 * 30 * 2),  # 7, 14 and 28 pixels
+    ],
+)
+def test_every_turn_of_every_player_costs_a_batch(model: str, rounds: int, batches: int) -> None:
+    turns = {"critic_steps": 5, "critic_burst": 9} if model.startswith("wgan") else {}
+    if model == "wgan-gp":
+        del turns["critic_burst"]
+    recipes = recipes_of(model, config_of(model, **turns), SHAPE)
+    assert images_in(recipes, 8, rounds) == 8 * batches
+    assert rounds_within(recipes, 8, 8 * batches) == rounds
+    assert rounds_within(recipes, 8, 8 * batches - 1) == rounds - 1
+    with pytest.raises(SeqGANError, match="a budget of 7 images is too small for"):
+        rounds_within(recipes, 8, 7)
+
+
+@pytest.mark.parametrize("model", ["dcgan", "wgan", "lapgan"])
+def test_a_training_takes_as_many_images_as_were_counted(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    game = made(model, steps=3)
+    drawn: list[int] = []
+    seen = Game.view
+
+    def counted(self: Game, *place: Any) -> View:
+        view = seen(self, *place)
+        drawn.append(view.count)
+        return view
+
+    monkeypatch.setattr(Game, "view", counted)
+    for phase in game.phases():
+        for step in range(1, phase.steps + 1):
+            phase.update(step)
+    assert sum(drawn) == images_in(recipes_of(model, config_of(model), SHAPE), 8, 3)
+
+
+@pytest.mark.parametrize("model", list(CONFIGS))
+def test_the_default_presets_have_one_budget(model: str) -> None:
+    """So that plain gan, beside which the claims stand, has had as much as any other."""
+    config = plan.as_preset(model, Source("digits"), "default").config
+    seen = images_in(recipes_of(model, config, SHAPE), config.batch_size, config.steps)
+    assert 0.99 * 192_000 <= seen <= 192_000
+
+
+def test_every_setting_gets_the_rounds_of_the_budget_and_both_rates(tmp_path: Path) -> None:
+    found = plan.compared(["gan", "wgan-gp"], [Source("ring")], [3, 5], [1.0, 0.5], "default", 60_000, tmp_path)
+    usual = {model: plan.as_preset(model, Source("ring"), "default").config for model in ("gan", "wgan-gp")}
+    for (source, model, rate), jobs in found.items():
+        config = jobs[0].chosen.config
+        turns = 2 if model == "gan" else 6
+        assert config.steps == 60_000 // (turns * config.batch_size)
+        assert (config.g_rate, config.d_rate) == (rate * usual[model].g_rate, rate * usual[model].d_rate)
+        assert [job.seed for job in jobs] == [3, 5]
+        assert source.name == "ring"
+    assert len({job.place for jobs in found.values() for job in jobs}) == 8
+
+
+# --- the table
+
+
+def result(seed_value: float, failed: str | None = None, validation: float = 0.0) -> Result:
+    row = {"fd-random": Measured(seed_value, 0.1, "FD[x]")}
+    rows: dict[str, Row] = {"test": row, "validation": {"fd-random": Measured(validation, 0.1, "FD[v]")}, "real": row}
+    return Result(failed, {} if failed == "diverged" else rows, 10.0, 4.0)
+
+
+def test_a_line_holds_mean_and_deviation_over_seeds_and_counts_what_failed() -> None:
+    entry = table.entry("gan", [result(1.0), result(3.0), result(math.nan, "diverged"), result(5.0, "collapsed")])
+    assert entry.numbers["fd-random"] == table.Number(3.0, 2.0, ("FD[x]",))
+    assert (entry.runs, entry.failed, entry.cpu_seconds) == (4, 2, 10.0)
+    assert table.cells(entry, ["fd-random"])[:3] == ["gan*", "3 ±2", "2 of 4"]
+    assert table.cells(table.entry("gan", [result(1.0)]), ["fd-random"])[:3] == ["gan", "1", ""]
+    assert table.as_json(table.entry("gan", [result(math.nan, "diverged")]))["numbers"] == {}
+
+
+def test_rates_are_chosen_by_validation_images_alone() -> None:
+    source = Source("ring")
+    asked, results = {}, {}
+    for rate, on_test, on_validation in ((1.0, 1.0, 9.0), (0.5, 7.0, 2.0)):
+        job = Job(Path(str(rate)), "gan", source, 0, plan.as_preset("gan", source, "default"))
+        asked[Setting(source, "gan", rate)] = [job]
+        results[job.place] = result(on_test, validation=on_validation)
+    real, line = table.entries(source, ["gan"], [1.0, 0.5], asked, results)
+    assert line.rate == 0.5
+    assert line.numbers["fd-random"].mean == 7.0
+    assert real.model == "real"
+    results[Path("0.5")] = result(0.0, "diverged")
+    assert table.entries(source, ["gan"], [1.0, 0.5], asked, results)[1].rate == 1.0
+
+
+def test_half_the_variety_is_a_collapse() -> None:
+    row = {"variety": Measured(0.51, math.nan, ""), "classes": Measured(0.5, math.nan, "")}
+    assert not collapsed(row)
+    assert collapsed({**row, "variety": Measured(0.49, math.nan, "")})
+    assert collapsed({**row, "classes": Measured(0.4, math.nan, "")})
+
+
+# --- claims
+
+
+def of(**figures: float) -> list[Result]:
+    row = {name.replace("_", "-"): Measured(value, 0.01, "") for name, value in figures.items()}
+    return [Result(None, {"test": row}, 1.0, 1.0)]
+
+
+def test_a_claim_is_its_target_and_what_plain_gan_gets() -> None:
+    asked = next(aim for aim in claims.AIMS if aim.model == "cgan")
+    met = claims.reached({"cgan": [*of(accuracy=0.85), *of(accuracy=0.97)], "gan": of(accuracy=0.1)}, asked)
+    assert met == pytest.approx(("cgan: samples of the class asked for", 0.91, 0.0848528, ">= 0.9", True, 0.1))
+    assert met.cells() == ["cgan: samples of the class asked for", "0.91 ±0.085", ">= 0.9", "met", "0.1"]
+    missed = claims.reached({"cgan": of(accuracy=0.89), "gan": of()}, asked)
+    assert not missed.met
+    assert missed.as_json()["plain"] is None
+    none = claims.reached({"cgan": [Result("diverged", {}, 1.0, 1.0)], "gan": of()}, asked)
+    assert (none.met, none.cells()[1]) == (False, "none")
+    slope = next(aim for aim in claims.AIMS if aim.metric == "slope")
+    assert [slope.meets(value) for value in (0.79, 0.81, 1.19, 1.21)] == [False, True, True, False]
+
+
+def test_distances_are_compared_with_what_they_stand_beside() -> None:
+    runs_ = {
+        "gan": of(fd_random=1.0),
+        "dcgan": of(fd_random=0.79),
+        "vae": of(fd_random=0.81),
+        "wgan-gp": of(fd_random=0.5),
+        "wgan-diff": of(fd_random=0.52),
+        "lapgan": of(fd_random_refined_0=3.0, fd_random_refined_1=2.0, fd_random_refined_2=2.5),
+    }
+    assert claims.shorter(runs_, "dcgan").met
+    assert not claims.shorter(runs_, "vae").met
+    assert claims.level(runs_, "wgan-diff", "wgan-gp").met  # 2 sqrt(2) 0.01 are allowed
+    assert not claims.level({**runs_, "wgan-diff": of(fd_random=0.53)}, "wgan-diff", "wgan-gp").met
+    several = {**runs_, "wgan-gp": [*of(fd_random=0.4), *of(fd_random=0.6)], "wgan-diff": of(fd_random=0.7)}
+    assert claims.level(several, "wgan-diff", "wgan-gp").met  # 2 sqrt(0.1^2 + 0.01^2)
+    assert [(claim.figure, claim.met) for claim in claims.refinements(runs_)] == [(2.0, True), (2.5, False)]
+    assert claims.cheaper({"wgan-diff": 1.0, "wgan-gp": 2.0, "gan": 0.5}, "wgan-diff", "wgan-gp")[1] == 0.5
+
+
+def test_variants_that_miss_modes_are_named() -> None:
+    found = claims.modes_found({"ring-gan": of(modes=0.5), "ring-cgan": of(modes=1.0), "gan": of(modes=0.0)})
+    assert (found.figure, found.met, found.plain) == (1, True, 4.0)
+    assert found.claim.endswith("(not gan 4)")
+
+
+def test_the_command_prints_a_line_for_each_claim(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = of(accuracy=0.95, agreement=0.3, correlation=0.5, slope=1.1, modes=1.0, fd_random=0.5)[0].rows["test"]
+    told |= {f"fd-random-refined-{level}": Measured(3.0 - level, 0.1, "") for level in range(3)}
+
+    def carried_out(jobs: Sequence[Job], *rest: object) -> dict[Path, Result]:
+        return {job.place: Result(None if job.seed else "collapsed", {"test": told}, 1.0, 1.0) for job in jobs}
+
+    monkeypatch.setattr(runs, "carried_out", carried_out)
+    monkeypatch.setattr(claims, "seconds_in_turn", lambda *_: {"wgan-gp": 2.0, "wgan-diff": 1.0, "gan": 0.5})
+    words = ["bench", "--claims", "--seeds", "0,1", "--out", str(tmp_path)]
+    shown = CliRunner().invoke(imagegan, words, catch_exceptions=False)
+    assert shown.exit_code == 0
+    assert "infogan: samples of the class of their code 0.3 ±0 >= 0.6 missed 0.3" in " ".join(shown.output.split())
+    assert "ring-vae seed 0: collapsed" in shown.output
+    lines = json.loads(CliRunner().invoke(imagegan, [*words, "--json"], catch_exceptions=False).output)["claims"]
+    verdicts = {line["claim"]: line["met"] for line in lines}
+    assert verdicts["cgan: samples of the class asked for"] is True
+    assert verdicts["infogan: samples of the class of their code"] is False
+    assert len(lines) == 15
+    assert len(verdicts) == 15
+
+
+# --- measuring
+
+
+@pytest.fixture
+def of_digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Known:
+    """A few of them, and a classifier that has hardly learned."""
+    monkeypatch.setattr(measures, "SAMPLES", 60)
+    monkeypatch.setattr("imagegan.metrics.networks.network.__kwdefaults__", {"steps": 5, "folder": tmp_path})
+    return known(Source("digits"), 137, 0)
+
+
+def test_the_half_to_choose_by_and_the_half_to_report_on_are_others(of_digits: Known) -> None:
+    both = torch.cat([of_digits.validation.pixels, of_digits.test.pixels])
+    assert len(both.unique(dim=0)) == len(both) == 120
+    rows = measured(made("gan"), of_digits, 0)
+    assert list(rows) == ["real", "validation", "test"]
+    assert rows["validation"]["fd-random"].signature.endswith("N=60, validation]")
+    assert rows["test"]["fd-random"].signature.endswith("N=60, test]")
+    assert rows["real"]["fd-random"].value < rows["test"]["fd-random"].value
+    assert rows == measured(made("gan"), of_digits, 0)
+
+
+def test_what_a_variant_is_for_is_measured_of_plain_gan_too(of_digits: Known) -> None:
+    plain = measured(made("gan"), of_digits, 0)["test"]
+    told = measured(made("infogan"), of_digits, 0)["test"]
+    assert set(told) - set(plain) == {"correlation"}
+    assert {"accuracy", "agreement", "slope"} <= set(plain)
+    assert plain["agreement"].value >= plain["accuracy"].value
+    pyramid = measured(made("lapgan"), of_digits, 0)["test"]
+    assert {f"fd-random-refined-{level}" for level in range(3)} <= set(pyramid)
+    assert "slope" not in pyramid
+
+
+def test_the_slope_of_a_linear_critic_is_the_norm_of_its_weights(of_digits: Known) -> None:
+    game = made("wgan-gp")
+    assert isinstance(game, Game)
+    weight = torch.randn(28 * 28, generator=torch.Generator().manual_seed(0)) / 28
+    game.recipe.nets["discriminator"].forward = lambda pictures: Verdict(pictures.flatten(1) @ weight, pictures)
+    found = measures.slope(game, of_digits.test, 0)
+    assert found.value == pytest.approx(float(weight.norm()), rel=1e-5)
+    assert found.stderr == pytest.approx(0, abs=1e-6)
+
+
+# --- runs
+
+
+def job_of(folder: Path) -> Job:
+    setting = Setting(Source("ring"), "gan", 1.0)
+    ((job,),) = plan.compared(["gan"], [setting.source], [0], [1.0], "default", BUDGET, folder).values()
+    return job
+
+
+def test_a_run_that_diverges_is_starred(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def diverging(*args: Any, **kwargs: Any) -> None:
+        raise DivergedError("a loss is NaN")
+
+    monkeypatch.setattr(training, "carry_out", diverging)
+    job = job_of(tmp_path)
+    assert runs._one(job).failed == "diverged"
+    again = runs.read_result(job.place)
+    assert (again.failed, again.rows) == ("diverged", {})
+    assert table.cells(table.entry("gan", [again]), [])[:2] == ["gan*", "1 of 1"]
+
+
+def bench(*words: str | Path) -> list[str]:
+    return [sys.executable, "-m", "imagegan", "bench", *map(str, words)]
+
+
+def table_of(words: Sequence[str]) -> dict[str, Any]:
+    """What the command prints, without the seconds it took."""
+    done = subprocess.run(words, capture_output=True, text=True, env=ENVIRONMENT, check=False)
+    assert done.returncode == 0, done.stderr
+    told: dict[str, Any] = json.loads(done.stdout)
+    for lines in told["data"].values():
+        for line in lines:
+            del line["cpu_seconds"], line["seconds"]
+    return told
+
+
+def test_killed_in_the_middle_and_called_again_it_prints_the_same_table(tmp_path: Path) -> None:
+    def words(out: str) -> list[str]:
+        options = ["--models", "gan,wgan", "--data", "ring", "--seeds", "0,1", "--budget", str(BUDGET), "--json"]
+        return bench(*options, "--out", tmp_path / out)
+
+    whole = table_of(words("whole"))
+    assert [line["model"] for line in whole["data"]["ring"]] == ["real", "gan", "wgan"]
+    assert whole["data"]["ring"][1]["numbers"]["modes"]["deviation"] is not None
+    process = subprocess.Popen(words("killed"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=ENVIRONMENT)
+    while process.poll() is None and not any(tmp_path.glob("killed/ring/*/*/bench.json")):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    done = {path: path.stat().st_mtime_ns for path in tmp_path.glob("killed/ring/*/*/bench.json")}
+    assert 1 <= len(done) < 4
+    assert table_of(words("killed")) == whole
+    assert {path: path.stat().st_mtime_ns for path in done} == done
+
+
+def test_a_mistake_is_one_line(tmp_path: Path) -> None:
+    plan_ = job_of(tmp_path / "bench")
+    training.begin(plan_.place, plan_.model, plan_.chosen, "ring", seed=0, threads=1)
+    begun = ["--models", "gan", "--data", "ring", "--seeds", "0", "--out", str(tmp_path / "bench")]
+    for words, complaint in [
+        (["--models", "gan,dcgam"], "there is no model 'dcgam'; did you mean"),
+        (["--data", "digit"], "there is no set of images 'digit'; did you mean digits"),
+        (["--data", f"fashion-mnist={tmp_path / 'none'}"], "there is no folder"),
+        (["--data", "fashion-mnist"], "is read from a folder; name it by"),
+        (["--seeds", "0,one"], "'0,one' is not a list of seeds such as 0,1,2"),
+        (["--seeds", "-1"], "'-1' is not a list of seeds"),
+        (["--rates", "0"], "'0' is not a list of factors"),
+        (["--budget", "100", "--models", "wgan-gp"], "a budget of 100 images is too small for 384"),
+        (["--json", "--markdown"], "print either --json or --markdown"),
+        (["--claims", "--models", "gan"], "leave out --models"),
+        ([*begun, "--budget", str(2 * BUDGET)], "was begun with other options: steps was"),
+    ]:
+        with pytest.raises((SeqGANError, click.ClickException), match=complaint):
+            imagegan.main(["bench", *words], standalone_mode=False)
+    assert not (tmp_path / "bench" / "ring" / "gan" / "seed-0" / "bench.json").exists()
