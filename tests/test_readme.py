@@ -5,9 +5,13 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 import seqgan
-from seqgan.cli import seqgan as command
+from imagegan.cli import imagegan as images
+from seqgan.cli import seqgan as text
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 
@@ -32,15 +36,16 @@ def test_the_readme_lists_every_public_name() -> None:
         assert f"`seqgan.{name}" in table, name
 
 
-def test_every_command_and_option_in_the_readme_exists() -> None:
+@pytest.mark.parametrize(("package", "command", "fewest"), [("seqgan", text, 15), ("imagegan", images, 10)])
+def test_every_command_and_option_in_the_readme_exists(package: str, command: Any, fewest: int) -> None:
     lines = [line for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL) for line in block.splitlines()]
-    used = [line.split("#")[0].split() for line in lines if line.startswith("$ seqgan ")]
-    assert len(used) > 15
+    used = [line.split("#")[0].split() for line in lines if line.startswith(f"$ {package} ")]
+    assert len(used) > fewest
     for _, _, *words in used:
         group = command
         while words and hasattr(group, "commands"):
             group = group.commands[words.pop(0)]
         options = {word for word in words if word.startswith("--")}
         known = {name for parameter in group.params for name in (*parameter.opts, *parameter.secondary_opts)}
-        configured = {"--tokenizer", "--max-length", "--long", "--vocabulary", "--mle-epochs", "--control"}
+        configured = {"--tokenizer", "--max-length", "--long", "--vocabulary", "--mle-epochs", "--control", "--size"}
         assert options <= known | configured, words
