@@ -110,6 +110,7 @@ class Recipe:
     target: Callable[[Pictures], Pictures] = the_picture  # what of a real picture the generator imitates
     context: Callable[[Pictures], tuple[Pictures, ...]] = no_context  # what of it the generator is shown
     judged: "Callable[[View, Pictures], tuple[Tensor, ...]]" = pictures_alone
+    rounds: int = 1  # of this game for each that a training is told to take
 
     def __post_init__(self) -> None:
         """Refuse what cannot be right.
@@ -268,7 +269,7 @@ class Game:
 
     @property
     def phase(self) -> Phase:
-        return Phase(self.name, self.play.steps, self.update)
+        return Phase(self.name, self.play.steps * self.recipe.rounds, self.update)
 
     def update(self, step: int) -> Metrics:
         """One round: each player has its turns."""

@@ -23,7 +23,8 @@ def images_in(recipes: Sequence[Recipe], batch_size: int, rounds: int) -> int:
 
 
 def images_in_round(recipes: Sequence[Recipe], batch_size: int, step: int) -> int:
-    return batch_size * sum(player.turns(step) for recipe in recipes for player in recipe.players.values())
+    turns = sum(recipe.rounds * player.turns(step) for recipe in recipes for player in recipe.players.values())
+    return batch_size * turns
 
 
 def rounds_within(recipes: Sequence[Recipe], batch_size: int, budget: int) -> int:

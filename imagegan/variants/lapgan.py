@@ -48,6 +48,7 @@ def _top(config: LAPGANConfig, shape: Shape, classes: int) -> Recipe:
         Code(classes),
         labelled=classes > 0,
         judged=lambda view, pictures: (pictures, view.code),
+        rounds=config.top_rounds,
     )
 
 
