@@ -198,7 +198,8 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         {"steps": 60, "critic_burst": 10},
     ),
     "wgan-gp": _presets(_CRITIC, {"steps": 60}),
-    "wgan-diff": _presets({**_CRITIC, "penalty_weight": 100.0}, {"steps": 60}),
+    # A critic upside down has differences of 1, too. Two-sided, the way from there costs lambda: it stays.
+    "wgan-diff": _presets({**_CRITIC, "penalty_weight": 100.0, "penalty": "one-sided"}, {"steps": 60}),
     "dragan": _presets(_DEFAULT, {}),
     "cgan": _presets({**_DEFAULT, "nets": "common"}, {}),
     "acgan": _presets({**_DEFAULT, "ema": 0.998}, {}),
