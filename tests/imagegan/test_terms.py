@@ -199,6 +199,9 @@ def check_a_perfect_critic_pays_nothing() -> None:
     real = random(64, 0)
     for slope, sides, fine in (
         (1.0, "two-sided", 0.0),
+        (-1.0, "two-sided", 0.0),  # upside down, and the way back is not free: half-way it pays 0.25
+        (-0.5, "two-sided", 0.25),
+        (-0.5, "one-sided", 0.0),
         (3.0, "two-sided", 4.0),
         (0.5, "two-sided", 0.25),
         (0.5, "one-sided", 0.0),
