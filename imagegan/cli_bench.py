@@ -154,7 +154,7 @@ def _table(
 
 
 def _claims(seeds: Sequence[int], preset: str, out: Path, jobs: int, as_json: bool, markdown: bool) -> None:
-    from imagegan.bench import claims, plan, runs
+    from imagegan.bench import claims, plan, runs, table
     from imagegan.data import digits
     from seqgan.core.device import use_threads
 
@@ -168,6 +168,8 @@ def _claims(seeds: Sequence[int], preset: str, out: Path, jobs: int, as_json: bo
         click.echo(json.dumps({**facts, "claims": [claim.as_json() for claim in told]}, indent=2))
         return
     _print([["claim", "figure", "target", "", "plain gan"], *(claim.cells() for claim in told)], markdown)
+    measured = [table.entry(name, some) for name, some in found.items()]
+    click.echo("\n".join(f"  {line}" for line in table.signatures(measured, claims.METRICS)) + "\n")
     for name, some in found.items():
         for result, seed in zip(some, seeds, strict=True):
             if result.failed:
