@@ -5,7 +5,6 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import nn
 from torch.nn.functional import avg_pool2d, interpolate
 
 from imagegan.film import Film
@@ -85,10 +84,6 @@ class Pyramid:
     def recipe(self) -> Recipe:
         """Of the coarsest level, which says what code there is."""
         return self.games[0].recipe
-
-    @property
-    def generator(self) -> nn.ModuleList:
-        return nn.ModuleList(game.generator for game in self.games)
 
     @property
     def prior(self) -> Prior:
