@@ -61,11 +61,9 @@ class Whole(Bound):
         return int(text)
 
     def check(self, value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        if not is_number(value) or not self.least <= value <= self.most or value % 1:  # NaN is in no range
             raise ValueError
-        if not self.least <= value <= self.most or value % 1:  # NaN is in no range
-            raise ValueError
-        return value.__trunc__()
+        return int(value)
 
 
 class Real(Bound):
@@ -85,7 +83,7 @@ class Real(Bound):
         return float(text)
 
     def check(self, value: Any) -> float:
-        if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        if not is_number(value):
             raise ValueError
         try:
             number = float(value) + 0.0  # -0.0 becomes 0.0
@@ -192,6 +190,10 @@ class Place(click.Path, Bound):
         if reason := unreachable(path):
             self.fail(f"{quoted(str(path))} cannot be looked up: {reason}", param, ctx)
         return path
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def unreachable(path: Path) -> str:
