@@ -212,8 +212,8 @@ class ConfiguredCommand(click.Command):
                 description = describe(folder)
                 given = description.get("algorithm")
                 if not isinstance(given, str) or given not in self.configs:
-                    package = quoted(description.get("package"))
-                    raise click.UsageError(f"{folder} is a run of {package}, with {self.chooser} {quoted(given)}")
+                    package = description.get("package")
+                    raise click.UsageError(f"{folder} is a run of {package}, with {self.chooser} {given}")
         if given is not None and (not isinstance(given, str) or given not in self.configs):
             raise click.BadParameter(
                 f"there is no {quoted(given)}{nearest(str(given), self.configs)}", param_hint=self.chooser
