@@ -69,7 +69,7 @@ def table(raw: bytes, where: str, error: type[SeqGANError], advice: str, *, toml
         told = "a number has too many digits" if "set_int_max_str_digits" in str(reason) else why(reason)
         raise error(f"{where} is not valid {language} ({told}); {advice}") from reason
     if not isinstance(content, dict):
-        raise error(f"{where} holds {named(content)}, but a table of names and values was expected; {advice}")
+        raise error(f"{where} holds {named(content)}, but a table was expected; {advice}")
     return content
 
 
