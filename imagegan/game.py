@@ -27,6 +27,7 @@ from imagegan.latents import NO_CODE, Code, Codes, Latents, Prior
 from imagegan.losses import Loss, Scalar, Scores
 from imagegan.nets import Pictures, Verdict, has_batchnorm
 from seqgan.core import world
+from seqgan.core.device import autocast
 from seqgan.core.log import Metrics
 from seqgan.core.loop import Phase
 from seqgan.core.seed import derive, private_generator
@@ -302,7 +303,7 @@ class Game:
         """Take one turn; gives back the loss, and what each term of it came to."""
         for net, module in self.recipe.nets.items():
             module.requires_grad_(net in player.moves)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.play.bf16):
+        with autocast(self.device, enabled=self.play.bf16):
             parts = {part: term.of(view) for part, term in player.terms.items()}
             loss = torch.stack([term.weight * parts[part] for part, term in player.terms.items()]).sum()
         optimizer = self.optimizers[name]
