@@ -195,6 +195,13 @@ def test_a_check_between_two_others_at_the_last_step_only_measures(tmp_path: Pat
     assert algorithm.state_dict() == {"checked": 2}
 
 
+def test_a_reward_that_draws_from_python_and_numpy_is_the_same_when_resumed(tmp_path: Path) -> None:
+    config = {**EARLY, "iterations": 6, "policy_rate": 0.1}
+    parts = Parts(reward=on_text(capricious))
+    rng = random.Random(0)
+    ends_the_same(partial(built, "seqgan", config, texts_of("word"), parts), None, tmp_path, rng)
+
+
 def test_a_run_that_stopped_early_says_that_more_steps_change_nothing(tmp_path: Path) -> None:
     config = {**TINY_CONFIGS["mle"], **of(SMALL, TINY_CONFIGS["mle"]), "mle_patience": 1, "mle_rate": 0.2}
     build, rng, said = partial(built, "mle", config, texts_of("word")), random.Random(0), list[str]()
