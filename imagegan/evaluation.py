@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from imagegan.data import FACTORS, MODAL, TOYS, Images, Sets
-from imagegan.data.images import from_bytes, need_labels
+from imagegan.data.images import Stored, from_bytes, need_labels
 from imagegan.data.toys import centres
 from imagegan.game import Batch, Game, View
 from imagegan.generation import load_model
@@ -192,7 +192,7 @@ def evaluate(
 
     Raises:
         DataError: the samples are of another shape than the images, or too few."""
-    expected = sets.train.pixels.shape[1:]
+    expected = sets.train.pictures.shape[1:]
     for samples in several.values():
         if (shape := samples.pixels.shape[1:]) != expected:
             came, wanted = (" x ".join(map(str, sizes)) for sizes in (shape, expected))
@@ -201,7 +201,7 @@ def evaluate(
             )
         if samples.labels is not None and data not in TOYS:
             need_labels(sets.train, "the accuracy of the samples' labels", data)
-    there = {"held-out images": len(sets.test.pixels), "training images": len(sets.train.pixels)}
+    there = {"held-out images": len(sets.test.pictures), "training images": len(sets.train.pictures)}
     there |= {f"images among {name}": len(samples.pixels) for name, samples in several.items()}
     fewest = min(there, key=lambda name: there[name])
     if (count := there[fewest]) < FEWEST:
@@ -218,7 +218,7 @@ def evaluate(
     told = (labelled or asked) and bool((real.labels >= 0).all())
     parts["held-out"] = Samples(real.pixels, real.labels if told else None)
     rows: dict[str, Row] = {name: {} for name in parts}
-    reference = sets.train.pixels[:count]
+    reference = sets.train.take(slice(0, count)).pixels
     spaces = spaces_for(sets.train, classifier)
     neighbourly = next(space for name in NEIGHBOURLY for space in spaces if space.name == name)
     for space in spaces:
@@ -230,9 +230,10 @@ def evaluate(
             row[f"kid-{space.name}"] = kernel_distance(space, features, known, AGAINST)
             if space is neighbourly:
                 row |= _neighbours(space, features, known)
-    beside = nearest(real.pixels, sets.train.pixels)
+    held_out = parts["held-out"].pixels
+    beside = nearest(held_out, sets.train.pictures)
     for name, some in parts.items():
-        rows[name] |= _variety(some.pixels, real.pixels) | _copies(some.pixels, beside, sets.train.pixels)
+        rows[name] |= _variety(some.pixels, held_out) | _copies(some.pixels, beside, sets.train.pictures)
         if data in MODAL:
             rows[name] |= _modes(some, data)
         if classifier is not None:
@@ -261,9 +262,10 @@ def _codes(
 def first_look(model: Game | Pyramid, sets: Sets, data: str, seed: int = 0) -> dict[str, Row]:
     """What a training ends with, within seconds: how far samples are from training images, how varied they are and
     whether copies, all beside held-out images, and how well the discriminator tells them apart."""
-    count = min(FIRST_COUNT, len(sets.test.pixels), len(sets.train.pixels))
-    real, known = sets.test.take(slice(0, count)), sets.train.take(slice(0, FIRST_KNOWN))
-    parts = {"samples": draw(model, count, seed, sets.train), "held-out": Samples(real.pixels)}
+    count = min(FIRST_COUNT, len(sets.test.pictures), len(sets.train.pictures))
+    real, known = sets.test.take(slice(0, count)), sets.train.take(slice(0, FIRST_KNOWN)).pictures
+    held_out = real.pixels
+    parts = {"samples": draw(model, count, seed, sets.train), "held-out": Samples(held_out)}
     rows: dict[str, Row] = {name: {} for name in parts}
     for space in spaces_for(sets.train, None):
         for name, some in parts.items():
@@ -273,9 +275,9 @@ def first_look(model: Game | Pyramid, sets: Sets, data: str, seed: int = 0) -> d
             else:
                 near = space.features(sets.train.take(slice(0, count)).pixels)
                 rows[name][f"fd-{space.name}"] = frechet(space, space.features(some.pixels), near, AGAINST)
-    beside = nearest(real.pixels, known.pixels)
+    beside = nearest(held_out, known)
     for name, some in parts.items():
-        rows[name] |= _variety(some.pixels, real.pixels) | _copies(some.pixels, beside, known.pixels)
+        rows[name] |= _variety(some.pixels, held_out) | _copies(some.pixels, beside, known)
         if data in MODAL:
             rows[name] |= _modes(some._replace(labels=None), data)
     recipe = model.recipe
@@ -345,7 +347,7 @@ def _variety(pictures: Pictures, real: Pictures) -> Row:
     return {"variety": Measured(varied(pictures, real), error, f"{about}, N={len(pictures)}")}
 
 
-def _copies(pictures: Pictures, beside: Nearest, training: Pictures) -> Row:
+def _copies(pictures: Pictures, beside: Nearest, training: Stored) -> Row:
     """How near training images are; held-out images, whose nearest ones are `beside`, tell how near they should be."""
     found = nearest(pictures, training)
     signature = f"in pixels, among {len(training)} training images, N={len(pictures)}"

@@ -82,7 +82,7 @@ def speed(
         _print(machine, figures, memory)
 
 
-def _print(machine: "Ceilings", figures: "dict[str, Figure]", memory: int) -> None:
+def _print(machine: "Ceilings", figures: "dict[str, Figure]", memory: int | None) -> None:
     import rich.table
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
@@ -102,7 +102,8 @@ def _print(machine: "Ceilings", figures: "dict[str, Figure]", memory: int) -> No
         f"  this machine: {gemm} GFLOP/s in matrix products ({half} in bfloat16), {cache} GB/s in cache, "
         f"{moved} GB/s in memory"
     )
-    click.echo(f"  peak memory of the process after a generator step: {memory / 1e6:.0f} MB")
+    if memory:
+        click.echo(f"  peak memory of the process after a generator step: {memory / 1e6:.0f} MB")
 
 
 def _report_startup(as_json: bool) -> None:

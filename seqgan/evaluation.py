@@ -142,8 +142,8 @@ def _judged(
     rng = torch.Generator(model.device).manual_seed(seed)
     parts = [pad(test[start : start + ROWS], model.device).tokens for start in range(0, len(test), ROWS)]
     with judging(discriminator) as judge:
-        real = torch.cat([judge(model.policy.fill_unknown(part, rng)) for part in parts])
-        fake = in_chunks(judge, pad(drawn, model.device).tokens)
+        real = torch.cat([judge(model.policy.fill_unknown(part, rng)) for part in parts]).cpu()
+        fake = in_chunks(judge, pad(drawn, model.device).tokens).cpu()
     pairs = zip(blocks(range(len(real))), blocks(range(len(fake))), strict=False)
     in_blocks = [_verdict(real[list(some)], fake[list(others)]) for some, others in pairs]
     errors = f"err:blocks-{blocks_of(min(len(real), len(fake)))}"

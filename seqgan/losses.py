@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from seqgan.core.device import by_thread, cached_rows, most_parts
+from seqgan.core.device import by_thread, cached_rows, most_parts, on_cpu, sum_dtype
 from seqgan.core.world import total, weight
 from seqgan.sampling import LOG2_E, is_bounded
 from seqgan.shapes import LogProbs, Mask, Rewards, Scalar
@@ -56,7 +56,7 @@ class _LinearNLL(torch.autograd.Function):
     def forward(ctx: Any, features: Tensor, matrix: Tensor, bias: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
         d_features = torch.empty_like(features)
         scaled, offsets = features * LOG2_E, bias * LOG2_E
-        bounded = not features.is_cuda and is_bounded(matrix, offsets, scaled.abs().amax(dim=0))
+        bounded = on_cpu(features) and is_bounded(matrix, offsets, scaled.abs().amax(dim=0))
         # An eighth of the cache: beside the logits, three matrix products pass through it.
         rows = cached_rows(4 * len(matrix), features.device, share=1 / 8)
         room = features.new_empty(min(rows, len(features)), len(matrix))
@@ -64,7 +64,8 @@ class _LinearNLL(torch.autograd.Function):
             features, (0, 1), value=1.0
         )  # so that a product makes d_bias beside d_matrix
         d_affine = features.new_zeros(most_parts(features.device), len(matrix), matrix.shape[1] + 1)
-        loss = torch.zeros((), dtype=torch.float64, device=features.device)
+        exact = sum_dtype(features.device.type)
+        loss = torch.zeros((), dtype=exact, device=features.device)
         for start in range(0, len(features), rows):
             chunk = slice(start, start + rows)
             parts, target, row_weight = by_thread(scaled[chunk]), targets[chunk], weights[chunk]
@@ -75,7 +76,7 @@ class _LinearNLL(torch.autograd.Function):
             likelihood = logits.gather(1, target.unsqueeze(1)) - highest
             exponentials = logits.exp2_() if bounded else logits.sub_(highest).exp2_()
             sums = exponentials.sum(dim=1, keepdim=True)
-            loss += ((sums.log2() - likelihood).squeeze(1) * row_weight).sum(dtype=torch.float64) / LOG2_E
+            loss += ((sums.log2() - likelihood).squeeze(1) * row_weight).sum(dtype=exact) / LOG2_E
             factor = row_weight.unsqueeze(1) / sums
             d_features[chunk] = torch.bmm(out, matrices).flatten(0, 1).mul_(factor)
             d_affine[: len(parts)].baddbmm_(out.mT, by_thread(with_one[chunk] * factor))

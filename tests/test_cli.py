@@ -224,7 +224,7 @@ def test_a_changed_corpus_is_refused(train: Callable[..., Result], corpus_file: 
         (["train", "--corpus", "poems", "--rollouts", "0"], "0 is not in the range x>=1"),
         (["train", "--corpus", "poems", "--mle-rate", "fast"], "'fast' is not a valid float"),
         (["train", "--corpus", "poems", "--config", "none.toml"], "cannot read the config file none.toml"),
-        (["train", "--corpus", "poems", "--device", "tpu9"], "--device tpu9 is not to be had here"),
+        (["train", "--corpus", "poems", "--device", "tpu9"], "cannot compute on --device 'tpu9'"),
         (["train", "--resume", "x", "--run-dir", "y"], "--resume names the run itself"),
         (["train", "--resume", "nowhere"], "there is no run in nowhere to continue"),
         (["train", "--corpus", "poems", "--max-length", "5", "--long", "drop"], "no text is left"),

@@ -5,10 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from numpy.typing import NDArray
 from torch import Tensor
 
+from imagegan.data.images import as_floats
 from imagegan.metrics import jackknife, left_out
 from imagegan.metrics.networks import AT_ONCE, Pictures
 from imagegan.metrics.spaces import Features
@@ -55,7 +56,7 @@ def _manifolds(
     fake_reach, real_reach = _reaches(fake, neighbours, fake_kept), _reaches(real, neighbours, real_kept)
     precise, balls = ([0] * len(fake_kept) for _ in range(2))
     recalled, covered = (torch.zeros_like(real_kept) for _ in range(2))
-    for at, distances in _distances(fake, real, exact=True):
+    for at, distances in _distances(fake, real):
         for part, kept in enumerate(fake_kept[:, at]):
             inside = (distances < real_reach[part]) & kept[:, None]
             balls[part] += int(inside.sum())
@@ -86,7 +87,7 @@ def _reaches(points: Float[Tensor, "N D"], neighbours: int, parts: Bool[Tensor, 
     """The distance of each point to its k-th nearest other in each part; less than any distance where it is no part."""
     looked_at = min(len(points), SPARE * (neighbours + 1))
     reaches = torch.full(parts.shape, -1.0, dtype=points.dtype)
-    for at, distances in _distances(points, points, exact=True):
+    for at, distances in _distances(points, points):
         near, which = distances.topk(looked_at, dim=1, largest=False, sorted=True)
         for part, reach in zip(parts, reaches, strict=True):
             seen = part[which].cumsum(dim=1) <= neighbours  # the point itself and the nearest k - 1 others
@@ -95,11 +96,15 @@ def _reaches(points: Float[Tensor, "N D"], neighbours: int, parts: Bool[Tensor, 
     return reaches
 
 
-def nearest(pictures: Pictures, training: Float[Tensor, "M C S S"]) -> Nearest:
+def nearest(pictures: Pictures, training: Shaped[Tensor, "M C S S"]) -> Nearest:
     """The training image with the smallest Euclidean distance in pixels, for each picture."""
-    flat, known = pictures.flatten(1), training.flatten(1)
-    image = torch.cat([distances.argmin(dim=1) for _, distances in _distances(flat, known)])
-    return Nearest((flat - known[image]).norm(dim=1), image)
+    flat = pictures.flatten(1)
+    least, image = torch.full((len(flat),), torch.inf), torch.zeros(len(flat), dtype=torch.long)
+    for part, some in enumerate(training.split(AT_ONCE)):
+        found = torch.cdist(flat, as_floats(some).flatten(1)).min(dim=1)
+        image = torch.where(found.values < least, found.indices + part * AT_ONCE, image)
+        least = least.minimum(found.values)
+    return Nearest((flat - as_floats(training[image]).flatten(1)).norm(dim=1), image)
 
 
 def closer(samples: Nearest, test: Nearest) -> float:
@@ -126,12 +131,9 @@ def copied(samples: Nearest, test: Nearest) -> float:
     return float((samples.distance < test.distance.median() / 2).double().mean())
 
 
-def _distances(
-    points: Float[Tensor, "N D"], others: Float[Tensor, "M D"], *, exact: bool = False
-) -> Iterator[tuple[slice, Tensor]]:
-    """Some points at a time. `exact` distances cost more and are the same both ways, so that ties are ties: a product
-    of matrices, which is faster, rounds |x - y| and |y - x| differently."""
-    how = "donot_use_mm_for_euclid_dist" if exact else "use_mm_for_euclid_dist_if_necessary"
+def _distances(points: Float[Tensor, "N D"], others: Float[Tensor, "M D"]) -> Iterator[tuple[slice, Tensor]]:
+    """Of some points at a time, without the product of matrices by which `cdist` is faster: it rounds |x - y| and
+    |y - x| differently, and a tie would be none."""
     for start in range(0, len(points), AT_ONCE):
         at = slice(start, start + AT_ONCE)
-        yield at, torch.cdist(points[at], others, compute_mode=how)
+        yield at, torch.cdist(points[at], others, compute_mode="donot_use_mm_for_euclid_dist")

@@ -13,6 +13,7 @@ from seqgan.algorithms.configs import SeqGANConfig
 from seqgan.algorithms.mle import Weights, copied, descend
 from seqgan.algorithms.parts import Parts
 from seqgan.core import world
+from seqgan.core.device import autocast
 from seqgan.core.log import Metrics
 from seqgan.core.seed import derive, seed_everything
 from seqgan.data.batches import Batches, pad, side_by_side
@@ -53,7 +54,7 @@ class Opponent:
         real = self.policy.fill_unknown(self.real.at(update + 1).tokens)
         fake = self.generated(phase, round).at(within + 1).tokens
         self.discriminator.train()
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.d_bf16):
+        with autocast(self.device, enabled=self.config.d_bf16):
             scores = self.scores(side_by_side(real, fake)).float()
         real_scores, fake_scores = scores.split([len(real), len(fake)])
         loss = discriminator_loss(real_scores, fake_scores)
@@ -124,8 +125,8 @@ class Opponent:
         rng = torch.Generator(self.device).manual_seed(derive(self.seed, "held out"))
         with judging(self.discriminator) as discriminator:
             held_out = self.policy.fill_unknown(pad(self.texts.valid.rows, self.device).tokens, rng)
-            real = in_chunks(discriminator, held_out)
-            fake = in_chunks(discriminator, sample(self.policy, len(real), rng=rng).tokens)
+            real = in_chunks(discriminator, held_out).cpu()
+            fake = in_chunks(discriminator, sample(self.policy, len(real), rng=rng).tokens).cpu()
         self.discriminator.load_state_dict(current)
         return world.from_first((discrimination.cross_entropy(real, fake), discrimination.accuracy(real, fake)))
 

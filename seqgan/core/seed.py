@@ -4,6 +4,8 @@ import hashlib
 
 import torch
 
+from seqgan.core.device import seed_accelerator
+
 
 def derive(seed: int, *path: object) -> int:
     """A 63-bit seed for one place in a run, such as `derive(seed, rank, "adversarial", 17)`.
@@ -19,8 +21,7 @@ def seed_everything(seed: int, *path: object) -> None:
     The generators are seeded directly: `torch.manual_seed` visits every backend and costs a hundred times more."""
     value = derive(seed, *path)
     torch.default_generator.manual_seed(value)
-    if torch.cuda.is_initialized():
-        torch.cuda.manual_seed_all(value)
+    seed_accelerator(value)
 
 
 def private_generator(seed: int, *path: object) -> torch.Generator:

@@ -21,6 +21,8 @@ from torch.distributed.distributed_c10d import PrefixStore, Store
 from torch.distributed.rendezvous import rendezvous
 
 from seqgan import errors
+from seqgan.core.device import on_cpu
+from seqgan.core.launch import launch
 from seqgan.errors import LostError, SeqGANError, UsageError
 
 T = TypeVar("T")
@@ -40,19 +42,25 @@ def joined(device: torch.device) -> Iterator[None]:
     if not launched() or dist.is_initialized():
         yield
         return
-    if device.type == "cuda":
-        torch.cuda.set_device(device)
-    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
-    place: dict[str, Any] = {"rank": int(os.environ["RANK"]), "world_size": int(os.environ["WORLD_SIZE"])}
+    if device.index is not None:
+        torch.get_device_module(device).set_device(device)
+    backend = "gloo" if on_cpu(device) else f"cpu:gloo,{device.type}:{_backend(device)}"
+    place = launch()
     with _in_touch():
-        dist.init_process_group(backend, store=_meet(), timeout=TIMEOUT, **place)
+        dist.init_process_group(backend, store=_meet(), timeout=TIMEOUT, rank=place.rank, world_size=place.size)
     yield
     dist.destroy_process_group()
 
 
 def launched() -> bool:
     """Whether torchrun has started several processes, joined or not."""
-    return int(os.environ.get("WORLD_SIZE", 1)) > 1 and "RANK" in os.environ
+    return launch().several
+
+
+def _backend(device: torch.device) -> str:
+    """What carries tensors of an accelerator from process to process: NCCL on CUDA, XCCL on XPU ..."""
+    backend: str = dist.Backend.default_device_backend_map.get(device.type, "gloo")
+    return backend
 
 
 def size() -> int:

@@ -73,7 +73,7 @@ def played(loss: str, discriminator: nn.Module, generator: nn.Module | None = No
         (3,),
     )
     images = bright(100)
-    return Game(recipe, Play(1, 16, **play), images.pixels, images.labels, CPU, 0)
+    return Game(recipe, Play(1, 16, **play), images.pictures, images.labels, CPU, 0)
 
 
 def row_of(game: Game, held_out: int = 70) -> dict[str, Measured]:
