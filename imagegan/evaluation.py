@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from imagegan.data import FACTORS, MODAL, TOYS, Images, Sets
-from imagegan.data.images import from_bytes, need_labels
+from imagegan.data.images import Stored, from_bytes, need_labels
 from imagegan.data.toys import centres
 from imagegan.game import Batch, Game, View
 from imagegan.generation import load_model
@@ -176,7 +176,7 @@ def evaluate(
 
     Raises:
         DataError: the samples are of another shape than the images, or too few."""
-    expected = sets.train.pixels.shape[1:]
+    expected = sets.train.pictures.shape[1:]
     for samples in several.values():
         if (shape := samples.pixels.shape[1:]) != expected:
             came, wanted = (" x ".join(map(str, sizes)) for sizes in (shape, expected))
@@ -185,7 +185,9 @@ def evaluate(
             )
         if samples.labels is not None and data not in TOYS:
             need_labels(sets.train, "the accuracy of the samples' labels", data)
-    count = min(len(sets.test.pixels), len(sets.train.pixels), *(len(samples.pixels) for samples in several.values()))
+    count = min(
+        len(sets.test.pictures), len(sets.train.pictures), *(len(samples.pixels) for samples in several.values())
+    )
     if count < FEWEST:
         raise DataError(f"{count} images cannot be measured; {FEWEST} or more are needed, better thousands")
     real = sets.test.take(slice(0, count))
@@ -197,7 +199,7 @@ def evaluate(
     told = (labelled or asked) and bool((real.labels >= 0).all())
     parts["held-out"] = Samples(real.pixels, real.labels if told else None)
     rows: dict[str, Row] = {name: {} for name in parts}
-    reference = sets.train.pixels[:count]
+    reference = sets.train.take(slice(0, count)).pixels
     for space in spaces_for(sets.train, classifier):
         known = space.features(reference)
         for name, some in parts.items():
@@ -211,7 +213,7 @@ def evaluate(
                 for metric, value in zip(("precision", "recall", "density", "coverage"), found, strict=True):
                     row[metric] = Measured(float(value), math.nan, signature)
     for name, some in parts.items():
-        rows[name] |= _copies(some.pixels, real.pixels, sets.train.pixels)
+        rows[name] |= _copies(some.pixels, real.pixels, sets.train.pictures)
         if data in MODAL:
             rows[name] |= _modes(some, data)
         if classifier is not None:
@@ -240,12 +242,12 @@ def _codes(
 def first_look(model: Game | Pyramid, sets: Sets, data: str, seed: int = 0) -> dict[str, Row]:
     """What a training ends with, within seconds: how far samples are from training images and how varied they are,
     both beside held-out images, and how well the discriminator tells them apart."""
-    count = min(FIRST_COUNT, len(sets.test.pixels), len(sets.train.pixels))
+    count = min(FIRST_COUNT, len(sets.test.pictures), len(sets.train.pictures))
     real = sets.test.take(slice(0, count))
     parts = {"samples": draw(model, count, seed, sets.train), "held-out": Samples(real.pixels)}
     rows: dict[str, Row] = {name: {} for name in parts}
     for space in spaces_for(sets.train, None) if count >= FEWEST else []:
-        known = space.features(sets.train.pixels[:count])
+        known = space.features(sets.train.take(slice(0, count)).pixels)
         for name, some in parts.items():
             rows[name][f"fd-{space.name}"] = frechet(space, space.features(some.pixels), known, AGAINST)
     for name, some in parts.items():
@@ -256,7 +258,7 @@ def first_look(model: Game | Pyramid, sets: Sets, data: str, seed: int = 0) -> d
     recipe = model.recipe
     if recipe.labelled:  # of what it was not told, it has no verdict
         real = real.take((real.labels >= 0) & (real.labels < recipe.code.categories))
-    if isinstance(model, Game) and len(real.pixels) > 1:
+    if isinstance(model, Game) and len(real.labels) > 1:
         rows["samples"] |= _judged(model, real, seed)
     return rows
 
@@ -267,11 +269,11 @@ def _judged(model: Game, real: Images, seed: int) -> Row:
     seed_everything(seed, "judged")
     for net in model.recipe.nets.values():
         net.eval()
-    parts = [_watched(model, real.take(at)) for at in torch.arange(len(real.pixels)).split(AT_A_TIME)]
+    parts = [_watched(model, real.take(at)) for at in torch.arange(len(real.labels)).split(AT_A_TIME)]
     for net in model.recipe.nets.values():
         net.train()
     values = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
-    signature = f"held-out images against samples, N={len(real.pixels)}"
+    signature = f"held-out images against samples, N={len(real.labels)}"
     told = {"d_accuracy": "accuracy of the discriminator", "distance": "how much higher the critic values"}
     return {
         name.replace("_", "-"): Measured(float(each.mean()), _error(each), f"{told.get(name, name)}: {signature}")
@@ -281,11 +283,11 @@ def _judged(model: Game, real: Images, seed: int) -> Row:
 
 def _watched(model: Game, real: Images) -> dict[str, Tensor]:
     held_out = Batch(real.pixels.to(model.device), real.labels.to(model.device))
-    view = View(model.recipe, lambda: held_out, len(real.pixels), model.device)
+    view = View(model.recipe, lambda: held_out, len(real.labels), model.device)
     return {name: of(view).cpu() for player in model.recipe.players.values() for name, of in player.watch.items()}
 
 
-def _copies(pictures: Pictures, real: Pictures, training: Pictures) -> Row:
+def _copies(pictures: Pictures, real: Pictures, training: Stored) -> Row:
     found, beside = nearest(pictures, training), nearest(real, training)
     signature = f"in pixels, among {len(training)} training images, N={len(pictures)}"
     return {

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 from torch.optim import Optimizer
 
+from imagegan.data.images import Stored, as_floats
 from imagegan.film import Film
 from imagegan.latents import NO_CODE, Code, Codes, Latents, Prior
 from imagegan.losses import Loss, Scalar, Scores
@@ -243,18 +244,21 @@ class Game:
         self,
         recipe: Recipe,
         play: Play,
-        pictures: Pictures,
+        pictures: Stored,
         labels: Labels,
         device: torch.device,
         seed: int,
         name: str = "adversarial",
+        seen: Callable[[Pictures], Pictures] = the_picture,
     ) -> None:
+        """`seen` is what of a real picture this game is about."""
         self.recipe, self.play, self.device, self.seed, self.name = recipe, play, device, seed, name
         if recipe.labelled and len(labels) != len(pictures):
             raise UsageError(
                 f"this model learns from labels, but of {len(pictures)} images {len(labels)} have one; "
                 "choose data with labels, or a model that needs none"
             )
+        self.seen = seen
         self.pictures, self.labels = pictures.to(device), labels.to(device)
         for net in recipe.nets.values():
             net.to(device)
@@ -295,7 +299,8 @@ class Game:
         def batch() -> Batch:
             order = private_generator(self.seed, self.name, "batch", step, player, turn)
             chosen = torch.randint(len(self.pictures), (size,), generator=order)[world.share(size)].to(self.device)
-            return Batch(self.pictures[chosen], self.labels[chosen] if len(self.labels) else chosen)
+            pictures = self.seen(as_floats(self.pictures[chosen]))
+            return Batch(pictures, self.labels[chosen] if len(self.labels) else chosen)
 
         return View(self.recipe, batch, world.share_size(size), self.device)
 

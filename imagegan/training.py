@@ -96,14 +96,14 @@ def new_model(
     made = VARIANTS[model](config, shape)
     play = Play(config.steps, config.batch_size, config.ema, config.bf16)
     if isinstance(made, Recipe):
-        return Game(made, play, images.pixels, images.labels, device, seed)
-    return Pyramid(made, play, images.pixels, images.labels, device, seed)
+        return Game(made, play, images.pictures, images.labels, device, seed)
+    return Pyramid(made, play, images.pictures, images.labels, device, seed)
 
 
 def shape_of(images: Images) -> Shape:
     """There are classes where every image has a label."""
     known = bool((images.labels >= 0).all())
-    return Shape(images.pixels.shape[1], images.pixels.shape[2], images.classes if known else 0)
+    return Shape(images.pictures.shape[1], images.pictures.shape[2], images.classes if known else 0)
 
 
 def begin(
@@ -140,7 +140,7 @@ def begin(
             "name": data,
             "folder": place and str(place),
             "sha256": images.fingerprint(),
-            "count": len(images.pixels),
+            "count": len(images.pictures),
             **shape._asdict(),
         },
         "versions": {name: version(name) for name in ("seqgan", "torch", "numpy", "pillow")}

@@ -27,7 +27,7 @@ from seqgan.core import world
 from seqgan.core.loop import Algorithm, Phase, train
 from seqgan.core.run import Run, create, describe
 from seqgan.core.trial import estimate
-from seqgan.data.batches import Batches
+from seqgan.data.batches import Batches, Ragged
 from seqgan.data.corpus import Corpus
 from seqgan.data.splits import split
 from seqgan.data.texts import Texts, encode_corpus
@@ -95,7 +95,7 @@ def _updates() -> dict[str, Tensor]:
     found: dict[str, Tensor] = {"MLE: nll": _number(game.mle.update(2)["nll"])}
     found |= _gradients("MLE", game.generator)
     rows = [row[:-1] for row in game.mle.texts.train.rows]  # anything but real texts will do
-    opponent.generated = lambda phase, round: Batches(rows, opponent.fake_size, 0)  # type: ignore[method-assign]
+    opponent.generated = lambda phase, round: Batches(Ragged.of(rows), opponent.half, 0)  # type: ignore[method-assign]
     found |= {f"discriminator: {name}": _number(value) for name, value in opponent.update("any", 3).items()}
     found |= _gradients("discriminator", opponent.discriminator)
     tokens = game.mle.batches.at(1).tokens

@@ -55,7 +55,7 @@ class Known(NamedTuple):
 def known(source: Source, count: int, seed: int) -> Known:
     """A classifier is trained where the images have labels (and kept, see `network`)."""
     sets = load(source.name, count=count, seed=seed, folder=source.folder)
-    half = min(SAMPLES, len(sets.test.pixels) // 2)
+    half = min(SAMPLES, len(sets.test.pictures) // 2)
     labelled = source.name not in TOYS and bool((sets.train.labels >= 0).all())
     classifier = network(sets.train) if labelled else None
     validation, test = (sets.test.take(slice(at * half, (at + 1) * half)) for at in (0, 1))
@@ -66,7 +66,7 @@ def measured(model: Game | Pyramid, of: Known, seed: int) -> dict[str, Row]:
     """The rows "validation" and "test" of a model, from different samples, and "real": held-out images as samples."""
     rows = {"real": alike(of.validation.pixels, of, of.test, "test")}
     for split, images in (("validation", of.validation), ("test", of.test)):
-        samples = draw(model, len(images.pixels), derive(seed, "bench", split), of.train)
+        samples = draw(model, len(images.pictures), derive(seed, "bench", split), of.train)
         rows[split] = alike(samples.pixels, of, images, split)
     rows["test"] |= purpose(model, samples, of, derive(seed, "bench", "purpose"))
     return rows
@@ -133,7 +133,7 @@ def _told(samples: Samples, classifier: Network, classes: int) -> Row:
 def _refined(model: Pyramid, of: Known, seed: int) -> Row:
     """The distances of samples of which only so many levels were refined, the others made wider."""
     row: Row = {}
-    code = model.recipe.code.in_turn(len(of.test.pixels), CPU, private_generator(seed, "codes"))
+    code = model.recipe.code.in_turn(len(of.test.pictures), CPU, private_generator(seed, "codes"))
     for level in range(len(model.games)):
         pictures = model.sample(len(code), seed, code, refined=level)
         row |= {f"fd-{space.name}-refined-{level}": _frechet(space, pictures, of.test, "test") for space in of.spaces}

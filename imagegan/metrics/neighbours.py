@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
+from imagegan.data.images import as_floats
 from imagegan.metrics.networks import AT_ONCE, Pictures
 from imagegan.metrics.spaces import Features
 
@@ -49,11 +50,15 @@ def manifolds(samples: Features, reference: Features, neighbours: int = NEIGHBOU
     )
 
 
-def nearest(pictures: Pictures, training: Float[Tensor, "M C S S"]) -> Nearest:
+def nearest(pictures: Pictures, training: Shaped[Tensor, "M C S S"]) -> Nearest:
     """The training image with the smallest Euclidean distance in pixels, for each picture."""
-    flat, known = pictures.flatten(1), training.flatten(1)
-    image = torch.cat([distances.argmin(dim=1) for _, distances in _distances(flat, known)])
-    return Nearest((flat - known[image]).norm(dim=1), image)
+    flat = pictures.flatten(1)
+    least, image = torch.full((len(flat),), torch.inf), torch.zeros(len(flat), dtype=torch.long)
+    for part, some in enumerate(training.split(AT_ONCE)):
+        found = torch.cdist(flat, as_floats(some).flatten(1)).min(dim=1)
+        image = torch.where(found.values < least, found.indices + part * AT_ONCE, image)
+        least = least.minimum(found.values)
+    return Nearest((flat - as_floats(training[image]).flatten(1)).norm(dim=1), image)
 
 
 def closer(samples: Nearest, test: Nearest) -> float:

@@ -32,7 +32,8 @@ def sets() -> Sets:
 
 
 def test_good_samples_are_near_the_floor_and_noise_is_not(sets: Sets, tmp_path: Path) -> None:
-    good, labels = digits(300, seed=3)[:2]
+    images = digits(300, seed=3)
+    good, labels = images.pixels, images.labels
     classifier = network(sets.train, steps=60, folder=tmp_path)
     rows = evaluate_samples(Samples(good, labels), sets, "digits", classifier=classifier)
     assert list(rows) == ["samples", "held-out"]
@@ -73,8 +74,9 @@ def test_samples_of_another_shape_or_kind_are_told(sets: Sets, tmp_path: Path) -
     with pytest.raises(SeqGANError, match="5 images cannot be measured; 20 or more are needed"):
         evaluate_samples(Samples(torch.zeros(5, 1, 28, 28), None), sets, "digits")
     unlabelled = Sets(*(some._replace(labels=torch.full_like(some.labels, UNLABELLED)) for some in sets))
+    some = digits(30)
     with pytest.raises(SeqGANError, match="accuracy of the samples' labels needs labels, but digits has none"):
-        evaluate_samples(Samples(*digits(30)[:2]), unlabelled, "digits")
+        evaluate_samples(Samples(some.pixels, some.labels), unlabelled, "digits")
     assert "fd-labels" not in evaluate_samples(Samples(digits(30).pixels, None), unlabelled, "digits")["samples"]
     path = tmp_path / "x.npz"
     fine = np.zeros((30, 1, 28, 28), dtype=np.float32)

@@ -162,9 +162,10 @@ def test_one_outlier_does_not_stretch_density_and_coverage() -> None:
 
 
 def test_the_nearest_training_image_and_the_share_of_copies() -> None:
-    training, test = digits(200, seed=0).pixels, digits(100, seed=1).pixels
-    found = nearest(training[[7, 3, 190]], training)
-    assert found.image.tolist() == [7, 3, 190]
+    images, test = digits(600, seed=0), digits(100, seed=1).pixels
+    training = images.pixels
+    found = nearest(training[[7, 3, 590]], images.pictures)  # more than are looked at together
+    assert found.image.tolist() == [7, 3, 590]
     assert found.distance.tolist() == [0, 0, 0]
     beside = nearest(test, training)
     assert closer(nearest(training[:50], training), beside) == 1
