@@ -49,7 +49,7 @@ def train(
     def continued(folder: Path) -> str:
         training.refuse_other_images(folder, data, data_dir)
         source = training.understood(folder).description["data"]["name"]
-        options.check_against(folder, name, training.settled(chosen, source), extendable="steps")
+        options.check_against(folder, name, training.settled(chosen, source), CONFIGS[name].extendable)
         return str(folder)
 
     def begun() -> str:

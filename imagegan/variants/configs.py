@@ -1,7 +1,7 @@
 """The hyper-parameters of every variant; no torch here. A default is the paper's, or that of its official code."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from click import FloatRange, IntRange
 
@@ -32,6 +32,8 @@ PENALTY = "fine every slope but 1, or only steeper ones"
 @dataclass(frozen=True)
 class ImageConfig:
     """What all variants have."""
+
+    extendable: ClassVar[str] = "steps"  # may grow when a run is resumed
 
     images: Annotated[int, IMAGES, IntRange(min=0)] = 10_000  # 0: as many as usual
     size: Annotated[int, SIZE, IntRange(min=0)] = 28  # 0: as the data has
@@ -139,6 +141,8 @@ class InfoGANConfig(ImageConfig):
 @dataclass(frozen=True)
 class LAPGANConfig(ImageConfig):
     """A pyramid of games, each adding what is finer (Denton et al. 2015), with Adam in the place of momentum."""
+
+    extendable: ClassVar[str] = ""  # more steps would be steps of every level, not of the last alone
 
     d_norm: Annotated[Norm, D_NORM] = "none"
     top_width: Annotated[int, "units of the perceptrons that make the coarsest image", IntRange(min=2)] = 1600
