@@ -82,6 +82,7 @@ def evaluate(
     print_rows(rows)
     for run, steps in facts.get("steps", {}).items():
         click.echo(f"  samples of {run}, after {steps} steps, drawn with --seed {seed}")
+    print_remarks(rows)
 
 
 def print_rows(rows: "Mapping[str, Row]") -> None:
@@ -100,3 +101,10 @@ def print_rows(rows: "Mapping[str, Row]") -> None:
     Console().print(table)
     for signature, metrics in signatures.items():
         click.echo(f"  {', '.join(metrics)}: {signature}")
+
+
+def print_remarks(rows: "Mapping[str, Row]") -> None:
+    from imagegan.remarks import remarks
+
+    for line in remarks(rows):
+        click.echo(line)

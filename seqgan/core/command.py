@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 def run_command(group: click.Group) -> None:
     """Run a command line. An expected error is one line on stderr and an exit code; a defect keeps its traceback."""
+    if "WORLD_SIZE" in os.environ:  # torch warns on its own of each attempt to reach the others
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     try:
         group(standalone_mode=False)
     except SeqGANError as error:
