@@ -50,17 +50,17 @@ def _leave(message: str, code: int) -> None:
 
 def misplaced(error: click.NoSuchOption, group: click.Group) -> str:
     """Where an option belongs that another command has; empty where none has it."""
-    known = list(_commands(group, group.name or ""))
+    known = list(commands(group, group.name or ""))
     here = next((path for path, command in known if error.ctx and command is error.ctx.command), group.name)
     owners = [path for path, command in known if error.option_name in _options(command)]
     several = f"{error.option_name} is an option of {' and '.join(owners)}, not of {here}; leave it out"
     return several if owners else ""
 
 
-def _commands(group: click.Group, path: str) -> Iterator[tuple[str, click.Command]]:
+def commands(group: click.Group, path: str) -> Iterator[tuple[str, click.Command]]:
     for name, command in group.commands.items():
         if isinstance(command, click.Group):
-            yield from _commands(command, f"{path} {name}")
+            yield from commands(command, f"{path} {name}")
         else:
             yield f"{path} {name}", command
 
