@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
 
-from imagegan.grids import POINTS, Bytes, as_bytes, drawn, from_bytes, gif, is_points, png
+from imagegan.data.images import Stored, as_floats
+from imagegan.grids import POINTS, Bytes, as_bytes, drawn, gif, is_points, png
 from imagegan.latents import Latents, Prior
 from imagegan.nets import Pictures
 from seqgan.core.log import Metrics
@@ -21,7 +22,7 @@ class Film:
     """Frames after the rounds 1, 1 + k, 1 + 2k ... k doubles when there are too many, so that they do not depend on
     how long the training will be: a run that is extended keeps those of a longer one. To draw them disturbs nothing."""
 
-    def __init__(self, prior: Prior, seed: int, real: Pictures) -> None:
+    def __init__(self, prior: Prior, seed: int, real: Stored) -> None:
         self.prior, self.seed, self.real = prior, seed, real
         self.frames: dict[int, Bytes] = {}  # by the round after which they were drawn
 
@@ -50,7 +51,7 @@ class Film:
     def gif(self, draw: Draw) -> bytes:
         """All frames, and how it is now."""
         frames = [*self.frames.values(), as_bytes(draw(self.latents))]
-        return gif([drawn(from_bytes(frame), real=self.real) for frame in frames])
+        return gif([drawn(as_floats(frame), real=self.real) for frame in frames])
 
     def exports(self, draw: Draw) -> Mapping[str, bytes]:
         count = POINTS if is_points(self.real) else SHOWN

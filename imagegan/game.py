@@ -22,11 +22,13 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 from torch.optim import Optimizer
 
+from imagegan.data.images import Stored, as_floats
 from imagegan.film import Film
 from imagegan.latents import NO_CODE, Code, Codes, Latents, Prior
 from imagegan.losses import Loss, Scalar, Scores
 from imagegan.nets import Pictures, Verdict, has_batchnorm
 from seqgan.core import world
+from seqgan.core.device import autocast
 from seqgan.core.log import Metrics
 from seqgan.core.loop import Phase
 from seqgan.core.seed import derive, private_generator
@@ -194,7 +196,6 @@ def versus(
     heads: tuple[str, ...] = (),
     d_turns: Callable[[int], int] = once,
     d_after: Callable[[Iterable[nn.Module]], None] = untouched,
-    watch: Mapping[str, Callable[[View], Scores]] | None = None,
 ) -> dict[str, Player]:
     """A discriminator, with `heads` on its features, against a generator; either may have more to minimise."""
     common = both_terms or {}
@@ -207,15 +208,15 @@ def versus(
             d_optimizer,
             d_turns,
             d_after,
-            {"d_accuracy": accuracy} if watch is None else watch,
+            {"distance": score_gap} if loss.threshold is None else {"d_accuracy": accuracy(loss.threshold)},
         ),
         "g": Player(("generator",), {**generator, **common}, g_optimizer),
     }
 
 
-def accuracy(view: View) -> Scores:
+def accuracy(threshold: float) -> Callable[[View], Scores]:
     """How often the discriminator tells real from generated; a half of the time where it cannot."""
-    return ((view.on_real.score > 0).float() + (view.on_fake.score <= 0).float()) / 2
+    return lambda view: ((view.on_real.score > threshold).float() + (view.on_fake.score <= threshold).float()) / 2
 
 
 def score_gap(view: View) -> Scores:
@@ -242,18 +243,21 @@ class Game:
         self,
         recipe: Recipe,
         play: Play,
-        pictures: Pictures,
+        pictures: Stored,
         labels: Labels,
         device: torch.device,
         seed: int,
         name: str = "adversarial",
+        seen: Callable[[Pictures], Pictures] = the_picture,
     ) -> None:
+        """`seen` is what of a real picture this game is about."""
         self.recipe, self.play, self.device, self.seed, self.name = recipe, play, device, seed, name
         if recipe.labelled and len(labels) != len(pictures):
             raise UsageError(
                 f"this model learns from labels, but of {len(pictures)} images {len(labels)} have one; "
                 "choose data with labels, or a model that needs none"
             )
+        self.seen = seen
         self.pictures, self.labels = pictures.to(device), labels.to(device)
         for net in recipe.nets.values():
             net.to(device)
@@ -294,7 +298,8 @@ class Game:
         def batch() -> Batch:
             order = private_generator(self.seed, self.name, "batch", step, player, turn)
             chosen = torch.randint(len(self.pictures), (size,), generator=order)[world.share(size)].to(self.device)
-            return Batch(self.pictures[chosen], self.labels[chosen] if len(self.labels) else chosen)
+            pictures = self.seen(as_floats(self.pictures[chosen]))
+            return Batch(pictures, self.labels[chosen] if len(self.labels) else chosen)
 
         return View(self.recipe, batch, world.share_size(size), self.device)
 
@@ -302,7 +307,7 @@ class Game:
         """Take one turn; gives back the loss, and what each term of it came to."""
         for net, module in self.recipe.nets.items():
             module.requires_grad_(net in player.moves)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.play.bf16):
+        with autocast(self.device, enabled=self.play.bf16):
             parts = {part: term.of(view) for part, term in player.terms.items()}
             loss = torch.stack([term.weight * parts[part] for part, term in player.terms.items()]).sum()
         optimizer = self.optimizers[name]

@@ -36,7 +36,7 @@ def load_model(folder: Path, device: torch.device) -> Game | Pyramid:
     # Not an image of the data is needed, but the networks want to know their shape; points stand among real ones.
     data = description["data"]["name"]
     nothing = torch.zeros(1, shape.channels, shape.size, shape.size)
-    pictures = toy(data, POINTS).pixels if data in TOYS else nothing
+    pictures = toy(data, POINTS).pictures if data in TOYS else nothing
     model = new_model(
         description["algorithm"],
         config,

@@ -5,14 +5,14 @@ import io
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 from PIL import Image, ImageDraw
 from torch import Tensor
 
+from imagegan.data.images import Stored, as_floats
 from imagegan.nets import Pictures
 
 Bytes = UInt8[Tensor, "N C S S"]
-Real = Float[Tensor, "N C S S"]  # beside pictures of another number
 
 POINT = (2, 1, 1)  # of a toy set a picture is a point in the plane: one pixel, a channel for each axis
 POINTS = 1000  # are enough to see where they lie
@@ -22,7 +22,7 @@ GREYS = 32
 FAINT, PLAIN, BETWEEN = (208, 208, 208), (31, 78, 160), (128, 128, 128)
 
 
-def is_points(pictures: Pictures) -> bool:
+def is_points(pictures: Stored) -> bool:
     return pictures.shape[1:] == POINT
 
 
@@ -31,12 +31,8 @@ def as_bytes(pictures: Pictures) -> Bytes:
     return ((pictures.detach().cpu().float().clamp(-1, 1) + 1) * 127.5).round().byte()
 
 
-def from_bytes(pictures: Bytes) -> Pictures:
-    return pictures.float() / 127.5 - 1
-
-
 def drawn(
-    pictures: Pictures, columns: int = 10, *, real: Real | None = None, numbered: bool = False, tracks: int = 1
+    pictures: Pictures, columns: int = 10, *, real: Stored | None = None, numbered: bool = False, tracks: int = 1
 ) -> Image.Image:
     """Pictures row by row; or points in the plane above `real` ones, of as many colours as there are `tracks`."""
     if is_points(pictures):
@@ -64,11 +60,11 @@ def _grid(pictures: Pictures, columns: int, numbered: bool, enlarge: int = 2) ->
     return image
 
 
-def _plane(points: Pictures, real: Real | None, numbered: bool, tracks: int) -> Image.Image:
+def _plane(points: Pictures, real: Stored | None, numbered: bool, tracks: int) -> Image.Image:
     image = Image.new("RGB", (SIDE, SIDE), "white")
     pen = ImageDraw.Draw(image)
     if real is not None and is_points(real):
-        for x, y in _places(real[:POINTS]):
+        for x, y in _places(as_floats(real[:POINTS])):
             pen.ellipse((x - 2, y - 2, x + 2, y + 2), FAINT)
     for number, (x, y) in enumerate(_places(points)):
         track = number * tracks // len(points)

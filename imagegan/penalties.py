@@ -12,6 +12,7 @@ from torch.nn.functional import relu
 
 from imagegan.losses import Scalar, Scores, mean
 from imagegan.nets import Pictures
+from seqgan.core.device import autocast
 
 Score = Callable[[Pictures], Scores]
 Shares = Float[Tensor, "B 1 1 1"]
@@ -31,7 +32,7 @@ def between(real: Pictures, fake: Pictures, share: Shares) -> Pictures:
 def gradient_norms(score: Score, pictures: Pictures) -> Scores:
     """|grad D(x)| for each picture; gradients flow on to the critic's weights."""
     at = pictures.detach().float().requires_grad_()
-    with torch.autocast(at.device.type, enabled=False):
+    with autocast(at.device, enabled=False):
         (gradient,) = torch.autograd.grad(score(at).sum(), at, create_graph=True)
     return gradient.flatten(1).norm(dim=1)
 
@@ -51,7 +52,7 @@ def difference_penalty(score: Score, real: Pictures, fake: Pictures, sides: Side
 
     The slope itself in the place of its limit: no gradient of a gradient, for critics that have none as well."""
     first, second = shares(real), shares(real)
-    with torch.autocast(real.device.type, enabled=False):
+    with autocast(real.device, enabled=False):
         real, fake = real.float(), fake.detach().float()
         ends = score(torch.cat([between(real, fake, first), between(real, fake, second)]))
     # y1 - y2 = (e1 - e2) (x - G(z)), without the rounding of a small difference of large numbers

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch.nn.functional import avg_pool2d, interpolate
 
+from imagegan.data.images import Stored
 from imagegan.film import Film
 from imagegan.game import Game, Labels, Play, Recipe
 from imagegan.latents import Codes, Latents, Prior
@@ -18,6 +19,13 @@ from seqgan.core.seed import derive
 def coarser(pictures: Pictures) -> Pictures:
     """Half as wide: d(I)."""
     return avg_pool2d(pictures, 2)
+
+
+def at_level(finest: Pictures, halvings: int) -> Pictures:
+    """A picture at a level so many below the finest."""
+    for _ in range(halvings):
+        finest = coarser(finest)
+    return finest
 
 
 def wider(pictures: Pictures) -> Pictures:
@@ -59,17 +67,16 @@ class Pyramid:
         self,
         recipes: Sequence[Recipe],
         play: Play,
-        pictures: Pictures,
+        pictures: Stored,
         labels: Labels,
         device: torch.device,
         seed: int,
     ) -> None:
-        self.device, self.seed, self.pictures = device, seed, pictures
-        self.games: list[Game] = []
-        for level in reversed(range(len(recipes))):
-            name = f"level {level + 1}"
-            self.games.insert(0, Game(recipes[level], play, pictures, labels, device, seed, name))
-            pictures = coarser(pictures) if level else pictures
+        self.device, self.seed, self.pictures = device, seed, pictures.to(device)
+        self.games = []
+        for level, recipe in enumerate(recipes):
+            seen = partial(at_level, halvings=len(recipes) - 1 - level)
+            self.games.append(Game(recipe, play, self.pictures, labels, device, seed, f"level {level + 1}", seen))
         self.film = Film(self.prior, derive(seed, "shown"), self.pictures)
 
     def phases(self) -> Sequence[Phase]:

@@ -17,7 +17,7 @@ from imagegan.variants import VARIANTS
 from imagegan.variants.configs import CONFIGS, ImageConfig
 from seqgan.core import described, world
 from seqgan.core import device as devices
-from seqgan.core.config import PAPER, PRESET, Chosen, assemble, to_json
+from seqgan.core.config import DEFAULT, PAPER, PRESET, Chosen, assemble, to_json
 from seqgan.core.log import Display
 from seqgan.core.loop import train
 from seqgan.core.run import Run, create, describe
@@ -66,7 +66,7 @@ def settled(chosen: Chosen, data: str) -> Chosen:
     """Options with what follows from the data, where nobody asked for anything else: the size of its pictures, all
     images of a set that is read, and small perceptrons for points."""
     follows: dict[str, Any] = {"size": NATIVE.get(data, 0)}
-    if data not in MADE and chosen.sources["images"] == PAPER:
+    if data not in MADE and chosen.sources["images"] in (DEFAULT, f"{PRESET} {PAPER}"):
         follows["images"] = 0
     if data in TOYS and "nets" not in chosen.typed():
         follows |= ONE_PIXEL
@@ -96,14 +96,14 @@ def new_model(
     made = VARIANTS[model](config, shape)
     play = Play(config.steps, config.batch_size, config.ema, config.bf16)
     if isinstance(made, Recipe):
-        return Game(made, play, images.pixels, images.labels, device, seed)
-    return Pyramid(made, play, images.pixels, images.labels, device, seed)
+        return Game(made, play, images.pictures, images.labels, device, seed)
+    return Pyramid(made, play, images.pictures, images.labels, device, seed)
 
 
 def shape_of(images: Images) -> Shape:
     """There are classes where every image has a label."""
     known = bool((images.labels >= 0).all())
-    return Shape(images.pixels.shape[1], images.pixels.shape[2], images.classes if known else 0)
+    return Shape(images.pictures.shape[1], images.pictures.shape[2], images.classes if known else 0)
 
 
 def begin(
@@ -140,7 +140,7 @@ def begin(
             "name": data,
             "folder": place and str(place),
             "sha256": images.fingerprint(),
-            "count": len(images.pixels),
+            "count": len(images.pictures),
             **shape._asdict(),
         },
         "versions": {name: version(name) for name in ("seqgan", "torch", "numpy", "pillow")}

@@ -14,12 +14,14 @@ from seqgan import __version__
 from seqgan.algorithms.configs import CONFIGS, PRESETS
 from seqgan.cli_bench import bench
 from seqgan.cli_corpora import corpora
+from seqgan.core.bounds import COUNT, PLACE, SEED, TEMPERATURE, TOP_K, TOP_P, OneOf
 from seqgan.core.command import RunOptions, run_command, run_options
 from seqgan.core.config import ConfiguredCommand
 from seqgan.errors import UsageError
 
 if TYPE_CHECKING:
     from seqgan.generation import TextModel
+    from seqgan.library import TrainedRun
     from seqgan.tables import Table
 
 
@@ -72,9 +74,10 @@ def train(
 
     machine = options.machine()
     splits = {"text_column": text_column, "valid": valid, "test": test}
+    source = {"name": corpus, **splits}
 
     def continued(folder: Path) -> str:
-        training.same_corpus(folder, corpus, **splits)
+        training.same_corpus(folder, **source)
         training.same_origin(folder, start)
         asked = chosen._replace(asked=training.asked_of(folder, chosen))
         options.check_against(folder, name, asked, CONFIGS[name].extendable)
@@ -91,7 +94,7 @@ def train(
 
     with world.joined(machine["device"]):
         place = world.on_first(lambda: continued(folder) if folder else begun())
-        finished = training.carry_out(Path(place), options.display(), **machine)
+        finished = training.carry_out(Path(place), options.display(), **machine, source=source)
     if finished:
         _report(finished)
 
@@ -130,29 +133,27 @@ def _print_tables(tables: Iterable["Table"]) -> None:
 
 
 @seqgan.command()
-@click.argument("run", type=click.Path(path_type=Path))
-@click.option("-n", "--count", type=click.IntRange(min=1), default=10, help="how many texts", show_default=True)
+@click.argument("run", type=PLACE)
+@click.option("-n", "--count", type=COUNT, default=10, help="how many texts", show_default=True)
 @click.option("--prompt", default="", help="continue this text")
 @click.option(
     "--temperature",
-    type=click.FloatRange(min=0, min_open=True),
+    type=TEMPERATURE,
     default=1.0,
     help="below 1: likelier and less varied",
     show_default=True,
 )
-@click.option(
-    "--top-k", type=click.IntRange(min=0), default=0, help="only the k likeliest tokens; 0: all", show_default=True
-)
+@click.option("--top-k", type=TOP_K, default=0, help="only the k likeliest tokens; 0: all", show_default=True)
 @click.option(
     "--top-p",
-    type=click.FloatRange(min=0, max=1, min_open=True),
+    type=TOP_P,
     default=1.0,
     help="only the likeliest tokens with this mass",
     show_default=True,
 )
 @click.option(
     "--seed",
-    type=click.IntRange(min=0),
+    type=SEED,
     default=None,
     help="the same seed, the same texts  [a new one, told on stderr]",
 )
@@ -163,7 +164,7 @@ def _print_tables(tables: Iterable["Table"]) -> None:
     show_default=True,
 )
 @click.option("--json", "as_json", is_flag=True, help="one JSON object a line: text, tokens, ended")
-@click.option("--output", type=click.Path(path_type=Path), help="write to this file instead of stdout")
+@click.option("--output", type=PLACE, help="write to this file instead of stdout")
 @click.option("--device", default="auto", help="auto, cpu, cuda ...", show_default=True)
 def generate(
     run: Path,
@@ -196,8 +197,8 @@ def generate(
 
 
 @seqgan.command()
-@click.argument("run", type=click.Path(path_type=Path))
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("run", type=PLACE)
+@click.argument("file", type=PLACE)
 @click.option("--stage", default="final", help="mle, final, best, or the number of a checkpoint", show_default=True)
 @click.option("--text-column", help="the column that holds the texts, where the file has columns")
 @click.option("--json", "as_json", is_flag=True, help="one JSON object a line")
@@ -238,30 +239,29 @@ def _model(folder: Path, stage: str, device: str, *, judge: bool = True) -> "Tex
 
 
 @seqgan.command()
-@click.argument("run", type=click.Path(path_type=Path), required=False)
-@click.option(
-    "--samples", type=click.Path(path_type=Path), help="instead of a run: a file of texts, one a line (.gz too)"
-)
-@click.option("--references", type=click.Path(path_type=Path), help="with --samples: real texts to compare with")
-@click.option("--training", type=click.Path(path_type=Path), help="with --samples: texts that may have been copied")
-@click.option("--real", type=click.Path(path_type=Path), help="with --samples: real texts, a row of as many")
-@click.option("--text-column", help="with --samples: the column that holds the texts, where the files have columns")
-@click.option("-n", "--count", type=click.IntRange(min=1), help="texts in every row  [as many as validation has]")
-@click.option("--seed", type=click.IntRange(min=0), default=0, help="of the samples", show_default=True)
-@click.option("--tokens", type=click.Choice(["words", "chars", "whitespace"]), help="what is counted  [what suits]")
+@click.argument("run", type=PLACE, required=False)
+@click.option("--samples", type=PLACE, help="instead of a run: a file of texts, one a line (.gz too)")
+@click.option("--references", type=PLACE, help="with --samples: real texts to compare with")
+@click.option("--training", type=PLACE, help="with --samples: texts that may have been copied")
+@click.option("--real", type=PLACE, help="with --samples: real texts, a row of as many")
+@click.option("--corpus", help="with RUN: where its texts are now, if they are no longer where they were")
+@click.option("--valid", metavar="FILE", help="with RUN: its validation texts, likewise")
+@click.option("--test", metavar="FILE", help="with RUN: its test texts, likewise")
+@click.option("--text-column", help="the column that holds the texts, where the files have columns")
+@click.option("-n", "--count", type=COUNT, help="texts in every row  [as many as validation has]")
+@click.option("--seed", type=SEED, default=0, help="of the samples", show_default=True)
+@click.option("--tokens", type=OneOf(["words", "chars", "whitespace"]), help="what is counted  [what suits]")
 @click.option(
     "--aggregate",
-    type=click.Choice(["sentence", "corpus"]),
+    type=OneOf(["sentence", "corpus"]),
     default="sentence",
     help="how BLEU sums up",
     show_default=True,
 )
 @click.option("--check", is_flag=True, help="compute some of the BLEUs again with nltk and sacrebleu")
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout instead of tables")
-@click.option(
-    "--blind", type=click.Path(path_type=Path), metavar="FILE", help="write a rating sheet, of -n texts a kind"
-)
-@click.option("--ratings", type=click.Path(path_type=Path), multiple=True, metavar="FILE", help="analyse filled sheets")
+@click.option("--blind", type=PLACE, metavar="FILE", help="write a rating sheet, of -n texts a kind")
+@click.option("--ratings", type=PLACE, multiple=True, metavar="FILE", help="analyse filled sheets")
 @click.option("--device", default="auto", help="auto, cpu, cuda ...", show_default=True)
 def evaluate(
     run: Path | None,
@@ -269,6 +269,9 @@ def evaluate(
     references: Path | None,
     training: Path | None,
     real: Path | None,
+    corpus: str | None,
+    valid: str | None,
+    test: str | None,
     text_column: str | None,
     count: int | None,
     seed: int,
@@ -295,7 +298,10 @@ def evaluate(
         "--references": (references, ["--samples"]),
         "--training": (training, ["--samples"]),
         "--real": (real, ["--samples"]),
-        "--text-column": (text_column, ["--samples"]),
+        "--corpus": (corpus, ["RUN"]),
+        "--valid": (valid, ["RUN"]),
+        "--test": (test, ["RUN"]),
+        "--text-column": (text_column, ["RUN", "--samples"]),
         "-n": (count, ["RUN"]),
         "--blind": (blind, ["RUN"]),
         "--tokens": (tokens, ["RUN", "--samples"]),
@@ -311,35 +317,44 @@ def evaluate(
     elif samples:
         files = {"references": references, "training": training, "real": real}
         _evaluate_file(samples, files, text_column, tokens, aggregate, check, as_json)
-    elif blind:
-        assert run is not None
-        _write_sheet(run, blind, count or 20, seed, device)
     else:
         assert run is not None
-        _evaluate_run(run, count, seed, tokens, aggregate, check, as_json, device)
+        trained = _found_again(run, device, corpus=corpus, text_column=text_column, valid=valid, test=test)
+        if blind:
+            _write_sheet(trained, blind, count or 20, seed)
+        else:
+            _evaluate_run(trained, count, seed, tokens, aggregate, check, as_json)
+
+
+def _found_again(run: Path, device: str, **source: Any) -> "TrainedRun":
+    """A run with its corpus, wherever that is now."""
+    from seqgan.library import load
+    from seqgan.training import moved
+
+    trained = load(run, device=device, **source)
+    for line in moved(run, trained.corpus()):
+        click.echo(line, err=True)
+    return trained
 
 
 def _evaluate_run(
-    run: Path,
+    trained: "TrainedRun",
     count: int | None,
     seed: int,
     tokens: str | None,
     aggregate: Literal["sentence", "corpus"],
     check: bool,
     as_json: bool,
-    device: str,
 ) -> None:
     from seqgan.checking import check_bleu
     from seqgan.core import files
     from seqgan.evaluation import remarks, tokens_of
-    from seqgan.library import load
     from seqgan.tables import tables
 
-    trained = load(run, device=device)
     result = trained.evaluate(count=count, seed=seed, tokens=tokens, aggregation=aggregate)
     written = json.dumps(result.as_json(), ensure_ascii=False, indent=2) + "\n"
-    files.make_folder(run / "evaluations")
-    files.write(run / "evaluations" / "evaluation.json", written.encode())
+    files.make_folder(trained.folder / "evaluations")
+    files.write(trained.folder / "evaluations" / "evaluation.json", written.encode())
     if as_json:
         click.echo(written, nl=False)
     else:
@@ -396,11 +411,9 @@ def _evaluate_file(
             click.echo(line, err=True)
 
 
-def _write_sheet(run: Path, sheet: Path, count: int, seed: int, device: str) -> None:
-    from seqgan.library import load
+def _write_sheet(trained: "TrainedRun", sheet: Path, count: int, seed: int) -> None:
     from seqgan.ratings import sheet_of, write_sheet
 
-    trained = load(run, device=device)
     key = write_sheet(sheet, sheet_of(trained, count, seed), seed)
     click.echo(f"{sheet} is to be filled in (a number in the column rating); {key} says whose text is whose")
     click.echo(f"then: seqgan evaluate --ratings {sheet}")

@@ -175,8 +175,8 @@ def _judged(
     rows = test.encoded.rows
     parts = [pad(rows[start : start + ROWS], model.device).tokens for start in range(0, len(rows), ROWS)]
     with judging(discriminator) as judge:
-        real = torch.cat([judge(model.policy.fill_unknown(part, rng)) for part in parts])
-        fake = in_chunks(judge, pad(drawn, model.device).tokens)
+        real = torch.cat([judge(model.policy.fill_unknown(part, rng)) for part in parts]).cpu()
+        fake = in_chunks(judge, pad(drawn, model.device).tokens).cpu()
     errors = f"err:{over_texts(test.units)}"
     judged_by = f"discriminator:{_fingerprint(discriminator)}"
     signature = f"{judged_by}|real:{len(real)}|n:{len(fake)}|unknown:filled in|{errors}|{_tokens_of(model)}"

@@ -1,7 +1,8 @@
 """From a run to text, and from text to its probability: a trained policy with its tokenizer, ready to use."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import reprlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
@@ -47,6 +48,7 @@ CORPUS_FIELDS = {
     "name": described.TEXT,
     "path": described.PATH,
     "sha256": described.TEXT,
+    "texts_sha256": described.TEXT_OR_NOTHING,
     "text_column": described.TEXT_OR_NOTHING,
     "valid": described.TEXT_OR_NOTHING,
     "test": described.TEXT_OR_NOTHING,
@@ -139,16 +141,16 @@ class TextModel:
             drawn += [row[:length] for row, length in zip(tokens.tolist(), lengths, strict=True)]
         return drawn
 
-    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+    def encode(self, texts: Iterable[str]) -> list[list[int]]:
         """The ids of texts, each with its end; however long they are."""
         return [[*self.tokenizer.encode(text), EOS] for text in a_list_of_texts(texts)]
 
-    def log_probs(self, texts: Sequence[str]) -> list[float]:
+    def log_probs(self, texts: Iterable[str]) -> list[float]:
         """log pi(text), its end included, in nats."""
         return text_log_probs(self.policy, self.encode(texts)).tolist()
 
     @torch.no_grad()
-    def real(self, texts: Sequence[str]) -> list[float]:
+    def real(self, texts: Iterable[str]) -> list[float]:
         """The discriminator's probability that each text is real, of an unbiased mixture of real and generated ones.
 
         It never saw an unknown token: in the place of each stands the likeliest word of the policy.
@@ -157,7 +159,8 @@ class TextModel:
             UsageError: this model has no discriminator."""
         if self.discriminator is None:
             raise UsageError("this model was trained without a discriminator; it has no verdict to give")
-        rows, verdicts = self.encode(texts), torch.zeros(len(texts))
+        rows = self.encode(texts)
+        verdicts = torch.zeros(len(rows))
         order = sorted(range(len(rows)), key=lambda number: len(rows[number]))
         with judging(self.discriminator) as discriminator:
             for start in range(0, len(rows), ROWS_AT_A_TIME):
@@ -167,8 +170,9 @@ class TextModel:
                 verdicts[numbers] = discriminator(torch.where(tokens == UNK, likeliest, tokens)).sigmoid().cpu()
         return verdicts.tolist()
 
-    def score(self, texts: Sequence[str]) -> list[Scored]:
+    def score(self, texts: Iterable[str]) -> list[Scored]:
         """Probability and verdict for texts one did not generate."""
+        texts = a_list_of_texts(texts)
         rows = self.encode(texts)
         by_token = [row.tolist() for row in token_log_probs(self.policy, rows)]
         verdicts: Sequence[float | None] = self.real(texts) if self.discriminator else [None] * len(texts)
@@ -178,6 +182,9 @@ class TextModel:
         ]
 
     def _prompt_ids(self, prompt: str) -> list[int]:
+        if not isinstance(prompt, str):
+            raise UsageError(f"the prompt is {reprlib.repr(prompt)}, but a text was expected")
+        [prompt] = a_list_of_texts([prompt])
         if unknown := self.tokenizer.unknown(prompt):
             raise UsageError(f"the prompt holds what this run has never seen: {' '.join(unknown)}; choose other words")
         ids = self.tokenizer.encode(prompt) if prompt else []

@@ -1,6 +1,6 @@
 """What `import seqgan` offers: train, load, generate, measure; with parts of one's own, if one likes."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +27,15 @@ from seqgan.tables import Evaluation
 class TrainedRun:
     """A run directory with a trained policy in it."""
 
-    def __init__(self, folder: Path, device: str = "auto", parts: Parts | None = None) -> None:
-        self.folder, self.parts = folder, parts or Parts()
+    def __init__(
+        self,
+        folder: Path,
+        device: str = "auto",
+        parts: Parts | None = None,
+        source: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.folder, self.parts, self._source = folder, parts or Parts(), source or {}
+        self._corpus: Corpus | None = None
         self.description: Mapping[str, Any] = describe_run(folder)
         self._device, self._models = resolve(device), dict[str, TextModel]()
 
@@ -49,11 +56,11 @@ class TrainedRun:
             UsageError: the prompt is too long, or holds what the policy has never seen."""
         return self.model(stage).generate(count, **options)
 
-    def log_probs(self, texts: Sequence[str], *, stage: str = "final") -> list[float]:
+    def log_probs(self, texts: Iterable[str], *, stage: str = "final") -> list[float]:
         """log pi(text) of each text, its end included, in nats; an unknown token counts as the one token UNK."""
         return self.model(stage).log_probs(texts)
 
-    def score(self, texts: Sequence[str], *, stage: str = "final") -> list[Scored]:
+    def score(self, texts: Iterable[str], *, stage: str = "final") -> list[Scored]:
         """Log-probability, tokens, unknown tokens and the discriminator's verdict on each text."""
         return self.model(stage).score(texts)
 
@@ -61,8 +68,9 @@ class TrainedRun:
         """The texts this run was trained on, in their splits.
 
         Raises:
-            RunError: they are no longer what they were."""
-        return training.same_corpus(self.folder)
+            RunError: they cannot be read, or are no longer what they were."""
+        self._corpus = self._corpus or training.same_corpus(self.folder, **self._source)
+        return self._corpus
 
     def evaluate(
         self,
@@ -92,7 +100,7 @@ class TrainedRun:
 
 
 def train(
-    corpus: str | Path | Corpus | Sequence[str],
+    corpus: str | Path | Corpus | Iterable[str],
     *,
     algorithm: str = "seqgan",
     preset: str | None = None,
@@ -118,7 +126,7 @@ def train(
     earns the mean score of completions of its prefix (equation 4), and REINFORCE (equation 8) raises what paid more.
 
     Args:
-        corpus: a name, path or hub address (`load_corpus`), a Corpus, or the texts themselves.
+        corpus: a name, path or hub address (`load_corpus`), a Corpus, or the texts themselves in any iterable.
         run_dir: where the run goes; left out, the first free `runs/<corpus>-<algorithm>-<k>`.
         resume: go on with the run in `run_dir` if there is one, to the same weights as if it had not stopped.
         start: a run to begin from instead of from random weights: "RUN", "RUN@mle", "RUN@best", "RUN@STEP".
@@ -153,18 +161,17 @@ def train(
     )
     parts = Parts(policy, discriminator, reward)
     place, source = resolve(device), {"text_column": text_column, "valid": valid, "test": test}
-    if not isinstance(corpus, str | Path):
-        corpus = corpus_in_memory(corpus)
+    given: dict[str, Any] = {
+        "name": str(corpus) if isinstance(corpus, str | Path) else corpus_in_memory(corpus),
+        **source,
+    }
 
     def prepared() -> str:
         """The folder of a run that is begun, now or before."""
         folder = Path(run_dir) if run_dir else None
         if resume and folder and (folder / "run.json").is_file():
             described = describe_run(folder)
-            if isinstance(corpus, Corpus):
-                training.refuse_other_corpus(folder, "given", corpus.provenance["sha256"])
-            else:
-                training.same_corpus(folder, str(corpus), **source)
+            training.same_corpus(folder, **given)
             training.same_origin(folder, start)
             own_parts_given(folder, described, parts, training.OWN)
             if extra := set(training.own_parts(parts)) - set(described.get("own", [])):
@@ -175,7 +182,7 @@ def train(
                 asked["threads"] = threads
             agree(folder, asked, CONFIGS[algorithm].extendable)
         else:
-            texts = corpus if isinstance(corpus, Corpus) else load_corpus(str(corpus), **source)
+            texts = given["name"] if isinstance(given["name"], Corpus) else load_corpus(str(corpus), **source)
             folder = folder or free_name(Path("runs"), f"{texts.name}-{algorithm}")
             origin = training.Origin.parse(start) if start else None
             identity: dict[str, Any] = {"seed": seed, "threads": threads, "overwrite": overwrite}
@@ -184,23 +191,36 @@ def train(
 
     with world.joined(place):
         folder = Path(world.on_first(prepared))
-        training.carry_out(folder, display() if progress else Silence(), device=place, parts=parts)
-    return TrainedRun(folder, device, parts)
+        training.carry_out(folder, display() if progress else Silence(), device=place, parts=parts, source=given)
+    return TrainedRun(folder, device, parts, given)
 
 
 def load(
     run: str | Path,
     *,
     device: str = "auto",
+    corpus: str | Path | Corpus | Iterable[str] | None = None,
+    text_column: str | None = None,
+    valid: str | None = None,
+    test: str | None = None,
     policy: MakePolicy | None = None,
     discriminator: MakeDiscriminator | None = None,
     reward: Score | TextReward | None = None,
 ) -> TrainedRun:
     """A run that was trained before. What it was trained with of one's own must be given again.
 
+    `corpus` (with `text_column`, `valid` and `test`, as in `train`) says where its texts are now, for a run whose
+    corpus is no longer where it was: any path, name or texts with the content that the run was begun with.
+
     Raises:
-        RunError: there is no run, or its format is not known to this version."""
-    return TrainedRun(Path(run), device, Parts(policy, discriminator, reward))
+        RunError: there is no run, its format is not known to this version, or the corpus has other content."""
+    named = corpus is None or isinstance(corpus, str | Path)
+    name = (str(corpus) if corpus else None) if named else corpus_in_memory(corpus)  # type: ignore[arg-type]
+    given = {"name": name, "text_column": text_column, "valid": valid, "test": test}
+    trained = TrainedRun(Path(run), device, Parts(policy, discriminator, reward), given)
+    if any(given.values()):
+        trained.corpus()  # refused at once, rather than by the first evaluation
+    return trained
 
 
 def register(

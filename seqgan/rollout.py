@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from seqgan.core.device import on_cpu
 from seqgan.data.symbols import EOS, PAD
 from seqgan.models.policy import PolicyModule, Sampled
 from seqgan.shapes import Rewards, Scores, Tokens
@@ -63,11 +64,11 @@ def complete(
 ) -> Completions:
     """Finish every prefix `completions` times.
 
-    On a CPU, prefixes and completions that have ended leave the batch (`drop_ended`). On a GPU all shapes stay fixed,
-    since asking which have ended would wait for the device; what follows an end is then drawn and thrown away."""
+    On a CPU, prefixes and completions that have ended leave the batch (`drop_ended`). On an accelerator all shapes stay
+    fixed, since asking which have ended would wait for the device; what follows an end is drawn and thrown away."""
     tokens, mask, states = sampled
     device, longest = tokens.device, tokens.shape[1]
-    drop_ended = not tokens.is_cuda if drop_ended is None else drop_ended
+    drop_ended = on_cpu(tokens) if drop_ended is None else drop_ended
     # Shorter prefixes first: those of length t are the rows begun[t-1] .. begun[t] - 1.
     prefix, sample = torch.cartesian_prod(torch.arange(1, longest), torch.arange(len(tokens))).to(device).unbind(1)
     counts = [len(tokens)] * (longest - 1)

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from seqgan.core.device import on_cpu
 from seqgan.shapes import Logits, Token
 
 LOG2_E = math.log2(math.e)
@@ -58,8 +59,8 @@ class Head:
         torch.mul(weight.t(), scale, out=self.weight[:, : self.vocabulary])
         self.bias = bias.new_full((self.padded,), float("-inf"))
         torch.mul(bias, scale, out=self.bias[: self.vocabulary])
-        # On a GPU the answer would have to be waited for, and the pass it saves costs little.
-        self.bounded = not weight.is_cuda and is_bounded(weight * scale, bias * scale, largest_feature)
+        # On an accelerator the answer would have to be waited for, and the pass it saves costs little.
+        self.bounded = on_cpu(weight) and is_bounded(weight * scale, bias * scale, largest_feature)
 
     def weights(self, features: Float[Tensor, "B H"], out: Float[Tensor, "B W"] | None = None) -> Float[Tensor, "B W"]:
         """What each token weighs in a draw, up to a factor for each row."""

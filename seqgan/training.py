@@ -27,10 +27,11 @@ from seqgan.core.loop import train
 from seqgan.core.run import Run, checkpoints, create, read_record
 from seqgan.core.trial import estimate, in_words
 from seqgan.data.corpus import Corpus, as_files, load_corpus
+from seqgan.data.readers import kind_of
 from seqgan.data.symbols import EOS, UNK
 from seqgan.data.texts import Texts, encode_corpus, suitable_tokenizer
 from seqgan.data.tokenizer import Tokenizer
-from seqgan.errors import CheckpointError, RunError, UsageError
+from seqgan.errors import CheckpointError, CorpusError, RunError, UsageError
 from seqgan.evaluation import evaluate_models
 from seqgan.generation import (
     describe_run,
@@ -160,9 +161,11 @@ def carry_out(
     save_seconds: float = 30.0,
     keep: int = 2,
     parts: Parts = OURS,
+    source: Mapping[str, Any] | None = None,
 ) -> Finished | None:
     """Train a run from wherever it stands to its end, export it, and measure it.
 
+    `source` says where the texts are now (the arguments of `same_corpus`), if they are no longer where they were.
     Of several processes that train together the first measures; the others are done before (None).
 
     Raises:
@@ -170,7 +173,7 @@ def carry_out(
     description = describe_run(folder)
     own_parts_given(folder, description, parts, OWN)
     devices.use_threads(description["threads"])
-    corpus = same_corpus(folder)
+    corpus = same_corpus(folder, **(source or {}))
     tokenizer = load_tokenizer(folder, description)
     config = run_config(folder / "run.json", description)
     texts = encode_corpus(corpus, tokenizer, description["longest"], config.long)
@@ -181,7 +184,9 @@ def carry_out(
         return ALGORITHMS[description["algorithm"]](config, texts, device, description["seed"], parts)
 
     with Run(folder, display=display, save_seconds=save_seconds, keep=keep) as run:
-        for line in about_data(corpus, texts, config.vocabulary, description["sources"].get("vocabulary", "")):
+        for line in moved(folder, corpus) + about_data(
+            corpus, texts, config.vocabulary, description["sources"].get("vocabulary", "")
+        ):
             run.display.say(line)
         if world.from_first(not isinstance(display, Silence) and not checkpoints(folder)):
             run.display.say(in_words(estimate(build(), device), device))
@@ -210,48 +215,77 @@ def _start_of(folder: Path) -> dict[str, torch.Tensor]:
 
 def same_corpus(
     folder: Path,
-    name: str | None = None,
+    name: str | Corpus | None = None,
     *,
     text_column: str | None = None,
     valid: str | None = None,
     test: str | None = None,
 ) -> Corpus:
-    """The corpus of a run, from where it was or by the names that are given now.
+    """The corpus of a run, from where it was or from where it is now: a run knows its texts by their sha256.
 
     Raises:
-        RunError: its content is no longer what the run was begun with."""
+        RunError: it cannot be read, or its content is not what the run was begun with."""
     stored = describe_run(folder)["corpus"]
-    inside = folder / "corpus"
-    if text_column not in (None, stored.get("text_column")):
-        raise RunError(
-            f"{folder} was begun with the column {stored.get('text_column')!r}, not {text_column!r}; "
-            "leave --text-column out to go on, or start a new run"
-        )
-    if name in (None, stored.get("source")) and not stored["path"]:
-        train, valid, test = (str(inside / f"{part}.txt") for part in ("train", "valid", "test"))
-        corpus = replace(load_corpus(train, valid=valid, test=test), name=stored["name"])
+    column = text_column or stored.get("text_column")
+    if isinstance(name, Corpus):
+        corpus = name
     else:
-        corpus = load_corpus(
-            name or stored["path"],
-            text_column=stored.get("text_column"),
-            valid=valid or stored.get("valid"),
-            test=test or stored.get("test"),
-        )
-    refuse_other_corpus(folder, str(name or stored.get("path") or inside), corpus.provenance["sha256"])
+        given = {"corpus": None if name == stored.get("source") else name, "valid": valid, "test": test}
+        where = {"corpus": stored["path"], "valid": stored.get("valid"), "test": stored.get("test")}
+        if not stored["path"] and not given["corpus"]:  # texts from memory went with the run
+            parts = {"corpus": "train", "valid": "valid", "test": "test"}
+            where = {key: str(folder / "corpus" / f"{part}.txt") for key, part in parts.items()}
+        places = {key: given[key] or where[key] for key in given}
+        in_columns = None if kind_of(Path(places["corpus"] or "")) == ".txt" and not text_column else column
+        try:
+            corpus = load_corpus(
+                places["corpus"] or "", text_column=in_columns, valid=places["valid"], test=places["test"]
+            )
+        except CorpusError as error:
+            missing = [key for key in given if not given[key] and where[key]]
+            if not missing:
+                raise
+            options, arguments = (form.join(missing) for form in (" PATH and --", "=, "))
+            raise RunError(
+                f"cannot read the corpus that {folder} was begun with: {error}; give the same texts by "
+                f"--{options} PATH (in Python {arguments}=); their sha256 is {stored['sha256']}"
+            ) from error
+        if not stored["path"] and not given["corpus"]:
+            corpus = replace(corpus, name=stored["name"])
+    _refuse_other_texts(folder, corpus, column)
     return corpus
 
 
-def refuse_other_corpus(folder: Path, name: str, sha256: str) -> None:
+def _refuse_other_texts(folder: Path, corpus: Corpus, column: str | None) -> None:
     """Refuse to go on with texts that are not those a run was begun with.
 
     Raises:
         RunError: their sha256 is another."""
-    begun_with = describe_run(folder)["corpus"]["sha256"]
-    if sha256 != begun_with:
+    stored, found = describe_run(folder)["corpus"], corpus.provenance
+    # Files of one sha256 hold several columns of texts. Runs of earlier versions know the sha256 of the file alone.
+    other_column = column != stored.get("text_column")
+    same_file = found["sha256"] == stored["sha256"]
+    if found["texts_sha256"] == stored.get("texts_sha256") or (
+        same_file and not other_column and not stored.get("texts_sha256")
+    ):
+        return
+    if same_file and other_column:
         raise RunError(
-            f"the corpus {name} is not the one that {folder} was begun with (sha256 {sha256[:12]}..., "
-            f"then {begun_with[:12]}...); restore it, or start a new run"
+            f"{folder} was begun with the column {stored.get('text_column')!r}, not {column!r}; "
+            "leave --text-column out to go on, or start a new run"
         )
+    raise RunError(
+        f"the corpus {found['path'] or 'given'} is not the one that {folder} was begun with (sha256 "
+        f"{found['sha256'][:12]}..., then {stored['sha256']}); give the texts it was begun with, or start a new run"
+    )
+
+
+def moved(folder: Path, corpus: Corpus) -> list[str]:
+    """A line where the texts of a run were read from another place than the one it was begun with."""
+    was, now = describe_run(folder)["corpus"]["path"], corpus.provenance["path"]
+    if not was or now == was:
+        return []
+    return [f"the texts come from {now or 'memory'}; they are those of {was}, by their sha256"]
 
 
 def own_parts(parts: Parts) -> list[str]:

@@ -164,7 +164,7 @@ RUN_FIELDS = (
     "format id package algorithm config sources seed threads corpus from own tokenizer tokenizer_sha256 vocabulary "
     "longest versions command world_size"
 )
-CORPUS_FIELDS = "name path text_column valid test sha256 texts split overlap"
+CORPUS_FIELDS = "name path text_column valid test sha256 texts_sha256 texts split overlap"
 MODEL_FIELDS = "format package algorithm tokenizer tokenizer_sha256 vocabulary longest own config"
 ABOUT_FIELDS = "name source language licence report sha256"
 REPORT_FIELDS = "texts_given split tokens length vocabulary unknown_held_out"

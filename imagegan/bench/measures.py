@@ -30,7 +30,6 @@ SAMPLES = 1000
 SEEN = 500  # pictures between which slopes are measured
 CPU = torch.device("cpu")
 Row = dict[str, Measured]
-VARIED, CLASSES = 0.5, 0.5  # below half the variety of real images, or half of the classes, a model has collapsed
 
 
 class Source(NamedTuple):
@@ -55,7 +54,7 @@ class Known(NamedTuple):
 def known(source: Source, count: int, seed: int) -> Known:
     """A classifier is trained where the images have labels (and kept, see `network`)."""
     sets = load(source.name, count=count, seed=seed, folder=source.folder)
-    half = min(SAMPLES, len(sets.test.pixels) // 2)
+    half = min(SAMPLES, len(sets.test.pictures) // 2)
     labelled = source.name not in TOYS and bool((sets.train.labels >= 0).all())
     classifier = network(sets.train) if labelled else None
     validation, test = (sets.test.take(slice(at * half, (at + 1) * half)) for at in (0, 1))
@@ -66,7 +65,7 @@ def measured(model: Game | Pyramid, of: Known, seed: int) -> dict[str, Row]:
     """The rows "validation" and "test" of a model, from different samples, and "real": held-out images as samples."""
     rows = {"real": alike(of.validation.pixels, of, of.test, "test")}
     for split, images in (("validation", of.validation), ("test", of.test)):
-        samples = draw(model, len(images.pixels), derive(seed, "bench", split), of.train)
+        samples = draw(model, len(images.pictures), derive(seed, "bench", split), of.train)
         rows[split] = alike(samples.pixels, of, images, split)
     rows["test"] |= purpose(model, samples, of, derive(seed, "bench", "purpose"))
     return rows
@@ -75,15 +74,17 @@ def measured(model: Game | Pyramid, of: Known, seed: int) -> dict[str, Row]:
 def alike(pictures: Pictures, of: Known, images: Images, split: str) -> Row:
     """What can be said of any pictures, compared with these images."""
     row = {f"fd-{space.name}": _frechet(space, pictures, images, split) for space in of.spaces}
-    varied = float(pictures.std(dim=0).mean() / images.pixels.std(dim=0).mean())
-    row["variety"] = Measured(varied, math.nan, f"deviation of a pixel, of real ones 1 [N={len(pictures)}, {split}]")
+    varied, real = (float(some.std(dim=0).mean()) for some in (pictures, images.pixels))
+    signature = f"deviation of a pixel, of real ones 1 [N={len(pictures)}, {split}]"
+    row["variety"] = Measured(varied / real if real else math.nan, math.nan, signature)
     if of.name in MODAL:
-        share, quality = modes(pictures.flatten(1), of.name)
+        found = modes(pictures.flatten(1), of.name)
         signature = f"[modes of {of.name}, N={len(pictures)}]"
-        row |= {"modes": Measured(share, math.nan, signature), "quality": Measured(quality, math.nan, signature)}
+        row["modes"] = Measured(found.covered, found.covered_error, signature)
+        row["quality"] = Measured(found.quality, math.nan, signature)
     if of.classifier is not None:
-        found = shares(of.classifier.classify(pictures), of.train.classes)
-        there = covered(found, shares(of.train.labels, of.train.classes))
+        got = shares(of.classifier.classify(pictures), of.train.classes)
+        there = covered(got, shares(of.train.labels, of.train.classes))
         row["classes"] = Measured(there, math.nan, _by(of.classifier, pictures))
     return row
 
@@ -94,11 +95,6 @@ def _frechet(space: Space, pictures: Pictures, images: Images, split: str) -> Me
 
 def _by(reader: Network, pictures: Pictures) -> str:
     return f"[by labels@{reader.fingerprint()[:8]}, N={len(pictures)}]"
-
-
-def collapsed(row: Row) -> bool:
-    """A model that makes less than half of what there is."""
-    return row["variety"].value < VARIED or ("classes" in row and row["classes"].value < CLASSES)
 
 
 # --- what each variant is for; of any other model the same figure, to compare
@@ -133,7 +129,7 @@ def _told(samples: Samples, classifier: Network, classes: int) -> Row:
 def _refined(model: Pyramid, of: Known, seed: int) -> Row:
     """The distances of samples of which only so many levels were refined, the others made wider."""
     row: Row = {}
-    code = model.recipe.code.in_turn(len(of.test.pixels), CPU, private_generator(seed, "codes"))
+    code = model.recipe.code.in_turn(len(of.test.pictures), CPU, private_generator(seed, "codes"))
     for level in range(len(model.games)):
         pictures = model.sample(len(code), seed, code, refined=level)
         row |= {f"fd-{space.name}-refined-{level}": _frechet(space, pictures, of.test, "test") for space in of.spaces}

@@ -7,7 +7,7 @@ import torch
 from imagegan.data.digits import FACTORS, SIZES, digits
 from imagegan.data.folders import read_folder
 from imagegan.data.hub import KNOWN, read_hub
-from imagegan.data.images import UNLABELLED, Images, Sets, need_labels
+from imagegan.data.images import UNLABELLED, Images, Sets, Stored, as_floats, need_labels
 from imagegan.data.toys import MODAL, TOYS, toy
 from seqgan.core.config import nearest
 from seqgan.core.hub import PREFIX
@@ -24,6 +24,8 @@ __all__ = [
     "UNLABELLED",
     "Images",
     "Sets",
+    "Stored",
+    "as_floats",
     "digits",
     "load",
     "need_labels",
@@ -52,7 +54,7 @@ def load(
     Raises:
         DataError: there is no such set, it cannot be read, or it does not come in this size."""
     sets = _load(name, count, held_out, seed, size, folder)
-    shapes = [tuple(images.pixels.shape[1:]) for images in sets]
+    shapes = [tuple(images.pictures.shape[1:]) for images in sets]
     if shapes[0] != shapes[1]:
         raise DataError(f"{name}: the test images are of shape {shapes[1]}, those to train on of {shapes[0]}")
     if size and shapes[0][-1] != size:
@@ -83,7 +85,7 @@ def _load(name: str, count: int, held_out: int, seed: int, size: int, folder: Pa
 
 def _some(images: Images, count: int) -> Images:
     """So many of them, of all classes alike however they are sorted, and in their order."""
-    if not count or count >= len(images.pixels):
+    if not count or count >= len(images.pictures):
         return images
     order = private_generator(0, "some images")
-    return images.take(torch.randperm(len(images.pixels), generator=order)[:count].sort().values)
+    return images.take(torch.randperm(len(images.pictures), generator=order)[:count].sort().values)

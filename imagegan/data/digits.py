@@ -34,9 +34,10 @@ def digits(count: int, seed: int = 0, size: int = 28) -> Images:
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, 10, count)
     factors = rng.uniform(-1.0, 1.0, (count, len(FACTORS)))
-    drawn = np.stack([_draw(label, values, rng, size) for label, values in zip(labels, factors, strict=True)])
-    pixels = torch.from_numpy(drawn).float().div_(127.5).sub_(1.0).unsqueeze(1)
-    return Images(pixels, torch.from_numpy(labels), torch.from_numpy(factors).float())
+    drawn = np.empty((count, 1, size, size), np.uint8)
+    for at in range(count):
+        drawn[at, 0] = _draw(labels[at], factors[at], rng, size)
+    return Images(torch.from_numpy(drawn), torch.from_numpy(labels), torch.from_numpy(factors).float())
 
 
 def _draw(label: int, factors: NDArray[np.float64], rng: np.random.Generator, size: int) -> NDArray[np.uint8]:

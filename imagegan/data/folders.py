@@ -38,7 +38,7 @@ def hold_out(images: Images, source: str) -> Sets:
 
     Raises:
         DataError: there are fewer than ten images."""
-    count = len(images.pixels)
+    count = len(images.pictures)
     if count < 10:
         raise DataError(f"{source} holds {count} images; ten or more are needed, since a tenth is held out")
     held = min(MOST_HELD_OUT, count // 10)

@@ -34,7 +34,7 @@ def as_sets(loaded: Mapping[str, Any], name: str, size: int) -> Sets:
     if "test" in loaded:
         return Sets(train, _read(loaded["test"], name, size))
     # Those of a class may stand together; without this the last tenth would be the last class.
-    order = np.random.default_rng(0).permutation(len(train.pixels))
+    order = np.random.default_rng(0).permutation(len(train.pictures))
     return hold_out(train.take(torch.from_numpy(order)), name)
 
 

@@ -1,4 +1,4 @@
-"""What every set of images becomes: pixels in [-1, 1], labels, and the true factors where they are known."""
+"""What every set of images becomes: pictures, labels, and the true factors where they are known."""
 
 import hashlib
 from collections.abc import Sequence
@@ -6,17 +6,27 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, UInt8
 from numpy.typing import NDArray
 from torch import Tensor
 
 from seqgan.errors import DataError
 
 UNLABELLED = -1
+PART = 1000  # pictures that are scaled at a time where all of a set are looked at
+
+# As a set is kept in memory: bytes, a quarter of what floats take; or points of a toy set in [-1, 1], each a picture of
+# one pixel with a channel for each axis.
+Stored = UInt8[Tensor, "N C S S"] | Float[Tensor, "N C S S"]
+
+
+def as_floats(pictures: Stored) -> Float[Tensor, "N C S S"]:
+    """What networks and metrics take: 0 to 255 as [-1, 1]; points as they are. For a batch, on its device."""
+    return pictures if pictures.is_floating_point() else pictures.float().div_(127.5).sub_(1.0)
 
 
 class Images(NamedTuple):
-    pixels: Float[Tensor, "N C S S"]  # in [-1, 1]; a point of a toy set is a picture of one pixel, a channel an axis
+    pictures: Stored
     labels: Int[Tensor, "N"]  # UNLABELLED where nobody knows
     factors: Float[Tensor, "N F"]  # each uniform in [-1, 1]; F = 0 where the set has none
 
@@ -24,14 +34,22 @@ class Images(NamedTuple):
         return Images(*(part[chosen] for part in self))
 
     @property
+    def pixels(self) -> Float[Tensor, "N C S S"]:
+        """The pictures in [-1, 1], made anew: four times the memory, so only for a part of a large set."""
+        return as_floats(self.pictures)
+
+    @property
     def classes(self) -> int:
         """How many classes there are: one more than the largest label, 0 without labels."""
         return int(self.labels.max()) + 1 if len(self.labels) else 0
 
     def fingerprint(self) -> str:
-        """The sha256 of pixels and labels."""
-        parts = (self.pixels, self.labels)
-        return hashlib.sha256(b"".join(part.contiguous().numpy().tobytes() for part in parts)).hexdigest()
+        """The sha256 of pixels (as floats, which a run of any version has described) and labels."""
+        digest = hashlib.sha256()
+        for part in self.pictures.split(PART):
+            digest.update(as_floats(part).contiguous().numpy().data)
+        digest.update(self.labels.contiguous().numpy().data)
+        return digest.hexdigest()
 
 
 class Sets(NamedTuple):
@@ -75,5 +93,5 @@ def from_bytes(pictures: NDArray[Any], labels: Sequence[int] | NDArray[Any] | No
     numbers = np.asarray(labels)
     if not np.issubdtype(numbers.dtype, np.integer):
         raise DataError(f"{source}: the labels are of type {numbers.dtype}; whole numbers were expected")
-    pixels = torch.from_numpy(np.ascontiguousarray(pictures.transpose(0, 3, 1, 2))).float().div_(127.5).sub_(1.0)
-    return Images(pixels, torch.from_numpy(numbers.astype(np.int64)), torch.zeros(count, 0))
+    channels_first = torch.from_numpy(np.ascontiguousarray(pictures.transpose(0, 3, 1, 2)))
+    return Images(channels_first, torch.from_numpy(numbers.astype(np.int64)), torch.zeros(count, 0))

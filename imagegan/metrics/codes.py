@@ -55,7 +55,7 @@ def factors_read(reader: Network, test: Images, names: Sequence[str]) -> Measure
     """The mean R^2 of a reader of factors on held-out images, with that of each factor."""
     each = r_squared(reader.read(test.pixels), test.factors)
     told = ", ".join(f"{name} {value:.2f}" for name, value in zip(names, each, strict=True))
-    signature = f"mean R^2 of factors@{reader.fingerprint()[:8]} on held-out images, N={len(test.pixels)}: {told}"
+    signature = f"mean R^2 of factors@{reader.fingerprint()[:8]} on held-out images, N={len(test.pictures)}: {told}"
     return Measured(float(each.mean()), math.nan, signature)
 
 

@@ -35,10 +35,10 @@ def ladder(train: Images, test: Images, count: int, seed: int = 0) -> dict[str, 
         DataError: they are not, or have no labels."""
     need_labels(test, "a ladder of missing classes")
     rng = private_generator(seed, "ladder")
-    real = test.pixels[:count]
+    real, known = (images.take(slice(0, count)).pixels for images in (test, train))
 
     def without(classes: float) -> Tensor:
-        kept = test.pixels[test.labels >= classes]
+        kept = test.take(test.labels >= classes).pixels
         if len(kept) < count:
             raise DataError(f"{count} images without {classes:.0f} classes were needed, but there are {len(kept)}")
         return kept[:count]
@@ -48,7 +48,7 @@ def ladder(train: Images, test: Images, count: int, seed: int = 0) -> dict[str, 
         "blur": lambda width: blurred(real, width),
         "missing classes": without,
         "duplicates": lambda times: real[torch.arange(count) % math.ceil(count / times)],
-        "memorised images": lambda share: torch.cat([train.pixels[: int(share * count)], real[int(share * count) :]]),
+        "memorised images": lambda share: torch.cat([known[: int(share * count)], real[int(share * count) :]]),
     }
     return {name: [make[name](rung) for rung in rungs] for name, rungs in RUNGS.items()}
 

@@ -13,7 +13,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, mse_loss, relu
 
-from imagegan.data.images import Images, need_labels
+from imagegan.data.images import Images, as_floats, need_labels
 from seqgan.core import files
 from seqgan.core.seed import derive, private_generator
 from seqgan.errors import DataError, StorageError
@@ -66,7 +66,7 @@ def network(images: Images, target: Target = "labels", *, steps: int = STEPS, fo
         need_labels(images, "a classifier")
     elif not images.factors.shape[1]:
         raise DataError("a reader of factors needs images with known factors, such as digits")
-    _, channels, size, _ = images.pixels.shape
+    _, channels, size, _ = images.pictures.shape
     made = Network(channels, size, images.classes if target == "labels" else images.factors.shape[1])
     facts = (RECIPE, target, steps, BATCH, RATE, images.fingerprint())
     path = (folder or cache_folder()) / f"{target}-{hashlib.sha256(repr(facts).encode()).hexdigest()[:16]}.safetensors"
@@ -98,8 +98,8 @@ def _train(made: Network, images: Images, target: Target, steps: int) -> None:
     wanted = images.labels if target == "labels" else images.factors
     order = private_generator(0, "network batches")
     for _ in range(steps):
-        chosen = torch.randint(len(images.pixels), (BATCH,), generator=order)
-        output = made(images.pixels[chosen])
+        chosen = torch.randint(len(images.pictures), (BATCH,), generator=order)
+        output = made(as_floats(images.pictures[chosen]))
         loss = cross_entropy(output, wanted[chosen]) if target == "labels" else mse_loss(output, wanted[chosen])
         optimizer.zero_grad()
         loss.backward()

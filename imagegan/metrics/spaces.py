@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
 
-from imagegan.data.images import Images
+from imagegan.data.images import Images, as_floats
 from imagegan.metrics.networks import AT_ONCE, FEATURES, Network, Pictures
 
 Features = NDArray[np.float64]  # N x D
@@ -40,10 +40,15 @@ class Space:
 
 def pca64(train: Images) -> Space:
     """The first 64 principal components of the training images: pixels without the dead ones at the border."""
-    pixels = _small(train.pixels)
-    mean = pixels.mean(dim=0)
-    away = (pixels - mean).double()
-    _, vectors = torch.linalg.eigh(away.t() @ away / len(away))
+    parts = train.pictures.split(AT_ONCE)
+    count, total, squares = len(train.pictures), torch.zeros(1), torch.zeros(1)
+    for some in parts:
+        total = total + _small(as_floats(some)).double().sum(dim=0)
+    mean = (total / count).float()
+    for some in parts:
+        away = (_small(as_floats(some)) - mean).double()
+        squares = squares + away.t() @ away
+    _, vectors = torch.linalg.eigh(squares / count)
     axes = vectors[:, -COMPONENTS:]
     name = f"pca{COMPONENTS}"
     return Space(name, _sha(name, train.fingerprint()), [lambda some: (_small(some) - mean).double() @ axes])
@@ -91,7 +96,7 @@ def labels(train: Images, classifier: Network) -> Space:
     """What a classifier of the training images sees, whitened: it tells classes apart along a few directions, which
     would drown what the others show of noise, blur and copies. It favours models that were given the same labels."""
     with torch.no_grad():
-        seen = torch.cat([classifier.features(some).double() for some in train.pixels.split(AT_ONCE)])
+        seen = torch.cat([classifier.features(as_floats(some)).double() for some in train.pictures.split(AT_ONCE)])
     mean = seen.mean(dim=0)
     values, vectors = torch.linalg.eigh(torch.cov(seen.t()))
     whitening = vectors / values.clamp(min=values[-1] * 1e-6).sqrt()
@@ -101,7 +106,7 @@ def labels(train: Images, classifier: Network) -> Space:
 
 def spaces_for(train: Images, classifier: Network | None) -> list[Space]:
     """`pca64`; `random` for pictures (not for points); `labels` where there is a classifier."""
-    channels, size = train.pixels.shape[1:3]
+    channels, size = train.pictures.shape[1:3]
     return [
         pca64(train),
         *([random(channels)] if size >= SMALLEST else []),

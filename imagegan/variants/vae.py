@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy
 
@@ -10,6 +9,7 @@ from imagegan.game import Player, Recipe, Term, View, adam
 from imagegan.losses import Scalar, mean
 from imagegan.nets import Pictures, Shape, family
 from imagegan.variants.configs import VAEConfig
+from seqgan.core.device import autocast
 
 
 class Posterior(NamedTuple):
@@ -50,7 +50,7 @@ def reconstruction(view: View) -> Scalar:
     """-E_q log p(x | z), in nats a picture: each pixel a Bernoulli variable, z = mu + sigma * noise."""
     q = posterior(view)
     made = view.recipe.nets["generator"](q.mean + (q.log_variance / 2).exp() * view.noise, view.code)
-    with torch.autocast(made.device.type, enabled=False):
+    with autocast(made.device, enabled=False):
         lost = binary_cross_entropy((made.float() + 1) / 2, (view.real + 1) / 2, reduction="none")
     return mean(lost.flatten(1).sum(dim=1))
 

@@ -17,7 +17,8 @@ from seqgan.algorithms.seqgan import GAME, SeqGAN
 from seqgan.bench.counts import PARTS, Ceilings, Sizes, Work, floor
 from seqgan.bench.machine import ceilings
 from seqgan.bench.naive import NaiveTraining, rewards, rollouts
-from seqgan.core.trial import peak, timed
+from seqgan.core.device import peak_memory
+from seqgan.core.trial import timed
 from seqgan.data.batches import Encoded
 from seqgan.data.symbols import EOS
 from seqgan.data.texts import Texts
@@ -186,12 +187,12 @@ def measure(
     pairs: int = PAIRS,
     only: tuple[str, ...] = (),
     plain: bool = True,
-) -> tuple[Ceilings, dict[str, Figure], int]:
+) -> tuple[Ceilings, dict[str, Figure], int | None]:
     """The machine's ceilings, a figure for each part (or for those named), and the peak of memory in bytes, the naive
     reference left out of that; of the figures, too, where `plain` is false."""
     bench = Bench(config, sizes, device)
     bench.game.policy_update(1)
-    memory = peak(device)
+    memory = peak_memory(device)
     machine = ceilings(device)
     figures = {}
     for name, (ours, naive, our_scale, naive_scale) in bench.jobs().items():

@@ -1,51 +1,147 @@
-"""Where tensors live, how many threads compute, and how much stays near them."""
+"""Where tensors live, how many threads compute, and how much stays near them.
 
+What differs from device to device is asked here alone, and of torch: any accelerator that torch knows will do."""
+
+import contextlib
 import functools
 import os
+import sys
+import warnings
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from seqgan.core.launch import launch
 from seqgan.errors import UsageError
 
+CPU = torch.device("cpu")
 
-def resolve(name: str) -> torch.device:
-    """`auto` is the GPU where there is one (of several processes, each has its own); anything else is torch's own name.
+
+def resolve(name: str | torch.device) -> torch.device:
+    """`auto` is the accelerator where there is one (of several processes, each has its own); anything else is torch's
+    own name.
 
     Raises:
-        UsageError: there is no such device here."""
-    if name == "auto" and not torch.cuda.is_available():
-        return torch.device("cpu")
-    if name in ("auto", "cuda") and torch.cuda.is_available():
-        return _own_gpu()
+        UsageError: torch cannot compute there."""
+    name, accelerator = str(name), _accelerator()
+    if name == "auto":
+        return CPU if accelerator is None else _own(accelerator)
+    if accelerator is not None and name == accelerator.type:
+        return _own(accelerator)
     try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
+        with warnings.catch_warnings(action="ignore"):  # of kinds of device that torch has given up
+            device = torch.device(name)
+            works = int(torch.ones(1, device=device) + 1) == 2
+    except Exception:  # each kind of device that is missing has its own way to say so
+        works = False
+    if not works or (on_cpu(device) and device.index):
+        raise UsageError(f"cannot compute on --device {name[:40]!r}: {_choices(accelerator)}")
+    if launch().local_size > 1 and not on_cpu(device):
         raise UsageError(
-            f"--device {name} is not to be had here ({str(error).splitlines()[0]}); try --device auto"
-        ) from error
-    return device
-
-
-def _own_gpu() -> torch.device:
-    number, present = os.environ.get("LOCAL_RANK"), torch.cuda.device_count()
-    if number is not None and int(number) >= present:
-        raise UsageError(
-            f"{int(number) + 1} processes or more were started here, but there is a GPU for {present} of them only; "
-            "start as many processes as there are GPUs, or give --device cpu"
+            f"--device {name} is one device for {launch().local_size} processes; "
+            f"give --device {device.type}, so that each has its own"
         )
-    return torch.device("cuda" if number is None else f"cuda:{number}")
+    return CPU if on_cpu(device) else device
+
+
+def _accelerator() -> torch.device | None:
+    """The kind of accelerator that torch finds here."""
+    return torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+
+
+def _own(accelerator: torch.device) -> torch.device:
+    """The accelerator of this process."""
+    started, present = launch(), torch.accelerator.device_count()
+    if started.local_rank >= present:
+        raise UsageError(
+            f"{started.local_rank + 1} processes or more were started here, but there is an accelerator "
+            f"({accelerator.type}) for {present} of them only; start fewer processes, or give --device cpu"
+        )
+    return torch.device(accelerator.type, started.local_rank) if started.several else accelerator
+
+
+def _choices(accelerator: torch.device | None) -> str:
+    if accelerator is None:
+        return f"torch {torch.__version__} finds no accelerator on this machine; give auto or cpu"
+    names = [f"{accelerator.type}:{number}" for number in range(torch.accelerator.device_count())]
+    return f"torch {torch.__version__} finds {', '.join(names)} on this machine; give one of them, auto or cpu"
+
+
+def on_cpu(where: Tensor | torch.device) -> bool:
+    """Whether the processor itself computes here: then looking numbers up and asking for them is cheap. On any other
+    device multiplying is what is cheap, and an answer has to be waited for."""
+    return (where.device if isinstance(where, Tensor) else where).type == "cpu"
+
+
+@functools.cache
+def sum_dtype(kind: str) -> torch.dtype:
+    """What long sums are added up in on a kind of device (`tensor.device.type`): float64 where it has that."""
+    try:
+        torch.ones(2, dtype=torch.float64, device=kind).sum()
+    except (RuntimeError, TypeError):
+        return torch.float32
+    return torch.float64
+
+
+def autocast(device: torch.device, *, enabled: bool) -> AbstractContextManager[object]:
+    """Matrix products in bfloat16, or (not `enabled`) in full precision whatever surrounds it.
+
+    Raises:
+        UsageError: bfloat16 is asked of a device that does not know how."""
+    try:
+        return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
+    except (AssertionError, RuntimeError) as error:
+        if enabled:
+            raise UsageError(
+                f"torch cannot mix in bfloat16 on {device}; leave the option out, or give --device cpu"
+            ) from error
+        return contextlib.nullcontext()
+
+
+def seed_accelerator(value: int) -> None:
+    """Seed what draws on the accelerator, if it is in use: to wake it would take memory there."""
+    accelerator = torch.accelerator.current_accelerator()
+    if accelerator is not None:
+        module = torch.get_device_module(accelerator)
+        if getattr(module, "is_initialized", module.is_available)():
+            (module.manual_seed_all if hasattr(module, "manual_seed_all") else module.manual_seed)(value)
+
+
+def synchronize(device: torch.device) -> None:
+    """Wait for what the device was given to do."""
+    if not on_cpu(device):
+        torch.accelerator.synchronize(device)
+
+
+def peak_memory(device: torch.device) -> int | None:
+    """The most memory this process ever held, in bytes; on an accelerator that counts it, what its tensors held there.
+
+    None where the system does not tell."""
+    if not on_cpu(device) and hasattr(torch.get_device_module(device), "max_memory_allocated"):
+        return int(torch.get_device_module(device).max_memory_allocated(device))
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024  # getrusage counts kilobytes, on macOS bytes
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def use_threads(count: int) -> None:
     """Compute with this many threads. The last bits of a sum depend on it.
 
     0: as many as there are cores, or as each process's part of them where torchrun started several on this machine."""
-    beside = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
-    torch.set_num_threads(count or max(1, len(os.sched_getaffinity(0)) // beside))
+    torch.set_num_threads(count or max(1, cores() // launch().local_size))
+
+
+def cores() -> int:
+    """How many processors this process may use; where the system does not tell, how many there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 CACHE = Path("/sys/devices/system/cpu/cpu0/cache")
@@ -66,20 +162,36 @@ def cached_rows(row_bytes: int, device: torch.device, share: float = 1 / 3) -> i
 
     A third of the last cache leaves room for what else is read and for other processes. On a GPU, where it is launches
     that cost, a chunk is as large as memory bears."""
-    budget = cache_bytes() * share if device.type == "cpu" else 2**30
+    budget = cache_bytes() * share if on_cpu(device) else 2**30
     rows, parts = max(1, int(budget / row_bytes)), most_parts(device)
     return max(rows - rows % parts, parts)
 
 
-def by_thread(rows: Float[Tensor, "R H"]) -> Float[Tensor, "P Q H"]:
-    """Rows in as many parts as there are threads, or in one where that does not come out even.
+def by_thread(rows: Float[Tensor, "R H"], parts: int) -> Float[Tensor, "P Q H"]:
+    """Rows in so many parts (`most_parts`), or in one where that does not come out even.
 
     In a batched product each thread makes a part of the rows, the part that it works on in whatever is done to each
     number after that. A plain product may cut columns, so that half of what a thread reads then is in the cache of
     another: a fifth of an MLE step on cores that share no cache."""
-    parts = most_parts(rows.device)
     return rows.unflatten(0, (parts if len(rows) % parts == 0 else 1, -1))
 
 
-def most_parts(device: torch.device) -> int:
-    return torch.get_num_threads() if device.type == "cpu" else 1
+LARGEST_PARTS = 2**28  # bytes, of all parts together
+
+
+def most_parts(device: torch.device, part_bytes: int = 0) -> int:
+    """As many parts as there are threads; a divisor of that where each part needs so much memory that, on a machine of
+    many threads, all would not fit."""
+    threads = torch.get_num_threads() if on_cpu(device) else 1
+    fitting = max(1, LARGEST_PARTS // max(1, part_bytes))
+    return max(parts for parts in range(1, threads + 1) if threads % parts == 0 and parts <= fitting)
+
+
+def refuse_second_derivative(function: str, twin: str) -> None:
+    """Called in the backward pass of a function whose gradient autograd cannot differentiate again: it would take a
+    part of it for a constant, without a word.
+
+    Raises:
+        UsageError: a graph of the gradient is being made (`create_graph=True`)."""
+    if torch.is_grad_enabled():
+        raise UsageError(f"{function} has no second derivative (create_graph=True); use {twin}, which has")

@@ -1,8 +1,12 @@
 """Randomness as a function of where we are, so that a resumed run draws what the uninterrupted one drew."""
 
 import hashlib
+import random
 
+import numpy as np
 import torch
+
+from seqgan.core.device import seed_accelerator
 
 
 def derive(seed: int, *path: object) -> int:
@@ -14,13 +18,14 @@ def derive(seed: int, *path: object) -> int:
 
 
 def seed_everything(seed: int, *path: object) -> None:
-    """Seed torch's default generators for this place.
+    """Seed the default generators of torch, numpy and Python (which a custom reward may draw from) for this place.
 
-    The generators are seeded directly: `torch.manual_seed` visits every backend and costs a hundred times more."""
+    Torch's are seeded directly: `torch.manual_seed` visits every backend and costs a hundred times more."""
     value = derive(seed, *path)
+    random.seed(value)
+    np.random.seed([value & 0xFFFFFFFF, value >> 32])
     torch.default_generator.manual_seed(value)
-    if torch.cuda.is_initialized():
-        torch.cuda.manual_seed_all(value)
+    seed_accelerator(value)
 
 
 def private_generator(seed: int, *path: object) -> torch.Generator:

@@ -1,13 +1,13 @@
 """What a training will cost, from trying a step of each kind on an algorithm that is thrown away afterwards."""
 
-import resource
-import sys
 import time
 from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 
+from seqgan.core import world
+from seqgan.core.device import on_cpu, peak_memory, synchronize
 from seqgan.core.loop import Algorithm, Phase, Trial
 from seqgan.core.seed import seed_everything
 
@@ -16,7 +16,7 @@ LONG = 0.3  # seconds
 
 class Cost(NamedTuple):
     seconds: float  # of all steps: phases may stop early, and looks at held-out data are not counted
-    bytes: int  # of memory, at the peak so far
+    bytes: int | None  # of memory, at the peak so far; None where the system does not tell
 
 
 def estimate(algorithm: Algorithm, device: torch.device) -> Cost:
@@ -30,7 +30,7 @@ def estimate(algorithm: Algorithm, device: torch.device) -> Cost:
         for number, trial in enumerate(trials):
             first = _timed(phase, number, trial, 0, device)
             seconds += trial.times * (first if first > LONG else _timed(phase, number, trial, 1, device))
-    return Cost(seconds, peak(device))
+    return Cost(seconds, peak_memory(device))
 
 
 def _of_like_steps(phase: Phase) -> Trial:
@@ -39,36 +39,28 @@ def _of_like_steps(phase: Phase) -> Trial:
 
 def _timed(phase: Phase, number: int, trial: Trial, call: int, device: torch.device) -> float:
     seed_everything(0, "trial", phase.name, number, call)
-    return timed(lambda: trial.work(call), device)
+    # What a clock says decides whether there is another call: the first process's clock, for all.
+    return world.from_first(timed(lambda: trial.work(call), device))
 
 
 def timed(work: Callable[[], object], device: torch.device) -> float:
     """Seconds of one call, the device's work included."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    synchronize(device)
     began = time.perf_counter()
     work()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    synchronize(device)
     return time.perf_counter() - began
-
-
-def peak(device: torch.device) -> int:
-    """The most memory this process ever held, in bytes; on a GPU, what its tensors held there."""
-    if device.type == "cuda":
-        return int(torch.cuda.max_memory_allocated(device))
-    unit = 1 if sys.platform == "darwin" else 1024  # getrusage counts kilobytes, on macOS bytes
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def in_words(cost: Cost, device: torch.device) -> str:
     """`about 4 min on cpu (2 threads) beside looks at held-out data, and at least 0.8 GB of memory`"""
-    seconds, threads = cost.seconds, f" ({torch.get_num_threads()} threads)" if device.type == "cpu" else ""
+    seconds, count = cost.seconds, torch.get_num_threads()
+    threads = f" ({count} thread{'s' if count > 1 else ''})" if on_cpu(device) else ""
     if seconds < 90:
         took = f"{seconds:.0f} s"
     elif seconds < 5400:
         took = f"{seconds / 60:.0f} min"
     else:
         took = f"{seconds / 3600:.1f} hours"
-    memory = f"at least {cost.bytes / 1e9:.1f} GB of memory"
-    return f"about {took} on {device}{threads} beside looks at held-out data, and {memory}"
+    memory = f", and at least {cost.bytes / 1e9:.1f} GB of memory" if cost.bytes else ""
+    return f"about {took} on {device}{threads} beside looks at held-out data{memory}"

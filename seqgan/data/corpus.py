@@ -2,8 +2,9 @@
 
 import hashlib
 import os
+import reprlib
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib.resources import files as resources
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 from seqgan.core.config import nearest
 from seqgan.data import hub, shelf
-from seqgan.data.readers import SUFFIXES, is_sound, kind_of, one_line, read_file, read_texts, stem_of
+from seqgan.data.readers import SUFFIXES, a_list_of_texts, kind_of, one_line, read_file, read_texts, stem_of
 from seqgan.data.splits import FEWEST_TEXTS, completed, overlap
 from seqgan.errors import CorpusError
 
@@ -29,7 +30,11 @@ class Corpus:
 
 
 def load_corpus(
-    name: str, *, text_column: str | None = None, valid: str | None = None, test: str | None = None
+    name: str | Path,
+    *,
+    text_column: str | None = None,
+    valid: str | Path | None = None,
+    test: str | Path | None = None,
 ) -> Corpus:
     """A corpus by what it is called: a bundled one, one of the user's own, a dataset of the hub, or a file.
 
@@ -39,6 +44,13 @@ def load_corpus(
 
     Raises:
         CorpusError: no such corpus, file or column; malformed (file and line); or too few texts to split."""
+    for place in (name, *filter(None, (valid, test))):
+        if not isinstance(place, str | Path):
+            raise CorpusError(
+                f"the name or path of a corpus was expected, not {reprlib.repr(place)}; "
+                "texts in memory go into seqgan.train as they are, or into a seqgan.Corpus"
+            )
+    name = str(name)
     if name in bundled():
         entry = bundled()[name]
         found = _from_file(corpora_folder() / entry["file"], text_column)
@@ -80,40 +92,38 @@ def _corpus(found: "_Found", address: Mapping[str, str | None]) -> Corpus:
             f"{found.path or 'the list'} holds {count} text{'' if count == 1 else 's'}{copies}; "
             f"at least {FEWEST_TEXTS}, one a line, are needed to train, validate and test"
         )
+    corpus = Corpus(found.name, splits["train"], splits["valid"], splits["test"], found.tokenizer)
+    texts_sha256 = as_files(corpus)[1]
     provenance = {
         "path": found.path,
         **address,
-        "sha256": found.sha256,
+        "sha256": found.sha256 or texts_sha256,
+        "texts_sha256": texts_sha256,
         "texts": count,
         "split": {part: len(texts) for part, texts in splits.items()},
         "overlap": overlap(splits),
     }
-    return Corpus(found.name, **splits, tokenizer=found.tokenizer, provenance=provenance)
+    return replace(corpus, provenance=provenance)
 
 
-def corpus_in_memory(texts: "Corpus | Sequence[str]", name: str = "texts") -> Corpus:
+def corpus_in_memory(texts: "Corpus | Iterable[str]", name: str = "texts") -> Corpus:
     """A corpus from texts, or from a Corpus with splits of one's own: checked, and with no path to find it by again.
 
     Raises:
         CorpusError: too few texts, an empty split, or one of them is no text of one line."""
     if isinstance(texts, Corpus):
         name, tokenizer = texts.name, texts.tokenizer
-        splits = {"train": texts.train, "valid": texts.valid, "test": texts.test}
+        splits: Mapping[str, Iterable[str]] = {"train": texts.train, "valid": texts.valid, "test": texts.test}
     else:
-        tokenizer, splits = None, {"train": texts}  # type: ignore[dict-item]
-    for part in splits.values():
-        wrong = [text for text in part if not isinstance(text, str)] if not isinstance(part, str) else [part]
-        if wrong:
-            raise CorpusError(f"a list of texts was expected, not {str(wrong[0])[:40]!r}")
-        if damaged := [text for text in part if not is_sound(text)]:
-            raise CorpusError(f"a text holds a zero byte or half a character: {damaged[0][:40]!a}")
-    splits = {part: [line for text in texts if (line := one_line(text))] for part, texts in splits.items()}
-    corpus = _corpus(_Found(name, "", splits, "", tokenizer), {})
-    return replace(corpus, provenance={**corpus.provenance, "sha256": as_files(corpus)[1]})
+        tokenizer, splits = None, {"train": texts}
+    lines = {part: list(filter(None, map(one_line, a_list_of_texts(given)))) for part, given in splits.items()}
+    return _corpus(_Found(name, "", lines, "", tokenizer), {})
 
 
 def as_files(corpus: Corpus) -> tuple[dict[str, bytes], str]:
-    """A corpus as a file for each split, and the sha256 that `load_corpus` finds for them."""
+    """A corpus as a file for each split, and the sha256 that `load_corpus` finds for them.
+
+    That sha256 names the texts and their splits, whatever file or format they were read from."""
     splits = {"train": corpus.train, "valid": corpus.valid, "test": corpus.test}
     contents = {part: "".join(text + "\n" for text in texts).encode() for part, texts in splits.items()}
     digest = _sha256(contents["train"])

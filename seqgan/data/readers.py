@@ -8,14 +8,15 @@ import glob
 import gzip
 import json
 import re
+import reprlib
 import tempfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from seqgan.core.config import nearest
-from seqgan.errors import CorpusError, UsageError
+from seqgan.errors import CorpusError
 
 SUFFIXES = (".txt", ".csv", ".tsv", ".json", ".jsonl", ".parquet")
 COLUMNS = ("text", "sentence", "content")  # taken where nobody names one
@@ -24,8 +25,12 @@ Row = tuple[str, Any]  # where it stands, and what stands there
 
 def kind_of(path: Path) -> str:
     """The suffix that says how to read a file; `.gz` may follow it, and an unknown one means plain lines."""
+    return _suffix(path) or ".txt"
+
+
+def _suffix(path: Path) -> str:
     suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"]
-    return suffixes[-1] if suffixes and suffixes[-1] in SUFFIXES else ".txt"
+    return suffixes[-1] if suffixes and suffixes[-1] in SUFFIXES else ""
 
 
 def stem_of(path: Path) -> str:
@@ -42,8 +47,10 @@ def read_file(path: Path) -> bytes:
         raw = path.read_bytes()
         return gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
     except FileNotFoundError as error:
-        beside = [file.name for file in path.parent.glob("*") if file.is_file()] if path.parent.is_dir() else []
-        hint = nearest(path.name, beside[:1000]) if beside else f"; the folder {path.parent} is empty or missing"
+        if not path.parent.is_dir():
+            raise CorpusError(f"there is no file {path}, nor a folder {path.parent}") from error
+        beside = sorted(file.name for file in path.parent.iterdir() if _suffix(file) and file.is_file())
+        hint = nearest(path.name, beside[:1000]) if beside else f"; {path.parent} holds no file of texts"
         raise CorpusError(f"there is no file {path}{hint if len(hint) < 200 else ''}") from error
     except (OSError, EOFError, zlib.error) as error:
         raise CorpusError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
@@ -68,7 +75,7 @@ def read_texts(path: Path, raw: bytes, column: str | None = None, *, keep_empty:
         if kind == ".txt":
             if column:
                 raise CorpusError(f"{path} is plain text, which has no column {column!r}; leave out --text-column")
-            return [line.strip() for line in lines if keep_empty or line.strip()]
+            return [text for line in lines if (text := one_line(line)) or keep_empty]
         rows = {".csv": _csv, ".tsv": _csv, ".json": _json, ".jsonl": _jsonl}[kind](path, lines)
     texts = [text for text in _values(path, rows, column) if keep_empty or text]
     if not texts:
@@ -84,15 +91,42 @@ def read_samples(path: Path, column: str | None = None) -> list[str]:
     return read_texts(path, read_file(path), column, keep_empty=True)
 
 
-def a_list_of_texts(texts: Sequence[str]) -> Sequence[str]:
-    """Texts as they were given, if they are texts: a string by itself would pass for a list of its characters.
+def a_list_of_texts(texts: Iterable[str]) -> list[str]:
+    """The texts in whatever holds them in order: a list, an array, a column of a table, a generator, a dict's values.
+
+    A single string would pass for a list of its characters, a table for the names of its columns, a mapping for its
+    keys, and a set has another order in every process: these are refused.
 
     Raises:
-        UsageError: it is a string, or something in it is none."""
-    wrong = texts if isinstance(texts, str) else next((text for text in texts if not isinstance(text, str)), None)
-    if wrong is not None:
-        raise UsageError(f"a list of texts was expected, not {str(wrong)[:40]!r}; put a single text into a list")
-    return texts
+        CorpusError: it is one of those or no iterable at all, or something in it is no text."""
+    remedy = ""
+    if isinstance(texts, str | bytes | bytearray):
+        remedy = "put a single text into a list"
+    elif isinstance(texts, Mapping):
+        remedy = "give its values, or one of its columns"
+    elif hasattr(texts, "columns") or hasattr(texts, "column_names"):
+        remedy = "give one column of the table"
+    elif isinstance(texts, set | frozenset):
+        remedy = "a set has no order: give sorted(...) of it"
+    elif not hasattr(texts, "__iter__") or getattr(texts, "shape", None) == ():
+        remedy = "give an iterable of strings"
+    if remedy:
+        raise CorpusError(f"a list of texts was expected, not {_shown(texts)}; {remedy}")
+    found = []
+    for number, text in enumerate(texts, start=1):
+        if not isinstance(text, str):
+            raise CorpusError(
+                f"a list of texts was expected, but number {number} is {_shown(text)}, which is no text; leave it out"
+            )
+        if not is_sound(text):
+            raise CorpusError(f"text {number} holds a zero byte or half a character: {text[:40]!a}; leave them out")
+        found.append(str(text))  # of numpy's strings, the plain ones
+    return found
+
+
+def _shown(value: Any) -> str:
+    """A value in a message: short, and in one line."""
+    return " ".join(reprlib.repr(value).split())
 
 
 def read_lines(path: Path, raw: bytes) -> list[str]:
@@ -192,7 +226,8 @@ def is_sound(text: str) -> bool:
 
 
 def one_line(value: str) -> str:
-    return re.sub(r"\s*[\r\n]+\s*", " ", value).strip()
+    """A text as a line of a file: without line breaks, outer blanks, or the byte order mark of a file it began."""
+    return re.sub(r"\s*[\r\n]+\s*", " ", value).strip().lstrip("\ufeff").strip()
 
 
 def choose_column(source: str, columns: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from seqgan.core.device import sum_dtype
 from seqgan.data.batches import pad
 from seqgan.models.policy import PolicyModule
 from seqgan.shapes import Mask, Tokens
@@ -29,10 +30,11 @@ class Likelihood(NamedTuple):
 def likelihood(generator: PolicyModule, rows: Sequence[Sequence[int]]) -> Likelihood:
     """The NLL of rows of ids; EOS counts as a token, an unknown token as the one token UNK."""
     device = next(generator.parameters()).device
+    exact = sum_dtype(device.type)
     # Rows of like length together, so that little is spent on padding.
     ordered = sorted(rows, key=len)
     parts = [
-        generator.log_probs(pad(ordered[i : i + ROWS_AT_A_TIME], device).tokens).double().sum()
+        generator.log_probs(pad(ordered[i : i + ROWS_AT_A_TIME], device).tokens).to(exact).sum()
         for i in range(0, len(rows), ROWS_AT_A_TIME)
     ]
     return Likelihood(-float(torch.stack(parts).sum()), sum(map(len, rows)))
@@ -49,7 +51,7 @@ def token_log_probs(
     found: dict[int, Tensor] = {}
     for start in range(0, len(rows), ROWS_AT_A_TIME):
         numbers = order[start : start + ROWS_AT_A_TIME]
-        measured = log_probs(pad([rows[number] for number in numbers], device).tokens).double().cpu()
+        measured = log_probs(pad([rows[number] for number in numbers], device).tokens).cpu().double()
         found.update({number: row[: len(rows[number])] for number, row in zip(numbers, measured, strict=True)})
     return [found[number] for number in range(len(rows))]
 
@@ -68,7 +70,8 @@ def divergence(drawing: PolicyModule, other: PolicyModule, tokens: Tokens, mask:
 
     At every prefix of the samples the sum over all next tokens is exact, so the estimate is never negative."""
     parts: list[Float[Tensor, ""]] = []
+    exact = sum_dtype(tokens.device.type)
     for rows, counts in zip(tokens.split(ROWS_AT_A_TIME), mask.split(ROWS_AT_A_TIME), strict=True):
         p, q = drawing.distributions(rows), other.distributions(rows)
-        parts.append((((p - q) * p.exp()).sum(dim=-1) * counts).double().sum())
+        parts.append((((p - q) * p.exp()).sum(dim=-1) * counts).to(exact).sum())
     return float(torch.stack(parts).sum() / mask.sum())

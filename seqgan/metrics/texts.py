@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from seqgan.data.readers import a_list_of_texts
 from seqgan.data.tokens import suitable_tokens
@@ -11,9 +11,9 @@ from seqgan.metrics import METRICS, Aggregation, Measured, View
 
 
 def evaluate(
-    samples: Sequence[str],
-    references: Sequence[str] = (),
-    training: Sequence[str] = (),
+    samples: Iterable[str],
+    references: Iterable[str] = (),
+    training: Iterable[str] = (),
     *,
     tokens: str | None = None,
     aggregation: Aggregation = "sentence",
@@ -27,8 +27,7 @@ def evaluate(
 
     Raises:
         UsageError: there is no sample, no such tokens, or samples and references are in different scripts."""
-    for texts in (samples, references, training):
-        a_list_of_texts(texts)
+    samples, references, training = map(a_list_of_texts, (samples, references, training))
     if not samples:
         raise UsageError("there is no sample to measure")
     for others, what in ((references, "references"), (training, "training texts")):

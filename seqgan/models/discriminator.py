@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from seqgan.core.device import on_cpu
 from seqgan.data.symbols import PAD
 from seqgan.models.convolution import strongest_window
 from seqgan.shapes import Scores, Tokens
@@ -75,7 +76,7 @@ def strongest_response(
 ) -> Float[Tensor, "B F"]:
     """What a layer of filters finds in the windows that lie inside each text; 0 where no window fits."""
     assert isinstance(convolution, nn.Conv1d)
-    if embedded.is_cuda:
+    if not on_cpu(embedded):
         return plain_response(convolution, embedded, lengths)
     assert convolution.bias is not None
     return (strongest_window(embedded, convolution.weight, lengths) + convolution.bias).relu()

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seqgan.core.device import cached_rows
+from seqgan.core.device import cached_rows, on_cpu
 from seqgan.data.symbols import PAD
 from seqgan.models.discriminator import Discriminator
 from seqgan.shapes import Scores, Tokens
@@ -22,8 +22,8 @@ Table = Float[Tensor, "V W F"]
 def tables_pay(module: Discriminator, finished: Int[Tensor, "R T"]) -> bool:
     """Whether there is enough to look up: a table costs as much as the windows of one text with the whole vocabulary.
 
-    On a GPU, where multiplying is cheap and looking up is not, tables never pay."""
-    return not finished.is_cuda and finished.numel() > module.embedding.num_embeddings
+    On an accelerator, where multiplying is cheap and looking up is not, tables never pay."""
+    return on_cpu(finished) and finished.numel() > module.embedding.num_embeddings
 
 
 @torch.no_grad()

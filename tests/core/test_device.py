@@ -1,11 +1,35 @@
-"""How much work is done at a time, and by whom."""
+"""Where it is computed, how much work is done at a time, and by whom."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from unittest import mock
 
 import pytest
 import torch
+from click.testing import CliRunner
 
-from seqgan.core.device import by_thread, cache_bytes, cached_rows
+from imagegan.cli import imagegan
+from seqgan.cli import seqgan
+from seqgan.core import device as devices
+from seqgan.core.device import (
+    autocast,
+    by_thread,
+    cache_bytes,
+    cached_rows,
+    most_parts,
+    on_cpu,
+    peak_memory,
+    resolve,
+    sum_dtype,
+)
+from seqgan.core.seed import seed_everything
+from seqgan.errors import UsageError
 
-CPU = torch.device("cpu")
+CPU, META = torch.device("cpu"), torch.device("meta")
+PACKAGES = [Path(__file__).parents[2] / name for name in ("seqgan", "imagegan")]
 
 
 @pytest.fixture
@@ -15,9 +39,9 @@ def three_threads(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_thread_gets_as_many_rows(three_threads: None) -> None:
     rows = torch.arange(12).view(6, 2)
-    assert by_thread(rows).tolist() == [rows[:2].tolist(), rows[2:4].tolist(), rows[4:].tolist()]
-    assert by_thread(rows).data_ptr() == rows.data_ptr()
-    assert by_thread(rows[:5]).tolist() == [rows[:5].tolist()]  # it does not come out even
+    assert by_thread(rows, 3).tolist() == [rows[:2].tolist(), rows[2:4].tolist(), rows[4:].tolist()]
+    assert by_thread(rows, 3).data_ptr() == rows.data_ptr()
+    assert by_thread(rows[:5], 3).tolist() == [rows[:5].tolist()]  # it does not come out even
 
 
 def test_a_chunk_fits_its_share_of_the_cache_and_comes_out_even(three_threads: None) -> None:
@@ -25,3 +49,192 @@ def test_a_chunk_fits_its_share_of_the_cache_and_comes_out_even(three_threads: N
     assert rows % 3 == 0
     assert 0 <= cache_bytes() / 4 - 1000 * rows < 3000
     assert cached_rows(10**12, CPU) == 3  # rows that fit nowhere
+
+
+# --- which device
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("privateuseone", "mps", "xla", "hip", "meta", "cuda:99", "", "nonsense", "cpu:3", "cuda:-1", "mkldnn"),
+        *("opengl", "hpu", "CPU", "ćpu", "cuda:999999999999", "x" * 2000, "cuda\n:0", "1", "\x1b[31mred"),
+    ],
+)
+def test_a_device_that_is_not_there_gets_one_short_line(name: str, no_accelerator: None) -> None:
+    with pytest.raises(UsageError, match=r"^cannot compute on --device .*: torch .* finds no accelerator") as refused:
+        resolve(name)
+    assert len(str(refused.value)) < 200
+    assert str(refused.value).isprintable()
+
+
+@pytest.mark.parametrize("command", [seqgan, imagegan])
+def test_a_run_is_not_begun_on_a_device_that_is_not_there(command: object, tmp_path: Path) -> None:
+    data = ["--corpus", "poems"] if command is seqgan else ["--data", "digits"]
+    result = CliRunner().invoke(command, ["train", *data, "--run-dir", str(tmp_path / "run"), "--device", "meta"])  # type: ignore[arg-type]
+    assert isinstance(result.exception, UsageError)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.fixture
+def no_accelerator(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: False)
+
+
+@pytest.fixture
+def two_xpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine on which torch finds an accelerator that is no CUDA device."""
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: torch.device("xpu"))
+    monkeypatch.setattr(torch.accelerator, "device_count", lambda: 2)
+
+
+def test_without_an_accelerator_the_processor_computes(no_accelerator: None) -> None:
+    assert resolve("auto") == resolve("cpu") == resolve("cpu:0") == resolve(CPU) == CPU
+
+
+def test_auto_is_whatever_accelerator_torch_names(two_xpus: None) -> None:
+    assert resolve("auto") == resolve("xpu") == torch.device("xpu")
+    assert resolve("cpu") == CPU
+    with pytest.raises(UsageError, match="finds xpu:0, xpu:1 on this machine; give one of them, auto or cpu"):
+        resolve("mps")
+
+
+def test_each_of_several_processes_has_an_accelerator_of_its_own(
+    two_xpus: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = {"WORLD_SIZE": "6", "RANK": "4", "LOCAL_WORLD_SIZE": "3", "LOCAL_RANK": "1"}
+    for name, value in (here | {"MASTER_ADDR": "localhost", "MASTER_PORT": "29500"}).items():
+        monkeypatch.setenv(name, value)
+    assert resolve("auto") == resolve("xpu") == torch.device("xpu:1")
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    with pytest.raises(UsageError, match=r"3 processes or more .* accelerator \(xpu\) for 2 of them only"):
+        resolve("auto")
+    monkeypatch.setattr(torch, "ones", lambda *_, **__: 1)  # as if the device could compute
+    with pytest.raises(UsageError, match="xpu:0 is one device for 3 processes; give --device xpu"):
+        resolve("xpu:0")
+
+
+# --- what differs between them
+
+
+def test_what_kind_of_device_it_is_is_asked_in_one_place() -> None:
+    """Anything else would be forgotten on the next kind of accelerator."""
+    kinds = {"cuda", "mps", "xpu"}
+    asking = set()
+    for path in (path for package in PACKAGES for path in package.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            of_torch = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "torch"
+            named = (of_torch and node.attr in kinds) or (isinstance(node, ast.Attribute) and node.attr == "is_cuda")  # type: ignore[union-attr]
+            if named or (isinstance(node, ast.Constant) and node.value in kinds):
+                asking.add(path.name)
+    assert asking == set()
+
+
+def test_only_the_processor_is_the_processor() -> None:
+    assert on_cpu(CPU)
+    assert on_cpu(torch.zeros(1))
+    assert not any(on_cpu(torch.device(kind)) for kind in ("meta", "cuda", "mps", "xpu", "privateuseone"))
+    assert not on_cpu(torch.zeros(1, device=META))
+
+
+@pytest.fixture
+def fresh_sum_dtype() -> Iterator[None]:
+    sum_dtype.cache_clear()
+    yield
+    sum_dtype.cache_clear()
+
+
+def test_sums_are_in_float64_where_the_device_has_it(fresh_sum_dtype: None) -> None:
+    assert sum_dtype("cpu") is torch.float64
+    lacking = TypeError("Cannot convert a MPS Tensor to float64 dtype as the MPS framework doesn't support float64")
+    with mock.patch("torch.ones", side_effect=lacking):
+        assert sum_dtype("mps") is torch.float32
+
+
+def test_a_loss_is_summed_in_what_the_device_bears() -> None:
+    from seqgan.losses import linear_nll
+
+    kinds: list[torch.dtype | None] = []
+    zeros = torch.zeros
+    arguments = [torch.randn(5, 3), torch.randn(7, 3), torch.randn(7), torch.arange(5), torch.ones(5)]
+    exact = linear_nll(*arguments)
+
+    def watched(*sizes: object, dtype: torch.dtype | None = None, **others: object) -> torch.Tensor:
+        kinds.append(dtype)
+        return zeros(*sizes, dtype=dtype, **others)  # type: ignore[call-overload]
+
+    with mock.patch("seqgan.losses.sum_dtype", return_value=torch.float32), mock.patch("torch.zeros", watched):
+        coarse = linear_nll(*arguments)
+    assert torch.float64 not in kinds
+    torch.testing.assert_close(coarse, exact)
+
+
+def test_bfloat16_is_refused_only_where_it_is_asked_for_and_unknown() -> None:
+    with autocast(CPU, enabled=True):
+        product = torch.ones(2, 2) @ torch.ones(2, 2)
+        with autocast(CPU, enabled=False):
+            assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype is torch.float32
+    assert product.dtype is torch.bfloat16
+    with autocast(META, enabled=False):
+        pass
+    with pytest.raises(UsageError, match="cannot mix in bfloat16 on meta"):
+        autocast(META, enabled=True)
+
+
+@pytest.mark.parametrize("in_use", [True, False])
+def test_an_accelerator_in_use_is_seeded_whatever_it_is_called(in_use: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[int] = []
+    module = SimpleNamespace(is_initialized=lambda: in_use, is_available=lambda: True, manual_seed_all=given.append)
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: torch.device("xpu"))
+    monkeypatch.setattr(torch, "get_device_module", lambda device: module)
+    seed_everything(3, "here")
+    assert given == ([torch.initial_seed()] if in_use else [])
+    del module.is_initialized, module.manual_seed_all  # as torch.mps
+    module.manual_seed = given.append
+    seed_everything(4, "here")
+    assert given[-1] == torch.initial_seed()
+
+
+# --- what the system tells, or does not
+
+
+def test_the_memory_of_an_accelerator_is_told_where_it_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    counting = SimpleNamespace(max_memory_allocated=lambda device: 12)
+    monkeypatch.setattr(torch, "get_device_module", lambda device: counting)
+    assert peak_memory(torch.device("xpu:0")) == 12
+    assert (peak_memory(CPU) or 0) > 50e6  # torch alone takes more than 50 MB
+    monkeypatch.setattr(torch, "get_device_module", lambda device: SimpleNamespace())
+    assert peak_memory(torch.device("mps")) == peak_memory(CPU)
+    monkeypatch.setitem(sys.modules, "resource", None)
+    assert peak_memory(CPU) is None
+
+
+def test_the_cores_are_shared_out_among_the_processes_of_a_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[int] = []
+    monkeypatch.setattr(torch, "set_num_threads", given.append)
+    monkeypatch.setattr(devices, "cores", lambda: 7)
+    for name, value in {"WORLD_SIZE": "4", "RANK": "1", "LOCAL_WORLD_SIZE": "2", "LOCAL_RANK": "1"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("MASTER_ADDR", "localhost")
+    monkeypatch.setenv("MASTER_PORT", "1")
+    devices.use_threads(0)
+    devices.use_threads(5)
+    assert given == [3, 5]
+
+
+def test_where_the_system_tells_no_affinity_all_cores_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(devices.os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(devices.os, "cpu_count", lambda: 5)
+    assert devices.cores() == 5
+    monkeypatch.setattr(devices.os, "cpu_count", lambda: None)
+    assert devices.cores() == 1
+
+
+def test_parts_are_as_many_as_threads_while_all_of_them_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 64)
+    cpu, matrix = torch.device("cpu"), 4 * 50_000 * 193
+    assert most_parts(cpu) == most_parts(cpu, 4 * 5000 * 193) == 64
+    assert most_parts(cpu, matrix) == 4  # a divisor of 64, so that rows for 64 threads come out even
+    assert most_parts(cpu, matrix) * matrix < 2**28
+    assert most_parts(cpu, 2**40) == 1

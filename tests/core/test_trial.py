@@ -94,6 +94,18 @@ def test_work_that_is_long_by_itself_is_not_done_twice(clock: SimpleNamespace) -
     assert timed.calls == [("game", 0), ("policy", 0), ("judge", 0)]
 
 
+@pytest.mark.parametrize(("told", "calls"), [(5.0, 1), (0.125, 2)])
+def test_the_first_process_s_clock_decides_how_often_work_is_tried(
+    told: float, calls: int, clock: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in one of several processes, to which the first tells what its clock says."""
+    monkeypatch.setattr("seqgan.core.world.from_first", lambda own: told)
+    timed = Timed(clock, {"policy": 4.0 if told < 1 else 0.01})  # its own clock says otherwise
+    timed.add("game", 12, policy=4)
+    assert estimate(timed, CPU).seconds == 4 * told
+    assert len(timed.calls) == 1 + calls
+
+
 def test_a_phase_without_steps_is_neither_begun_nor_timed(clock: SimpleNamespace) -> None:
     timed = Timed(clock, {"policy": 0.25})
     timed.add("nothing", 0)
@@ -103,20 +115,24 @@ def test_a_phase_without_steps_is_neither_begun_nor_timed(clock: SimpleNamespace
 
 
 def test_a_trial_tells_the_memory_of_this_process(clock: SimpleNamespace) -> None:
-    assert 50e6 < estimate(Timed(clock, {}), CPU).bytes < 1e12  # torch alone takes more than 50 MB
+    assert 50e6 < (estimate(Timed(clock, {}), CPU).bytes or 0) < 1e12  # torch alone takes more than 50 MB
 
 
 @pytest.mark.parametrize(
     ("seconds", "told"),
     [(0.2, "about 0 s on"), (89.0, "about 89 s on"), (240.0, "about 4 min on"), (9000.0, "about 2.5 hours on")],
 )
-def test_a_cost_is_told_in_words(seconds: float, told: str) -> None:
+def test_a_cost_is_told_in_words(seconds: float, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     words = in_words(Cost(seconds, 800_000_000), CPU)
     assert told in words
     assert words.startswith("about ")
-    assert f"({torch.get_num_threads()} threads)" in words
+    assert "(2 threads)" in words
     assert words.endswith("at least 0.8 GB of memory")
     assert "threads" not in in_words(Cost(seconds, 1), torch.device("cuda"))
+    assert "memory" not in in_words(Cost(seconds, None), CPU)  # a system that does not tell
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    assert "(1 thread)" in in_words(Cost(seconds, 1), CPU)
 
 
 @pytest.mark.parametrize("changes", [{}, {"g_steps": 2, "d_steps": 3}, {"d_steps": 0}, {"iterations": 0}], ids=str)

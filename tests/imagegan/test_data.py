@@ -17,7 +17,9 @@ from imagegan.data.hub import as_sets
 from imagegan.data.idx import read_idx
 from imagegan.data.images import from_bytes
 from imagegan.data.toys import DEVIATION, centres
+from imagegan.pyramid import Pyramid
 from seqgan.errors import DataError
+from tests.imagegan.tiny import made
 
 RNG = np.random.default_rng(0)
 
@@ -236,3 +238,21 @@ def test_ten_thousand_colour_photographs_are_a_set(real_images: Path) -> None:
     train, test = load("cifar10", folder=real_images / "cifar10_subset")
     assert (len(train.pixels), len(test.pixels)) == (9000, 1000)
     assert train.pixels.shape[1:] == (3, 32, 32)
+
+
+# --- memory
+
+
+@pytest.mark.parametrize("model", ["dcgan", "lapgan"])
+def test_pictures_stay_bytes_until_they_are_in_a_batch(model: str) -> None:
+    images, game = digits(50, seed=1), made(model)
+    assert images.pictures.dtype == torch.uint8
+    assert game.pictures.dtype == torch.uint8
+    scaled = images.pictures.float() / 127.5 - 1
+    assert images.pixels.equal(scaled)
+    levels = game.games if isinstance(game, Pyramid) else [game]
+    for above, level in enumerate(reversed(levels)):
+        seen = level.view(1, "d").batch.pictures
+        expected = torch.nn.functional.avg_pool2d(scaled, 2**above)
+        assert (seen.flatten(1)[:, None] - expected.flatten(1)).norm(dim=2).min(dim=1).values.max() < 1e-4
+        assert level.pictures.data_ptr() == game.pictures.data_ptr()

@@ -32,7 +32,8 @@ def sets() -> Sets:
 
 
 def test_good_samples_are_near_the_floor_and_noise_is_not(sets: Sets, tmp_path: Path) -> None:
-    good, labels = digits(300, seed=3)[:2]
+    images = digits(300, seed=3)
+    good, labels = images.pixels, images.labels
     classifier = network(sets.train, steps=60, folder=tmp_path)
     rows = evaluate_samples(Samples(good, labels), sets, "digits", classifier=classifier)
     assert list(rows) == ["samples", "held-out"]
@@ -70,11 +71,15 @@ def test_points_are_measured_by_their_modes() -> None:
 def test_samples_of_another_shape_or_kind_are_told(sets: Sets, tmp_path: Path) -> None:
     with pytest.raises(SeqGANError, match="the samples are pictures of 3 x 28 x 28, those of digits of 1 x 28 x 28"):
         evaluate_samples(Samples(torch.zeros(30, 3, 28, 28), None), sets, "digits")
-    with pytest.raises(SeqGANError, match="5 images cannot be measured; 20 or more are needed"):
+    with pytest.raises(SeqGANError, match="5 images among samples cannot be measured; 20 or more"):
         evaluate_samples(Samples(torch.zeros(5, 1, 28, 28), None), sets, "digits")
+    few = sets._replace(test=sets.test.take(slice(0, 3)))
+    with pytest.raises(SeqGANError, match="3 held-out images cannot be measured; 20 or more are needed of each"):
+        evaluate_samples(Samples(torch.zeros(30, 1, 28, 28), None), few, "digits")
     unlabelled = Sets(*(some._replace(labels=torch.full_like(some.labels, UNLABELLED)) for some in sets))
+    some = digits(30)
     with pytest.raises(SeqGANError, match="accuracy of the samples' labels needs labels, but digits has none"):
-        evaluate_samples(Samples(*digits(30)[:2]), unlabelled, "digits")
+        evaluate_samples(Samples(some.pixels, some.labels), unlabelled, "digits")
     assert "fd-labels" not in evaluate_samples(Samples(digits(30).pixels, None), unlabelled, "digits")["samples"]
     path = tmp_path / "x.npz"
     fine = np.zeros((30, 1, 28, 28), dtype=np.float32)

@@ -15,12 +15,12 @@ from torch.testing import assert_close
 
 from imagegan import film, walk
 from imagegan.cli import imagegan
-from imagegan.data import toy
+from imagegan.data import as_floats, toy
 from imagegan.evaluation import read_samples
 from imagegan.film import Film, spacing
 from imagegan.game import Game
 from imagegan.generation import generate, load_model, npz, pictures_of
-from imagegan.grids import FAINT, PLAIN, SIDE, as_bytes, drawn, from_bytes
+from imagegan.grids import FAINT, PLAIN, SIDE, as_bytes, drawn
 from imagegan.latents import CPU, Code, Latents, Prior, normal
 from imagegan.nets import Shape
 from imagegan.pyramid import Pyramid
@@ -188,7 +188,7 @@ def test_a_run_without_frames_loads_and_is_filmed_from_there() -> None:
 
 def test_bytes_come_back_as_they_were() -> None:
     every = torch.arange(256, dtype=torch.uint8).view(256, 1, 1, 1)
-    assert as_bytes(from_bytes(every)).equal(every)
+    assert as_bytes(as_floats(every)).equal(every)
 
 
 # --- points
