@@ -59,8 +59,9 @@ class Generator(PolicyModule):
         hidden, _ = self.lstm(self.dropout(self.embedding(fed)))
         return hidden
 
-    def logits_before(self, tokens: Tokens, where: Mask) -> Float[Tensor, "U V"]:
-        return self.output(self.projection(self._hidden(tokens)[where]))
+    def logits_before(self, tokens: Tokens, where: Mask | None = None) -> Float[Tensor, "U V"]:
+        hidden = self._hidden(tokens)
+        return self.output(self.projection(hidden.flatten(0, 1) if where is None else hidden[where]))
 
     def initial_state(self, count: int) -> State:
         """What the policy knows before the first token: it has been fed BOS."""
