@@ -11,7 +11,7 @@ from imagegan.cli import imagegan
 from imagegan.cli_generate import _writer
 from seqgan.cli import seqgan
 from seqgan.core import files
-from seqgan.core.command import commands
+from seqgan.core.command import _commands
 from seqgan.core.run import create
 from seqgan.errors import SeqGANError, StorageError, UsageError
 from seqgan.ratings import key_of, write_sheet
@@ -178,7 +178,7 @@ def test_a_rating_sheet_and_its_key_are_replaced_only_where_one_asks_for_it(tmp_
 
 def test_every_command_that_names_an_output_can_overwrite_it() -> None:
     for group in (seqgan, imagegan):
-        for path, command in commands(group, group.name or ""):
+        for path, command in _commands(group, group.name or ""):
             options = {option for param in command.params for option in param.opts}
             if options & {"--output", "--blind"}:
                 assert "--overwrite" in options, path

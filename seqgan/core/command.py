@@ -16,6 +16,7 @@ from seqgan.errors import SeqGANError, UsageError, one_line
 
 if TYPE_CHECKING:
     from seqgan.core.log import Display
+    from seqgan.core.run import Wanted
 
 
 def run_command(group: click.Group) -> None:
@@ -50,17 +51,17 @@ def _leave(message: str, code: int) -> None:
 
 def misplaced(error: click.NoSuchOption, group: click.Group) -> str:
     """Where an option belongs that another command has; empty where none has it."""
-    known = list(commands(group, group.name or ""))
+    known = list(_commands(group, group.name or ""))
     here = next((path for path, command in known if error.ctx and command is error.ctx.command), group.name)
     owners = [path for path, command in known if error.option_name in _options(command)]
     several = f"{error.option_name} is an option of {' and '.join(owners)}, not of {here}; leave it out"
     return several if owners else ""
 
 
-def commands(group: click.Group, path: str) -> Iterator[tuple[str, click.Command]]:
+def _commands(group: click.Group, path: str) -> Iterator[tuple[str, click.Command]]:
     for name, command in group.commands.items():
         if isinstance(command, click.Group):
-            yield from commands(command, f"{path} {name}")
+            yield from _commands(command, f"{path} {name}")
         else:
             yield f"{path} {name}", command
 
@@ -95,14 +96,18 @@ class RunOptions:
     keep: int
     quiet: bool
 
-    def begun(self) -> Path | None:
-        """The run to continue, if --resume names one that exists.
+    def wanted(self, choice: str) -> "Wanted":
+        """The run that these options name.
 
         Raises:
             UsageError: --resume stands beside --run-dir or --overwrite."""
+        from seqgan.core.run import Wanted
+
         if self.resume and (self.run_dir or self.overwrite):
             raise UsageError("--resume names the run itself; leave out --run-dir and --overwrite")
-        return self.resume if self.resume and (self.resume / "run.json").is_file() else None
+        return Wanted(
+            choice, self.resume or self.run_dir, self.resume is not None, self.overwrite, self.seed, self.threads
+        )
 
     def choose(
         self, choice: str, config: type[Dataclass], presets: Mapping[str, Any], typed: Mapping[str, Any]
@@ -120,23 +125,6 @@ class RunOptions:
         from seqgan.core.device import resolve
 
         return {"device": resolve(self.device), "save_seconds": self.save_seconds, "keep": self.keep}
-
-    def folder(self, name: str) -> Path:
-        """Where a new run goes."""
-        from seqgan.core.run import free_name
-
-        return self.resume or self.run_dir or free_name(Path("runs"), name)
-
-    def check_against(self, folder: Path, choice: str, chosen: Chosen, extendable: str) -> None:
-        """Refuse to continue a run that was begun with other options, but for more steps of its last phase."""
-        from seqgan.core.run import agree
-
-        asked = {**chosen.asked, "algorithm": choice}
-        if self.seed is not None:
-            asked["seed"] = self.seed
-        if self.threads:
-            asked["threads"] = self.threads
-        agree(folder, asked, extendable)
 
 
 def run_options(command: Callable[..., Any]) -> Callable[..., Any]:

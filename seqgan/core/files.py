@@ -1,13 +1,18 @@
 """All that touches the disk: files appear whole or not at all."""
 
+import errno
 import os
 import secrets
+import shutil
 import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from typing import IO
+
+import portalocker
 
 from seqgan.errors import StorageError, UsageError, why
 
@@ -16,9 +21,11 @@ OF_A_RUN = {"run.json", "config.json", "metrics.jsonl", "tokenizer.model", "samp
 OF_A_RUN |= {"checkpoints", "evaluations", "corpus", "mle", "best"}
 WEIGHTS = ".safetensors"
 
+BINARY = getattr(os, "O_BINARY", 0)  # Windows writes line breaks of its own without it
+
 
 @contextmanager
-def _telling(action: str, path: Path) -> Iterator[None]:
+def telling(action: str, path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -30,9 +37,9 @@ def _telling(action: str, path: Path) -> Iterator[None]:
 def write(path: Path, data: bytes) -> None:
     """Write a file under a temporary name, bring it to the disk, then give it its name."""
     partial = path.with_name(path.name + ".partial")
-    with _telling("write", path):
+    with telling("write", path):
         try:
-            descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+            descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | BINARY, 0o644)
             try:
                 _write_all(descriptor, data)
                 os.fsync(descriptor)
@@ -65,9 +72,8 @@ def output(path: Path, *, overwrite: bool = False) -> Callable[[bytes], None]:
             what = "folder" if stat.S_ISDIR(found.st_mode) else "disk"
             raise UsageError(f"{path} is a {what}, but the name of a file was expected; name another")
         return partial(_write_through, path)
-    with suppress(OSError):  # a closed stdout
-        if found and os.path.samestat(found, os.fstat(1)):
-            return partial(_write_through, path)
+    if found and _is_stdout(found):
+        return partial(_write_through, path)
     place = Path(os.path.realpath(path))
     if run := _run_that_made(place):
         raise UsageError(f"{path} is a part of the run in {run}, which would be damaged; name another file")
@@ -87,11 +93,17 @@ def _run_that_made(place: Path) -> Path | None:
     return None
 
 
+def _is_stdout(found: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(found, os.fstat(1))
+    except OSError:  # it is closed
+        return False
+
+
 def _write_through(path: Path, data: bytes) -> None:
-    with _telling("write to", path):
+    with telling("write to", path):
         sys.stdout.flush()
-        standard = os.path.samestat(os.stat(path), os.fstat(1))
-        descriptor = os.dup(1) if standard else os.open(path, os.O_WRONLY)
+        descriptor = os.dup(1) if _is_stdout(os.stat(path)) else os.open(path, os.O_WRONLY | BINARY)
         try:
             _write_all(descriptor, data)
         finally:
@@ -100,8 +112,8 @@ def _write_through(path: Path, data: bytes) -> None:
 
 def _replace(path: Path, data: bytes) -> None:
     partial = path.with_name(f".{secrets.token_hex(8)}.partial")  # nobody's, and never too long
-    with _telling("write", path):
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    with telling("write", path):
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | BINARY, 0o666)
         try:
             try:
                 _write_all(descriptor, data)
@@ -118,8 +130,8 @@ def _replace(path: Path, data: bytes) -> None:
 
 
 def append(path: Path, data: bytes) -> None:
-    with _telling("append to", path):
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    with telling("append to", path):
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | BINARY, 0o644)
         try:
             _write_all(descriptor, data)
         finally:
@@ -130,8 +142,8 @@ def sync(path: Path) -> int:
     """Bring an appended file to the disk; its length in bytes (0 where there is none)."""
     if not path.exists():
         return 0
-    with _telling("write", path):
-        descriptor = os.open(path, os.O_RDONLY)
+    with telling("write", path):
+        descriptor = os.open(path, os.O_RDWR | BINARY)  # Windows brings only what may be written to the disk
         try:
             os.fsync(descriptor)
         finally:
@@ -142,22 +154,33 @@ def sync(path: Path) -> int:
 def cut(path: Path, length: int) -> None:
     """Shorten an appended file to the length that a checkpoint remembers."""
     if path.exists() and path.stat().st_size > length:
-        with _telling("write", path):
+        with telling("write", path):
             os.truncate(path, length)
 
 
 def remove(path: Path) -> None:
-    with _telling("remove", path):
+    with telling("remove", path):
         os.unlink(path)
 
 
 def make_folder(path: Path) -> None:
-    with _telling("make the folder", path):
+    with telling("make the folder", path):
         os.makedirs(path, exist_ok=True)
 
 
+def remove_empty(folder: Path) -> None:
+    with telling("remove", folder):
+        os.rmdir(folder)
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder with all that is in it, if there is one."""
+    with telling("remove", folder), suppress(FileNotFoundError):
+        shutil.rmtree(folder)
+
+
 def rename(path: Path, to: Path) -> None:
-    with _telling("make", to):
+    with telling("make", to):
         os.rename(path, to)
         _sync_folder(to.parent)
 
@@ -168,9 +191,33 @@ def _write_all(descriptor: int, data: bytes) -> None:
         rest = rest[os.write(descriptor, rest) :]
 
 
+def lock(path: Path) -> IO[bytes] | None:
+    """Hold a file for this process alone, until it is closed; None where another process holds it.
+
+    Raises:
+        StorageError: the file may not be written, or its disk knows no locks."""
+    with telling("lock", path):
+        handle = open(path, "ab")  # noqa: SIM115
+        try:
+            portalocker.lock(handle, portalocker.LockFlags.EXCLUSIVE | portalocker.LockFlags.NON_BLOCKING)
+        except portalocker.AlreadyLocked:
+            handle.close()
+            return None
+        except portalocker.LockException as error:
+            handle.close()
+            raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK)) from error
+    return handle
+
+
 def _sync_folder(folder: Path) -> None:
+    """Bring a folder's names to the disk, where a system can: Windows opens no folders, some disks refuse."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS):
+            raise
     finally:
         os.close(descriptor)

@@ -1,4 +1,5 @@
 import pytest
+import torch
 
 from seqgan.data.batches import Batches, Ragged, encode, pad
 from seqgan.data.symbols import EOS, PAD, UNK
@@ -44,6 +45,22 @@ def test_without_shuffling_the_texts_come_in_their_order() -> None:
 
 def test_a_batch_is_never_larger_than_the_corpus() -> None:
     assert Batches(Ragged.of(ROWS[:3]), 64, seed=0).at(7).tokens.shape[0] == 3
+
+
+@pytest.mark.parametrize("made", [Ragged.of(ROWS), Ragged.padded(pad(ROWS).tokens)], ids=["lists", "a tensor"])
+def test_rows_are_taken_as_they_are_padded_to_the_longest(made: Ragged) -> None:
+    for chosen in ([3, 0, 22], [0], [5, 5]):
+        taken, expected = made.take(torch.tensor(chosen)), pad([ROWS[number] for number in chosen])
+        assert taken.tokens.equal(expected.tokens)
+        assert taken.mask.equal(expected.mask)
+        assert taken.tokens.dtype == torch.long
+
+
+def test_on_an_accelerator_a_batch_is_as_wide_as_the_longest_row_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seqgan.data.batches.on_cpu", lambda _: False)
+    taken = Ragged.of(ROWS).take(torch.tensor([0, 1]))
+    assert taken.tokens.tolist() == [[10, EOS, *[PAD] * 4], [11, 11, EOS, *[PAD] * 3]]
+    assert taken.mask.equal(taken.tokens != PAD)
 
 
 def test_a_text_ends_with_eos_and_a_long_one_is_cut(chars: Tokenizer) -> None:
