@@ -89,7 +89,7 @@ def tokens_of(kind: str, texts: Sequence[str]) -> str:
 def _likelihood(model: TextModel, held_out: Mapping[str, Encoded], drawn: Sequence[Sequence[int]]) -> Row:
     """NLL of held-out text per token (the end is one, an unknown token counts as UNK) and per character; entropy."""
     row = {}
-    for split, (rows, characters, _, _) in held_out.items():
+    for split, (rows, characters, *_) in held_out.items():
         losses, sizes = (-nll.text_log_probs(model.policy, rows)).tolist(), [len(ids) for ids in rows]
         by_token = _per(losses, sizes, f"rows:{len(rows)}|per:token", model)
         scale = sum(sizes) / characters  # of all rows together: its own spread is not in the error
