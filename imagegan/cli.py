@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from imagegan.cli_bench import bench
-from imagegan.cli_evaluate import DATA, FILE, evaluate, print_rows
+from imagegan.cli_evaluate import DATA, FILE, evaluate, print_remarks, print_rows
 from imagegan.cli_generate import generate, walk
 from imagegan.variants.configs import CONFIGS, PRESETS
 from seqgan import __version__
@@ -39,29 +39,15 @@ def train(
     The options below are the hyper-parameters of the chosen --model; in brackets, what is used without --preset."""
     name = ctx.meta["choice"]
     chosen = options.choose(name, CONFIGS[name], PRESETS[name], hyper)
-    folder = options.begun()
 
     from imagegan import training
     from seqgan.core import world
 
     machine = options.machine()
-
-    def continued(folder: Path) -> str:
-        training.refuse_other_images(folder, data, data_dir)
-        source = training.understood(folder).description["data"]["name"]
-        options.check_against(folder, name, training.settled(chosen, source), extendable="steps")
-        return str(folder)
-
-    def begun() -> str:
-        source = data or "digits"
-        folder = options.folder(f"{source.removeprefix('hf:').replace('/', '-')}-{name}")
-        identity = {"seed": options.seed or 0, "threads": options.threads}
-        training.begin(folder, name, chosen, source, data_dir, **identity, overwrite=options.overwrite)
-        return str(folder)
-
     with world.joined(machine["device"]):
-        place = Path(world.on_first(lambda: continued(folder) if folder else begun()))
-        finished = training.carry_out(place, options.display(), **machine)
+        place, finished = training.begin_or_continue(
+            options.wanted(name), chosen, data, data_dir, display=options.display(), **machine
+        )
     if finished:
         _report(place, finished)
 
@@ -72,6 +58,7 @@ def _report(folder: Path, finished: "Finished") -> None:
 
     rows = evaluation.first_look(finished.model, finished.sets, finished.data)
     print_rows(rows)
+    print_remarks(rows)
     facts = {"data": finished.data, "samples": "drawn with seed 0", "steps": evaluation.steps_learned(folder)}
     files.make_folder(folder / "evaluations")
     files.write(folder / "evaluations" / "training.json", evaluation.written(rows, facts))
