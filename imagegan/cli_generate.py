@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 
-from seqgan.core import files
 from seqgan.core.bounds import COUNT, PLACE, SEED, STEPS, Bound, OneOf, Real, Several, Whole
 from seqgan.errors import UsageError
 
@@ -162,9 +161,11 @@ def walk(
 
 def _writer(output: Path | None, place: Path, overwrite: bool) -> Callable[[bytes], None]:
     """What writes where someone asked for it; the file that a run gets where nobody did is made anew each time."""
+    from seqgan.core import outputs
+
     if output:
-        return files.output(output, overwrite=overwrite)
-    return lambda data: files.output(place, overwrite=True)(data)
+        return outputs.writer(output, overwrite=overwrite)
+    return lambda data: outputs.writer(place, overwrite=True)(data)
 
 
 def _checked(place: Path, *known: str) -> Path:

@@ -171,10 +171,10 @@ def generate(
     threads: int,
 ) -> None:
     """Write texts with the policy of RUN, one a line."""
-    from seqgan.core import files
+    from seqgan.core import outputs
     from seqgan.core.device import use_threads
 
-    write = files.output(output, overwrite=overwrite) if output else None
+    write = outputs.writer(output, overwrite=overwrite) if output else None
     use_threads(threads)
     fresh = seed is None
     seed = int.from_bytes(os.urandom(4), "big") if seed is None else seed

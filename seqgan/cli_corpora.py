@@ -63,12 +63,12 @@ def show(name: str, count: int, split: str, text_column: str | None) -> None:
 @click.option("--overwrite", is_flag=True, help="replace the files of those names")
 def export(name: str, folder: Path, text_column: str | None, overwrite: bool) -> None:
     """Write the splits of a corpus to FOLDER: train.txt, valid.txt, test.txt."""
-    from seqgan.core import files
+    from seqgan.core import files, outputs
     from seqgan.data.corpus import as_files, load_corpus
 
     contents, _ = as_files(load_corpus(name, text_column=text_column))
     files.make_folder(folder)
-    writers = {part: files.output(folder / f"{part}.txt", overwrite=overwrite) for part in contents}
+    writers = {part: outputs.writer(folder / f"{part}.txt", overwrite=overwrite) for part in contents}
     for part, data in contents.items():
         writers[part](data)
         click.echo(f"{folder / part}.txt: {len(data.splitlines())} texts")

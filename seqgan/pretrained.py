@@ -17,7 +17,7 @@ from seqgan.algorithms.configs import SeqGANConfig
 from seqgan.algorithms.mle import new_policy
 from seqgan.algorithms.opponent import new_discriminator
 from seqgan.algorithms.parts import MakeDiscriminator, MakePolicy, Parts
-from seqgan.core import described, files
+from seqgan.core import described, files, outputs
 from seqgan.errors import CheckpointError, RunError, UsageError
 from seqgan.generation import FORMAT, MODEL_FIELDS, TextModel, load_tokenizer, own_parts_given, run_config
 from seqgan.metrics import Measured
@@ -46,7 +46,7 @@ def save_pretrained(
     if model.discriminator is not None:
         contents[DISCRIMINATOR] = _weights(model.discriminator)
     for name, data in contents.items():
-        files.output(folder / name, overwrite=overwrite)(data)
+        outputs.writer(folder / name, overwrite=overwrite)(data)
     if DISCRIMINATOR not in contents and (folder / DISCRIMINATOR).exists():
         files.remove(folder / DISCRIMINATOR)  # of a model that was saved here before
     return folder
