@@ -18,7 +18,7 @@ from seqgan.algorithms.mle import new_policy
 from seqgan.algorithms.opponent import new_discriminator
 from seqgan.algorithms.parts import MakeDiscriminator, MakePolicy, Parts
 from seqgan.core import described, files, outputs
-from seqgan.core.bounds import MAKER, PLACE, checked
+from seqgan.core.bounds import MAKER, PLACE_NAME, checked
 from seqgan.errors import CheckpointError, RunError, UsageError
 from seqgan.generation import FORMAT, MODEL_FIELDS, TextModel, load_tokenizer, own_parts_given, run_config
 from seqgan.metrics import Measured
@@ -71,7 +71,7 @@ def refuse_taken(folder: Path, overwrite: bool) -> None:
 
 @checked
 def from_pretrained(
-    name: Annotated[str | Path, PLACE],
+    name: Annotated[str | Path, PLACE_NAME],
     *,
     device: torch.device | str = "cpu",
     policy: Annotated[MakePolicy | None, MAKER] = None,

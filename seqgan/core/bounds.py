@@ -196,7 +196,8 @@ class PlaceName(Place):
     """A path as the text that names it."""
 
     def check(self, value: Any) -> Any:
-        return str(super().check(value))
+        super().check(value)
+        return os.fspath(value)
 
 
 class Stage(Text):
