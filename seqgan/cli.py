@@ -4,7 +4,6 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -61,8 +60,8 @@ def train(
     The options below are the hyper-parameters of the chosen --algorithm; in brackets, what is used without --preset."""
     name = ctx.meta["choice"]
     chosen = options.choose(name, CONFIGS[name], PRESETS[name], hyper)
-    folder = options.begun()
-    if not folder and corpus is None:
+    wanted = options.wanted(name)
+    if corpus is None and not wanted.existing():
         nothing = f"there is no run in {options.resume} to continue, and " if options.resume else ""
         raise UsageError(
             f"{nothing}--corpus is missing: give a bundled one (poems, speeches) or a text file, one text a line"
@@ -70,31 +69,13 @@ def train(
 
     from seqgan import training
     from seqgan.core import world
-    from seqgan.data.corpus import load_corpus
 
     machine = options.machine()
-    splits = {"text_column": text_column, "valid": valid, "test": test}
-    source = {"name": corpus, **splits}
-
-    def continued(folder: Path) -> str:
-        training.same_corpus(folder, **source)
-        training.same_origin(folder, start)
-        asked = chosen._replace(asked=training.asked_of(folder, chosen))
-        options.check_against(folder, name, asked, CONFIGS[name].extendable)
-        return str(folder)
-
-    def begun() -> str:
-        texts = load_corpus(corpus or "", **splits)
-        folder = options.folder(f"{texts.name}-{name}")
-        origin = training.Origin.parse(start) if start else None
-        seed, threads = options.seed or 0, options.threads
-        begin = partial(training.begin, overwrite=options.overwrite, origin=origin)
-        begin(folder, name, chosen, texts, seed=seed, threads=threads)
-        return str(folder)
-
+    source = {"name": corpus, "text_column": text_column, "valid": valid, "test": test}
     with world.joined(machine["device"]):
-        place = world.on_first(lambda: continued(folder) if folder else begun())
-        finished = training.carry_out(Path(place), options.display(), **machine, source=source)
+        _, finished = training.begin_or_continue(
+            wanted, chosen, source, start=start, display=options.display(), **machine
+        )
     if finished:
         _report(finished)
 

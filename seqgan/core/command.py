@@ -18,6 +18,7 @@ from seqgan.errors import SeqGANError, ShortageError, StorageError, UsageError, 
 
 if TYPE_CHECKING:
     from seqgan.core.log import Display
+    from seqgan.core.run import Wanted
 
 
 READER_GONE = 128 + 13  # as if by SIGPIPE: what a shell reports of any program whose reader has seen enough
@@ -141,14 +142,18 @@ class RunOptions:
     keep: int
     quiet: bool
 
-    def begun(self) -> Path | None:
-        """The run to continue, if --resume names one that exists.
+    def wanted(self, choice: str) -> "Wanted":
+        """The run that these options name.
 
         Raises:
             UsageError: --resume stands beside --run-dir or --overwrite."""
+        from seqgan.core.run import Wanted
+
         if self.resume and (self.run_dir or self.overwrite):
             raise UsageError("--resume names the run itself; leave out --run-dir and --overwrite")
-        return self.resume if self.resume and (self.resume / "run.json").is_file() else None
+        return Wanted(
+            choice, self.resume or self.run_dir, self.resume is not None, self.overwrite, self.seed, self.threads
+        )
 
     def choose(
         self, choice: str, config: type[Dataclass], presets: Mapping[str, Any], typed: Mapping[str, Any]
@@ -166,23 +171,6 @@ class RunOptions:
         from seqgan.core.device import resolve
 
         return {"device": resolve(self.device), "save_seconds": self.save_seconds, "keep": self.keep}
-
-    def folder(self, name: str) -> Path:
-        """Where a new run goes."""
-        from seqgan.core.run import free_name
-
-        return self.resume or self.run_dir or free_name(Path("runs"), name)
-
-    def check_against(self, folder: Path, choice: str, chosen: Chosen, extendable: str) -> None:
-        """Refuse to continue a run that was begun with other options, but for more steps of its last phase."""
-        from seqgan.core.run import agree
-
-        asked = {**chosen.asked, "algorithm": choice}
-        if self.seed is not None:
-            asked["seed"] = self.seed
-        if self.threads:
-            asked["threads"] = self.threads
-        agree(folder, asked, extendable)
 
 
 def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
