@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     from seqgan.core.run import Wanted
 
 
+# What a stream says that takes nothing; files, which have a name, are written in `core.files`.
+REFUSALS = {
+    errno.ENOSPC: "no space is left there",
+    errno.EBADF: "it is closed",
+    errno.EIO: "it is broken",
+    errno.EPIPE: "nobody reads it",
+}
 READER_GONE = 128 + 13  # as if by SIGPIPE: what a shell reports of any program whose reader has seen enough
 
 
@@ -56,26 +63,26 @@ def _invoke(group: click.Group) -> None:
     stdout = sys.stdout
     try:
         group(standalone_mode=False)
-    except (OSError, SystemExit):
-        sys.stdout = stdout  # click has put another in its place
-        _flush_stdout()
-        raise
-    _flush_stdout()
+        sys.stdout.flush()
+    except SystemExit:
+        if sys.stdout is stdout:
+            raise
+        sys.stdout = stdout  # click has put another in its place, since the reader of our output has seen enough
+        _refuse_stdout(errno.EPIPE)
+    except OSError as error:
+        if error.filename is not None or error.errno not in REFUSALS:
+            raise
+        _refuse_stdout(error.errno)
 
 
-def _flush_stdout() -> None:
-    refused = streams.refusal_of_stdout()
-    if isinstance(refused, BrokenPipeError):
-        streams.give_up_stdout()
+def _refuse_stdout(number: int) -> NoReturn:
+    streams.give_up_stdout()
+    if number == errno.EPIPE:
         sys.exit(READER_GONE)
-    if refused:
-        streams.give_up_stdout()
-        reasons = {errno.ENOSPC: "no space is left there", errno.EBADF: "it is closed"}
-        reason = reasons.get(refused.errno or 0, os.strerror(refused.errno or 0).lower())
-        raise StorageError(
-            f"cannot write to stdout: {reason}; nothing that was saved is lost: send the output elsewhere and ask for "
-            "it again"
-        ) from refused
+    raise StorageError(
+        f"cannot write to stdout: {REFUSALS[number]}; nothing that was saved is lost: send the output elsewhere and "
+        "ask for it again"
+    )
 
 
 def _doing(group: click.Group) -> tuple[str, list[str]]:

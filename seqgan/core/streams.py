@@ -35,15 +35,6 @@ def prepare() -> None:
             stream.reconfigure(encoding="utf-8" if plain else stream.encoding, errors=ESCAPED)
 
 
-def refusal_of_stdout() -> OSError | None:
-    """Why stdout does not take what is written to it, if so: it keeps what it could not pass on."""
-    try:
-        sys.stdout.flush()
-    except OSError as error:
-        return error
-    return None
-
-
 def give_up_stdout() -> None:
     """Let what stdout did not take vanish; Python would try once more at its end, and complain."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

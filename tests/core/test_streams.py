@@ -76,7 +76,7 @@ def raising(error: BaseException) -> Callable[[], Any]:
     [
         (errno.ENOSPC, 1, "error: cannot write to stdout: no space is left there; nothing that was saved is lost"),
         (errno.EBADF, 1, "error: cannot write to stdout: it is closed; nothing"),
-        (errno.EIO, 1, "error: cannot write to stdout: input/output error; nothing"),
+        (errno.EIO, 1, "error: cannot write to stdout: it is broken; nothing"),
         (errno.EPIPE, READER_GONE, ""),
     ],
 )
