@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from imagegan.cli_bench import bench
-from imagegan.cli_evaluate import DATA, FILE, evaluate, print_rows
+from imagegan.cli_evaluate import DATA, FILE, evaluate, print_remarks, print_rows
 from imagegan.cli_generate import generate, walk
 from imagegan.variants.configs import CONFIGS, PRESETS
 from seqgan import __version__
@@ -49,7 +49,7 @@ def train(
     def continued(folder: Path) -> str:
         training.refuse_other_images(folder, data, data_dir)
         source = training.understood(folder).description["data"]["name"]
-        options.check_against(folder, name, training.settled(chosen, source), extendable="steps")
+        options.check_against(folder, name, training.settled(chosen, source), CONFIGS[name].extendable)
         return str(folder)
 
     def begun() -> str:
@@ -72,6 +72,7 @@ def _report(folder: Path, finished: "Finished") -> None:
 
     rows = evaluation.first_look(finished.model, finished.sets, finished.data)
     print_rows(rows)
+    print_remarks(rows)
     facts = {"data": finished.data, "samples": "drawn with seed 0", "steps": evaluation.steps_learned(folder)}
     files.make_folder(folder / "evaluations")
     files.write(folder / "evaluations" / "training.json", evaluation.written(rows, facts))

@@ -1,54 +1,43 @@
 """`imagegan bench`. What it imports at the top must not import torch."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from imagegan.variants.configs import CONFIGS
-from seqgan.core.config import nearest
+from seqgan.core.bounds import COUNT, PLACE, RATE, SEED, OneOf, Several, Whole
 from seqgan.errors import UsageError
 
 BUDGET = 128_000
 
 
-class ListOf(click.ParamType[Any, Any]):
-    """`0,1,2` on the command line."""
+class Different(Several):
+    """A list in which nothing stands twice."""
 
-    name = "list"
-
-    def __init__(self, of: Callable[[str], Any], what: str) -> None:
-        self.of, self.what = of, what
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, ...]:
-        try:
-            return tuple(dict.fromkeys(self.of(part.strip()) for part in value.split(",")))
-        except ValueError:
-            self.fail(f"{value!r} is not a list of {self.what}", param, ctx)
+    def check(self, value: Any) -> tuple[Any, ...]:
+        return tuple(dict.fromkeys(super().check(value)))
 
 
-def _model(name: str) -> str:
-    if name not in CONFIGS:
-        raise UsageError(f"there is no model {name!r}{nearest(name, CONFIGS)}")
-    return name
+class Model(OneOf):
+    """A model by its name."""
+
+    def read(self, text: str) -> str:
+        return text.strip()
 
 
-def _seed(text: str) -> int:
-    if int(text) < 0:
-        raise ValueError
-    return int(text)
-
-
-def _rate(text: str) -> float:
-    if not 0 < float(text) < float("inf"):
-        raise ValueError
-    return float(text)
+MODELS = Different(Model(list(CONFIGS)), "gan,dcgan")
 
 
 @click.command()
-@click.option("--models", type=ListOf(_model, "models"), default=",".join(CONFIGS), help="which, with commas  [all]")
+@click.option(
+    "--models",
+    type=Different(Model(list(CONFIGS)), "gan,dcgan"),
+    default=",".join(CONFIGS),
+    help="which, with commas  [all]",
+)
 @click.option(
     "--data",
     multiple=True,
@@ -56,27 +45,23 @@ def _rate(text: str) -> float:
     metavar="NAME[=PATH]",
     help="what to learn from (may be repeated), with the folder it is read from: fashion-mnist=PATH  [digits]",
 )
-@click.option("--seeds", type=ListOf(_seed, "seeds such as 0,1,2"), default="0,1,2", show_default=True)
+@click.option("--seeds", type=Different(SEED, "0,1,2"), default="0,1,2", show_default=True)
 @click.option(
     "--budget",
-    type=click.IntRange(min=1),
+    type=COUNT,
     default=None,
     help=f"images that pass through a run's turns, a batch for each turn of each player  [{BUDGET}]",
 )
 @click.option(
     "--rates",
-    type=ListOf(_rate, "factors such as 0.5,1,2"),
+    type=Different(RATE, "0.5,1,2"),
     default=None,
     help="try the usual learning rates times these, and report the best on validation images  [1]",
 )
-@click.option("--preset", type=click.Choice(["default", "quick", "paper"]), default="default", show_default=True)
+@click.option("--preset", type=OneOf(["default", "quick", "paper"]), default="default", show_default=True)
 @click.option("--claims", is_flag=True, help="train whole presets instead, and check what each variant is for")
-@click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("runs/bench"), help="where the runs go", show_default=True
-)
-@click.option(
-    "--jobs", type=click.IntRange(min=1), default=1, help="runs side by side, a thread each", show_default=True
-)
+@click.option("--out", type=PLACE, default=Path("runs/bench"), help="where the runs go", show_default=True)
+@click.option("--jobs", type=Whole(1, 4096), default=1, help="runs side by side, a thread each", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="print JSON")
 @click.option("--markdown", is_flag=True, help="print Markdown")
 @click.pass_context

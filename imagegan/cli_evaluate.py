@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from seqgan.core.bounds import PLACE, SEED, THREADS, Whole
 from seqgan.errors import UsageError
 
 if TYPE_CHECKING:
     from imagegan.evaluation import Row
 
-FILE = click.Path(path_type=Path)
+FILE = PLACE
 DATA = "digits, mnist, fashion-mnist, cifar10, folder, ring, grid, swissroll, hf:owner/name"
 
 
@@ -22,19 +23,13 @@ DATA = "digits, mnist, fashion-mnist, cifar10, folder, ring, grid, swissroll, hf
 )
 @click.option("--data", metavar="NAME", help=f"what to compare --samples with: {DATA}  [digits]")
 @click.option("--data-dir", type=FILE, metavar="PATH", help="where idx files or pictures lie")
-@click.option("--size", type=click.IntRange(min=1), default=None, help="pixels of an edge  [as the data has]")
-@click.option(
-    "--images", type=click.IntRange(min=100), default=None, help="training images  [10000, or all that are read]"
-)
-@click.option("--seed", type=click.IntRange(min=0), default=0, help="of all that is drawn", show_default=True)
-@click.option(
-    "--count", type=click.IntRange(min=20), default=2000, help="samples to measure, at most", show_default=True
-)
+@click.option("--size", type=Whole(1, 2**14), default=None, help="pixels of an edge  [as the data has]")
+@click.option("--images", type=Whole(100), default=None, help="training images  [10000, or all that are read]")
+@click.option("--seed", type=SEED, default=0, help="of all that is drawn", show_default=True)
+@click.option("--count", type=Whole(20), default=2000, help="samples to measure, at most", show_default=True)
 @click.option("--inception", type=FILE, metavar="FILE", help="an npz file of Inception features of yours, for FID")
 @click.option("--device", default="auto", help="where a RUN draws: auto, cpu, cuda, cuda:1 ...", show_default=True)
-@click.option(
-    "--threads", type=click.IntRange(min=0), default=0, help="0: as many as there are cores", show_default=True
-)
+@click.option("--threads", type=THREADS, default=0, help="0: as many as there are cores", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="print the numbers as JSON")
 def evaluate(
     runs: tuple[Path, ...],
@@ -87,6 +82,7 @@ def evaluate(
     print_rows(rows)
     for run, steps in facts.get("steps", {}).items():
         click.echo(f"  samples of {run}, after {steps} steps, drawn with --seed {seed}")
+    print_remarks(rows)
 
 
 def print_rows(rows: "Mapping[str, Row]") -> None:
@@ -105,3 +101,10 @@ def print_rows(rows: "Mapping[str, Row]") -> None:
     Console().print(table)
     for signature, metrics in signatures.items():
         click.echo(f"  {', '.join(metrics)}: {signature}")
+
+
+def print_remarks(rows: "Mapping[str, Row]") -> None:
+    from imagegan.remarks import remarks
+
+    for line in remarks(rows):
+        click.echo(line)

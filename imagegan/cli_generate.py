@@ -3,55 +3,49 @@
 import math
 import re
 from pathlib import Path
-from typing import Any
 
 import click
 
+from seqgan.core.bounds import COUNT, PLACE, SEED, STEPS, Bound, OneOf, Real, Several, Whole
 from seqgan.errors import UsageError
 
-RUN = click.argument("run", type=click.Path(path_type=Path))
-SEED = click.option("--seed", type=click.IntRange(min=0), default=0, help="which pictures", show_default=True)
+RUN = click.argument("run", type=PLACE)
+WHICH = click.option("--seed", type=SEED, default=0, help="which pictures", show_default=True)
 DEVICE = click.option("--device", default="auto", help="auto, cpu, cuda, cuda:1 ...", show_default=True)
-FILE = click.Path(path_type=Path)
+FILE = PLACE
+TRUNCATION = Real(0, math.inf, above=True)
+CODE = Several(Real(-1e6, 1e6), "3,-1,0.5")
 
 
-class Numbers(click.ParamType[Any, Any]):
-    """`3,-1,0.5` on the command line."""
-
-    name = "numbers"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
-        try:
-            numbers = tuple(float(part) for part in value.split(","))
-        except ValueError:
-            numbers = (math.nan,)
-        if not all(map(math.isfinite, numbers)):
-            self.fail(f"{value!r} is not a list of numbers such as 3,-1,0.5", param, ctx)
-        return numbers
-
-
-class Concepts(click.ParamType[Any, Any]):
+class Concepts(Bound):
     """`3,7,12-1,5,9+20,22,31` on the command line."""
 
     name = "a,b,c-d,e,f+g,h,i"
+    expected = "three numbers - three + three, such as 3,7,12-1,5,9+20,22,31"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[list[int]]:
-        three = r"(\d+,\d+,\d+)"
-        found = re.fullmatch(rf"{three}-{three}\+{three}", value.replace(" ", ""), re.ASCII)
+    def read(self, text: str) -> list[list[int]]:
+        three = r"(\d{1,9},\d{1,9},\d{1,9})"
+        found = re.fullmatch(rf"{three}-{three}\+{three}", text.replace(" ", ""), re.ASCII)
         if not found:
-            self.fail(f"{value!r} is not three numbers - three + three, such as 3,7,12-1,5,9+20,22,31", param, ctx)
+            raise ValueError
         return [[int(number) for number in numbers.split(",")] for numbers in found.groups()]
+
+    def check(self, value: list[list[int]]) -> list[list[int]]:
+        return value
 
 
 @click.command()
 @RUN
-@click.option("-n", "--count", type=click.IntRange(min=1), default=100, help="how many pictures", show_default=True)
-@click.option("--class", "label", type=int, default=None, help="of one class (cgan, acgan, lapgan --conditional)")
-@click.option("--code", type=Numbers(), default=None, help="of one code (infogan): category,number,number")
+@click.option("-n", "--count", type=COUNT, default=100, help="how many pictures", show_default=True)
+@click.option("--class", "label", type=STEPS, default=None, help="of one class (cgan, acgan, lapgan --conditional)")
+@click.option("--code", type=CODE, default=None, help="of one code (infogan): category,number,number")
 @click.option(
-    "--truncation", type=float, default=math.inf, help="cut the noise at this size: less varied, more typical  [inf]"
+    "--truncation",
+    type=TRUNCATION,
+    default=math.inf,
+    help="cut the noise at this size: less varied, more typical  [inf]",
 )
-@SEED
+@WHICH
 @click.option("--numbers", is_flag=True, help="write its number on each picture, as walk --arithmetic asks for them")
 @click.option(
     "--output",
@@ -104,7 +98,7 @@ def generate(
 @RUN
 @click.option(
     "--kind",
-    type=click.Choice(["interpolation", "codes"]),
+    type=OneOf(["interpolation", "codes"]),
     default=None,
     help="from noise to noise, or along each code by itself  [codes where the model has found some, as infogan]",
 )
@@ -114,9 +108,9 @@ def generate(
     default=None,
     help="instead, with the means of three pictures each, by their numbers: 3,7,12-1,5,9+20,22,31",
 )
-@click.option("--rows", type=click.IntRange(min=1), default=10, help="how many walks", show_default=True)
-@click.option("--steps", type=click.IntRange(min=2), default=10, help="pictures of a walk", show_default=True)
-@SEED
+@click.option("--rows", type=COUNT, default=10, help="how many walks", show_default=True)
+@click.option("--steps", type=Whole(2), default=10, help="pictures of a walk", show_default=True)
+@WHICH
 @click.option("--output", type=FILE, default=None, help="a .png (walks as rows) or .gif file (as time)  [RUN/walk.png]")
 @DEVICE
 @click.pass_context

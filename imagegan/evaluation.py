@@ -3,9 +3,12 @@
 Held-out real images are measured beside the samples, as many of them: their distance is the floor, which no generator
 should be expected to go below."""
 
+import copy
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,23 +24,36 @@ from imagegan.data.toys import centres
 from imagegan.game import Batch, Game, View
 from imagegan.generation import load_model
 from imagegan.latents import Codes
-from imagegan.metrics import Measured
-from imagegan.metrics.classes import accuracy, covered, imbalance, modes, shares
+from imagegan.metrics import Measured, jackknife, undefined
+from imagegan.metrics.classes import accuracy, covered, covered_error, imbalance, modes, shares
 from imagegan.metrics.codes import MOST_CLASSES, class_found, factors_found, factors_read
 from imagegan.metrics.distances import FEWEST, frechet, frechet_infinity, kernel_distance, read_arrays
-from imagegan.metrics.neighbours import NEIGHBOURS, closer, manifolds, nearest
+from imagegan.metrics.neighbours import (
+    NEIGHBOURS,
+    Manifolds,
+    Nearest,
+    closer,
+    closer_error,
+    copied,
+    manifolds,
+    manifolds_left_out,
+    nearest,
+)
 from imagegan.metrics.networks import Network, Pictures, network
-from imagegan.metrics.spaces import spaces_for
+from imagegan.metrics.spaces import Features, Space, spaces_for
 from imagegan.pyramid import Pyramid
+from imagegan.remarks import remarks
 from imagegan.training import images_of, understood
 from seqgan import __version__
 from seqgan.core.run import checkpoints
 from seqgan.core.seed import derive, private_generator, seed_everything
+from seqgan.core.stats import jackknife_error, standard_error
 from seqgan.errors import DataError
 
 Labels = Int[Tensor, "N"]
 Row = dict[str, Measured]
 COUNT, FIRST_COUNT = 2000, 1000  # samples to measure: when asked to, and at the end of training
+FIRST_KNOWN = 10_000  # training images among which copies are sought at the end of training
 AT_A_TIME = 100
 NEIGHBOURLY = ("random", "pca64")  # the spaces for precision and recall, the first that there is: without labels
 AGAINST = "train"
@@ -185,11 +201,14 @@ def evaluate(
             )
         if samples.labels is not None and data not in TOYS:
             need_labels(sets.train, "the accuracy of the samples' labels", data)
-    count = min(
-        len(sets.test.pictures), len(sets.train.pictures), *(len(samples.pixels) for samples in several.values())
-    )
-    if count < FEWEST:
-        raise DataError(f"{count} images cannot be measured; {FEWEST} or more are needed, better thousands")
+    there = {"held-out images": len(sets.test.pictures), "training images": len(sets.train.pictures)}
+    there |= {f"images among {name}": len(samples.pixels) for name, samples in several.items()}
+    fewest = min(there, key=lambda name: there[name])
+    if (count := there[fewest]) < FEWEST:
+        raise DataError(
+            f"{count} {fewest} cannot be measured; {FEWEST} or more are needed of each, better thousands "
+            "(of a folder without a test split a tenth is held out)"
+        )
     real = sets.test.take(slice(0, count))
     labelled = data not in TOYS and sets.train.classes > 0 and bool((sets.train.labels >= 0).all())
     if classifier is None and labelled:
@@ -200,20 +219,21 @@ def evaluate(
     parts["held-out"] = Samples(real.pixels, real.labels if told else None)
     rows: dict[str, Row] = {name: {} for name in parts}
     reference = sets.train.take(slice(0, count)).pixels
-    for space in spaces_for(sets.train, classifier):
+    spaces = spaces_for(sets.train, classifier)
+    neighbourly = next(space for name in NEIGHBOURLY for space in spaces if space.name == name)
+    for space in spaces:
         known = space.features(reference)
         for name, some in parts.items():
             row, features = rows[name], space.features(some.pixels)
             row[f"fd-{space.name}"] = frechet(space, features, known, AGAINST)
             row[f"fd-{space.name}-infinity"] = frechet_infinity(space, features, known, AGAINST)
             row[f"kid-{space.name}"] = kernel_distance(space, features, known, AGAINST)
-            if space.name in NEIGHBOURLY:
-                found = np.mean([manifolds(x, y) for x, y in zip(features, known, strict=True)], axis=0)
-                signature = f"{NEIGHBOURS} neighbours [{space}, N={count}, {AGAINST}]"
-                for metric, value in zip(("precision", "recall", "density", "coverage"), found, strict=True):
-                    row[metric] = Measured(float(value), math.nan, signature)
+            if space is neighbourly:
+                row |= _neighbours(space, features, known)
+    held_out = parts["held-out"].pixels
+    beside = nearest(held_out, sets.train.pictures)
     for name, some in parts.items():
-        rows[name] |= _copies(some.pixels, real.pixels, sets.train.pictures)
+        rows[name] |= _variety(some.pixels, held_out) | _copies(some.pixels, beside, sets.train.pictures)
         if data in MODAL:
             rows[name] |= _modes(some, data)
         if classifier is not None:
@@ -240,69 +260,117 @@ def _codes(
 
 
 def first_look(model: Game | Pyramid, sets: Sets, data: str, seed: int = 0) -> dict[str, Row]:
-    """What a training ends with, within seconds: how far samples are from training images and how varied they are,
-    both beside held-out images, and how well the discriminator tells them apart."""
+    """What a training ends with, within seconds: how far samples are from training images, how varied they are and
+    whether copies, all beside held-out images, and how well the discriminator tells them apart."""
     count = min(FIRST_COUNT, len(sets.test.pictures), len(sets.train.pictures))
-    real = sets.test.take(slice(0, count))
-    parts = {"samples": draw(model, count, seed, sets.train), "held-out": Samples(real.pixels)}
+    real, known = sets.test.take(slice(0, count)), sets.train.take(slice(0, FIRST_KNOWN)).pictures
+    held_out = real.pixels
+    parts = {"samples": draw(model, count, seed, sets.train), "held-out": Samples(held_out)}
     rows: dict[str, Row] = {name: {} for name in parts}
-    for space in spaces_for(sets.train, None) if count >= FEWEST else []:
-        known = space.features(sets.train.take(slice(0, count)).pixels)
+    for space in spaces_for(sets.train, None):
         for name, some in parts.items():
-            rows[name][f"fd-{space.name}"] = frechet(space, space.features(some.pixels), known, AGAINST)
+            if count < FEWEST:
+                reason = f"of {count} held-out images there is no distance; {FEWEST} or more are needed"
+                rows[name][f"fd-{space.name}"] = undefined(reason)
+            else:
+                near = space.features(sets.train.take(slice(0, count)).pixels)
+                rows[name][f"fd-{space.name}"] = frechet(space, space.features(some.pixels), near, AGAINST)
+    beside = nearest(held_out, known)
     for name, some in parts.items():
-        varied = float(some.pixels.std(dim=0).mean())
-        rows[name]["deviation"] = Measured(varied, math.nan, f"mean standard deviation of a pixel, N={count}")
+        rows[name] |= _variety(some.pixels, held_out) | _copies(some.pixels, beside, known)
         if data in MODAL:
             rows[name] |= _modes(some._replace(labels=None), data)
     recipe = model.recipe
     if recipe.labelled:  # of what it was not told, it has no verdict
         real = real.take((real.labels >= 0) & (real.labels < recipe.code.categories))
-    if isinstance(model, Game) and len(real.labels) > 1:
+    if isinstance(model, Game):
         rows["samples"] |= _judged(model, real, seed)
     return rows
 
 
 @torch.no_grad()
 def _judged(model: Game, real: Images, seed: int) -> Row:
-    """What the players of a game watch, on images that none of them has seen."""
+    """What the players of a game watch, on images that none of them has seen: the discriminator as it learns, so in
+    batches as large as those of training, whose statistics BatchNorm takes, and with dropout; the generator is the one
+    that draws the samples."""
+    watched = {name: of for player in model.recipe.players.values() for name, of in player.watch.items()}
+    size = min(model.play.batch_size, len(real.labels))
+    count = len(real.labels) // max(1, size) * size
     seed_everything(seed, "judged")
-    for net in model.recipe.nets.values():
-        net.eval()
-    parts = [_watched(model, real.take(at)) for at in torch.arange(len(real.labels)).split(AT_A_TIME)]
-    for net in model.recipe.nets.values():
-        net.train()
-    values = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
-    signature = f"held-out images against samples, N={len(real.labels)}"
+    nets = {name: copy.deepcopy(net).train() for name, net in model.recipe.nets.items()}  # as it was: forwards count
+    recipe = replace(model.recipe, nets={**nets, "generator": copy.deepcopy(model.generator).eval()})
     told = {"d_accuracy": "accuracy of the discriminator", "distance": "how much higher the critic values"}
+    row: Row = {}
+    values: dict[str, list[Tensor]] = {name: [] for name in watched}
+    for at in torch.arange(count).split(size) if size > 1 else []:
+        some = real.take(at)
+        held_out = Batch(some.pixels.to(model.device), some.labels.to(model.device))
+        view = View(recipe, partial(Batch, *held_out), size, model.device)
+        for name, of in watched.items():
+            values[name].append(of(view).cpu())
+    for name, parts in values.items():
+        about = f"{told.get(name, name)}: held-out images against samples"
+        if parts:
+            each = torch.cat(parts)
+            signature = f"{about}, in batches of {size} as it learns, N={count}"
+            row[name.replace("_", "-")] = Measured(float(each.mean()), _error(each), signature)
+        else:
+            row[name.replace("_", "-")] = undefined(f"{about}: {len(real.labels)} are too few for a batch")
+    return row
+
+
+def _neighbours(space: Space, samples: Sequence[Features], reference: Sequence[Features]) -> Row:
+    """Precision, recall, density and coverage, averaged over the maps of a space."""
+    pairs = list(zip(samples, reference, strict=True))
+    found = np.mean([manifolds(*pair) for pair in pairs], axis=0)
+    errors = jackknife_error(np.mean([manifolds_left_out(*pair) for pair in pairs], axis=0))
+    signature = f"{NEIGHBOURS} neighbours [{space}, N={len(samples[0])}, {AGAINST}]"
     return {
-        name.replace("_", "-"): Measured(float(each.mean()), _error(each), f"{told.get(name, name)}: {signature}")
-        for name, each in values.items()
+        metric: Measured(float(value), float(error), signature)
+        for metric, value, error in zip(Manifolds._fields, found, errors, strict=True)
     }
 
 
-def _watched(model: Game, real: Images) -> dict[str, Tensor]:
-    held_out = Batch(real.pixels.to(model.device), real.labels.to(model.device))
-    view = View(model.recipe, lambda: held_out, len(real.labels), model.device)
-    return {name: of(view).cpu() for player in model.recipe.players.values() for name, of in player.watch.items()}
+def _variety(pictures: Pictures, real: Pictures) -> Row:
+    """How much pictures differ from each other, of held-out images 1."""
+    about = "mean standard deviation of a pixel, that of held-out images 1"
+    if len(pictures) < 2:
+        return {"variety": undefined(f"{about}; a single one has none")}
+    if not real.std(dim=0).any():
+        return {"variety": undefined(f"{about}; these are all equal")}
+
+    def varied(some: Pictures, others: Pictures) -> float:
+        return float(some.std(dim=0).mean() / others.std(dim=0).mean())
+
+    # Held-out images beside themselves have no error; beside them, samples have that of both.
+    error = math.nan if pictures is real else float(jackknife(varied, pictures, real))
+    return {"variety": Measured(varied(pictures, real), error, f"{about}, N={len(pictures)}")}
 
 
-def _copies(pictures: Pictures, real: Pictures, training: Stored) -> Row:
-    found, beside = nearest(pictures, training), nearest(real, training)
+def _copies(pictures: Pictures, beside: Nearest, training: Stored) -> Row:
+    """How near training images are; held-out images, whose nearest ones are `beside`, tell how near they should be."""
+    found = nearest(pictures, training)
     signature = f"in pixels, among {len(training)} training images, N={len(pictures)}"
+    share = copied(found, beside)
     return {
         "nearest": Measured(float(found.distance.mean()), _error(found.distance), f"distance {signature}"),
-        "closer": Measured(closer(found, beside), math.nan, f"than held-out images, {signature}"),
+        "closer": Measured(closer(found, beside), closer_error(found, beside), f"than held-out images, {signature}"),
+        "copies": Measured(
+            share,
+            _share_error(share, len(pictures)),
+            f"share less than half as far from a training image as the median held-out image is, {signature}",
+        ),
     }
 
 
 def _modes(samples: Samples, data: str) -> Row:
     points = samples.pixels.flatten(1)
-    share, quality = modes(points, data)
+    found = modes(points, data)
     signature = f"N={len(points)}, within 3 standard deviations of a mode"
+    about = f"share of the modes of {data} with a tenth of their points, {signature}"
     row = {
-        "modes": Measured(share, math.nan, f"share of the modes of {data} with a tenth of their points, {signature}"),
-        "quality": Measured(quality, _share_error(quality, len(points)), signature),
+        "modes": Measured(found.covered, found.covered_error, about),
+        "quality": Measured(found.quality, _share_error(found.quality, len(points)), signature),
     }
     if samples.labels is not None:
         right = accuracy(torch.cdist(points, centres(data)).argmin(dim=1), samples.labels)
@@ -314,9 +382,11 @@ def _classes(samples: Samples, train: Images, classifier: Network) -> Row:
     found = classifier.classify(samples.pixels)
     got, real = shares(found, train.classes), shares(train.labels, train.classes)
     signature = f"by labels@{classifier.fingerprint()[:8]}, N={len(found)}"
+    error = covered_error(got, real, len(found))
+    unbalanced = jackknife(lambda some: imbalance(shares(some, train.classes), real), found)
     row = {
-        "classes": Measured(covered(got, real), math.nan, f"share with a tenth of their real number, {signature}"),
-        "imbalance": Measured(imbalance(got, real), math.nan, f"share in the wrong class, {signature}"),
+        "classes": Measured(covered(got, real), error, f"share with a tenth of their real number, {signature}"),
+        "imbalance": Measured(imbalance(got, real), float(unbalanced), f"share in the wrong class, {signature}"),
     }
     if samples.labels is not None:
         right = accuracy(found, samples.labels)
@@ -325,7 +395,8 @@ def _classes(samples: Samples, train: Images, classifier: Network) -> Row:
 
 
 def _error(values: Tensor) -> float:
-    return float(values.std() / math.sqrt(len(values)))
+    """Of the mean; NaN for a single value."""
+    return float(standard_error(values.numpy()))
 
 
 def _share_error(share: float, count: int) -> float:
@@ -347,23 +418,17 @@ def lines(rows: Mapping[str, Row]) -> Iterator[Line]:
 
 
 def as_cell(number: Measured | None) -> str:
-    """`2.31 ±0.12`; four digits, and for the error two."""
-    if number is None:
+    """`2.31 ±0.12`; four digits, and for the error two; nothing where the number is not defined."""
+    if number is None or math.isnan(number.value):
         return ""
     return f"{number.value:.4g}" + ("" if math.isnan(number.stderr) else f" ±{number.stderr:.2g}")
 
 
 def written(rows: Mapping[str, Row], facts: Mapping[str, Any]) -> bytes:
-    return (json.dumps(as_json(rows, facts), ensure_ascii=False, indent=2) + "\n").encode()
+    return (json.dumps(as_json(rows, facts), ensure_ascii=False, indent=2, allow_nan=False) + "\n").encode()
 
 
 def as_json(rows: Mapping[str, Row], facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Null where there is no standard error."""
-    numbers = {
-        name: {
-            metric: {**number._asdict(), "stderr": None if math.isnan(number.stderr) else number.stderr}
-            for metric, number in row.items()
-        }
-        for name, row in rows.items()
-    }
-    return {"version": __version__, "rows": numbers, **facts}
+    """Null for a number that is not defined, or where there is no standard error."""
+    numbers = {name: {metric: number.as_json() for metric, number in row.items()} for name, row in rows.items()}
+    return {"version": __version__, "rows": numbers, "remarks": remarks(rows), **facts}

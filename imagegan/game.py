@@ -196,7 +196,6 @@ def versus(
     heads: tuple[str, ...] = (),
     d_turns: Callable[[int], int] = once,
     d_after: Callable[[Iterable[nn.Module]], None] = untouched,
-    watch: Mapping[str, Callable[[View], Scores]] | None = None,
 ) -> dict[str, Player]:
     """A discriminator, with `heads` on its features, against a generator; either may have more to minimise."""
     common = both_terms or {}
@@ -209,15 +208,15 @@ def versus(
             d_optimizer,
             d_turns,
             d_after,
-            {"d_accuracy": accuracy} if watch is None else watch,
+            {"distance": score_gap} if loss.threshold is None else {"d_accuracy": accuracy(loss.threshold)},
         ),
         "g": Player(("generator",), {**generator, **common}, g_optimizer),
     }
 
 
-def accuracy(view: View) -> Scores:
+def accuracy(threshold: float) -> Callable[[View], Scores]:
     """How often the discriminator tells real from generated; a half of the time where it cannot."""
-    return ((view.on_real.score > 0).float() + (view.on_fake.score <= 0).float()) / 2
+    return lambda view: ((view.on_real.score > threshold).float() + (view.on_fake.score <= threshold).float()) / 2
 
 
 def score_gap(view: View) -> Scores:

@@ -61,16 +61,18 @@ def critic_generator_loss(fake: Scores) -> Scalar:
 
 
 class Loss(NamedTuple):
-    """What the two players minimise."""
+    """What the two players minimise, and the output above which a discriminator takes an image for a real one: half-way
+    between its targets. A critic has none: only differences of its outputs mean anything."""
 
     discriminator: Callable[[Scores, Scores], Scalar]
     generator: Callable[[Scores], Scalar]
+    threshold: float | None = 0.0
 
 
 LOSSES: dict[str, Loss] = {
     "minimax": Loss(discriminator_loss, minimax_loss),
     "non-saturating": Loss(discriminator_loss, non_saturating_loss),
-    "least-squares": Loss(least_squares_discriminator_loss, least_squares_generator_loss),
+    "least-squares": Loss(least_squares_discriminator_loss, least_squares_generator_loss, threshold=0.5),
     "hinge": Loss(hinge_discriminator_loss, critic_generator_loss),
-    "wasserstein": Loss(wasserstein_critic_loss, critic_generator_loss),
+    "wasserstein": Loss(wasserstein_critic_loss, critic_generator_loss, threshold=None),
 }

@@ -17,7 +17,7 @@ from imagegan.variants import VARIANTS
 from imagegan.variants.configs import CONFIGS, ImageConfig
 from seqgan.core import described, world
 from seqgan.core import device as devices
-from seqgan.core.config import PAPER, PRESET, Chosen, assemble, to_json
+from seqgan.core.config import DEFAULT, PAPER, PRESET, Chosen, assemble, to_json
 from seqgan.core.log import Display
 from seqgan.core.loop import train
 from seqgan.core.run import Run, create, describe
@@ -66,7 +66,7 @@ def settled(chosen: Chosen, data: str) -> Chosen:
     """Options with what follows from the data, where nobody asked for anything else: the size of its pictures, all
     images of a set that is read, and small perceptrons for points."""
     follows: dict[str, Any] = {"size": NATIVE.get(data, 0)}
-    if data not in MADE and chosen.sources["images"] == PAPER:
+    if data not in MADE and chosen.sources["images"] in (DEFAULT, f"{PRESET} {PAPER}"):
         follows["images"] = 0
     if data in TOYS and "nets" not in chosen.typed():
         follows |= ONE_PIXEL

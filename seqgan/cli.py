@@ -14,6 +14,7 @@ from seqgan import __version__
 from seqgan.algorithms.configs import CONFIGS, PRESETS
 from seqgan.cli_bench import bench
 from seqgan.cli_corpora import corpora
+from seqgan.core.bounds import COUNT, PLACE, SEED, TEMPERATURE, TOP_K, TOP_P, OneOf
 from seqgan.core.command import RunOptions, run_command, run_options
 from seqgan.core.config import ConfiguredCommand
 from seqgan.errors import UsageError
@@ -132,29 +133,27 @@ def _print_tables(tables: Iterable["Table"]) -> None:
 
 
 @seqgan.command()
-@click.argument("run", type=click.Path(path_type=Path))
-@click.option("-n", "--count", type=click.IntRange(min=1), default=10, help="how many texts", show_default=True)
+@click.argument("run", type=PLACE)
+@click.option("-n", "--count", type=COUNT, default=10, help="how many texts", show_default=True)
 @click.option("--prompt", default="", help="continue this text")
 @click.option(
     "--temperature",
-    type=click.FloatRange(min=0, min_open=True),
+    type=TEMPERATURE,
     default=1.0,
     help="below 1: likelier and less varied",
     show_default=True,
 )
-@click.option(
-    "--top-k", type=click.IntRange(min=0), default=0, help="only the k likeliest tokens; 0: all", show_default=True
-)
+@click.option("--top-k", type=TOP_K, default=0, help="only the k likeliest tokens; 0: all", show_default=True)
 @click.option(
     "--top-p",
-    type=click.FloatRange(min=0, max=1, min_open=True),
+    type=TOP_P,
     default=1.0,
     help="only the likeliest tokens with this mass",
     show_default=True,
 )
 @click.option(
     "--seed",
-    type=click.IntRange(min=0),
+    type=SEED,
     default=None,
     help="the same seed, the same texts  [a new one, told on stderr]",
 )
@@ -165,7 +164,7 @@ def _print_tables(tables: Iterable["Table"]) -> None:
     show_default=True,
 )
 @click.option("--json", "as_json", is_flag=True, help="one JSON object a line: text, tokens, ended")
-@click.option("--output", type=click.Path(path_type=Path), help="write to this file instead of stdout")
+@click.option("--output", type=PLACE, help="write to this file instead of stdout")
 @click.option("--device", default="auto", help="auto, cpu, cuda ...", show_default=True)
 def generate(
     run: Path,
@@ -198,8 +197,8 @@ def generate(
 
 
 @seqgan.command()
-@click.argument("run", type=click.Path(path_type=Path))
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("run", type=PLACE)
+@click.argument("file", type=PLACE)
 @click.option("--stage", default="final", help="mle, final, best, or the number of a checkpoint", show_default=True)
 @click.option("--text-column", help="the column that holds the texts, where the file has columns")
 @click.option("--json", "as_json", is_flag=True, help="one JSON object a line")
@@ -240,33 +239,29 @@ def _model(folder: Path, stage: str, device: str, *, judge: bool = True) -> "Tex
 
 
 @seqgan.command()
-@click.argument("run", type=click.Path(path_type=Path), required=False)
-@click.option(
-    "--samples", type=click.Path(path_type=Path), help="instead of a run: a file of texts, one a line (.gz too)"
-)
-@click.option("--references", type=click.Path(path_type=Path), help="with --samples: real texts to compare with")
-@click.option("--training", type=click.Path(path_type=Path), help="with --samples: texts that may have been copied")
-@click.option("--real", type=click.Path(path_type=Path), help="with --samples: real texts, a row of as many")
+@click.argument("run", type=PLACE, required=False)
+@click.option("--samples", type=PLACE, help="instead of a run: a file of texts, one a line (.gz too)")
+@click.option("--references", type=PLACE, help="with --samples: real texts to compare with")
+@click.option("--training", type=PLACE, help="with --samples: texts that may have been copied")
+@click.option("--real", type=PLACE, help="with --samples: real texts, a row of as many")
 @click.option("--corpus", help="with RUN: where its texts are now, if they are no longer where they were")
 @click.option("--valid", metavar="FILE", help="with RUN: its validation texts, likewise")
 @click.option("--test", metavar="FILE", help="with RUN: its test texts, likewise")
 @click.option("--text-column", help="the column that holds the texts, where the files have columns")
-@click.option("-n", "--count", type=click.IntRange(min=1), help="texts in every row  [as many as validation has]")
-@click.option("--seed", type=click.IntRange(min=0), default=0, help="of the samples", show_default=True)
-@click.option("--tokens", type=click.Choice(["words", "chars", "whitespace"]), help="what is counted  [what suits]")
+@click.option("-n", "--count", type=COUNT, help="texts in every row  [as many as validation has]")
+@click.option("--seed", type=SEED, default=0, help="of the samples", show_default=True)
+@click.option("--tokens", type=OneOf(["words", "chars", "whitespace"]), help="what is counted  [what suits]")
 @click.option(
     "--aggregate",
-    type=click.Choice(["sentence", "corpus"]),
+    type=OneOf(["sentence", "corpus"]),
     default="sentence",
     help="how BLEU sums up",
     show_default=True,
 )
 @click.option("--check", is_flag=True, help="compute some of the BLEUs again with nltk and sacrebleu")
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout instead of tables")
-@click.option(
-    "--blind", type=click.Path(path_type=Path), metavar="FILE", help="write a rating sheet, of -n texts a kind"
-)
-@click.option("--ratings", type=click.Path(path_type=Path), multiple=True, metavar="FILE", help="analyse filled sheets")
+@click.option("--blind", type=PLACE, metavar="FILE", help="write a rating sheet, of -n texts a kind")
+@click.option("--ratings", type=PLACE, multiple=True, metavar="FILE", help="analyse filled sheets")
 @click.option("--device", default="auto", help="auto, cpu, cuda ...", show_default=True)
 def evaluate(
     run: Path | None,

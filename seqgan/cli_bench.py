@@ -8,13 +8,13 @@ import click
 
 from seqgan.algorithms.configs import PRESETS, SeqGANConfig
 from seqgan.bench.counts import PARTS
+from seqgan.core.bounds import COUNT, THREADS, OneOf, Whole
 
 if TYPE_CHECKING:
     from seqgan.bench.counts import Ceilings
     from seqgan.bench.speed import Figure
 
 NAMES = tuple(PARTS)
-Positive = click.IntRange(min=1)
 
 
 @click.group()
@@ -23,18 +23,18 @@ def bench() -> None:
 
 
 @bench.command()
-@click.option("--preset", type=click.Choice(list(PRESETS["seqgan"])), default="paper", show_default=True)
-@click.option("-B", "--batch", type=click.IntRange(min=2), help="texts in a policy update  [as the preset]")
-@click.option("-N", "--rollouts", type=Positive, help="completions of every prefix  [as the preset]")
-@click.option("-T", "--length", type=click.IntRange(min=2), default=20, help="tokens in a text", show_default=True)
-@click.option("-V", "--vocabulary", type=click.IntRange(min=8), default=5000, help="tokens", show_default=True)
-@click.option("--texts", type=click.IntRange(min=64), default=10_000, help="texts in an epoch", show_default=True)
+@click.option("--preset", type=OneOf(list(PRESETS["seqgan"])), default="paper", show_default=True)
+@click.option("-B", "--batch", type=Whole(2, 2**20), help="texts in a policy update  [as the preset]")
+@click.option("-N", "--rollouts", type=COUNT, help="completions of every prefix  [as the preset]")
+@click.option("-T", "--length", type=Whole(2, 2**20), default=20, help="tokens in a text", show_default=True)
+@click.option("-V", "--vocabulary", type=Whole(8, 2**24), default=5000, help="tokens", show_default=True)
+@click.option("--texts", type=Whole(64), default=10_000, help="texts in an epoch", show_default=True)
 @click.option("--bf16", is_flag=True, help="let the discriminator learn in bfloat16")
-@click.option("--only", type=click.Choice(NAMES), multiple=True, help="measure nothing else (may be repeated)")
+@click.option("--only", type=OneOf(NAMES), multiple=True, help="measure nothing else (may be repeated)")
 @click.option("--plain/--no-plain", default=True, help="time the plain way, too", show_default=True)
-@click.option("--pairs", type=Positive, default=5, help="ours and the plain way, in turns", show_default=True)
+@click.option("--pairs", type=COUNT, default=5, help="ours and the plain way, in turns", show_default=True)
 @click.option("--device", default="auto", help="auto, cpu, cuda ...", show_default=True)
-@click.option("--threads", type=click.IntRange(min=0), default=0, help="0: as many as there are cores")
+@click.option("--threads", type=THREADS, default=0, help="0: as many as there are cores")
 @click.option("--startup", is_flag=True, help="measure instead how long the commands take to begin")
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout instead of a table")
 def speed(

@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from seqgan.core.bounds import PLACE, STEPS, OneOf
+
 
 @click.group()
 def corpora() -> None:
@@ -37,8 +39,8 @@ def list_corpora() -> None:
 
 @corpora.command()
 @click.argument("name")
-@click.option("-n", "--count", type=click.IntRange(min=0), default=5, help="texts to show", show_default=True)
-@click.option("--split", type=click.Choice(["train", "valid", "test"]), default="train", show_default=True)
+@click.option("-n", "--count", type=STEPS, default=5, help="texts to show", show_default=True)
+@click.option("--split", type=OneOf(["train", "valid", "test"]), default="train", show_default=True)
 @click.option("--text-column", help="the column that holds the texts, where the source has columns")
 def show(name: str, count: int, split: str, text_column: str | None) -> None:
     """How a corpus (by name, path or hf: address) is made up, and its first texts."""
@@ -56,7 +58,7 @@ def show(name: str, count: int, split: str, text_column: str | None) -> None:
 
 @corpora.command()
 @click.argument("name")
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=PLACE)
 @click.option("--text-column", help="the column that holds the texts, where the source has columns")
 def export(name: str, folder: Path, text_column: str | None) -> None:
     """Write the splits of a corpus to FOLDER: train.txt, valid.txt, test.txt."""
@@ -71,7 +73,7 @@ def export(name: str, folder: Path, text_column: str | None) -> None:
 
 
 @corpora.command("add")
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=PLACE)
 @click.option("--name", required=True, help="what it will be called: --corpus NAME")
 @click.option("--text-column", help="the column that holds the texts, where the file has columns")
 @click.option("--overwrite", is_flag=True, help="replace a corpus of that name")

@@ -1,10 +1,46 @@
-"""The errors a user can cause. Each message says what came, what was expected, and what to do."""
+"""The errors a user can cause. Each message says what came, what was expected, and what to do.
+
+A message is one line that a terminal shows as it is: no line break, no control character, no value of a megabyte."""
+
+import unicodedata
+
+LONGEST = 1500  # characters of a message
+UNSEEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")  # kinds of characters that a terminal obeys or cannot show
+
+
+def one_line(text: str) -> str:
+    """A message with its line breaks as blanks, what cannot be seen escaped, and the middle left out if it is long."""
+    line = _seen(" ".join(text[: 3 * LONGEST].split() + text[3 * LONGEST :][-LONGEST:].split()))
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - 500]} ... {line[-495:]}"
+
+
+def quoted(value: object, most: int = 60) -> str:
+    """A value that came from outside, as a message shows it: shortened, escaped, a text within quotes."""
+    try:
+        text = value if isinstance(value, str) else str(value)
+    except Exception:  # an integer of too many digits, or whatever an object of someone's own does
+        text = f"a {type(value).__name__} that cannot be shown"
+    short = text if len(text) <= most else text[:most] + "..."
+    return repr(short) if isinstance(value, str) else _seen(short)
+
+
+def why(error: Exception) -> str:
+    """The reason that the system gives, in its own words and without its numbers."""
+    reason = getattr(error, "strerror", None) or (str(error).strip().splitlines() or ["no reason is given"])[0]
+    return f"{reason[:1].lower()}{reason[1:120]}"
+
+
+def _seen(text: str) -> str:
+    return "".join(repr(c)[1:-1] if unicodedata.category(c) in UNSEEN else c for c in text)
 
 
 class SeqGANError(Exception):
     """Any error that is told in one line instead of a traceback."""
 
     exit_code = 1
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
 
 
 class UsageError(SeqGANError):

@@ -2,6 +2,7 @@
 
 Where several processes train together, each gets its part of a loss: these add up to the loss over all texts."""
 
+import math
 from typing import Any, Literal
 
 import torch
@@ -9,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from seqgan.core.device import by_thread, cached_rows, most_parts, on_cpu, sum_dtype
+from seqgan.core.device import by_thread, cached_rows, most_parts, on_cpu, refuse_second_derivative, sum_dtype
 from seqgan.core.world import total, weight
 from seqgan.sampling import LOG2_E, is_bounded
 from seqgan.shapes import LogProbs, Mask, Rewards, Scalar
@@ -43,7 +44,8 @@ def linear_nll(
     weights: Float[Tensor, "R"],
 ) -> Scalar:
     """The sum over rows of `weights` * -log softmax(features @ matrix.T + bias)[targets], without ever holding all
-    logits: gradients are made on the way forward, chunk by chunk, while the logits of a chunk are in cache."""
+    logits: gradients are made on the way forward, chunk by chunk, while the logits of a chunk are in cache. It has no
+    second derivative."""
     loss: Scalar = _LinearNLL.apply(features, matrix, bias, targets, weights)  # type: ignore[no-untyped-call]
     return loss
 
@@ -63,12 +65,14 @@ class _LinearNLL(torch.autograd.Function):
         with_one = torch.nn.functional.pad(
             features, (0, 1), value=1.0
         )  # so that a product makes d_bias beside d_matrix
-        d_affine = features.new_zeros(most_parts(features.device), len(matrix), matrix.shape[1] + 1)
+        affine = (len(matrix), matrix.shape[1] + 1)
+        most = most_parts(features.device, 4 * math.prod(affine))
+        d_affine, d_weights = features.new_zeros(most, *affine), torch.empty_like(weights)
         exact = sum_dtype(features.device.type)
         loss = torch.zeros((), dtype=exact, device=features.device)
         for start in range(0, len(features), rows):
             chunk = slice(start, start + rows)
-            parts, target, row_weight = by_thread(scaled[chunk]), targets[chunk], weights[chunk]
+            parts, target, row_weight = by_thread(scaled[chunk], most), targets[chunk], weights[chunk]
             matrices = matrix.expand(len(parts), -1, -1)
             out = room[: len(target)].view(*parts.shape[:2], -1)
             logits = torch.baddbmm(offsets, parts, matrices.mT, out=out).flatten(0, 1)
@@ -76,21 +80,24 @@ class _LinearNLL(torch.autograd.Function):
             likelihood = logits.gather(1, target.unsqueeze(1)) - highest
             exponentials = logits.exp2_() if bounded else logits.sub_(highest).exp2_()
             sums = exponentials.sum(dim=1, keepdim=True)
-            loss += ((sums.log2() - likelihood).squeeze(1) * row_weight).sum(dtype=exact) / LOG2_E
+            nll = (sums.log2() - likelihood).squeeze(1)
+            loss += (nll * row_weight).sum(dtype=exact) / LOG2_E
+            d_weights[chunk] = nll / LOG2_E
             factor = row_weight.unsqueeze(1) / sums
             d_features[chunk] = torch.bmm(out, matrices).flatten(0, 1).mul_(factor)
-            d_affine[: len(parts)].baddbmm_(out.mT, by_thread(with_one[chunk] * factor))
+            d_affine[: len(parts)].baddbmm_(out.mT, by_thread(with_one[chunk] * factor, most))
         d_matrix, d_bias = d_affine.sum(dim=0).tensor_split([matrix.shape[1]], dim=1)
         d_features.sub_(matrix[targets] * weights.unsqueeze(1))
         d_matrix = d_matrix.index_add(0, targets, features * -weights.unsqueeze(1))
         d_bias = d_bias.squeeze(1).index_add(0, targets, -weights)
-        ctx.save_for_backward(d_features, d_matrix, d_bias)
+        ctx.save_for_backward(d_features, d_matrix, d_bias, d_weights)
         return loss.to(features.dtype)
 
     @staticmethod
     def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
-        d_features, d_matrix, d_bias = ctx.saved_tensors
-        return d_features * outer[0], d_matrix * outer[0], d_bias * outer[0], None, None
+        refuse_second_derivative("linear_nll", "weighted_nll of log-probabilities")
+        d_features, d_matrix, d_bias, d_weights = (gradient * outer[0] for gradient in ctx.saved_tensors)
+        return d_features, d_matrix, d_bias, None, d_weights
 
 
 def discriminator_loss(real: Float[Tensor, "N"], fake: Float[Tensor, "M"]) -> Scalar:

@@ -33,12 +33,16 @@ class TextReward:
             texts = decode(tokens.tolist())
             given = self.function(texts)
             try:
-                rewards = torch.as_tensor(given, dtype=torch.float32, device=tokens.device)
+                rewards = torch.as_tensor(given, dtype=torch.float32, device="cpu")
             except (TypeError, ValueError, RuntimeError) as error:
                 raise UsageError(
                     f"the reward gave {str(given)[:60]!r} for {len(texts)} texts; numbers were expected"
                 ) from error
-            return one_each(rewards, tokens)
+            one_each(rewards, tokens)
+            if not rewards.isfinite().all():
+                wrong = int(rewards.isfinite().logical_not().nonzero()[0])
+                raise UsageError(f"the reward gave {rewards[wrong]:g} for {texts[wrong]!r:.60}; a number was expected")
+            return rewards.to(tokens.device)
 
         return score
 
@@ -53,14 +57,15 @@ def on_text(function: Callable[[Sequence[str]], Sequence[float]]) -> TextReward:
 
 
 def checked(reward: Score) -> Score:
-    """Someone else's reward, without a gradient, refused where it does not give one number for each sequence.
+    """Someone else's reward, without a gradient and, if it is a module, without dropout; refused where it does not give
+    one number for each sequence.
 
     Raises:
         UsageError: it gives another shape."""
 
     def score(tokens: Tokens) -> Scores:
-        with torch.no_grad():
-            return one_each(reward(tokens), tokens).float()
+        with judging(reward) if isinstance(reward, nn.Module) else torch.no_grad():
+            return one_each(reward(tokens), tokens).to(tokens.device, torch.float32)
 
     return score
 
@@ -80,14 +85,15 @@ def one_each(rewards: Any, tokens: Tokens) -> Tensor:
 
 @contextmanager
 def judging(module: nn.Module) -> Iterator[nn.Module]:
-    """A module that only judges: dropout off, no gradient; afterwards it is as it was."""
-    learning = module.training
+    """A module that only judges: dropout off, no gradient; afterwards it and its parts are as they were."""
+    modes = [(part, part.training) for part in module.modules()]
     module.eval()
     try:
         with torch.no_grad():
             yield module
     finally:
-        module.train(learning)
+        for part, learning in modes:
+            part.training = learning
 
 
 class DiscriminatorReward:
@@ -120,13 +126,17 @@ class DiscriminatorReward:
 def controlled(rewards: Rewards, mask: Mask, control: Control) -> Rewards:
     """Rewards from which the discriminator's word was taken away, to see what training does without it.
 
-    "constant" pays every token 1; "shuffled" gives each sequence the rewards of another."""
+    "constant" pays every token 1. "shuffled" pays each sequence what another one earned, never its own (at least two
+    are needed); a donor that is shorter goes on with its last reward."""
     if control == "constant":
         return mask.to(rewards.dtype)
     if control == "shuffled":
-        everyone = world.gather(rewards)
-        order = world.from_first(torch.randperm(len(everyone), device=rewards.device))
-        return everyone[order][world.share(len(everyone))] * mask
+        ends = (mask.sum(dim=1, keepdim=True) - 1).clamp(min=0)
+        places = torch.arange(mask.shape[1], device=mask.device)
+        earned = world.gather(rewards.gather(1, places.minimum(ends)))
+        distance = world.from_first(torch.randint(1, len(earned), (1,), device=rewards.device))
+        donors = (torch.arange(len(earned), device=rewards.device) + distance.to(rewards.device)) % len(earned)
+        return earned[donors[world.share(len(earned))]] * mask
     return rewards
 
 
@@ -135,16 +145,26 @@ def advantages(rewards: Rewards, mask: Mask, baseline: Baseline, *, normalise: b
 
     "batch" expects the mean of the other samples at the same position. "prefix" expects what the rollouts from the
     prefix before the token gave, Q(x_1..t) - Q(x_1..t-1): they were made anyway and have not seen the token. The first
-    token has no prefix and is measured against the batch. Normalised advantages have unit mean square."""
+    token has no prefix and is measured against the batch. Normalised advantages have unit mean square, whatever the
+    scale of the rewards; where all are as expected, they are 0."""
     centred = rewards
     if baseline != "none":
-        centred = rewards - leave_one_out(rewards, mask)
+        centred = _difference(rewards, leave_one_out(rewards, mask))
     if baseline == "prefix":
-        centred = torch.cat([centred[:, :1], rewards[:, 1:] - rewards[:, :-1]], dim=1)
+        centred = torch.cat([centred[:, :1], _difference(rewards[:, 1:], rewards[:, :-1])], dim=1)
     centred = centred * mask
     if normalise:
-        centred = centred / ((world.total(centred.square().sum()) / world.total(mask.sum())).sqrt() + 1e-6)
+        size = (world.total(centred.square().sum()) / world.total(mask.sum())).sqrt()
+        centred = centred / size.clamp(min=torch.finfo(size.dtype).tiny ** 0.5)
     return centred
+
+
+def _difference(reward: Rewards, expected: Rewards) -> Rewards:
+    """What is left of a reward; exactly 0 where equal scores, rounded, could have left as much: divided by its own
+    size, rounding would be as large as anything that is learned from."""
+    left = reward - expected
+    rounding = 4 * torch.finfo(left.dtype).eps * torch.maximum(reward.abs(), expected.abs())
+    return left.masked_fill(left.abs() <= rounding, 0.0)
 
 
 def leave_one_out(rewards: Rewards, mask: Mask) -> Rewards:

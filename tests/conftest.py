@@ -34,7 +34,7 @@ from seqgan.data.texts import Texts, encode_corpus  # noqa: E402
 from seqgan.data.tokenizer import Tokenizer  # noqa: E402
 from seqgan.models.generator import Generator  # noqa: E402
 
-torch.set_num_threads(2)
+torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", 2)))
 
 # As small as it can be and still do all that the real thing does, early stops and held discriminators included.
 TINY: dict[str, Any] = {

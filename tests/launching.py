@@ -18,7 +18,7 @@ def launched(*words: str | Path, restarts: int = 0) -> subprocess.Popen[str]:
 
 def finished(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     """Exit code, stdout and stderr."""
-    output, errors = process.communicate(timeout=120)
+    output, errors = process.communicate(timeout=240)
     return process.returncode, output, errors
 
 

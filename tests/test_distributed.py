@@ -1,5 +1,6 @@
 """Two real processes: they compute what one computes, hold the same weights, resume exactly, and end together."""
 
+import ast
 import os
 import re
 import signal
@@ -18,7 +19,7 @@ from seqgan.core.run import checkpoints
 from seqgan.errors import RunError
 from tests import together
 from tests.killing import contents, flat
-from tests.launching import finished, launched, process_of
+from tests.launching import ROOT, finished, launched, process_of
 
 Options = Callable[[str], list[str]]
 Found = list[dict[str, Any]]
@@ -87,6 +88,29 @@ def test_stopped_and_resumed_they_end_as_the_uninterrupted(found: Found) -> None
     for own in found:
         for game in ("seqgan", "dcgan"):
             assert flat(own[f"{game}, stopped"]) == flat(own[game]), game
+
+
+@pytest.mark.parametrize("fast", [0, 1])
+def test_what_a_clock_decides_one_process_decides_for_all(fast: int, found: Found) -> None:
+    first, second = (own["fast"][fast] for own in found)
+    assert first["cost"] == second["cost"]
+    assert first["sums"] == second["sums"]
+    assert flat(first["state"]) == flat(second["state"]) == flat(found[0]["dcgan"])
+
+
+def test_clocks_are_read_only_where_the_processes_agree() -> None:
+    """Whoever reads a clock elsewhere: what it decides, one process must decide for all (`world.from_first`), and
+    `together.under_other_clocks` must pass through it."""
+    reading = set()
+    for path in (path for name in ("seqgan", "imagegan") for path in (ROOT / name).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            of_time = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "time"
+            if of_time or (isinstance(node, ast.ImportFrom) and node.module in ("time", "datetime")):
+                reading.add(path.relative_to(ROOT).as_posix())
+    shown_only = {"seqgan/core/log.py"}
+    alone = {f"{name}.py" for name in ("seqgan/bench/startup", "imagegan/bench/claims", "imagegan/bench/runs")}
+    agreed = {"seqgan/core/run.py", "seqgan/core/trial.py", "seqgan/core/world.py"}
+    assert reading == shown_only | alone | agreed
 
 
 def test_what_the_first_process_meets_with_is_everyone_s(found: Found) -> None:

@@ -122,7 +122,7 @@ def test_what_is_no_list_of_texts_is_refused(tmp_path: Path) -> None:
         ({"dropout": 1.5}, ConfigError, "dropout"),
         ({"algorithm": "segan"}, UsageError, "there is no algorithm 'segan'; did you mean seqgan"),
         ({"preset": "quik"}, ConfigError, "there is no preset 'quik'; did you mean quick"),
-        ({"device": "tpu9"}, UsageError, "tpu9 is not to be had here"),
+        ({"device": "tpu9"}, UsageError, "cannot compute on --device .tpu9."),
     ],
 )
 def test_a_mistake_is_one_clear_error_and_leaves_nothing_behind(

@@ -5,6 +5,7 @@ import torch
 from torch.testing import assert_close
 
 from seqgan import losses
+from seqgan.errors import UsageError
 from seqgan.losses import (
     discriminator_loss,
     l2_penalty,
@@ -81,3 +82,37 @@ def test_the_fused_loss_is_that_of_cross_entropy(
 def test_the_fused_loss_says_when_a_feature_is_nan() -> None:
     features, *others = some_rows(6, 1.0)
     assert linear_nll(features * float("nan"), *others).isnan()
+
+
+def test_the_fused_loss_has_a_gradient_for_its_weights() -> None:
+    *given, targets, weights = some_rows(12, 1.0)
+    weights.requires_grad_()
+    (found,) = torch.autograd.grad(linear_nll(*given, targets, weights) * 1.5, weights)
+    log_probs = torch.nn.functional.linear(*given).log_softmax(dim=1).gather(1, targets.unsqueeze(1)).squeeze(1)
+    assert_close(found, -1.5 * log_probs.detach(), rtol=1e-5, atol=1e-5)
+
+
+def test_the_fused_loss_refuses_a_second_derivative() -> None:
+    """Its gradient is made on the way forward: of that, autograd would take a part for a constant."""
+    features, *others = some_rows(6, 1.0)
+    with pytest.raises(UsageError, match="linear_nll has no second derivative"):
+        torch.autograd.grad(linear_nll(features, *others), features, create_graph=True)
+
+
+@pytest.mark.parametrize("threads", [1, 8])
+def test_the_fused_loss_needs_no_more_memory_on_many_threads(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each thread adds up a gradient of its own, as large as the matrix; what that is beyond, threads share."""
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    monkeypatch.setattr("seqgan.core.device.LARGEST_PARTS", 3 * 50 * 9 * 4)  # three of them
+    made, original = [], torch.Tensor.new_zeros
+
+    def new_zeros(tensor: torch.Tensor, *shape: int) -> torch.Tensor:
+        made.append(math.prod(shape))
+        return original(tensor, *shape)
+
+    monkeypatch.setattr(torch.Tensor, "new_zeros", new_zeros)
+    features, matrix, bias, targets, weights = some_rows(40, 1.0)
+    loss = linear_nll(features, matrix, bias, targets, weights)
+    assert made == [min(threads, 2) * 50 * 9]
+    log_probs = torch.nn.functional.linear(features, matrix, bias).log_softmax(dim=1)
+    assert_close(loss, -(log_probs.gather(1, targets.unsqueeze(1)).squeeze(1) * weights).sum(), rtol=1e-5, atol=1e-5)

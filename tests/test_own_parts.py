@@ -17,6 +17,7 @@ from seqgan.algorithms import ALGORITHMS
 from seqgan.algorithms.configs import CONFIGS, PRESETS, MLEConfig
 from seqgan.algorithms.mle import MLE, copied, export_policies
 from seqgan.algorithms.parts import OURS, Parts
+from seqgan.algorithms.seqgan import SeqGAN
 from seqgan.core.loop import Phase
 from seqgan.core.run import Run, checkpoints, describe, read_record
 from seqgan.data.symbols import BOS, EOS, PAD, UNK
@@ -214,6 +215,40 @@ class Tied(Bag):
 @pytest.fixture(scope="module")
 def bagged(tmp_path_factory: pytest.TempPathFactory) -> seqgan.TrainedRun:
     return seqgan.train(TEXTS, run_dir=tmp_path_factory.mktemp("bag") / "run", discriminator=Bag, **GAME)
+
+
+class Columns(Bag):
+    """One that gives a column where a row of logits is expected."""
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        return super().forward(tokens).unsqueeze(1)
+
+
+class Pairs(Bag):
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        return super().forward(tokens), tokens  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize(("own", "came"), [(Columns, r"\(\d+, 1\)"), (Pairs, "tuple")])
+@pytest.mark.parametrize("first", ["learning", "paying", "held-out text"])
+def test_a_discriminator_of_another_shape_is_one_clear_error_wherever_it_comes_first(
+    own: type[Bag], came: str, first: str, texts: Texts
+) -> None:
+    game = SeqGAN(CONFIGS["seqgan"](**TINY_GAME), texts, torch.device("cpu"), 0, Parts(discriminator=own))
+    acts = {
+        "learning": lambda: game.opponent.update("any", 0),
+        "paying": lambda: game.policy_update(1),
+        "held-out text": lambda: game.opponent.look(),
+    }
+    with pytest.raises(UsageError, match=f"the discriminator gave {came} for .* one logit for each was expected"):
+        acts[first]()
+
+
+@pytest.mark.parametrize("kind", ["policy", "discriminator"])
+def test_what_is_no_module_is_refused(kind: str, texts: Texts) -> None:
+    parts = Parts(**{kind: lambda vocabulary, longest: "a string"})
+    with pytest.raises(UsageError, match=rf"{kind}=\.\.\. made 'a string'; a .*Module was expected"):
+        SeqGAN(CONFIGS["seqgan"](**TINY_GAME), texts, torch.device("cpu"), 0, parts)
 
 
 def test_a_discriminator_of_ones_own_learns(bagged: seqgan.TrainedRun, tmp_path: Path) -> None:

@@ -3,7 +3,8 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from seqgan.rewards import DiscriminatorReward, advantages, controlled, judging, leave_one_out
+from seqgan.errors import UsageError
+from seqgan.rewards import DiscriminatorReward, advantages, checked, controlled, judging, leave_one_out, on_text
 
 MASK = torch.tensor([[True, True, True], [True, True, False], [True, True, True]])
 REWARDS = torch.tensor([[1.0, 2.0, 4.0], [3.0, 5.0, 0.0], [5.0, 2.0, 1.0]])
@@ -70,3 +71,82 @@ def test_a_judge_is_left_as_it_was_after_an_error() -> None:
     with pytest.raises(ZeroDivisionError), judging(module):
         raise ZeroDivisionError
     assert module.training
+
+
+# --- rewards of others
+
+
+@pytest.mark.parametrize("count", [2, 3, 8])
+def test_shuffled_rewards_are_never_ones_own(count: int) -> None:
+    mask, own = torch.ones(count, 3, dtype=torch.bool), torch.arange(3.0 * count).view(count, 3)
+    donors = set()
+    for seed in range(40):
+        torch.manual_seed(seed)
+        shuffled = controlled(own, mask, "shuffled")
+        assert not (shuffled == own).any()
+        assert sorted(shuffled.tolist()) == own.tolist()  # each is paid once
+        donors.add(float(shuffled[0, 0]))
+    assert len(donors) == count - 1  # and each other one may be the donor
+
+
+def test_a_donor_that_is_shorter_goes_on_with_its_last_reward() -> None:
+    mask = torch.tensor([[True, True, True, True], [True, True, False, False]])
+    rewards = torch.tensor([[1.0, 2.0, 3.0, 4.0], [7.0, 8.0, 0.0, 0.0]])
+    assert controlled(rewards, mask, "shuffled").tolist() == [[7.0, 8.0, 8.0, 8.0], [1.0, 2.0, 0.0, 0.0]]
+
+
+# --- what rounding leaves
+
+
+@pytest.mark.parametrize("baseline", ["batch", "prefix"])
+@pytest.mark.parametrize("value", [0.1, 0.3, 7.9999, 100.1, -5.709278, 1e-9, 3e6])
+@pytest.mark.parametrize("count", [2, 7, 64, 128])
+def test_equal_rewards_are_advantages_of_exactly_zero(baseline: str, value: float, count: int) -> None:
+    """Their mean is not always their value, to the last bit; divided by its own size, that bit would count fully."""
+    rewards, mask = torch.full((count, 20), value), torch.rand(count, 20).cumsum(dim=1) < 8
+    mask[:, 0] = True
+    rewards[::3, ::2] = torch.nextafter(rewards[::3, ::2], torch.tensor(float("inf")))  # scores differ by as little
+    assert (advantages(rewards * mask, mask, baseline, normalise=True)[:, 1:][mask[:, 1:]] == 0).all()
+    assert (advantages(rewards * mask, mask, baseline, normalise=True)[:, 0] == 0).all()
+
+
+def test_small_differences_between_large_rewards_are_still_told() -> None:
+    rewards = 1e6 + torch.tensor([[0.0], [1.0], [2.0]])
+    unit = advantages(rewards, torch.ones(3, 1, dtype=torch.bool), "batch", normalise=True)
+    assert_close(unit, torch.tensor([[-1.5], [0.0], [1.5]]) / 1.5**0.5)
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1e-6, 1.0, 1e9])
+def test_normalised_advantages_do_not_depend_on_the_scale_of_rewards(scale: float) -> None:
+    unit = advantages(REWARDS, MASK, "prefix", normalise=True)
+    assert_close(advantages(REWARDS * scale, MASK, "prefix", normalise=True), unit)
+
+
+# --- modules of others
+
+
+def test_a_judge_s_parts_are_left_as_each_was() -> None:
+    module = nn.Sequential(nn.Dropout(0.5), nn.BatchNorm1d(3)).train()
+    module[1].eval()  # frozen, as a pretrained part is
+    with judging(module):
+        assert not module[0].training
+    assert [part.training for part in module.modules()] == [True, True, False]
+
+
+def test_a_module_that_is_a_reward_has_no_dropout_while_it_pays() -> None:
+    module = nn.Sequential(nn.Embedding(9, 1), nn.Dropout(0.5), nn.Flatten(0)).train()
+    tokens = torch.arange(8).unsqueeze(1)
+    assert_close(checked(module)(tokens), module[0].weight[:8, 0].detach())
+    assert module[1].training
+
+
+def test_a_reward_of_another_type_comes_to_where_the_tokens_are() -> None:
+    tokens = torch.ones(2, 3, dtype=torch.long)
+    assert checked(lambda tokens: tokens.sum(dim=1).double())(tokens).dtype == torch.float32
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
+def test_a_reward_of_text_that_is_no_number_names_the_text(bad: float) -> None:
+    score = on_text(lambda texts: [1.0, bad, 2.0]).on_tokens(lambda rows: ["good", "the culprit", "fine"])
+    with pytest.raises(UsageError, match=r"the reward gave -?(nan|inf) for 'the culprit'"):
+        score(torch.ones(3, 2, dtype=torch.long))

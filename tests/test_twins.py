@@ -33,7 +33,7 @@ TWINS: dict[str, Any] = {
     "bounded logits of the fused loss": ("seqgan.losses.is_bounded", None, lambda *_: False),
     "scores by tables": (DiscriminatorReward, "of_all", each_by_itself),
     "the gradient of the strongest window": ("seqgan.models.discriminator.strongest_response", None, plain_response),
-    "rows that a thread keeps": ("seqgan.losses.by_thread", None, lambda rows: rows.unsqueeze(0)),
+    "rows that a thread keeps": ("seqgan.losses.by_thread", None, lambda rows, _: rows.unsqueeze(0)),
     "chunks": ("seqgan.models.policy.cached_rows", None, lambda *_: 3),
 }
 

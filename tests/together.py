@@ -5,10 +5,13 @@
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +26,8 @@ from seqgan.algorithms.seqgan import SeqGAN
 from seqgan.core import world
 from seqgan.core.loop import Algorithm, Phase, train
 from seqgan.core.run import Run, create, describe
-from seqgan.data.batches import Batches
+from seqgan.core.trial import estimate
+from seqgan.data.batches import Batches, Ragged
 from seqgan.data.corpus import Corpus
 from seqgan.data.splits import split
 from seqgan.data.texts import Texts, encode_corpus
@@ -34,6 +38,7 @@ from seqgan.models.generator import Generator
 from seqgan.rewards import advantages, controlled
 
 CPU = torch.device("cpu")
+CLOCKS = ("time", "monotonic", "perf_counter", "process_time")
 LENGTHS = [1, 6, 2, 5, 3, 6, 4]  # seven texts: three for the first of two processes, four for the other
 
 
@@ -90,7 +95,7 @@ def _updates() -> dict[str, Tensor]:
     found: dict[str, Tensor] = {"MLE: nll": _number(game.mle.update(2)["nll"])}
     found |= _gradients("MLE", game.generator)
     rows = [row[:-1] for row in game.mle.texts.train.rows]  # anything but real texts will do
-    opponent.generated = lambda phase, round: Batches(rows, opponent.fake_size, 0)  # type: ignore[method-assign]
+    opponent.generated = lambda phase, round: Batches(Ragged.of(rows), opponent.half, 0)  # type: ignore[method-assign]
     found |= {f"discriminator: {name}": _number(value) for name, value in opponent.update("any", 3).items()}
     found |= _gradients("discriminator", opponent.discriminator)
     tokens = game.mle.batches.at(1).tokens
@@ -146,10 +151,10 @@ def begun(folder: Path) -> Path:
     return folder
 
 
-def state_after(folder: Path, make: Callable[[], Algorithm]) -> dict[str, Any]:
+def state_after(folder: Path, make: Callable[[], Algorithm], save_seconds: float = 0.0) -> dict[str, Any]:
     """Of this process, after training."""
     algorithm = make()
-    with Run(folder, save_seconds=0.0) as run:
+    with Run(folder, save_seconds=save_seconds) as run:
         train(algorithm, run)
     return algorithm.state_dict()
 
@@ -194,6 +199,31 @@ class Broken:
 
     def exports(self) -> Mapping[str, bytes]:
         return {}
+
+
+# --- clocks that differ
+
+
+@contextmanager
+def clock_fast_in(rank: int) -> Iterator[None]:
+    """There every clock runs ten thousand times as fast."""
+    factor = 10_000.0 if world.rank() == rank else 1.0
+
+    def faster(clock: Callable[[], float]) -> Callable[[], float]:
+        began = clock()
+        return lambda: began + factor * (clock() - began)
+
+    fast = {name: faster(getattr(time, name)) for name in CLOCKS}
+    with mock.patch.multiple(time, **fast):
+        yield
+
+
+def under_other_clocks(folder: Path, fast: int) -> dict[str, Any]:
+    """A training from its estimate to its end; what is saved now and then is saved where one process says so."""
+    with clock_fast_in(fast):
+        cost, sums = counted(lambda: estimate(seqgan_game(), CPU))
+        state = state_after(begun(folder / f"fast {fast}"), dcgan, save_seconds=1000.0)
+        return {"cost": cost.seconds, "sums": sums, "state": state}
 
 
 # --- how processes agree
@@ -269,6 +299,7 @@ def main(folder: Path) -> None:
             "seqgan, stopped": state_after_stops(begun(folder / "stopped"), seqgan_game, (4, 5, 6)),
             "dcgan": state_after(begun(folder / "dcgan"), dcgan),
             "dcgan, stopped": state_after_stops(begun(folder / "images"), dcgan, (2, 4)),
+            "fast": [under_other_clocks(folder, fast) for fast in range(2)],
             "world_size": describe(folder / "seqgan")["world_size"],
         }
         torch.save(found, folder / f"found-{world.rank()}.pt")

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import torch
 
 from imagegan.bench.plan import ON_POINTS, UNINFORMED
-from imagegan.bench.runs import Result, null
+from imagegan.bench.runs import Result
 from imagegan.bench.table import Number, in_words
 from imagegan.data import Images
-from imagegan.metrics import Measured
+from imagegan.metrics import Measured, null
 from imagegan.training import new_model, shape_of
 from imagegan.variants.configs import CONFIGS, PRESETS
 from seqgan.core.seed import seed_everything

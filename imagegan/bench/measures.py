@@ -30,7 +30,6 @@ SAMPLES = 1000
 SEEN = 500  # pictures between which slopes are measured
 CPU = torch.device("cpu")
 Row = dict[str, Measured]
-VARIED, CLASSES = 0.5, 0.5  # below half the variety of real images, or half of the classes, a model has collapsed
 
 
 class Source(NamedTuple):
@@ -75,15 +74,17 @@ def measured(model: Game | Pyramid, of: Known, seed: int) -> dict[str, Row]:
 def alike(pictures: Pictures, of: Known, images: Images, split: str) -> Row:
     """What can be said of any pictures, compared with these images."""
     row = {f"fd-{space.name}": _frechet(space, pictures, images, split) for space in of.spaces}
-    varied = float(pictures.std(dim=0).mean() / images.pixels.std(dim=0).mean())
-    row["variety"] = Measured(varied, math.nan, f"deviation of a pixel, of real ones 1 [N={len(pictures)}, {split}]")
+    varied, real = (float(some.std(dim=0).mean()) for some in (pictures, images.pixels))
+    signature = f"deviation of a pixel, of real ones 1 [N={len(pictures)}, {split}]"
+    row["variety"] = Measured(varied / real if real else math.nan, math.nan, signature)
     if of.name in MODAL:
-        share, quality = modes(pictures.flatten(1), of.name)
+        found = modes(pictures.flatten(1), of.name)
         signature = f"[modes of {of.name}, N={len(pictures)}]"
-        row |= {"modes": Measured(share, math.nan, signature), "quality": Measured(quality, math.nan, signature)}
+        row["modes"] = Measured(found.covered, found.covered_error, signature)
+        row["quality"] = Measured(found.quality, math.nan, signature)
     if of.classifier is not None:
-        found = shares(of.classifier.classify(pictures), of.train.classes)
-        there = covered(found, shares(of.train.labels, of.train.classes))
+        got = shares(of.classifier.classify(pictures), of.train.classes)
+        there = covered(got, shares(of.train.labels, of.train.classes))
         row["classes"] = Measured(there, math.nan, _by(of.classifier, pictures))
     return row
 
@@ -94,11 +95,6 @@ def _frechet(space: Space, pictures: Pictures, images: Images, split: str) -> Me
 
 def _by(reader: Network, pictures: Pictures) -> str:
     return f"[by labels@{reader.fingerprint()[:8]}, N={len(pictures)}]"
-
-
-def collapsed(row: Row) -> bool:
-    """A model that makes less than half of what there is."""
-    return row["variety"].value < VARIED or ("classes" in row and row["classes"].value < CLASSES)
 
 
 # --- what each variant is for; of any other model the same figure, to compare

@@ -17,8 +17,9 @@ from typing import Any, NamedTuple
 import torch
 
 from imagegan import training
-from imagegan.bench.measures import CPU, Row, Source, collapsed, known, measured
-from imagegan.metrics import Measured
+from imagegan.bench.measures import CPU, Row, Source, known, measured
+from imagegan.metrics import Measured, null
+from imagegan.remarks import collapsed
 from seqgan.core import described, files
 from seqgan.core.config import Chosen, to_json
 from seqgan.core.log import Silence
@@ -130,10 +131,7 @@ def _one(job: Job) -> Result:
 
 def _as_json(result: Result) -> dict[str, Any]:
     """Null for what is not known."""
-    rows = {
-        name: {metric: {**n._asdict(), "stderr": null(n.stderr)} for metric, n in row.items()}
-        for name, row in result.rows.items()
-    }
+    rows = {name: {metric: number.as_json() for metric, number in row.items()} for name, row in result.rows.items()}
     return {**result._asdict(), "rows": rows, "cpu_seconds": null(result.cpu_seconds), "seconds": null(result.seconds)}
 
 
@@ -145,14 +143,10 @@ def read_result(place: Path) -> Result:
     found = described.read(path, RunError, "remove it, and the run is measured again")
     described.check(path, found, FIELDS, RunError)
     rows = {
-        name: {metric: Measured(n["value"], _nan(n["stderr"]), n["signature"]) for metric, n in row.items()}
+        name: {metric: Measured(_nan(n["value"]), _nan(n["stderr"]), n["signature"]) for metric, n in row.items()}
         for name, row in found["rows"].items()
     }
     return Result(found["failed"], rows, _nan(found["cpu_seconds"]), _nan(found["seconds"]))
-
-
-def null(value: float) -> float | None:
-    return None if math.isnan(value) else value
 
 
 def _nan(value: float | None) -> float:

@@ -9,7 +9,8 @@ import numpy as np
 
 from imagegan.bench.measures import Source
 from imagegan.bench.plan import Setting
-from imagegan.bench.runs import Job, Result, null
+from imagegan.bench.runs import Job, Result
+from imagegan.metrics import null
 
 COLUMNS = ("fd-random", "fd-pca64", "fd-labels", "variety", "classes", "accuracy", "agreement", "modes", "quality")
 CHOSEN_BY = "fd-random", "fd-pca64"  # on validation images, the first that there is: points have no random space
@@ -124,6 +125,8 @@ LAST = ("failed", "rounds", "CPU s", "train s")
 
 def in_words(value: Number) -> str:
     """`2.31 ±0.12`, the deviation over seeds."""
+    if math.isnan(value.mean):
+        return ""
     return f"{value.mean:.3g}" + ("" if math.isnan(value.deviation) else f" ±{value.deviation:.2g}")
 
 
@@ -148,7 +151,7 @@ def markdown(rows: Sequence[Sequence[str]]) -> str:
 
 def as_json(found: Entry) -> dict[str, Any]:
     numbers = {
-        name: {"mean": value.mean, "deviation": null(value.deviation), "signatures": value.signatures}
+        name: {"mean": null(value.mean), "deviation": null(value.deviation), "signatures": value.signatures}
         for name, value in found.numbers.items()
     }
     return {

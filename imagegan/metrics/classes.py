@@ -1,7 +1,11 @@
 """What labels tell: which classes samples are of, which modes they cover, and whether they are what was asked for."""
 
+from typing import NamedTuple
+
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
+from torch.special import ndtr
 
 from imagegan.data.toys import DEVIATION, Points, centres
 from seqgan.errors import DataError
@@ -27,7 +31,25 @@ def covered(found: Array, real: Array) -> float:
     return float((found[there] >= PRESENT * real[there]).mean())
 
 
-def modes(points: Points, name: str) -> tuple[float, float]:
+def covered_error(found: Array, real: Array, count: int) -> float:
+    """The standard error of `covered` for `count` samples: each class is there by chance, as its share may come out on
+    either side of the tenth (the normal approximation of a binomial share). Ten blocks cannot tell: where no class is
+    near the threshold they all agree, where one is they are too small."""
+    there = real > 0
+    share, needed = found[there], PRESENT * real[there]
+    spread = np.sqrt(share * (1 - share) / count)
+    away = np.divide(share - needed, spread, out=np.where(share < needed, -np.inf, np.inf), where=spread > 0)
+    chance = ndtr(torch.from_numpy(away)).numpy()
+    return float(np.sqrt((chance * (1 - chance)).sum()) / there.sum())
+
+
+class Modes(NamedTuple):
+    covered: float
+    covered_error: float
+    quality: float
+
+
+def modes(points: Points, name: str) -> Modes:
     """Of the modes of `ring` or `grid`, the share that is covered; and the share of points of high quality, within
     three standard deviations of a mode (Srivastava et al. 2017). Only these count for a mode."""
     middle = centres(name)
@@ -35,7 +57,8 @@ def modes(points: Points, name: str) -> tuple[float, float]:
     good = gaps.min(dim=1).values <= 3 * DEVIATION[name]
     counts = np.bincount(gaps.argmin(dim=1)[good].numpy(), minlength=len(middle))
     uniform = np.full(len(middle), 1 / len(middle))
-    return covered(counts / max(1, len(points)), uniform), float(good.double().mean())
+    got = counts / max(1, len(points))
+    return Modes(covered(got, uniform), covered_error(got, uniform, len(points)), float(good.double().mean()))
 
 
 def accuracy(found: ArrayLike, given: ArrayLike) -> float:

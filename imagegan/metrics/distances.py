@@ -1,14 +1,15 @@
 """How far two sets of images are apart, in features: Frechet distance and KID.
 
 No bootstrap: it draws copies, and a set with copies is a worse set. Disjoint blocks give the errors: left out in turn
-for a Frechet distance, which depends on how many images there are; one by one for KID, which does not."""
+for a Frechet distance, which depends on how many images there are; one by one for KID, which does not and is their
+mean."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from imagegan.metrics import Measured
+from imagegan.metrics import Measured, jackknife, left_out
 from imagegan.metrics.spaces import Features, Space
 from seqgan.core.stats import Moments, blocks, blocks_of, frechet_distance, jackknife_error, moments, standard_error
 from seqgan.errors import DataError
@@ -103,14 +104,13 @@ def fid(path: Path) -> Measured:
     width = samples.shape[1]
     if against.mean.shape != (width,) or against.covariance.shape != (width, width):
         raise DataError(f"{path}: the samples have {width} features, the reference {against.mean.size}")
-    several = (
-        [frechet_distance(moments(some), against) for some in blocks(list(samples), 2)]
-        if len(samples) >= FEWEST
-        else []
-    )
+    if reference is None:
+        error = jackknife(lambda some: frechet_distance(moments(some), against), samples)
+    else:
+        error = jackknife(_frechet, samples, reference)
     return Measured(
         frechet_distance(moments(samples), against),
-        float(standard_error(several)),
+        float(error),
         f"FID[Inception features of {path.name}, N={len(samples)}]",
     )
 
@@ -158,6 +158,5 @@ def _of_blocks(measure: Callable[[Features, Features], float], samples: Sets, re
 
 def _left_out(samples: Sets, reference: Sets) -> list[float]:
     """The Frechet distance without each block, of the samples and of the reference."""
-    count = len(samples[0])
-    kept = [np.setdiff1d(np.arange(count), list(at)) for at in blocks(range(count))]
-    return [_mean(_frechet, [x[some] for x in samples], [y[some] for y in reference]) for some in kept]
+    parts = left_out(len(samples[0]), len(reference[0]))
+    return [_mean(_frechet, [x[some] for x in samples], [y[others] for y in reference]) for some, others in parts]

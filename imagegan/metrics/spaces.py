@@ -40,10 +40,15 @@ class Space:
 
 def pca64(train: Images) -> Space:
     """The first 64 principal components of the training images: pixels without the dead ones at the border."""
-    pixels = torch.cat([_small(as_floats(some)) for some in train.pictures.split(AT_ONCE)])
-    mean = pixels.mean(dim=0)
-    away = (pixels - mean).double()
-    _, vectors = torch.linalg.eigh(away.t() @ away / len(away))
+    parts = train.pictures.split(AT_ONCE)
+    count, total, squares = len(train.pictures), torch.zeros(1), torch.zeros(1)
+    for some in parts:
+        total = total + _small(as_floats(some)).double().sum(dim=0)
+    mean = (total / count).float()
+    for some in parts:
+        away = (_small(as_floats(some)) - mean).double()
+        squares = squares + away.t() @ away
+    _, vectors = torch.linalg.eigh(squares / count)
     axes = vectors[:, -COMPONENTS:]
     name = f"pca{COMPONENTS}"
     return Space(name, _sha(name, train.fingerprint()), [lambda some: (_small(some) - mean).double() @ axes])

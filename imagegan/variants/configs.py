@@ -1,21 +1,19 @@
 """The hyper-parameters of every variant; no torch here. A default is the paper's, or that of its official code."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from click import FloatRange, IntRange
+from seqgan.core.bounds import COUNT, RATE, SHARE, SIZE, STEPS, WEIGHT, Real, Whole
+from seqgan.core.config import Checked
 
-Count = IntRange(min=1)
-Rate = FloatRange(min=0, min_open=True)
-Weight = FloatRange(min=0)
-Decay = FloatRange(min=0, max=1, max_open=True)
+FEWEST_TWO = Whole(2, 2**20)
 Nets = Literal["mlp", "dcgan", "common"]
 Norm = Literal["batch", "layer", "none"]
 Sides = Literal["two-sided", "one-sided"]
 
 IMAGES = "training images to make, or to take of those that are read, where all are unless it is given"
-SIZE = "pixels of a side; unless it is given, as many as the data has"
-STEPS = "rounds, in each of which every player moves"
+PIXELS = "pixels of a side; unless it is given, as many as the data has"
+ROUNDS = "rounds, in each of which every player moves"
 BATCH = "images in a batch"
 LATENT = "size of the noise"
 NETS = "networks: perceptrons, DCGAN's, or the one of the comparison study"
@@ -30,21 +28,23 @@ PENALTY = "fine every slope but 1, or only steeper ones"
 
 
 @dataclass(frozen=True)
-class ImageConfig:
+class ImageConfig(Checked):
     """What all variants have."""
 
-    images: Annotated[int, IMAGES, IntRange(min=0)] = 10_000  # 0: as many as usual
-    size: Annotated[int, SIZE, IntRange(min=0)] = 28  # 0: as the data has
-    steps: Annotated[int, STEPS, Count] = 20_000
-    batch_size: Annotated[int, BATCH, IntRange(min=2)] = 128
-    latent: Annotated[int, LATENT, Count] = 100
+    extendable: ClassVar[str] = "steps"  # may grow when a run is resumed
+
+    images: Annotated[int, IMAGES, STEPS] = 10_000  # 0: as many as usual
+    size: Annotated[int, PIXELS, Whole(0, 2**14)] = 28  # 0: as the data has
+    steps: Annotated[int, ROUNDS, COUNT] = 20_000
+    batch_size: Annotated[int, BATCH, FEWEST_TWO] = 128
+    latent: Annotated[int, LATENT, SIZE] = 100
     nets: Annotated[Nets, NETS] = "dcgan"
-    width: Annotated[int, WIDTH, IntRange(min=2)] = 64
+    width: Annotated[int, WIDTH, FEWEST_TWO] = 64
     d_norm: Annotated[Norm, D_NORM] = "batch"
-    g_rate: Annotated[float, G_RATE, Rate] = 2e-4
-    d_rate: Annotated[float, D_RATE, Rate] = 2e-4
-    beta1: Annotated[float, BETA1, Decay] = 0.5
-    ema: Annotated[float, "decay of an averaged generator, which draws the samples (0: none)", Decay] = 0.0
+    g_rate: Annotated[float, G_RATE, RATE] = 2e-4
+    d_rate: Annotated[float, D_RATE, RATE] = 2e-4
+    beta1: Annotated[float, BETA1, SHARE] = 0.5
+    ema: Annotated[float, "decay of an averaged generator, which draws the samples (0: none)", SHARE] = 0.0
     bf16: Annotated[bool, "learn in bfloat16 (autocast); penalties stay in fp32"] = False
 
 
@@ -55,9 +55,9 @@ class GANConfig(ImageConfig):
     loss: Annotated[Literal["minimax", "non-saturating", "least-squares", "hinge"], "what the players minimise"] = (
         "non-saturating"
     )
-    batch_size: Annotated[int, BATCH, IntRange(min=2)] = 100
+    batch_size: Annotated[int, BATCH, FEWEST_TWO] = 100
     nets: Annotated[Nets, NETS] = "mlp"
-    width: Annotated[int, WIDTH, IntRange(min=2)] = 1200
+    width: Annotated[int, WIDTH, FEWEST_TWO] = 1200
     d_norm: Annotated[Norm, D_NORM] = "none"
 
 
@@ -75,27 +75,27 @@ class LSGANConfig(ImageConfig):
 class WGANConfig(ImageConfig):
     """A critic with clipped weights, by RMSProp (Arjovsky et al. 2017)."""
 
-    batch_size: Annotated[int, BATCH, IntRange(min=2)] = 64
-    g_rate: Annotated[float, G_RATE, Rate] = 5e-5
-    d_rate: Annotated[float, D_RATE, Rate] = 5e-5
-    clip: Annotated[float, "largest weight of the critic", Rate] = 0.01
-    critic_steps: Annotated[int, CRITIC_STEPS, Count] = 5
-    critic_burst: Annotated[int, "the same in each of the first 25 rounds and in every 500th", Count] = 100
+    batch_size: Annotated[int, BATCH, FEWEST_TWO] = 64
+    g_rate: Annotated[float, G_RATE, RATE] = 5e-5
+    d_rate: Annotated[float, D_RATE, RATE] = 5e-5
+    clip: Annotated[float, "largest weight of the critic", Real(0, 1e9, above=True)] = 0.01
+    critic_steps: Annotated[int, CRITIC_STEPS, COUNT] = 5
+    critic_burst: Annotated[int, "the same in each of the first 25 rounds and in every 500th", COUNT] = 100
 
 
 @dataclass(frozen=True)
 class WGANGPConfig(ImageConfig):
     """A critic fined for slopes other than 1 (Gulrajani et al. 2017)."""
 
-    steps: Annotated[int, STEPS, Count] = 200_000
-    batch_size: Annotated[int, BATCH, IntRange(min=2)] = 50
-    latent: Annotated[int, LATENT, Count] = 128
+    steps: Annotated[int, ROUNDS, COUNT] = 200_000
+    batch_size: Annotated[int, BATCH, FEWEST_TWO] = 50
+    latent: Annotated[int, LATENT, SIZE] = 128
     d_norm: Annotated[Norm, D_NORM] = "none"
-    g_rate: Annotated[float, G_RATE, Rate] = 1e-4
-    d_rate: Annotated[float, D_RATE, Rate] = 1e-4
-    beta2: Annotated[float, BETA2, Decay] = 0.9
-    critic_steps: Annotated[int, CRITIC_STEPS, Count] = 5
-    penalty_weight: Annotated[float, "lambda of the penalty", Weight] = 10.0
+    g_rate: Annotated[float, G_RATE, RATE] = 1e-4
+    d_rate: Annotated[float, D_RATE, RATE] = 1e-4
+    beta2: Annotated[float, BETA2, SHARE] = 0.9
+    critic_steps: Annotated[int, CRITIC_STEPS, COUNT] = 5
+    penalty_weight: Annotated[float, "lambda of the penalty", WEIGHT] = 10.0
     penalty: Annotated[Sides, PENALTY] = "two-sided"
 
 
@@ -104,10 +104,10 @@ class DRAGANConfig(ImageConfig):
     """A slope of 1 around real images (Kodali et al. 2017)."""
 
     d_norm: Annotated[Norm, D_NORM] = "none"
-    g_rate: Annotated[float, G_RATE, Rate] = 1e-4
-    d_rate: Annotated[float, D_RATE, Rate] = 1e-4
-    beta2: Annotated[float, BETA2, Decay] = 0.9
-    penalty_weight: Annotated[float, "lambda of the penalty", Weight] = 10.0
+    g_rate: Annotated[float, G_RATE, RATE] = 1e-4
+    d_rate: Annotated[float, D_RATE, RATE] = 1e-4
+    beta2: Annotated[float, BETA2, SHARE] = 0.9
+    penalty_weight: Annotated[float, "lambda of the penalty", WEIGHT] = 10.0
     penalty: Annotated[Sides, PENALTY] = "two-sided"
 
 
@@ -120,29 +120,31 @@ class CGANConfig(ImageConfig):
 class ACGANConfig(ImageConfig):
     """The discriminator names the class (Odena et al. 2017)."""
 
-    class_weight: Annotated[float, "weight of naming the class", Weight] = 1.0
+    class_weight: Annotated[float, "weight of naming the class", WEIGHT] = 1.0
 
 
 @dataclass(frozen=True)
 class InfoGANConfig(ImageConfig):
     """A code that can be read off the images again (Chen et al. 2016)."""
 
-    steps: Annotated[int, STEPS, Count] = 5_000
-    latent: Annotated[int, LATENT, Count] = 62
+    steps: Annotated[int, ROUNDS, COUNT] = 5_000
+    latent: Annotated[int, LATENT, SIZE] = 62
     nets: Annotated[Nets, NETS] = "common"
-    g_rate: Annotated[float, G_RATE, Rate] = 1e-3
-    categories: Annotated[int, "values of the code's category (0: it has none)", IntRange(min=0)] = 10
-    continuous: Annotated[int, "numbers in the code", IntRange(min=0)] = 2
-    information_weight: Annotated[float, "lambda of the mutual information", Weight] = 1.0
+    g_rate: Annotated[float, G_RATE, RATE] = 1e-3
+    categories: Annotated[int, "values of the code's category (0: it has none)", Whole(0, 2**20)] = 10
+    continuous: Annotated[int, "numbers in the code", Whole(0, 2**20)] = 2
+    information_weight: Annotated[float, "lambda of the mutual information", WEIGHT] = 1.0
 
 
 @dataclass(frozen=True)
 class LAPGANConfig(ImageConfig):
     """A pyramid of games, each adding what is finer (Denton et al. 2015), with Adam in the place of momentum."""
 
+    extendable: ClassVar[str] = ""  # more steps would be steps of every level, not of the last alone
+
     d_norm: Annotated[Norm, D_NORM] = "none"
-    top_width: Annotated[int, "units of the perceptrons that make the coarsest image", IntRange(min=2)] = 1600
-    top_rounds: Annotated[int, "rounds of the coarsest level for each round of a finer one", Count] = 1
+    top_width: Annotated[int, "units of the perceptrons that make the coarsest image", FEWEST_TWO] = 1600
+    top_rounds: Annotated[int, "rounds of the coarsest level for each round of a finer one", COUNT] = 1
     conditional: Annotated[bool, "tell both players of every level the class"] = False
 
 
@@ -150,10 +152,10 @@ class LAPGANConfig(ImageConfig):
 class VAEConfig(ImageConfig):
     """An encoder and a decoder (Kingma and Welling 2014), as in the comparison study."""
 
-    latent: Annotated[int, LATENT, Count] = 64
+    latent: Annotated[int, LATENT, SIZE] = 64
     nets: Annotated[Nets, NETS] = "common"
-    g_rate: Annotated[float, "learning rate of both networks", Rate] = 1e-3
-    beta1: Annotated[float, BETA1, Decay] = 0.9
+    g_rate: Annotated[float, "learning rate of both networks", RATE] = 1e-3
+    beta1: Annotated[float, BETA1, SHARE] = 0.9
 
 
 CONFIGS: dict[str, type[ImageConfig]] = {

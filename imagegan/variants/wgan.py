@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import nn
 
-from imagegan.game import Recipe, rmsprop, score_gap, versus
+from imagegan.game import Recipe, rmsprop, versus
 from imagegan.losses import LOSSES
 from imagegan.nets import Shape
 from imagegan.variants.configs import WGANConfig
@@ -22,7 +22,6 @@ def wgan(config: WGANConfig, shape: Shape) -> Recipe:
         rmsprop(config.g_rate),
         d_turns=schedule(config.critic_steps, config.critic_burst),
         d_after=clip(config.clip),
-        watch={"distance": score_gap},
     )
     return Recipe(networks(config, shape)._asdict(), players, (config.latent,))
 

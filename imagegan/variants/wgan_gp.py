@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from imagegan.game import Recipe, Term, View, adam, score_gap, versus
+from imagegan.game import Recipe, Term, View, adam, versus
 from imagegan.losses import LOSSES, Scalar
 from imagegan.nets import Shape
 from imagegan.penalties import difference_penalty, gradient_penalty
@@ -27,6 +27,5 @@ def _penalised(config: WGANGPConfig, shape: Shape, penalty: Callable[[View], Sca
         adam(config.g_rate, config.beta1, config.beta2),
         d_terms={"penalty": Term(penalty, config.penalty_weight, per_picture=True)},
         d_turns=lambda step: config.critic_steps,
-        watch={"distance": score_gap},
     )
     return Recipe(networks(config, shape)._asdict(), players, (config.latent,))

@@ -5,19 +5,16 @@ No torch here: the command line reads this file to answer `--help`."""
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-from click import FloatRange, IntRange
-
+from seqgan.core.bounds import BATCH, COUNT, RATE, SHARE, SIZE, STEPS, WEIGHT, Real, Several, Whole
+from seqgan.core.config import Checked
 from seqgan.errors import ConfigError
 
-Count = IntRange(min=1)
-Whole = IntRange(min=0)
-Rate = FloatRange(min=0, min_open=True)
-NotNegative = FloatRange(min=0)
-Share = FloatRange(min=0, max=1, max_open=True)
+MAX_NORM = Real(0, 1e9, above=True)
+SIZES = Several(SIZE, "1,2,3")
 
 
 @dataclass(frozen=True)
-class MLEConfig:
+class MLEConfig(Checked):
     """A language model trained by maximum likelihood: the baseline, and how SeqGAN begins."""
 
     extendable: ClassVar[str] = "mle_epochs"  # may grow when a run is resumed
@@ -26,26 +23,26 @@ class MLEConfig:
         Literal["auto", "char", "word", "bpe", "unigram", "whitespace"],
         "what a token is; auto: what suits the corpus, characters for Chinese and words else",
     ] = "auto"
-    vocabulary: Annotated[int, "tokens at most; characters are all kept", IntRange(min=8)] = 5000
+    vocabulary: Annotated[int, "tokens at most; characters are all kept", Whole(8, 2**24)] = 5000
     max_length: Annotated[
-        int, "tokens in a text at most, its end included; 0: as the longest, but no more than 64", Whole
+        int, "tokens in a text at most, its end included; 0: as the longest, but no more than 64", Whole(0, 2**20)
     ] = 0
     long: Annotated[Literal["cut", "split", "drop", "error"], "what to do with a longer text"] = "cut"
 
-    embedding_dim: Annotated[int, "policy: size of the token embedding", Count] = 32
-    hidden_dim: Annotated[int, "policy: LSTM units", Count] = 32
+    embedding_dim: Annotated[int, "policy: size of the token embedding", SIZE] = 32
+    hidden_dim: Annotated[int, "policy: LSTM units", SIZE] = 32
     tied: Annotated[bool, "policy: write tokens with the embedding they are read with"] = False
-    dropout: Annotated[float, "policy: dropout while learning from text", Share] = 0.0
+    dropout: Annotated[float, "policy: dropout while learning from text", SHARE] = 0.0
 
-    mle_epochs: Annotated[int, "MLE: passes over the training texts, at most", Whole] = 120
+    mle_epochs: Annotated[int, "MLE: passes over the training texts, at most", STEPS] = 120
     mle_patience: Annotated[
-        int, "MLE: stop after this many epochs without a better validation NLL; 0: never, and keep the last", Whole
+        int, "MLE: stop after this many epochs without a better validation NLL; 0: never, and keep the last", STEPS
     ] = 0
-    mle_rate: Annotated[float, "MLE: learning rate (Adam)", Rate] = 0.01
-    mle_decay: Annotated[float, "MLE: decoupled weight decay", NotNegative] = 0.0
-    batch_size: Annotated[int, "MLE: texts in a batch", Count] = 64
+    mle_rate: Annotated[float, "MLE: learning rate (Adam)", RATE] = 0.01
+    mle_decay: Annotated[float, "MLE: decoupled weight decay", WEIGHT] = 0.0
+    batch_size: Annotated[int, "MLE: texts in a batch", BATCH] = 64
     shuffle: Annotated[bool, "MLE: a new order of the texts every epoch"] = False
-    clip: Annotated[float, "policy: largest norm of a gradient", Rate] = 5.0
+    clip: Annotated[float, "policy: largest norm of a gradient", MAX_NORM] = 5.0
 
 
 @dataclass(frozen=True)
@@ -54,8 +51,8 @@ class SeqGANConfig(MLEConfig):
 
     extendable: ClassVar[str] = "iterations"
 
-    d_embedding_dim: Annotated[int, "discriminator: size of the token embedding", Count] = 64
-    widths: Annotated[tuple[int, ...], "discriminator: widths of the filters, in tokens"] = (
+    d_embedding_dim: Annotated[int, "discriminator: size of the token embedding", SIZE] = 64
+    widths: Annotated[tuple[int, ...], "discriminator: widths of the filters, in tokens", SIZES] = (
         1,
         2,
         3,
@@ -69,7 +66,7 @@ class SeqGANConfig(MLEConfig):
         15,
         20,
     )
-    filters: Annotated[tuple[int, ...], "discriminator: filters of each width"] = (
+    filters: Annotated[tuple[int, ...], "discriminator: filters of each width", SIZES] = (
         100,
         200,
         200,
@@ -84,26 +81,27 @@ class SeqGANConfig(MLEConfig):
         160,
     )
     highway: Annotated[bool, "discriminator: a highway layer over the features"] = True
-    d_dropout: Annotated[float, "discriminator: dropout before the last layer", Share] = 0.25
-    d_l2: Annotated[float, "discriminator: L2 penalty of the last layer", NotNegative] = 0.2
-    d_rate: Annotated[float, "discriminator: learning rate (Adam)", Rate] = 1e-4
+    d_dropout: Annotated[float, "discriminator: dropout before the last layer", SHARE] = 0.25
+    d_l2: Annotated[float, "discriminator: L2 penalty of the last layer", WEIGHT] = 0.2
+    d_rate: Annotated[float, "discriminator: learning rate (Adam)", RATE] = 1e-4
     d_bf16: Annotated[bool, "discriminator: learn in bfloat16 (autocast), faster where the processor has it"] = False
-    d_batch_size: Annotated[int, "discriminator: texts in a batch, half of them real", IntRange(min=2)] = 64
-    d_samples: Annotated[int, "discriminator: generated texts in a round; 0: as many as there are real ones", Whole] = 0
-    d_epochs: Annotated[int, "discriminator: passes over the texts of a round (k)", Count] = 3
-    d_rounds: Annotated[int, "discriminator pretraining: rounds, each with newly generated texts", Whole] = 50
+    d_batch_size: Annotated[int, "discriminator: texts in a batch, half of them real", Whole(2, 2**20)] = 64
+    d_samples: Annotated[int, "discriminator: generated texts in a round; 0: as many as there are real ones", STEPS] = 0
+    d_epochs: Annotated[int, "discriminator: passes over the texts of a round (k)", COUNT] = 3
+    d_rounds: Annotated[int, "discriminator pretraining: rounds, each with newly generated texts", STEPS] = 50
     d_patience: Annotated[
         int,
         "discriminator: early stop after this many rounds without a better cross-entropy on held-out text, "
         "and while playing go back to the better one; 0: never",
+        STEPS,
     ] = 0
 
-    iterations: Annotated[int, "adversarial: iterations of g and d steps", Whole] = 200
-    g_steps: Annotated[int, "adversarial: policy updates in an iteration (g)", Count] = 1
-    d_steps: Annotated[int, "adversarial: discriminator rounds in an iteration (d)", Whole] = 5
-    policy_rate: Annotated[float, "adversarial: learning rate of the policy (Adam)", Rate] = 0.01
-    policy_batch: Annotated[int, "adversarial: texts drawn for a policy update", IntRange(min=2)] = 64
-    rollouts: Annotated[int, "adversarial: completions of every prefix (N)", Count] = 16
+    iterations: Annotated[int, "adversarial: iterations of g and d steps", STEPS] = 200
+    g_steps: Annotated[int, "adversarial: policy updates in an iteration (g)", COUNT] = 1
+    d_steps: Annotated[int, "adversarial: discriminator rounds in an iteration (d)", STEPS] = 5
+    policy_rate: Annotated[float, "adversarial: learning rate of the policy (Adam)", RATE] = 0.01
+    policy_batch: Annotated[int, "adversarial: texts drawn for a policy update", Whole(2, 2**20)] = 64
+    rollouts: Annotated[int, "adversarial: completions of every prefix (N)", Whole(1, 2**16)] = 16
     reward: Annotated[Literal["probability", "log-odds"], "adversarial: the form in which the discriminator pays"] = (
         "probability"
     )
@@ -113,17 +111,18 @@ class SeqGANConfig(MLEConfig):
     ] = "none"
     normalise: Annotated[bool, "adversarial: give advantages unit size"] = False
     reduction: Annotated[Literal["mean", "sum"], "adversarial: over the tokens of a batch"] = "sum"
-    mle_weight: Annotated[float, "adversarial: weight of an MLE term in every policy update", NotNegative] = 0.0
+    mle_weight: Annotated[float, "adversarial: weight of an MLE term in every policy update", WEIGHT] = 0.0
     control: Annotated[
         Literal["none", "constant", "shuffled"],
         "adversarial: take the discriminator's word away, to see what training does without it",
     ] = "none"
-    check_every: Annotated[int, "adversarial: iterations between two looks at held-out text", Count] = 10
+    check_every: Annotated[int, "adversarial: iterations between two looks at held-out text", COUNT] = 10
 
     def __post_init__(self) -> None:
-        if len(self.widths) != len(self.filters) or min((*self.widths, *self.filters)) < 1:
+        super().__post_init__()
+        if len(self.widths) != len(self.filters):
             raise ConfigError(
-                f"there must be as many --filters as --widths, all at least 1; given: {self.widths} and {self.filters}"
+                f"--widths has {len(self.widths)} numbers and --filters {len(self.filters)}; give as many of each"
             )
 
 

@@ -16,8 +16,9 @@ from seqgan.core import world
 from seqgan.core.log import Metrics
 from seqgan.core.loop import Phase
 from seqgan.core.seed import seed_everything
-from seqgan.data.batches import Batches
+from seqgan.data.batches import Batches, Ragged
 from seqgan.data.texts import Texts
+from seqgan.errors import UsageError
 from seqgan.losses import mle_weights
 from seqgan.metrics.nll import likelihood
 from seqgan.models.generator import Generator
@@ -41,7 +42,7 @@ class MLE:
         self.generator.to(device)
         learned = [parameter for parameter in self.generator.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.AdamW(learned, config.mle_rate, weight_decay=config.mle_decay, fused=True)
-        self.batches = Batches(texts.train.rows, config.batch_size, seed, device, config.shuffle)
+        self.batches = Batches(Ragged.of(texts.train.rows, device), config.batch_size, seed, config.shuffle)
         self.best = Best()
         self.stale = 0  # checks since the best one
 
@@ -118,9 +119,15 @@ class MLE:
 
 
 def new_policy(config: MLEConfig, vocabulary: int, longest: int, make: MakePolicy | None = None) -> PolicyModule:
-    """An untrained policy: someone's own, or of the shape that a config asks for. Not in dropout's mode."""
+    """An untrained policy: someone's own, or of the shape that a config asks for. Not in dropout's mode.
+
+    Raises:
+        UsageError: someone's own is no PolicyModule."""
     if make is not None:
-        return make(vocabulary, longest).eval()
+        own = make(vocabulary, longest)
+        if not isinstance(own, PolicyModule):
+            raise UsageError(f"policy=... made {own!r:.60}; a seqgan.PolicyModule was expected")
+        return own.eval()
     dims = (config.embedding_dim, config.hidden_dim)
     return Generator(vocabulary, longest, *dims, tied=config.tied, dropout=config.dropout).eval()
 

@@ -16,8 +16,7 @@ from seqgan.core import world
 from seqgan.core.device import autocast
 from seqgan.core.log import Metrics
 from seqgan.core.seed import derive, seed_everything
-from seqgan.data.batches import Batches, pad, side_by_side
-from seqgan.data.symbols import PAD
+from seqgan.data.batches import Batches, Ragged, pad, side_by_side
 from seqgan.data.texts import Texts
 from seqgan.errors import UsageError
 from seqgan.losses import discriminator_loss, l2_penalty
@@ -26,7 +25,7 @@ from seqgan.models.discriminator import Discriminator
 from seqgan.models.policy import PolicyModule, sample
 from seqgan.rewards import judging
 from seqgan.rollout import in_chunks
-from seqgan.shapes import Scores, Tokens
+from seqgan.shapes import Tokens
 
 
 class Opponent:
@@ -40,39 +39,30 @@ class Opponent:
         self.discriminator = new_discriminator(config, len(texts.tokenizer), texts.longest, parts).to(device)
         self.optimizer = torch.optim.Adam(self.discriminator.parameters(), config.d_rate, fused=True)
         self.held = Held()
-        half = config.d_batch_size // 2
-        self.real = Batches(texts.train.rows, half, derive(seed, "real texts for the discriminator"), device)
         self.samples = config.d_samples or len(texts.train.rows)
-        self.fake_size = min(half, self.samples)
-        self.per_epoch = self.samples // self.fake_size
+        # As many of one kind as of the other, however few there are: the log-odds that are paid hold no prior.
+        self.half = min(config.d_batch_size // 2, len(texts.train.rows), self.samples)
+        real = Ragged.of(texts.train.rows, device)
+        self.real = Batches(real, self.half, derive(seed, "real texts for the discriminator"))
+        self.per_epoch = self.samples // self.half
         self.per_round = config.d_epochs * self.per_epoch
         self._round: tuple[tuple[str, int], Batches] = (("", -1), self.real)
 
     def update(self, phase: str, update: int) -> Metrics:
         """One batch, half real and half from this round's generated texts; `update` counts from 0 over the phase."""
         round, within = divmod(update, self.per_round)
-        real = self.policy.fill_unknown(self.real.at(update + 1).tokens)
+        real = self.real.at(update + 1).tokens
+        if self.texts.train.unknown:
+            real = self.policy.fill_unknown(real)
         fake = self.generated(phase, round).at(within + 1).tokens
         self.discriminator.train()
         with autocast(self.device, enabled=self.config.d_bf16):
-            scores = self.scores(side_by_side(real, fake)).float()
+            scores = self.discriminator(side_by_side(real, fake)).float()
         real_scores, fake_scores = scores.split([len(real), len(fake)])
         loss = discriminator_loss(real_scores, fake_scores)
         descend(self.optimizer, loss + self.penalty() / world.size(), self.discriminator)
         right = (world.mean((real_scores > 0).float()) + world.mean((fake_scores <= 0).float())) / 2
         return {"bce": world.total(loss.detach()), "accuracy": right}
-
-    def scores(self, tokens: Tokens) -> Scores:
-        """The discriminator's logits.
-
-        Raises:
-            UsageError: someone's own module gives another shape than one number for each text."""
-        scores: Scores = self.discriminator(tokens)
-        if scores.shape != tokens.shape[:1]:
-            raise UsageError(
-                f"the discriminator gave {tuple(scores.shape)} for {len(tokens)} texts; one logit for each was expected"
-            )
-        return scores
 
     def penalty(self) -> torch.Tensor | float:
         """The L2 penalty of the last layer, as the paper's code has it; someone's own module sees to its own."""
@@ -85,10 +75,8 @@ class Opponent:
         if self._round[0] != (phase, round):
             rng = torch.Generator(self.device).manual_seed(derive(self.seed, phase, round, *world.apart()))
             drawn = sample(self.policy, world.share_size(self.samples), rng=rng).tokens
-            tokens = world.gather(drawn).tolist()
-            rows = [[token for token in row if token != PAD] for row in tokens]
             order = derive(self.seed, phase, round, "order")
-            self._round = ((phase, round), Batches(rows, self.fake_size, order, self.device))
+            self._round = ((phase, round), Batches(Ragged.padded(world.gather(drawn)), self.half, order))
         return self._round[1]
 
     # --- looking at held-out text
@@ -153,9 +141,16 @@ class Held:
 
 
 def new_discriminator(config: SeqGANConfig, vocabulary: int, longest: int, parts: Parts) -> nn.Module:
-    """An untrained discriminator: someone's own, or of the shape that a config asks for."""
+    """An untrained discriminator: someone's own, or of the shape that a config asks for.
+
+    Raises:
+        UsageError: someone's own is no module, or (when it is called) does not give one logit for each text."""
     if parts.discriminator is not None:
-        return parts.discriminator(vocabulary, longest)
+        own = parts.discriminator(vocabulary, longest)
+        if not isinstance(own, nn.Module):
+            raise UsageError(f"discriminator=... made {own!r:.60}; a torch.nn.Module was expected")
+        own.register_forward_hook(_one_logit_each)
+        return own
     return Discriminator(
         vocabulary,
         config.d_embedding_dim,
@@ -164,3 +159,11 @@ def new_discriminator(config: SeqGANConfig, vocabulary: int, longest: int, parts
         highway=config.highway,
         dropout=config.d_dropout,
     )
+
+
+def _one_logit_each(module: nn.Module, given: tuple[Tokens, ...], scores: Any) -> None:
+    if not isinstance(scores, torch.Tensor) or scores.shape != given[0].shape[:1]:
+        came = tuple(scores.shape) if isinstance(scores, torch.Tensor) else type(scores).__name__
+        raise UsageError(
+            f"the discriminator gave {came} for {len(given[0])} texts; a tensor of one logit for each was expected"
+        )

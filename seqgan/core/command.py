@@ -3,15 +3,16 @@
 import functools
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from seqgan.core.bounds import COUNT, PLACE, SECONDS, SEED, THREADS
 from seqgan.core.config import Chosen, Dataclass, choose_config
-from seqgan.errors import SeqGANError, UsageError
+from seqgan.errors import SeqGANError, UsageError, one_line
 
 if TYPE_CHECKING:
     from seqgan.core.log import Display
@@ -19,14 +20,21 @@ if TYPE_CHECKING:
 
 def run_command(group: click.Group) -> None:
     """Run a command line. An expected error is one line on stderr and an exit code; a defect keeps its traceback."""
+    if "WORLD_SIZE" in os.environ:  # torch warns on its own of each attempt to reach the others
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     try:
         group(standalone_mode=False)
     except SeqGANError as error:
         _leave(str(error), error.exit_code)
     except click.exceptions.Exit as leaving:
         sys.exit(leaving.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:  # what a newcomer types first
+        click.echo(error.format_message(), err=True)
+        sys.exit(error.exit_code)
+    except click.NoSuchOption as error:
+        _leave(misplaced(error, group) or error.format_message(), error.exit_code)
     except click.ClickException as error:
-        _leave(" ".join(error.format_message().split()), error.exit_code)
+        _leave(error.format_message(), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         _leave("stopped", 130)
     except BrokenPipeError:  # the reader of our output has seen enough
@@ -36,8 +44,30 @@ def run_command(group: click.Group) -> None:
 
 def _leave(message: str, code: int) -> None:
     if _first_to_tell():
-        click.echo(f"error: {message}", err=True)
+        click.echo(f"error: {one_line(message)}", err=True)
     sys.exit(code)
+
+
+def misplaced(error: click.NoSuchOption, group: click.Group) -> str:
+    """Where an option belongs that another command has; empty where none has it."""
+    known = list(_commands(group, group.name or ""))
+    here = next((path for path, command in known if error.ctx and command is error.ctx.command), group.name)
+    owners = [path for path, command in known if error.option_name in _options(command)]
+    several = f"{error.option_name} is an option of {' and '.join(owners)}, not of {here}; leave it out"
+    return several if owners else ""
+
+
+def _commands(group: click.Group, path: str) -> Iterator[tuple[str, click.Command]]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from _commands(command, f"{path} {name}")
+        else:
+            yield f"{path} {name}", command
+
+
+def _options(command: click.Command) -> set[str]:
+    params = command.get_params(click.Context(command))
+    return {name for param in params for name in (*param.opts, *param.secondary_opts)}
 
 
 def _first_to_tell() -> bool:
@@ -54,11 +84,11 @@ class RunOptions:
     """Where a run lies and how it is carried out. Of these, seed and threads belong to what the run is."""
 
     seed: int | None
-    run_dir: str | None
-    resume: str | None
+    run_dir: Path | None
+    resume: Path | None
     overwrite: bool
     preset: str | None
-    config: str | None
+    config: Path | None
     device: str
     threads: int
     save_seconds: float
@@ -72,7 +102,7 @@ class RunOptions:
             UsageError: --resume stands beside --run-dir or --overwrite."""
         if self.resume and (self.run_dir or self.overwrite):
             raise UsageError("--resume names the run itself; leave out --run-dir and --overwrite")
-        return Path(self.resume) if self.resume and (Path(self.resume) / "run.json").is_file() else None
+        return self.resume if self.resume and (self.resume / "run.json").is_file() else None
 
     def choose(
         self, choice: str, config: type[Dataclass], presets: Mapping[str, Any], typed: Mapping[str, Any]
@@ -95,8 +125,7 @@ class RunOptions:
         """Where a new run goes."""
         from seqgan.core.run import free_name
 
-        given = self.resume or self.run_dir
-        return Path(given) if given else free_name(Path("runs"), name)
+        return self.resume or self.run_dir or free_name(Path("runs"), name)
 
     def check_against(self, folder: Path, choice: str, chosen: Chosen, extendable: str) -> None:
         """Refuse to continue a run that was begun with other options, but for more steps of its last phase."""
@@ -118,18 +147,15 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
         options = RunOptions(**{field.name: kwargs.pop(field.name) for field in fields(RunOptions)})
         return command(*args, options=options, **kwargs)
 
-    folder = click.Path(path_type=str)
     for option in reversed(
         [
+            click.option("--seed", type=SEED, default=None, help="everything random follows from it  [0]"),
             click.option(
-                "--seed", type=click.IntRange(min=0), default=None, help="everything random follows from it  [0]"
-            ),
-            click.option(
-                "--run-dir", type=folder, metavar="PATH", help="where the run goes  [the first free runs/<name>-<k>]"
+                "--run-dir", type=PLACE, metavar="PATH", help="where the run goes  [the first free runs/<name>-<k>]"
             ),
             click.option(
                 "--resume",
-                type=folder,
+                type=PLACE,
                 metavar="PATH",
                 help="continue the run there; with the other options given, start it where there is none",
             ),
@@ -139,25 +165,23 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 default=None,
                 help="default, quick (shows that it runs), or paper (the published setting)  [default]",
             ),
-            click.option("--config", type=folder, metavar="FILE", help="hyper-parameters from a .toml or .json file"),
+            click.option("--config", type=PLACE, metavar="FILE", help="hyper-parameters from a .toml or .json file"),
             click.option("--device", default="auto", help="auto, cpu, cuda, cuda:1 ...", show_default=True),
             click.option(
                 "--threads",
-                type=click.IntRange(min=0),
+                type=THREADS,
                 default=0,
                 help="0: as many as there are cores, shared out among the processes of torchrun",
                 show_default=True,
             ),
             click.option(
                 "--save-seconds",
-                type=click.FloatRange(min=0),
+                type=SECONDS,
                 default=30.0,
                 help="seconds between checkpoints",
                 show_default=True,
             ),
-            click.option(
-                "--keep", type=click.IntRange(min=1), default=2, help="checkpoints to keep", show_default=True
-            ),
+            click.option("--keep", type=COUNT, default=2, help="checkpoints to keep", show_default=True),
             click.option("--quiet", is_flag=True, help="no progress"),
         ]
     ):

@@ -1,28 +1,18 @@
 """Hyper-parameters are named once: a frozen, flat dataclass is a command's options, a file's keys, and a run's JSON.
 
-A field reads `rollouts: Annotated[int, "completions per prefix", IntRange(min=1)] = 16`; its default is the paper's."""
+A field reads `rollouts: Annotated[int, "completions per prefix", COUNT] = 16`; its default is the paper's."""
 
 import dataclasses
-import json
-import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+import functools
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import (
-    Annotated,
-    Any,
-    ClassVar,
-    Literal,
-    NamedTuple,
-    Protocol,
-    TypeVar,
-    get_args,
-    get_origin,
-    get_type_hints,
-)
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, TypeVar, get_args, get_origin, get_type_hints
 
 import click
 
-from seqgan.errors import ConfigError
+from seqgan.core import described
+from seqgan.core.bounds import PLACE, REAL, TEXT, WHOLE, YES_NO, Bound, OneOf, Ranged, Several, bound_of, held
+from seqgan.errors import ConfigError, quoted
 
 
 class Dataclass(Protocol):
@@ -30,27 +20,15 @@ class Dataclass(Protocol):
 
 
 Config = TypeVar("Config", bound=Dataclass)
-PRESET, PAPER = "preset", "paper"  # how the sources of values begin that nobody typed
-
-
-class IntegerList(click.ParamType[Any, Any]):
-    """`1,2,3` on the command line, a list in a file."""
-
-    name = "integers"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
-        try:
-            parts = value.split(",") if isinstance(value, str) else list(value)
-            return tuple(int(part) for part in parts)
-        except (TypeError, ValueError):
-            self.fail(f"{value!r} is not a list of whole numbers such as 1,2,3", param, ctx)
+PRESET, DEFAULT = "preset", "default"  # how the sources of values begin that nobody typed
+PAPER = "paper"  # the preset that changes nothing
 
 
 class Parameter(NamedTuple):
     """One hyper-parameter, as its dataclass declares it."""
 
     name: str
-    type: "click.ParamType[Any, Any]"
+    type: Bound
     help: str
     default: Any
 
@@ -60,27 +38,30 @@ class Parameter(NamedTuple):
 
     def convert(self, value: Any, source: str) -> Any:
         """Check a value and bring it to its type, whether it is typed or from a file."""
-        whole = isinstance(self.type, click.types.IntParamType)
-        if isinstance(value, bool) != isinstance(self.type, click.types.BoolParamType) and not isinstance(value, str):
-            raise ConfigError(f"{source}: {self.name} is {value!r}, but {_expected(self.type)} was expected")
-        if whole and isinstance(value, float) and not value.is_integer():
-            raise ConfigError(f"{source}: {self.name} is {value!r}, but a whole number was expected")
-        try:
-            return self.type.convert(value, None, None)
-        except (click.BadParameter, TypeError, ValueError, AttributeError) as error:
-            reason = (
-                error.message if isinstance(error, click.BadParameter) else f"{value!r} is not {_expected(self.type)}."
-            )
-            raise ConfigError(f"{source}: {self.name}: {reason}") from error
+        return held(self.name, value, self.type, ConfigError, f"{source}: ")
 
 
-def parameters(config: type[Dataclass]) -> Iterator[Parameter]:
+class Checked:
+    """What a config inherits: whoever makes one, its values are within their bounds."""
+
+    def __post_init__(self) -> None:
+        for parameter in parameters(type(self)):  # type: ignore[arg-type]
+            value = parameter.convert(getattr(self, parameter.name), type(self).__name__)
+            object.__setattr__(self, parameter.name, value)
+
+
+def parameters(config: type[Dataclass]) -> tuple[Parameter, ...]:
     """The hyper-parameters of a config class, in the order of its source."""
+    return _parameters(config)
+
+
+@functools.cache
+def _parameters(config: Any) -> tuple[Parameter, ...]:
     hints = get_type_hints(config, include_extras=True)
-    for field in dataclasses.fields(config):
-        annotation, *notes = get_args(hints[field.name])
-        types = [note for note in notes if isinstance(note, click.ParamType)]
-        yield Parameter(field.name, types[0] if types else _click_type(annotation), notes[0], field.default)
+    return tuple(
+        Parameter(field.name, _bound(hints[field.name]), get_args(hints[field.name])[1], field.default)
+        for field in dataclasses.fields(config)
+    )
 
 
 def assemble(config: type[Config], layers: Sequence[tuple[str, Mapping[str, Any]]]) -> tuple[Config, dict[str, str]]:
@@ -90,11 +71,11 @@ def assemble(config: type[Config], layers: Sequence[tuple[str, Mapping[str, Any]
         ConfigError: a name is unknown, or a value is of the wrong type or out of range."""
     known = {parameter.name: parameter for parameter in parameters(config)}
     values: dict[str, Any] = {}
-    sources = dict.fromkeys(known, PAPER)
+    sources = dict.fromkeys(known, DEFAULT)
     for source, layer in layers:
         for name, value in layer.items():
             if name not in known:
-                raise ConfigError(f"{source}: there is no hyper-parameter {name!r}{nearest(name, known)}")
+                raise ConfigError(f"{source}: there is no hyper-parameter {quoted(name)}{nearest(name, known)}")
             values[name] = known[name].convert(value, source)
             sources[name] = source
     return config(**values), sources
@@ -109,7 +90,9 @@ class Chosen(NamedTuple):
 
     def typed(self) -> dict[str, Any]:
         """Of what was asked for, what did not come with a preset."""
-        return {name: value for name, value in self.asked.items() if not self.sources[name].startswith((PRESET, PAPER))}
+        return {
+            name: value for name, value in self.asked.items() if not self.sources[name].startswith((PRESET, DEFAULT))
+        }
 
 
 def choose_config(
@@ -118,7 +101,7 @@ def choose_config(
     presets: Mapping[str, Mapping[str, Any]],
     *,
     preset: str | None = None,
-    file: str | None = None,
+    file: Path | None = None,
     typed: Mapping[str, Any],
     source: str = "command line",
 ) -> Chosen:
@@ -129,12 +112,12 @@ def choose_config(
 
     Raises:
         ConfigError: an unknown preset or hyper-parameter, or a bad value."""
-    if preset is not None and preset not in presets:
-        raise ConfigError(f"there is no preset {preset!r}{nearest(preset, presets)}")
-    from_file = read_config_file(Path(file)) if file else {}
+    if preset is not None and (not isinstance(preset, str) or preset not in presets):
+        raise ConfigError(f"there is no preset {quoted(preset)}{nearest(str(preset), presets)}")
+    from_file = read_config_file(file) if file else {}
     for chooser in ("algorithm", "model"):
-        if from_file.pop(chooser, choice) != choice:
-            raise ConfigError(f"{file} is for another {chooser} than {choice}")
+        if (theirs := from_file.pop(chooser, choice)) != choice:
+            raise ConfigError(f"{file} is for {chooser} {quoted(theirs)}, not for {choice}; leave one of them out")
     given = {p.name: typed[p.name] for p in parameters(config) if typed.get(p.name) is not None}
     layers: list[tuple[str, Mapping[str, Any]]] = [
         (f"{PRESET} {preset or 'default'}", presets[preset or "default"]),
@@ -142,6 +125,8 @@ def choose_config(
         (source, given),
     ]
     built, sources = assemble(config, layers)
+    if preset == PAPER:  # which names no differences: every default is its choice
+        sources = {name: f"{PRESET} {PAPER}" if source == DEFAULT else source for name, source in sources.items()}
     whole = to_json(built)
     asked = whole if preset is not None else {name: whole[name] for name in {**from_file, **given}}
     return Chosen(built, sources, asked)
@@ -150,15 +135,14 @@ def choose_config(
 def read_config_file(path: Path) -> dict[str, Any]:
     """The keys and values of a `.toml` or `.json` file; a hyphen in a key is as good as an underscore."""
     try:
-        text = path.read_text(encoding="utf-8")
-        content = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read the config file {path}: {getattr(error, 'strerror', None) or error}") from error
-    except (tomllib.TOMLDecodeError, json.JSONDecodeError) as error:
-        raise ConfigError(f"{path} is not valid {'TOML' if path.suffix == '.toml' else 'JSON'}: {error}") from error
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path} holds a {type(content).__name__}; a table of hyper-parameters was expected")
-    return {key.replace("-", "_"): value for key, value in content.items()}
+        content = described.read(path, ConfigError, "hyper-parameters by their names were expected")
+    except FileNotFoundError as error:
+        raise ConfigError(f"there is no config file {path}; a .toml or .json file was expected") from error
+    named = {key.replace("-", "_"): value for key, value in content.items()}
+    if len(named) < len(content):
+        twice = next(key for key in content if "-" in key and key.replace("-", "_") in content)
+        raise ConfigError(f"{path} names {quoted(twice)} twice, with hyphens and with underscores; leave one out")
+    return named
 
 
 def to_json(config: Dataclass) -> dict[str, Any]:
@@ -174,7 +158,7 @@ def nearest(word: str, known: Mapping[str, Any] | Sequence[str]) -> str:
     """`; did you mean ...?` for an error message, or what there is to choose from."""
     import difflib
 
-    close = difflib.get_close_matches(word, list(known), n=3, cutoff=0.6)
+    close = difflib.get_close_matches(word[:100], list(known), n=3, cutoff=0.6)
     return f"; did you mean {' or '.join(close)}?" if close else f"; choose one of {', '.join(known)}"
 
 
@@ -218,20 +202,31 @@ class ConfiguredCommand(click.Command):
     def _choice(self, args: Sequence[str]) -> str:
         """The value of the chooser among the arguments, in a config file they name, or in the run they resume."""
         given = _scan(args, self.chooser)
-        if given is None and (file := _scan(args, "--config")):
-            given = read_config_file(Path(file)).get(self.chooser.lstrip("-"))
-        if given is None and (resumed := _scan(args, "--resume")) and (Path(resumed) / "run.json").is_file():
-            from seqgan.core.run import describe
+        if given is None and (file := _scan(args, "--config")) is not None:
+            given = read_config_file(_place(file, "--config")).get(self.chooser.lstrip("-"))
+        if given is None and (resumed := _scan(args, "--resume")) is not None:
+            folder = _place(resumed, "--resume")
+            if (folder / "run.json").is_file():
+                from seqgan.core.run import describe
 
-            description = describe(Path(resumed))
-            given = description["algorithm"]
-            if given not in self.configs:
-                raise click.UsageError(f"{resumed} is a run of {description['package']}, with {self.chooser} {given}")
-        if given is not None and given not in self.configs:
+                description = describe(folder)
+                given = description.get("algorithm")
+                if not isinstance(given, str) or given not in self.configs:
+                    package = description.get("package")
+                    raise click.UsageError(f"{folder} is a run of {package}, with {self.chooser} {given}")
+        if given is not None and (not isinstance(given, str) or given not in self.configs):
             raise click.BadParameter(
-                f"there is no {given!r}{nearest(str(given), self.configs)}", param_hint=self.chooser
+                f"there is no {quoted(given)}{nearest(str(given), self.configs)}", param_hint=self.chooser
             )
         return given or self.usual
+
+
+def _place(path: str, option: str) -> Path:
+    try:
+        return PLACE.convert(path, None, None)
+    except click.BadParameter as error:
+        error.param_hint = option
+        raise
 
 
 def _scan(args: Sequence[str], option: str) -> str | None:
@@ -247,7 +242,7 @@ def _as_option(parameter: Parameter, preset: Mapping[str, Any]) -> click.Option:
     usual = preset.get(parameter.name, parameter.default)
     shown = _show(usual) if usual == parameter.default else f"{_show(usual)}; paper: {_show(parameter.default)}"
     names = [parameter.option]
-    if isinstance(parameter.type, click.types.BoolParamType):
+    if parameter.type is YES_NO:
         names = [f"{parameter.option}/--no-{parameter.option[2:]}"]
     return click.Option(names, type=parameter.type, default=None, help=f"{parameter.help}  [{shown}]")
 
@@ -256,22 +251,15 @@ def _show(value: Any) -> str:
     return ",".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
 
 
-def _click_type(annotation: Any) -> "click.ParamType[Any, Any]":
-    if get_origin(annotation) is Annotated:
-        annotation = get_args(annotation)[0]
-    if get_origin(annotation) is Literal:
-        return click.Choice(get_args(annotation))
-    if get_origin(annotation) is tuple:
-        return IntegerList()
-    return {int: click.INT, float: click.FLOAT, str: click.STRING, bool: click.BOOL}[annotation]  # type: ignore[return-value]
-
-
-def _expected(type: "click.ParamType[Any, Any]") -> str:
-    return {
-        "integer": "a whole number",
-        "integer range": "a whole number",
-        "float": "a number",
-        "float range": "a number",
-        "boolean": "true or false",
-        "choice": "one of the choices",
-    }.get(type.name, type.name)
+def _bound(annotation: Any) -> Bound:
+    """The bound of a field; of numbers that declare none, one that keeps them finite."""
+    kind, *notes = get_args(annotation)
+    usual: dict[Any, Bound] = {int: WHOLE, float: REAL, str: TEXT, bool: YES_NO, tuple: Several(WHOLE, "1,2,3")}
+    if declared := bound_of(annotation):
+        return declared
+    if get_origin(kind) is Literal:
+        return OneOf(get_args(kind))
+    for note in notes:  # someone's own config may use the ranges of click
+        if isinstance(note, click.IntRange | click.FloatRange):
+            return Ranged(note, usual[kind])
+    return usual[get_origin(kind) or kind]

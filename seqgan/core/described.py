@@ -1,11 +1,12 @@
-"""JSON files that describe something and may have been damaged: read, and checked field by field before use."""
+"""JSON and TOML that someone wrote or damaged: read in one place, and checked field by field before use."""
 
 import json
+import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
-from seqgan.errors import SeqGANError
+from seqgan.errors import SeqGANError, quoted, why
 
 
 class Kind(NamedTuple):
@@ -23,8 +24,8 @@ def _whole(value: Any) -> bool:
 TEXT = Kind("a text", lambda value: isinstance(value, str) and value != "")
 PATH = Kind("a path or an empty text", lambda value: isinstance(value, str))
 TEXT_OR_NOTHING = Kind("a text or null", lambda value: value is None or isinstance(value, str), needed=False)
-WHOLE = Kind("a whole number from 0", lambda value: _whole(value) and value >= 0)
-COUNT = Kind("a whole number from 1", lambda value: _whole(value) and value >= 1)
+WHOLE = Kind("a whole number from 0", lambda value: _whole(value) and 0 <= value < 2**63)
+COUNT = Kind("a whole number from 1", lambda value: _whole(value) and 1 <= value < 2**63)
 THREADS = Kind("a whole number from 0 to 4096", lambda value: _whole(value) and 0 <= value <= 4096)
 TABLE = Kind("a table", lambda value: isinstance(value, dict))
 TABLE_OR_NOTHING = Kind("a table or null", lambda value: value is None or isinstance(value, dict), needed=False)
@@ -34,19 +35,61 @@ NAMES = TEXTS._replace(needed=False)
 
 
 def read(path: Path, error: type[SeqGANError], advice: str) -> dict[str, Any]:
-    """The table in a JSON file.
+    """The table in a JSON file, or in one that ends in .toml.
 
     Raises:
         error: it cannot be read, or holds no table (FileNotFoundError passes)."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        raw = path.read_bytes()
     except FileNotFoundError:
         raise
-    except (OSError, ValueError, RecursionError) as reason:
-        raise error(f"{path} cannot be read ({reason}); {advice}") from reason
+    except (OSError, ValueError) as reason:
+        raise error(f"{path} cannot be read: {why(reason)}; {advice}") from reason
+    return table(raw, str(path), error, advice, toml=path.suffix.lower() == ".toml")
+
+
+def table(raw: bytes, where: str, error: type[SeqGANError], advice: str, *, toml: bool = False) -> dict[str, Any]:
+    """The table that these bytes are.
+
+    Raises:
+        error: they are no JSON (`toml`: no TOML), or something else than a table."""
+    language = "TOML" if toml else "JSON"
+    try:
+        text = raw.decode("utf-8-sig")
+        if not text.strip() and not toml:
+            raise error(f"{where} is empty; {language} was expected; {advice}")
+        content = tomllib.loads(text) if toml else json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
+    except UnicodeDecodeError as reason:
+        raise error(
+            f"{where} is not text in UTF-8: byte {reason.start + 1} belongs to no character; {advice}"
+        ) from reason
+    except RecursionError as reason:
+        raise error(f"{where} is not read: it is nested too deeply; {advice}") from reason
+    except ValueError as reason:
+        told = "a number has too many digits" if "set_int_max_str_digits" in str(reason) else why(reason)
+        raise error(f"{where} is not valid {language} ({told}); {advice}") from reason
     if not isinstance(content, dict):
-        raise error(f"{path} holds a {type(content).__name__}, but a table was expected; {advice}")
+        raise error(f"{where} holds {named(content)}, but a table was expected; {advice}")
     return content
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object whose keys all differ, as TOML asks for."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the key {quoted(next(key for key in keys if keys.count(key) > 1))} stands twice")
+    return found
+
+
+def _no_number(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no number")
+
+
+def named(value: Any) -> str:
+    """What a value of JSON or TOML is called."""
+    names = {dict: "a table", list: "a list", str: "a text", bool: "true or false", int: "a number", float: "a number"}
+    return names.get(type(value), "nothing" if value is None else f"a {type(value).__name__}")
 
 
 def check(
@@ -65,5 +108,5 @@ def check(
         if name not in content and not kind.needed:
             continue
         if name not in content or not kind.holds(content[name]):
-            found = f"is {str(content[name])[:40]!r}" if name in content else "is missing"
+            found = f"is {quoted(content[name], 40)}" if name in content else "is missing"
             raise error(f"{path}: {where}{name} {found}, but {kind.name} was expected; {advice}")

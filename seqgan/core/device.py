@@ -167,15 +167,31 @@ def cached_rows(row_bytes: int, device: torch.device, share: float = 1 / 3) -> i
     return max(rows - rows % parts, parts)
 
 
-def by_thread(rows: Float[Tensor, "R H"]) -> Float[Tensor, "P Q H"]:
-    """Rows in as many parts as there are threads, or in one where that does not come out even.
+def by_thread(rows: Float[Tensor, "R H"], parts: int) -> Float[Tensor, "P Q H"]:
+    """Rows in so many parts (`most_parts`), or in one where that does not come out even.
 
     In a batched product each thread makes a part of the rows, the part that it works on in whatever is done to each
     number after that. A plain product may cut columns, so that half of what a thread reads then is in the cache of
     another: a fifth of an MLE step on cores that share no cache."""
-    parts = most_parts(rows.device)
     return rows.unflatten(0, (parts if len(rows) % parts == 0 else 1, -1))
 
 
-def most_parts(device: torch.device) -> int:
-    return torch.get_num_threads() if on_cpu(device) else 1
+LARGEST_PARTS = 2**28  # bytes, of all parts together
+
+
+def most_parts(device: torch.device, part_bytes: int = 0) -> int:
+    """As many parts as there are threads; a divisor of that where each part needs so much memory that, on a machine of
+    many threads, all would not fit."""
+    threads = torch.get_num_threads() if on_cpu(device) else 1
+    fitting = max(1, LARGEST_PARTS // max(1, part_bytes))
+    return max(parts for parts in range(1, threads + 1) if threads % parts == 0 and parts <= fitting)
+
+
+def refuse_second_derivative(function: str, twin: str) -> None:
+    """Called in the backward pass of a function whose gradient autograd cannot differentiate again: it would take a
+    part of it for a constant, without a word.
+
+    Raises:
+        UsageError: a graph of the gradient is being made (`create_graph=True`)."""
+    if torch.is_grad_enabled():
+        raise UsageError(f"{function} has no second derivative (create_graph=True); use {twin}, which has")

@@ -141,9 +141,14 @@ class Lines:
             self.say(f"{phase}  {step}/{total}  {left}  {shown(self._numbers)}")
 
     def say(self, text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
+        tell(text)
 
     def end(self) -> None: ...
+
+
+def tell(text: str) -> None:
+    """One line to whoever reads stderr."""
+    print(text, file=sys.stderr, flush=True)
 
 
 def shown(numbers: Numbers) -> str:

@@ -1,5 +1,6 @@
 """The only loop of the project: an algorithm is a list of phases, a phase a number of updates."""
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
@@ -33,7 +34,10 @@ class Phase:
     """A stretch of training in which every step does the same thing.
 
     `update` is one optimiser update (of a game: one move of one of its players), so that a save is never far away.
-    `start` runs before step 1 and never on resume. `finished` must be a function of the saved state alone.
+    `start` runs before step 1 and never on resume. `finished` must be a function of the saved state alone; it is asked
+    only while the phase is under way, since a later phase may change that state. `check` may change the state at every
+    `check_every`-th step; a check at the last step that falls between two of those only measures, so that a run which
+    is given more steps equals one that had them from the start.
     Where several processes train together (`core.world`), each calls all of these: `update` sees to what is shared,
     and what `check` decides must be the same in all of them; `start` draws the same numbers in all."""
 
@@ -79,18 +83,25 @@ def train(algorithm: Algorithm, run: Run) -> None:
     elif world.size() > 1:
         algorithm.load_state_dict(world.from_first(algorithm.state_dict()))
     phases = algorithm.phases()
+    run.refuse_other_steps(phases)
     run.announce(phases)
-    for phase in phases:
+    begun = [number for number, phase in enumerate(phases) if run.has_begun(phase.name)]
+    for phase in phases[max(begun, default=0) :]:  # a phase is over once a later one has begun
         step = run.steps_done(phase.name)
         if not run.has_begun(phase.name):
             seed_everything(run.seed, 0, phase.name, 0)
             phase.start()
+        elif phase is phases[-1] and step < phase.steps and phase.finished():
+            run.display.say(
+                f"{phase.name} has stopped early, at step {step} of {phase.steps}, as it would have if it had been "
+                "given more steps from the start; nothing is left to do"
+            )
         while step < phase.steps and not phase.finished():
             step += 1
             seed_everything(run.seed, run.rank, phase.name, step)
             measured = phase.update(step)
             if phase.check and (step % phase.check_every == 0 or step == phase.steps):
-                measured = {**measured, **phase.check(step)}
+                measured = {**measured, **_checked(algorithm, phase.check, step, decides=step % phase.check_every == 0)}
             run.record(phase.name, step, measured)
             due, stopping = run.agree_on_what_is_due()
             if due or stopping:
@@ -100,3 +111,13 @@ def train(algorithm: Algorithm, run: Run) -> None:
         if run.steps_done(phase.name) < step or not run.has_begun(phase.name):
             run.save(phase.name, step, algorithm.state_dict())
     world.on_first(lambda: run.export(algorithm.exports()))
+
+
+def _checked(algorithm: Algorithm, check: Callable[[int], Metrics], step: int, *, decides: bool) -> Metrics:
+    """What a check measures; where it does not decide, the state is afterwards as it was."""
+    if decides:
+        return check(step)
+    before = copy.deepcopy(algorithm.state_dict())
+    measured = check(step)
+    algorithm.load_state_dict(before)
+    return measured

@@ -274,6 +274,25 @@ class Run:
         self._prune()
         return saved
 
+    def refuse_other_steps(self, phases: Sequence[NamedSteps]) -> None:
+        """Refuse saved steps that these phases cannot have taken.
+
+        Raises:
+            CheckpointError: a phase is unknown, has taken more steps than it has, or began before an earlier one."""
+        names = [phase.name for phase in phases]
+        if sorted(self._steps) != sorted(names[: len(self._steps)]):
+            told = ", ".join(self._steps)
+            raise CheckpointError(
+                f"the newest checkpoint of {self.folder} has steps of {told}, but the phases {', '.join(names)} were "
+                "expected in this order; remove it to go on from the one before it"
+            )
+        for phase in phases:
+            if self.steps_done(phase.name) > phase.steps:
+                raise CheckpointError(
+                    f"the newest checkpoint of {self.folder} has {self.steps_done(phase.name)} steps of {phase.name}, "
+                    f"but {phase.steps} at most were expected; remove it to go on from the one before it"
+                )
+
     def steps_done(self, phase: str) -> int:
         return self._steps.get(phase, 0)
 

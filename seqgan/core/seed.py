@@ -1,7 +1,9 @@
 """Randomness as a function of where we are, so that a resumed run draws what the uninterrupted one drew."""
 
 import hashlib
+import random
 
+import numpy as np
 import torch
 
 from seqgan.core.device import seed_accelerator
@@ -16,10 +18,12 @@ def derive(seed: int, *path: object) -> int:
 
 
 def seed_everything(seed: int, *path: object) -> None:
-    """Seed torch's default generators for this place.
+    """Seed the default generators of torch, numpy and Python (which a custom reward may draw from) for this place.
 
-    The generators are seeded directly: `torch.manual_seed` visits every backend and costs a hundred times more."""
+    Torch's are seeded directly: `torch.manual_seed` visits every backend and costs a hundred times more."""
     value = derive(seed, *path)
+    random.seed(value)
+    np.random.seed([value & 0xFFFFFFFF, value >> 32])
     torch.default_generator.manual_seed(value)
     seed_accelerator(value)
 

@@ -4,9 +4,11 @@ Every process holds the same weights and takes its share of every batch. Losses 
 them, so gradients need only be added up; what is decided is decided by the first, or by all together. torchrun starts
 the processes. In a single one, every function here gives back what it was given."""
 
+import contextlib
 import io
 import os
 import re
+import socket
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -18,11 +20,11 @@ import torch
 from torch import Tensor, nn
 from torch import distributed as dist
 from torch.distributed.distributed_c10d import PrefixStore, Store
-from torch.distributed.rendezvous import rendezvous
 
 from seqgan import errors
 from seqgan.core.device import on_cpu
-from seqgan.core.launch import launch
+from seqgan.core.launch import Launch, launch, meeting_place
+from seqgan.core.log import tell
 from seqgan.errors import LostError, SeqGANError, UsageError
 
 T = TypeVar("T")
@@ -30,6 +32,9 @@ T = TypeVar("T")
 # The first process may have a corpus to fetch and a tokenizer to train while the others wait. One that dies is noticed
 # at once; only a machine that vanishes from the network is noticed this late.
 TIMEOUT = timedelta(hours=2)
+UNKNOWN = timedelta(minutes=1)  # that a machine's name may be unknown: a cluster may still be making it known
+ANSWER = timedelta(seconds=20)  # that one who is there may take to answer
+PATIENCE = 8.0  # seconds to wait without a word
 
 _meeting: Store | None = None  # where processes find each other; it outlives any of them
 
@@ -47,7 +52,7 @@ def joined(device: torch.device) -> Iterator[None]:
     backend = "gloo" if on_cpu(device) else f"cpu:gloo,{device.type}:{_backend(device)}"
     place = launch()
     with _in_touch():
-        dist.init_process_group(backend, store=_meet(), timeout=TIMEOUT, rank=place.rank, world_size=place.size)
+        dist.init_process_group(backend, store=_meet(place), timeout=TIMEOUT, rank=place.rank, world_size=place.size)
     yield
     dist.destroy_process_group()
 
@@ -210,43 +215,116 @@ def on_first(task: Callable[[], T]) -> T:
 
 
 def first_to_tell() -> bool:
-    """Whether no other process has told of an error yet: one cause ends them all, and is told once."""
-    if not launched():
-        return True
-    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    """Whether no other process has told of an error yet: one cause ends them all, and is told once.
+
+    Before they have met, torchrun's own store alone is sure to be there; without one, each tells."""
     try:
-        store = _meeting or PrefixStore(f"attempt {attempt}", _store())
-        return store.add("told", 1) == 1
-    except RuntimeError:  # the one that kept the store is gone
+        here = launch()
+        if not here.several or not (_meeting or _has_agent()):
+            return True
+        return (_meeting or PrefixStore(f"attempt {here.attempt}", _store())).add("told", 1) == 1
+    except (UsageError, RuntimeError):  # nothing can be understood, or the one that kept the store is gone
         return True
 
 
-def _meet() -> Store:
+def _meet(here: Launch) -> Store:
     """A place in the store where no earlier attempt has left anything: torchrun keeps the store when it restarts.
 
     The first process cannot tell a greeting from one of an earlier attempt, so it answers all of them until as many as
     it expects have read its answer."""
     global _meeting
-    store, own, others = _store(), uuid.uuid4().hex, int(os.environ["WORLD_SIZE"]) - 1
-    number = int(os.environ["RANK"])
-    if number:
-        store.set(f"greeting {number}", own)
-        own = store.get(f"answer to {own}").decode()
+    _wait_for_first(here)
+    store, own, others = _store(), uuid.uuid4().hex, range(1, here.size)
+
+    def greeting(number: int) -> str:
+        return f"greeting {number} of {here.size}"
+
+    def all_have_met() -> bool:
+        for other in others:
+            if store.check([greeting(other)]):
+                store.set(f"answer to {store.get(greeting(other)).decode()}", own)
+        return store.add(f"met {own}", 0) >= len(others)
+
+    def missing() -> str:
+        absent = [f"{other}" for other in others if not store.check([greeting(other)])]
+        return f"process {', '.join(absent) or 'any'} of {here.size} (RANK counts from 0), to come to {meeting_place()}"
+
+    if here.rank:
+        store.set(greeting(here.rank), own)
+        answer = f"answer to {own}"
+        wait(lambda: store.check([answer]), lambda: f"the first of {here.size} processes, at {meeting_place()}")
+        own = store.get(answer).decode()
         store.add(f"met {own}", 1)
-    deadline = time.monotonic() + TIMEOUT.total_seconds()
-    while not number and store.add(f"met {own}", 0) < others:
-        for other in range(1, others + 1):
-            if store.check([f"greeting {other}"]):
-                store.set(f"answer to {store.get(f'greeting {other}').decode()}", own)
-        if time.monotonic() > deadline:
-            raise LostError(f"{others + 1} processes were to train together, but they did not all start")
-        time.sleep(0.01)
+    else:
+        wait(all_have_met, missing)
     _meeting = PrefixStore(own, store)
     return _meeting
 
 
+def _wait_for_first(here: Launch) -> None:
+    """Until the first process, or torchrun in its place, can be reached: torch would go on trying without a word."""
+    if here.rank == 0 and not _has_agent():
+        return
+    host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+
+    def is_known() -> bool:
+        with contextlib.suppress(OSError, UnicodeError):
+            return bool(socket.getaddrinfo(host, port))
+        return False
+
+    def is_there() -> bool:
+        with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=5):
+            return True
+        return False
+
+    shown = host[:60]
+    wait(is_known, lambda: f"the machine of the first process: no machine is called {shown!r} (MASTER_ADDR)", UNKNOWN)
+    wait(is_there, lambda: f"the first of {here.size} processes: nothing answers at {shown}:{port}")
+
+
+def wait(ready: Callable[[], bool], awaited: Callable[[], str], limit: timedelta = TIMEOUT) -> None:
+    """Wait until something is there, and say after some seconds for what.
+
+    Raises:
+        LostError: it did not come."""
+    began, told, pause = time.monotonic(), False, 0.01
+    minutes = f"{limit.total_seconds() / 60:.0f} min"
+    while not ready():
+        waited = time.monotonic() - began
+        if waited >= limit.total_seconds():
+            raise LostError(
+                f"waited {minutes} in vain for {awaited()}; start all processes, each with the same address"
+            )
+        if waited >= PATIENCE and not told:
+            told = True
+            tell(f"waiting for {awaited()}; still trying, for {minutes} at most")
+        time.sleep(pause)
+        pause = min(2 * pause, 0.2)
+
+
+def _has_agent() -> bool:
+    """Whether torchrun keeps the store; else the first process does."""
+    return os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
+
+
 def _store() -> Store:
-    store, _, _ = next(rendezvous("env://", timeout=TIMEOUT))
+    host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+    keeps = launch().rank == 0 and not _has_agent()
+    try:
+        store: Store = dist.TCPStore(  # type: ignore[attr-defined]
+            host, port, is_master=keeps, timeout=ANSWER, wait_for_workers=False, multi_tenant=True
+        )
+    except dist.DistError as error:
+        if keeps:
+            raise UsageError(
+                f"the port {port} cannot be opened on this machine: another program, perhaps an earlier training, uses "
+                "it; set MASTER_PORT to another in all processes"
+            ) from error
+        raise LostError(
+            f"what answers at {meeting_place()} is not the first process of this training; "
+            "set MASTER_ADDR and MASTER_PORT to the same place in all processes, and to a port that nothing else uses"
+        ) from error
+    store.set_timeout(TIMEOUT)
     return store
 
 

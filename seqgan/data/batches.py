@@ -1,5 +1,6 @@
 """Texts as padded tensors, and batches that are a function of the step."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -9,6 +10,7 @@ from jaxtyping import Int
 from torch import Tensor
 from torch.nn import functional as F
 
+from seqgan.core.device import on_cpu
 from seqgan.core.seed import private_generator
 from seqgan.core.world import share
 from seqgan.data.symbols import EOS, PAD, UNK
@@ -79,6 +81,39 @@ def side_by_side(first: Tokens, second: Int[Tensor, "N S"]) -> Int[Tensor, "M W"
     return torch.cat([F.pad(tokens, (0, width - tokens.shape[1]), value=PAD) for tokens in (first, second)])
 
 
+class Ragged(NamedTuple):
+    """Rows of ids of different lengths, end to end on a device: as much memory as they have tokens, and batches of
+    them are made there."""
+
+    ids: Int[Tensor, "S"]
+    starts: Int[Tensor, "N"]
+    lengths: Int[Tensor, "N"]
+    longest: int  # known here, where `lengths` would have to be waited for
+
+    @classmethod
+    def of(cls, rows: Sequence[Sequence[int]], device: torch.device | str = "cpu") -> "Ragged":
+        lengths = torch.tensor([len(row) for row in rows])
+        ids = torch.tensor(list(itertools.chain.from_iterable(rows)), dtype=torch.int32)
+        starts = lengths.cumsum(0) - lengths
+        return cls(ids.to(device), starts.to(device), lengths.to(device), max(map(len, rows)))
+
+    @classmethod
+    def padded(cls, tokens: Tokens) -> "Ragged":
+        """Rows that stand in a tensor already."""
+        count, width = tokens.shape
+        starts = torch.arange(0, count * width, width, device=tokens.device)
+        return cls(tokens.flatten(), starts, (tokens != PAD).sum(dim=1), width)
+
+    def take(self, chosen: Int[Tensor, "M"]) -> Batch:
+        """Some rows, padded to the longest among them; on an accelerator, which would have to be asked for it, to the
+        longest of all."""
+        starts, lengths = self.starts[chosen].unsqueeze(1), self.lengths[chosen].unsqueeze(1)
+        places = torch.arange(int(lengths.max()) if on_cpu(lengths) else self.longest, device=lengths.device)
+        mask = places < lengths
+        tokens = self.ids[(starts + places).clamp(max=len(self.ids) - 1)].long()
+        return Batch(tokens.masked_fill(~mask, PAD), mask)
+
+
 @dataclass
 class Batches:
     """Batch number `step` of an endless sequence of shuffled epochs, as a function of `(seed, step)`.
@@ -86,31 +121,31 @@ class Batches:
     There is no iterator to save: a resumed run asks for the step it is at. An epoch leaves out an incomplete batch.
     Of several processes, each gets its share of the batch."""
 
-    rows: Sequence[Sequence[int]]
+    rows: Ragged
     size: int
     seed: int
-    device: torch.device | str = "cpu"
     shuffle: bool = True
 
     def __post_init__(self) -> None:
-        self.size = min(self.size, len(self.rows))
+        self.count = len(self.rows.starts)
+        self.size = min(self.size, self.count)
         self._share = share(self.size)
-        self._order: tuple[int, list[int]] = (-1, [])
+        self._epoch, self._order = -1, self.rows.starts
 
     @property
     def per_epoch(self) -> int:
-        return len(self.rows) // self.size
+        return self.count // self.size
 
     def at(self, step: int) -> Batch:
-        """The batch of update `step`, counted from 1; padded to its own longest row."""
+        """The batch of update `step`, counted from 1."""
         epoch, index = divmod(step - 1, self.per_epoch)
-        if self._order[0] != epoch:
-            generator = private_generator(self.seed, "epoch", epoch)
-            order = (
-                torch.randperm(len(self.rows), generator=generator).tolist()
-                if self.shuffle
-                else list(range(len(self.rows)))
-            )
-            self._order = (epoch, order)
-        chosen = self._order[1][index * self.size : (index + 1) * self.size][self._share]
-        return pad([self.rows[i] for i in chosen], self.device)
+        if self._epoch != epoch:
+            self._epoch, self._order = epoch, self.order(epoch)
+        return self.rows.take(self._order[index * self.size : (index + 1) * self.size][self._share])
+
+    def order(self, epoch: int) -> Int[Tensor, "N"]:
+        """The numbers of the rows as they come in an epoch; drawn on the CPU, so that every device sees the same."""
+        if not self.shuffle:
+            return torch.arange(self.count, device=self.rows.starts.device)
+        drawn = torch.randperm(self.count, generator=private_generator(self.seed, "epoch", epoch))
+        return drawn.to(self.rows.starts.device)

@@ -7,6 +7,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
+from seqgan.core.device import refuse_second_derivative
+
 
 def strongest_window(
     embedded: Float[Tensor, "B T E"], weight: Float[Tensor, "F E W"], lengths: Int[Tensor, "B"]
@@ -14,7 +16,7 @@ def strongest_window(
     """The largest response of every filter among the windows inside each text; minus infinity where none fits.
 
     Of a filter's windows only the strongest has a gradient: the filters' own gradient is a sum of as many windows as
-    there are texts, looked up, where `Conv1d` multiplies with all of them."""
+    there are texts, looked up, where `Conv1d` multiplies with all of them. It has no second derivative."""
     filters, _, width = weight.shape
     matrix = weight.permute(2, 1, 0).reshape(-1, filters)
     strongest: Tensor = _StrongestWindow.apply(embedded, matrix, lengths, width)  # type: ignore[no-untyped-call]
@@ -39,6 +41,7 @@ class _StrongestWindow(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
+        refuse_second_derivative("strongest_window", "plain_response")
         windows, matrix, where = ctx.saved_tensors
         texts, starts, _ = windows.shape
         gradient = outer[0].to(windows.dtype)

@@ -38,7 +38,7 @@ class Generator(PolicyModule):
             self.output.weight = self.embedding.weight
         for parameter in self.parameters():
             nn.init.normal_(parameter, std=init_std)
-        # torch adds two biases where the paper's cell has one: the second stays zero.
+        # torch adds two biases where the paper's cell has one: the second is zero, unless weights come from elsewhere.
         _, _, _, second_bias = self.lstm.all_weights[0]
         nn.init.zeros_(second_bias)
         second_bias.requires_grad_(False)
@@ -59,8 +59,9 @@ class Generator(PolicyModule):
         hidden, _ = self.lstm(self.dropout(self.embedding(fed)))
         return hidden
 
-    def logits_before(self, tokens: Tokens, where: Mask) -> Float[Tensor, "U V"]:
-        return self.output(self.projection(self._hidden(tokens)[where]))
+    def logits_before(self, tokens: Tokens, where: Mask | None = None) -> Float[Tensor, "U V"]:
+        hidden = self._hidden(tokens)
+        return self.output(self.projection(hidden.flatten(0, 1) if where is None else hidden[where]))
 
     def initial_state(self, count: int) -> State:
         """What the policy knows before the first token: it has been fed BOS."""
@@ -70,8 +71,8 @@ class Generator(PolicyModule):
     def advance(self, token: Token, state: State) -> State:
         """The state after one more token: the cell of `nn.LSTM`, one step. No dropout: this is for sampling."""
         hidden, cell = state
-        input_weight, recurrent_weight, bias, _ = self.lstm.all_weights[0]
-        gates = nn.functional.linear(self.embedding(token), input_weight, bias)
+        input_weight, recurrent_weight, bias, second_bias = self.lstm.all_weights[0]
+        gates = nn.functional.linear(self.embedding(token), input_weight, bias + second_bias)
         input, forget, candidate, output = torch.addmm(gates, hidden, recurrent_weight.t()).chunk(4, dim=1)
         cell = forget.sigmoid() * cell + input.sigmoid() * candidate.tanh()
         return output.sigmoid() * cell.tanh(), cell
@@ -96,8 +97,8 @@ class LSTMSampler(Sampler):
     @torch.no_grad()
     def __init__(self, policy: Generator, temperature: float = 1.0) -> None:
         super().__init__(policy, temperature)
-        input_weight, recurrent_weight, bias, _ = policy.lstm.all_weights[0]
-        self.gates = torch.addmm(bias, policy.embedding.weight, input_weight.t())  # "V 4H"
+        input_weight, recurrent_weight, bias, second_bias = policy.lstm.all_weights[0]
+        self.gates = torch.addmm(bias + second_bias, policy.embedding.weight, input_weight.t())  # "V 4H"
         self.recurrent = recurrent_weight.t().contiguous()
         ones = policy.output.weight.new_ones(policy.lstm.hidden_size)  # an LSTM's output lies within +-1
         match policy.projection:

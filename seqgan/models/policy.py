@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from seqgan.core.device import cached_rows
+from seqgan.core.device import cached_rows, on_cpu
 from seqgan.data.symbols import EOS, PAD, UNK
 from seqgan.losses import Weights, weighted_nll
 from seqgan.sampling import draw, inverse_cdf, weights_of
@@ -106,14 +106,17 @@ class PolicyModule(nn.Module):
 
         The policy never writes UNK, so a discriminator that saw it in real text would know real text by it alone."""
         unknown = tokens == UNK
-        filled = tokens.clone()
-        logits = self.logits_before(tokens, unknown)
-        filled[unknown] = draw(logits[:, EOS + 1 :], rng=rng) + EOS + 1  # no end in the middle of a text
-        return filled
+        if on_cpu(tokens):  # where they are is asked for there alone; elsewhere a word is drawn for every place
+            written = _words(self.logits_before(tokens, unknown), rng) if bool(unknown.any()) else tokens
+            return tokens.masked_scatter(unknown, written)
+        rows = cached_rows(4 * tokens.shape[1] * self.vocabulary, tokens.device)
+        drawn = [_words(self.logits_before(some), rng).view_as(some) for some in tokens.split(rows)]
+        return torch.where(unknown, torch.cat(drawn), tokens)
 
-    def logits_before(self, tokens: Tokens, where: Mask) -> Float[Tensor, "U V"]:
-        """Scores of every id in the place of the tokens that are marked."""
-        return self.teacher_forced(tokens, 0)[where]
+    def logits_before(self, tokens: Tokens, where: Mask | None = None) -> Float[Tensor, "U V"]:
+        """Scores of every id in the place of the tokens that are marked; if none are, in that of all."""
+        scores = self.teacher_forced(tokens, 0)
+        return scores.flatten(0, 1) if where is None else scores[where]
 
     def sampler(self, *, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0) -> "Sampler":
         """What draws tokens with the weights as they are now. Override it where drawing can be made faster."""
@@ -122,6 +125,11 @@ class PolicyModule(nn.Module):
     def sample(self, count: int) -> Sampled:
         """Draw sequences, keeping the state before every token for rollouts."""
         return sample(self, count, keep_states=True)
+
+
+def _words(logits: Logits, rng: torch.Generator | None) -> Token:
+    """Drawn tokens that end no text: one that is unknown stands in the middle of it."""
+    return draw(logits[:, EOS + 1 :], rng=rng) + EOS + 1
 
 
 def targets_of(tokens: Tokens, lowest: int) -> Tokens:

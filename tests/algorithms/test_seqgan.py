@@ -70,6 +70,28 @@ def test_the_discriminator_judges_without_dropout_and_learns_with_it(texts: Text
     assert game.discriminator.training
 
 
+@pytest.mark.parametrize(
+    ("batch", "samples", "half"),
+    [(16, 16, 8), (200, 0, 43), (200, 30, 30), (40, 500, 20), (1000, 384, 43)],
+    ids=["as asked for", "few texts", "fewer samples", "many samples", "few texts and many samples"],
+)
+def test_half_of_a_discriminator_s_batch_is_real(
+    batch: int, samples: int, half: int, texts: Texts, tiny_config: Make
+) -> None:
+    """Else the prior is part of the log-odds, and is paid: log(50 / 128) = -.94 for every token."""
+    assert len(texts.train.rows) == 43
+    game = made(texts, tiny_config("seqgan", d_batch_size=batch, d_samples=samples))
+    seen = []
+    with mock.patch(
+        "seqgan.algorithms.opponent.discriminator_loss",
+        side_effect=lambda real, fake: seen.append((len(real), len(fake))) or discriminator_loss(real, fake),
+    ):
+        for update in range(game.opponent.per_round + 1):
+            game.opponent.update(PRETRAIN, update)
+    assert set(seen) == {(half, half)}
+    assert game.opponent.per_epoch == (samples or 43) // half
+
+
 def test_the_discriminator_never_sees_an_unknown_token(tiny_config: Make) -> None:
     """The policy cannot write UNK, so a discriminator that saw it in real text would know real text by it."""
     corpus = Corpus("tiny", **split(tiny_lines()))
@@ -120,9 +142,9 @@ def test_a_round_s_texts_are_drawn_again_the_same(texts: Texts, tiny_config: Mak
     torch.rand(17)
     again = game.opponent.generated(GAME, 3)
     assert again is not first
-    assert again.rows == first.rows
+    assert again.rows.ids.equal(first.rows.ids)
     assert again.at(1).tokens.equal(first.at(1).tokens)
-    assert game.opponent.generated(PRETRAIN, 3).rows != first.rows
+    assert not game.opponent.generated(PRETRAIN, 3).rows.ids.equal(first.rows.ids)
 
 
 def test_the_game_begins_from_the_best_mle_and_the_held_discriminator(

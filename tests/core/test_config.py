@@ -3,17 +3,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-import click
 import pytest
 
+from seqgan.core.bounds import RATE, Whole
 from seqgan.core.config import assemble, choose_config, differences, nearest, parameters, read_config_file, to_json
 from seqgan.errors import ConfigError
 
 
 @dataclass(frozen=True)
 class Toy:
-    width: Annotated[int, "how wide", click.IntRange(min=1)] = 3
-    rate: Annotated[float, "how fast", click.FloatRange(min=0, min_open=True)] = 0.1
+    width: Annotated[int, "how wide", Whole(1, 9)] = 3
+    rate: Annotated[float, "how fast", RATE] = 0.1
     kind: Annotated[Literal["a", "b"], "which"] = "a"
     sizes: Annotated[tuple[int, ...], "several"] = (1, 2)
     loud: Annotated[bool, "noise"] = False
@@ -23,25 +23,38 @@ def test_later_layers_win_and_every_value_knows_its_source() -> None:
     config, sources = assemble(Toy, [("preset", {"width": 5, "rate": 1}), ("command line", {"width": 7})])
     assert config == Toy(width=7, rate=1.0)
     assert isinstance(config.rate, float)
-    assert sources == {"width": "command line", "rate": "preset", "kind": "paper", "sizes": "paper", "loud": "paper"}
+    assert sources == {
+        "width": "command line",
+        "rate": "preset",
+        "kind": "default",
+        "sizes": "default",
+        "loud": "default",
+    }
 
 
 @pytest.mark.parametrize(
     ("layer", "message"),
     [
         ({"wdith": 3}, "did you mean width"),
-        ({"width": 0}, "x>=1"),
+        ({"width": 0}, "width is 0, but a whole number from 1 to 9 was expected"),
+        ({"width": 10}, "width is 10"),
         ({"width": 2.5}, "whole number"),
-        ({"width": "many"}, "not a valid integer"),
+        ({"width": "many"}, "width is 'many', but a whole number"),
+        ({"width": "3"}, "width is '3', but a whole number"),
         ({"width": True}, "whole number"),
         ({"width": None}, "width"),
-        ({"rate": 0}, "x>0"),
-        ({"rate": "fast"}, "not a valid float"),
-        ({"kind": "c"}, "'a', 'b'"),
-        ({"sizes": "1,x"}, "list of whole numbers"),
-        ({"sizes": 3}, "list of whole numbers"),
+        ({"rate": 0}, "rate is 0, but a number above 0"),
+        ({"rate": "fast"}, "rate is 'fast', but a number above 0"),
+        ({"rate": float("nan")}, "rate is nan"),
+        ({"rate": 10**400}, "rate is 1000"),
+        ({"kind": "c"}, "one of a, b"),
+        ({"kind": []}, "one of a, b"),
+        ({"sizes": "1,x"}, "a list of whole number"),
+        ({"sizes": 3}, "a list of whole number"),
+        ({"sizes": []}, "a list of whole number"),
+        ({"sizes": [1, True]}, "a list of whole number"),
         ({"loud": 3}, "true or false"),
-        ({"loud": "perhaps"}, "not a valid boolean"),
+        ({"loud": "perhaps"}, "loud is 'perhaps', but true or false"),
     ],
 )
 def test_a_bad_value_names_its_source_and_what_was_expected(layer: dict[str, object], message: str) -> None:
@@ -66,7 +79,7 @@ def test_config_files(tmp_path: Path, name: str, text: str) -> None:
         "toy",
         Toy,
         {"default": {"width": 2, "rate": 0.5}},
-        file=str(path),
+        file=path,
         typed={"rate": 0.7},
     )
     assert chosen.config == Toy(width=4, rate=0.7, sizes=(7, 8))

@@ -14,7 +14,17 @@ from click.testing import CliRunner
 from imagegan.cli import imagegan
 from seqgan.cli import seqgan
 from seqgan.core import device as devices
-from seqgan.core.device import autocast, by_thread, cache_bytes, cached_rows, on_cpu, peak_memory, resolve, sum_dtype
+from seqgan.core.device import (
+    autocast,
+    by_thread,
+    cache_bytes,
+    cached_rows,
+    most_parts,
+    on_cpu,
+    peak_memory,
+    resolve,
+    sum_dtype,
+)
 from seqgan.core.seed import seed_everything
 from seqgan.errors import UsageError
 
@@ -29,9 +39,9 @@ def three_threads(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_thread_gets_as_many_rows(three_threads: None) -> None:
     rows = torch.arange(12).view(6, 2)
-    assert by_thread(rows).tolist() == [rows[:2].tolist(), rows[2:4].tolist(), rows[4:].tolist()]
-    assert by_thread(rows).data_ptr() == rows.data_ptr()
-    assert by_thread(rows[:5]).tolist() == [rows[:5].tolist()]  # it does not come out even
+    assert by_thread(rows, 3).tolist() == [rows[:2].tolist(), rows[2:4].tolist(), rows[4:].tolist()]
+    assert by_thread(rows, 3).data_ptr() == rows.data_ptr()
+    assert by_thread(rows[:5], 3).tolist() == [rows[:5].tolist()]  # it does not come out even
 
 
 def test_a_chunk_fits_its_share_of_the_cache_and_comes_out_even(three_threads: None) -> None:
@@ -219,3 +229,12 @@ def test_where_the_system_tells_no_affinity_all_cores_count(monkeypatch: pytest.
     assert devices.cores() == 5
     monkeypatch.setattr(devices.os, "cpu_count", lambda: None)
     assert devices.cores() == 1
+
+
+def test_parts_are_as_many_as_threads_while_all_of_them_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 64)
+    cpu, matrix = torch.device("cpu"), 4 * 50_000 * 193
+    assert most_parts(cpu) == most_parts(cpu, 4 * 5000 * 193) == 64
+    assert most_parts(cpu, matrix) == 4  # a divisor of 64, so that rows for 64 threads come out even
+    assert most_parts(cpu, matrix) * matrix < 2**28
+    assert most_parts(cpu, 2**40) == 1

@@ -186,8 +186,8 @@ def test_two_processes_cannot_train_one_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "cannot be read"),
-        ("{", "cannot be read"),
+        ("", "run.json is empty"),
+        ("{", "run.json is not valid JSON"),
         ("[]", "holds a list, but a table was expected"),
         ('{"format": 99}', "has format 99"),
     ],

@@ -1,6 +1,8 @@
+import random
 import subprocess
 import sys
 
+import numpy as np
 import torch
 
 from seqgan.core.seed import derive, private_generator, seed_everything
@@ -24,3 +26,12 @@ def test_seeding_fixes_draws_and_a_private_generator_does_not_disturb_them() -> 
     seed_everything(1, "x")
     torch.rand(1, generator=private_generator(5, "y"))
     assert torch.rand(3).equal(first)
+
+
+def test_the_generators_of_python_and_numpy_are_seeded_too() -> None:
+    def drawn(*place: object) -> tuple[float, float]:
+        seed_everything(1, *place)
+        return random.random(), float(np.random.rand())
+
+    assert drawn("x", 1) == drawn("x", 1)
+    assert len({number for step in range(50) for number in drawn("x", step)}) == 100

@@ -94,6 +94,18 @@ def test_work_that_is_long_by_itself_is_not_done_twice(clock: SimpleNamespace) -
     assert timed.calls == [("game", 0), ("policy", 0), ("judge", 0)]
 
 
+@pytest.mark.parametrize(("told", "calls"), [(5.0, 1), (0.125, 2)])
+def test_the_first_process_s_clock_decides_how_often_work_is_tried(
+    told: float, calls: int, clock: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in one of several processes, to which the first tells what its clock says."""
+    monkeypatch.setattr("seqgan.core.world.from_first", lambda own: told)
+    timed = Timed(clock, {"policy": 4.0 if told < 1 else 0.01})  # its own clock says otherwise
+    timed.add("game", 12, policy=4)
+    assert estimate(timed, CPU).seconds == 4 * told
+    assert len(timed.calls) == 1 + calls
+
+
 def test_a_phase_without_steps_is_neither_begun_nor_timed(clock: SimpleNamespace) -> None:
     timed = Timed(clock, {"policy": 0.25})
     timed.add("nothing", 0)

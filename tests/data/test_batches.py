@@ -1,6 +1,7 @@
 import pytest
+import torch
 
-from seqgan.data.batches import Batches, encode, pad
+from seqgan.data.batches import Batches, Ragged, encode, pad
 from seqgan.data.symbols import EOS, PAD, UNK
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import CorpusError
@@ -21,29 +22,45 @@ def test_padding_is_on_the_right_and_masked() -> None:
 
 
 def test_an_epoch_holds_every_text_once_but_for_an_incomplete_batch() -> None:
-    batches = Batches(ROWS, 5, seed=1)
+    batches = Batches(Ragged.of(ROWS), 5, seed=1)
     assert batches.per_epoch == 4
     seen = [row[0] for step in range(1, 5) for row in batches.at(step).tokens.tolist()]
     assert len(seen) == len(set(seen)) == 20
 
 
 def test_a_batch_is_a_function_of_seed_and_step() -> None:
-    forward, backward = Batches(ROWS, 5, seed=1), Batches(ROWS, 5, seed=1)
+    forward, backward = Batches(Ragged.of(ROWS), 5, seed=1), Batches(Ragged.of(ROWS), 5, seed=1)
     steps = [1, 2, 5, 9, 12]
     again = {step: backward.at(step).tokens.tolist() for step in reversed(steps)}
     assert all(forward.at(step).tokens.tolist() == again[step] for step in steps)
-    assert Batches(ROWS, 5, seed=2).at(1).tokens.tolist() != again[1]
+    assert Batches(Ragged.of(ROWS), 5, seed=2).at(1).tokens.tolist() != again[1]
     assert forward.at(5).tokens.tolist() != forward.at(1).tokens.tolist()
 
 
 def test_without_shuffling_the_texts_come_in_their_order() -> None:
-    batches = Batches(ROWS, 5, seed=1, shuffle=False)
+    batches = Batches(Ragged.of(ROWS), 5, seed=1, shuffle=False)
     assert [row[0] for row in batches.at(1).tokens.tolist()] == [10, 11, 12, 13, 14]
     assert batches.at(5).tokens.equal(batches.at(1).tokens)
 
 
 def test_a_batch_is_never_larger_than_the_corpus() -> None:
-    assert Batches(ROWS[:3], 64, seed=0).at(7).tokens.shape[0] == 3
+    assert Batches(Ragged.of(ROWS[:3]), 64, seed=0).at(7).tokens.shape[0] == 3
+
+
+@pytest.mark.parametrize("made", [Ragged.of(ROWS), Ragged.padded(pad(ROWS).tokens)], ids=["lists", "a tensor"])
+def test_rows_are_taken_as_they_are_padded_to_the_longest(made: Ragged) -> None:
+    for chosen in ([3, 0, 22], [0], [5, 5]):
+        taken, expected = made.take(torch.tensor(chosen)), pad([ROWS[number] for number in chosen])
+        assert taken.tokens.equal(expected.tokens)
+        assert taken.mask.equal(expected.mask)
+        assert taken.tokens.dtype == torch.long
+
+
+def test_on_an_accelerator_a_batch_is_as_wide_as_the_longest_row_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seqgan.data.batches.on_cpu", lambda _: False)
+    taken = Ragged.of(ROWS).take(torch.tensor([0, 1]))
+    assert taken.tokens.tolist() == [[10, EOS, *[PAD] * 4], [11, 11, EOS, *[PAD] * 3]]
+    assert taken.mask.equal(taken.tokens != PAD)
 
 
 def test_a_text_ends_with_eos_and_a_long_one_is_cut(chars: Tokenizer) -> None:

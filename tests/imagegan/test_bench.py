@@ -19,13 +19,14 @@ from click.testing import CliRunner
 from imagegan import training
 from imagegan.bench import claims, measures, plan, runs, table
 from imagegan.bench.budget import images_in, recipes_of, rounds_within
-from imagegan.bench.measures import Known, Row, Source, collapsed, known, measured
+from imagegan.bench.measures import Known, Row, Source, known, measured
 from imagegan.bench.plan import Setting
 from imagegan.bench.runs import Job, Result
 from imagegan.cli import imagegan
 from imagegan.game import Game, View
 from imagegan.metrics import Measured
 from imagegan.nets import Verdict
+from imagegan.remarks import collapsed
 from imagegan.variants.configs import CONFIGS
 from seqgan.errors import DivergedError, SeqGANError
 from tests.imagegan.tiny import SHAPE, config_of, made

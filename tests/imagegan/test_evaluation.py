@@ -71,8 +71,11 @@ def test_points_are_measured_by_their_modes() -> None:
 def test_samples_of_another_shape_or_kind_are_told(sets: Sets, tmp_path: Path) -> None:
     with pytest.raises(SeqGANError, match="the samples are pictures of 3 x 28 x 28, those of digits of 1 x 28 x 28"):
         evaluate_samples(Samples(torch.zeros(30, 3, 28, 28), None), sets, "digits")
-    with pytest.raises(SeqGANError, match="5 images cannot be measured; 20 or more are needed"):
+    with pytest.raises(SeqGANError, match="5 images among samples cannot be measured; 20 or more"):
         evaluate_samples(Samples(torch.zeros(5, 1, 28, 28), None), sets, "digits")
+    few = sets._replace(test=sets.test.take(slice(0, 3)))
+    with pytest.raises(SeqGANError, match="3 held-out images cannot be measured; 20 or more are needed of each"):
+        evaluate_samples(Samples(torch.zeros(30, 1, 28, 28), None), few, "digits")
     unlabelled = Sets(*(some._replace(labels=torch.full_like(some.labels, UNLABELLED)) for some in sets))
     some = digits(30)
     with pytest.raises(SeqGANError, match="accuracy of the samples' labels needs labels, but digits has none"):

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from imagegan.data import Images, Sets, digits, toy
-from imagegan.metrics import Measured
-from imagegan.metrics.classes import accuracy, covered, imbalance, modes, shares
+from imagegan.metrics import Measured, jackknife, left_out
+from imagegan.metrics.classes import accuracy, covered, covered_error, imbalance, modes, shares
 from imagegan.metrics.codes import (
     agreement,
     best_matching,
@@ -23,10 +23,17 @@ from imagegan.metrics.codes import (
 )
 from imagegan.metrics.distances import fid, frechet, frechet_gap, frechet_infinity, kernel_distance, kid
 from imagegan.metrics.ladder import FALLING, RUNGS, ladder
-from imagegan.metrics.neighbours import Nearest, closer, manifolds, nearest
+from imagegan.metrics.neighbours import (
+    Nearest,
+    closer,
+    closer_error,
+    manifolds,
+    manifolds_left_out,
+    nearest,
+)
 from imagegan.metrics.networks import Network, network
 from imagegan.metrics.spaces import Space, pca64, random, spaces_for
-from seqgan.core.stats import Moments, frechet_distance, moments
+from seqgan.core.stats import Moments, frechet_distance, jackknife_error, moments
 from seqgan.errors import DataError
 
 RNG = np.random.default_rng(0)
@@ -82,13 +89,82 @@ def test_the_extrapolated_frechet_distance_lies_below_the_biased_one() -> None:
     assert abs(frechet_infinity(IDENTITY, first, second, "x").value) < plain.value / 2
 
 
-def test_the_error_of_a_frechet_distance_covers_what_other_samples_give() -> None:
-    """Errors from disjoint blocks are no smaller than the spread between samples, and no more than a few times it."""
-    measured = [
-        frechet(IDENTITY, [RNG.normal(size=(500, 4)) + 0.5], [RNG.normal(size=(500, 4))], "x") for _ in range(30)
-    ]
-    spread = np.std([number.value for number in measured])
-    assert 0.7 * spread < np.mean([number.stderr for number in measured]) < 3 * spread
+def spread_and_error(measure: Callable[[], tuple[float, float]], sets: int = 60) -> tuple[float, float]:
+    """How far a number differs between so many pairs of new sets, and what it is told to be."""
+    values, errors = np.array([measure() for _ in range(sets)]).T
+    return float(np.std(values, ddof=1)), float(np.sqrt(np.mean(errors**2)))
+
+
+def normal(count: int = 300, shift: float = 0.0, scale: float = 1.0, size: int = 4) -> np.ndarray:
+    return RNG.normal(size=(count, size)) * scale + shift
+
+
+@pytest.mark.parametrize("kept", ["reference", "mu"])
+def test_the_error_of_fid_is_the_spread_between_new_sets(kept: str, tmp_path: Path) -> None:
+    """Within a quarter, for 300 images a set; blocks of a tenth would tell twice as much."""
+
+    def measure() -> tuple[float, float]:
+        reference = {"reference": normal()} if kept == "reference" else {"mu": np.zeros(4), "sigma": np.eye(4)}
+        np.savez(tmp_path / "some.npz", samples=normal(shift=0.3, scale=0.8), **reference)
+        return fid(tmp_path / "some.npz")[:2]
+
+    truth, told = spread_and_error(measure)
+    assert 0.75 * truth < told < 1.35 * truth
+
+
+@pytest.mark.parametrize("measure", [frechet, kernel_distance])
+@pytest.mark.parametrize(("shift", "scale"), [(0.3, 1.0), (0.5, 0.6)])
+def test_the_error_of_a_distance_is_the_spread_between_new_sets(
+    measure: Callable[..., Measured], shift: float, scale: float
+) -> None:
+    truth, told = spread_and_error(lambda: measure(IDENTITY, [normal(shift=shift, scale=scale)], [normal()], "x")[:2])
+    assert 0.75 * truth < told < 1.35 * truth
+
+
+def test_the_errors_of_precision_and_its_likes_are_never_too_small() -> None:
+    """A ball is there or not, so leaving a block out moves them more than a new set does: up to twice as much."""
+    pairs = [(normal(200, 0.3, 0.8, 3), normal(200, size=3)) for _ in range(40)]
+    truth = np.std([manifolds(*pair) for pair in pairs], axis=0, ddof=1)
+    told = np.sqrt(np.mean([jackknife_error(manifolds_left_out(*pair)) ** 2 for pair in pairs[:20]], axis=0))
+    assert (0.8 * truth < told).all(), told / truth
+    assert (told < 2.5 * truth).all(), told / truth
+
+
+def test_the_errors_of_copies_and_classes_are_the_spread_between_new_sets() -> None:
+    training = torch.from_numpy(normal(500)).float().view(500, 1, 2, 2)
+    real = shares(np.arange(10), 10)
+
+    def of_copies() -> tuple[float, float]:
+        some, others = (nearest(torch.from_numpy(normal(200, 0.1)).float().view(200, 1, 2, 2), training) for _ in "ab")
+        return closer(some, others), closer_error(some, others)
+
+    def of_classes() -> tuple[float, float]:
+        """Four classes are rare: whether they are there is chance."""
+        found = shares(RNG.choice(10, 300, p=[0.01, 0.012, 0.008, 0.02, *[0.95 / 6] * 6]), 10)
+        return covered(found, real), covered_error(found, real, 300)
+
+    def of_balance() -> tuple[float, float]:
+        found = RNG.choice(10, 300, p=[0.05, 0.15] * 5)
+        return imbalance(shares(found, 10), real), float(
+            jackknife(lambda some: imbalance(shares(some, 10), real), found)
+        )
+
+    for measure in (of_copies, of_classes, of_balance):
+        truth, told = spread_and_error(measure, 200)
+        assert 0.75 * truth < told < 1.35 * truth, measure
+    assert covered_error(shares(np.arange(10), 10), real, 1000) < 1e-6
+    assert covered_error(np.eye(10)[0], real, 1000) == 0
+
+
+def test_what_is_left_out_comes_round_once() -> None:
+    for counts in ((100, 57), (23, 20), (5, 4)):
+        parts = left_out(*counts)
+        assert len(parts) == min(10, min(counts) // 2)
+        for number, count in enumerate(counts):
+            missing = [np.setdiff1d(np.arange(count), part[number]) for part in parts]
+            assert np.sort(np.concatenate(missing)).tolist() == list(range(count))
+    assert left_out(3, 100) == []
+    assert math.isnan(jackknife(np.mean, np.arange(3.0)))
 
 
 def test_kid_is_unbiased_and_is_the_double_sum() -> None:
@@ -149,6 +225,33 @@ def test_manifolds_of_a_few_points_on_a_line() -> None:
     assert manifolds(line(0.2, 0.3), line(0, 1, 3), neighbours=1).recall == 0
 
 
+@pytest.mark.parametrize(("count", "size"), [(40, 2), (1203, 64)])
+def test_a_copy_of_the_real_images_has_precision_recall_density_and_coverage_one(count: int, size: int) -> None:
+    """Naeem et al. (2020): the image itself and k - 1 others lie within the open ball to its k-th neighbour."""
+    real = RNG.normal(size=(count, size)) + 3
+    assert manifolds(real.copy(), real) == (1, 1, 1, 1)
+    assert manifolds(real[::-1].copy(), real) == (1, 1, 1, 1)
+
+
+def test_the_edge_of_a_ball_belongs_to_precision_and_recall_alone() -> None:
+    """k = 1, balls of 1, 1 and 2 around 0, 1 and 3. The samples 1 and 5 lie in the ball around 1 and on the edges of
+    the other two (Kynkaanniemi et al. 2019, equation 1: <=; Naeem et al. 2020: <)."""
+    found = manifolds(line(1, 5), line(0, 1, 3), neighbours=1)
+    assert found.precision == 1
+    assert found.density == 1 / 2
+    assert found.coverage == 1 / 3
+    assert found.recall == 1
+
+
+def test_without_each_block_they_are_what_the_rest_gives() -> None:
+    samples, real = normal(61, 0.3), normal(50)
+    parts = left_out(61, 50)
+    found = manifolds_left_out(samples, real)
+    assert len(found) == 10
+    for without, (some, others) in zip(found, parts, strict=True):
+        assert without == pytest.approx(manifolds(samples[some], real[others]))
+
+
 def test_one_outlier_does_not_stretch_density_and_coverage() -> None:
     """An outlier among the real images takes in everything by recall's likes; density and coverage hardly move."""
     real, fake = (
@@ -193,11 +296,11 @@ def test_class_balance_and_coverage() -> None:
 def test_modes_are_counted(name: str, count: int) -> None:
     images = toy(name, 4000)
     points = images.pixels.flatten(1)
-    share, quality = modes(points, name)
-    assert share == 1
+    share, error, quality = modes(points, name)
+    assert (share, error) == (1, pytest.approx(0, abs=1e-6))
     assert quality == pytest.approx(1 - math.exp(-4.5), abs=0.01)  # a normal point in the plane within 3 deviations
     assert modes(points[images.labels != 0], name)[0] == (count - 1) / count
-    assert modes(torch.full((10, 2), 0.17), name) == (0, 0)
+    assert modes(torch.full((10, 2), 0.17), name) == (0, 0, 0)
 
 
 def test_agreement_is_the_best_over_all_matchings() -> None:

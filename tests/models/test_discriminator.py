@@ -4,6 +4,7 @@ from torch import nn
 from torch.testing import assert_close
 
 from seqgan.data.symbols import EOS, PAD
+from seqgan.errors import UsageError
 from seqgan.models.discriminator import Discriminator, plain_response, strongest_response
 
 
@@ -43,6 +44,16 @@ def test_the_highway_carries_what_it_does_not_transform(judge: Discriminator) ->
     assert_close(judge._through_highway(features), features)
     judge.highway.bias.data[14:] = 50.0  # the gate is open: relu(0) is left
     assert_close(judge._through_highway(features), torch.zeros(2, 14))
+
+
+def test_the_strongest_window_refuses_a_second_derivative(judge: Discriminator) -> None:
+    """A penalty on the gradient needs one; the plain form has it."""
+    embedded = judge.embedding(torch.tensor([[7, 9, 11, 20, 8, EOS]]))
+    found = strongest_response(judge.convolutions[1], embedded, torch.tensor([6])).square().sum()
+    with pytest.raises(UsageError, match=r"strongest_window has no second derivative .* use plain_response"):
+        torch.autograd.grad(found, embedded, create_graph=True)
+    found = plain_response(judge.convolutions[1], embedded, torch.tensor([6])).square().sum()
+    assert torch.autograd.grad(found, embedded, create_graph=True)[0].requires_grad
 
 
 def test_the_gradient_is_finite_where_no_window_fits(judge: Discriminator) -> None:

@@ -98,10 +98,15 @@ def test_dropout_is_for_learning_only() -> None:
     assert policy.eval().log_probs(tokens).equal(policy.log_probs(tokens))
 
 
-def test_an_unknown_word_is_filled_in_by_the_policy_and_nothing_else_changes(wide: Generator) -> None:
+@pytest.mark.parametrize("on_cpu", [True, False], ids=["where one is", "in every place, as on an accelerator"])
+def test_an_unknown_word_is_filled_in_by_the_policy_and_nothing_else_changes(
+    wide: Generator, on_cpu: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("seqgan.models.policy.on_cpu", lambda _: on_cpu)
     torch.manual_seed(0)
     tokens = torch.tensor([[9, UNK, 12, UNK, EOS, PAD]]).repeat(4000, 1)
     filled = wide.fill_unknown(tokens)
+    assert wide.fill_unknown(filled).equal(filled)  # there is none any more
     known = tokens != UNK
     assert filled[known].equal(tokens[known])
     assert (filled[~known] > EOS).all()
@@ -135,3 +140,22 @@ def test_the_loss_is_the_weighted_sum_of_the_log_probs(wide: Generator) -> None:
         found = torch.autograd.grad(fused(tokens, weights), learned)
         expected = torch.autograd.grad(-(log_probs(tokens) * weights).sum(), learned)
         assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_weights_with_two_biases_are_drawn_from_as_nn_lstm_reads_them(tied: bool) -> None:
+    """Weights from elsewhere may have a second bias, where ours is zero."""
+    torch.manual_seed(0)
+    policy = Generator(vocabulary=30, longest=6, embedding_dim=7, hidden_dim=5, tied=tied, init_std=0.7).eval()
+    foreign = {**policy.state_dict(), "lstm.bias_hh_l0": torch.randn(20)}
+    policy.load_state_dict(foreign)
+    tokens = torch.randint(EOS + 1, 30, (5, 6))
+    with torch.no_grad():
+        hidden, _ = policy.lstm(policy.embedding(torch.cat([torch.full((5, 1), BOS), tokens[:, :-1]], dim=1)))
+        expected = policy.output(policy.projection(hidden))[..., EOS:].softmax(dim=-1)
+        for sampler in (policy.sampler(), policy.sampler(top_k=27)):  # with packed weights, and step by step
+            state = sampler.initial_state(5)
+            for t in range(6):
+                weights = sampler.weights(state)[:, : 30 - EOS]
+                assert_close(weights / weights.sum(dim=1, keepdim=True), expected[:, t], atol=1e-6, rtol=1e-5)
+                state = sampler.advance(tokens[:, t], state)

@@ -1,0 +1,277 @@
+"""What a value may be: one type for an option of a command, a key of a file, a field of a config, and an argument.
+
+All are types of click, so that an option takes them as they are; `checked` holds the arguments of a function to them.
+A text is read as a number on the command line alone: in a file and in Python a number is a number."""
+
+import functools
+import inspect
+import math
+import numbers
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, ParamSpec, TypeVar, get_args, get_origin, get_type_hints
+
+import click
+
+from seqgan.errors import UsageError, quoted, why
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Bound(click.ParamType[Any, Any]):
+    """A type that says in words what it expects."""
+
+    expected: str
+
+    def read(self, text: str) -> Any:
+        """A value as it is typed on a command line.
+
+        Raises:
+            ValueError: the text does not look like one."""
+        return text
+
+    def check(self, value: Any) -> Any:
+        """A value of Python, brought to its plain type.
+
+        Raises:
+            ValueError: it is of another type, or out of bounds."""
+        raise NotImplementedError
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return self.check(self.read(value) if isinstance(value, str) else value)
+        except ValueError:
+            self.fail(f"{quoted(value)} is not {self.expected}", param, ctx)
+
+
+class Whole(Bound):
+    """A whole number; numpy's and a float without a fraction are as good, a boolean is not."""
+
+    name = "integer"
+
+    def __init__(self, least: int = 0, most: int = 10**9) -> None:
+        self.least, self.most = least, most
+        self.expected = f"a whole number from {least} to {most}"
+
+    def read(self, text: str) -> int:
+        if not (text.strip().removeprefix("-").removeprefix("+").isdecimal() and text.isascii() and len(text) < 100):
+            raise ValueError
+        return int(text)
+
+    def check(self, value: Any) -> int:
+        if not is_number(value) or not self.least <= value <= self.most or value % 1:  # NaN is in no range
+            raise ValueError
+        return int(value)
+
+
+class Real(Bound):
+    """A number; NaN is none, and infinity is one where it is the upper bound."""
+
+    name = "float"
+
+    def __init__(self, least: float, most: float, *, above: bool = False, below: bool = False) -> None:
+        self.least, self.most, self.above, self.below = least, most, above, below
+        low = f"above {least:g}" if above else f"from {least:g}"
+        high = "" if most == math.inf else f"below {most:g}" if below else f"at most {most:g}"
+        self.expected = f"a number {low}" + (f" and {high}" if high else "")
+
+    def read(self, text: str) -> float:
+        if not text.isascii() or "_" in text:
+            raise ValueError
+        return float(text)
+
+    def check(self, value: Any) -> float:
+        if not is_number(value):
+            raise ValueError
+        try:
+            number = float(value) + 0.0  # -0.0 becomes 0.0
+        except OverflowError as error:
+            raise ValueError from error
+        low = self.least < number if self.above else self.least <= number
+        if not (low and (number < self.most if self.below else number <= self.most)):
+            raise ValueError
+        return number
+
+
+class Ranged(Bound):
+    """A range of click, within the bounds of its kind of number."""
+
+    def __init__(self, range: click.IntRange | click.FloatRange, kind: Bound) -> None:
+        self.range, self.kind, self.name = range, kind, kind.name
+        self.expected = f"{kind.expected} in the range {range._describe_range()}"
+
+    def read(self, text: str) -> Any:
+        return self.kind.read(text)
+
+    def check(self, value: Any) -> Any:
+        try:
+            return self.range.convert(self.kind.check(value), None, None)
+        except click.BadParameter as error:
+            raise ValueError from error
+
+
+class Several(Bound):
+    """`1,2,3` on a command line, a list in a file: at least one value, and no more than anybody needs."""
+
+    name = "list"
+    MOST = 1000
+
+    def __init__(self, of: Bound, example: str) -> None:
+        self.of = of
+        self.expected = f"a list of {of.expected.removeprefix('a ')} each, such as {example}"
+
+    def read(self, text: str) -> list[Any]:
+        return [self.of.read(part) for part in text.split(",")]
+
+    def check(self, value: Any) -> tuple[Any, ...]:
+        if isinstance(value, str | bytes) or not isinstance(value, Sequence) or not 1 <= len(value) <= self.MOST:
+            raise ValueError
+        return tuple(self.of.check(part) for part in value)
+
+
+class OneOf(click.Choice[str], Bound):
+    """A word among a few."""
+
+    def __init__(self, choices: Sequence[str]) -> None:
+        super().__init__(choices)
+        self.expected = f"one of {', '.join(choices)}"
+
+    def check(self, value: Any) -> str:
+        if not isinstance(value, str) or value not in self.choices:
+            raise ValueError
+        return value
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        word: str = Bound.convert(self, value, param, ctx)
+        return word
+
+
+class YesNo(click.types.BoolParamType, Bound):
+    """true or false, and no number that passes for one."""
+
+    expected = "true or false"
+
+    def check(self, value: Any) -> bool:
+        if not isinstance(value, bool):
+            raise ValueError
+        return value
+
+
+class Text(Bound):
+    """A text that can be written to a file and read again: no zero byte, no half of a character."""
+
+    name = "text"
+
+    def __init__(self, expected: str = "a text in UTF-8", *, empty: bool = False) -> None:
+        self.expected, self.empty = expected, empty
+
+    def check(self, value: Any) -> str:
+        if not isinstance(value, str) or "\0" in value or not (value or self.empty):
+            raise ValueError
+        value.encode()  # a UnicodeEncodeError is a ValueError
+        return value
+
+
+class Place(click.Path, Bound):
+    """The path of a file or a folder, which may not be there yet."""
+
+    name = "path"
+    expected = "the path of a file or a folder"
+
+    def check(self, value: Any) -> Path:
+        if not isinstance(value, str | os.PathLike) or isinstance(os.fspath(value), bytes) or not os.fspath(value):
+            raise ValueError
+        return Path(value)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        path: Path = Bound.convert(self, value, param, ctx)
+        if reason := unreachable(path):
+            self.fail(f"{quoted(str(path))} cannot be looked up: {reason}", param, ctx)
+        return path
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+def unreachable(path: Path) -> str:
+    """Why the system cannot even say whether there is something at a path: too long a name, a loop of links, a folder
+    that may not be entered; empty where it can."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except (OSError, ValueError) as error:
+        return why(error)
+    return ""
+
+
+def checked(function: Callable[P, R]) -> Callable[P, R]:
+    """Hold the arguments of a function that are annotated with a `Bound` to it, before anything else is done.
+
+    None passes where it is the default. Raises a UsageError that names the argument."""
+    signature = inspect.signature(function)
+
+    @functools.cache
+    def bounds() -> dict[str, Bound]:
+        hints = get_type_hints(function, include_extras=True)
+        found = {name: bound_of(hint) for name, hint in hints.items()}
+        return {name: bound for name, bound in found.items() if bound is not None}
+
+    @functools.wraps(function)
+    def holding(*args: P.args, **kwargs: P.kwargs) -> R:
+        given = signature.bind(*args, **kwargs)
+        for name, bound in bounds().items():
+            if name in given.arguments and not (
+                given.arguments[name] is None and signature.parameters[name].default is None
+            ):
+                given.arguments[name] = held(name, given.arguments[name], bound)
+        return function(*given.args, **given.kwargs)
+
+    return holding
+
+
+def held(name: str, value: Any, bound: Bound, error: type[UsageError] = UsageError, source: str = "") -> Any:
+    """A value that is within its bound.
+
+    Raises:
+        error: it is not; the message names it, what it is, and what was expected."""
+    try:
+        value = bound.check(value)
+    except (TypeError, ValueError) as reason:
+        raise error(f"{source}{name} is {quoted(value)}, but {bound.expected} was expected") from reason
+    if isinstance(value, Path) and (reached := unreachable(value)):
+        raise error(f"{source}{name} is {quoted(str(value))}, which cannot be looked up: {reached}")
+    return value
+
+
+def bound_of(annotation: Any) -> Bound | None:
+    """The bound in `Annotated[..., BOUND]`."""
+    notes = get_args(annotation)[1:] if get_origin(annotation) is Annotated else ()
+    return next((note for note in notes if isinstance(note, Bound)), None)
+
+
+WHOLE = Whole(-(10**9), 10**9)
+REAL = Real(-1e9, 1e9)
+
+# The bounds that several commands and functions share. The upper ones are beyond what anybody needs, and below what
+# torch cannot count: a product of three sizes still fits into 63 bits.
+STEPS = Whole(0)
+COUNT = Whole(1)
+SIZE = Whole(1, 2**20)  # units, pixels, tokens: an edge of a tensor
+BATCH = Whole(1, 2**20)
+SEED = Whole(0, 2**63 - 1)
+THREADS = Whole(0, 4096)
+RATE = Real(0, 1e3, above=True)  # a learning rate
+WEIGHT = Real(0, 1e6)
+SHARE = Real(0, 1, below=True)  # dropout, decay: 1 would leave nothing
+SECONDS = Real(0, 1e9)
+TEMPERATURE = Real(0, 1e6, above=True)
+TOP_K = Whole(0)
+TOP_P = Real(0, 1, above=True)
+YES_NO = YesNo()
+TEXT = Text()
+PROMPT = Text(empty=True)
+PLACE = Place()
