@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from imagegan.data.images import PART, UNLABELLED, Images, Sets, counted
+from imagegan.data.images import UNLABELLED, Images, Sets, counted
 from seqgan.errors import DataError
 
 FEWEST, MOST_HELD_OUT = 10, 5000
@@ -49,8 +49,8 @@ def part_of(pictures: NDArray[Any], labels: Sequence[int] | NDArray[Any] | None,
     if height != width:
         raise DataError(f"{source} holds pictures of {height} x {width}; square ones are needed")
     first = pictures.reshape(count, channels, height, width)  # the same memory, in which the channels go first
-    for at in range(0, count if channels > 1 else 0, PART):
-        first[at : at + PART] = pictures[at : at + PART].transpose(0, 3, 1, 2).copy()
+    for at in range(count if channels > 1 else 0):
+        first[at] = pictures[at].transpose(2, 0, 1).copy()
     return Part(first, _numbers(labels, count, source))
 
 
@@ -81,9 +81,7 @@ def arrange(train: Part, test: Part | None, source: str, names: Sequence[str] = 
         )
     if test is not None and test.pictures.shape[1:] != train.pictures.shape[1:]:
         one, other = (" x ".join(map(str, part.pictures.shape[1:])) for part in (train, test))
-        raise DataError(
-            f"{source}: the pictures to train on are of {one}, those held out of {other}; make them alike"
-        )
+        raise DataError(f"{source}: the pictures to train on are of {one}, those held out of {other}; make them alike")
     largest = max(int(part.labels.max(initial=UNLABELLED)) for part in (train, test) if part is not None)
     names = tuple(names) or tuple(map(str, range(largest + 1)))
     if test is None:

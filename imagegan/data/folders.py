@@ -77,6 +77,15 @@ def read_folder(folder: Path, size: int = 32) -> Sets:
     return arrange(train, test if layout.test else None, str(folder), every, notes)
 
 
+def found_in(folder: Path) -> tuple[list[Found], list[str]]:
+    """All pictures of a folder, those in a folder of it as of this class; and a note on what else there is.
+
+    Raises:
+        DataError: it cannot be read."""
+    others: Counter[str] = Counter()
+    return list(_found(_visible(folder), others)), _left_out(others)
+
+
 def class_names(files: Sequence[Found]) -> list[str]:
     """Sorted, numbers in them by their value."""
 
@@ -128,10 +137,14 @@ def _layout(root: Path) -> Layout:
         notes.append(f"left out: {splits['val'].name}/ ({counted(len(aside), 'picture')}), since {held} is held out")
     if held and not test:
         notes.append(f"{held.name}/ holds no pictures, so a tenth is held out")
-    if others:
-        kinds = ", ".join(f"{kind or 'no ending'} {number}" for kind, number in others.most_common(FIRST))
-        notes.append(f"left out: {counted(sum(others.values()), 'file')} that are no pictures ({kinds})")
-    return Layout(train, test or None, notes)
+    return Layout(train, test or None, notes + _left_out(others))
+
+
+def _left_out(others: Counter[str]) -> list[str]:
+    if not others:
+        return []
+    kinds = ", ".join(f"{shown(kind) or 'no ending'} {number}" for kind, number in others.most_common(FIRST))
+    return [f"left out: {counted(sum(others.values()), 'file')} that are no pictures ({kinds})"]
 
 
 def _found(paths: Sequence[Path], others: Counter[str]) -> Iterator[Found]:
@@ -196,16 +209,15 @@ def _idx_files(folder: Path, what: str) -> list[Path]:
 def _read_idx_sets(root: Path) -> Sets:
     splits: dict[str, list[Path]] = {}
     for path in _idx_files(root, "images"):
-        words = re.findall("[a-z]+|t10k", path.name.lower().partition("images")[0])
-        split = next((SPLITS[word] for word in words if word in SPLITS), "train" if not words else "")
-        splits.setdefault(split, []).append(path)
-    for split, several in splits.items():
-        if split and len(several) > 1:
+        words = re.findall("t10k|[a-z]+", path.name.lower().partition("images")[0])
+        splits.setdefault(next((SPLITS[word] for word in words if word in SPLITS), "train"), []).append(path)
+    for several in splits.values():
+        if len(several) > 1:
             raise DataError(f"{root} has several sets of images ({', '.join(p.name for p in several)}); keep one")
     if "train" not in splits:
         there = ", ".join(path.name for several in splits.values() for path in several)
         raise DataError(f"{root} has no images to train on: {there}, where train-images... was expected; rename it")
-    notes = [f"left out: {path.name}" for path in splits.get("", [])]
+    notes = []
     if "test" in splits and "val" in splits:
         notes.append(f"left out: {splits['val'][0].name}, since {splits['test'][0].name} is held out")
     train = _read_idx_part(splits["train"][0])

@@ -20,6 +20,7 @@ from seqgan.errors import DataError
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 MOST_DIMENSIONS = 8
 PACKED = {b"\x1f\x8b": "gzip", b"\xfd7zXZ\0": "xz"}
+AT_ONCE = 1 << 20  # bytes; gzip has as many of its own
 AGAIN = "copy or download it again"
 
 
@@ -58,9 +59,7 @@ def _read(file: "IO[bytes] | gzip.GzipFile | lzma.LZMAFile", path: Path) -> NDAr
     kind, dimensions = np.dtype(TYPES[magic[2]]), magic[3]
     header = file.read(4 * dimensions)
     if len(header) < 4 * dimensions:
-        raise DataError(
-            f"{path} is cut short: its header alone takes {4 + 4 * dimensions} bytes, there are {4 + len(header)}; {AGAIN}"
-        )
+        raise DataError(f"{path} is cut short: its header alone takes {4 * dimensions + 4} bytes; {AGAIN}")
     shape = struct.unpack(f">{dimensions}I", header)
     expected = math.prod(shape) * kind.itemsize
     sizes = " x ".join(map(str, shape))
@@ -71,7 +70,7 @@ def _read(file: "IO[bytes] | gzip.GzipFile | lzma.LZMAFile", path: Path) -> NDAr
             f"{path} is damaged, or larger than memory: its header tells of {sizes} values; {AGAIN}"
         ) from error
     place, found = array.reshape(-1).view(np.uint8).data, 0
-    while found < expected and (more := file.readinto(place[found:])):  # type: ignore[union-attr]
+    while found < expected and (more := file.readinto(place[found : found + AT_ONCE])):  # type: ignore[union-attr]
         found += more
     if found < expected or file.read(1):
         what = "cut short" if found < expected else "too long"

@@ -124,7 +124,12 @@ def as_square(seen: Seen, size: int) -> Seen:
     if picture.size == (size, size):
         return seen
     square = picture.resize((size, size), Image.Resampling.LANCZOS, (left, top, left + side, top + side))
-    return Seen(square, (*seen.remarks, f"smaller than {size} x {size}, enlarged") if side < size else seen.remarks)
+    remarks = [*seen.remarks]
+    if picture.width != picture.height:
+        remarks.append("not square, cut to the middle")
+    if side != size:
+        remarks.append("larger, made smaller" if side > size else "smaller, enlarged")
+    return Seen(square, tuple(remarks))
 
 
 def _of_16_bits(image: Image.Image) -> Image.Image:
