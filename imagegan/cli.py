@@ -39,29 +39,15 @@ def train(
     The options below are the hyper-parameters of the chosen --model; in brackets, what is used without --preset."""
     name = ctx.meta["choice"]
     chosen = options.choose(name, CONFIGS[name], PRESETS[name], hyper)
-    folder = options.begun()
 
     from imagegan import training
     from seqgan.core import world
 
     machine = options.machine()
-
-    def continued(folder: Path) -> str:
-        training.refuse_other_images(folder, data, data_dir)
-        source = training.understood(folder).description["data"]["name"]
-        options.check_against(folder, name, training.settled(chosen, source), CONFIGS[name].extendable)
-        return str(folder)
-
-    def begun() -> str:
-        source = data or "digits"
-        folder = options.folder(f"{source.removeprefix('hf:').replace('/', '-')}-{name}")
-        identity = {"seed": options.seed or 0, "threads": options.threads}
-        training.begin(folder, name, chosen, source, data_dir, **identity, overwrite=options.overwrite)
-        return str(folder)
-
     with world.joined(machine["device"]):
-        place = Path(world.on_first(lambda: continued(folder) if folder else begun()))
-        finished = training.carry_out(place, options.display(), **machine)
+        place, finished = training.begin_or_continue(
+            options.wanted(name), chosen, data, data_dir, display=options.display(), **machine
+        )
     if finished:
         _report(place, finished)
 

@@ -20,7 +20,8 @@ from seqgan.core import device as devices
 from seqgan.core.config import DEFAULT, PAPER, PRESET, Chosen, assemble, to_json
 from seqgan.core.log import Display
 from seqgan.core.loop import train
-from seqgan.core.run import Run, create, describe
+from seqgan.core.run import Run, Wanted, create, describe
+from seqgan.core.run import begin_or_continue as core_begin
 from seqgan.core.seed import seed_everything
 from seqgan.errors import DataError, RunError
 
@@ -104,6 +105,39 @@ def shape_of(images: Images) -> Shape:
     """There are classes where every image has a label."""
     known = bool((images.labels >= 0).all())
     return Shape(images.pictures.shape[1], images.pictures.shape[2], images.classes if known else 0)
+
+
+def begin_or_continue(
+    wanted: Wanted,
+    chosen: Chosen,
+    data: str | None,
+    data_dir: Path | None,
+    *,
+    display: Display,
+    device: torch.device,
+    save_seconds: float = 30.0,
+    keep: int = 2,
+) -> tuple[Path, Finished | None]:
+    """Begin the run that someone wants or go on with it, and train it to its end. Gives back where it lies.
+
+    Of several processes the first has something to tell; the others end before."""
+
+    def begin_new() -> Path:
+        source = data or "digits"
+        folder = wanted.place(f"{source.removeprefix('hf:').replace('/', '-')}-{wanted.choice}")
+        identity: dict[str, Any] = {"seed": wanted.seed or 0, "threads": wanted.threads, "overwrite": wanted.overwrite}
+        begin(folder, wanted.choice, chosen, source, data_dir, **identity)
+        return folder
+
+    def asked(folder: Path) -> Mapping[str, Any]:
+        refuse_other_images(folder, data, data_dir)
+        return settled(chosen, understood(folder).description["data"]["name"]).asked
+
+    def carried_out(folder: Path) -> Finished | None:
+        return carry_out(folder, display, device=device, save_seconds=save_seconds, keep=keep)
+
+    extendable = CONFIGS[wanted.choice].extendable
+    return core_begin(wanted, begin=begin_new, asked=asked, extendable=extendable, carry_out=carried_out)
 
 
 def begin(

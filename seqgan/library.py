@@ -13,12 +13,12 @@ from seqgan.core.config import choose_config, nearest, parameters
 from seqgan.core.device import resolve
 from seqgan.core.log import Silence, display
 from seqgan.core.loop import Algorithm
-from seqgan.core.run import agree, free_name
-from seqgan.data.corpus import Corpus, corpus_in_memory, load_corpus
-from seqgan.errors import ConfigError, RunError, UsageError
-from seqgan.generation import Scored, TextModel, describe_run, load_model, own_parts_given
+from seqgan.core.run import Wanted
+from seqgan.data.corpus import Corpus, corpus_in_memory
+from seqgan.errors import ConfigError, UsageError
+from seqgan.generation import Scored, TextModel, describe_run, load_model
 from seqgan.metrics import Aggregation
-from seqgan.pretrained import save_pretrained
+from seqgan.pretrained import refuse_taken, save_pretrained
 from seqgan.rewards import TextReward
 from seqgan.rollout import Score
 from seqgan.tables import Evaluation
@@ -91,12 +91,16 @@ class TrainedRun:
         result.facts["kept"] = training.kept(self.folder, self.description)
         return result
 
-    def save_pretrained(self, folder: str | Path, *, stage: str = "final") -> Path:
-        """Write the model of a stage into a folder to hand on, with a model card that holds its numbers."""
+    def save_pretrained(self, folder: str | Path, *, stage: str = "final", overwrite: bool = False) -> Path:
+        """Write the model of a stage into a folder to hand on, with a model card that holds its numbers.
+
+        Raises:
+            UsageError: the folder holds something already; `overwrite` replaces a saved model."""
+        refuse_taken(Path(folder), overwrite)
         measured = evaluation.evaluate_models({stage: self.model(stage)}, self.corpus())
         notes = evaluation.remarks(measured)
         facts = {"corpus": self.description["corpus"], "rows": measured.rows, "notes": notes}
-        return save_pretrained(self.model(stage), Path(folder), facts)
+        return save_pretrained(self.model(stage), Path(folder), facts, overwrite=overwrite)
 
 
 def train(
@@ -111,7 +115,7 @@ def train(
     text_column: str | None = None,
     valid: str | None = None,
     test: str | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     threads: int = 0,
     device: str = "auto",
     progress: bool = False,
@@ -129,6 +133,7 @@ def train(
         corpus: a name, path or hub address (`load_corpus`), a Corpus, or the texts themselves in any iterable.
         run_dir: where the run goes; left out, the first free `runs/<corpus>-<algorithm>-<k>`.
         resume: go on with the run in `run_dir` if there is one, to the same weights as if it had not stopped.
+        seed: everything random follows from it; left out, 0 in a new run, and that of a run which is resumed.
         start: a run to begin from instead of from random weights: "RUN", "RUN@mle", "RUN@best", "RUN@STEP".
         policy, discriminator: functions of (vocabulary, longest) that make modules to be used instead of ours.
         reward: the form in which the discriminator pays ("probability" or "log-odds"); or, in the discriminator's
@@ -147,8 +152,6 @@ def train(
         hyper["reward"], reward = reward, None
     if algorithm == "mle" and (reward is not None or discriminator is not None):
         raise UsageError("mle has neither a reward nor a discriminator; choose algorithm='seqgan'")
-    if resume and overwrite:
-        raise UsageError("resume goes on with a run, overwrite replaces it: give one of them")
     if not isinstance(corpus, str | Path) and (text_column or valid or test):
         raise UsageError("text_column, valid and test go with a path; give a seqgan.Corpus with splits of its own")
     if reward is not None and discriminator is not None:
@@ -166,32 +169,13 @@ def train(
         **source,
     }
 
-    def prepared() -> str:
-        """The folder of a run that is begun, now or before."""
-        folder = Path(run_dir) if run_dir else None
-        if resume and folder and (folder / "run.json").is_file():
-            described = describe_run(folder)
-            training.same_corpus(folder, **given)
-            training.same_origin(folder, start)
-            own_parts_given(folder, described, parts, training.OWN)
-            if extra := set(training.own_parts(parts)) - set(described.get("own", [])):
-                own = " or a ".join(sorted(extra))
-                raise RunError(f"{folder} was begun without a {own} of one's own; start a new run")
-            asked = {**training.asked_of(folder, chosen), "algorithm": algorithm, "seed": seed}
-            if threads:
-                asked["threads"] = threads
-            agree(folder, asked, CONFIGS[algorithm].extendable)
-        else:
-            texts = given["name"] if isinstance(given["name"], Corpus) else load_corpus(str(corpus), **source)
-            folder = folder or free_name(Path("runs"), f"{texts.name}-{algorithm}")
-            origin = training.Origin.parse(start) if start else None
-            identity: dict[str, Any] = {"seed": seed, "threads": threads, "overwrite": overwrite}
-            training.begin(folder, algorithm, chosen, texts, **identity, origin=origin, parts=parts)
-        return str(folder)
-
+    wanted = Wanted(algorithm, Path(run_dir) if run_dir else None, resume, overwrite, seed, threads)
+    wanted.existing()  # refuses what contradicts itself, in every process
+    told = display() if progress else Silence()
     with world.joined(place):
-        folder = Path(world.on_first(prepared))
-        training.carry_out(folder, display() if progress else Silence(), device=place, parts=parts, source=given)
+        folder, _ = training.begin_or_continue(
+            wanted, chosen, given, start=start, display=told, device=place, parts=parts
+        )
     return TrainedRun(folder, device, parts, given)
 
 

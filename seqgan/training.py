@@ -16,7 +16,7 @@ from safetensors.torch import load, save
 
 from seqgan.advice import about_data
 from seqgan.algorithms import ALGORITHMS
-from seqgan.algorithms.configs import MLEConfig
+from seqgan.algorithms.configs import CONFIGS, MLEConfig
 from seqgan.algorithms.mle import PHASE
 from seqgan.algorithms.parts import OURS, Parts
 from seqgan.core import device as devices
@@ -24,8 +24,10 @@ from seqgan.core import world
 from seqgan.core.config import Chosen, to_json
 from seqgan.core.log import Display, Silence
 from seqgan.core.loop import train
-from seqgan.core.run import Run, checkpoints, create, read_record
+from seqgan.core.run import Run, Wanted, checkpoints, create, read_record
+from seqgan.core.run import begin_or_continue as core_begin
 from seqgan.core.trial import estimate, in_words
+from seqgan.data.batches import encode
 from seqgan.data.corpus import Corpus, as_files, load_corpus
 from seqgan.data.readers import kind_of
 from seqgan.data.symbols import EOS, UNK
@@ -75,6 +77,47 @@ class Origin:
         return cls(name, Path(folder), stage)
 
 
+def begin_or_continue(
+    wanted: Wanted,
+    chosen: Chosen,
+    source: Mapping[str, Any],
+    *,
+    start: str | None = None,
+    display: Display,
+    device: torch.device,
+    save_seconds: float = 30.0,
+    keep: int = 2,
+    parts: Parts = OURS,
+) -> tuple[Path, Finished | None]:
+    """Begin the run that someone wants or go on with it, train it to its end, and measure it. Gives back where it lies.
+
+    `source` are the arguments of `same_corpus`: a corpus by its name, or the corpus itself. `start` is the policy to
+    begin with, as `Origin` reads it. Of several processes the first has something to tell; the others end before."""
+
+    def begin_new() -> Path:
+        given = dict(source)
+        name = given.pop("name")
+        corpus = name if isinstance(name, Corpus) else load_corpus(name or "", **given)
+        folder = wanted.place(f"{corpus.name}-{wanted.choice}")
+        origin = Origin.parse(start) if start else None
+        identity: dict[str, Any] = {"seed": wanted.seed or 0, "threads": wanted.threads, "overwrite": wanted.overwrite}
+        begin(folder, wanted.choice, chosen, corpus, **identity, origin=origin, parts=parts)
+        return folder
+
+    def asked(folder: Path) -> Mapping[str, Any]:
+        same_corpus(folder, **source)
+        same_origin(folder, start)
+        same_parts(folder, parts)
+        return asked_of(folder, chosen)
+
+    def carried_out(folder: Path) -> Finished | None:
+        options: dict[str, Any] = {"device": device, "save_seconds": save_seconds, "keep": keep, "parts": parts}
+        return carry_out(folder, display, **options, source=source)
+
+    extendable = CONFIGS[wanted.choice].extendable
+    return core_begin(wanted, begin=begin_new, asked=asked, extendable=extendable, carry_out=carried_out)
+
+
 def begin(
     folder: Path,
     algorithm: str,
@@ -100,6 +143,7 @@ def begin(
         kind: Any = suitable_tokenizer(corpus) if config.tokenizer == "auto" else config.tokenizer
         tokenizer = Tokenizer.train(corpus.train, kind, config.vocabulary)
     texts = encode_corpus(corpus, tokenizer, config.max_length, config.long)
+    encode(corpus.test, tokenizer, texts.longest, config.long)  # refused now, rather than by the closing evaluation
     if origin:
         _refuse_unreadable(origin, texts)
     if not corpus.provenance["path"]:  # texts from memory go with the run, so that it can be resumed
@@ -290,6 +334,17 @@ def moved(folder: Path, corpus: Corpus) -> list[str]:
 
 def own_parts(parts: Parts) -> list[str]:
     return [name for name in OWN if getattr(parts, name) is not None]
+
+
+def same_parts(folder: Path, parts: Parts) -> None:
+    """
+    Raises:
+        RunError: a run was begun with modules that are not given, or without one that is."""
+    described = describe_run(folder)
+    own_parts_given(folder, described, parts, OWN)
+    if extra := set(own_parts(parts)) - set(described.get("own", [])):
+        own = " or a ".join(sorted(extra))
+        raise RunError(f"{folder} was begun without a {own} of one's own; start a new run")
 
 
 def asked_of(folder: Path, chosen: Chosen) -> dict[str, Any]:

@@ -77,6 +77,7 @@ def test_from_train_to_generate(name: str, train: Callable[..., Result], tmp_pat
         if path.is_file() and path.parent.name != "checkpoints"
     }
     expected = {
+        ".lock",
         "run.json",
         "config.json",
         "tokenizer.model",

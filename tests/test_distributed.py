@@ -188,7 +188,7 @@ def test_interrupted_and_resumed_it_ends_bit_for_bit_the_same(
     process.send_signal(signal.SIGINT)
     code, _, errors = finished(process)
     assert code != 0
-    assert errors.count(f"go on with --resume {tmp_path / 'run'}") == 1
+    assert errors.count(f"seqgan train --resume {tmp_path / 'run'}") == 1
     assert max(checkpoints(tmp_path / "run")) < max(checkpoints(whole[0]))
     code, _, errors = finished(launched(*words(tmp_path / "run")))
     assert code == 0, errors

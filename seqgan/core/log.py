@@ -1,5 +1,6 @@
 """What a person sees while training: live bars on a terminal, plain lines in a log file."""
 
+import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -148,7 +149,8 @@ class Lines:
 
 def tell(text: str) -> None:
     """One line to whoever reads stderr."""
-    print(text, file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError):  # a log that is full, or whose reader has gone, ends no training
+        print(text, file=sys.stderr, flush=True)
 
 
 def shown(numbers: Numbers) -> str:

@@ -7,28 +7,29 @@ metrics.jsonl       the record: one line for each step that measured something
 """
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import math
-import os
 import re
-import shutil
+import shlex
 import signal
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self, TypeVar
 
 import torch
 from torch import Tensor
 
 from seqgan.core import checkpoint, described, files, world
+from seqgan.core import folder as placed
 from seqgan.core.config import differences
 from seqgan.core.log import Display, Metrics, Numbers, Silence
-from seqgan.errors import CheckpointError, DivergedError, RunError, SeqGANError
+from seqgan.errors import CheckpointError, DivergedError, RunError, SeqGANError, StorageError, UsageError
+
+T = TypeVar("T")
 
 FORMAT = 1
 FIELDS = {
@@ -72,27 +73,73 @@ def create(
     Raises:
         RunError: the folder exists (give `overwrite`), or is something other than a run.
         StorageError: the folder cannot be made."""
-    taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
-    if taken and not (folder / "run.json").is_file():
-        raise RunError(f"{folder} exists and is not a run directory (it has no run.json); choose another place")
-    if taken and not overwrite:
-        raise RunError(
-            f"{folder} exists already; continue it with --resume {folder}, replace it with --overwrite, "
-            "or choose another --run-dir"
-        )
-    partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
-    files.make_folder(partial / "checkpoints")
+    identity = hashlib.sha256(_json(description)).hexdigest()[:16]
+    whole = {"run.json": _json({"format": FORMAT, "id": identity, **description}), **contents}
+    placed.place(folder, whole, overwrite=overwrite)
+
+
+class Wanted(NamedTuple):
+    """Which run someone asks for: a new one, or one to go on with."""
+
+    choice: str  # of an algorithm or a model
+    folder: Path | None  # None: the first free one
+    resume: bool  # go on with the run in the folder, if there is one
+    overwrite: bool
+    seed: int | None  # None: not asked for
+    threads: int  # 0: likewise
+
+    def existing(self) -> Path | None:
+        """The run to go on with.
+
+        Raises:
+            UsageError: options contradict each other."""
+        if self.resume and self.overwrite:
+            raise UsageError("to resume is to go on with a run, to overwrite is to replace it: ask for one of them")
+        if self.resume and self.folder is None:
+            raise UsageError("to resume, the run must be named: give its folder (in Python run_dir=...)")
+        return self.folder if self.resume and self.folder and (self.folder / "run.json").is_file() else None
+
+    def place(self, name: str) -> Path:
+        """Where a new run goes."""
+        return self.folder or free_name(Path("runs"), name)
+
+    def asked(self) -> dict[str, Any]:
+        """What this says of the run itself."""
+        named = {"seed": self.seed, "threads": self.threads or None}
+        return {"algorithm": self.choice, **{name: value for name, value in named.items() if value is not None}}
+
+
+def begin_or_continue(
+    wanted: Wanted,
+    *,
+    begin: Callable[[], Path],
+    asked: Callable[[Path], Mapping[str, Any]],
+    extendable: str,
+    carry_out: Callable[[Path], T],
+) -> tuple[Path, T]:
+    """Begin a run, or go on with it; where it cannot take its first step, nothing of it is left. Gives back where the
+    run lies, and what came of carrying it out.
+
+    `begin` makes a new one. `asked` refuses what does not belong to the one that there is, and tells which
+    hyper-parameters someone asks for. All processes of a training call this, and the first decides for all.
+
+    Raises:
+        RunError: a run was begun with other options, or its folder is taken; and what `begin`, `asked` and `carry_out`
+            raise."""
+
+    def ready() -> tuple[str, bool]:
+        if folder := wanted.existing():
+            agree(folder, {**asked(folder), **wanted.asked()}, extendable)
+            return str(folder), False
+        return str(begin()), True
+
+    place, new = world.on_first(ready)
+    folder = Path(place)
     try:
-        for name, data in contents.items():
-            files.make_folder((partial / name).parent)
-            files.write(partial / name, data)
-        identity = hashlib.sha256(_json(description)).hexdigest()[:16]
-        files.write(partial / "run.json", _json({"format": FORMAT, "id": identity, **description}))
-        if taken:
-            shutil.rmtree(folder)  # only now that its successor is whole
-        files.rename(partial, folder)
-    except SeqGANError:
-        shutil.rmtree(partial, ignore_errors=True)
+        return folder, carry_out(folder)
+    except BaseException:
+        if new and world.rank() == 0 and not checkpoints(folder) and not read_record(folder):
+            placed.undo(folder)
         raise
 
 
@@ -130,7 +177,8 @@ def agree(folder: Path, asked: Mapping[str, Any], extendable: str) -> None:
         )
     if more:
         description["config"][extendable] = steps
-        files.write(folder / "run.json", _json(description))
+        with placed.held(folder):
+            files.write(folder / "run.json", _json(description))
 
 
 def refuse_other_world(folder: Path, description: Mapping[str, Any]) -> None:
@@ -198,6 +246,7 @@ class Run:
         self._signal = 0  # that this process got; and what all know of, once they have agreed
         self._agreed_signal = 0
         self._handlers: dict[int, Any] = {}
+        self._settled = False  # nothing is left of a run that this one has replaced
 
     # --- lifetime
 
@@ -216,15 +265,13 @@ class Run:
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
         if self.rank == 0:
-            os.close(self._lock)
+            self._lock.close()
 
     def _lock_folder(self) -> None:
-        self._lock = os.open(self.folder, os.O_RDONLY)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(self._lock)
-            raise RunError(f"{self.folder} is in use by another process; wait for it to end, or stop it") from error
+        self._lock = placed.hold(self.folder)
+        if describe(self.folder) != self.description:
+            self._lock.close()
+            raise RunError(f"{self.folder} was changed by another process just now; give the command again")
 
     def _ask_to_stop(self, number: int, frame: FrameType | None) -> None:
         if self._signal:
@@ -246,8 +293,16 @@ class Run:
     def stop(self, phase: str, step: int) -> None:
         """Leave training after a signal; the caller has saved."""
         raise Interrupted(
-            f"stopped and saved at step {step} of {phase}; go on with --resume {self.folder}", self._agreed_signal
+            f"stopped and saved at step {step} of {phase}; go on with: {self._go_on()}", self._agreed_signal
         )
+
+    def _go_on(self) -> str:
+        """The whole command that continues this run."""
+        package, folder = self.description.get("package", "seqgan"), str(self.folder)
+        if self.description.get("own"):
+            return f"{package}.train(..., run_dir={folder!r}, resume=True)"
+        launcher = f"torchrun --standalone --nproc-per-node {world.size()} -m " if world.size() > 1 else ""
+        return f"{launcher}{package} train --resume {shlex.quote(folder)}"
 
     # --- state
 
@@ -328,6 +383,16 @@ class Run:
         }
         checkpoint.save(self.folder / "checkpoints" / f"step-{sum(steps.values()):08d}.pt", content)
         self._prune()
+        self._settle()
+
+    def _settle(self) -> None:
+        """Let go of the run that this one has replaced; what cannot be removed is told once."""
+        if not self._settled:
+            self._settled = True
+            try:
+                placed.settle(self.folder)
+            except StorageError as error:
+                self.display.say(str(error))
 
     def _prune(self) -> None:
         for path in list(checkpoints(self.folder).values())[: -self._keep]:
