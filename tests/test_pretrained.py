@@ -93,7 +93,7 @@ def test_a_run_directory_is_a_saved_model_too(played: seqgan.TrainedRun) -> None
 
 
 def test_a_model_that_is_saved_over_another_leaves_nothing_of_it(learned: seqgan.TrainedRun, saved: Path) -> None:
-    learned.save_pretrained(saved)
+    learned.save_pretrained(saved, overwrite=True)
     assert seqgan.from_pretrained(saved).score(TEXTS) == learned.score(TEXTS)
 
 
