@@ -16,7 +16,6 @@ from torch.testing import assert_close
 from imagegan import film, walk
 from imagegan.cli import imagegan
 from imagegan.data import as_floats, toy
-from imagegan.evaluation import read_samples
 from imagegan.film import Film, spacing
 from imagegan.game import Game
 from imagegan.generation import generate, load_model, npz, pictures_of
@@ -24,6 +23,7 @@ from imagegan.grids import FAINT, PLAIN, SIDE, as_bytes, drawn
 from imagegan.latents import CPU, Code, Latents, Prior, normal
 from imagegan.nets import Shape
 from imagegan.pyramid import Pyramid
+from imagegan.samples import read_samples
 from imagegan.training import new_model
 from seqgan.core import checkpoint
 from seqgan.core.loop import Phase
