@@ -382,16 +382,16 @@ def _evaluate_run(
     as_json: bool,
 ) -> None:
     from seqgan.checking import check_bleu
-    from seqgan.core import files
+    from seqgan.core import described, files
     from seqgan.evaluation import remarks, tokens_of
     from seqgan.tables import tables
 
     result = trained.evaluate(count=count, seed=seed, tokens=tokens, aggregation=aggregate)
-    written = json.dumps(result.as_json(), ensure_ascii=False, indent=2) + "\n"
+    written = described.as_bytes(result.as_json())
     files.make_folder(trained.folder / "evaluations")
-    files.write(trained.folder / "evaluations" / "evaluation.json", written.encode())
+    files.write(trained.folder / "evaluations" / "evaluation.json", written)
     if as_json:
-        click.echo(written, nl=False)
+        click.echo(written.decode(), nl=False)
     else:
         _print_tables(tables(result.rows))
         for line in remarks(result):
