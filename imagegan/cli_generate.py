@@ -8,9 +8,10 @@ from pathlib import Path
 import click
 
 from seqgan.core.bounds import PLACE, SEED, STEPS, TEXT, Bound, OneOf, Real, Several, Whole
+from seqgan.core.command import RUNS
 from seqgan.errors import UsageError
 
-RUN = click.argument("run", type=PLACE)
+RUN = click.argument("run", type=PLACE, shell_complete=RUNS)
 WHICH = click.option("--seed", type=SEED, default=0, help="which pictures", show_default=True)
 DEVICE = click.option("--device", type=TEXT, default="auto", help="auto, cpu, cuda, cuda:1 ...", show_default=True)
 FILE = PLACE

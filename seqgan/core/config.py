@@ -162,7 +162,8 @@ def nearest(word: str, known: Mapping[str, Any] | Sequence[str]) -> str:
     close = difflib.get_close_matches(word[:100], list(known), n=3, cutoff=0.6)
     if close:
         return f"; did you mean {' or '.join(close)}?"
-    names = list(known)
+    if not (names := list(known)):
+        return "; there is none yet"
     more = f" or another of {len(names)}" if len(names) > MOST_SHOWN else ""
     return f"; choose one of {', '.join(names[:MOST_SHOWN])}{more}"
 
