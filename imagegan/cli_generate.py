@@ -8,13 +8,16 @@ from pathlib import Path
 import click
 
 from seqgan.core import files
-from seqgan.core.bounds import COUNT, PLACE, SEED, STEPS, Bound, OneOf, Real, Several, Whole
+from seqgan.core.bounds import COUNT, PLACE, SEED, Bound, OneOf, Real, Several, Whole
 from seqgan.errors import UsageError
 
 RUN = click.argument("run", type=PLACE)
 WHICH = click.option("--seed", type=SEED, default=0, help="which pictures", show_default=True)
 DEVICE = click.option("--device", default="auto", help="auto, cpu, cuda, cuda:1 ...", show_default=True)
 FILE = PLACE
+CLASS = click.option(
+    "--class", "label", metavar="NAME", help="of one class, by name or number (cgan, acgan, lapgan --conditional)"
+)
 OVERWRITE = click.option("--overwrite", is_flag=True, help="replace the file that --output names")
 TRUNCATION = Real(0, math.inf, above=True)
 CODE = Several(Real(-1e6, 1e6), "3,-1,0.5")
@@ -40,7 +43,7 @@ class Concepts(Bound):
 @click.command()
 @RUN
 @click.option("-n", "--count", type=COUNT, default=100, help="how many pictures", show_default=True)
-@click.option("--class", "label", type=STEPS, default=None, help="of one class (cgan, acgan, lapgan --conditional)")
+@CLASS
 @click.option("--code", type=CODE, default=None, help="of one code (infogan): category,number,number")
 @click.option(
     "--truncation",
@@ -54,7 +57,8 @@ class Concepts(Bound):
     "--output",
     type=FILE,
     default=None,
-    help="a .png (a grid), .npz, or .gif file: what the run drew while it learned  [RUN/generated.png]",
+    help="a .png (a grid), .npz, or .gif file (what the run drew while it learned), or a new folder for a PNG of each  "
+    "[RUN/generated.png]",
 )
 @OVERWRITE
 @DEVICE
@@ -63,7 +67,7 @@ def generate(
     ctx: click.Context,
     run: Path,
     count: int,
-    label: int | None,
+    label: str | None,
     code: tuple[float, ...] | None,
     truncation: float,
     seed: int,
@@ -72,9 +76,13 @@ def generate(
     overwrite: bool,
     device: str,
 ) -> None:
-    """Draw pictures with a trained run: a grid as PNG, or an array as npz. Or show as GIF how it has learned."""
-    place = _checked(output or run / "generated.png", ".png", ".npz", ".gif")
-    write = _writer(output, place, overwrite)
+    """Draw pictures with a trained run: a grid as PNG, an array as npz, or single PNGs in a folder (those of a class in
+    one of its own). Or show as GIF how it has learned."""
+    into_folder = output is not None and (not output.suffix or output.is_dir())
+    place = output if output and into_folder else _checked(output or run / "generated.png", ".png", ".npz", ".gif", "")
+    write = _writer(output if not into_folder else None, place, overwrite)
+    if into_folder:
+        _refuse_taken(place)
     choices = _typed(ctx, "count", "label", "code", "truncation", "seed", "numbers")
     if place.suffix == ".gif" and choices:
         raise UsageError(
@@ -83,6 +91,7 @@ def generate(
 
     from imagegan import generation
     from imagegan.grids import drawn, png
+    from imagegan.training import class_names
     from seqgan.core.device import resolve
 
     model = generation.load_model(run, resolve(device))
@@ -90,10 +99,14 @@ def generate(
         write(generation.over_training(model))
         click.echo(f"how {run} has learned is in {place}")
         return
-    latents = generation.latents(model, count, seed, label, code, truncation)
-    pictures = generation.pictures_of(model, latents)
-    if place.suffix == ".npz":
-        write(generation.npz(pictures, **generation.told(model, latents)))
+    names = class_names(run)
+    number = None if label is None else generation.class_number(model, names, label)
+    latents = generation.latents(model, count, seed, number, code, truncation)
+    pictures, told = generation.pictures_of(model, latents), generation.told(model, latents)
+    if into_folder:
+        files.write_folder(place, generation.png_files(pictures, told.get("labels"), names))
+    elif place.suffix == ".npz":
+        write(generation.npz(pictures, **told))
     else:
         write(png(drawn(pictures, real=model.pictures, numbered=numbers)))
     click.echo(f"{count} pictures are in {place}")
@@ -113,6 +126,7 @@ def generate(
     default=None,
     help="instead, with the means of three pictures each, by their numbers: 3,7,12-1,5,9+20,22,31",
 )
+@CLASS
 @click.option("--rows", type=COUNT, default=10, help="how many walks", show_default=True)
 @click.option("--steps", type=Whole(2), default=10, help="pictures of a walk", show_default=True)
 @WHICH
@@ -125,6 +139,7 @@ def walk(
     run: Path,
     kind: str | None,
     arithmetic: list[list[int]] | None,
+    label: str | None,
     rows: int,
     steps: int,
     seed: int,
@@ -137,22 +152,26 @@ def walk(
     The numbers that --arithmetic takes are those of imagegan generate RUN --numbers, with the same --seed."""
     place = _checked(output or run / "walk.png", ".png", *([] if arithmetic else [".gif"]))
     write = _writer(output, place, overwrite)
-    if arithmetic and (choices := _typed(ctx, "kind", "rows", "steps")):
+    if arithmetic and (choices := _typed(ctx, "kind", "label", "rows", "steps")):
         raise UsageError(f"--arithmetic has three rows of its own; leave out {', '.join(choices)}")
+    if kind == "codes" and label is not None:
+        raise UsageError("--kind codes goes through all classes; leave out --class")
 
     from imagegan import walk as walks
-    from imagegan.generation import load_model
+    from imagegan.generation import class_number, load_model
     from imagegan.grids import gif, png
+    from imagegan.training import class_names
     from seqgan.core.device import resolve
 
     model = load_model(run, resolve(device))
     found_some = model.prior.code.size > 0 and not model.recipe.labelled
     if arithmetic:
         blocks = walks.arithmetic(model, arithmetic, seed)
-    elif kind == "codes" or (kind is None and found_some):
+    elif kind == "codes" or (kind is None and label is None and found_some):
         blocks = walks.traversal(model, rows, steps, seed)
     else:
-        blocks = walks.interpolation(model, rows, steps, seed)
+        number = None if label is None else class_number(model, class_names(run), label)
+        blocks = walks.interpolation(model, rows, steps, seed, number)
     if place.suffix == ".png":
         write(png(walks.still(model, blocks)))
     else:
@@ -167,9 +186,17 @@ def _writer(output: Path | None, place: Path, overwrite: bool) -> Callable[[byte
     return lambda data: files.output(place, overwrite=True)(data)
 
 
+def _refuse_taken(folder: Path) -> None:
+    if not folder.parent.is_dir():
+        raise UsageError(f"--output {folder} cannot be: there is no folder {folder.parent}; make it, or name another")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"--output {folder} exists already and is no empty folder; name another")
+
+
 def _checked(place: Path, *known: str) -> Path:
     if place.suffix not in known:
-        either = f"neither {' nor '.join(known)}" if len(known) > 1 else f"no {known[0]}"
+        endings = [ending or "a folder (a name without an ending)" for ending in known]
+        either = f"neither {' nor '.join(endings)}" if len(known) > 1 else f"no {endings[0]}"
         raise UsageError(f"--output {place} is {either}")
     return place
 

@@ -6,7 +6,7 @@ import secrets
 import shutil
 import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -166,6 +166,24 @@ def remove(path: Path) -> None:
 def make_folder(path: Path) -> None:
     with telling("make the folder", path):
         os.makedirs(path, exist_ok=True)
+
+
+def write_folder(folder: Path, contents: Iterable[tuple[str, bytes]]) -> None:
+    """A new folder with these files, by their paths in it; it appears whole or not at all."""
+    partial = folder.with_name(f".{secrets.token_hex(8)}.partial")
+    with telling("write", folder):
+        try:
+            partial.mkdir()
+            for name, data in contents:
+                path = partial / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(data)
+            if folder.is_dir():
+                folder.rmdir()  # an empty one
+            os.rename(partial, folder)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+        _sync_folder(folder.parent)
 
 
 def remove_empty(folder: Path) -> None:
