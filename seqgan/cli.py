@@ -104,16 +104,10 @@ def _report(finished: Any) -> None:
 
 
 def _print_tables(tables: Iterable["Table"]) -> None:
-    import rich.table
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
+    from seqgan.core.printing import print_table
 
-    console = Console()
     for title, headings, rows, signatures in tables:
-        table = rich.table.Table(*headings, title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-        for row in rows:
-            table.add_row(*row)
-        console.print(table)
+        print_table(headings, rows, title)
         for line in signatures:
             click.echo(f"  {line}")
         click.echo()
