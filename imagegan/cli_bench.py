@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from imagegan.variants.configs import CONFIGS
-from seqgan.core.bounds import COUNT, PLACE, RATE, SEED, OneOf, Several, Whole
+from seqgan.core.bounds import COUNT, PLACE, RATE, SEED, TEXT, OneOf, Several, Whole
 from seqgan.errors import UsageError
 
 BUDGET = 128_000
@@ -40,6 +40,7 @@ MODELS = Different(Model(list(CONFIGS)), "gan,dcgan")
 )
 @click.option(
     "--data",
+    type=TEXT,
     multiple=True,
     default=("digits",),
     metavar="NAME[=PATH]",
