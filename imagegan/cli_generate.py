@@ -7,19 +7,19 @@ from pathlib import Path
 
 import click
 
-from seqgan.core import files
-from seqgan.core.bounds import COUNT, PLACE, SEED, Bound, OneOf, Real, Several, Whole
+from seqgan.core.bounds import PLACE, SEED, TEXT, Bound, OneOf, Real, Several, Whole
 from seqgan.errors import UsageError
 
 RUN = click.argument("run", type=PLACE)
 WHICH = click.option("--seed", type=SEED, default=0, help="which pictures", show_default=True)
-DEVICE = click.option("--device", default="auto", help="auto, cpu, cuda, cuda:1 ...", show_default=True)
+DEVICE = click.option("--device", type=TEXT, default="auto", help="auto, cpu, cuda, cuda:1 ...", show_default=True)
 FILE = PLACE
 CLASS = click.option(
     "--class", "label", metavar="NAME", help="of one class, by name or number (cgan, acgan, lapgan --conditional)"
 )
 OVERWRITE = click.option("--overwrite", is_flag=True, help="replace the file that --output names")
 TRUNCATION = Real(0, math.inf, above=True)
+PICTURES = Whole(1, 10**6)  # what fits into memory
 CODE = Several(Real(-1e6, 1e6), "3,-1,0.5")
 
 
@@ -42,7 +42,7 @@ class Concepts(Bound):
 
 @click.command()
 @RUN
-@click.option("-n", "--count", type=COUNT, default=100, help="how many pictures", show_default=True)
+@click.option("-n", "--count", type=PICTURES, default=100, help="how many pictures", show_default=True)
 @CLASS
 @click.option("--code", type=CODE, default=None, help="of one code (infogan): category,number,number")
 @click.option(
@@ -78,11 +78,11 @@ def generate(
 ) -> None:
     """Draw pictures with a trained run: a grid as PNG, an array as npz, or single PNGs in a folder (those of a class in
     one of its own). Or show as GIF how it has learned."""
-    into_folder = output is not None and (not output.suffix or output.is_dir())
-    place = output if output and into_folder else _checked(output or run / "generated.png", ".png", ".npz", ".gif", "")
-    write = _writer(output if not into_folder else None, place, overwrite)
-    if into_folder:
-        _refuse_taken(place)
+    from seqgan.core import outputs
+
+    fill = outputs.folder_writer(output) if output and (not output.suffix or output.is_dir()) else None
+    place = output if output and fill else _checked(output or run / "generated.png", ".png", ".npz", ".gif", "")
+    write = _writer(None if fill else output, place, overwrite)
     choices = _typed(ctx, "count", "label", "code", "truncation", "seed", "numbers")
     if place.suffix == ".gif" and choices:
         raise UsageError(
@@ -103,8 +103,8 @@ def generate(
     number = None if label is None else generation.class_number(model, names, label)
     latents = generation.latents(model, count, seed, number, code, truncation)
     pictures, told = generation.pictures_of(model, latents), generation.told(model, latents)
-    if into_folder:
-        files.write_folder(place, generation.png_files(pictures, told.get("labels"), names))
+    if fill:
+        fill(generation.png_files(pictures, told.get("labels"), names))
     elif place.suffix == ".npz":
         write(generation.npz(pictures, **told))
     else:
@@ -127,8 +127,8 @@ def generate(
     help="instead, with the means of three pictures each, by their numbers: 3,7,12-1,5,9+20,22,31",
 )
 @CLASS
-@click.option("--rows", type=COUNT, default=10, help="how many walks", show_default=True)
-@click.option("--steps", type=Whole(2), default=10, help="pictures of a walk", show_default=True)
+@click.option("--rows", type=Whole(1, 1000), default=10, help="how many walks", show_default=True)
+@click.option("--steps", type=Whole(2, 1000), default=10, help="pictures of a walk", show_default=True)
 @WHICH
 @click.option("--output", type=FILE, default=None, help="a .png (walks as rows) or .gif file (as time)  [RUN/walk.png]")
 @OVERWRITE
@@ -181,16 +181,11 @@ def walk(
 
 def _writer(output: Path | None, place: Path, overwrite: bool) -> Callable[[bytes], None]:
     """What writes where someone asked for it; the file that a run gets where nobody did is made anew each time."""
+    from seqgan.core import outputs
+
     if output:
-        return files.output(output, overwrite=overwrite)
-    return lambda data: files.output(place, overwrite=True)(data)
-
-
-def _refuse_taken(folder: Path) -> None:
-    if not folder.parent.is_dir():
-        raise UsageError(f"--output {folder} cannot be: there is no folder {folder.parent}; make it, or name another")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(f"--output {folder} exists already and is no empty folder; name another")
+        return outputs.writer(output, overwrite=overwrite)
+    return lambda data: outputs.writer(place, overwrite=True)(data)
 
 
 def _checked(place: Path, *known: str) -> Path:

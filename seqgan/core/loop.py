@@ -49,6 +49,8 @@ class Phase:
     check_every: int = 1
     finished: Callable[[], bool] = never
     trials: Sequence[Trial] = ()  # where its steps differ in what they cost
+    unit: str = "step"  # what the options count it in, such as an epoch
+    each: int = 1  # steps of a unit
 
 
 class Algorithm(Protocol):

@@ -1,7 +1,7 @@
 """Texts as padded tensors, and batches that are a function of the step."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -77,6 +77,34 @@ def pad(rows: Sequence[Sequence[int]], device: torch.device | str = "cpu") -> Ba
     width = max(map(len, rows))
     tokens = torch.tensor([[*row, *[PAD] * (width - len(row))] for row in rows], device=device)
     return Batch(tokens, tokens != PAD)
+
+
+TOKENS_TOGETHER = 2**13
+NUMBERS_TOGETHER = 2**24  # a score for every word of the vocabulary at every token: 64 MB
+
+
+def tokens_together(vocabulary: int) -> int:
+    """How many tokens of text a policy looks at together where it is not learning, with a score for every word at each.
+
+    What a look at texts needs of memory then depends neither on their number nor on their length."""
+    return max(1, min(TOKENS_TOGETHER, NUMBERS_TOGETHER // vocabulary))
+
+
+def rows_together(tokens: Tokens, vocabulary: int) -> int:
+    """How many rows of a padded tensor make `tokens_together`."""
+    return max(1, tokens_together(vocabulary) // max(1, tokens.shape[1]))
+
+
+def by_length(rows: Sequence[Sequence[int]], vocabulary: int) -> Iterator[list[int]]:
+    """The numbers of rows, like lengths together so that little is spent on padding, `tokens_together` at a time."""
+    most, together = tokens_together(vocabulary), list[int]()
+    for number in sorted(range(len(rows)), key=lambda number: len(rows[number])):
+        if together and (len(together) + 1) * len(rows[number]) > most:
+            yield together
+            together = []
+        together.append(number)
+    if together:
+        yield together
 
 
 def side_by_side(first: Tokens, second: Int[Tensor, "N S"]) -> Int[Tensor, "M W"]:

@@ -477,7 +477,7 @@ def run_of_gan(folder: Path) -> Path:
         (["generate", "--output", "a.jpg"], "neither .png nor .npz nor .gif"),
         (["generate", "--output", "a.gif", "-n", "3", "--class", "1"], "leave out --count, --class"),
         (["generate", "--class", "1"], "this model was not told classes"),
-        (["generate", "--output", "none/there"], "there is no folder none; make it"),
+        (["generate", "--output", "none/there"], "/none; make it, or name another"),
         (["generate", "--output", ".", "--overwrite"], "exists already and is no empty folder"),
         (["walk", "--class", "1"], "this model was not told classes"),
         (["walk", "--kind", "codes", "--class", "1"], "leave out --class"),
