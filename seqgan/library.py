@@ -39,6 +39,10 @@ class TrainedRun:
         self.description: Mapping[str, Any] = describe_run(folder)
         self._device, self._models = resolve(device), dict[str, TextModel]()
 
+    def __repr__(self) -> str:
+        about = self.description
+        return f"<TrainedRun {self.folder}: {about['algorithm']} on {about['corpus']['name']}, seed {about['seed']}>"
+
     def model(self, stage: str = "final") -> TextModel:
         """The policy of a stage with its tokenizer and discriminator: mle, final, best, or the number of a checkpoint.
 
@@ -76,24 +80,28 @@ class TrainedRun:
         self,
         *,
         count: int | None = None,
-        seed: int = 0,
+        seed: int | None = None,
         tokens: str | None = None,
         aggregation: Aggregation = "sentence",
     ) -> Evaluation:
         """All numbers, a row for each stage and one for held-out real text; all rows have `count` texts.
 
+        Each row is what `seqgan.evaluate` gives of texts alone, and more: `run.evaluate()["final"]["bleu-3"].value`.
+        Samples are drawn with the seed of the run where none is given, as at the end of its training.
+
         Raises:
             UsageError: `count` is more than there are validation texts.
             RunError: the corpus is no longer what it was."""
         models = {stage: self.model(stage) for stage in training.stages_of(self.description)}
+        seed = self.description["seed"] if seed is None else seed
         options: dict[str, Any] = {"count": count, "seed": seed, "tokens": tokens, "aggregation": aggregation}
         result = evaluation.evaluate_models(models, self.corpus(), **options)
-        result.facts["kept"] = training.kept(self.folder, self.description)
+        result.facts |= training.stages_in_words(self.folder, self.description)
         return result
 
     def save_pretrained(self, folder: str | Path, *, stage: str = "final") -> Path:
         """Write the model of a stage into a folder to hand on, with a model card that holds its numbers."""
-        measured = evaluation.evaluate_models({stage: self.model(stage)}, self.corpus())
+        measured = evaluation.evaluate_models({stage: self.model(stage)}, self.corpus(), seed=self.description["seed"])
         notes = evaluation.remarks(measured)
         facts = {"corpus": self.description["corpus"], "rows": measured.rows, "notes": notes}
         return save_pretrained(self.model(stage), Path(folder), facts)
