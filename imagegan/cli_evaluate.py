@@ -19,7 +19,10 @@ DATA = "digits, mnist, fashion-mnist, cifar10, folder, ring, grid, swissroll, hf
 @click.command()
 @click.argument("runs", nargs=-1, type=FILE, metavar="[RUN]...")
 @click.option(
-    "--samples", type=FILE, metavar="FILE", help="an npz file: samples, and perhaps the labels they should have"
+    "--samples",
+    type=FILE,
+    metavar="PATH",
+    help="an npz file (samples, and perhaps the labels they should have), or a folder of pictures",
 )
 @click.option("--data", metavar="NAME", help=f"what to compare --samples with: {DATA}  [digits]")
 @click.option("--data-dir", type=FILE, metavar="PATH", help="where idx files or pictures lie")
@@ -61,6 +64,7 @@ def evaluate(
     from imagegan import evaluation
     from imagegan.data import load
     from imagegan.metrics.distances import fid
+    from imagegan.samples import read_samples
     from seqgan.core.device import resolve, use_threads
 
     use_threads(threads)
@@ -70,9 +74,10 @@ def evaluate(
         rows = evaluation.evaluate_runs(runs, resolve(device), count=count, seed=seed)
         facts["steps"] = {str(run): evaluation.steps_learned(run) for run in runs}
     if samples:
-        given = evaluation.read_samples(samples).first(count)
         facts["data"] = data = data or "digits"
         sets = load(data, count=images or 0, held_out=count, seed=seed, size=size or 0, folder=data_dir)
+        given = read_samples(samples, sets.train).some(count, seed)
+        facts["samples"] = given.said
         rows = evaluation.evaluate_samples(given, sets, data)
     if inception:
         rows.setdefault("samples", {})["fid"] = fid(inception)
@@ -82,6 +87,8 @@ def evaluate(
     print_rows(rows)
     for run, steps in facts.get("steps", {}).items():
         click.echo(f"  samples of {run}, after {steps} steps, drawn with --seed {seed}")
+    if samples:
+        click.echo(f"  samples of {samples}: {facts['samples']}")
     print_remarks(rows)
 
 

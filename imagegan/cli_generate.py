@@ -2,10 +2,12 @@
 
 import math
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 
+from seqgan.core import files
 from seqgan.core.bounds import COUNT, PLACE, SEED, STEPS, Bound, OneOf, Real, Several, Whole
 from seqgan.errors import UsageError
 
@@ -13,6 +15,7 @@ RUN = click.argument("run", type=PLACE)
 WHICH = click.option("--seed", type=SEED, default=0, help="which pictures", show_default=True)
 DEVICE = click.option("--device", default="auto", help="auto, cpu, cuda, cuda:1 ...", show_default=True)
 FILE = PLACE
+OVERWRITE = click.option("--overwrite", is_flag=True, help="replace the file that --output names")
 TRUNCATION = Real(0, math.inf, above=True)
 CODE = Several(Real(-1e6, 1e6), "3,-1,0.5")
 
@@ -53,6 +56,7 @@ class Concepts(Bound):
     default=None,
     help="a .png (a grid), .npz, or .gif file: what the run drew while it learned  [RUN/generated.png]",
 )
+@OVERWRITE
 @DEVICE
 @click.pass_context
 def generate(
@@ -65,10 +69,12 @@ def generate(
     seed: int,
     numbers: bool,
     output: Path | None,
+    overwrite: bool,
     device: str,
 ) -> None:
     """Draw pictures with a trained run: a grid as PNG, or an array as npz. Or show as GIF how it has learned."""
     place = _checked(output or run / "generated.png", ".png", ".npz", ".gif")
+    write = _writer(output, place, overwrite)
     choices = _typed(ctx, "count", "label", "code", "truncation", "seed", "numbers")
     if place.suffix == ".gif" and choices:
         raise UsageError(
@@ -77,20 +83,19 @@ def generate(
 
     from imagegan import generation
     from imagegan.grids import drawn, png
-    from seqgan.core import files
     from seqgan.core.device import resolve
 
     model = generation.load_model(run, resolve(device))
     if place.suffix == ".gif":
-        files.write(place, generation.over_training(model))
+        write(generation.over_training(model))
         click.echo(f"how {run} has learned is in {place}")
         return
     latents = generation.latents(model, count, seed, label, code, truncation)
     pictures = generation.pictures_of(model, latents)
     if place.suffix == ".npz":
-        files.write(place, generation.npz(pictures, **generation.told(model, latents)))
+        write(generation.npz(pictures, **generation.told(model, latents)))
     else:
-        files.write(place, png(drawn(pictures, real=model.pictures, numbered=numbers)))
+        write(png(drawn(pictures, real=model.pictures, numbered=numbers)))
     click.echo(f"{count} pictures are in {place}")
 
 
@@ -112,6 +117,7 @@ def generate(
 @click.option("--steps", type=Whole(2), default=10, help="pictures of a walk", show_default=True)
 @WHICH
 @click.option("--output", type=FILE, default=None, help="a .png (walks as rows) or .gif file (as time)  [RUN/walk.png]")
+@OVERWRITE
 @DEVICE
 @click.pass_context
 def walk(
@@ -123,19 +129,20 @@ def walk(
     steps: int,
     seed: int,
     output: Path | None,
+    overwrite: bool,
     device: str,
 ) -> None:
     """Show what a trained run makes of all that lies between its pictures.
 
     The numbers that --arithmetic takes are those of imagegan generate RUN --numbers, with the same --seed."""
     place = _checked(output or run / "walk.png", ".png", *([] if arithmetic else [".gif"]))
+    write = _writer(output, place, overwrite)
     if arithmetic and (choices := _typed(ctx, "kind", "rows", "steps")):
         raise UsageError(f"--arithmetic has three rows of its own; leave out {', '.join(choices)}")
 
     from imagegan import walk as walks
     from imagegan.generation import load_model
     from imagegan.grids import gif, png
-    from seqgan.core import files
     from seqgan.core.device import resolve
 
     model = load_model(run, resolve(device))
@@ -147,10 +154,17 @@ def walk(
     else:
         blocks = walks.interpolation(model, rows, steps, seed)
     if place.suffix == ".png":
-        files.write(place, png(walks.still(model, blocks)))
+        write(png(walks.still(model, blocks)))
     else:
-        files.write(place, gif(walks.moving(model, blocks)))
+        write(gif(walks.moving(model, blocks)))
     click.echo(f"{sum(block.rows for block in blocks)} rows of pictures are in {place}")
+
+
+def _writer(output: Path | None, place: Path, overwrite: bool) -> Callable[[bytes], None]:
+    """What writes where someone asked for it; the file that a run gets where nobody did is made anew each time."""
+    if output:
+        return files.output(output, overwrite=overwrite)
+    return lambda data: files.output(place, overwrite=True)(data)
 
 
 def _checked(place: Path, *known: str) -> Path:

@@ -13,7 +13,7 @@ from seqgan import __version__
 from seqgan.algorithms.configs import CONFIGS, PRESETS
 from seqgan.cli_bench import bench
 from seqgan.cli_corpora import corpora
-from seqgan.core.bounds import COUNT, PLACE, SEED, TEMPERATURE, TOP_K, TOP_P, OneOf
+from seqgan.core.bounds import COUNT, PLACE, SEED, TEMPERATURE, THREADS, TOP_K, TOP_P, OneOf
 from seqgan.core.command import RunOptions, run_command, run_options
 from seqgan.core.config import ConfiguredCommand
 from seqgan.errors import UsageError
@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from seqgan.generation import TextModel
     from seqgan.library import TrainedRun
     from seqgan.tables import Table
+
+
+DEVICE = click.option("--device", default="auto", help="auto, cpu, cuda ...", show_default=True)
+THREAD_COUNT = click.option(
+    "--threads", type=THREADS, default=0, help="0: as many as there are cores", show_default=True
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
@@ -146,7 +152,9 @@ def _print_tables(tables: Iterable["Table"]) -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="one JSON object a line: text, tokens, ended")
 @click.option("--output", type=PLACE, help="write to this file instead of stdout")
-@click.option("--device", default="auto", help="auto, cpu, cuda ...", show_default=True)
+@click.option("--overwrite", is_flag=True, help="replace the file that --output names")
+@DEVICE
+@THREAD_COUNT
 def generate(
     run: Path,
     count: int,
@@ -158,11 +166,16 @@ def generate(
     stage: str,
     as_json: bool,
     output: Path | None,
+    overwrite: bool,
     device: str,
+    threads: int,
 ) -> None:
     """Write texts with the policy of RUN, one a line."""
     from seqgan.core import files
+    from seqgan.core.device import use_threads
 
+    write = files.output(output, overwrite=overwrite) if output else None
+    use_threads(threads)
     fresh = seed is None
     seed = int.from_bytes(os.urandom(4), "big") if seed is None else seed
     model = _model(run, stage, device, judge=False)
@@ -170,8 +183,8 @@ def generate(
     written = model.write(count, prompt=prompt, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed)
     lines = [json.dumps(item._asdict(), ensure_ascii=False) if as_json else item.text for item in written]
     text = "".join(line + "\n" for line in lines)
-    if output:
-        files.write(output, text.encode())
+    if write:
+        write(text.encode())
     else:
         sys.stdout.write(text)
     if fresh:
@@ -184,14 +197,17 @@ def generate(
 @click.option("--stage", default="final", help="mle, final, best, or the number of a checkpoint", show_default=True)
 @click.option("--text-column", help="the column that holds the texts, where the file has columns")
 @click.option("--json", "as_json", is_flag=True, help="one JSON object a line")
-@click.option("--device", default="auto", help="auto, cpu, cuda ...", show_default=True)
-def score(run: Path, file: Path, stage: str, text_column: str | None, as_json: bool, device: str) -> None:
+@DEVICE
+@THREAD_COUNT
+def score(run: Path, file: Path, stage: str, text_column: str | None, as_json: bool, device: str, threads: int) -> None:
     """How probable the texts in FILE are to the policy of RUN, and what its discriminator makes of them.
 
     One line a text: log-probability in nats, the same per token, tokens, unknown ones, P(real), the text. With --json
     also that of every token by itself (by_token), the end included."""
+    from seqgan.core.device import use_threads
     from seqgan.data.readers import read_samples
 
+    use_threads(threads)
     model = _model(run, stage, device)
     scored = model.score(read_samples(file, text_column))
     if not as_json:
@@ -255,7 +271,9 @@ def _say_if_unfinished(folder: Path, stage: str) -> None:
 @click.option("--markdown", "as_markdown", is_flag=True, help="one table of Markdown on stdout instead of tables")
 @click.option("--blind", type=PLACE, metavar="FILE", help="write a rating sheet, of -n texts a kind")
 @click.option("--ratings", type=PLACE, multiple=True, metavar="FILE", help="analyse filled sheets")
-@click.option("--device", default="auto", help="auto, cpu, cuda ...", show_default=True)
+@click.option("--overwrite", is_flag=True, help="with --blind: replace a sheet and its key, ratings and all")
+@DEVICE
+@click.option("--threads", type=THREADS, help="last digits depend on them; 0: as many as cores  [those of the run]")
 def evaluate(
     runs: tuple[Path, ...],
     samples: Path | None,
@@ -275,7 +293,9 @@ def evaluate(
     as_markdown: bool,
     blind: Path | None,
     ratings: tuple[Path, ...],
+    overwrite: bool,
     device: str,
+    threads: int | None,
 ) -> None:
     """Measure RUN (every policy of it, and held-out real text), several runs of one corpus, or any file of texts.
 
@@ -316,6 +336,8 @@ def evaluate(
         "--text-column": (text_column, ["RUN", "--samples"]),
         "-n": (count, ["RUN"]),
         "--blind": (blind, ["RUN"]),
+        "--overwrite": (overwrite, ["RUN"]),
+        "--threads": (threads, ["RUN"]),
         "--tokens": (tokens, ["RUN", "--samples"]),
         "--check": (check, ["RUN", "--samples"]),
         "--markdown": (as_markdown, ["RUN", "--samples"]),
@@ -327,6 +349,8 @@ def evaluate(
         raise UsageError("--json and --markdown are two ways to print the same: give one of them")
     if len(runs) > 1 and (check or blind):
         raise UsageError(f"{'--check' if check else '--blind'} goes with one RUN; {len(runs)} were given")
+    if overwrite and not blind:
+        raise UsageError("--overwrite replaces a rating sheet; it goes with --blind")
     if check and (blind or (samples and not references)):
         raise UsageError("--check computes BLEU again: it needs a RUN to evaluate, or --samples with --references")
     if ratings:
@@ -335,10 +359,16 @@ def evaluate(
         files = {"references": references, "training": training, "real": real}
         _evaluate_file(samples, files, text_column, tokens, aggregate, check, as_json, as_markdown)
     else:
+        from seqgan.core.device import cores, use_threads
+        from seqgan.ratings import sheet_at
+
+        if blind:
+            sheet_at(blind, overwrite=overwrite)
         source = {"corpus": corpus, "text_column": text_column, "valid": valid, "test": test}
         trained = [_found_again(run, device, **source) for run in runs]
+        use_threads(min(cores(), trained[0].description["threads"]) if threads is None else threads)
         if blind:
-            _write_sheet(trained[0], blind, count or 20, seed)
+            _write_sheet(trained[0], blind, count or 20, seed, overwrite)
         else:
             _evaluate_runs(trained, count, seed, tokens, aggregate, check, as_json, as_markdown)
 
@@ -446,11 +476,11 @@ def _evaluate_file(
             click.echo(line, err=True)
 
 
-def _write_sheet(trained: "TrainedRun", sheet: Path, count: int, seed: int | None) -> None:
+def _write_sheet(trained: "TrainedRun", sheet: Path, count: int, seed: int | None, overwrite: bool) -> None:
     from seqgan.ratings import sheet_of, write_sheet
 
     seed = trained.description["seed"] if seed is None else seed
-    key = write_sheet(sheet, sheet_of(trained, count, seed), seed)
+    key = write_sheet(sheet, sheet_of(trained, count, seed), seed, overwrite=overwrite)
     click.echo(f"{sheet} is to be filled in (a number in the column rating); {key} says whose text is whose")
     click.echo(f"then: seqgan evaluate --ratings {sheet}")
 

@@ -60,15 +60,17 @@ def show(name: str, count: int, split: str, text_column: str | None) -> None:
 @click.argument("name")
 @click.argument("folder", type=PLACE)
 @click.option("--text-column", help="the column that holds the texts, where the source has columns")
-def export(name: str, folder: Path, text_column: str | None) -> None:
+@click.option("--overwrite", is_flag=True, help="replace the files of those names")
+def export(name: str, folder: Path, text_column: str | None, overwrite: bool) -> None:
     """Write the splits of a corpus to FOLDER: train.txt, valid.txt, test.txt."""
     from seqgan.core import files
     from seqgan.data.corpus import as_files, load_corpus
 
     contents, _ = as_files(load_corpus(name, text_column=text_column))
     files.make_folder(folder)
+    writers = {part: files.output(folder / f"{part}.txt", overwrite=overwrite) for part in contents}
     for part, data in contents.items():
-        files.write(folder / f"{part}.txt", data)
+        writers[part](data)
         click.echo(f"{folder / part}.txt: {len(data.splitlines())} texts")
 
 

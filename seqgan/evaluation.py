@@ -18,7 +18,7 @@ from torch import nn
 from seqgan.algorithms.mle import PHASE
 from seqgan.algorithms.seqgan import PRETRAIN
 from seqgan.core.stats import Units, mean_influences, ratio_influences, unit_blocks, units_of
-from seqgan.data.batches import Encoded, encode, pad
+from seqgan.data.batches import Encoded, by_length, encode, pad
 from seqgan.data.corpus import Corpus
 from seqgan.data.symbols import EOS, UNK
 from seqgan.data.texts import as_learned
@@ -32,7 +32,6 @@ from seqgan.rollout import in_chunks
 from seqgan.tables import REAL, Evaluation, Row, as_difference
 
 MOST_SAMPLES = 10_000
-ROWS = 128  # of real text, in which unknown words are filled in together
 SAMPLES = "samples"  # the source of the influences of what a policy draws, as in `View`
 BEFORE_THE_GAME = (PHASE, PRETRAIN)  # phases in which the final policy is that of MLE
 MOSTLY = 0.5  # share of the samples that stand in the training texts, to be remarked upon
@@ -176,9 +175,11 @@ def _judged(
     It is the run's last discriminator, for the samples of every policy alike."""
     rng = torch.Generator(model.device).manual_seed(seed)
     rows = test.encoded.rows
-    parts = [pad(rows[start : start + ROWS], model.device).tokens for start in range(0, len(rows), ROWS)]
+    real = torch.zeros(len(rows))
     with judging(discriminator) as judge:
-        real = torch.cat([judge(model.policy.fill_unknown(part, rng)) for part in parts]).cpu()
+        for numbers in by_length(rows, model.policy.vocabulary):
+            tokens = pad([rows[number] for number in numbers], model.device).tokens
+            real[numbers] = judge(model.policy.fill_unknown(tokens, rng)).float().cpu()
         fake = in_chunks(judge, pad(drawn, model.device).tokens).cpu()
     errors = f"err:{over_texts(test.units)}"
     judged_by = f"discriminator:{_fingerprint(discriminator)}"

@@ -17,12 +17,12 @@ from seqgan.algorithms.parts import OURS, Parts
 from seqgan.core import described
 from seqgan.core.config import assemble
 from seqgan.core.run import checkpoints, describe, saved_in
-from seqgan.data.batches import Long, pad
+from seqgan.data.batches import Long, by_length, pad
 from seqgan.data.readers import a_list_of_texts
 from seqgan.data.symbols import EOS, UNK
 from seqgan.data.tokenizer import Kind, Tokenizer
 from seqgan.errors import CheckpointError, ConfigError, RunError, UsageError
-from seqgan.metrics.nll import ROWS_AT_A_TIME, text_log_probs, token_log_probs
+from seqgan.metrics.nll import text_log_probs, token_log_probs
 from seqgan.models.policy import PolicyModule, sample
 from seqgan.rewards import judging
 
@@ -53,7 +53,6 @@ CORPUS_FIELDS = {
     "valid": described.TEXT_OR_NOTHING,
     "test": described.TEXT_OR_NOTHING,
 }
-DRAWN_AT_A_TIME = 1000
 
 
 class Written(NamedTuple):
@@ -139,18 +138,14 @@ class TextModel:
         ids = self._prompt_ids(prompt)
         rng = torch.Generator(self.device).manual_seed(seed)
         begun = torch.tensor(ids, device=self.device) if ids else None
-        drawn: list[list[int]] = []
-        for start in range(0, count, DRAWN_AT_A_TIME):
-            rows = min(DRAWN_AT_A_TIME, count - start)
-            options: dict[str, Any] = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "rng": rng}
-            tokens, mask, _ = sample(self.policy, rows, prompt=begun, **options)
-            lengths = mask.sum(dim=1).tolist()
-            drawn += [row[:length] for row, length in zip(tokens.tolist(), lengths, strict=True)]
-        return drawn
+        options: dict[str, Any] = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "rng": rng}
+        tokens, mask, _ = sample(self.policy, count, prompt=begun, **options)
+        lengths = mask.sum(dim=1).tolist()
+        return [row[:length] for row, length in zip(tokens.tolist(), lengths, strict=True)]
 
     def encode(self, texts: Iterable[str]) -> list[list[int]]:
         """The ids of texts, each with its end; however long they are."""
-        return [[*self.tokenizer.encode(text), EOS] for text in a_list_of_texts(texts)]
+        return [[*ids, EOS] for ids in self.tokenizer.encode_all(a_list_of_texts(texts))]
 
     def log_probs(self, texts: Iterable[str]) -> list[float]:
         """log pi(text), its end included, in nats."""
@@ -168,10 +163,8 @@ class TextModel:
             raise UsageError("this model was trained without a discriminator; it has no verdict to give")
         rows = self.encode(texts)
         verdicts = torch.zeros(len(rows))
-        order = sorted(range(len(rows)), key=lambda number: len(rows[number]))
         with judging(self.discriminator) as discriminator:
-            for start in range(0, len(rows), ROWS_AT_A_TIME):
-                numbers = order[start : start + ROWS_AT_A_TIME]
+            for numbers in by_length(rows, self.policy.vocabulary):
                 tokens = pad([rows[number] for number in numbers], self.device).tokens
                 likeliest = self.policy.distributions(tokens)[..., 1:].argmax(dim=-1) + EOS + 1
                 verdicts[numbers] = discriminator(torch.where(tokens == UNK, likeliest, tokens)).sigmoid().cpu()

@@ -18,7 +18,7 @@ from seqgan.data.corpus import Corpus, corpus_in_memory
 from seqgan.errors import ConfigError, UsageError
 from seqgan.generation import Scored, TextModel, describe_run, load_model
 from seqgan.metrics import Aggregation
-from seqgan.pretrained import save_pretrained
+from seqgan.pretrained import refuse_taken, save_pretrained
 from seqgan.rewards import TextReward
 from seqgan.rollout import Score
 from seqgan.tables import Evaluation
@@ -99,12 +99,16 @@ class TrainedRun:
         result.facts |= training.stages_in_words(self.folder, self.description)
         return result
 
-    def save_pretrained(self, folder: str | Path, *, stage: str = "final") -> Path:
-        """Write the model of a stage into a folder to hand on, with a model card that holds its numbers."""
+    def save_pretrained(self, folder: str | Path, *, stage: str = "final", overwrite: bool = False) -> Path:
+        """Write the model of a stage into a folder to hand on, with a model card that holds its numbers.
+
+        Raises:
+            UsageError: the folder holds something already; `overwrite` replaces a saved model."""
+        refuse_taken(Path(folder), overwrite)
         measured = evaluation.evaluate_models({stage: self.model(stage)}, self.corpus(), seed=self.description["seed"])
         notes = evaluation.remarks(measured)
         facts = {"corpus": self.description["corpus"], "rows": measured.rows, "notes": notes}
-        return save_pretrained(self.model(stage), Path(folder), facts)
+        return save_pretrained(self.model(stage), Path(folder), facts, overwrite=overwrite)
 
 
 def train(

@@ -233,7 +233,9 @@ def carry_out(
         ):
             run.display.say(line)
         if world.from_first(not isinstance(display, Silence) and not checkpoints(folder)):
-            run.display.say(in_words(estimate(build(), device), device))
+            cost = estimate(build(), device)
+            run.display.expect(cost.phases)
+            run.display.say(in_words(cost, device))
         train(build(), run)
         if world.rank():
             return None

@@ -56,6 +56,8 @@ class MLE:
                 check=self.check,
                 check_every=self.batches.per_epoch,
                 finished=lambda: 0 < self.config.mle_patience <= self.stale,
+                unit="epoch",
+                each=self.batches.per_epoch,
             )
         ]
 

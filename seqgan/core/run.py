@@ -26,7 +26,7 @@ from torch import Tensor
 from seqgan.core import checkpoint, described, files, world
 from seqgan.core import folder as placed
 from seqgan.core.config import differences
-from seqgan.core.log import Display, Metrics, Numbers, Silence
+from seqgan.core.log import Display, Metrics, Numbers, Planned, Silence
 from seqgan.errors import CheckpointError, DivergedError, RunError, SeqGANError, StorageError, UsageError
 
 T = TypeVar("T")
@@ -63,6 +63,10 @@ class NamedSteps(Protocol):
     def name(self) -> str: ...
     @property
     def steps(self) -> int: ...
+    @property
+    def unit(self) -> str: ...
+    @property
+    def each(self) -> int: ...
 
 
 def create(
@@ -401,7 +405,7 @@ class Run:
     # --- record
 
     def announce(self, phases: Sequence[NamedSteps]) -> None:
-        self.display.begin([(phase.name, phase.steps, self.steps_done(phase.name)) for phase in phases])
+        self.display.begin([Planned(p.name, p.steps, self.steps_done(p.name), p.unit, max(1, p.each)) for p in phases])
 
     def record(self, phase: str, step: int, metrics: Metrics) -> None:
         """Keep what a step measured. Device scalars are read later, many at once, so that no step waits for them."""

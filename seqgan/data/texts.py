@@ -27,7 +27,7 @@ class Texts:
 def encode_corpus(corpus: Corpus, tokenizer: Tokenizer, longest: int = 0, long: Long = "cut") -> Texts:
     """The training and validation splits as ids; `longest` 0 takes the longest training text, within reason."""
     if not longest:
-        longest = min(LONGEST_BY_DEFAULT, max(len(tokenizer.encode(text)) + 1 for text in corpus.train))
+        longest = min(LONGEST_BY_DEFAULT, max(map(len, tokenizer.encode_all(corpus.train))) + 1)
     return Texts(
         encode(corpus.train, tokenizer, longest, long),
         encode(corpus.valid, tokenizer, longest, long),
@@ -43,8 +43,8 @@ def as_learned(corpus: Corpus, tokenizer: Tokenizer, longest: int, long: Long) -
 
     def fitting(texts: Sequence[str]) -> list[str]:
         kept: list[str] = []
-        for text in texts:
-            if len(tokenizer.encode(text)) < longest:  # its end is a token, too
+        for text, ids in zip(texts, tokenizer.encode_all(texts), strict=True):
+            if len(ids) < longest:  # its end is a token, too
                 kept.append(text)
             elif long != "drop":
                 pieces = tokenizer.cut(text, longest)

@@ -16,7 +16,6 @@ from torch.testing import assert_close
 from imagegan import film, walk
 from imagegan.cli import imagegan
 from imagegan.data import as_floats, toy
-from imagegan.evaluation import read_samples
 from imagegan.film import Film, spacing
 from imagegan.game import Game
 from imagegan.generation import generate, load_model, npz, pictures_of
@@ -24,6 +23,7 @@ from imagegan.grids import FAINT, PLAIN, SIDE, as_bytes, drawn
 from imagegan.latents import CPU, Code, Latents, Prior, normal
 from imagegan.nets import Shape
 from imagegan.pyramid import Pyramid
+from imagegan.samples import read_samples
 from imagegan.training import new_model
 from seqgan.core import checkpoint
 from seqgan.core.loop import Phase
@@ -356,9 +356,9 @@ def test_an_npz_says_what_its_pictures_should_show(run_of: Callable[[str], Path]
     assert read.pixels.shape == (12, 1, 28, 28)
     assert read.labels is not None
     assert read.labels.tolist() == [*range(10), 0, 1]
-    call("generate", run_of("cgan"), "-n", "3", "--class", "4", "--output", output)
+    call("generate", run_of("cgan"), "-n", "3", "--class", "4", "--output", output, "--overwrite")
     assert np.load(output)["labels"].tolist() == [4, 4, 4]
-    call("generate", run_of("infogan"), "-n", "3", "--code", "2,0.5,-1", "--output", output)
+    call("generate", run_of("infogan"), "-n", "3", "--code", "2,0.5,-1", "--output", output, "--overwrite")
     assert np.load(output)["codes"].tolist() == [[0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0.5, -1]] * 3
     assert sorted(np.load(output)) == ["codes", "images"]
 
@@ -366,7 +366,7 @@ def test_an_npz_says_what_its_pictures_should_show(run_of: Callable[[str], Path]
 def test_truncated_and_numbered_pictures(run_of: Callable[[str], Path], tmp_path: Path) -> None:
     run, written = run_of("infogan"), {}
     for options in ([], ["--truncation", "0.01"], ["--numbers"]):
-        call("generate", run, "-n", "30", *options, "--output", tmp_path / "a.png")
+        call("generate", run, "-n", "30", *options, "--output", tmp_path / "a.png", "--overwrite")
         written[" ".join(options)] = (tmp_path / "a.png").read_bytes()
     assert len(set(written.values())) == 3
     model = load_model(run, CPU)
@@ -384,9 +384,9 @@ def test_walk_shows_codes_noise_and_sums(run_of: Callable[[str], Path], tmp_path
     output = tmp_path / "walk.png"
     call("walk", found, "--kind", "interpolation", "--rows", "2", "--steps", "3", "--output", output)
     assert size_of(output) == (168, 112)
-    call("walk", run_of("cgan"), "--rows", "2", "--output", output)
+    call("walk", run_of("cgan"), "--rows", "2", "--output", output, "--overwrite")
     assert size_of(output) == (560, 112)
-    call("walk", run_of("cgan"), "--arithmetic", "3,7,12-1,5,9+20,22,31", "--output", output)
+    call("walk", run_of("cgan"), "--arithmetic", "3,7,12-1,5,9+20,22,31", "--output", output, "--overwrite")
     assert size_of(output) == (4 * 56, 6 * 56 + 12)
     call("walk", run_of("cgan"), "--steps", "3", "--output", tmp_path / "walk.gif")
     assert len(opened((tmp_path / "walk.gif").read_bytes())) == 4
