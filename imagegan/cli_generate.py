@@ -7,16 +7,16 @@ from pathlib import Path
 
 import click
 
-from seqgan.core import files
-from seqgan.core.bounds import COUNT, PLACE, SEED, STEPS, Bound, OneOf, Real, Several, Whole
+from seqgan.core.bounds import PLACE, SEED, STEPS, TEXT, Bound, OneOf, Real, Several, Whole
 from seqgan.errors import UsageError
 
 RUN = click.argument("run", type=PLACE)
 WHICH = click.option("--seed", type=SEED, default=0, help="which pictures", show_default=True)
-DEVICE = click.option("--device", default="auto", help="auto, cpu, cuda, cuda:1 ...", show_default=True)
+DEVICE = click.option("--device", type=TEXT, default="auto", help="auto, cpu, cuda, cuda:1 ...", show_default=True)
 FILE = PLACE
 OVERWRITE = click.option("--overwrite", is_flag=True, help="replace the file that --output names")
 TRUNCATION = Real(0, math.inf, above=True)
+PICTURES = Whole(1, 10**6)  # what fits into memory
 CODE = Several(Real(-1e6, 1e6), "3,-1,0.5")
 
 
@@ -39,7 +39,7 @@ class Concepts(Bound):
 
 @click.command()
 @RUN
-@click.option("-n", "--count", type=COUNT, default=100, help="how many pictures", show_default=True)
+@click.option("-n", "--count", type=PICTURES, default=100, help="how many pictures", show_default=True)
 @click.option("--class", "label", type=STEPS, default=None, help="of one class (cgan, acgan, lapgan --conditional)")
 @click.option("--code", type=CODE, default=None, help="of one code (infogan): category,number,number")
 @click.option(
@@ -113,8 +113,8 @@ def generate(
     default=None,
     help="instead, with the means of three pictures each, by their numbers: 3,7,12-1,5,9+20,22,31",
 )
-@click.option("--rows", type=COUNT, default=10, help="how many walks", show_default=True)
-@click.option("--steps", type=Whole(2), default=10, help="pictures of a walk", show_default=True)
+@click.option("--rows", type=Whole(1, 1000), default=10, help="how many walks", show_default=True)
+@click.option("--steps", type=Whole(2, 1000), default=10, help="pictures of a walk", show_default=True)
 @WHICH
 @click.option("--output", type=FILE, default=None, help="a .png (walks as rows) or .gif file (as time)  [RUN/walk.png]")
 @OVERWRITE
@@ -162,9 +162,11 @@ def walk(
 
 def _writer(output: Path | None, place: Path, overwrite: bool) -> Callable[[bytes], None]:
     """What writes where someone asked for it; the file that a run gets where nobody did is made anew each time."""
+    from seqgan.core import outputs
+
     if output:
-        return files.output(output, overwrite=overwrite)
-    return lambda data: files.output(place, overwrite=True)(data)
+        return outputs.writer(output, overwrite=overwrite)
+    return lambda data: outputs.writer(place, overwrite=True)(data)
 
 
 def _checked(place: Path, *known: str) -> Path:

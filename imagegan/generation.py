@@ -4,6 +4,7 @@ import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -16,10 +17,12 @@ from imagegan.latents import Code, Codes, Latents
 from imagegan.nets import Pictures
 from imagegan.pyramid import Pyramid
 from imagegan.training import new_model, understood
+from seqgan.core.bounds import COUNT, SEED, STEPS, Real, checked
 from seqgan.core.run import checkpoints, saved_in
 from seqgan.errors import CheckpointError, RunError, UsageError
 
 AT_A_TIME = 500
+TRUNCATION = Real(0, math.inf, above=True)
 
 
 def load_model(folder: Path, device: torch.device) -> Game | Pyramid:
@@ -74,13 +77,14 @@ def pictures_of(model: Game | Pyramid, chosen: Latents) -> Pictures:
     return torch.cat([model.draw(part).cpu() for part in parts])
 
 
+@checked
 def latents(
     model: Game | Pyramid,
-    count: int,
-    seed: int,
-    label: int | None = None,
+    count: Annotated[int, COUNT],
+    seed: Annotated[int, SEED],
+    label: Annotated[int | None, STEPS] = None,
     code: Sequence[float] | None = None,
-    truncation: float = math.inf,
+    truncation: Annotated[float, TRUNCATION] = math.inf,
 ) -> Latents:
     """What `generate` makes its pictures of."""
     known, labelled = model.prior.code, model.recipe.labelled

@@ -13,7 +13,20 @@ from seqgan import __version__
 from seqgan.algorithms.configs import CONFIGS, PRESETS
 from seqgan.cli_bench import bench
 from seqgan.cli_corpora import corpora
-from seqgan.core.bounds import COUNT, PLACE, SEED, TEMPERATURE, THREADS, TOP_K, TOP_P, OneOf
+from seqgan.core.bounds import (
+    DRAWN,
+    PLACE,
+    PLACE_NAME,
+    PROMPT,
+    SEED,
+    STAGE,
+    TEMPERATURE,
+    TEXT,
+    THREADS,
+    TOP_K,
+    TOP_P,
+    OneOf,
+)
 from seqgan.core.command import RunOptions, run_command, run_options
 from seqgan.core.config import ConfiguredCommand
 from seqgan.errors import UsageError
@@ -24,7 +37,7 @@ if TYPE_CHECKING:
     from seqgan.tables import Table
 
 
-DEVICE = click.option("--device", default="auto", help="auto, cpu, cuda ...", show_default=True)
+DEVICE = click.option("--device", type=TEXT, default="auto", help="auto, cpu, cuda ...", show_default=True)
 THREAD_COUNT = click.option(
     "--threads", type=THREADS, default=0, help="0: as many as there are cores", show_default=True
 )
@@ -39,12 +52,20 @@ def seqgan() -> None:
 
 
 @seqgan.command(cls=ConfiguredCommand, chooser="--algorithm", configs=CONFIGS, presets=PRESETS, usual="seqgan")
-@click.option("--corpus", help="a name (seqgan corpora list), a .txt/.csv/.json/.jsonl/.parquet file, or hf:owner/name")
-@click.option("--text-column", help="the column that holds the texts, in a file or dataset that has columns")
-@click.option("--valid", metavar="FILE", help="validation texts  [a tenth of the corpus, by a hash of each text]")
-@click.option("--test", metavar="FILE", help="test texts  [another tenth]")
 @click.option(
-    "--from", "start", metavar="RUN[@STAGE]", help="begin from the policy of a run: @mle, @best, @STEP  [final]"
+    "--corpus", type=TEXT, help="a name (seqgan corpora list), a .txt/.csv/.json/.jsonl/.parquet file, or hf:owner/name"
+)
+@click.option("--text-column", type=TEXT, help="the column that holds the texts, in a file or dataset that has columns")
+@click.option(
+    "--valid", type=PLACE_NAME, metavar="FILE", help="validation texts  [a tenth of the corpus, by a hash of each text]"
+)
+@click.option("--test", type=PLACE_NAME, metavar="FILE", help="test texts  [another tenth]")
+@click.option(
+    "--from",
+    "start",
+    type=TEXT,
+    metavar="RUN[@STAGE]",
+    help="begin from the policy of a run: @mle, @best, @STEP  [final]",
 )
 @click.option("--algorithm", default=None, help=f"{', '.join(CONFIGS)}  [seqgan]")
 @run_options
@@ -104,16 +125,10 @@ def _report(finished: Any) -> None:
 
 
 def _print_tables(tables: Iterable["Table"]) -> None:
-    import rich.table
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
+    from seqgan.core.printing import print_table
 
-    console = Console()
     for title, headings, rows, signatures in tables:
-        table = rich.table.Table(*headings, title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-        for row in rows:
-            table.add_row(*row)
-        console.print(table)
+        print_table(headings, rows, title)
         for line in signatures:
             click.echo(f"  {line}")
         click.echo()
@@ -121,8 +136,8 @@ def _print_tables(tables: Iterable["Table"]) -> None:
 
 @seqgan.command()
 @click.argument("run", type=PLACE)
-@click.option("-n", "--count", type=COUNT, default=10, help="how many texts", show_default=True)
-@click.option("--prompt", default="", help="continue this text")
+@click.option("-n", "--count", type=DRAWN, default=10, help="how many texts", show_default=True)
+@click.option("--prompt", type=PROMPT, default="", help="continue this text")
 @click.option(
     "--temperature",
     type=TEMPERATURE,
@@ -146,6 +161,7 @@ def _print_tables(tables: Iterable["Table"]) -> None:
 )
 @click.option(
     "--stage",
+    type=STAGE,
     default="final",
     help="mle, final, best (by validation NLL), or the number of a checkpoint",
     show_default=True,
@@ -171,10 +187,10 @@ def generate(
     threads: int,
 ) -> None:
     """Write texts with the policy of RUN, one a line."""
-    from seqgan.core import files
+    from seqgan.core import outputs
     from seqgan.core.device import use_threads
 
-    write = files.output(output, overwrite=overwrite) if output else None
+    write = outputs.writer(output, overwrite=overwrite) if output else None
     use_threads(threads)
     fresh = seed is None
     seed = int.from_bytes(os.urandom(4), "big") if seed is None else seed
@@ -194,8 +210,10 @@ def generate(
 @seqgan.command()
 @click.argument("run", type=PLACE)
 @click.argument("file", type=PLACE)
-@click.option("--stage", default="final", help="mle, final, best, or the number of a checkpoint", show_default=True)
-@click.option("--text-column", help="the column that holds the texts, where the file has columns")
+@click.option(
+    "--stage", type=STAGE, default="final", help="mle, final, best, or the number of a checkpoint", show_default=True
+)
+@click.option("--text-column", type=TEXT, help="the column that holds the texts, where the file has columns")
 @click.option("--json", "as_json", is_flag=True, help="one JSON object a line")
 @DEVICE
 @THREAD_COUNT
@@ -252,11 +270,11 @@ def _say_if_unfinished(folder: Path, stage: str) -> None:
 @click.option("--references", type=PLACE, help="with --samples: real texts to compare with")
 @click.option("--training", type=PLACE, help="with --samples: texts that may have been copied")
 @click.option("--real", type=PLACE, help="with --samples: real texts, a row of as many")
-@click.option("--corpus", help="with RUN: where its texts are now, if they are no longer where they were")
-@click.option("--valid", metavar="FILE", help="with RUN: its validation texts, likewise")
-@click.option("--test", metavar="FILE", help="with RUN: its test texts, likewise")
-@click.option("--text-column", help="the column that holds the texts, where the files have columns")
-@click.option("-n", "--count", type=COUNT, help="texts in every row  [as many as validation has]")
+@click.option("--corpus", type=TEXT, help="with RUN: where its texts are now, if they are no longer where they were")
+@click.option("--valid", type=PLACE_NAME, metavar="FILE", help="with RUN: its validation texts, likewise")
+@click.option("--test", type=PLACE_NAME, metavar="FILE", help="with RUN: its test texts, likewise")
+@click.option("--text-column", type=TEXT, help="the column that holds the texts, where the files have columns")
+@click.option("-n", "--count", type=DRAWN, help="texts in every row  [as many as validation has]")
 @click.option("--seed", type=SEED, help="of the samples  [the run's own]")
 @click.option("--tokens", type=OneOf(["words", "chars", "whitespace"]), help="what is counted  [what suits]")
 @click.option(

@@ -124,6 +124,10 @@ class SeqGANConfig(MLEConfig):
             raise ConfigError(
                 f"--widths has {len(self.widths)} numbers and --filters {len(self.filters)}; give as many of each"
             )
+        if self.d_batch_size % 2:
+            raise ConfigError(
+                f"--d-batch-size {self.d_batch_size} is odd, and half of a batch is real; give an even number"
+            )
 
 
 CONFIGS: dict[str, type[MLEConfig]] = {"mle": MLEConfig, "seqgan": SeqGANConfig}

@@ -3,23 +3,26 @@
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Annotated, get_args
 
+from seqgan.core.bounds import YES_NO, OneOf, checked
 from seqgan.data.readers import a_list_of_texts
-from seqgan.data.tokens import suitable_tokens
+from seqgan.data.tokens import TOKENS, suitable_tokens
 from seqgan.errors import UsageError
 from seqgan.metrics import METRICS, Aggregation, Measured, View
 
 NONE = "no"  # script
 
 
+@checked
 def evaluate(
     samples: Iterable[str],
     references: Iterable[str] = (),
     training: Iterable[str] = (),
     *,
-    tokens: str | None = None,
-    aggregation: Aggregation = "sentence",
-    held_out: bool = False,
+    tokens: Annotated[str | None, OneOf(list(TOKENS))] = None,
+    aggregation: Annotated[Aggregation, OneOf(get_args(Aggregation))] = "sentence",
+    held_out: Annotated[bool, YES_NO] = False,
 ) -> dict[str, Measured]:
     """Measure texts, whoever wrote them: `{"bleu-2": Measured(value, stderr, signature), ...}`.
 
