@@ -97,18 +97,15 @@ def evaluate(
 
 def print_rows(rows: "Mapping[str, Row]") -> None:
     """A line for each metric, a column for each row, and below what each number depends on."""
-    import rich.table
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-
     from imagegan.evaluation import lines
+    from seqgan.core.printing import print_table
 
-    table = rich.table.Table("", *rows, box=SIMPLE_HEAD, pad_edge=False)
+    shown: list[list[str]] = []
     signatures: dict[str, list[str]] = {}
     for metric, cells, signature in lines(rows):
-        table.add_row(metric.replace("-", " "), *cells)
+        shown.append([metric.replace("-", " "), *cells])
         signatures.setdefault(signature, []).append(metric)
-    Console().print(table)
+    print_table(["", *rows], shown)
     for signature, metrics in signatures.items():
         click.echo(f"  {', '.join(metrics)}: {signature}")
 

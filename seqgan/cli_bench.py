@@ -83,20 +83,18 @@ def speed(
 
 
 def _print(machine: "Ceilings", figures: "dict[str, Figure]", memory: int | None) -> None:
-    import rich.table
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
+    from seqgan.core.printing import print_table
 
     step = figures.get("generator_step")
-    table = rich.table.Table("", "time", "floor", "ratio", "plain", "gain", "share", box=SIMPLE_HEAD, pad_edge=False)
+    rows = []
     for name, figure in figures.items():
         part = name in ("rollouts", "scores", "update") and step
         share = f"{figure.seconds / step.seconds:.0%}" if part and step else ""
         plain = f"{figure.naive_seconds:.3f} s" if figure.naive_seconds else ""
         gain = f"{figure.gain:.1f}x" if figure.gain else ""
         cells = [f"{figure.seconds:.3f} s", f"{figure.floor_seconds:.3f} s", f"{figure.ratio:.2f}", plain, gain, share]
-        table.add_row(("  " if part else "") + name.replace("_", " "), *cells)
-    Console().print(table)
+        rows.append([("  " if part else "") + name.replace("_", " "), *cells])
+    print_table(["", "time", "floor", "ratio", "plain", "gain", "share"], rows)
     gemm, half, cache, moved = (round(ceiling / 1e9) for ceiling in machine)
     click.echo(
         f"  this machine: {gemm} GFLOP/s in matrix products ({half} in bfloat16), {cache} GB/s in cache, "

@@ -79,7 +79,7 @@ class Scored(NamedTuple):
         return self.log_prob / self.tokens
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TextModel:
     """A trained policy and its tokenizer, perhaps with the discriminator it was trained against."""
 
@@ -87,6 +87,13 @@ class TextModel:
     tokenizer: Tokenizer
     discriminator: nn.Module | None = None
     about: Mapping[str, Any] = field(default_factory=dict)  # what config.json says of it
+
+    def __repr__(self) -> str:
+        judge = f", discriminator {type(self.discriminator).__name__}" if self.discriminator is not None else ""
+        tokens = f"{len(self.tokenizer)} {self.tokenizer.kind} tokens"
+        return (
+            f"<TextModel: policy {type(self.policy).__name__}, {tokens}, at most {self.policy.longest} a text{judge}>"
+        )
 
     @property
     def long(self) -> Long:
