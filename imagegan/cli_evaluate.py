@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from seqgan.core.bounds import PLACE, SEED, THREADS, Whole
+from seqgan.core.bounds import PLACE, SEED, TEXT, THREADS, Whole
 from seqgan.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,14 +24,16 @@ DATA = "digits, mnist, fashion-mnist, cifar10, folder, ring, grid, swissroll, hf
     metavar="PATH",
     help="an npz file (samples, and perhaps the labels they should have), or a folder of pictures",
 )
-@click.option("--data", metavar="NAME", help=f"what to compare --samples with: {DATA}  [digits]")
+@click.option("--data", type=TEXT, metavar="NAME", help=f"what to compare --samples with: {DATA}  [digits]")
 @click.option("--data-dir", type=FILE, metavar="PATH", help="where idx files or pictures lie")
 @click.option("--size", type=Whole(1, 2**14), default=None, help="pixels of an edge  [as the data has]")
 @click.option("--images", type=Whole(100), default=None, help="training images  [10000, or all that are read]")
 @click.option("--seed", type=SEED, default=0, help="of all that is drawn", show_default=True)
 @click.option("--count", type=Whole(20), default=2000, help="samples to measure, at most", show_default=True)
 @click.option("--inception", type=FILE, metavar="FILE", help="an npz file of Inception features of yours, for FID")
-@click.option("--device", default="auto", help="where a RUN draws: auto, cpu, cuda, cuda:1 ...", show_default=True)
+@click.option(
+    "--device", type=TEXT, default="auto", help="where a RUN draws: auto, cpu, cuda, cuda:1 ...", show_default=True
+)
 @click.option("--threads", type=THREADS, default=0, help="0: as many as there are cores", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="print the numbers as JSON")
 def evaluate(
@@ -94,18 +96,15 @@ def evaluate(
 
 def print_rows(rows: "Mapping[str, Row]") -> None:
     """A line for each metric, a column for each row, and below what each number depends on."""
-    import rich.table
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-
     from imagegan.evaluation import lines
+    from seqgan.core.printing import print_table
 
-    table = rich.table.Table("", *rows, box=SIMPLE_HEAD, pad_edge=False)
+    shown: list[list[str]] = []
     signatures: dict[str, list[str]] = {}
     for metric, cells, signature in lines(rows):
-        table.add_row(metric.replace("-", " "), *cells)
+        shown.append([metric.replace("-", " "), *cells])
         signatures.setdefault(signature, []).append(metric)
-    Console().print(table)
+    print_table(["", *rows], shown)
     for signature, metrics in signatures.items():
         click.echo(f"  {', '.join(metrics)}: {signature}")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from seqgan.core.bounds import PLACE, STEPS, OneOf
+from seqgan.core.bounds import PLACE, STEPS, TEXT, OneOf
 
 
 @click.group()
@@ -38,10 +38,10 @@ def list_corpora() -> None:
 
 
 @corpora.command()
-@click.argument("name")
+@click.argument("name", type=TEXT)
 @click.option("-n", "--count", type=STEPS, default=5, help="texts to show", show_default=True)
 @click.option("--split", type=OneOf(["train", "valid", "test"]), default="train", show_default=True)
-@click.option("--text-column", help="the column that holds the texts, where the source has columns")
+@click.option("--text-column", type=TEXT, help="the column that holds the texts, where the source has columns")
 def show(name: str, count: int, split: str, text_column: str | None) -> None:
     """How a corpus (by name, path or hf: address) is made up, and its first texts."""
     from seqgan.data import shelf
@@ -57,18 +57,18 @@ def show(name: str, count: int, split: str, text_column: str | None) -> None:
 
 
 @corpora.command()
-@click.argument("name")
+@click.argument("name", type=TEXT)
 @click.argument("folder", type=PLACE)
-@click.option("--text-column", help="the column that holds the texts, where the source has columns")
+@click.option("--text-column", type=TEXT, help="the column that holds the texts, where the source has columns")
 @click.option("--overwrite", is_flag=True, help="replace the files of those names")
 def export(name: str, folder: Path, text_column: str | None, overwrite: bool) -> None:
     """Write the splits of a corpus to FOLDER: train.txt, valid.txt, test.txt."""
-    from seqgan.core import files
+    from seqgan.core import files, outputs
     from seqgan.data.corpus import as_files, load_corpus
 
     contents, _ = as_files(load_corpus(name, text_column=text_column))
     files.make_folder(folder)
-    writers = {part: files.output(folder / f"{part}.txt", overwrite=overwrite) for part in contents}
+    writers = {part: outputs.writer(folder / f"{part}.txt", overwrite=overwrite) for part in contents}
     for part, data in contents.items():
         writers[part](data)
         click.echo(f"{folder / part}.txt: {len(data.splitlines())} texts")
@@ -76,8 +76,8 @@ def export(name: str, folder: Path, text_column: str | None, overwrite: bool) ->
 
 @corpora.command("add")
 @click.argument("path", type=PLACE)
-@click.option("--name", required=True, help="what it will be called: --corpus NAME")
-@click.option("--text-column", help="the column that holds the texts, where the file has columns")
+@click.option("--name", type=TEXT, required=True, help="what it will be called: --corpus NAME")
+@click.option("--text-column", type=TEXT, help="the column that holds the texts, where the file has columns")
 @click.option("--overwrite", is_flag=True, help="replace a corpus of that name")
 def add_corpus(path: Path, name: str, text_column: str | None, overwrite: bool) -> None:
     """Clean a file of texts, split it by hash, and keep it under a name; tells what became of every text."""
@@ -92,7 +92,7 @@ def add_corpus(path: Path, name: str, text_column: str | None, overwrite: bool) 
 
 
 @corpora.command("fetch")
-@click.argument("name")
+@click.argument("name", type=TEXT)
 @click.option("--overwrite", is_flag=True, help="fetch again what was fetched before")
 def fetch_corpus(name: str, overwrite: bool) -> None:
     """Download a public corpus (seqgan corpora list), check its sha256, and keep it under its name."""

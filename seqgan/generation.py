@@ -5,7 +5,7 @@ import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import Annotated, Any, NamedTuple, get_args
 
 import torch
 from torch import nn
@@ -15,13 +15,14 @@ from seqgan.algorithms.mle import new_policy
 from seqgan.algorithms.opponent import new_discriminator
 from seqgan.algorithms.parts import OURS, Parts
 from seqgan.core import described
+from seqgan.core.bounds import DRAWN, PROMPT, SEED, TEMPERATURE, TOP_K, TOP_P, checked
 from seqgan.core.config import assemble
 from seqgan.core.run import checkpoints, describe, saved_in
 from seqgan.data.batches import Long, by_length, pad
 from seqgan.data.readers import a_list_of_texts
 from seqgan.data.symbols import EOS, UNK
 from seqgan.data.tokenizer import Kind, Tokenizer
-from seqgan.errors import CheckpointError, ConfigError, RunError, UsageError
+from seqgan.errors import CheckpointError, ConfigError, RunError, UsageError, quoted
 from seqgan.metrics.nll import text_log_probs, token_log_probs
 from seqgan.models.policy import PolicyModule, sample
 from seqgan.rewards import judging
@@ -78,7 +79,7 @@ class Scored(NamedTuple):
         return self.log_prob / self.tokens
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TextModel:
     """A trained policy and its tokenizer, perhaps with the discriminator it was trained against."""
 
@@ -86,6 +87,13 @@ class TextModel:
     tokenizer: Tokenizer
     discriminator: nn.Module | None = None
     about: Mapping[str, Any] = field(default_factory=dict)  # what config.json says of it
+
+    def __repr__(self) -> str:
+        judge = f", discriminator {type(self.discriminator).__name__}" if self.discriminator is not None else ""
+        tokens = f"{len(self.tokenizer)} {self.tokenizer.kind} tokens"
+        return (
+            f"<TextModel: policy {type(self.policy).__name__}, {tokens}, at most {self.policy.longest} a text{judge}>"
+        )
 
     @property
     def long(self) -> Long:
@@ -105,15 +113,16 @@ class TextModel:
         rows = self.draw(count, **options)
         return [Written(self.tokenizer.decode(row), len(row), row[-1] == EOS) for row in rows]
 
+    @checked
     def draw(
         self,
-        count: int,
+        count: Annotated[int, DRAWN],
         *,
-        prompt: str = "",
-        temperature: float = 1.0,
-        top_k: int = 0,
-        top_p: float = 1.0,
-        seed: int = 0,
+        prompt: Annotated[str, PROMPT] = "",
+        temperature: Annotated[float, TEMPERATURE] = 1.0,
+        top_k: Annotated[int, TOP_K] = 0,
+        top_p: Annotated[float, TOP_P] = 1.0,
+        seed: Annotated[int, SEED] = 0,
     ) -> list[list[int]]:
         """Sequences of ids drawn from the policy, all continuing the prompt, each to its end.
 
@@ -121,13 +130,6 @@ class TextModel:
 
         Raises:
             UsageError: a number is out of range, or the prompt is too long or holds what was never seen."""
-        if count < 1:
-            raise UsageError(f"{count} texts were asked for; at least 1 was expected")
-        if not (temperature > 0 and top_k >= 0 and 0 < top_p <= 1):
-            raise UsageError(
-                f"temperature {temperature}, top_k {top_k}, top_p {top_p}: a temperature above 0, "
-                "a top_k from 0 and a top_p above 0 and at most 1 were expected"
-            )
         ids = self._prompt_ids(prompt)
         rng = torch.Generator(self.device).manual_seed(seed)
         begun = torch.tensor(ids, device=self.device) if ids else None
@@ -225,10 +227,10 @@ def _checkpoint_of(folder: Path, stage: str) -> tuple[Path, str]:
         raise RunError(f"{folder} holds no checkpoint yet; start it with seqgan train --resume {folder}")
     if stage in STAGES:
         return next(reversed(found.values())), stage
-    if stage.isdigit() and int(stage) in found:
+    if stage.isascii() and stage.isdecimal() and len(stage) < 20 and int(stage) in found:
         return found[int(stage)], "final"
     raise RunError(
-        f"{folder} has no stage {stage!r}; "
+        f"{folder} has no stage {quoted(stage)}; "
         f"there are {', '.join(STAGES)} and the checkpoints {', '.join(map(str, found))}"
     )
 

@@ -6,7 +6,7 @@ executed when it is loaded."""
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from safetensors import SafetensorError
@@ -17,7 +17,8 @@ from seqgan.algorithms.configs import SeqGANConfig
 from seqgan.algorithms.mle import new_policy
 from seqgan.algorithms.opponent import new_discriminator
 from seqgan.algorithms.parts import MakeDiscriminator, MakePolicy, Parts
-from seqgan.core import described, files
+from seqgan.core import described, files, outputs
+from seqgan.core.bounds import MAKER, PLACE_NAME, checked
 from seqgan.errors import CheckpointError, RunError, UsageError
 from seqgan.generation import FORMAT, MODEL_FIELDS, TextModel, load_tokenizer, own_parts_given, run_config
 from seqgan.metrics import Measured
@@ -46,7 +47,7 @@ def save_pretrained(
     if model.discriminator is not None:
         contents[DISCRIMINATOR] = _weights(model.discriminator)
     for name, data in contents.items():
-        files.output(folder / name, overwrite=overwrite)(data)
+        outputs.writer(folder / name, overwrite=overwrite)(data)
     if DISCRIMINATOR not in contents and (folder / DISCRIMINATOR).exists():
         files.remove(folder / DISCRIMINATOR)  # of a model that was saved here before
     return folder
@@ -68,12 +69,13 @@ def refuse_taken(folder: Path, overwrite: bool) -> None:
             raise UsageError(f"{folder} holds a saved model already; give overwrite=True, or name another folder")
 
 
+@checked
 def from_pretrained(
-    name: str | Path,
+    name: Annotated[str | Path, PLACE_NAME],
     *,
     device: torch.device | str = "cpu",
-    policy: MakePolicy | None = None,
-    discriminator: MakeDiscriminator | None = None,
+    policy: Annotated[MakePolicy | None, MAKER] = None,
+    discriminator: Annotated[MakeDiscriminator | None, MAKER] = None,
 ) -> TextModel:
     """A model from a folder that `save_pretrained` wrote, or from the hub (`owner/name`).
 

@@ -14,7 +14,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from seqgan.core import described, files
+from seqgan.core import described, outputs
 from seqgan.core.stats import permutation_test, standard_error
 from seqgan.data.texts import as_learned
 from seqgan.errors import UsageError
@@ -55,7 +55,7 @@ def sheet_at(path: Path, *, overwrite: bool = False) -> tuple[Callable[[bytes], 
         UsageError: one of them exists already, and may hold ratings."""
     if path.exists() and not path.is_file():
         raise UsageError(f"{path} is no file; a rating sheet needs a name of its own, with room for its key beside it")
-    return files.output(path, overwrite=overwrite), files.output(key_of(path), overwrite=overwrite)
+    return outputs.writer(path, overwrite=overwrite), outputs.writer(key_of(path), overwrite=overwrite)
 
 
 def key_of(path: Path) -> Path:

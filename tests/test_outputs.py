@@ -10,7 +10,7 @@ import pytest
 from imagegan.cli import imagegan
 from imagegan.cli_generate import _writer
 from seqgan.cli import seqgan
-from seqgan.core import files
+from seqgan.core import outputs
 from seqgan.core.command import _commands
 from seqgan.core.run import create
 from seqgan.errors import SeqGANError, StorageError, UsageError
@@ -22,13 +22,13 @@ TEXT = b"a thesis\n"
 
 def told(path: Path, *, overwrite: bool = False) -> str:
     with pytest.raises(UsageError) as refused:
-        files.output(path, overwrite=overwrite)
+        outputs.writer(path, overwrite=overwrite)
     assert str(path) in str(refused.value)
     return str(refused.value)
 
 
 def test_a_new_file_is_written_with_the_permissions_that_are_usual(tmp_path: Path) -> None:
-    files.output(tmp_path / "new.txt")(TEXT)
+    outputs.writer(tmp_path / "new.txt")(TEXT)
     (tmp_path / "usual.txt").touch()
     assert (tmp_path / "new.txt").read_bytes() == TEXT
     assert (tmp_path / "new.txt").stat().st_mode == (tmp_path / "usual.txt").stat().st_mode
@@ -41,7 +41,7 @@ def test_what_exists_is_replaced_only_where_one_asks_for_it(tmp_path: Path) -> N
     path.chmod(0o640)
     assert "--overwrite" in told(path)
     assert path.read_bytes() == b"ten years\n"
-    files.output(path, overwrite=True)(TEXT)
+    outputs.writer(path, overwrite=True)(TEXT)
     assert path.read_bytes() == TEXT
     assert path.stat().st_mode & 0o777 == 0o640
 
@@ -49,7 +49,7 @@ def test_what_exists_is_replaced_only_where_one_asks_for_it(tmp_path: Path) -> N
 def test_a_file_of_somebody_elses_with_the_ending_of_ours_stays(tmp_path: Path) -> None:
     beside = tmp_path / "out.txt.partial"
     beside.write_bytes(TEXT)
-    files.output(tmp_path / "out.txt")(b"new\n")
+    outputs.writer(tmp_path / "out.txt")(b"new\n")
     assert beside.read_bytes() == TEXT
 
 
@@ -60,7 +60,7 @@ def test_a_link_stays_a_link_and_what_it_leads_to_is_written(there: bool, tmp_pa
         target.write_bytes(b"before\n")
     link.symlink_to(target)
     told(link)
-    files.output(link, overwrite=True)(TEXT)
+    outputs.writer(link, overwrite=True)(TEXT)
     assert link.is_symlink()
     assert target.read_bytes() == TEXT
 
@@ -70,23 +70,23 @@ def test_a_pipe_is_written_through(tmp_path: Path) -> None:
     os.mkfifo(pipe)
     reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()))
     reader.start()
-    files.output(pipe)(TEXT)
+    outputs.writer(pipe)(TEXT)
     reader.join(timeout=20)
     assert read == [TEXT]
     assert pipe.is_fifo()
 
 
 def test_a_device_is_written_through(tmp_path: Path) -> None:
-    files.output(Path(os.devnull))(TEXT)
+    outputs.writer(Path(os.devnull))(TEXT)
     assert Path(os.devnull).is_char_device()
     if Path("/dev/full").exists():
         with pytest.raises(StorageError, match="cannot write to /dev/full"):
-            files.output(Path("/dev/full"))(TEXT)
+            outputs.writer(Path("/dev/full"))(TEXT)
 
 
 def test_standard_output_is_written_through_where_it_is_a_file(capfd: pytest.CaptureFixture[str]) -> None:
     print("before")
-    files.output(Path("/dev/stdout"))(TEXT)
+    outputs.writer(Path("/dev/stdout"))(TEXT)
     assert capfd.readouterr().out == f"before\n{TEXT.decode()}"
 
 
@@ -95,14 +95,15 @@ def test_a_folder_a_missing_one_and_a_name_too_long_are_refused(overwrite: bool,
     assert "is a folder" in told(tmp_path, overwrite=overwrite)
     assert "there is no folder" in told(tmp_path / "none" / "out.txt", overwrite=overwrite)
     with pytest.raises(UsageError, match="file name too long"):
-        files.output(tmp_path / ("a" * 300), overwrite=overwrite)
+        outputs.writer(tmp_path / ("a" * 300), overwrite=overwrite)
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     with pytest.raises(UsageError, match="too many levels of symbolic links"):
-        files.output(tmp_path / "loop", overwrite=overwrite)
-    files.output(tmp_path / ("a" * 255))(TEXT)
+        outputs.writer(tmp_path / "loop", overwrite=overwrite)
+    outputs.writer(tmp_path / ("a" * 255))(TEXT)
 
 
 OF_A_RUN = ["run.json", "metrics.jsonl", "checkpoints/step-00000009.pt", "tokenizer.model", "evaluations/new.json"]
+OF_A_RUN += [".lock", "generator.safetensors", "mle/generator.safetensors", "config.json"]
 
 
 @pytest.fixture
@@ -111,12 +112,12 @@ def run(tmp_path: Path) -> Path:
     return tmp_path / "run"
 
 
-@pytest.mark.parametrize("name", [*OF_A_RUN, "generator.safetensors", "mle/generator.safetensors", "config.json"])
+@pytest.mark.parametrize("name", OF_A_RUN)
 def test_nothing_that_a_run_is_made_of_is_an_output(name: str, run: Path, tmp_path: Path) -> None:
     assert "is a part of the run in" in told(run / name, overwrite=True)
     (tmp_path / "link").symlink_to(run / name)
     assert "is a part of the run in" in told(tmp_path / "link", overwrite=True)
-    files.output(run / "mine.txt")(TEXT)
+    outputs.writer(run / "mine.txt")(TEXT)
 
 
 @pytest.mark.parametrize("name", ["samples.txt", "samples.png", "corpus/train.txt", "best/generator.safetensors"])

@@ -1,4 +1,5 @@
-"""The hyper-parameters of every algorithm: the defaults are the paper's, the presets are differences from them.
+"""The hyper-parameters of every algorithm: the defaults are those of the paper's published code in its last version
+(README, "Hyper-parameters", says what differs from it all the same), the presets are differences from them.
 
 No torch here: the command line reads this file to answer `--help`."""
 
@@ -123,6 +124,10 @@ class SeqGANConfig(MLEConfig):
         if len(self.widths) != len(self.filters):
             raise ConfigError(
                 f"--widths has {len(self.widths)} numbers and --filters {len(self.filters)}; give as many of each"
+            )
+        if self.d_batch_size % 2:
+            raise ConfigError(
+                f"--d-batch-size {self.d_batch_size} is odd, and half of a batch is real; give an even number"
             )
 
 

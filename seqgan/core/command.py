@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from seqgan.core import memory, streams
-from seqgan.core.bounds import COUNT, PLACE, SECONDS, SEED, THREADS
+from seqgan.core.bounds import COUNT, PLACE, SECONDS, SEED, TEXT, THREADS
 from seqgan.core.config import Chosen, Dataclass, choose_config
 from seqgan.errors import SeqGANError, ShortageError, StorageError, UsageError, one_line
 
@@ -203,11 +203,12 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--overwrite", is_flag=True, help="replace the run that --run-dir names"),
             click.option(
                 "--preset",
+                type=TEXT,
                 default=None,
                 help="default, quick (shows that it runs), or paper (the published setting)  [default]",
             ),
             click.option("--config", type=PLACE, metavar="FILE", help="hyper-parameters from a .toml or .json file"),
-            click.option("--device", default="auto", help="auto, cpu, cuda, cuda:1 ...", show_default=True),
+            click.option("--device", type=TEXT, default="auto", help="auto, cpu, cuda, cuda:1 ...", show_default=True),
             click.option(
                 "--threads",
                 type=THREADS,

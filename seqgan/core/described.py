@@ -89,7 +89,7 @@ def _no_number(constant: str) -> NoReturn:
 def named(value: Any) -> str:
     """What a value of JSON or TOML is called."""
     names = {dict: "a table", list: "a list", str: "a text", bool: "true or false", int: "a number", float: "a number"}
-    return names.get(type(value), "nothing" if value is None else f"a {type(value).__name__}")
+    return names.get(type(value), "a null" if value is None else f"a {type(value).__name__}")
 
 
 def check(

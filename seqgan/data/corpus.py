@@ -14,7 +14,7 @@ from seqgan.core.config import nearest
 from seqgan.data import hub, shelf
 from seqgan.data.readers import SUFFIXES, a_list_of_texts, kind_of, one_line, read_file, read_texts, stem_of
 from seqgan.data.splits import FEWEST_TEXTS, completed, overlap
-from seqgan.errors import CorpusError
+from seqgan.errors import CorpusError, quoted
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def load_corpus(
         found = _from_file(Path(name), text_column)
     else:
         raise CorpusError(
-            f"no corpus is called {name!r}{nearest(name, [*bundled(), *shelf.names()])} "
+            f"no corpus is called {quoted(name)}{nearest(name, [*bundled(), *shelf.names()])} "
             "(a file of your own is named by its path)"
         )
     for part, given in {"valid": valid, "test": test}.items():
