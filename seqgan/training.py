@@ -140,7 +140,7 @@ def begin(
         sources.update(dict.fromkeys(INHERITED, f"from {origin.name}"))
         contents["start.safetensors"] = weights
     else:
-        kind: Any = suitable_tokenizer(corpus) if config.tokenizer == "auto" else config.tokenizer
+        kind: Any = suitable_tokenizer(corpus)[0] if config.tokenizer == "auto" else config.tokenizer
         tokenizer = Tokenizer.train(corpus.train, kind, config.vocabulary)
     texts = encode_corpus(corpus, tokenizer, config.max_length, config.long)
     encode(corpus.test, tokenizer, texts.longest, config.long)  # refused now, rather than by the closing evaluation
@@ -228,9 +228,9 @@ def carry_out(
         return ALGORITHMS[description["algorithm"]](config, texts, device, description["seed"], parts)
 
     with Run(folder, display=display, save_seconds=save_seconds, keep=keep) as run:
-        for line in moved(folder, corpus) + about_data(
-            corpus, texts, config.vocabulary, description["sources"].get("vocabulary", "")
-        ):
+        vocabulary, automatic = description["sources"].get("vocabulary", ""), config.tokenizer == "auto"
+        about = about_data(corpus, texts, config.vocabulary, vocabulary, long=config.long, automatic=automatic)
+        for line in moved(folder, corpus) + about:
             run.display.say(line)
         if world.from_first(not isinstance(display, Silence) and not checkpoints(folder)):
             cost = estimate(build(), device)
