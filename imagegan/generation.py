@@ -56,7 +56,7 @@ def load_model(folder: Path, device: torch.device) -> Game | Pyramid:
     try:
         model.load_state_dict(saved["algorithm"])
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
+        reason = "its weights have other names or shapes"
         raise CheckpointError(f"{found[-1]} does not belong to the run {folder}: {reason}") from error
     return model
 

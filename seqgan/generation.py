@@ -22,7 +22,7 @@ from seqgan.data.batches import Long, by_length, pad
 from seqgan.data.readers import a_list_of_texts
 from seqgan.data.symbols import EOS, UNK
 from seqgan.data.tokenizer import Kind, Tokenizer
-from seqgan.errors import CheckpointError, ConfigError, RunError, UsageError, quoted
+from seqgan.errors import CheckpointError, ConfigError, RunError, UsageError, quoted, why
 from seqgan.metrics.nll import text_log_probs, token_log_probs
 from seqgan.models.policy import PolicyModule, sample
 from seqgan.rewards import judging
@@ -268,7 +268,7 @@ def load_tokenizer(folder: Path, description: Mapping[str, Any]) -> Tokenizer:
         tokenizer = Tokenizer(description["tokenizer"], path.read_bytes())
     except OSError as error:
         raise RunError(
-            f"cannot read {path} ({error.strerror}); without it the run's ids cannot be turned into text"
+            f"{path} cannot be read: {why(error)}; without it the run's ids cannot be turned into text"
         ) from error
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from error
@@ -284,7 +284,7 @@ def run_config(path: Path, description: Mapping[str, Any]) -> MLEConfig:
         RunError: it is of an algorithm that is not known here, or a value is bad."""
     name = description["algorithm"]
     if name not in CONFIGS:
-        raise RunError(f"{path}: algorithm {name!r} is not known here; seqgan.register it first")
+        raise RunError(f"{path}: algorithm {quoted(name)} is not known here; seqgan.register it first")
     try:
         config, _ = assemble(CONFIGS[name], [(str(path), description["config"])])
     except ConfigError as error:

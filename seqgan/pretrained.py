@@ -18,11 +18,12 @@ from seqgan.algorithms.opponent import new_discriminator
 from seqgan.algorithms.parts import MakeDiscriminator, MakePolicy, Parts
 from seqgan.core import described, files, outputs
 from seqgan.core.bounds import MAKER, PLACE_NAME, checked
-from seqgan.errors import CheckpointError, RunError, UsageError
+from seqgan.errors import CheckpointError, RunError, UsageError, quoted, why
 from seqgan.generation import FORMAT, MODEL_FIELDS, TextModel, load_tokenizer, own_parts_given, run_config
 from seqgan.metrics import Measured
 from seqgan.tables import as_cell
 
+OTHER_WEIGHTS = "its weights have other names or shapes"
 FILES = ["config.json", "tokenizer.model", "*.safetensors"]
 POLICY, DISCRIMINATOR = "generator.safetensors", "discriminator.safetensors"
 
@@ -100,7 +101,7 @@ def from_pretrained(
     if (folder / DISCRIMINATOR).exists():
         if parts.discriminator is None and not isinstance(config, SeqGANConfig):
             raise CheckpointError(
-                f"{path}: algorithm {about['algorithm']!r} has no discriminator, but one lies beside it"
+                f"{path}: algorithm {quoted(about['algorithm'])} has no discriminator, but one lies beside it"
             )
         judge = new_discriminator(config, *sizes, parts)  # type: ignore[arg-type]
     _fill(made, folder / POLICY)
@@ -118,8 +119,11 @@ def _fill(module: torch.nn.Module, path: Path) -> None:
     try:
         module.load_state_dict(load(path.read_bytes()))
     except (OSError, SafetensorError, RuntimeError) as error:
-        reason = str(error).splitlines()[0][:120]
-        raise CheckpointError(f"{path} is missing, damaged, or of another model ({reason})") from error
+        others = "it is cut or no safetensors file" if isinstance(error, SafetensorError) else OTHER_WEIGHTS
+        reason = why(error) if isinstance(error, OSError) else others
+        raise CheckpointError(
+            f"{path} is missing, damaged, or of another model ({reason}); save or download the model again"
+        ) from error
 
 
 def _from_hub(name: str) -> Path:
@@ -129,7 +133,7 @@ def _from_hub(name: str) -> Path:
     try:
         return Path(snapshot_download(name, etag_timeout=5, allow_patterns=FILES))
     except (HFValidationError, HTTPError, OSError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
+        reason = why(error)
         raise RunError(
             f"{name} is no folder, and cannot be had from the hub either ({reason}); "
             "give the folder of a saved model, or check the name and the connection"

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from seqgan.core import described, outputs
 from seqgan.core.stats import permutation_test, standard_error
 from seqgan.data.texts import as_learned
-from seqgan.errors import UsageError
+from seqgan.errors import UsageError, quoted, why
 from seqgan.library import TrainedRun
 from seqgan.training import stages_of
 
@@ -123,7 +123,7 @@ def _rows(path: Path) -> Iterator[tuple[int, int, str, float | None]]:
     try:
         content = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
+        raise UsageError(f"cannot read {path}: {why(error)}; a rating sheet was expected") from error
     reader = csv.DictReader(io.StringIO(content))
     if (found := reader.fieldnames or []) != COLUMNS:
         raise UsageError(f"{path} has the columns {', '.join(found)}; {', '.join(COLUMNS)} were expected")
@@ -138,10 +138,10 @@ def _rows(path: Path) -> Iterator[tuple[int, int, str, float | None]]:
                 number, given = int(row["number"]), float(rating) if rating else None
             except (TypeError, ValueError) as error:
                 raise UsageError(
-                    f"{path}, line {line}: number {row['number']!r} with rating {rating!r}; numbers were expected"
+                    f"{path}, line {line}: number {quoted(row['number'])} with rating {quoted(rating)}; numbers were expected"
                 ) from error
             if given is not None and not math.isfinite(given):
-                raise UsageError(f"{path}, line {line}: the rating {rating!r} is no number that can be averaged")
+                raise UsageError(f"{path}, line {line}: the rating {quoted(rating)} is no number that can be averaged")
             yield line, number, row["text"] or "", given
     except csv.Error as error:
         raise UsageError(f"{path}, line {reader.line_num + 1}: malformed CSV ({error})") from error

@@ -33,7 +33,7 @@ from seqgan.data.readers import kind_of
 from seqgan.data.symbols import EOS, UNK
 from seqgan.data.texts import Texts, encode_corpus, suitable_tokenizer
 from seqgan.data.tokenizer import Tokenizer
-from seqgan.errors import CheckpointError, CorpusError, RunError, UsageError
+from seqgan.errors import CheckpointError, CorpusError, RunError, UsageError, quoted, why
 from seqgan.evaluation import BEFORE_THE_GAME, evaluate_models
 from seqgan.generation import (
     describe_run,
@@ -191,7 +191,7 @@ def _inherit(origin: Origin, chosen: Chosen, parts: Parts) -> tuple[MLEConfig, T
         if name in INHERITED and value not in (brought[name], "auto"):
             raise UsageError(
                 f"--{name.replace('_', '-')} {value} was asked for, but the policy of {origin.name} "
-                f"brings {brought[name]!r} along; leave the option out"
+                f"brings {quoted(brought[name])} along; leave the option out"
             )
     weights = {name: tensor.clone().contiguous() for name, tensor in model.policy.state_dict().items()}
     return replace(chosen.config, **brought), model.tokenizer, save(weights)
@@ -256,7 +256,7 @@ def _start_of(folder: Path) -> dict[str, torch.Tensor]:
     try:
         return load(path.read_bytes())
     except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"{path} is missing or damaged ({error}); restore it from a copy") from error
+        raise CheckpointError(f"{path} is missing or damaged ({why(error)}); restore it from a copy") from error
 
 
 def same_corpus(
@@ -317,7 +317,7 @@ def _refuse_other_texts(folder: Path, corpus: Corpus, column: str | None) -> Non
         return
     if same_file and other_column:
         raise RunError(
-            f"{folder} was begun with the column {stored.get('text_column')!r}, not {column!r}; "
+            f"{folder} was begun with the column {quoted(stored.get('text_column'))}, not {quoted(column)}; "
             "leave --text-column out to go on, or start a new run"
         )
     raise RunError(

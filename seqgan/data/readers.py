@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from seqgan.core.config import nearest
-from seqgan.errors import CorpusError
+from seqgan.errors import CorpusError, quoted, why
 
 SUFFIXES = (".txt", ".csv", ".tsv", ".json", ".jsonl", ".parquet")
 COLUMNS = ("text", "sentence", "content")  # taken where nobody names one
@@ -52,8 +52,12 @@ def read_file(path: Path) -> bytes:
         beside = sorted(file.name for file in path.parent.iterdir() if _suffix(file) and file.is_file())
         hint = nearest(path.name, beside[:1000]) if beside else f"; {path.parent} holds no file of texts"
         raise CorpusError(f"there is no file {path}{hint if len(hint) < 200 else ''}") from error
-    except (OSError, EOFError, zlib.error) as error:
-        raise CorpusError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise CorpusError(
+            f"{path} is a damaged or cut gzip file: it does not unpack to its end; copy or download it again"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise CorpusError(f"cannot read {quoted(str(path))}: {why(error)}; a file of texts was expected") from error
 
 
 def read_texts(path: Path, raw: bytes, column: str | None = None, *, keep_empty: bool = False) -> list[str]:
