@@ -1,7 +1,6 @@
 """From a corpus to a run: what `seqgan train` does once its options are read."""
 
 import hashlib
-import json
 import platform
 import sys
 from collections.abc import Mapping
@@ -22,6 +21,7 @@ from seqgan.algorithms.parts import OURS, Parts
 from seqgan.core import described, world
 from seqgan.core import device as devices
 from seqgan.core.config import Chosen, to_json
+from seqgan.core.described import as_bytes
 from seqgan.core.log import Display, Silence
 from seqgan.core.loop import train
 from seqgan.core.run import Run, Wanted, checkpoints, create, read_record, saved_in
@@ -243,8 +243,8 @@ def carry_out(
         evaluation = _measure(folder, corpus, description, device, parts)
         run.export(
             {
-                "config.json": _as_json(model_config(description)),
-                "evaluations/training.json": _as_json(evaluation.as_json()),
+                "config.json": as_bytes(model_config(description)),
+                "evaluations/training.json": as_bytes(evaluation.as_json()),
             }
         )
     written = load_model(folder, device=device, parts=parts).generate(5, seed=description["seed"])
@@ -433,7 +433,3 @@ def _ended(folder: Path, steps: int) -> bool:
     except (FileNotFoundError, RunError):
         return False
     return closing.get("steps", steps) == steps
-
-
-def _as_json(content: Mapping[str, Any]) -> bytes:
-    return (json.dumps(content, ensure_ascii=False, indent=2) + "\n").encode()
