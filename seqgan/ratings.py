@@ -138,7 +138,8 @@ def _rows(path: Path) -> Iterator[tuple[int, int, str, float | None]]:
                 number, given = int(row["number"]), float(rating) if rating else None
             except (TypeError, ValueError) as error:
                 raise UsageError(
-                    f"{path}, line {line}: number {quoted(row['number'])} with rating {quoted(rating)}; numbers were expected"
+                    f"{path}, line {line}: number {quoted(row['number'])} with rating {quoted(rating)}; "
+                    "numbers were expected"
                 ) from error
             if given is not None and not math.isfinite(given):
                 raise UsageError(f"{path}, line {line}: the rating {quoted(rating)} is no number that can be averaged")

@@ -71,7 +71,7 @@ def read(name: str) -> tuple[dict[str, list[str]], str]:
         try:
             raw = path.read_bytes()
         except OSError as error:
-            raise CorpusError(f"{path} cannot be read: {why(error)}; add or fetch {quoted(name)} again") from error
+            raise CorpusError(f"cannot read {path} ({why(error)}); add or fetch {quoted(name)} again") from error
         digest.update(hashlib.sha256(raw).digest())
         splits[part] = raw.decode("utf-8", errors="replace").splitlines()
     if digest.hexdigest() != known.get("sha256"):
