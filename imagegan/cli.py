@@ -10,7 +10,8 @@ from imagegan.cli_evaluate import DATA, FILE, evaluate, print_remarks, print_row
 from imagegan.cli_generate import generate, walk
 from imagegan.variants.configs import CONFIGS, PRESETS
 from seqgan import __version__
-from seqgan.core.command import RunOptions, run_command, run_options
+from seqgan.core.bounds import TEXT
+from seqgan.core.command import CHOICES, RunOptions, run_command, run_options
 from seqgan.core.config import ConfiguredCommand
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ def imagegan() -> None:
 
 
 @imagegan.command(cls=ConfiguredCommand, chooser="--model", configs=CONFIGS, presets=PRESETS, usual="dcgan")
-@click.option("--model", default=None, help=f"{', '.join(CONFIGS)}  [dcgan]")
-@click.option("--data", metavar="NAME", help=f"{DATA}  [digits]")
+@click.option("--model", default=None, shell_complete=CHOICES, help=f"{', '.join(CONFIGS)}  [dcgan]")
+@click.option("--data", type=TEXT, metavar="NAME", help=f"{DATA}  [digits]")
 @click.option("--data-dir", type=FILE, metavar="PATH", help="where idx files or pictures lie")
 @run_options
 @click.pass_context

@@ -6,7 +6,7 @@ executed when it is loaded."""
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from safetensors import SafetensorError
@@ -17,8 +17,9 @@ from seqgan.algorithms.configs import SeqGANConfig
 from seqgan.algorithms.mle import new_policy
 from seqgan.algorithms.opponent import new_discriminator
 from seqgan.algorithms.parts import MakeDiscriminator, MakePolicy, Parts
-from seqgan.core import checkpoint, described, files
-from seqgan.errors import CheckpointError, RunError, why
+from seqgan.core import checkpoint, described, files, outputs
+from seqgan.core.bounds import MAKER, PLACE_NAME, checked
+from seqgan.errors import CheckpointError, RunError, UsageError, why
 from seqgan.generation import FORMAT, MODEL_FIELDS, TextModel, load_tokenizer, model_json, own_parts_given, run_config
 from seqgan.metrics import Measured
 from seqgan.tables import as_cell
@@ -27,14 +28,15 @@ FILES = ["config.json", "tokenizer.model", "*.safetensors"]
 POLICY, DISCRIMINATOR = "generator.safetensors", "discriminator.safetensors"
 
 
-def save_pretrained(model: TextModel, folder: Path, facts: Mapping[str, Any] | None = None) -> Path:
+def save_pretrained(
+    model: TextModel, folder: Path, facts: Mapping[str, Any] | None = None, *, overwrite: bool = False
+) -> Path:
     """Write a model and its card into a folder; `facts` are what the card tells of its training (`card`).
 
     Raises:
-        RunError: the folder holds something else.
+        UsageError: the folder holds something already; `overwrite` replaces a saved model, and nothing else.
         StorageError: the folder cannot be written."""
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / POLICY).exists():
-        raise RunError(f"{folder} exists and is no saved model; choose another folder")
+    refuse_taken(folder, overwrite)
     files.make_folder(folder)
     weights = {POLICY: _weights(model.policy)}
     if model.discriminator is not None:
@@ -46,18 +48,35 @@ def save_pretrained(model: TextModel, folder: Path, facts: Mapping[str, Any] | N
         **weights,
     }
     for name, data in contents.items():
-        files.write(folder / name, data)
+        outputs.writer(folder / name, overwrite=overwrite)(data)
     if DISCRIMINATOR not in weights and (folder / DISCRIMINATOR).exists():
         files.remove(folder / DISCRIMINATOR)  # of a model that was saved here before
     return folder
 
 
+def refuse_taken(folder: Path, overwrite: bool) -> None:
+    """Tell before any work is done that a model cannot be saved in a folder.
+
+    Raises:
+        UsageError: it holds something already, or is no folder."""
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is no folder, but one for the model was expected; name another")
+    if (folder / "run.json").exists():
+        raise UsageError(f"{folder} is a run directory, which would be damaged; name another folder")
+    if folder.is_dir() and any(folder.iterdir()):
+        if not (folder / POLICY).exists():
+            raise UsageError(f"{folder} exists and is no saved model; name another folder")
+        if not overwrite:
+            raise UsageError(f"{folder} holds a saved model already; give overwrite=True, or name another folder")
+
+
+@checked
 def from_pretrained(
-    name: str | Path,
+    name: Annotated[str | Path, PLACE_NAME],
     *,
     device: torch.device | str = "cpu",
-    policy: MakePolicy | None = None,
-    discriminator: MakeDiscriminator | None = None,
+    policy: Annotated[MakePolicy | None, MAKER] = None,
+    discriminator: Annotated[MakeDiscriminator | None, MAKER] = None,
 ) -> TextModel:
     """A model from a folder that `save_pretrained` wrote, or from the hub (`owner/name`).
 

@@ -9,12 +9,12 @@ import io
 import json
 import math
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from seqgan.core import described, files
+from seqgan.core import described, outputs
 from seqgan.core.stats import permutation_test, standard_error
 from seqgan.data.texts import as_learned
 from seqgan.errors import UsageError
@@ -48,15 +48,26 @@ def sheet_of(run: TrainedRun, count: int, seed: int) -> dict[str, list[str]]:
     return texts | {stage: run.generate(count, stage=stage, seed=seed) for stage in stages_of(run.description)}
 
 
-def write_sheet(path: Path, texts: Mapping[str, Sequence[str]], seed: int) -> Path:
+def sheet_at(path: Path, *, overwrite: bool = False) -> tuple[Callable[[bytes], None], Callable[[bytes], None]]:
+    """What writes a sheet there, and its key beside it.
+
+    Raises:
+        UsageError: one of them exists already, and may hold ratings."""
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{path} is no file; a rating sheet needs a name of its own, with room for its key beside it")
+    return outputs.writer(path, overwrite=overwrite), outputs.writer(key_of(path), overwrite=overwrite)
+
+
+def key_of(path: Path) -> Path:
+    return path.with_name(path.name + ".key.json")
+
+
+def write_sheet(path: Path, texts: Mapping[str, Sequence[str]], seed: int, *, overwrite: bool = False) -> Path:
     """Write a sheet to fill in, and beside it the key that tells whose text each is; the path of the key.
 
     Raises:
         UsageError: there is a sheet already: it may have ratings in it."""
-    key_path = path.with_name(path.name + ".key.json")
-    for taken in (path, key_path):
-        if taken.exists():
-            raise UsageError(f"{taken} exists already and may hold ratings; give another name")
+    write, write_key = sheet_at(path, overwrite=overwrite)
     entries = [(source, text) for source, several in texts.items() for text in several]
     random.Random(seed).shuffle(entries)
     sheet = io.StringIO()
@@ -64,9 +75,9 @@ def write_sheet(path: Path, texts: Mapping[str, Sequence[str]], seed: int) -> Pa
     writer.writerow(COLUMNS)
     writer.writerows([number, text, ""] for number, (_, text) in enumerate(entries, start=1))
     key = {"sources": [source for source, _ in entries], "texts": [_digest(text) for _, text in entries], "seed": seed}
-    files.write(path, sheet.getvalue().encode())
-    files.write(key_path, (json.dumps(key, indent=1) + "\n").encode())
-    return key_path
+    write_key((json.dumps(key, indent=1) + "\n").encode())
+    write(sheet.getvalue().encode())
+    return key_of(path)
 
 
 def read_sheets(paths: Sequence[Path]) -> list[dict[str, dict[int, float]]]:
@@ -74,7 +85,7 @@ def read_sheets(paths: Sequence[Path]) -> list[dict[str, dict[int, float]]]:
 
     Raises:
         UsageError: they are not of the same sheet, or one of them cannot be read."""
-    keys = {(path.with_name(path.name + ".key.json")): path for path in paths}
+    keys = {key_of(path): path for path in paths}
     sheets = [read_ratings(path) for path in paths]
     if len({key.read_bytes() for key in keys}) > 1:
         raise UsageError(f"{' and '.join(map(str, paths))} are not copies of one sheet: their keys differ")
@@ -86,7 +97,7 @@ def read_ratings(path: Path) -> dict[str, dict[int, float]]:
 
     Raises:
         UsageError: no sheet, no key beside it, a changed text, or a rating that is no number (names the line)."""
-    key_path = path.with_name(path.name + ".key.json")
+    key_path = key_of(path)
     try:
         key = described.read(key_path, UsageError, "it must be as --blind wrote it")
     except FileNotFoundError as error:

@@ -67,7 +67,11 @@ def flat(state: Any) -> str:
     if isinstance(state, dict):
         return (
             "{"
-            + ", ".join(f"{key!r}: {flat(value)}" for key, value in sorted(state.items(), key=repr) if key != "seconds")
+            + ", ".join(
+                f"{key!r}: {flat(value)}"
+                for key, value in sorted(state.items(), key=lambda item: repr(item[0]))
+                if key != "seconds"
+            )
             + "}"
         )
     if isinstance(state, list | tuple):

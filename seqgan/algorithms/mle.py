@@ -14,7 +14,7 @@ from seqgan.algorithms.configs import MLEConfig
 from seqgan.algorithms.parts import OURS, MakePolicy, Parts
 from seqgan.core import world
 from seqgan.core.checkpoint import check, load_optimizer
-from seqgan.core.described import NUMBER, WHOLE, WORDS
+from seqgan.core.described import MAYBE_EMPTY, NUMBER, WHOLE
 from seqgan.core.log import Metrics
 from seqgan.core.loop import Phase
 from seqgan.core.seed import seed_everything
@@ -58,6 +58,8 @@ class MLE:
                 check=self.check,
                 check_every=self.batches.per_epoch,
                 finished=lambda: 0 < self.config.mle_patience <= self.stale,
+                unit="epoch",
+                each=self.batches.per_epoch,
             )
         ]
 
@@ -114,7 +116,7 @@ class MLE:
     def state_like(self) -> dict[str, Any]:
         """What a saved state must be like."""
         policy = self.generator
-        snapshot: dict[str, Any] = {"nll": NUMBER, "phase": WORDS, "step": WHOLE, "weights": ({}, policy)}
+        snapshot: dict[str, Any] = {"nll": NUMBER, "phase": MAYBE_EMPTY, "step": WHOLE, "weights": ({}, policy)}
         return {
             "policies": dict.fromkeys(("mle", "final", "best"), policy),
             "generator": policy,

@@ -62,6 +62,8 @@ class SeqGAN:
             check=self.check,
             check_every=config.check_every * self.per_iteration,
             trials=self.trials(),
+            unit="iteration",
+            each=self.per_iteration,
         )
         if opponent is None:
             return [*self.mle.phases(), game]
@@ -74,6 +76,8 @@ class SeqGAN:
             check_every=opponent.per_round,
             finished=lambda: 0 < config.d_patience <= opponent.held.stale,
             trials=self.trials_of_opponent(PRETRAIN, config.d_rounds),
+            unit="round",
+            each=opponent.per_round,
         )
         return [*self.mle.phases(), pretrain, game]
 

@@ -32,7 +32,7 @@ def write(path: Path, data: bytes) -> None:
         try:
             descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | BINARY, 0o644)
             try:
-                _write_all(descriptor, data)
+                write_all(descriptor, data)
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
@@ -40,14 +40,14 @@ def write(path: Path, data: bytes) -> None:
         except OSError:
             partial.unlink(missing_ok=True)  # a full disk gets its space back
             raise
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
 
 
 def append(path: Path, data: bytes) -> None:
     with telling("append to", path):
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | BINARY, 0o644)
         try:
-            _write_all(descriptor, data)
+            write_all(descriptor, data)
         finally:
             os.close(descriptor)
 
@@ -96,10 +96,10 @@ def remove_tree(folder: Path) -> None:
 def rename(path: Path, to: Path) -> None:
     with telling("make", to):
         os.rename(path, to)
-        _sync_folder(to.parent)
+        sync_folder(to.parent)
 
 
-def _write_all(descriptor: int, data: bytes) -> None:
+def write_all(descriptor: int, data: bytes) -> None:
     rest = memoryview(data)
     while rest:  # a nearly full disk takes a part
         rest = rest[os.write(descriptor, rest) :]
@@ -123,7 +123,7 @@ def lock(path: Path) -> IO[bytes] | None:
     return handle
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Bring a folder's names to the disk, where a system can: Windows opens no folders, some disks refuse."""
     if not hasattr(os, "O_DIRECTORY"):
         return
