@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
-from imagegan.data.folders import found_in
+from imagegan.data.folders import folder_names, found_in
 from imagegan.data.images import Images, as_floats, counted
 from imagegan.data.pictures import read_pictures
 from imagegan.grids import POINT
@@ -75,12 +75,13 @@ def _from_folder(folder: Path, like: Images) -> Samples:
     names = {file.name for file in files}
     labels = None
     if like.names and names != {None}:
-        if foreign := sorted(str(name) for name in names if name not in like.names):
+        known = folder_names(like.names)
+        if foreign := sorted(str(name) for name in names if name not in known):
             raise DataError(
-                f"{folder}: {', '.join(foreign[:5])} are no classes of the data ({', '.join(like.names[:5])}); name "
+                f"{folder}: {', '.join(foreign[:5])} are no classes of the data ({', '.join(known[:5])}); name "
                 "the folders by classes, or put the pictures into one"
             )
-        labels = torch.tensor([like.names.index(str(file.name)) for file in files])
+        labels = torch.tensor([known.index(str(file.name)) for file in files])
     kind = f"{counted(len(files), 'picture')}{'' if labels is None else ' in folders by class'}"
     return Samples(as_floats(torch.from_numpy(pictures)), labels, said="; ".join([kind, *notes, *remarks]))
 

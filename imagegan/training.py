@@ -39,10 +39,11 @@ FIELDS = {
 DATA_FIELDS = {
     "name": described.TEXT,
     "sha256": described.TEXT,
-    "channels": described.COUNT,
+    "channels": described.SIZE,
     "classes": described.WHOLE,
-    "size": described.COUNT._replace(needed=False),
+    "size": described.SIZE._replace(needed=False),
     "folder": described.TEXT_OR_NOTHING,
+    "class_names": described.NAMES,
 }
 
 
@@ -176,6 +177,7 @@ def begin(
             "sha256": images.fingerprint(),
             "count": len(images.pictures),
             **shape._asdict(),
+            "class_names": list(images.names),
         },
         "versions": {name: version(name) for name in ("seqgan", "torch", "numpy", "pillow")}
         | {"python": platform.python_version()},
@@ -192,6 +194,8 @@ def carry_out(
     description, config, shape = understood(folder)
     devices.use_threads(description["threads"])
     sets = images_of(folder, HELD_OUT)
+    if world.rank() == 0:
+        display.say(sets.summary(description["data"]["name"]))
     model = new_model(description["algorithm"], config, sets.train, shape, device, description["seed"])
     with Run(folder, display=display, save_seconds=save_seconds, keep=keep) as run:
         train(model, run)
@@ -221,10 +225,19 @@ def images_of(folder: Path, held_out: int) -> Sets:
     pixels_alone = sets.train._replace(labels=sets.train.labels[:0])
     if data["sha256"] not in (sets.train.fingerprint(), pixels_alone.fingerprint()):
         source = f"in {place}" if place else "on the hub" if data["name"] not in MADE else "made (another Pillow?)"
+        earlier = data["name"] not in MADE and "class_names" not in data
+        order = " (an earlier version read them in another order)" if earlier else ""
         raise RunError(
-            f"the images {source} are not those that {folder} was begun with; bring those back, or start a new run"
+            f"the images {source} are not those that {folder} was begun with{order}; bring those back, or start a new "
+            "run"
         )
     return sets
+
+
+def class_names(folder: Path) -> tuple[str, ...]:
+    """Of the classes that a run has learned, by number; those of a run of an earlier version are called by it."""
+    description, _, shape = understood(folder)
+    return tuple(description["data"].get("class_names") or map(str, range(shape.classes)))
 
 
 def refuse_other_images(folder: Path, data: str | None, data_dir: Path | None) -> None:

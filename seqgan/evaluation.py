@@ -15,6 +15,8 @@ import torch
 from numpy.typing import ArrayLike
 from torch import nn
 
+from seqgan.algorithms.mle import PHASE
+from seqgan.algorithms.seqgan import PRETRAIN
 from seqgan.core.stats import Units, mean_influences, ratio_influences, unit_blocks, units_of
 from seqgan.data.batches import Encoded, by_length, encode, pad
 from seqgan.data.corpus import Corpus
@@ -31,6 +33,7 @@ from seqgan.tables import REAL, Evaluation, Row, as_difference
 
 MOST_SAMPLES = 10_000
 SAMPLES = "samples"  # the source of the influences of what a policy draws, as in `View`
+BEFORE_THE_GAME = (PHASE, PRETRAIN)  # phases in which the final policy is that of MLE
 MOSTLY = 0.5  # share of the samples that stand in the training texts, to be remarked upon
 
 
@@ -229,30 +232,34 @@ def remarks(result: Evaluation) -> list[str]:
                 f"{seen.value:.0%} of the {name} samples stand word for word in the training texts "
                 f"(of held-out real texts {rows[REAL]['seen'].value:.0%}): the policy mostly copies."
             )
-    if not facts.get("not begun") and "kl-to-mle" in rows.get("final", {}):
+    begun = list(facts.get("trained", {"": 0}))[-1] not in BEFORE_THE_GAME
+    if begun and "kl-to-mle" in rows.get("final", {}):
         lines += _what_the_game_changed(result)
     if "self-bleu-2" not in rows[REAL]:
         lines.append("Self-BLEU is undefined for a single text.")
+    lines.append(f"Samples are drawn with seed {facts['seed']}; what the signatures mean: seqgan evaluate --help.")
     return lines
 
 
 def _what_the_game_changed(result: Evaluation) -> list[str]:
-    """From the policy after MLE to the final one; a difference is one if it exceeds two paired standard errors."""
+    """From the policy after MLE to the final one; what a difference is, its paired error decides."""
     before, after = result.rows["mle"], result.rows["final"]
     lines = [
         f"Adversarial training moved the policy by {after['kl-to-mle'].value:.4f} nats per token, as KL(final || mle); "
         f"KL(mle || final) is {before['kl-to-final'].value:.4f}."
     ]
     if after["kl-to-mle"].value < 1e-4:
-        lines.append("That is next to nothing: the adversarial phase had no effect.")
+        had = "has had no effect so far" if "trained" in result.facts else "had no effect"
+        lines.append(f"That is next to nothing: the adversarial phase {had}.")
     else:
         changes = {name: after[name] - before[name] for name in REMARKED if name in after and name in before}
         told = {name: f"{name} {as_difference(change).rstrip('*')}" for name, change in changes.items()}
         changed = [told[name] for name, change in changes.items() if change.differs]
         same = [told[name] for name, change in changes.items() if not change.differs]
-        lines.append(f"Final minus mle, more than two paired standard errors: {', '.join(changed) or 'nothing'}.")
+        if changed:
+            lines.append(f"Final minus mle, more than the paired error explains: {', '.join(changed)}.")
         if same:
-            lines.append(f"Not more than that, so no difference is shown: {', '.join(same)}.")
+            lines.append(f"Final minus mle, no more than the paired error explains: {', '.join(same)}.")
     if "d-bce" in after and after["d-bce"].value > discrimination.NOISE:
         lines.append(
             "On the test split the discriminator is hardly better than guessing "

@@ -33,17 +33,17 @@ MODEL_FIELDS = {
     "algorithm": described.TEXT,
     "tokenizer": described.Kind(f"one of {', '.join(get_args(Kind))}", lambda value: value in get_args(Kind)),
     "tokenizer_sha256": described.TEXT,
-    "longest": described.COUNT,
+    "longest": described.SIZE,
     "own": described.NAMES,
     "config": described.TABLE,
 }
 RUN_FIELDS = {
     **MODEL_FIELDS,
     "threads": described.THREADS,
-    "vocabulary": described.COUNT,
-    "sources": described.TABLE,
+    "vocabulary": described.SIZE,
+    "sources": described.WORDS,
     "corpus": described.TABLE,
-    "from": described.TABLE_OR_NOTHING,
+    "from": described.ORIGIN,
 }
 CORPUS_FIELDS = {
     "name": described.TEXT,
@@ -79,7 +79,7 @@ class Scored(NamedTuple):
         return self.log_prob / self.tokens
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TextModel:
     """A trained policy and its tokenizer, perhaps with the discriminator it was trained against."""
 
@@ -87,6 +87,13 @@ class TextModel:
     tokenizer: Tokenizer
     discriminator: nn.Module | None = None
     about: Mapping[str, Any] = field(default_factory=dict)  # what config.json says of it
+
+    def __repr__(self) -> str:
+        judge = f", discriminator {type(self.discriminator).__name__}" if self.discriminator is not None else ""
+        tokens = f"{len(self.tokenizer)} {self.tokenizer.kind} tokens"
+        return (
+            f"<TextModel: policy {type(self.policy).__name__}, {tokens}, at most {self.policy.longest} a text{judge}>"
+        )
 
     @property
     def long(self) -> Long:

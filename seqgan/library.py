@@ -60,6 +60,10 @@ class TrainedRun:
         self.description: Mapping[str, Any] = describe_run(folder)
         self._device, self._models = resolve(device), dict[str, TextModel]()
 
+    def __repr__(self) -> str:
+        about = self.description
+        return f"<TrainedRun {self.folder}: {about['algorithm']} on {about['corpus']['name']}, seed {about['seed']}>"
+
     @checked
     def model(self, stage: Annotated[str | int, STAGE] = "final") -> TextModel:
         """The policy of a stage with its tokenizer and discriminator: mle, final, best, or the number of a checkpoint.
@@ -100,19 +104,23 @@ class TrainedRun:
         self,
         *,
         count: Annotated[int | None, DRAWN] = None,
-        seed: Annotated[int, SEED] = 0,
+        seed: Annotated[int | None, SEED] = None,
         tokens: Annotated[str | None, CUT] = None,
         aggregation: Annotated[Aggregation, SUMMED] = "sentence",
     ) -> Evaluation:
         """All numbers, a row for each stage and one for held-out real text; all rows have `count` texts.
 
+        Each row is what `seqgan.evaluate` gives of texts alone, and more: `run.evaluate()["final"]["bleu-3"].value`.
+        Samples are drawn with the seed of the run where none is given, as at the end of its training.
+
         Raises:
             UsageError: `count` is more than there are validation texts.
             RunError: the corpus is no longer what it was."""
         models = {stage: self.model(stage) for stage in training.stages_of(self.description)}
+        seed = self.description["seed"] if seed is None else seed
         options: dict[str, Any] = {"count": count, "seed": seed, "tokens": tokens, "aggregation": aggregation}
         result = evaluation.evaluate_models(models, self.corpus(), **options)
-        result.facts["kept"] = training.kept(self.folder, self.description)
+        result.facts |= training.stages_in_words(self.folder, self.description)
         return result
 
     @checked
@@ -128,7 +136,9 @@ class TrainedRun:
         Raises:
             UsageError: the folder holds something already; `overwrite` replaces a saved model."""
         refuse_taken(Path(folder), overwrite)
-        measured = evaluation.evaluate_models({str(stage): self.model(stage)}, self.corpus())
+        measured = evaluation.evaluate_models(
+            {str(stage): self.model(stage)}, self.corpus(), seed=self.description["seed"]
+        )
         notes = evaluation.remarks(measured)
         facts = {"corpus": self.description["corpus"], "rows": measured.rows, "notes": notes}
         return save_pretrained(self.model(stage), Path(folder), facts, overwrite=overwrite)

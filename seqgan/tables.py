@@ -9,7 +9,7 @@ from seqgan import __version__
 from seqgan.metrics import Measured
 
 Row = dict[str, Measured]
-
+Pairs = Sequence[tuple[str, str]]
 
 REAL = "real"  # the row of held-out text
 ORDERS = (2, 3, 4, 5)
@@ -31,7 +31,11 @@ TABLES: dict[str, Sequence[str]] = {
     "the discriminator, on the test split": ("d-accuracy", "d-auc", "d-bce", "d-spread"),
 }
 SHORT = next(iter(TABLES))
-TOLD = "± is a standard error, of a difference the paired one; * a difference of more than two of them"
+WIDEST = 4  # columns of numbers side by side
+TOLD = (
+    "± is a standard error, of a difference the paired one; * a difference of more than two of them "
+    "(of blocks and seeds: as many as Student's t asks at 5 %)"
+)
 
 
 @dataclass(repr=False)
@@ -44,23 +48,24 @@ class Evaluation:
     facts: dict[str, Any] = field(default_factory=dict)
     texts: dict[str, list[str]] = field(default_factory=dict)
     references: Sequence[str] = ()
+    pairs: Pairs | None = None  # the rows to be compared; left out: every two
 
     def __getitem__(self, name: str) -> Row:
         return self.rows[name]
 
     def __str__(self) -> str:
-        return markdown(self.rows, aligned=True)
+        return markdown(self.rows, self.pairs, aligned=True)
 
     def __repr__(self) -> str:
         return f"<Evaluation of {', '.join(self.rows)}: {len(_metrics(self.rows))} numbers; print it to see them>"
 
     def _repr_markdown_(self) -> str:
-        return markdown(self.rows)
+        return markdown(self.rows, self.pairs)
 
     @property
     def differences(self) -> dict[str, Row]:
         """`{"final - mle": {"bleu-3": Measured(difference, paired error, signature), ...}, ...}`."""
-        return differences(self.rows)
+        return differences(self.rows, self.pairs)
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -91,12 +96,20 @@ def _or_null(number: float) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def differences(rows: Mapping[str, Row]) -> dict[str, Row]:
-    """Of every row and those before it, and of every row and real text: all that is measured alike in both."""
-    policies = [name for name in rows if name != REAL]
-    pairs = [(later, earlier) for at, later in enumerate(policies) for earlier in policies[:at]]
-    pairs += [(name, REAL) for name in policies if REAL in rows]
-    return {f"{first} - {second}": _difference(rows[first], rows[second]) for first, second in pairs}
+def differences(rows: Mapping[str, Row], pairs: Pairs | None = None) -> dict[str, Row]:
+    """Of the rows in pairs; left out, of every policy and those before it, and of every policy and real text. All that
+    is measured alike in both."""
+    if pairs is None:
+        policies = [name for name in rows if name != REAL]
+        pairs = [(later, earlier) for at, later in enumerate(policies) for earlier in policies[:at]]
+        pairs += [(name, REAL) for name in policies if REAL in rows]
+    return {_pair(first, second): _difference(rows[first], rows[second]) for first, second in pairs}
+
+
+def _pair(first: str, second: str) -> str:
+    """`final - mle`, and within a run that has a name `poems-1 final - mle`."""
+    group, _, stage = second.rpartition(" ")
+    return f"{first} - {stage if group and group == first.rpartition(' ')[0] else second}"
 
 
 def _difference(first: Row, second: Row) -> Row:
@@ -111,31 +124,41 @@ class Table(NamedTuple):
     signatures: list[str]
 
 
-def tables(rows: Mapping[str, Row], *, short: bool = False) -> Iterator[Table]:
-    """Title, headings, cells and signatures of each table: a line for each metric, a column for each row, and for the
-    differences of the rows beside them. Those to real text are a table by themselves. What no row has is left out."""
-    between = differences(rows)
-    to_real = {name: between.pop(name) for name in list(between) if name.endswith(f" - {REAL}")}
-    policies = {name: row for name, row in rows.items() if name != REAL}
-    columns = policies | between | {name: row for name, row in rows.items() if name == REAL}
+def tables(rows: Mapping[str, Row], pairs: Pairs | None = None, *, short: bool = False) -> Iterator[Table]:
+    """Title, headings, cells and signatures of each table: a line for each metric, a column for each row, and between
+    two policies their difference. The other differences are tables by themselves. What no row has is left out."""
+    between = differences(rows, pairs)
+    policies = [name for name in rows if name != REAL]
+    beside = {
+        name: between.pop(name) for name in list(between) if len(policies) == 2 and not name.endswith(f" - {REAL}")
+    }
+    columns = {name: rows[name] for name in policies} | beside | {name: rows[name] for name in rows if name == REAL}
     for title, metrics in TABLES.items():
-        if (title == SHORT) == short and (table := _table(title, columns, metrics, rows)):
-            yield table._replace(signatures=[*table.signatures, *([TOLD] if short and between else [])])
-    if to_real and not short and (table := _table("differences to real text", to_real, _metrics(rows), {})):
-        yield table._replace(signatures=[TOLD])
+        if (title == SHORT) == short:
+            for table in _tables(title, columns, metrics, beside):
+                told = [*_signatures(rows, [line[0] for line in table.cells]), *([TOLD] if short and beside else [])]
+                yield table._replace(signatures=told)
+    if between and not short:
+        for table in _tables("differences", between, _metrics(rows), between):
+            yield table._replace(signatures=[TOLD])
 
 
-def _table(title: str, columns: Mapping[str, Row], metrics: Sequence[str], signed: Mapping[str, Row]) -> Table | None:
+def _tables(
+    title: str, columns: Mapping[str, Row], metrics: Sequence[str], between: Mapping[str, Row]
+) -> Iterator[Table]:
+    """One table, or several of at most four columns each; some columns are differences."""
     shown = [name for name in metrics if any(name in row for row in columns.values())]
-    if not shown:
-        return None
-    there = {name: row for name, row in columns.items() if any(metric in row for metric in shown)}
-    cells = [[metric, *(cell(name, row.get(metric)) for name, row in there.items())] for metric in shown]
-    return Table(title, ["", *there], cells, _signatures(signed, shown))
+    there = [name for name, row in columns.items() if any(metric in row for metric in shown)]
+    for start in range(0, len(there), WIDEST):
+        some = there[start : start + WIDEST]
+        cells = [_line(metric, {name: columns[name] for name in some}, between) for metric in shown]
+        yield Table(title, ["", *some], [line for line in cells if any(line[1:])], [])
 
 
-def cell(column: str, number: Measured | None) -> str:
-    return as_difference(number) if " - " in column else as_cell(number)
+def _line(metric: str, columns: Mapping[str, Row], between: Mapping[str, Row]) -> list[str]:
+    numbers = {name: row.get(metric) for name, row in columns.items()}
+    cells = [as_difference(number) if name in between else as_cell(number) for name, number in numbers.items()]
+    return [metric, *cells]
 
 
 def as_cell(number: Measured | None) -> str:
@@ -167,12 +190,12 @@ def _metrics(rows: Mapping[str, Row]) -> list[str]:
     ]
 
 
-def markdown(rows: Mapping[str, Row], *, aligned: bool = False) -> str:
+def markdown(rows: Mapping[str, Row], pairs: Pairs | None = None, *, aligned: bool = False) -> str:
     """All numbers as one table of Markdown, the differences of the rows among its columns, and below it the signatures;
     `aligned` for reading it as it stands."""
-    columns = {**rows, **differences(rows)}
-    lines = [["", *columns]]
-    lines += [[metric, *(cell(name, row.get(metric)) for name, row in columns.items())] for metric in _metrics(rows)]
+    between = differences(rows, pairs)
+    columns = {**rows, **between}
+    lines = [["", *columns], *(_line(metric, columns, between) for metric in _metrics(rows))]
     widths = [max(map(len, column)) if aligned else 0 for column in zip(*lines, strict=True)]
     first, *rest = (
         "| " + " | ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)) + " |" for line in lines

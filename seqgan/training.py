@@ -1,7 +1,6 @@
 """From a corpus to a run: what `seqgan train` does once its options are read."""
 
 import hashlib
-import json
 import platform
 import sys
 from collections.abc import Mapping
@@ -19,12 +18,13 @@ from seqgan.algorithms import ALGORITHMS
 from seqgan.algorithms.configs import CONFIGS, MLEConfig
 from seqgan.algorithms.mle import PHASE
 from seqgan.algorithms.parts import OURS, Parts
+from seqgan.core import described, world
 from seqgan.core import device as devices
-from seqgan.core import world
 from seqgan.core.config import Chosen, to_json
+from seqgan.core.described import as_bytes
 from seqgan.core.log import Display, Silence
 from seqgan.core.loop import train
-from seqgan.core.run import Run, Wanted, checkpoints, create, read_record
+from seqgan.core.run import Run, Wanted, checkpoints, create, read_record, saved_in
 from seqgan.core.run import begin_or_continue as core_begin
 from seqgan.core.trial import estimate, in_words
 from seqgan.data.batches import encode
@@ -34,7 +34,7 @@ from seqgan.data.symbols import EOS, UNK
 from seqgan.data.texts import Texts, encode_corpus, suitable_tokenizer
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import CheckpointError, CorpusError, RunError, UsageError
-from seqgan.evaluation import evaluate_models
+from seqgan.evaluation import BEFORE_THE_GAME, evaluate_models
 from seqgan.generation import (
     describe_run,
     load_model,
@@ -140,7 +140,7 @@ def begin(
         sources.update(dict.fromkeys(INHERITED, f"from {origin.name}"))
         contents["start.safetensors"] = weights
     else:
-        kind: Any = suitable_tokenizer(corpus) if config.tokenizer == "auto" else config.tokenizer
+        kind: Any = suitable_tokenizer(corpus)[0] if config.tokenizer == "auto" else config.tokenizer
         tokenizer = Tokenizer.train(corpus.train, kind, config.vocabulary)
     texts = encode_corpus(corpus, tokenizer, config.max_length, config.long)
     encode(corpus.test, tokenizer, texts.longest, config.long)  # refused now, rather than by the closing evaluation
@@ -228,9 +228,9 @@ def carry_out(
         return ALGORITHMS[description["algorithm"]](config, texts, device, description["seed"], parts)
 
     with Run(folder, display=display, save_seconds=save_seconds, keep=keep) as run:
-        for line in moved(folder, corpus) + about_data(
-            corpus, texts, config.vocabulary, description["sources"].get("vocabulary", "")
-        ):
+        vocabulary, automatic = description["sources"].get("vocabulary", ""), config.tokenizer == "auto"
+        about = about_data(corpus, texts, config.vocabulary, vocabulary, long=config.long, automatic=automatic)
+        for line in moved(folder, corpus) + about:
             run.display.say(line)
         if world.from_first(not isinstance(display, Silence) and not checkpoints(folder)):
             cost = estimate(build(), device)
@@ -243,8 +243,8 @@ def carry_out(
         evaluation = _measure(folder, corpus, description, device, parts)
         run.export(
             {
-                "config.json": _as_json(model_config(description)),
-                "evaluations/training.json": _as_json(evaluation.as_json()),
+                "config.json": as_bytes(model_config(description)),
+                "evaluations/training.json": as_bytes(evaluation.as_json()),
             }
         )
     written = load_model(folder, device=device, parts=parts).generate(5, seed=description["seed"])
@@ -379,6 +379,7 @@ def _measure(
     models = {stage: load_model(folder, stage, device, parts) for stage in stages_of(description)}
     evaluation = evaluate_models(models, corpus, seed=description["seed"])
     evaluation.facts["kept"] = kept(folder, description)
+    evaluation.facts["steps"] = max(checkpoints(folder), default=0)
     return evaluation
 
 
@@ -390,15 +391,45 @@ def stages_of(description: Mapping[str, Any]) -> list[str]:
 def kept(folder: Path, description: Mapping[str, Any]) -> str:
     """Which steps the policies are of, and what chose them."""
     checks = [line for line in read_record(folder) if line["phase"] == PHASE and "valid_nll" in line]
-    last = "" if description["algorithm"] == "mle" else "; the adversarial phase keeps its last step"
+    last = (
+        "" if description["algorithm"] == "mle" else "; final is the policy after the last step of all, not a best one"
+    )
     if not checks:
         return f"MLE: no step was taken{last}"
     if not run_config(folder / "run.json", description).mle_patience:
         return f"MLE keeps its last step, {checks[-1]['step']}{last}"
     best = min(checks, key=lambda line: float(line["valid_nll"]))
-    or_start = " or what it began from" if description.get("from") else ""
+    or_start = " or the policy it began from" if description.get("from") else ""
     return f"MLE keeps step {best['step']} of {checks[-1]['step']}{or_start}, by validation NLL{last}"
 
 
-def _as_json(content: Mapping[str, Any]) -> bytes:
-    return (json.dumps(content, ensure_ascii=False, indent=2) + "\n").encode()
+def stages_in_words(folder: Path, description: Mapping[str, Any]) -> dict[str, Any]:
+    """What an evaluation says of a run beside its numbers: which steps its policies are of and, where training has not
+    ended, how far it has come (`trained`: phase -> steps)."""
+    told = unfinished(folder, description)
+    if not told:
+        return {"kept": kept(folder, description)}
+    words, steps = told
+    return {"kept": kept(folder, description).partition(";")[0], "unfinished": words, "trained": steps}
+
+
+def unfinished(folder: Path, description: Mapping[str, Any]) -> tuple[str, dict[str, int]] | None:
+    """How far the training of a run has come, in words and by phase; nothing of one that has ended."""
+    found = checkpoints(folder)
+    if not found or _ended(folder, max(found)):
+        return None
+    steps = saved_in(found[max(found)], folder, description)["steps"]
+    so_far = ", ".join(f"{count} {'step' if count == 1 else 'steps'} of {phase}" for phase, count in steps.items())
+    waiting = " and the adversarial phase has not begun, so that final is the MLE policy;"
+    not_begun = waiting if description["algorithm"] != "mle" and list(steps)[-1] in BEFORE_THE_GAME else ";"
+    return f"Training has not ended: {so_far} so far{not_begun} go on with seqgan train --resume {folder}", steps
+
+
+def _ended(folder: Path, steps: int) -> bool:
+    """Whether the closing evaluation was made of a run that stands at so many steps. One of an earlier version does not
+    say of how many it was."""
+    try:
+        closing = described.read(folder / "evaluations" / "training.json", RunError, "remove it")
+    except (FileNotFoundError, RunError):
+        return False
+    return closing.get("steps", steps) == steps

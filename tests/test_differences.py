@@ -161,6 +161,21 @@ def test_a_difference_is_shown_with_two_digits_of_its_error(value: float, error:
     assert as_difference(Measured(value, error, "")) == shown
 
 
+def test_of_few_units_a_difference_must_be_larger_to_be_called_one() -> None:
+    """Student's t at 5 %: 4.30 of three seeds, 2.26 of ten blocks, two of many texts."""
+
+    def told(times: float, units: int) -> bool:
+        influences = np.full(units, 1 / units**0.5)  # an error of 1
+        return Measured.of(times, {"seeds": influences}, "").differs
+
+    assert [told(4.2, 3), told(4.4, 3)] == [False, True]
+    assert [told(2.2, 10), told(2.3, 10)] == [False, True]
+    assert [told(1.9, 200), told(2.1, 200)] == [False, True]
+    assert not Measured.of(1.0, {"seeds": np.zeros(3)}, "").differs  # three seeds that happen to agree
+    assert Measured.of(1.0, {"test": np.zeros(200)}, "").differs
+    assert not Measured.of(0.0, {"test": np.zeros(200)}, "").differs
+
+
 def test_the_paired_error_is_that_of_the_difference_on_new_held_out_texts() -> None:
     """Two policies on the same texts: what is hard for one is hard for the other, and one is better by .004."""
     rng = np.random.default_rng(0)

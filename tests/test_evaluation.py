@@ -231,7 +231,7 @@ def test_a_rating_sheet_hides_whose_text_is_whose_and_the_key_tells(run: seqgan.
     assert told["p"]["final - real"] < 0.05
     assert told["p"]["final - mle"] > 0.05
     assert "p = " in call("evaluate", "--ratings", sheet).output
-    assert "may hold ratings" in refusal("evaluate", run.folder, "--blind", sheet)[0]
+    assert "exists already; replace it with --overwrite" in refusal("evaluate", run.folder, "--blind", sheet)[0]
 
 
 def test_two_raters_count_once_a_text() -> None:

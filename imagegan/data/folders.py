@@ -86,6 +86,14 @@ def found_in(folder: Path) -> tuple[list[Found], list[str]]:
     return list(_found(_visible(folder), others)), _left_out(others)
 
 
+def folder_names(names: Sequence[str]) -> list[str]:
+    """What folders of these classes are called: by name where every disk knows such names, else by number."""
+    plain = [re.sub(r'[<>:"/\\|?*]', "-", name).strip(" .") for name in names]
+    if len({name.casefold() for name in plain} - {""}) < len(names):
+        return list(map(str, range(len(names))))
+    return plain
+
+
 def class_names(files: Sequence[Found]) -> list[str]:
     """Sorted, numbers in them by their value."""
 

@@ -4,9 +4,10 @@ Nothing that exists is lost unless someone says so, and what is no regular file 
 
 import os
 import secrets
+import shutil
 import stat
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
@@ -47,6 +48,41 @@ def writer(path: Path, *, overwrite: bool = False) -> Callable[[bytes], None]:
     if not place.parent.is_dir():
         raise UsageError(f"cannot write to {path}: there is no folder {place.parent}; make it, or name another file")
     return partial(_replace, place)
+
+
+def folder_writer(folder: Path) -> Callable[[Iterable[tuple[str, bytes]]], None]:
+    """What writes files, by their paths in it, into a folder that someone named and that is new or empty. It appears
+    whole or not at all.
+
+    Raises:
+        UsageError: there is something already, or the folder cannot be where it should be.
+        StorageError (of what is returned): the disk refuses."""
+    place = Path(os.path.realpath(folder))
+    try:
+        taken = os.path.lexists(place) and (not place.is_dir() or any(place.iterdir()))
+    except OSError as error:
+        raise UsageError(f"cannot write to {folder}: {why(error)}; name another folder") from error
+    if taken:
+        raise UsageError(f"{folder} exists already and is no empty folder; name another")
+    if not place.parent.is_dir():
+        raise UsageError(f"cannot write to {folder}: there is no folder {place.parent}; make it, or name another")
+    return partial(_fill, place)
+
+
+def _fill(folder: Path, contents: Iterable[tuple[str, bytes]]) -> None:
+    unfinished = folder.with_name(f".{secrets.token_hex(8)}.partial")
+    with files.telling("write", folder):
+        try:
+            unfinished.mkdir()
+            for name, data in contents:
+                path = unfinished / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(data)
+            if folder.is_dir():
+                folder.rmdir()  # an empty one
+            os.rename(unfinished, folder)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _run_that_made(place: Path) -> Path | None:

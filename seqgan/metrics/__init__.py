@@ -31,7 +31,10 @@ from seqgan.metrics.novelty import copied
 
 Aggregation = Literal["sentence", "corpus"]
 BLEUS = range(2, ORDERS + 1)
-DIFFERENT = 2.0  # standard errors that a difference must exceed to be called one
+# Standard errors that a difference must exceed to be called one: the two-sided 5 % quantiles of Student's t for 2 to 10
+# units (blocks, seeds), and two for more.
+STUDENT = dict(zip(range(2, 11), (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26), strict=True))
+DIFFERENT = 2.0
 
 
 @dataclass(frozen=True)
@@ -69,8 +72,12 @@ class Measured:
 
     @property
     def differs(self) -> bool:
-        """Of a difference: whether it is larger than two standard errors."""
-        return abs(self.value) > DIFFERENT * self.stderr
+        """Of a difference: whether it is more than its paired error explains (`STUDENT`, `DIFFERENT`). A few seeds that
+        happen to agree have an error of 0, and show nothing."""
+        if self.stderr == 0:
+            return self.value != 0 and max(map(len, self.influences.values()), default=0) >= max(STUDENT)
+        units = min((len(of) for of in self.influences.values() if of.any()), default=0)
+        return abs(self.value) > STUDENT.get(units, DIFFERENT) * self.stderr
 
 
 @dataclass(frozen=True)
