@@ -39,9 +39,9 @@ FIELDS = {
 DATA_FIELDS = {
     "name": described.TEXT,
     "sha256": described.TEXT,
-    "channels": described.COUNT,
+    "channels": described.SIZE,
     "classes": described.WHOLE,
-    "size": described.COUNT._replace(needed=False),
+    "size": described.SIZE._replace(needed=False),
     "folder": described.TEXT_OR_NOTHING,
     "class_names": described.NAMES,
 }

@@ -33,17 +33,17 @@ MODEL_FIELDS = {
     "algorithm": described.TEXT,
     "tokenizer": described.Kind(f"one of {', '.join(get_args(Kind))}", lambda value: value in get_args(Kind)),
     "tokenizer_sha256": described.TEXT,
-    "longest": described.COUNT,
+    "longest": described.SIZE,
     "own": described.NAMES,
     "config": described.TABLE,
 }
 RUN_FIELDS = {
     **MODEL_FIELDS,
     "threads": described.THREADS,
-    "vocabulary": described.COUNT,
-    "sources": described.TABLE,
+    "vocabulary": described.SIZE,
+    "sources": described.WORDS,
     "corpus": described.TABLE,
-    "from": described.TABLE_OR_NOTHING,
+    "from": described.ORIGIN,
 }
 CORPUS_FIELDS = {
     "name": described.TEXT,

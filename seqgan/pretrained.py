@@ -3,7 +3,6 @@
 config.json, generator.safetensors, tokenizer.model, perhaps discriminator.safetensors, and README.md. Nothing in it is
 executed when it is loaded."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -39,7 +38,7 @@ def save_pretrained(
     refuse_taken(folder, overwrite)
     files.make_folder(folder)
     contents = {
-        "config.json": (json.dumps(model.about, ensure_ascii=False, indent=2) + "\n").encode(),
+        "config.json": described.as_bytes(model.about),
         "tokenizer.model": model.tokenizer.model,
         POLICY: _weights(model.policy),
         "README.md": card(model, facts or {}).encode(),

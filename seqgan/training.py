@@ -1,7 +1,6 @@
 """From a corpus to a run: what `seqgan train` does once its options are read."""
 
 import hashlib
-import json
 import platform
 import sys
 from collections.abc import Mapping
@@ -22,6 +21,7 @@ from seqgan.algorithms.parts import OURS, Parts
 from seqgan.core import described, world
 from seqgan.core import device as devices
 from seqgan.core.config import Chosen, to_json
+from seqgan.core.described import as_bytes
 from seqgan.core.log import Display, Silence
 from seqgan.core.loop import train
 from seqgan.core.run import Run, Wanted, checkpoints, create, read_record, saved_in
@@ -140,7 +140,7 @@ def begin(
         sources.update(dict.fromkeys(INHERITED, f"from {origin.name}"))
         contents["start.safetensors"] = weights
     else:
-        kind: Any = suitable_tokenizer(corpus) if config.tokenizer == "auto" else config.tokenizer
+        kind: Any = suitable_tokenizer(corpus)[0] if config.tokenizer == "auto" else config.tokenizer
         tokenizer = Tokenizer.train(corpus.train, kind, config.vocabulary)
     texts = encode_corpus(corpus, tokenizer, config.max_length, config.long)
     encode(corpus.test, tokenizer, texts.longest, config.long)  # refused now, rather than by the closing evaluation
@@ -228,9 +228,9 @@ def carry_out(
         return ALGORITHMS[description["algorithm"]](config, texts, device, description["seed"], parts)
 
     with Run(folder, display=display, save_seconds=save_seconds, keep=keep) as run:
-        for line in moved(folder, corpus) + about_data(
-            corpus, texts, config.vocabulary, description["sources"].get("vocabulary", "")
-        ):
+        vocabulary, automatic = description["sources"].get("vocabulary", ""), config.tokenizer == "auto"
+        about = about_data(corpus, texts, config.vocabulary, vocabulary, long=config.long, automatic=automatic)
+        for line in moved(folder, corpus) + about:
             run.display.say(line)
         if world.from_first(not isinstance(display, Silence) and not checkpoints(folder)):
             cost = estimate(build(), device)
@@ -243,8 +243,8 @@ def carry_out(
         evaluation = _measure(folder, corpus, description, device, parts)
         run.export(
             {
-                "config.json": _as_json(model_config(description)),
-                "evaluations/training.json": _as_json(evaluation.as_json()),
+                "config.json": as_bytes(model_config(description)),
+                "evaluations/training.json": as_bytes(evaluation.as_json()),
             }
         )
     written = load_model(folder, device=device, parts=parts).generate(5, seed=description["seed"])
@@ -433,7 +433,3 @@ def _ended(folder: Path, steps: int) -> bool:
     except (FileNotFoundError, RunError):
         return False
     return closing.get("steps", steps) == steps
-
-
-def _as_json(content: Mapping[str, Any]) -> bytes:
-    return (json.dumps(content, ensure_ascii=False, indent=2) + "\n").encode()

@@ -6,7 +6,6 @@ metrics.jsonl       the record: one line for each step that measured something
 (everything else)   made from the state again whenever the run ends
 """
 
-import contextlib
 import hashlib
 import json
 import math
@@ -27,7 +26,7 @@ from seqgan.core import checkpoint, described, files, world
 from seqgan.core import folder as placed
 from seqgan.core.config import differences
 from seqgan.core.log import Display, Metrics, Numbers, Planned, Silence
-from seqgan.errors import CheckpointError, DivergedError, RunError, SeqGANError, StorageError, UsageError
+from seqgan.errors import CheckpointError, DivergedError, RunError, SeqGANError, StorageError, UsageError, why
 
 T = TypeVar("T")
 
@@ -77,8 +76,8 @@ def create(
     Raises:
         RunError: the folder exists (give `overwrite`), or is something other than a run.
         StorageError: the folder cannot be made."""
-    identity = hashlib.sha256(_json(description)).hexdigest()[:16]
-    whole = {"run.json": _json({"format": FORMAT, "id": identity, **description}), **contents}
+    identity = hashlib.sha256(described.as_bytes(description)).hexdigest()[:16]
+    whole = {"run.json": described.as_bytes({"format": FORMAT, "id": identity, **description}), **contents}
     placed.place(folder, whole, overwrite=overwrite)
 
 
@@ -182,7 +181,7 @@ def agree(folder: Path, asked: Mapping[str, Any], extendable: str) -> None:
     if more:
         description["config"][extendable] = steps
         with placed.held(folder):
-            files.write(folder / "run.json", _json(description))
+            files.write(folder / "run.json", described.as_bytes(description))
 
 
 def refuse_other_world(folder: Path, description: Mapping[str, Any]) -> None:
@@ -475,16 +474,16 @@ def read_record(folder: Path) -> list[dict[str, Any]]:
     Raises:
         RunError: one of them is damaged (names the line)."""
     path = folder / "metrics.jsonl"
-    lines = []
-    with contextlib.suppress(FileNotFoundError):
-        for number, line in enumerate(path.read_bytes().splitlines(), start=1):
-            try:
-                lines.append(json.loads(line))
-                described.check(path, lines[-1], LINE, RunError, f"line {number}: ")
-            except (ValueError, RecursionError, TypeError) as error:
-                raise RunError(f"{path}, line {number} is damaged ({error}); remove the lines from there on") from error
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise RunError(f"{path} cannot be read: {why(error)}; make it readable") from error
+    lines, advice = [], "remove the lines from there on"
+    for number, line in enumerate(raw.splitlines(), start=1):
+        content = described.table(line, f"{path}, line {number}", RunError, advice)
+        measured = dict.fromkeys(content.keys() - LINE.keys(), described.MEASURED)
+        described.check(path, content, {**LINE, **measured}, RunError, f"line {number}: ", advice)
+        lines.append(content)
     return lines
-
-
-def _json(content: Mapping[str, Any]) -> bytes:
-    return (json.dumps(content, ensure_ascii=False, indent=2) + "\n").encode()
