@@ -33,7 +33,7 @@ from seqgan.errors import CheckpointError, SeqGANError
 from seqgan.generation import load_model
 from seqgan.library import TrainedRun, load, train
 from seqgan.pretrained import from_pretrained
-from seqgan.ratings import analyse, read_ratings, write_sheet
+from seqgan.ratings import analyse, read_ratings, read_sheets, write_sheet
 from tests.conftest import TINY, TINY_GAME, tiny_lines
 from tests.test_cli import call, refusal
 
@@ -610,6 +610,12 @@ def test_a_filled_sheet_is_read(sheet: Path) -> None:
         (lambda number, text, rating: f"{number},a better text,{rating}", "line 5: number 4 is not the text"),
         (lambda number, text, rating: f"{number},{text},good", "line 5: number '4' with rating 'good'; numbers were"),
         (lambda number, text, rating: f'{number},{text},"4,5"', "line 5: number '4' with rating '4,5'; numbers were"),
+        (lambda number, text, rating: f"{number},{text},1e308", "line 5: number '4' with rating '1e308'; numbers were"),
+        (lambda number, text, rating: f"{number},{text},2024-01-05", "line 5: number '4' with rating '2024-01-05'"),
+        (lambda number, text, rating: f"{number},{text},1_0", "line 5: number '4' with rating '1_0'"),
+        (lambda number, text, rating: f"\u00b2,{text},4", "line 5: number '\u00b2' with rating '4'"),
+        (lambda number, text, rating: f"\u0664,{text},4", "line 5: number '\u0664' with rating '4'"),
+        (lambda number, text, rating: f"{'9' * 5000},{text},4", "line 5: number '9999"),
         pytest.param(lambda number, text, rating: f"{number},{text},nan", "line 5"),
         pytest.param(lambda number, text, rating: f"{number},{text},inf", "line 5"),
         pytest.param(lambda number, text, rating: f"{number},{text},4,5", "line 5"),
@@ -631,6 +637,11 @@ def test_a_sheet_with_a_mutated_field_is_refused_with_its_line(
     refused = told(lambda: read_ratings(sheet))
     assert str(sheet) in refused
     assert message in refused
+
+
+def test_a_sheet_that_is_given_twice_is_not_two_people(sheet: Path) -> None:
+    assert "a sheet was given twice" in told(lambda: read_sheets([sheet, sheet.parent / "." / sheet.name]))
+    assert len(read_sheets([sheet])) == 1
 
 
 def test_a_text_without_a_rating_is_left_out(sheet: Path) -> None:

@@ -14,7 +14,7 @@ import click
 
 from seqgan.core import memory, streams
 from seqgan.core.bounds import COUNT, PLACE, SECONDS, SEED, TEXT, THREADS
-from seqgan.core.config import Chosen, ConfiguredCommand, Dataclass, choose_config
+from seqgan.core.config import PRESET, Chosen, ConfiguredCommand, Dataclass, choose_config
 from seqgan.errors import SeqGANError, ShortageError, StorageError, UsageError, one_line
 
 if TYPE_CHECKING:
@@ -103,6 +103,17 @@ def _leave(message: str, code: int) -> NoReturn:
     if _first_to_tell():
         click.echo(f"{'' if code > 128 else 'error: '}{one_line(message)}", err=True)
     sys.exit(code)
+
+
+def say_what_quick_is(folder: Path) -> None:
+    """Say of a run with `--preset quick` that what came of it is no result."""
+    from seqgan.core.run import describe
+
+    if f"{PRESET} quick" in describe(folder).get("sources", {}).values():
+        click.echo(
+            "note: --preset quick only shows that everything runs; it trains far too little to learn from, so neither "
+            "the numbers nor the samples mean anything: leave it out to train in earnest"
+        )
 
 
 def misplaced(error: click.NoSuchOption, group: click.Group) -> str:

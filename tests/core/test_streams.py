@@ -16,7 +16,7 @@ import torch
 
 from seqgan.cli import seqgan
 from seqgan.core import memory, streams
-from seqgan.core.command import READER_GONE, run_command
+from seqgan.core.command import READER_GONE, run_command, say_what_quick_is
 from seqgan.core.loop import Phase, train
 from seqgan.core.run import Interrupted, Run, checkpoints, create
 from seqgan.errors import ShortageError
@@ -235,3 +235,26 @@ def test_the_options_that_take_memory_exist() -> None:
     fields = {name for config in (*TEXTS.values(), *IMAGES.values()) for name in config.__dataclass_fields__}
     assert set(memory.TAKING) <= fields | {"count"}
     assert any(param.name == "count" for param in seqgan.commands["generate"].params)
+
+
+# --- the closing words
+
+
+@pytest.mark.parametrize("preset", ["quick", "default"])
+def test_only_a_quick_run_is_said_to_show_nothing(
+    preset: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sources = {"rollouts": "command line", "batch_size": f"preset {preset}"}
+    create(tmp_path / "run", {"package": "tests", "config": {}, "sources": sources, "seed": 0}, {})
+    say_what_quick_is(tmp_path / "run")
+    assert ("only shows that everything runs" in capsys.readouterr().out) == (preset == "quick")
+
+
+@pytest.mark.parametrize("module", ["seqgan.cli", "imagegan.cli"])
+def test_both_command_lines_say_it_last(module: str) -> None:
+    import ast
+    import importlib
+
+    source = Path(str(importlib.import_module(module).__file__)).read_text(encoding="utf-8")
+    [report] = [node for node in ast.walk(ast.parse(source)) if getattr(node, "name", "") == "_report"]
+    assert "say_what_quick_is" in ast.dump(report.body[-1])  # type: ignore[attr-defined]
