@@ -286,6 +286,16 @@ def test_copies_in_held_out_text_are_not_taken_for_independent_texts() -> None:
         assert "/25|" in told[name][0].signature, name
 
 
+def test_pieces_of_one_text_are_one_unit() -> None:
+    pieces = {f"{letter} {number}": letter * 9 for letter in "abcdefgh" for number in range(10)}
+    view = View(list(pieces), list(pieces), list(pieces), held_out=True, part_of=pieces)
+    alone = View(list(pieces), list(pieces), list(pieces), held_out=True)
+    assert (view.units.max(), alone.units.max()) == (7, 79)
+    assert view.reference_units.tolist() == view.units.tolist()
+    assert "err:texts/8|" in form(view)["length"].signature
+    assert "err:jackknife-4x20/8|" in variety(view)["distinct-1"].signature
+
+
 # --- the discriminator
 
 
