@@ -195,6 +195,8 @@ def test_of_a_run_on_its_way_it_is_told_how_far_it_has_come(phase: str, stopped:
     written = call("generate", folder, "-n", 2, "--seed", 0)
     assert "Training has not ended" in written.stderr
     assert len(written.stdout.splitlines()) == 2
+    if not begun:
+        return
     seqgan.train(LINES, run_dir=folder, resume=True, **OPTIONS)
     assert call("generate", folder, "-n", 2, "--seed", 0).stderr == ""
     assert "not ended" not in call("evaluate", folder).stdout

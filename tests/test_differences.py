@@ -24,6 +24,7 @@ from seqgan.metrics import (
     METRICS,
     Measured,
     View,
+    backward_bleu,
     bleu,
     discrimination,
     form,
@@ -34,7 +35,7 @@ from seqgan.metrics import (
 )
 from seqgan.tables import as_difference, differences, differences_as_json, tables
 
-SETS = 50
+SETS = 40
 
 
 def truth_and_error(told: list[Measured]) -> tuple[float, float]:
@@ -256,6 +257,16 @@ def test_the_error_of_a_difference_of_set_measures_is_not_below_its_spread_over_
     """The jackknife of such measures errs on the safe side."""
     truth, error = truth_and_error(compared[pair][name])
     assert 0.85 * truth < error < 1.9 * truth
+
+
+def test_backward_bleu_varies_with_the_samples_and_with_the_references() -> None:
+    rng = np.random.default_rng(0)
+    samples, references = (written(transitions(1, 0.2), part) for part in rng.random((2, 60, 10)))
+    number = backward_bleu(View(samples, references))["backward-bleu-2"]
+    assert list(number.influences) == ["samples", "references"]
+    assert all(len(of) == 10 and of.std() > 0 for of in number.influences.values())
+    alone = [standard_error_of({source: of}) for source, of in number.influences.items()]
+    assert number.stderr == pytest.approx(np.hypot(*alone))
 
 
 # --- copies
