@@ -10,7 +10,8 @@ from imagegan.cli_evaluate import DATA, FILE, evaluate, print_remarks, print_row
 from imagegan.cli_generate import generate, walk
 from imagegan.variants.configs import CONFIGS, PRESETS
 from seqgan import __version__
-from seqgan.core.command import RunOptions, run_command, run_options
+from seqgan.core.bounds import TEXT
+from seqgan.core.command import CHOICES, RunOptions, run_command, run_options, say_what_quick_is
 from seqgan.core.config import ConfiguredCommand
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ def imagegan() -> None:
 
 
 @imagegan.command(cls=ConfiguredCommand, chooser="--model", configs=CONFIGS, presets=PRESETS, usual="dcgan")
-@click.option("--model", default=None, help=f"{', '.join(CONFIGS)}  [dcgan]")
-@click.option("--data", metavar="NAME", help=f"{DATA}  [digits]")
+@click.option("--model", default=None, shell_complete=CHOICES, help=f"{', '.join(CONFIGS)}  [dcgan]")
+@click.option("--data", type=TEXT, metavar="NAME", help=f"{DATA}  [digits]")
 @click.option("--data-dir", type=FILE, metavar="PATH", help="where idx files or pictures lie")
 @run_options
 @click.pass_context
@@ -39,29 +40,15 @@ def train(
     The options below are the hyper-parameters of the chosen --model; in brackets, what is used without --preset."""
     name = ctx.meta["choice"]
     chosen = options.choose(name, CONFIGS[name], PRESETS[name], hyper)
-    folder = options.begun()
 
     from imagegan import training
     from seqgan.core import world
 
     machine = options.machine()
-
-    def continued(folder: Path) -> str:
-        training.refuse_other_images(folder, data, data_dir)
-        source = training.understood(folder).description["data"]["name"]
-        options.check_against(folder, name, training.settled(chosen, source), CONFIGS[name].extendable)
-        return str(folder)
-
-    def begun() -> str:
-        source = data or "digits"
-        folder = options.folder(f"{source.removeprefix('hf:').replace('/', '-')}-{name}")
-        identity = {"seed": options.seed or 0, "threads": options.threads}
-        training.begin(folder, name, chosen, source, data_dir, **identity, overwrite=options.overwrite)
-        return str(folder)
-
     with world.joined(machine["device"]):
-        place = Path(world.on_first(lambda: continued(folder) if folder else begun()))
-        finished = training.carry_out(place, options.display(), **machine)
+        place, finished = training.begin_or_continue(
+            options.wanted(name), chosen, data, data_dir, display=options.display(), **machine
+        )
     if finished:
         _report(place, finished)
 
@@ -78,6 +65,7 @@ def _report(folder: Path, finished: "Finished") -> None:
     files.write(folder / "evaluations" / "training.json", evaluation.written(rows, facts))
     click.echo(f"a grid of samples is in {folder / 'samples.png'} ({finished.seconds:.0f} s of training)")
     click.echo(f"all numbers: imagegan evaluate {folder}")
+    say_what_quick_is(folder)
 
 
 for command in (generate, walk, evaluate, bench):

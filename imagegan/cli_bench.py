@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from imagegan.variants.configs import CONFIGS
-from seqgan.core.bounds import COUNT, PLACE, RATE, SEED, OneOf, Several, Whole
+from seqgan.core.bounds import COUNT, PLACE, RATE, SEED, TEXT, OneOf, Several, Whole
 from seqgan.errors import UsageError
 
 BUDGET = 128_000
@@ -40,6 +40,7 @@ MODELS = Different(Model(list(CONFIGS)), "gan,dcgan")
 )
 @click.option(
     "--data",
+    type=TEXT,
     multiple=True,
     default=("digits",),
     metavar="NAME[=PATH]",
@@ -172,12 +173,6 @@ def _print(rows: Sequence[Sequence[str]], markdown: bool) -> None:
 
         click.echo(as_markdown(rows) + "\n")
         return
-    import rich.table
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
+    from seqgan.core.printing import print_table
 
-    shown = rich.table.Table(*(heading.replace("-", " ") for heading in rows[0]), box=SIMPLE_HEAD, pad_edge=False)
-    for row in rows[1:]:
-        shown.add_row(*row)
-    wide = Console(width=1000).measure(shown).maximum  # a narrow terminal breaks the lines, but hides no digit
-    Console(width=max(wide, Console().width)).print(shown)
+    print_table([heading.replace("-", " ") for heading in rows[0]], rows[1:])

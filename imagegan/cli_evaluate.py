@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from seqgan.core.bounds import PLACE, SEED, THREADS, Whole
+from seqgan.core.bounds import PLACE, SEED, TEXT, THREADS, Whole
+from seqgan.core.command import RUNS
 from seqgan.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,18 +18,23 @@ DATA = "digits, mnist, fashion-mnist, cifar10, folder, ring, grid, swissroll, hf
 
 
 @click.command()
-@click.argument("runs", nargs=-1, type=FILE, metavar="[RUN]...")
+@click.argument("runs", nargs=-1, type=FILE, shell_complete=RUNS, metavar="[RUN]...")
 @click.option(
-    "--samples", type=FILE, metavar="FILE", help="an npz file: samples, and perhaps the labels they should have"
+    "--samples",
+    type=FILE,
+    metavar="PATH",
+    help="an npz file (samples, and perhaps the labels they should have), or a folder of pictures",
 )
-@click.option("--data", metavar="NAME", help=f"what to compare --samples with: {DATA}  [digits]")
+@click.option("--data", type=TEXT, metavar="NAME", help=f"what to compare --samples with: {DATA}  [digits]")
 @click.option("--data-dir", type=FILE, metavar="PATH", help="where idx files or pictures lie")
 @click.option("--size", type=Whole(1, 2**14), default=None, help="pixels of an edge  [as the data has]")
 @click.option("--images", type=Whole(100), default=None, help="training images  [10000, or all that are read]")
 @click.option("--seed", type=SEED, default=0, help="of all that is drawn", show_default=True)
 @click.option("--count", type=Whole(20), default=2000, help="samples to measure, at most", show_default=True)
 @click.option("--inception", type=FILE, metavar="FILE", help="an npz file of Inception features of yours, for FID")
-@click.option("--device", default="auto", help="where a RUN draws: auto, cpu, cuda, cuda:1 ...", show_default=True)
+@click.option(
+    "--device", type=TEXT, default="auto", help="where a RUN draws: auto, cpu, cuda, cuda:1 ...", show_default=True
+)
 @click.option("--threads", type=THREADS, default=0, help="0: as many as there are cores", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="print the numbers as JSON")
 def evaluate(
@@ -61,6 +67,7 @@ def evaluate(
     from imagegan import evaluation
     from imagegan.data import load
     from imagegan.metrics.distances import fid
+    from imagegan.samples import read_samples
     from seqgan.core.device import resolve, use_threads
 
     use_threads(threads)
@@ -70,9 +77,10 @@ def evaluate(
         rows = evaluation.evaluate_runs(runs, resolve(device), count=count, seed=seed)
         facts["steps"] = {str(run): evaluation.steps_learned(run) for run in runs}
     if samples:
-        given = evaluation.read_samples(samples).first(count)
         facts["data"] = data = data or "digits"
         sets = load(data, count=images or 0, held_out=count, seed=seed, size=size or 0, folder=data_dir)
+        given = read_samples(samples, sets.train).some(count, seed)
+        facts["samples"] = given.said
         rows = evaluation.evaluate_samples(given, sets, data)
     if inception:
         rows.setdefault("samples", {})["fid"] = fid(inception)
@@ -82,23 +90,22 @@ def evaluate(
     print_rows(rows)
     for run, steps in facts.get("steps", {}).items():
         click.echo(f"  samples of {run}, after {steps} steps, drawn with --seed {seed}")
+    if samples:
+        click.echo(f"  samples of {samples}: {facts['samples']}")
     print_remarks(rows)
 
 
 def print_rows(rows: "Mapping[str, Row]") -> None:
     """A line for each metric, a column for each row, and below what each number depends on."""
-    import rich.table
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-
     from imagegan.evaluation import lines
+    from seqgan.core.printing import print_table
 
-    table = rich.table.Table("", *rows, box=SIMPLE_HEAD, pad_edge=False)
+    shown: list[list[str]] = []
     signatures: dict[str, list[str]] = {}
     for metric, cells, signature in lines(rows):
-        table.add_row(metric.replace("-", " "), *cells)
+        shown.append([metric.replace("-", " "), *cells])
         signatures.setdefault(signature, []).append(metric)
-    Console().print(table)
+    print_table(["", *rows], shown)
     for signature, metrics in signatures.items():
         click.echo(f"  {', '.join(metrics)}: {signature}")
 

@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import one_hot
 
 from imagegan.data import FACTORS, MODAL, TOYS, Images, Sets
-from imagegan.data.images import Stored, from_bytes, need_labels
+from imagegan.data.images import Stored, need_labels
 from imagegan.data.toys import centres
 from imagegan.game import Batch, Game, View
 from imagegan.generation import load_model
@@ -27,7 +27,7 @@ from imagegan.latents import Codes
 from imagegan.metrics import Measured, jackknife, undefined
 from imagegan.metrics.classes import accuracy, covered, covered_error, imbalance, modes, shares
 from imagegan.metrics.codes import MOST_CLASSES, class_found, factors_found, factors_read
-from imagegan.metrics.distances import FEWEST, frechet, frechet_infinity, kernel_distance, read_arrays
+from imagegan.metrics.distances import FEWEST, frechet, frechet_infinity, kernel_distance
 from imagegan.metrics.neighbours import (
     NEIGHBOURS,
     Manifolds,
@@ -43,6 +43,7 @@ from imagegan.metrics.networks import Network, Pictures, network
 from imagegan.metrics.spaces import Features, Space, spaces_for
 from imagegan.pyramid import Pyramid
 from imagegan.remarks import remarks
+from imagegan.samples import Labels, Samples
 from imagegan.training import images_of, understood
 from seqgan import __version__
 from seqgan.core.run import checkpoints
@@ -50,57 +51,12 @@ from seqgan.core.seed import derive, private_generator, seed_everything
 from seqgan.core.stats import jackknife_error, standard_error
 from seqgan.errors import DataError
 
-Labels = Int[Tensor, "N"]
 Row = dict[str, Measured]
 COUNT, FIRST_COUNT = 2000, 1000  # samples to measure: when asked to, and at the end of training
 FIRST_KNOWN = 10_000  # training images among which copies are sought at the end of training
 AT_A_TIME = 100
 NEIGHBOURLY = ("random", "pca64")  # the spaces for precision and recall, the first that there is: without labels
 AGAINST = "train"
-
-
-class Samples(NamedTuple):
-    pixels: Pictures
-    labels: Labels | None = None  # what they were to be, where that was said
-    categories: Labels | None = None  # of a code that is no label, its category
-    numbers: Float[Tensor, "N U"] | None = None  # and its numbers
-
-    def first(self, count: int) -> "Samples":
-        return Samples(*(None if part is None else part[:count] for part in self))  # type: ignore[arg-type]
-
-
-def read_samples(path: Path) -> Samples:
-    """An npz file with `samples` (or `images`, or a single array): bytes, N x S x S (x 3), or numbers in [-1, 1],
-    N x C x S x S; and perhaps `labels`.
-
-    Raises:
-        DataError: the file cannot be read, or holds something else."""
-    found = read_arrays(path)
-    labels = found.pop("labels", None)
-    usual: list[str] = [name for name in ("samples", "images") if name in found]
-    if not usual and len(found) != 1:
-        raise DataError(f"{path} holds {', '.join(found) or 'nothing'}; an array called samples was expected")
-    array = found[usual[0] if usual else next(iter(found))]
-    if array.dtype == np.uint8:
-        images = from_bytes(array, labels, str(path))
-        return Samples(images.pixels, None if labels is None else images.labels)
-    if (
-        array.ndim != 4
-        or array.dtype.kind != "f"
-        or array.shape[1] not in (1, 2, 3)
-        or array.shape[2] != array.shape[3]
-    ):
-        shape = " x ".join(map(str, array.shape))
-        raise DataError(
-            f"{path} holds {array.dtype} values of {shape}; bytes of N x S x S (x 3), or numbers in [-1, 1] of "
-            "N x C x S x S were expected"
-        )
-    if not array.size or not np.isfinite(array).all() or np.abs(array).max() > 1.001:
-        raise DataError(f"{path} holds values outside of [-1, 1], or none at all")
-    if labels is not None and (labels.shape != array.shape[:1] or labels.dtype.kind not in "iu"):
-        raise DataError(f"{path}: a whole number as a label was expected for each of {len(array)} samples")
-    pixels = torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
-    return Samples(pixels, None if labels is None else torch.from_numpy(labels.astype(np.int64)))
 
 
 def draw(model: Game | Pyramid, count: int, seed: int, train: Images) -> Samples:

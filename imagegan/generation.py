@@ -2,24 +2,32 @@
 
 import io
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from imagegan.data import TOYS, Images, toy
+from imagegan.data.folders import folder_names
 from imagegan.game import Game
-from imagegan.grids import POINTS, as_bytes, is_points
+from imagegan.grids import POINTS, as_bytes, is_points, png
 from imagegan.latents import Code, Codes, Latents
 from imagegan.nets import Pictures
 from imagegan.pyramid import Pyramid
 from imagegan.training import new_model, understood
+from seqgan.core.bounds import COUNT, SEED, STEPS, Real, checked
+from seqgan.core.config import nearest
 from seqgan.core.run import checkpoints, saved_in
-from seqgan.errors import CheckpointError, RunError, UsageError
+from seqgan.errors import CheckpointError, RunError, UsageError, quoted, why
 
 AT_A_TIME = 500
+MOST_NAMED = 50  # classes, in a message
+TRUNCATION = Real(0, math.inf, above=True)
 
 
 def load_model(folder: Path, device: torch.device) -> Game | Pyramid:
@@ -47,9 +55,11 @@ def load_model(folder: Path, device: torch.device) -> Game | Pyramid:
     )
     try:
         model.load_state_dict(saved["algorithm"])
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise CheckpointError(f"{found[-1]} does not belong to the run {folder}: {reason}") from error
+    except (LookupError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+        raise CheckpointError(
+            f"{found[-1]} does not belong to the run {folder}: {why(error)}; restore it from a copy, or remove it to "
+            "use the one before it"
+        ) from error
     return model
 
 
@@ -74,13 +84,14 @@ def pictures_of(model: Game | Pyramid, chosen: Latents) -> Pictures:
     return torch.cat([model.draw(part).cpu() for part in parts])
 
 
+@checked
 def latents(
     model: Game | Pyramid,
-    count: int,
-    seed: int,
-    label: int | None = None,
+    count: Annotated[int, COUNT],
+    seed: Annotated[int, SEED],
+    label: Annotated[int | None, STEPS] = None,
     code: Sequence[float] | None = None,
-    truncation: float = math.inf,
+    truncation: Annotated[float, TRUNCATION] = math.inf,
 ) -> Latents:
     """What `generate` makes its pictures of."""
     known, labelled = model.prior.code, model.recipe.labelled
@@ -90,6 +101,21 @@ def latents(
     elif code is not None:
         codes = _of_code(code, known, labelled).expand(count, -1)
     return model.prior.draw(count, seed, codes, truncation)
+
+
+def class_number(model: Game | Pyramid, names: Sequence[str], text: str) -> int:
+    """The class that someone means by its name or, where no class is named by a number, by its number.
+
+    Raises:
+        UsageError: there is none."""
+    if not model.recipe.labelled:
+        raise UsageError("this model was not told classes, so it cannot draw one; leave out --class")
+    if text in names:
+        return list(names).index(text)
+    if re.fullmatch("[0-9]{1,9}", text) and not any(re.fullmatch("[0-9]+", name) for name in names):
+        _among(int(text), len(names), "class")
+        return int(text)
+    raise UsageError(f"there is no class {quoted(text)}{nearest(text, names[:MOST_NAMED])}")
 
 
 def _of_class(label: int, known: Code, labelled: bool) -> Codes:
@@ -138,6 +164,21 @@ def npz(pictures: Pictures, **told: Tensor) -> bytes:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **{name: values.numpy() for name, values in {**arrays, **told}.items()})  # type: ignore[arg-type]
     return buffer.getvalue()
+
+
+def png_files(pictures: Pictures, labels: Tensor | None, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    """Each picture as a PNG of its own, named by its number, in folders by class where there are labels.
+
+    Raises:
+        UsageError: points are no pictures."""
+    if is_points(pictures):
+        raise UsageError("points in the plane are no pictures; give --output a name that ends with .npz or .png")
+    folders = folder_names(names)
+    digits = len(str(len(pictures) - 1))
+    for number, values in enumerate(as_bytes(pictures).numpy()):
+        picture = Image.fromarray(values[0] if len(values) == 1 else values.transpose(1, 2, 0))
+        name = f"{number:0{digits}}.png"
+        yield (name if labels is None else f"{folders[int(labels[number])]}/{name}"), png(picture)
 
 
 def told(model: Game | Pyramid, chosen: Latents) -> dict[str, Tensor]:

@@ -42,6 +42,7 @@ def drawn(
 
 def _grid(pictures: Pictures, columns: int, numbered: bool, enlarge: int = 2) -> Image.Image:
     count, channels, height, width = pictures.shape
+    columns = min(columns, count)
     rows = -(-count // columns)
     canvas = np.zeros((rows * columns, channels, height, width), dtype=np.uint8)
     canvas[:count] = as_bytes(pictures).numpy()

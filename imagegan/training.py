@@ -17,10 +17,11 @@ from imagegan.variants import VARIANTS
 from imagegan.variants.configs import CONFIGS, RETIRED, ImageConfig
 from seqgan.core import described, world
 from seqgan.core import device as devices
-from seqgan.core.config import DEFAULT, PAPER, PRESET, Chosen, assemble, to_json
+from seqgan.core.config import DEFAULT, PAPER, PRESET, Chosen, assemble, parameters, to_json
 from seqgan.core.log import Display
 from seqgan.core.loop import train
-from seqgan.core.run import Run, create, describe
+from seqgan.core.run import Run, Wanted, create, describe
+from seqgan.core.run import begin_or_continue as core_begin
 from seqgan.core.seed import seed_everything
 from seqgan.errors import ConfigError, DataError, RunError
 
@@ -38,10 +39,11 @@ FIELDS = {
 DATA_FIELDS = {
     "name": described.TEXT,
     "sha256": described.TEXT,
-    "channels": described.COUNT,
+    "channels": described.SIZE,
     "classes": described.WHOLE,
-    "size": described.COUNT._replace(needed=False),
+    "size": described.SIZE._replace(needed=False),
     "folder": described.TEXT_OR_NOTHING,
+    "class_names": described.NAMES,
 }
 
 
@@ -123,6 +125,39 @@ def shape_of(images: Images) -> Shape:
     return Shape(images.pictures.shape[1], images.pictures.shape[2], images.classes if known else 0)
 
 
+def begin_or_continue(
+    wanted: Wanted,
+    chosen: Chosen,
+    data: str | None,
+    data_dir: Path | None,
+    *,
+    display: Display,
+    device: torch.device,
+    save_seconds: float = 30.0,
+    keep: int = 2,
+) -> tuple[Path, Finished | None]:
+    """Begin the run that someone wants or go on with it, and train it to its end. Gives back where it lies.
+
+    Of several processes the first has something to tell; the others end before."""
+
+    def begin_new() -> Path:
+        source = data or "digits"
+        folder = wanted.place(f"{source.removeprefix('hf:').replace('/', '-')}-{wanted.choice}")
+        identity: dict[str, Any] = {"seed": wanted.seed or 0, "threads": wanted.threads, "overwrite": wanted.overwrite}
+        begin(folder, wanted.choice, chosen, source, data_dir, **identity)
+        return folder
+
+    def asked(folder: Path) -> Mapping[str, Any]:
+        refuse_other_images(folder, data, data_dir)
+        return settled(chosen, understood(folder).description["data"]["name"]).asked
+
+    def carried_out(folder: Path) -> Finished | None:
+        return carry_out(folder, display, device=device, save_seconds=save_seconds, keep=keep)
+
+    extendable = CONFIGS[wanted.choice].extendable
+    return core_begin(wanted, begin=begin_new, asked=asked, extendable=extendable, carry_out=carried_out)
+
+
 def begin(
     folder: Path,
     model: str,
@@ -160,6 +195,7 @@ def begin(
             "sha256": images.fingerprint(),
             "count": len(images.pictures),
             **shape._asdict(),
+            "class_names": list(images.names),
         },
         "versions": {name: version(name) for name in ("seqgan", "torch", "numpy", "pillow")}
         | {"python": platform.python_version()},
@@ -176,6 +212,8 @@ def carry_out(
     description, config, shape = understood(folder)
     devices.use_threads(description["threads"])
     sets = images_of(folder, HELD_OUT)
+    if world.rank() == 0:
+        display.say(sets.summary(description["data"]["name"]))
     model = new_model(description["algorithm"], config, sets.train, shape, device, description["seed"])
     with Run(folder, display=display, save_seconds=save_seconds, keep=keep) as run:
         train(model, run)
@@ -205,10 +243,19 @@ def images_of(folder: Path, held_out: int) -> Sets:
     pixels_alone = sets.train._replace(labels=sets.train.labels[:0])
     if data["sha256"] not in (sets.train.fingerprint(), pixels_alone.fingerprint()):
         source = f"in {place}" if place else "on the hub" if data["name"] not in MADE else "made (another Pillow?)"
+        earlier = data["name"] not in MADE and "class_names" not in data
+        order = " (an earlier version read them in another order)" if earlier else ""
         raise RunError(
-            f"the images {source} are not those that {folder} was begun with; bring those back, or start a new run"
+            f"the images {source} are not those that {folder} was begun with{order}; bring those back, or start a new "
+            "run"
         )
     return sets
+
+
+def class_names(folder: Path) -> tuple[str, ...]:
+    """Of the classes that a run has learned, by number; those of a run of an earlier version are called by it."""
+    description, _, shape = understood(folder)
+    return tuple(description["data"].get("class_names") or map(str, range(shape.classes)))
 
 
 def refuse_other_images(folder: Path, data: str | None, data_dir: Path | None) -> None:
@@ -235,8 +282,10 @@ def understood(folder: Path) -> Understood:
         raise RunError(f"{folder} is a run of {description.get('package')}, not of imagegan")
     described.check(folder / "run.json", description, FIELDS, RunError)
     described.check(folder / "run.json", description["data"], DATA_FIELDS, RunError, "data.")
-    model = description["algorithm"]
-    stored = {name: value for name, value in description["config"].items() if name not in RETIRED.get(model, ())}
-    config, _ = assemble(CONFIGS[model], [("run.json", stored)])
+    kind, retired = CONFIGS[description["algorithm"]], RETIRED.get(description["algorithm"], ())
+    stored = {name: value for name, value in description["config"].items() if name not in retired}
+    config, _ = assemble(kind, [(str(folder / "run.json"), stored)])
+    names = [parameter.name for parameter in parameters(kind)]
+    described.refuse_changed(folder / "run.json", description, RunError, names)
     data = description["data"]
     return Understood(description, config, Shape(data["channels"], data.get("size", config.size), data["classes"]))

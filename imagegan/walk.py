@@ -11,7 +11,7 @@ from torch.nn.functional import cosine_similarity
 
 from imagegan.film import SHOWN
 from imagegan.game import Game
-from imagegan.generation import pictures_of
+from imagegan.generation import latents, pictures_of
 from imagegan.grids import drawn, stacked
 from imagegan.latents import Latents, Noise
 from imagegan.pyramid import Pyramid
@@ -35,9 +35,13 @@ class Block(NamedTuple):
 # --- where to go
 
 
-def interpolation(model: Game | Pyramid, rows: int, steps: int, seed: int) -> list[Block]:
-    """In each row from one noise to another, with one code; the noise of all levels of a pyramid together."""
-    chosen = model.prior.draw(2 * rows, seed)
+def interpolation(model: Game | Pyramid, rows: int, steps: int, seed: int, label: int | None = None) -> list[Block]:
+    """In each row from one noise to another, with one code (of one class, if any is asked for); the noise of all levels
+    of a pyramid together.
+
+    Raises:
+        UsageError: the model knows no such class."""
+    chosen = latents(model, 2 * rows, seed, label)
     noise = slerp(chosen.noise[:rows], chosen.noise[rows:], steps).flatten(0, 1)
     return [Block(Latents(noise, chosen.codes[:rows].repeat_interleave(steps, dim=0)), steps)]
 

@@ -8,7 +8,7 @@ import click
 
 from seqgan.algorithms.configs import PRESETS, SeqGANConfig
 from seqgan.bench.counts import PARTS
-from seqgan.core.bounds import COUNT, THREADS, OneOf, Whole
+from seqgan.core.bounds import COUNT, TEXT, THREADS, OneOf, Whole
 
 if TYPE_CHECKING:
     from seqgan.bench.counts import Ceilings
@@ -33,7 +33,7 @@ def bench() -> None:
 @click.option("--only", type=OneOf(NAMES), multiple=True, help="measure nothing else (may be repeated)")
 @click.option("--plain/--no-plain", default=True, help="time the plain way, too", show_default=True)
 @click.option("--pairs", type=COUNT, default=5, help="ours and the plain way, in turns", show_default=True)
-@click.option("--device", default="auto", help="auto, cpu, cuda ...", show_default=True)
+@click.option("--device", type=TEXT, default="auto", help="auto, cpu, cuda ...", show_default=True)
 @click.option("--threads", type=THREADS, default=0, help="0: as many as there are cores")
 @click.option("--startup", is_flag=True, help="measure instead how long the commands take to begin")
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout instead of a table")
@@ -83,20 +83,18 @@ def speed(
 
 
 def _print(machine: "Ceilings", figures: "dict[str, Figure]", memory: int | None) -> None:
-    import rich.table
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
+    from seqgan.core.printing import print_table
 
     step = figures.get("generator_step")
-    table = rich.table.Table("", "time", "floor", "ratio", "plain", "gain", "share", box=SIMPLE_HEAD, pad_edge=False)
+    rows = []
     for name, figure in figures.items():
         part = name in ("rollouts", "scores", "update") and step
         share = f"{figure.seconds / step.seconds:.0%}" if part and step else ""
         plain = f"{figure.naive_seconds:.3f} s" if figure.naive_seconds else ""
         gain = f"{figure.gain:.1f}x" if figure.gain else ""
         cells = [f"{figure.seconds:.3f} s", f"{figure.floor_seconds:.3f} s", f"{figure.ratio:.2f}", plain, gain, share]
-        table.add_row(("  " if part else "") + name.replace("_", " "), *cells)
-    Console().print(table)
+        rows.append([("  " if part else "") + name.replace("_", " "), *cells])
+    print_table(["", "time", "floor", "ratio", "plain", "gain", "share"], rows)
     gemm, half, cache, moved = (round(ceiling / 1e9) for ceiling in machine)
     click.echo(
         f"  this machine: {gemm} GFLOP/s in matrix products ({half} in bfloat16), {cache} GB/s in cache, "

@@ -6,7 +6,30 @@ from typing import Any
 
 import click
 
-from seqgan.core.bounds import PLACE, STEPS, OneOf
+from seqgan.core.bounds import PLACE, STEPS, TEXT, OneOf
+from seqgan.core.command import completing
+
+
+def _known(ctx: click.Context, incomplete: str) -> list[str]:
+    from seqgan.data import shelf
+    from seqgan.data.corpus import bundled
+
+    return [*bundled(), *shelf.names()]
+
+
+def _own(ctx: click.Context, incomplete: str) -> list[str]:
+    from seqgan.data import shelf
+
+    return shelf.names()
+
+
+def _public(ctx: click.Context, incomplete: str) -> list[str]:
+    from seqgan.data.fetching import sources
+
+    return list(sources())
+
+
+CORPORA = completing(_known)
 
 
 @click.group()
@@ -38,10 +61,10 @@ def list_corpora() -> None:
 
 
 @corpora.command()
-@click.argument("name")
+@click.argument("name", type=TEXT, shell_complete=CORPORA)
 @click.option("-n", "--count", type=STEPS, default=5, help="texts to show", show_default=True)
 @click.option("--split", type=OneOf(["train", "valid", "test"]), default="train", show_default=True)
-@click.option("--text-column", help="the column that holds the texts, where the source has columns")
+@click.option("--text-column", type=TEXT, help="the column that holds the texts, where the source has columns")
 def show(name: str, count: int, split: str, text_column: str | None) -> None:
     """How a corpus (by name, path or hf: address) is made up, and its first texts."""
     from seqgan.data import shelf
@@ -57,25 +80,27 @@ def show(name: str, count: int, split: str, text_column: str | None) -> None:
 
 
 @corpora.command()
-@click.argument("name")
+@click.argument("name", type=TEXT, shell_complete=CORPORA)
 @click.argument("folder", type=PLACE)
-@click.option("--text-column", help="the column that holds the texts, where the source has columns")
-def export(name: str, folder: Path, text_column: str | None) -> None:
+@click.option("--text-column", type=TEXT, help="the column that holds the texts, where the source has columns")
+@click.option("--overwrite", is_flag=True, help="replace the files of those names")
+def export(name: str, folder: Path, text_column: str | None, overwrite: bool) -> None:
     """Write the splits of a corpus to FOLDER: train.txt, valid.txt, test.txt."""
-    from seqgan.core import files
+    from seqgan.core import files, outputs
     from seqgan.data.corpus import as_files, load_corpus
 
     contents, _ = as_files(load_corpus(name, text_column=text_column))
     files.make_folder(folder)
+    writers = {part: outputs.writer(folder / f"{part}.txt", overwrite=overwrite) for part in contents}
     for part, data in contents.items():
-        files.write(folder / f"{part}.txt", data)
+        writers[part](data)
         click.echo(f"{folder / part}.txt: {len(data.splitlines())} texts")
 
 
 @corpora.command("add")
 @click.argument("path", type=PLACE)
-@click.option("--name", required=True, help="what it will be called: --corpus NAME")
-@click.option("--text-column", help="the column that holds the texts, where the file has columns")
+@click.option("--name", type=TEXT, required=True, help="what it will be called: --corpus NAME")
+@click.option("--text-column", type=TEXT, help="the column that holds the texts, where the file has columns")
 @click.option("--overwrite", is_flag=True, help="replace a corpus of that name")
 def add_corpus(path: Path, name: str, text_column: str | None, overwrite: bool) -> None:
     """Clean a file of texts, split it by hash, and keep it under a name; tells what became of every text."""
@@ -90,7 +115,7 @@ def add_corpus(path: Path, name: str, text_column: str | None, overwrite: bool) 
 
 
 @corpora.command("fetch")
-@click.argument("name")
+@click.argument("name", type=TEXT, shell_complete=completing(_public, files=False))
 @click.option("--overwrite", is_flag=True, help="fetch again what was fetched before")
 def fetch_corpus(name: str, overwrite: bool) -> None:
     """Download a public corpus (seqgan corpora list), check its sha256, and keep it under its name."""
@@ -100,6 +125,17 @@ def fetch_corpus(name: str, overwrite: bool) -> None:
     with transfer(name) as progress:
         report = fetch(name, progress, overwrite=overwrite)
     _print_report(name, report)
+
+
+@corpora.command("remove")
+@click.argument("name", type=TEXT, shell_complete=completing(_own, files=False))
+def remove_corpus(name: str) -> None:
+    """Remove a corpus of your own. A run that learned from it can then no longer be resumed or evaluated."""
+    from seqgan.data import shelf
+    from seqgan.data.corpus import refuse_bundled_name
+
+    refuse_bundled_name(name)
+    click.echo(f"removed {name} from {shelf.remove(name)}")
 
 
 def _print_report(name: str, report: Mapping[str, Any]) -> None:

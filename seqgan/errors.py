@@ -73,6 +73,10 @@ class StorageError(SeqGANError):
     """The disk refused: full, read-only, or not ours."""
 
 
+class ShortageError(SeqGANError):
+    """Memory does not suffice."""
+
+
 class LostError(SeqGANError):
     """Other processes that took part in the training are gone."""
 

@@ -4,29 +4,44 @@ The references are the test split; the real row is the validation split, scored 
 have the same number N of texts, since most of these numbers depend on it, and texts that were too long to be learned
 whole are cut, split or dropped here as they were there."""
 
+import hashlib
 import math
 import random
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import nn
 
-from seqgan.core.stats import blocks, blocks_of, standard_error
-from seqgan.data.batches import Encoded, encode, pad
+from seqgan.algorithms.mle import PHASE
+from seqgan.algorithms.seqgan import PRETRAIN
+from seqgan.core.stats import Units, mean_influences, ratio_influences, unit_blocks, units_of
+from seqgan.data.batches import Encoded, by_length, encode, pad
 from seqgan.data.corpus import Corpus
 from seqgan.data.symbols import EOS, UNK
 from seqgan.data.texts import as_learned
 from seqgan.data.tokens import suitable_tokens
 from seqgan.errors import UsageError
 from seqgan.generation import TextModel
-from seqgan.metrics import Aggregation, Measured, View, discrimination, nll
+from seqgan.metrics import Aggregation, Measured, View, discrimination, nll, over_texts
 from seqgan.metrics.texts import measure
 from seqgan.rewards import judging
 from seqgan.rollout import in_chunks
-from seqgan.tables import Evaluation, Row
+from seqgan.tables import REAL, Evaluation, Row, as_difference
 
 MOST_SAMPLES = 10_000
-ROWS = 128  # of real text, in which unknown words are filled in together
+SAMPLES = "samples"  # the source of the influences of what a policy draws, as in `View`
+BEFORE_THE_GAME = (PHASE, PRETRAIN)  # phases in which the final policy is that of MLE
+MOSTLY = 0.5  # share of the samples that stand in the training texts, to be remarked upon
+
+
+class HeldOut(NamedTuple):
+    """A split as rows of ids, and which text each row is of: copies are one text, as are the rows of one."""
+
+    encoded: Encoded
+    units: Units
 
 
 def evaluate_models(
@@ -44,6 +59,11 @@ def evaluate_models(
         UsageError: there are fewer validation texts than `count`."""
     first = next(iter(models.values()))
     fitted = as_learned(corpus, first.tokenizer, first.policy.longest, first.long)
+    if not fitted.valid:
+        raise UsageError(
+            f"no validation text is short enough for --max-length {first.policy.longest} (--long {first.long}), and "
+            "they are the row of real text; train with a larger --max-length, or with --long cut"
+        )
     count = count or min(len(fitted.valid), MOST_SAMPLES)
     if count > len(fitted.valid):
         raise UsageError(
@@ -52,32 +72,40 @@ def evaluate_models(
         )
     tokens = tokens or tokens_of(first.tokenizer.kind, fitted.test)
     too_long = "" if fitted is corpus else f"{first.long}@{first.policy.longest}"
-
-    def on_texts(samples: Sequence[str]) -> Row:
-        return measure(View(samples, fitted.test, fitted.train, tokens, aggregation, too_long))
-
-    held_out = {
-        part: encode(getattr(corpus, part), first.tokenizer, first.policy.longest, first.long)
-        for part in ("valid", "test")
-    }
+    held_out = {part: _held_out(getattr(corpus, part), first) for part in ("valid", "test")}
     draws = {name: model.draw(count, seed=seed) for name, model in models.items()}
     texts = {name: [first.tokenizer.decode(row) for row in drawn] for name, drawn in draws.items()}
-    texts["real"] = random.Random(seed).sample(fitted.valid, count)
-    rows = {name: on_texts(several) for name, several in texts.items()}
+    texts[REAL] = random.Random(seed).sample(fitted.valid, count)
+    rows = {
+        name: measure(View(several, fitted.test, fitted.train, tokens, aggregation, too_long, held_out=name == REAL))
+        for name, several in texts.items()
+    }
     for name, model in models.items():
         rows[name] |= _likelihood(model, held_out, draws[name])
         if model.discriminator:
-            rows[name] |= _judged(model, model.discriminator, held_out["test"].rows, draws[name], seed)
+            rows[name] |= _judged(model, model.discriminator, held_out["test"], draws[name], seed)
     for name, several in texts.items():
         ids = draws[name] if name in draws else [[*first.tokenizer.encode(text), EOS] for text in several]
-        rows[name]["unknown"] = _per([row.count(UNK) for row in ids], list(map(len, ids)), f"n:{count}", first)
+        units = np.arange(count) if name in draws else units_of(several)
+        sizes, source = [len(row) for row in ids], SAMPLES if name in draws else "held-out"
+        rows[name]["unknown"] = _per([row.count(UNK) for row in ids], sizes, source, units, f"n:{count}", first)
     for name, other in (("mle", "final"), ("final", "mle")):
         if {name, other} <= models.keys():
             rows[name][f"kl-to-{other}"] = _divergence(models[name], models[other], draws[name])
     overlap = dict(corpus.provenance.get("overlap", {}))
-    long = {"too_long": sum(part.too_long for part in held_out.values()), "long": first.long}
+    long = {"too_long": sum(part.encoded.too_long for part in held_out.values()), "long": first.long}
     facts = {"seed": seed, **long, "longest": first.policy.longest, "overlap": overlap}
     return Evaluation(rows, facts, texts, fitted.test)
+
+
+def _held_out(texts: Sequence[str], model: TextModel) -> HeldOut:
+    def encoded(some: Sequence[str]) -> Encoded:
+        return encode(some, model.tokenizer, model.policy.longest, model.long)
+
+    together = encoded(texts)
+    if model.long != "split":
+        return HeldOut(together, units_of(map(tuple, together.rows)))
+    return HeldOut(together, units_of(text for text in texts for _ in encoded([text]).rows))
 
 
 def tokens_of(kind: str, texts: Sequence[str]) -> str:
@@ -86,30 +114,32 @@ def tokens_of(kind: str, texts: Sequence[str]) -> str:
     return own.get(kind) or suitable_tokens(texts)
 
 
-def _likelihood(model: TextModel, held_out: Mapping[str, Encoded], drawn: Sequence[Sequence[int]]) -> Row:
+def _likelihood(model: TextModel, held_out: Mapping[str, "HeldOut"], drawn: Sequence[Sequence[int]]) -> Row:
     """NLL of held-out text per token (the end is one, an unknown token counts as UNK) and per character; entropy."""
     row = {}
-    for split, (rows, characters, _, _) in held_out.items():
-        losses, sizes = (-nll.text_log_probs(model.policy, rows)).tolist(), [len(ids) for ids in rows]
-        by_token = _per(losses, sizes, f"rows:{len(rows)}|per:token", model)
-        scale = sum(sizes) / characters  # of all rows together: its own spread is not in the error
-        signature = by_token.signature.replace("per:token", "per:character")
+    for split, part in held_out.items():
+        losses = (-nll.text_log_probs(model.policy, part.encoded.rows)).tolist()
+        sizes = [len(ids) for ids in part.encoded.rows]
+        by_token = _per(losses, sizes, split, part.units, f"rows:{len(sizes)}|per:token", model)
         row[f"nll-{split}"] = by_token
-        row[f"nll-{split}-char"] = Measured(by_token.value * scale, by_token.stderr * scale, signature)
+        if part.encoded.characters:
+            scale = sum(sizes) / part.encoded.characters  # of all rows together: its own spread is not in the error
+            influences = {source: of * scale for source, of in by_token.influences.items()}
+            signature = by_token.signature.replace("per:token", "per:character")
+            row[f"nll-{split}-char"] = Measured.of(by_token.value * scale, influences, signature)
     surprises = (-nll.text_log_probs(model.policy, drawn, drawn=True)).tolist()
-    row["entropy"] = _per(surprises, [len(ids) for ids in drawn], f"n:{len(drawn)}|per:token", model)
+    sizes = [len(ids) for ids in drawn]
+    row["entropy"] = _per(surprises, sizes, SAMPLES, np.arange(len(drawn)), f"n:{len(drawn)}|per:token", model)
     return row
 
 
-def _per(totals: Sequence[float], sizes: Sequence[int], signature: str, model: TextModel) -> Measured:
-    """The sum of one over the sum of the other, with its spread over blocks."""
-    pairs = list(zip(totals, sizes, strict=True))
-
-    def ratio(part: Sequence[tuple[float, int]]) -> float:
-        return sum(total for total, _ in part) / max(1, sum(size for _, size in part))
-
-    error = float(standard_error([ratio(part) for part in blocks(pairs)]))
-    return Measured(ratio(pairs), error, f"{signature}|err:blocks-{blocks_of(len(pairs))}|{_tokens_of(model)}")
+def _per(
+    totals: ArrayLike, sizes: Sequence[int], source: str, units: Units, signature: str, model: TextModel
+) -> Measured:
+    """The sum of one over the sum of the other."""
+    influences = ratio_influences(totals, sizes, units)
+    signature = f"{signature}|err:{over_texts(units)}|{_tokens_of(model)}"
+    return Measured.of(np.sum(totals) / sum(sizes), {source: influences}, signature)
 
 
 def _tokens_of(model: TextModel) -> str:
@@ -118,21 +148,25 @@ def _tokens_of(model: TextModel) -> str:
 
 
 def _divergence(drawing: TextModel, other: TextModel, drawn: Sequence[Sequence[int]]) -> Measured:
-    """KL(drawing || other) per token, over the samples of `drawing`."""
-
-    def measure(rows: Sequence[Sequence[int]]) -> float:
-        batch = pad(rows, drawing.device)
-        return nll.divergence(drawing.policy, other.policy, batch.tokens, batch.mask)
-
-    error = float(standard_error([measure(part) for part in blocks(drawn)]))
-    signature = f"n:{len(drawn)}|per:token|err:blocks-{blocks_of(len(drawn))}|{_tokens_of(drawing)}"
-    return Measured(measure(drawn), error, signature)
+    """KL(drawing || other) per token, over the samples of `drawing`; its error is that over ten blocks of them."""
+    units = np.arange(len(drawn))
+    parts = [[drawn[number] for number in block] for block in unit_blocks(units)] or [list(drawn)]
+    sizes = [sum(map(len, rows)) for rows in parts]
+    batches = [pad(rows, drawing.device) for rows in parts]
+    totals = [
+        size * nll.divergence(drawing.policy, other.policy, batch.tokens, batch.mask)
+        for size, batch in zip(sizes, batches, strict=True)
+    ]
+    influences = {SAMPLES: ratio_influences(totals, sizes, np.arange(len(parts)))}
+    blocks = f"{len(parts)}x{min(map(len, parts))}" if len(parts) > 1 else "none"
+    signature = f"n:{len(drawn)}|per:token|err:blocks-{blocks}|{_tokens_of(drawing)}"
+    return Measured.of(sum(totals) / sum(sizes), influences, signature)
 
 
 def _judged(
     model: TextModel,
     discriminator: nn.Module,
-    test: Sequence[Sequence[int]],
+    test: "HeldOut",
     drawn: Sequence[Sequence[int]],
     seed: int,
 ) -> Row:
@@ -140,64 +174,95 @@ def _judged(
 
     It is the run's last discriminator, for the samples of every policy alike."""
     rng = torch.Generator(model.device).manual_seed(seed)
-    parts = [pad(test[start : start + ROWS], model.device).tokens for start in range(0, len(test), ROWS)]
+    rows = test.encoded.rows
+    real = torch.zeros(len(rows))
     with judging(discriminator) as judge:
-        real = torch.cat([judge(model.policy.fill_unknown(part, rng)) for part in parts]).cpu()
+        for numbers in by_length(rows, model.policy.vocabulary):
+            tokens = pad([rows[number] for number in numbers], model.device).tokens
+            real[numbers] = judge(model.policy.fill_unknown(tokens, rng)).float().cpu()
         fake = in_chunks(judge, pad(drawn, model.device).tokens).cpu()
-    pairs = zip(blocks(range(len(real))), blocks(range(len(fake))), strict=False)
-    in_blocks = [_verdict(real[list(some)], fake[list(others)]) for some, others in pairs]
-    errors = f"err:blocks-{blocks_of(min(len(real), len(fake)))}"
-    signature = f"judge:the last|real:{len(real)}|n:{len(fake)}|unknown:filled in|{errors}|{_tokens_of(model)}"
+    errors = f"err:{over_texts(test.units)}"
+    judged_by = f"discriminator:{_fingerprint(discriminator)}"
+    signature = f"{judged_by}|real:{len(real)}|n:{len(fake)}|unknown:filled in|{errors}|{_tokens_of(model)}"
+    of_samples = np.arange(len(fake))
     return {
-        name: Measured(value, float(standard_error([block[name] for block in in_blocks])), signature)
-        for name, value in _verdict(real, fake).items()
+        name: Measured.of(
+            value,
+            {"test": mean_influences(of_real, test.units), SAMPLES: mean_influences(of_fake, of_samples)},
+            signature,
+        )
+        for name, (value, of_real, of_fake) in discrimination.verdicts(real, fake).items()
     }
 
 
-def _verdict(real: torch.Tensor, fake: torch.Tensor) -> dict[str, float]:
-    return {
-        "d-accuracy": discrimination.accuracy(real, fake),
-        "d-auc": discrimination.auc(real, fake),
-        "d-bce": discrimination.cross_entropy(real, fake),
-        "d-spread": float(fake.std()) if len(fake) > 1 else 0.0,
-    }
+def _fingerprint(module: nn.Module) -> str:
+    """Of its weights: numbers of different discriminators are not to be compared."""
+    digest = hashlib.sha256()
+    for tensor in module.state_dict().values():
+        digest.update(tensor.detach().cpu().reshape(-1).contiguous().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:8]
+
+
+REMARKED = ("nll-valid", "nll-test", "entropy", "bleu-3", "backward-bleu-3", "self-bleu-3")
 
 
 def remarks(result: Evaluation) -> list[str]:
     """What the numbers say, in words; above all when they say that nothing was gained."""
     rows, facts = result.rows, result.facts
-    lines = [facts["kept"] + "."] if "kept" in facts else []
+    policies = [name for name in rows if name != REAL]
+    lines = [f"{facts[name]}." for name in ("kept", "unfinished") if name in facts]
     if facts.get("too_long"):
         became = {"cut": "they are cut", "split": "each is several rows", "drop": "they are left out"}[facts["long"]]
         lines.append(
             f"{facts['too_long']} validation and test texts are longer than --max-length {facts['longest']}: {became}."
         )
-    if rows["real"]["unknown"].value > 0:
+    if "unknown" in rows[REAL] and rows[REAL]["unknown"].value > 0:
         lines.append(
-            f"{rows['real']['unknown'].value:.2%} of the real tokens are unknown: the NLL counts each as one token UNK."
+            f"{rows[REAL]['unknown'].value:.2%} of the real tokens are unknown: the NLL counts each as one token UNK."
         )
     for part, count in facts.get("overlap", {}).items():
         if count:
             lines.append(
                 f"{count} {part} texts stand in an earlier split as well: what is measured on them is too good."
             )
-    if "mle" in rows and "kl-to-mle" in rows.get("final", {}):
-        before, after = rows["mle"], rows["final"]
-        changes = ", ".join(
-            f"{name} {after[key].value - before[key].value:{pattern}}"
-            for name, key, pattern in (("validation NLL", "nll-valid", "+.4f"), ("entropy", "entropy", "+.4f"))
-        )
-        lines.append(
-            f"Adversarial training moved the policy by KL {after['kl-to-mle'].value:.4f} nats per token "
-            f"(the other way round {before['kl-to-final'].value:.4f}); {changes}."
-        )
-        if after["kl-to-mle"].value < 1e-4:
-            lines.append("That is next to nothing: the adversarial phase had no effect.")
-        if "d-bce" in after and after["d-bce"].value > discrimination.NOISE:
+    for name in policies:
+        seen = rows[name].get("seen")
+        if seen and seen.value > MOSTLY:
             lines.append(
-                "On held-out text the discriminator is hardly better than guessing "
-                f"(cross-entropy {after['d-bce'].value:.3f}, guessing {math.log(2):.3f}): its reward is mostly noise."
+                f"{seen.value:.0%} of the {name} samples stand word for word in the training texts "
+                f"(of held-out real texts {rows[REAL]['seen'].value:.0%}): the policy mostly copies."
             )
-    if "self-bleu-2" not in rows["real"]:
+    begun = list(facts.get("trained", {"": 0}))[-1] not in BEFORE_THE_GAME
+    if begun and "kl-to-mle" in rows.get("final", {}):
+        lines += _what_the_game_changed(result)
+    if "self-bleu-2" not in rows[REAL]:
         lines.append("Self-BLEU is undefined for a single text.")
+    lines.append(f"Samples are drawn with seed {facts['seed']}; what the signatures mean: seqgan evaluate --help.")
+    return lines
+
+
+def _what_the_game_changed(result: Evaluation) -> list[str]:
+    """From the policy after MLE to the final one; what a difference is, its paired error decides."""
+    before, after = result.rows["mle"], result.rows["final"]
+    lines = [
+        f"Adversarial training moved the policy by {after['kl-to-mle'].value:.4f} nats per token, as KL(final || mle); "
+        f"KL(mle || final) is {before['kl-to-final'].value:.4f}."
+    ]
+    if after["kl-to-mle"].value < 1e-4:
+        had = "has had no effect so far" if "trained" in result.facts else "had no effect"
+        lines.append(f"That is next to nothing: the adversarial phase {had}.")
+    else:
+        changes = {name: after[name] - before[name] for name in REMARKED if name in after and name in before}
+        told = {name: f"{name} {as_difference(change).rstrip('*')}" for name, change in changes.items()}
+        changed = [told[name] for name, change in changes.items() if change.differs]
+        same = [told[name] for name, change in changes.items() if not change.differs]
+        if changed:
+            lines.append(f"Final minus mle, more than the paired error explains: {', '.join(changed)}.")
+        if same:
+            lines.append(f"Final minus mle, no more than the paired error explains: {', '.join(same)}.")
+    if "d-bce" in after and after["d-bce"].value > discrimination.NOISE:
+        lines.append(
+            "On the test split the discriminator is hardly better than guessing "
+            f"(cross-entropy {after['d-bce'].value:.3f}, guessing {math.log(2):.3f}): its reward is mostly noise."
+        )
     return lines

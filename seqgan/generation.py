@@ -5,7 +5,7 @@ import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import Annotated, Any, NamedTuple, get_args
 
 import torch
 from torch import nn
@@ -14,15 +14,16 @@ from seqgan.algorithms.configs import CONFIGS, MLEConfig
 from seqgan.algorithms.mle import new_policy
 from seqgan.algorithms.opponent import new_discriminator
 from seqgan.algorithms.parts import OURS, Parts
-from seqgan.core import described
-from seqgan.core.config import assemble
+from seqgan.core import checkpoint, described
+from seqgan.core.bounds import DRAWN, PROMPT, SEED, TEMPERATURE, TOP_K, TOP_P, checked
+from seqgan.core.config import assemble, parameters
 from seqgan.core.run import checkpoints, describe, saved_in
-from seqgan.data.batches import Long, pad
+from seqgan.data.batches import Long, by_length, pad
 from seqgan.data.readers import a_list_of_texts
 from seqgan.data.symbols import EOS, UNK
 from seqgan.data.tokenizer import Kind, Tokenizer
-from seqgan.errors import CheckpointError, ConfigError, RunError, UsageError
-from seqgan.metrics.nll import ROWS_AT_A_TIME, text_log_probs, token_log_probs
+from seqgan.errors import CheckpointError, ConfigError, RunError, UsageError, quoted, why
+from seqgan.metrics.nll import text_log_probs, token_log_probs
 from seqgan.models.policy import PolicyModule, sample
 from seqgan.rewards import judging
 
@@ -32,17 +33,18 @@ MODEL_FIELDS = {
     "algorithm": described.TEXT,
     "tokenizer": described.Kind(f"one of {', '.join(get_args(Kind))}", lambda value: value in get_args(Kind)),
     "tokenizer_sha256": described.TEXT,
-    "longest": described.COUNT,
+    "longest": described.SIZE,
     "own": described.NAMES,
     "config": described.TABLE,
+    "files": described.WORDS._replace(needed=False),
 }
 RUN_FIELDS = {
     **MODEL_FIELDS,
     "threads": described.THREADS,
-    "vocabulary": described.COUNT,
-    "sources": described.TABLE,
+    "vocabulary": described.SIZE,
+    "sources": described.WORDS,
     "corpus": described.TABLE,
-    "from": described.TABLE_OR_NOTHING,
+    "from": described.ORIGIN,
 }
 CORPUS_FIELDS = {
     "name": described.TEXT,
@@ -53,7 +55,6 @@ CORPUS_FIELDS = {
     "valid": described.TEXT_OR_NOTHING,
     "test": described.TEXT_OR_NOTHING,
 }
-DRAWN_AT_A_TIME = 1000
 
 
 class Written(NamedTuple):
@@ -79,7 +80,7 @@ class Scored(NamedTuple):
         return self.log_prob / self.tokens
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TextModel:
     """A trained policy and its tokenizer, perhaps with the discriminator it was trained against."""
 
@@ -87,6 +88,13 @@ class TextModel:
     tokenizer: Tokenizer
     discriminator: nn.Module | None = None
     about: Mapping[str, Any] = field(default_factory=dict)  # what config.json says of it
+
+    def __repr__(self) -> str:
+        judge = f", discriminator {type(self.discriminator).__name__}" if self.discriminator is not None else ""
+        tokens = f"{len(self.tokenizer)} {self.tokenizer.kind} tokens"
+        return (
+            f"<TextModel: policy {type(self.policy).__name__}, {tokens}, at most {self.policy.longest} a text{judge}>"
+        )
 
     @property
     def long(self) -> Long:
@@ -106,15 +114,16 @@ class TextModel:
         rows = self.draw(count, **options)
         return [Written(self.tokenizer.decode(row), len(row), row[-1] == EOS) for row in rows]
 
+    @checked
     def draw(
         self,
-        count: int,
+        count: Annotated[int, DRAWN],
         *,
-        prompt: str = "",
-        temperature: float = 1.0,
-        top_k: int = 0,
-        top_p: float = 1.0,
-        seed: int = 0,
+        prompt: Annotated[str, PROMPT] = "",
+        temperature: Annotated[float, TEMPERATURE] = 1.0,
+        top_k: Annotated[int, TOP_K] = 0,
+        top_p: Annotated[float, TOP_P] = 1.0,
+        seed: Annotated[int, SEED] = 0,
     ) -> list[list[int]]:
         """Sequences of ids drawn from the policy, all continuing the prompt, each to its end.
 
@@ -122,28 +131,17 @@ class TextModel:
 
         Raises:
             UsageError: a number is out of range, or the prompt is too long or holds what was never seen."""
-        if count < 1:
-            raise UsageError(f"{count} texts were asked for; at least 1 was expected")
-        if not (temperature > 0 and top_k >= 0 and 0 < top_p <= 1):
-            raise UsageError(
-                f"temperature {temperature}, top_k {top_k}, top_p {top_p}: a temperature above 0, "
-                "a top_k from 0 and a top_p above 0 and at most 1 were expected"
-            )
         ids = self._prompt_ids(prompt)
         rng = torch.Generator(self.device).manual_seed(seed)
         begun = torch.tensor(ids, device=self.device) if ids else None
-        drawn: list[list[int]] = []
-        for start in range(0, count, DRAWN_AT_A_TIME):
-            rows = min(DRAWN_AT_A_TIME, count - start)
-            options: dict[str, Any] = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "rng": rng}
-            tokens, mask, _ = sample(self.policy, rows, prompt=begun, **options)
-            lengths = mask.sum(dim=1).tolist()
-            drawn += [row[:length] for row, length in zip(tokens.tolist(), lengths, strict=True)]
-        return drawn
+        options: dict[str, Any] = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "rng": rng}
+        tokens, mask, _ = sample(self.policy, count, prompt=begun, **options)
+        lengths = mask.sum(dim=1).tolist()
+        return [row[:length] for row, length in zip(tokens.tolist(), lengths, strict=True)]
 
     def encode(self, texts: Iterable[str]) -> list[list[int]]:
         """The ids of texts, each with its end; however long they are."""
-        return [[*self.tokenizer.encode(text), EOS] for text in a_list_of_texts(texts)]
+        return [[*ids, EOS] for ids in self.tokenizer.encode_all(a_list_of_texts(texts))]
 
     def log_probs(self, texts: Iterable[str]) -> list[float]:
         """log pi(text), its end included, in nats."""
@@ -161,10 +159,8 @@ class TextModel:
             raise UsageError("this model was trained without a discriminator; it has no verdict to give")
         rows = self.encode(texts)
         verdicts = torch.zeros(len(rows))
-        order = sorted(range(len(rows)), key=lambda number: len(rows[number]))
         with judging(self.discriminator) as discriminator:
-            for start in range(0, len(rows), ROWS_AT_A_TIME):
-                numbers = order[start : start + ROWS_AT_A_TIME]
+            for numbers in by_length(rows, self.policy.vocabulary):
                 tokens = pad([rows[number] for number in numbers], self.device).tokens
                 likeliest = self.policy.distributions(tokens)[..., 1:].argmax(dim=-1) + EOS + 1
                 verdicts[numbers] = discriminator(torch.where(tokens == UNK, likeliest, tokens)).sigmoid().cpu()
@@ -213,14 +209,17 @@ def load_model(
     sizes = (len(tokenizer), description["longest"])
     policy, discriminator = new_policy(config, *sizes, parts.policy), None
     try:
+        checkpoint.check(learned["policies"][stage], policy, f"policies/{stage}")
         policy.load_state_dict(learned["policies"][stage])
         if judge and "discriminator" in learned:
             discriminator = new_discriminator(config, *sizes, parts)  # type: ignore[arg-type]
+            checkpoint.check(learned["discriminator"], discriminator, "discriminator")
             discriminator.load_state_dict(learned["discriminator"])
             discriminator.to(device).eval()
-    except (KeyError, TypeError, RuntimeError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, RuntimeError, AttributeError) as error:
         raise CheckpointError(
-            f"{path} does not belong to the run {folder}: its weights have other names or shapes"
+            f"{path} does not belong to the run {folder}: {why(error)}; restore it from a copy, or remove it to use "
+            "the one before it"
         ) from error
     return TextModel(policy.to(device), tokenizer, discriminator, model_config(description))
 
@@ -232,10 +231,10 @@ def _checkpoint_of(folder: Path, stage: str) -> tuple[Path, str]:
         raise RunError(f"{folder} holds no checkpoint yet; start it with seqgan train --resume {folder}")
     if stage in STAGES:
         return next(reversed(found.values())), stage
-    if stage.isdigit() and int(stage) in found:
+    if stage.isascii() and stage.isdecimal() and len(stage) < 20 and int(stage) in found:
         return found[int(stage)], "final"
     raise RunError(
-        f"{folder} has no stage {stage!r}; "
+        f"{folder} has no stage {quoted(stage)}; "
         f"there are {', '.join(STAGES)} and the checkpoints {', '.join(map(str, found))}"
     )
 
@@ -294,6 +293,8 @@ def run_config(path: Path, description: Mapping[str, Any]) -> MLEConfig:
         config, _ = assemble(CONFIGS[name], [(str(path), description["config"])])
     except ConfigError as error:
         raise RunError(str(error)) from error
+    damaged = RunError if path.name == "run.json" else CheckpointError
+    described.refuse_changed(path, description, damaged, [parameter.name for parameter in parameters(CONFIGS[name])])
     return config
 
 
@@ -302,3 +303,9 @@ def model_config(description: Mapping[str, Any]) -> dict[str, Any]:
     names = ("package", "algorithm", "tokenizer", "tokenizer_sha256", "vocabulary", "longest")
     kept = {name: description[name] for name in names if name in description}
     return {"format": FORMAT, **kept, "own": description.get("own", []), "config": description["config"]}
+
+
+def model_json(about: Mapping[str, Any], weights: Mapping[str, bytes]) -> bytes:
+    """config.json: what is known of a model, the sha256 of each of its files of weights, and a checksum of all that."""
+    hashes = {name: hashlib.sha256(data).hexdigest() for name, data in weights.items()}
+    return described.as_bytes(described.sealed({**about, "files": hashes}))

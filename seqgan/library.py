@@ -2,26 +2,47 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, get_args
 
 from seqgan import evaluation, training
 from seqgan.algorithms import ALGORITHMS
 from seqgan.algorithms.configs import CONFIGS, PRESETS, MLEConfig
 from seqgan.algorithms.parts import MakeDiscriminator, MakePolicy, Parts
 from seqgan.core import world
+from seqgan.core.bounds import (
+    DRAWN,
+    MAKER,
+    PLACE,
+    PLACE_NAME,
+    SEED,
+    STAGE,
+    TEXT,
+    THREADS,
+    YES_NO,
+    Function,
+    OneOf,
+    checked,
+)
 from seqgan.core.config import choose_config, nearest, parameters
 from seqgan.core.device import resolve
 from seqgan.core.log import Silence, display
 from seqgan.core.loop import Algorithm
-from seqgan.core.run import agree, free_name
-from seqgan.data.corpus import Corpus, corpus_in_memory, load_corpus
-from seqgan.errors import ConfigError, RunError, UsageError
-from seqgan.generation import Scored, TextModel, describe_run, load_model, own_parts_given
+from seqgan.core.run import Wanted
+from seqgan.data.corpus import Corpus, corpus_in_memory
+from seqgan.data.tokens import TOKENS
+from seqgan.errors import ConfigError, UsageError, quoted
+from seqgan.generation import Scored, TextModel, describe_run, load_model
 from seqgan.metrics import Aggregation
-from seqgan.pretrained import save_pretrained
+from seqgan.pretrained import refuse_taken, save_pretrained
 from seqgan.rewards import TextReward
 from seqgan.rollout import Score
 from seqgan.tables import Evaluation
+
+CUT, SUMMED = OneOf(list(TOKENS)), OneOf(get_args(Aggregation))
+PAYING = Function("a function of tokens or seqgan.rewards.on_text(...)", TextReward)
+REWARD = Function("probability, log-odds, a function of tokens or seqgan.rewards.on_text(...)", TextReward, str)
+ALGORITHM = Function("a function that makes an algorithm")
+CONFIG = Function("a class of hyper-parameters")
 
 
 class TrainedRun:
@@ -39,28 +60,34 @@ class TrainedRun:
         self.description: Mapping[str, Any] = describe_run(folder)
         self._device, self._models = resolve(device), dict[str, TextModel]()
 
-    def model(self, stage: str = "final") -> TextModel:
+    def __repr__(self) -> str:
+        about = self.description
+        return f"<TrainedRun {self.folder}: {about['algorithm']} on {about['corpus']['name']}, seed {about['seed']}>"
+
+    @checked
+    def model(self, stage: Annotated[str | int, STAGE] = "final") -> TextModel:
         """The policy of a stage with its tokenizer and discriminator: mle, final, best, or the number of a checkpoint.
 
         Raises:
             RunError: nothing is saved yet, or there is no such stage.
             CheckpointError: the checkpoint is damaged."""
+        stage = str(stage)
         if stage not in self._models:
             self._models[stage] = load_model(self.folder, stage, self._device, self.parts)
         return self._models[stage]
 
-    def generate(self, count: int = 10, *, stage: str = "final", **options: Any) -> list[str]:
+    def generate(self, count: int = 10, *, stage: str | int = "final", **options: Any) -> list[str]:
         """Texts drawn from the policy. Options: prompt "", temperature 1.0, top_k 0, top_p 1.0, seed 0.
 
         Raises:
             UsageError: the prompt is too long, or holds what the policy has never seen."""
         return self.model(stage).generate(count, **options)
 
-    def log_probs(self, texts: Iterable[str], *, stage: str = "final") -> list[float]:
+    def log_probs(self, texts: Iterable[str], *, stage: str | int = "final") -> list[float]:
         """log pi(text) of each text, its end included, in nats; an unknown token counts as the one token UNK."""
         return self.model(stage).log_probs(texts)
 
-    def score(self, texts: Iterable[str], *, stage: str = "final") -> list[Scored]:
+    def score(self, texts: Iterable[str], *, stage: str | int = "final") -> list[Scored]:
         """Log-probability, tokens, unknown tokens and the discriminator's verdict on each text."""
         return self.model(stage).score(texts)
 
@@ -72,52 +99,71 @@ class TrainedRun:
         self._corpus = self._corpus or training.same_corpus(self.folder, **self._source)
         return self._corpus
 
+    @checked
     def evaluate(
         self,
         *,
-        count: int | None = None,
-        seed: int = 0,
-        tokens: str | None = None,
-        aggregation: Aggregation = "sentence",
+        count: Annotated[int | None, DRAWN] = None,
+        seed: Annotated[int | None, SEED] = None,
+        tokens: Annotated[str | None, CUT] = None,
+        aggregation: Annotated[Aggregation, SUMMED] = "sentence",
     ) -> Evaluation:
         """All numbers, a row for each stage and one for held-out real text; all rows have `count` texts.
+
+        Each row is what `seqgan.evaluate` gives of texts alone, and more: `run.evaluate()["final"]["bleu-3"].value`.
+        Samples are drawn with the seed of the run where none is given, as at the end of its training.
 
         Raises:
             UsageError: `count` is more than there are validation texts.
             RunError: the corpus is no longer what it was."""
         models = {stage: self.model(stage) for stage in training.stages_of(self.description)}
+        seed = self.description["seed"] if seed is None else seed
         options: dict[str, Any] = {"count": count, "seed": seed, "tokens": tokens, "aggregation": aggregation}
         result = evaluation.evaluate_models(models, self.corpus(), **options)
-        result.facts["kept"] = training.kept(self.folder, self.description)
+        result.facts |= training.stages_in_words(self.folder, self.description)
         return result
 
-    def save_pretrained(self, folder: str | Path, *, stage: str = "final") -> Path:
-        """Write the model of a stage into a folder to hand on, with a model card that holds its numbers."""
-        measured = evaluation.evaluate_models({stage: self.model(stage)}, self.corpus())
+    @checked
+    def save_pretrained(
+        self,
+        folder: Annotated[str | Path, PLACE],
+        *,
+        stage: Annotated[str | int, STAGE] = "final",
+        overwrite: Annotated[bool, YES_NO] = False,
+    ) -> Path:
+        """Write the model of a stage into a folder to hand on, with a model card that holds its numbers.
+
+        Raises:
+            UsageError: the folder holds something already; `overwrite` replaces a saved model."""
+        refuse_taken(Path(folder), overwrite)
+        measured = evaluation.evaluate_models(
+            {str(stage): self.model(stage)}, self.corpus(), seed=self.description["seed"]
+        )
         notes = evaluation.remarks(measured)
         facts = {"corpus": self.description["corpus"], "rows": measured.rows, "notes": notes}
-        return save_pretrained(self.model(stage), Path(folder), facts)
+        return save_pretrained(self.model(stage), Path(folder), facts, overwrite=overwrite)
 
 
+@checked
 def train(
     corpus: str | Path | Corpus | Iterable[str],
     *,
-    algorithm: str = "seqgan",
-    preset: str | None = None,
-    run_dir: str | Path | None = None,
-    resume: bool = False,
-    overwrite: bool = False,
-    start: str | None = None,
-    text_column: str | None = None,
-    valid: str | None = None,
-    test: str | None = None,
-    seed: int = 0,
-    threads: int = 0,
+    algorithm: Annotated[str, TEXT] = "seqgan",
+    preset: Annotated[str | None, TEXT] = None,
+    run_dir: Annotated[str | Path | None, PLACE] = None,
+    resume: Annotated[bool, YES_NO] = False,
+    overwrite: Annotated[bool, YES_NO] = False,
+    start: Annotated[str | None, TEXT] = None,
+    text_column: Annotated[str | None, TEXT] = None,
+    valid: Annotated[str | Path | None, PLACE_NAME] = None,
+    test: Annotated[str | Path | None, PLACE_NAME] = None,
+    seed: Annotated[int | None, SEED] = None,
+    threads: Annotated[int, THREADS] = 0,
     device: str = "auto",
-    progress: bool = False,
-    policy: MakePolicy | None = None,
-    discriminator: MakeDiscriminator | None = None,
-    reward: str | Score | TextReward | None = None,
+    progress: Annotated[bool, YES_NO] = False,
+    policy: Annotated[MakePolicy | None, MAKER] = None,
+    discriminator: Annotated[MakeDiscriminator | None, MAKER] = None,
+    reward: Annotated[str | Score | TextReward | None, REWARD] = None,
     **hyper: Any,
 ) -> TrainedRun:
     """Train a generator, as `seqgan train` does, and return the run.
@@ -129,6 +175,7 @@ def train(
         corpus: a name, path or hub address (`load_corpus`), a Corpus, or the texts themselves in any iterable.
         run_dir: where the run goes; left out, the first free `runs/<corpus>-<algorithm>-<k>`.
         resume: go on with the run in `run_dir` if there is one, to the same weights as if it had not stopped.
+        seed: everything random follows from it; left out, 0 in a new run, and that of a run which is resumed.
         start: a run to begin from instead of from random weights: "RUN", "RUN@mle", "RUN@best", "RUN@STEP".
         policy, discriminator: functions of (vocabulary, longest) that make modules to be used instead of ours.
         reward: the form in which the discriminator pays ("probability" or "log-odds"); or, in the discriminator's
@@ -142,20 +189,20 @@ def train(
         StorageError: the disk refuses.
         DivergedError: a loss became NaN; the last good checkpoint stays."""
     if algorithm not in CONFIGS:
-        raise UsageError(f"there is no algorithm {algorithm!r}{nearest(algorithm, CONFIGS)}")
+        raise UsageError(f"there is no algorithm {quoted(algorithm)}{nearest(algorithm, CONFIGS)}")
     if isinstance(reward, str):
         hyper["reward"], reward = reward, None
     if algorithm == "mle" and (reward is not None or discriminator is not None):
         raise UsageError("mle has neither a reward nor a discriminator; choose algorithm='seqgan'")
-    if resume and overwrite:
-        raise UsageError("resume goes on with a run, overwrite replaces it: give one of them")
     if not isinstance(corpus, str | Path) and (text_column or valid or test):
         raise UsageError("text_column, valid and test go with a path; give a seqgan.Corpus with splits of its own")
     if reward is not None and discriminator is not None:
         raise UsageError("a reward takes the place of the discriminator: give one of them")
     known = {parameter.name for parameter in parameters(CONFIGS[algorithm])}
     if unknown := sorted(set(hyper) - known):
-        raise ConfigError(f"{algorithm} has no hyper-parameter {unknown[0]!r}{nearest(unknown[0], sorted(known))}")
+        raise ConfigError(
+            f"{algorithm} has no hyper-parameter {quoted(unknown[0])}{nearest(unknown[0], sorted(known))}"
+        )
     chosen = choose_config(
         algorithm, CONFIGS[algorithm], PRESETS[algorithm], preset=preset, typed=hyper, source="arguments"
     )
@@ -166,46 +213,28 @@ def train(
         **source,
     }
 
-    def prepared() -> str:
-        """The folder of a run that is begun, now or before."""
-        folder = Path(run_dir) if run_dir else None
-        if resume and folder and (folder / "run.json").is_file():
-            described = describe_run(folder)
-            training.same_corpus(folder, **given)
-            training.same_origin(folder, start)
-            own_parts_given(folder, described, parts, training.OWN)
-            if extra := set(training.own_parts(parts)) - set(described.get("own", [])):
-                own = " or a ".join(sorted(extra))
-                raise RunError(f"{folder} was begun without a {own} of one's own; start a new run")
-            asked = {**training.asked_of(folder, chosen), "algorithm": algorithm, "seed": seed}
-            if threads:
-                asked["threads"] = threads
-            agree(folder, asked, CONFIGS[algorithm].extendable)
-        else:
-            texts = given["name"] if isinstance(given["name"], Corpus) else load_corpus(str(corpus), **source)
-            folder = folder or free_name(Path("runs"), f"{texts.name}-{algorithm}")
-            origin = training.Origin.parse(start) if start else None
-            identity: dict[str, Any] = {"seed": seed, "threads": threads, "overwrite": overwrite}
-            training.begin(folder, algorithm, chosen, texts, **identity, origin=origin, parts=parts)
-        return str(folder)
-
+    wanted = Wanted(algorithm, Path(run_dir) if run_dir else None, resume, overwrite, seed, threads)
+    wanted.existing()  # refuses what contradicts itself, in every process
+    told = display() if progress else Silence()
     with world.joined(place):
-        folder = Path(world.on_first(prepared))
-        training.carry_out(folder, display() if progress else Silence(), device=place, parts=parts, source=given)
+        folder, _ = training.begin_or_continue(
+            wanted, chosen, given, start=start, display=told, device=place, parts=parts
+        )
     return TrainedRun(folder, device, parts, given)
 
 
+@checked
 def load(
-    run: str | Path,
+    run: Annotated[str | Path, PLACE],
     *,
     device: str = "auto",
     corpus: str | Path | Corpus | Iterable[str] | None = None,
-    text_column: str | None = None,
-    valid: str | None = None,
-    test: str | None = None,
-    policy: MakePolicy | None = None,
-    discriminator: MakeDiscriminator | None = None,
-    reward: Score | TextReward | None = None,
+    text_column: Annotated[str | None, TEXT] = None,
+    valid: Annotated[str | Path | None, PLACE_NAME] = None,
+    test: Annotated[str | Path | None, PLACE_NAME] = None,
+    policy: Annotated[MakePolicy | None, MAKER] = None,
+    discriminator: Annotated[MakeDiscriminator | None, MAKER] = None,
+    reward: Annotated[Score | TextReward | None, PAYING] = None,
 ) -> TrainedRun:
     """A run that was trained before. What it was trained with of one's own must be given again.
 
@@ -223,10 +252,11 @@ def load(
     return trained
 
 
+@checked
 def register(
-    name: str,
-    algorithm: Callable[..., Algorithm],
-    config: type[MLEConfig],
+    name: Annotated[str, TEXT],
+    algorithm: Annotated[Callable[..., Algorithm], ALGORITHM],
+    config: Annotated[type[MLEConfig], CONFIG],
     *,
     default: Mapping[str, Any] | None = None,
 ) -> None:

@@ -3,10 +3,10 @@
 config.json, generator.safetensors, tokenizer.model, perhaps discriminator.safetensors, and README.md. Nothing in it is
 executed when it is loaded."""
 
-import json
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from safetensors import SafetensorError
@@ -17,9 +17,10 @@ from seqgan.algorithms.configs import SeqGANConfig
 from seqgan.algorithms.mle import new_policy
 from seqgan.algorithms.opponent import new_discriminator
 from seqgan.algorithms.parts import MakeDiscriminator, MakePolicy, Parts
-from seqgan.core import described, files
-from seqgan.errors import CheckpointError, RunError
-from seqgan.generation import FORMAT, MODEL_FIELDS, TextModel, load_tokenizer, own_parts_given, run_config
+from seqgan.core import checkpoint, described, files, outputs
+from seqgan.core.bounds import MAKER, PLACE_NAME, checked
+from seqgan.errors import CheckpointError, RunError, UsageError, why
+from seqgan.generation import FORMAT, MODEL_FIELDS, TextModel, load_tokenizer, model_json, own_parts_given, run_config
 from seqgan.metrics import Measured
 from seqgan.tables import as_cell
 
@@ -27,36 +28,55 @@ FILES = ["config.json", "tokenizer.model", "*.safetensors"]
 POLICY, DISCRIMINATOR = "generator.safetensors", "discriminator.safetensors"
 
 
-def save_pretrained(model: TextModel, folder: Path, facts: Mapping[str, Any] | None = None) -> Path:
+def save_pretrained(
+    model: TextModel, folder: Path, facts: Mapping[str, Any] | None = None, *, overwrite: bool = False
+) -> Path:
     """Write a model and its card into a folder; `facts` are what the card tells of its training (`card`).
 
     Raises:
-        RunError: the folder holds something else.
+        UsageError: the folder holds something already; `overwrite` replaces a saved model, and nothing else.
         StorageError: the folder cannot be written."""
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / POLICY).exists():
-        raise RunError(f"{folder} exists and is no saved model; choose another folder")
+    refuse_taken(folder, overwrite)
     files.make_folder(folder)
-    contents = {
-        "config.json": (json.dumps(model.about, ensure_ascii=False, indent=2) + "\n").encode(),
-        "tokenizer.model": model.tokenizer.model,
-        POLICY: _weights(model.policy),
-        "README.md": card(model, facts or {}).encode(),
-    }
+    weights = {POLICY: _weights(model.policy)}
     if model.discriminator is not None:
-        contents[DISCRIMINATOR] = _weights(model.discriminator)
+        weights[DISCRIMINATOR] = _weights(model.discriminator)
+    contents = {
+        "config.json": model_json(model.about, weights),
+        "tokenizer.model": model.tokenizer.model,
+        "README.md": card(model, facts or {}).encode(),
+        **weights,
+    }
     for name, data in contents.items():
-        files.write(folder / name, data)
-    if DISCRIMINATOR not in contents and (folder / DISCRIMINATOR).exists():
+        outputs.writer(folder / name, overwrite=overwrite)(data)
+    if DISCRIMINATOR not in weights and (folder / DISCRIMINATOR).exists():
         files.remove(folder / DISCRIMINATOR)  # of a model that was saved here before
     return folder
 
 
+def refuse_taken(folder: Path, overwrite: bool) -> None:
+    """Tell before any work is done that a model cannot be saved in a folder.
+
+    Raises:
+        UsageError: it holds something already, or is no folder."""
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is no folder, but one for the model was expected; name another")
+    if (folder / "run.json").exists():
+        raise UsageError(f"{folder} is a run directory, which would be damaged; name another folder")
+    if folder.is_dir() and any(folder.iterdir()):
+        if not (folder / POLICY).exists():
+            raise UsageError(f"{folder} exists and is no saved model; name another folder")
+        if not overwrite:
+            raise UsageError(f"{folder} holds a saved model already; give overwrite=True, or name another folder")
+
+
+@checked
 def from_pretrained(
-    name: str | Path,
+    name: Annotated[str | Path, PLACE_NAME],
     *,
     device: torch.device | str = "cpu",
-    policy: MakePolicy | None = None,
-    discriminator: MakeDiscriminator | None = None,
+    policy: Annotated[MakePolicy | None, MAKER] = None,
+    discriminator: Annotated[MakeDiscriminator | None, MAKER] = None,
 ) -> TextModel:
     """A model from a folder that `save_pretrained` wrote, or from the hub (`owner/name`).
 
@@ -85,9 +105,9 @@ def from_pretrained(
                 f"{path}: algorithm {about['algorithm']!r} has no discriminator, but one lies beside it"
             )
         judge = new_discriminator(config, *sizes, parts)  # type: ignore[arg-type]
-    _fill(made, folder / POLICY)
+    _fill(made, folder / POLICY, about)
     if judge is not None:
-        _fill(judge, folder / DISCRIMINATOR)
+        _fill(judge, folder / DISCRIMINATOR, about)
         judge.to(device).eval()
     return TextModel(made.to(device), tokenizer, judge, about)
 
@@ -96,12 +116,25 @@ def _weights(module: torch.nn.Module) -> bytes:
     return save({name: tensor.cpu().clone().contiguous() for name, tensor in module.state_dict().items()})
 
 
-def _fill(module: torch.nn.Module, path: Path) -> None:
+def _fill(module: torch.nn.Module, path: Path, about: Mapping[str, Any]) -> None:
+    """Load weights into a module, if they are those that the model was saved with, and fit."""
     try:
-        module.load_state_dict(load(path.read_bytes()))
-    except (OSError, SafetensorError, RuntimeError) as error:
-        reason = str(error).splitlines()[0][:120]
-        raise CheckpointError(f"{path} is missing, damaged, or of another model ({reason})") from error
+        data = path.read_bytes()
+        weights = load(data)
+        checkpoint.check(weights, module)
+    except (OSError, SafetensorError, ValueError) as error:
+        raise CheckpointError(
+            f"{path} is missing, damaged, or of another model ({why(error)}); restore it from a copy"
+        ) from error
+    known = (about.get("files") or {}).get(path.name)  # models of the first version have none
+    if known not in (None, hashlib.sha256(data).hexdigest()):
+        raise CheckpointError(f"{path} is not what the model was saved with (another sha256); restore it from a copy")
+    if broken := checkpoint.first_broken(weights):
+        raise CheckpointError(
+            f"{path}: the tensor {broken} holds NaN or infinite values, but finite ones were expected; restore it from "
+            "a copy"
+        )
+    module.load_state_dict(weights)
 
 
 def _from_hub(name: str) -> Path:

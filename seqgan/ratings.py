@@ -7,17 +7,17 @@ import csv
 import hashlib
 import io
 import json
-import math
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from seqgan.core import described, files
+from seqgan.core import described, outputs
+from seqgan.core.bounds import REAL, WHOLE
 from seqgan.core.stats import permutation_test, standard_error
 from seqgan.data.texts import as_learned
-from seqgan.errors import UsageError
+from seqgan.errors import UsageError, quoted, why
 from seqgan.library import TrainedRun
 from seqgan.training import stages_of
 
@@ -48,15 +48,26 @@ def sheet_of(run: TrainedRun, count: int, seed: int) -> dict[str, list[str]]:
     return texts | {stage: run.generate(count, stage=stage, seed=seed) for stage in stages_of(run.description)}
 
 
-def write_sheet(path: Path, texts: Mapping[str, Sequence[str]], seed: int) -> Path:
+def sheet_at(path: Path, *, overwrite: bool = False) -> tuple[Callable[[bytes], None], Callable[[bytes], None]]:
+    """What writes a sheet there, and its key beside it.
+
+    Raises:
+        UsageError: one of them exists already, and may hold ratings."""
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{path} is no file; a rating sheet needs a name of its own, with room for its key beside it")
+    return outputs.writer(path, overwrite=overwrite), outputs.writer(key_of(path), overwrite=overwrite)
+
+
+def key_of(path: Path) -> Path:
+    return path.with_name(path.name + ".key.json")
+
+
+def write_sheet(path: Path, texts: Mapping[str, Sequence[str]], seed: int, *, overwrite: bool = False) -> Path:
     """Write a sheet to fill in, and beside it the key that tells whose text each is; the path of the key.
 
     Raises:
         UsageError: there is a sheet already: it may have ratings in it."""
-    key_path = path.with_name(path.name + ".key.json")
-    for taken in (path, key_path):
-        if taken.exists():
-            raise UsageError(f"{taken} exists already and may hold ratings; give another name")
+    write, write_key = sheet_at(path, overwrite=overwrite)
     entries = [(source, text) for source, several in texts.items() for text in several]
     random.Random(seed).shuffle(entries)
     sheet = io.StringIO()
@@ -64,9 +75,9 @@ def write_sheet(path: Path, texts: Mapping[str, Sequence[str]], seed: int) -> Pa
     writer.writerow(COLUMNS)
     writer.writerows([number, text, ""] for number, (_, text) in enumerate(entries, start=1))
     key = {"sources": [source for source, _ in entries], "texts": [_digest(text) for _, text in entries], "seed": seed}
-    files.write(path, sheet.getvalue().encode())
-    files.write(key_path, (json.dumps(key, indent=1) + "\n").encode())
-    return key_path
+    write_key((json.dumps(key, indent=1) + "\n").encode())
+    write(sheet.getvalue().encode())
+    return key_of(path)
 
 
 def read_sheets(paths: Sequence[Path]) -> list[dict[str, dict[int, float]]]:
@@ -74,7 +85,9 @@ def read_sheets(paths: Sequence[Path]) -> list[dict[str, dict[int, float]]]:
 
     Raises:
         UsageError: they are not of the same sheet, or one of them cannot be read."""
-    keys = {(path.with_name(path.name + ".key.json")): path for path in paths}
+    if len({path.resolve() for path in paths}) < len(paths):
+        raise UsageError(f"{' and '.join(map(str, paths))}: a sheet was given twice; give each person's sheet once")
+    keys = {key_of(path): path for path in paths}
     sheets = [read_ratings(path) for path in paths]
     if len({key.read_bytes() for key in keys}) > 1:
         raise UsageError(f"{' and '.join(map(str, paths))} are not copies of one sheet: their keys differ")
@@ -86,7 +99,7 @@ def read_ratings(path: Path) -> dict[str, dict[int, float]]:
 
     Raises:
         UsageError: no sheet, no key beside it, a changed text, or a rating that is no number (names the line)."""
-    key_path = path.with_name(path.name + ".key.json")
+    key_path = key_of(path)
     try:
         key = described.read(key_path, UsageError, "it must be as --blind wrote it")
     except FileNotFoundError as error:
@@ -112,10 +125,15 @@ def _rows(path: Path) -> Iterator[tuple[int, int, str, float | None]]:
     try:
         content = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
+        raise UsageError(
+            f"cannot read {path}: {why(error)}; a sheet in UTF-8 was expected, as --blind wrote it"
+        ) from error
     reader = csv.DictReader(io.StringIO(content))
     if (found := reader.fieldnames or []) != COLUMNS:
-        raise UsageError(f"{path} has the columns {', '.join(found)}; {', '.join(COLUMNS)} were expected")
+        raise UsageError(
+            f"{path} has the columns {quoted(', '.join(found))}; "
+            f"{', '.join(COLUMNS)} were expected, with commas between them"
+        )
     try:
         for row in reader:
             line, rating = reader.line_num, (row["rating"] or "").strip()
@@ -124,13 +142,13 @@ def _rows(path: Path) -> Iterator[tuple[int, int, str, float | None]]:
                     f"{path}, line {line}: more fields than {', '.join(COLUMNS)}; is a comma left unquoted?"
                 )
             try:
-                number, given = int(row["number"]), float(rating) if rating else None
-            except (TypeError, ValueError) as error:
+                number = WHOLE.check(WHOLE.read((row["number"] or "").strip()))
+                given = REAL.check(REAL.read(rating)) if rating else None
+            except ValueError as error:
                 raise UsageError(
-                    f"{path}, line {line}: number {row['number']!r} with rating {rating!r}; numbers were expected"
+                    f"{path}, line {line}: number {quoted(row['number'] or '')} with rating {quoted(rating)}; "
+                    "numbers were expected, such as 3 or 4.5"
                 ) from error
-            if given is not None and not math.isfinite(given):
-                raise UsageError(f"{path}, line {line}: the rating {rating!r} is no number that can be averaged")
             yield line, number, row["text"] or "", given
     except csv.Error as error:
         raise UsageError(f"{path}, line {reader.line_num + 1}: malformed CSV ({error})") from error

@@ -70,7 +70,8 @@ def complete(
     device, longest = tokens.device, tokens.shape[1]
     drop_ended = on_cpu(tokens) if drop_ended is None else drop_ended
     # Shorter prefixes first: those of length t are the rows begun[t-1] .. begun[t] - 1.
-    prefix, sample = torch.cartesian_prod(torch.arange(1, longest), torch.arange(len(tokens))).to(device).unbind(1)
+    lengths, numbers = torch.arange(1, longest, device=device), torch.arange(len(tokens), device=device)
+    prefix, sample = torch.cartesian_prod(lengths, numbers).unbind(1)
     counts = [len(tokens)] * (longest - 1)
     if drop_ended:
         going_on = mask[sample, prefix]

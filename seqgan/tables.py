@@ -6,16 +6,18 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from seqgan import __version__
+from seqgan.errors import one_line
 from seqgan.metrics import Measured
 
 Row = dict[str, Measured]
+Pairs = Sequence[tuple[str, str]]
 
-
+REAL = "real"  # the row of held-out text
 ORDERS = (2, 3, 4, 5)
-# title of a table -> its columns
+# title of a table -> the metrics in it
 TABLES: dict[str, Sequence[str]] = {
     "what training achieved": (
-        *("nll-valid", "entropy", "bleu-3", "backward-bleu-3", "self-bleu-3", "distinct", "d-auc"),
+        *("nll-valid", "nll-test", "entropy", "bleu-3", "backward-bleu-3", "self-bleu-3", "distinct", "d-auc"),
     ),
     "BLEU: n-grams of the samples that stand in the references": [f"bleu-{n}" for n in ORDERS],
     "backward BLEU: n-grams of the references that stand in the samples": [f"backward-bleu-{n}" for n in ORDERS],
@@ -30,21 +32,47 @@ TABLES: dict[str, Sequence[str]] = {
     "the discriminator, on the test split": ("d-accuracy", "d-auc", "d-bce", "d-spread"),
 }
 SHORT = next(iter(TABLES))
+WIDEST = 4  # columns of numbers side by side
+TOLD = (
+    "± is a standard error, of a difference the paired one; * a difference of more than two of them "
+    "(of blocks and seeds: as many as Student's t asks at 5 %)"
+)
 
 
-@dataclass
+@dataclass(repr=False)
 class Evaluation:
-    """Rows of numbers, what is to be said beside them, and the texts that were measured."""
+    """Rows of numbers, what is to be said beside them, and the texts that were measured.
+
+    `evaluation["final"]["bleu-3"].value` is a number, `print(evaluation)` shows all of them."""
 
     rows: dict[str, Row] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     texts: dict[str, list[str]] = field(default_factory=dict)
     references: Sequence[str] = ()
+    pairs: Pairs | None = None  # the rows to be compared; left out: every two
+
+    def __getitem__(self, name: str) -> Row:
+        return self.rows[name]
+
+    def __str__(self) -> str:
+        return markdown(self.rows, self.pairs, aligned=True)
+
+    def __repr__(self) -> str:
+        return f"<Evaluation of {', '.join(self.rows)}: {len(_metrics(self.rows))} numbers; print it to see them>"
+
+    def _repr_markdown_(self) -> str:
+        return markdown(self.rows, self.pairs)
+
+    @property
+    def differences(self) -> dict[str, Row]:
+        """`{"final - mle": {"bleu-3": Measured(difference, paired error, signature), ...}, ...}`."""
+        return differences(self.rows, self.pairs)
 
     def as_json(self) -> dict[str, Any]:
         return {
             "version": __version__,
             "rows": {name: row_as_json(row) for name, row in self.rows.items()},
+            "differences": {name: differences_as_json(row) for name, row in self.differences.items()},
             **self.facts,
         }
 
@@ -52,9 +80,42 @@ class Evaluation:
 def row_as_json(row: Row) -> dict[str, dict[str, Any]]:
     """`{"bleu-2": {"value": ..., "stderr": ..., "signature": ...}, ...}`; null where there is no standard error."""
     return {
-        name: {**number._asdict(), "stderr": None if math.isnan(number.stderr) else number.stderr}
+        name: {"value": number.value, "stderr": _or_null(number.stderr), "signature": number.signature}
         for name, number in row.items()
     }
+
+
+def differences_as_json(row: Row) -> dict[str, dict[str, Any]]:
+    """As `row_as_json`, with `t`, the difference in paired standard errors (null where that error is 0 or unknown)."""
+    return {
+        name: {**told, "t": _or_null(row[name].value / row[name].stderr if row[name].stderr else math.nan)}
+        for name, told in row_as_json(row).items()
+    }
+
+
+def _or_null(number: float) -> float | None:
+    return number if math.isfinite(number) else None
+
+
+def differences(rows: Mapping[str, Row], pairs: Pairs | None = None) -> dict[str, Row]:
+    """Of the rows in pairs; left out, of every policy and those before it, and of every policy and real text. All that
+    is measured alike in both."""
+    if pairs is None:
+        policies = [name for name in rows if name != REAL]
+        pairs = [(later, earlier) for at, later in enumerate(policies) for earlier in policies[:at]]
+        pairs += [(name, REAL) for name in policies if REAL in rows]
+    return {_pair(first, second): _difference(rows[first], rows[second]) for first, second in pairs}
+
+
+def _pair(first: str, second: str) -> str:
+    """`final - mle`, and within a run that has a name `poems-1 final - mle`."""
+    group, _, stage = second.rpartition(" ")
+    return f"{first} - {stage if group and group == first.rpartition(' ')[0] else second}"
+
+
+def _difference(first: Row, second: Row) -> Row:
+    both = [name for name in first if name in second and first[name].comparable(second[name])]
+    return {name: first[name] - second[name] for name in both}
 
 
 class Table(NamedTuple):
@@ -64,18 +125,41 @@ class Table(NamedTuple):
     signatures: list[str]
 
 
-def tables(rows: Mapping[str, Row], *, short: bool = False) -> Iterator[Table]:
-    """Title, headings, cells and signatures of each table; what no row has is left out."""
-    for title, columns in TABLES.items():
-        shown = [name for name in columns if any(name in row for row in rows.values())]
-        if (title == SHORT) != short or not shown:
-            continue
-        cells = [
-            [name, *(as_cell(row.get(column)) for column in shown)]
-            for name, row in rows.items()
-            if any(column in row for column in shown)
-        ]
-        yield Table(title, ["", *(name.replace("-", " ") for name in shown)], cells, _signatures(rows, shown))
+def tables(rows: Mapping[str, Row], pairs: Pairs | None = None, *, short: bool = False) -> Iterator[Table]:
+    """Title, headings, cells and signatures of each table: a line for each metric, a column for each row, and between
+    two policies their difference. The other differences are tables by themselves. What no row has is left out."""
+    between = differences(rows, pairs)
+    policies = [name for name in rows if name != REAL]
+    beside = {
+        name: between.pop(name) for name in list(between) if len(policies) == 2 and not name.endswith(f" - {REAL}")
+    }
+    columns = {name: rows[name] for name in policies} | beside | {name: rows[name] for name in rows if name == REAL}
+    for title, metrics in TABLES.items():
+        if (title == SHORT) == short:
+            for table in _tables(title, columns, metrics, beside):
+                told = [*_signatures(rows, [line[0] for line in table.cells]), *([TOLD] if short and beside else [])]
+                yield table._replace(signatures=told)
+    if between and not short:
+        for table in _tables("differences", between, _metrics(rows), between):
+            yield table._replace(signatures=[TOLD])
+
+
+def _tables(
+    title: str, columns: Mapping[str, Row], metrics: Sequence[str], between: Mapping[str, Row]
+) -> Iterator[Table]:
+    """One table, or several of at most four columns each; some columns are differences."""
+    shown = [name for name in metrics if any(name in row for row in columns.values())]
+    there = [name for name, row in columns.items() if any(metric in row for metric in shown)]
+    for start in range(0, len(there), WIDEST):
+        some = there[start : start + WIDEST]
+        cells = [_line(metric, {name: columns[name] for name in some}, between) for metric in shown]
+        yield Table(title, ["", *some], [line for line in cells if any(line[1:])], [])
+
+
+def _line(metric: str, columns: Mapping[str, Row], between: Mapping[str, Row]) -> list[str]:
+    numbers = {name: row.get(metric) for name, row in columns.items()}
+    cells = [as_difference(number) if name in between else as_cell(number) for name, number in numbers.items()]
+    return [metric, *cells]
 
 
 def as_cell(number: Measured | None) -> str:
@@ -84,6 +168,42 @@ def as_cell(number: Measured | None) -> str:
         return ""
     error = "" if math.isnan(number.stderr) else f" ±{number.stderr:.3f}".replace("±0.", "±.")
     return f"{number.value:.3f}{error}"
+
+
+def as_difference(number: Measured | None) -> str:
+    """`-0.00450 ±.00008*`: with two digits of the error, and a star where it is more than two errors from zero."""
+    if number is None:
+        return ""
+    if math.isnan(number.stderr):
+        return f"{number.value:+.3f}"
+    digits = min(6, max(3, 1 - math.floor(math.log10(number.stderr)))) if number.stderr else 3
+    error = f"{number.stderr:.{digits}f}".removeprefix("0")
+    return f"{number.value:+.{digits}f} ±{error}{'*' if number.differs else ''}"
+
+
+def _metrics(rows: Mapping[str, Row]) -> list[str]:
+    """Every number that a row has, in the order of the tables; what stands in none of them last."""
+    known = [name for title, names in TABLES.items() if title != SHORT for name in names]
+    return [
+        name
+        for name in dict.fromkeys([*known, *(name for row in rows.values() for name in row)])
+        if any(name in row for row in rows.values())
+    ]
+
+
+def markdown(rows: Mapping[str, Row], pairs: Pairs | None = None, *, aligned: bool = False) -> str:
+    """All numbers as one table of Markdown, the differences of the rows among its columns, and below it the signatures;
+    `aligned` for reading it as it stands."""
+    between = differences(rows, pairs)
+    columns = {**rows, **between}
+    names = [one_line(name).replace("|", "\\|") for name in columns]
+    lines = [["", *names], *(_line(metric, columns, between) for metric in _metrics(rows))]
+    widths = [max(map(len, column)) if aligned else 0 for column in zip(*lines, strict=True)]
+    first, *rest = (
+        "| " + " | ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)) + " |" for line in lines
+    )
+    rule = "|---|" + "---:|" * len(columns)
+    return "\n".join([first, rule, *rest, "", f"{TOLD}.", "", "```text", *_signatures(rows, _metrics(rows)), "```"])
 
 
 def _signatures(rows: Mapping[str, Row], columns: Sequence[str]) -> list[str]:

@@ -1,7 +1,6 @@
 """From a corpus to a run: what `seqgan train` does once its options are read."""
 
 import hashlib
-import json
 import platform
 import sys
 from collections.abc import Mapping
@@ -16,28 +15,32 @@ from safetensors.torch import load, save
 
 from seqgan.advice import about_data
 from seqgan.algorithms import ALGORITHMS
-from seqgan.algorithms.configs import MLEConfig
+from seqgan.algorithms.configs import CONFIGS, MLEConfig
 from seqgan.algorithms.mle import PHASE
 from seqgan.algorithms.parts import OURS, Parts
+from seqgan.core import described, world
 from seqgan.core import device as devices
-from seqgan.core import world
 from seqgan.core.config import Chosen, to_json
+from seqgan.core.described import as_bytes
 from seqgan.core.log import Display, Silence
 from seqgan.core.loop import train
-from seqgan.core.run import Run, checkpoints, create, read_record
+from seqgan.core.run import Run, Wanted, checkpoints, create, read_record, saved_in
+from seqgan.core.run import begin_or_continue as core_begin
 from seqgan.core.trial import estimate, in_words
+from seqgan.data.batches import encode
 from seqgan.data.corpus import Corpus, as_files, load_corpus
 from seqgan.data.readers import kind_of
 from seqgan.data.symbols import EOS, UNK
 from seqgan.data.texts import Texts, encode_corpus, suitable_tokenizer
 from seqgan.data.tokenizer import Tokenizer
-from seqgan.errors import CheckpointError, CorpusError, RunError, UsageError
-from seqgan.evaluation import evaluate_models
+from seqgan.errors import CheckpointError, CorpusError, RunError, UsageError, why
+from seqgan.evaluation import BEFORE_THE_GAME, evaluate_models
 from seqgan.generation import (
     describe_run,
     load_model,
     load_tokenizer,
     model_config,
+    model_json,
     own_parts_given,
     run_config,
 )
@@ -46,6 +49,7 @@ from seqgan.tables import Evaluation
 # What a policy that was trained before brings along; the rest of a config may differ.
 INHERITED = ("tokenizer", "vocabulary", "embedding_dim", "hidden_dim", "tied")
 MOST_UNKNOWN = 0.5  # share of the tokens, to go on from a policy with its own tokenizer
+WEIGHTS = ("generator.safetensors", "discriminator.safetensors")
 OWN = ("policy", "discriminator", "reward")
 
 
@@ -74,6 +78,50 @@ class Origin:
             folder, stage = name, "final"
         return cls(name, Path(folder), stage)
 
+    def described(self) -> dict[str, str]:
+        return {"run": str(self.folder.resolve()), "stage": self.stage}
+
+
+def begin_or_continue(
+    wanted: Wanted,
+    chosen: Chosen,
+    source: Mapping[str, Any],
+    *,
+    start: str | None = None,
+    display: Display,
+    device: torch.device,
+    save_seconds: float = 30.0,
+    keep: int = 2,
+    parts: Parts = OURS,
+) -> tuple[Path, Finished | None]:
+    """Begin the run that someone wants or go on with it, train it to its end, and measure it. Gives back where it lies.
+
+    `source` are the arguments of `same_corpus`: a corpus by its name, or the corpus itself. `start` is the policy to
+    begin with, as `Origin` reads it. Of several processes the first has something to tell; the others end before."""
+
+    def begin_new() -> Path:
+        given = dict(source)
+        name = given.pop("name")
+        corpus = name if isinstance(name, Corpus) else load_corpus(name or "", **given)
+        folder = wanted.place(f"{corpus.name}-{wanted.choice}")
+        origin = Origin.parse(start) if start else None
+        identity: dict[str, Any] = {"seed": wanted.seed or 0, "threads": wanted.threads, "overwrite": wanted.overwrite}
+        begin(folder, wanted.choice, chosen, corpus, **identity, origin=origin, parts=parts)
+        return folder
+
+    def asked(folder: Path) -> Mapping[str, Any]:
+        same_corpus(folder, **source)
+        same_origin(folder, start)
+        same_parts(folder, parts)
+        return asked_of(folder, chosen)
+
+    def carried_out(folder: Path) -> Finished | None:
+        options: dict[str, Any] = {"device": device, "save_seconds": save_seconds, "keep": keep, "parts": parts}
+        return carry_out(folder, display, **options, source=source)
+
+    extendable = CONFIGS[wanted.choice].extendable
+    return core_begin(wanted, begin=begin_new, asked=asked, extendable=extendable, carry_out=carried_out)
+
 
 def begin(
     folder: Path,
@@ -97,9 +145,10 @@ def begin(
         sources.update(dict.fromkeys(INHERITED, f"from {origin.name}"))
         contents["start.safetensors"] = weights
     else:
-        kind: Any = suitable_tokenizer(corpus) if config.tokenizer == "auto" else config.tokenizer
+        kind: Any = suitable_tokenizer(corpus)[0] if config.tokenizer == "auto" else config.tokenizer
         tokenizer = Tokenizer.train(corpus.train, kind, config.vocabulary)
     texts = encode_corpus(corpus, tokenizer, config.max_length, config.long)
+    encode(corpus.test, tokenizer, texts.longest, config.long)  # refused now, rather than by the closing evaluation
     if origin:
         _refuse_unreadable(origin, texts)
     if not corpus.provenance["path"]:  # texts from memory go with the run, so that it can be resumed
@@ -114,7 +163,7 @@ def begin(
         "threads": torch.get_num_threads(),
         "world_size": world.size(),
         "corpus": {"name": corpus.name, **corpus.provenance},
-        "from": {"run": str(origin.folder.resolve()), "stage": origin.stage} if origin else None,
+        "from": origin and {**origin.described(), "sha256": hashlib.sha256(contents["start.safetensors"]).hexdigest()},
         "own": own_parts(parts),
         "tokenizer": tokenizer.kind,
         "tokenizer_sha256": hashlib.sha256(tokenizer.model).hexdigest(),
@@ -178,18 +227,20 @@ def carry_out(
     config = run_config(folder / "run.json", description)
     texts = encode_corpus(corpus, tokenizer, description["longest"], config.long)
     if description.get("from"):
-        parts = replace(parts, start=_start_of(folder))
+        parts = replace(parts, start=_start_of(folder, description))
 
     def build() -> Any:
         return ALGORITHMS[description["algorithm"]](config, texts, device, description["seed"], parts)
 
     with Run(folder, display=display, save_seconds=save_seconds, keep=keep) as run:
-        for line in moved(folder, corpus) + about_data(
-            corpus, texts, config.vocabulary, description["sources"].get("vocabulary", "")
-        ):
+        vocabulary, automatic = description["sources"].get("vocabulary", ""), config.tokenizer == "auto"
+        about = about_data(corpus, texts, config.vocabulary, vocabulary, long=config.long, automatic=automatic)
+        for line in moved(folder, corpus) + about:
             run.display.say(line)
         if world.from_first(not isinstance(display, Silence) and not checkpoints(folder)):
-            run.display.say(in_words(estimate(build(), device), device))
+            cost = estimate(build(), device)
+            run.display.expect(cost.phases)
+            run.display.say(in_words(cost, device))
         train(build(), run)
         if world.rank():
             return None
@@ -197,20 +248,29 @@ def carry_out(
         evaluation = _measure(folder, corpus, description, device, parts)
         run.export(
             {
-                "config.json": _as_json(model_config(description)),
-                "evaluations/training.json": _as_json(evaluation.as_json()),
+                "config.json": model_json(model_config(description), _weights_in(folder)),
+                "evaluations/training.json": as_bytes(evaluation.as_json()),
             }
         )
     written = load_model(folder, device=device, parts=parts).generate(5, seed=description["seed"])
     return Finished(folder, seconds, evaluation, written)
 
 
-def _start_of(folder: Path) -> dict[str, torch.Tensor]:
+def _weights_in(folder: Path) -> dict[str, bytes]:
+    """The weights that lie in a run as those of a model: the final policy, and the discriminator."""
+    return {path.name: path.read_bytes() for name in WEIGHTS if (path := folder / name).exists()}
+
+
+def _start_of(folder: Path, description: Mapping[str, Any]) -> dict[str, torch.Tensor]:
     path = folder / "start.safetensors"
     try:
-        return load(path.read_bytes())
+        data = path.read_bytes()
+        weights = load(data)
     except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"{path} is missing or damaged ({error}); restore it from a copy") from error
+        raise CheckpointError(f"{path} is missing or damaged ({why(error)}); restore it from a copy") from error
+    if description["from"].get("sha256") not in (None, hashlib.sha256(data).hexdigest()):
+        raise CheckpointError(f"{path} is not what the run was begun from (another sha256); restore it from a copy")
+    return weights
 
 
 def same_corpus(
@@ -292,6 +352,17 @@ def own_parts(parts: Parts) -> list[str]:
     return [name for name in OWN if getattr(parts, name) is not None]
 
 
+def same_parts(folder: Path, parts: Parts) -> None:
+    """
+    Raises:
+        RunError: a run was begun with modules that are not given, or without one that is."""
+    described = describe_run(folder)
+    own_parts_given(folder, described, parts, OWN)
+    if extra := set(own_parts(parts)) - set(described.get("own", [])):
+        own = " or a ".join(sorted(extra))
+        raise RunError(f"{folder} was begun without a {own} of one's own; start a new run")
+
+
 def asked_of(folder: Path, chosen: Chosen) -> dict[str, Any]:
     """What someone asks of a run that exists: without what it inherited, unless that was asked for in so many words."""
     if not describe_run(folder).get("from"):
@@ -309,8 +380,7 @@ def same_origin(folder: Path, name: str | None) -> None:
     if name is None:
         return
     origin, begun = Origin.parse(name), describe_run(folder).get("from")
-    asked = {"run": str(origin.folder.resolve()), "stage": origin.stage}
-    if begun != asked:
+    if not begun or {key: begun.get(key) for key in ("run", "stage")} != origin.described():
         was = f"{begun['run']}@{begun['stage']}" if begun else "random weights"
         raise RunError(f"{folder} was begun from {was}, not from {name}; leave --from out to go on, or start a new run")
 
@@ -322,6 +392,7 @@ def _measure(
     models = {stage: load_model(folder, stage, device, parts) for stage in stages_of(description)}
     evaluation = evaluate_models(models, corpus, seed=description["seed"])
     evaluation.facts["kept"] = kept(folder, description)
+    evaluation.facts["steps"] = max(checkpoints(folder), default=0)
     return evaluation
 
 
@@ -333,15 +404,45 @@ def stages_of(description: Mapping[str, Any]) -> list[str]:
 def kept(folder: Path, description: Mapping[str, Any]) -> str:
     """Which steps the policies are of, and what chose them."""
     checks = [line for line in read_record(folder) if line["phase"] == PHASE and "valid_nll" in line]
-    last = "" if description["algorithm"] == "mle" else "; the adversarial phase keeps its last step"
+    last = (
+        "" if description["algorithm"] == "mle" else "; final is the policy after the last step of all, not a best one"
+    )
     if not checks:
         return f"MLE: no step was taken{last}"
     if not run_config(folder / "run.json", description).mle_patience:
         return f"MLE keeps its last step, {checks[-1]['step']}{last}"
     best = min(checks, key=lambda line: float(line["valid_nll"]))
-    or_start = " or what it began from" if description.get("from") else ""
+    or_start = " or the policy it began from" if description.get("from") else ""
     return f"MLE keeps step {best['step']} of {checks[-1]['step']}{or_start}, by validation NLL{last}"
 
 
-def _as_json(content: Mapping[str, Any]) -> bytes:
-    return (json.dumps(content, ensure_ascii=False, indent=2) + "\n").encode()
+def stages_in_words(folder: Path, description: Mapping[str, Any]) -> dict[str, Any]:
+    """What an evaluation says of a run beside its numbers: which steps its policies are of and, where training has not
+    ended, how far it has come (`trained`: phase -> steps)."""
+    told = unfinished(folder, description)
+    if not told:
+        return {"kept": kept(folder, description)}
+    words, steps = told
+    return {"kept": kept(folder, description).partition(";")[0], "unfinished": words, "trained": steps}
+
+
+def unfinished(folder: Path, description: Mapping[str, Any]) -> tuple[str, dict[str, int]] | None:
+    """How far the training of a run has come, in words and by phase; nothing of one that has ended."""
+    found = checkpoints(folder)
+    if not found or _ended(folder, max(found)):
+        return None
+    steps = saved_in(found[max(found)], folder, description)["steps"]
+    so_far = ", ".join(f"{count} {'step' if count == 1 else 'steps'} of {phase}" for phase, count in steps.items())
+    waiting = " and the adversarial phase has not begun, so that final is the MLE policy;"
+    not_begun = waiting if description["algorithm"] != "mle" and list(steps)[-1] in BEFORE_THE_GAME else ";"
+    return f"Training has not ended: {so_far} so far{not_begun} go on with seqgan train --resume {folder}", steps
+
+
+def _ended(folder: Path, steps: int) -> bool:
+    """Whether the closing evaluation was made of a run that stands at so many steps. One of an earlier version does not
+    say of how many it was."""
+    try:
+        closing = described.read(folder / "evaluations" / "training.json", RunError, "remove it")
+    except (FileNotFoundError, RunError):
+        return False
+    return closing.get("steps", steps) == steps

@@ -10,7 +10,8 @@ from unittest import mock
 
 import torch
 
-from seqgan.core import checkpoint, files
+from seqgan.core import checkpoint, files, run
+from seqgan.core.folder import LOCK
 from seqgan.core.run import checkpoints
 
 CHANGING = ["open", "write", "fsync", "replace", "rename", "unlink", "truncate", "makedirs"]
@@ -44,14 +45,17 @@ def dying_at(operation: int, *, after: bool = False) -> Iterator[SimpleNamespace
     mortal = SimpleNamespace(**{name: getattr(os, name) for name in dir(os) if not name.startswith("__")})
     for name in CHANGING:
         setattr(mortal, name, wrapped(getattr(os, name)))
-    with mock.patch.object(files, "os", mortal):
+    # What a clock makes due comes after the same operations every time.
+    still = SimpleNamespace(monotonic=lambda: 0.0)
+    with mock.patch.object(files, "os", mortal), mock.patch.object(run, "time", still):
         yield seen
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Every file of a run, with checkpoints replaced by what they hold: seconds are no part of a run's truth."""
+    """Every file of a run but its lock, with checkpoints replaced by what they hold: seconds are no part of a run's
+    truth."""
     found = {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
-    found = {name: data for name, data in found.items() if not name.startswith("checkpoints/")}
+    found = {name: data for name, data in found.items() if not name.startswith("checkpoints/") and name != LOCK}
     newest = next(reversed(checkpoints(folder).items()))
     return {**found, "newest checkpoint": f"{newest[0]} {flat(checkpoint.load(newest[1]))}".encode()}
 
@@ -63,7 +67,11 @@ def flat(state: Any) -> str:
     if isinstance(state, dict):
         return (
             "{"
-            + ", ".join(f"{key!r}: {flat(value)}" for key, value in sorted(state.items(), key=repr) if key != "seconds")
+            + ", ".join(
+                f"{key!r}: {flat(value)}"
+                for key, value in sorted(state.items(), key=lambda item: repr(item[0]))
+                if key != "seconds"
+            )
             + "}"
         )
     if isinstance(state, list | tuple):

@@ -77,6 +77,7 @@ def test_from_train_to_generate(name: str, train: Callable[..., Result], tmp_pat
         if path.is_file() and path.parent.name != "checkpoints"
     }
     expected = {
+        ".lock",
         "run.json",
         "config.json",
         "tokenizer.model",
@@ -184,7 +185,9 @@ def test_a_requeued_command_line_continues_its_own_run(
     call("train", "--resume", tmp_path / "run", "--quiet")
     assert read_record(tmp_path / "run") == record
     call("train", "--resume", tmp_path / "run", "--mle-epochs", "5", "--mle-patience", "2", "--quiet")
-    assert len(read_record(tmp_path / "run")) >= len(record)
+    longer = read_record(tmp_path / "run")
+    assert longer[: len(record)] == record
+    assert [line["step"] for line in longer if "valid_nll" in line] == [2, 4, 6, 8, 10]  # two updates an epoch
 
 
 def test_a_resume_with_other_options_is_refused_with_the_differences(

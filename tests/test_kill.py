@@ -69,7 +69,7 @@ def test_killed_and_interrupted_it_ends_bit_for_bit_as_if_nothing_had_happened(
         assert steps_of(folder) < total
     code, errors = signalled_after(command(folder), folder, int(0.5 * total), signal.SIGINT)
     assert code == 130
-    assert f"go on with --resume {folder}" in errors
+    assert f"go on with: seqgan train --resume {folder}" in errors
     assert "Traceback" not in errors
     subprocess.run(command(folder), check=True, capture_output=True)
     # run.json tells the command line, which names the folder

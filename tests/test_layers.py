@@ -20,7 +20,7 @@ LAYERS = [
     {"pretrained"},
     {"training"},
     {"library"},
-    {"ratings"},
+    {"ratings", "compare"},
     {"cli_bench", "cli_corpora"},
     {"cli", "__main__"},
 ]

@@ -439,7 +439,7 @@ def test_a_string_where_a_list_of_texts_belongs_is_refused(call: Any, played: se
 
 
 def test_no_text_at_all_cannot_be_asked_for(played: seqgan.TrainedRun) -> None:
-    with pytest.raises(UsageError, match="-1 texts were asked for"):
+    with pytest.raises(UsageError, match="count is -1, but a whole number from 1"):
         played.generate(-1)
 
 

@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +93,7 @@ def test_a_run_directory_is_a_saved_model_too(played: seqgan.TrainedRun) -> None
 
 
 def test_a_model_that_is_saved_over_another_leaves_nothing_of_it(learned: seqgan.TrainedRun, saved: Path) -> None:
-    learned.save_pretrained(saved)
+    learned.save_pretrained(saved, overwrite=True)
     assert seqgan.from_pretrained(saved).score(TEXTS) == learned.score(TEXTS)
 
 
@@ -273,15 +272,11 @@ def of_other_texts(model: bytes) -> bytes:
     return Tokenizer.train([*TEXTS, "and a few words more than there were"], "word").model
 
 
-def cut_between_two_tokens(model: bytes) -> bytes:
-    """Half of a model that happens to be a whole one, of a smaller vocabulary."""
-    for size in range(len(model) // 2, 0, -1):
-        with suppress(CheckpointError):
-            return Tokenizer("word", model[:size]).model
-    raise AssertionError("there is no such place")
+def cut_in_half(model: bytes) -> bytes:
+    return model[: len(model) // 2]
 
 
-@pytest.mark.parametrize("change", [of_other_texts, cut_between_two_tokens])
+@pytest.mark.parametrize("change", [of_other_texts, cut_in_half])
 def test_a_tokenizer_that_is_not_the_models_is_named(change: Callable[[bytes], bytes], saved: Path) -> None:
     path = saved / "tokenizer.model"
     path.write_bytes(change(path.read_bytes()))

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 
 from imagegan.data import FACTORS, MODAL, TOYS, Images, load
-from imagegan.evaluation import Samples, draw
+from imagegan.evaluation import draw
 from imagegan.game import Batch, Game, View
 from imagegan.metrics import Measured
 from imagegan.metrics.classes import accuracy, covered, modes, shares
@@ -24,6 +24,7 @@ from imagegan.metrics.spaces import Space, spaces_for
 from imagegan.penalties import between, gradient_norms
 from imagegan.penalties import shares as along
 from imagegan.pyramid import Pyramid
+from imagegan.samples import Samples
 from seqgan.core.seed import derive, private_generator
 
 SAMPLES = 1000

@@ -1,8 +1,7 @@
 """Images to learn from: drawn by the program, from idx files or folders, from the hub when asked, or toy points."""
 
+from dataclasses import replace
 from pathlib import Path
-
-import torch
 
 from imagegan.data.digits import FACTORS, SIZES, digits
 from imagegan.data.folders import read_folder
@@ -11,7 +10,7 @@ from imagegan.data.images import UNLABELLED, Images, Sets, Stored, as_floats, ne
 from imagegan.data.toys import MODAL, TOYS, toy
 from seqgan.core.config import nearest
 from seqgan.core.hub import PREFIX
-from seqgan.core.seed import derive, private_generator
+from seqgan.core.seed import derive
 from seqgan.errors import DataError
 
 __all__ = [
@@ -34,6 +33,10 @@ __all__ = [
 
 MADE = ("digits", *TOYS)
 NATIVE = {"digits": 28, "mnist": 28, "fashion-mnist": 28, "cifar10": 32, **dict.fromkeys(TOYS, 1)}
+NAMES = {
+    "fashion-mnist": ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot"),
+    "cifar10": ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
+}  # of idx files, which have numbers alone
 USUAL = 10_000  # images to make
 
 
@@ -48,18 +51,22 @@ def load(
 ) -> Sets:
     """Images by name: `digits`, `ring`, `grid`, `swissroll` are made here, `count` (0: 10,000) to train on and
     `held_out` to test on; `mnist`, `fashion-mnist`, `cifar10` and `folder` are read from `folder`, `hf:owner/name`
-    from the hub: `count` of those to train on, chosen at random (0: all), and all that are held out. Without a `size`
+    from the hub: `count` of those to train on (0: all), and all that are held out. All come in an order
+    that nothing is sorted by, so that the first of them are a fair sample (see `arrange`). Without a `size`
     they have that of the data, pictures of a folder or of the hub 32.
 
     Raises:
         DataError: there is no such set, it cannot be read, or it does not come in this size."""
     sets = _load(name, count, held_out, seed, size, folder)
-    shapes = [tuple(images.pictures.shape[1:]) for images in sets]
-    if shapes[0] != shapes[1]:
-        raise DataError(f"{name}: the test images are of shape {shapes[1]}, those to train on of {shapes[0]}")
-    if size and shapes[0][-1] != size:
-        raise DataError(f"{name} comes with {shapes[0][-1]} x {shapes[0][-1]} pixels, not {size}; leave out --size")
-    return sets if name in MADE else Sets(_some(sets.train, count), sets.test)
+    found = sets.train.pictures.shape[-1]
+    if size and found != size:
+        raise DataError(f"{name} comes with {found} x {found} pixels, not {size}; leave out --size")
+    if name in MADE:
+        return sets
+    names = NAMES.get(name, ())
+    if sets.train.names == tuple(map(str, range(len(names)))):  # numbers alone
+        sets = replace(sets, train=sets.train._replace(names=names), test=sets.test._replace(names=names))
+    return replace(sets, train=sets.train.take(slice(count or None)))
 
 
 def _load(name: str, count: int, held_out: int, seed: int, size: int, folder: Path | None) -> Sets:
@@ -81,11 +88,3 @@ def _load(name: str, count: int, held_out: int, seed: int, size: int, folder: Pa
             raise DataError(f"--data {name} is read from a folder; name it by --data-dir{hub}")
         return read_folder(folder, size or NATIVE.get(name, 32))
     raise DataError(f"there is no set of images {name!r}{nearest(name, [*MADE, *KNOWN, 'folder'])}")
-
-
-def _some(images: Images, count: int) -> Images:
-    """So many of them, of all classes alike however they are sorted, and in their order."""
-    if not count or count >= len(images.pictures):
-        return images
-    order = private_generator(0, "some images")
-    return images.take(torch.randperm(len(images.pictures), generator=order)[:count].sort().values)

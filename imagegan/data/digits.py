@@ -15,6 +15,7 @@ from imagegan.data.images import Images
 from seqgan.errors import DataError
 
 FACTORS = ("slant", "width", "size", "x", "y")
+NAMES = tuple("0123456789")
 SIZES = (28, 32, 64)
 SUPERSAMPLING = 4
 BEND, WAVES = 0.035, 3  # of the random field: its deviation, and how many waves it is made of
@@ -37,7 +38,7 @@ def digits(count: int, seed: int = 0, size: int = 28) -> Images:
     drawn = np.empty((count, 1, size, size), np.uint8)
     for at in range(count):
         drawn[at, 0] = _draw(labels[at], factors[at], rng, size)
-    return Images(torch.from_numpy(drawn), torch.from_numpy(labels), torch.from_numpy(factors).float())
+    return Images(torch.from_numpy(drawn), torch.from_numpy(labels), torch.from_numpy(factors).float(), NAMES)
 
 
 def _draw(label: int, factors: NDArray[np.float64], rng: np.random.Generator, size: int) -> NDArray[np.uint8]:

@@ -1,98 +1,247 @@
-"""Sets of images on the disk: idx files, or pictures, those of a class in a folder of its own."""
+"""Sets of images on the disk: idx files, or pictures, those of a class in a folder of its own.
 
+    train/<class>/ test/<class>/       or val, valid, validation; in any case of letters
+    <class>/ test/<class>/             what stands beside a split is to train on
+    <class>/                           a tenth is held out
+    train/ test/, or pictures alone    without labels
+    train-images-idx3-ubyte ...        with or without labels, with or without t10k (test, val) files
+
+Classes are the first level below the split, numbered once, by name and numbers in their own order; all that lies deeper
+belongs to them. Names that begin with a dot, and those that systems leave behind, are skipped."""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
+from imagegan.data.arrange import Part, arrange, part_of
 from imagegan.data.idx import read_idx
-from imagegan.data.images import Images, Sets, from_bytes
+from imagegan.data.images import UNLABELLED, Sets, counted
+from imagegan.data.pictures import SUFFIXES, read_pictures, shown
 from seqgan.errors import DataError
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
-MOST_HELD_OUT = 5000
-TRAIN, TEST = ("train",), ("t10k", "test")
+SPLITS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation"), "val"),
+    **dict.fromkeys(("test", "testing", "t10k"), "test"),
+}
+LEFT_BEHIND = {"__macosx", "thumbs.db", "desktop.ini", "$recycle.bin", "lost+found", "@eadir"}
+FIRST = 5  # kinds of other files
+
+
+class Found(NamedTuple):
+    """A picture file and the class folder it lies in, if any."""
+
+    path: Path
+    name: str | None
+
+
+class Layout(NamedTuple):
+    train: list[Found]
+    test: list[Found] | None
+    notes: list[str]
 
 
 def read_folder(folder: Path, size: int = 32) -> Sets:
-    """What lies in a folder: idx files (`...images-idx3-ubyte`, `...labels-idx1-ubyte`, packed or not), or pictures,
-    which become `size` x `size`. Files or folders called test (t10k) are held out; where there are none, the last
-    tenth is, at most 5,000.
+    """What lies in a folder, see above; pictures become `size` x `size`. Those of a test split are held out, without
+    one those of a validation split, without either a tenth.
 
     Raises:
         DataError: there is no such folder, nothing in it, or what is in it cannot be read."""
     if not folder.is_dir():
         raise DataError(f"there is no folder {folder}; a folder with idx files or with pictures was expected")
-    if any(_idx_files(folder, "images")):
-        train, test = (_read_idx_set(folder, names) for names in (TRAIN, TEST))
-    else:
-        train, test = (_read_pictures(folder, names, size) for names in (TRAIN, TEST))
-        train = train or _read_pictures(folder, (), size)
-    if train is None:
-        raise DataError(f"{folder} has neither images to train on as idx files nor pictures ({', '.join(SUFFIXES)})")
-    return Sets(train, test) if test else hold_out(train, str(folder))
+    root = _descended(folder)
+    if _idx_files(root, "images"):
+        return _read_idx_sets(root)
+    layout = _layout(root)
+    if not layout.train:
+        there = "" if layout.test is None else "; there is a split to test on alone"
+        raise DataError(
+            f"{folder} has neither images to train on as idx files nor pictures ({', '.join(sorted(SUFFIXES))}){there}"
+        )
+    names = class_names(layout.train)
+    foreign = [name for name in class_names(layout.test or []) if name not in names]
+    every = [*names, *foreign]  # what only those to test on are of, `arrange` refuses
+    files = [*layout.train, *(layout.test or [])]
+    pictures, remarks = read_pictures([file.path for file in files], size, str(folder))
+    numbers: dict[str | None, int] = {name: number for number, name in enumerate(every)}
+    labels = np.array([numbers.get(file.name, UNLABELLED) for file in files], dtype=np.int64)
+    whole, split = Part(pictures, labels), len(layout.train)
+    train, test = whole.take(slice(split)), whole.take(slice(split, None))
+    notes = [*layout.notes, *remarks]
+    if every and (loose := int((labels == UNLABELLED).sum())):
+        notes.append(f"{counted(loose, 'picture')} in no class folder")
+    return arrange(train, test if layout.test else None, str(folder), every, notes)
 
 
-def hold_out(images: Images, source: str) -> Sets:
-    """The last tenth, at most 5,000, set apart.
+def found_in(folder: Path) -> tuple[list[Found], list[str]]:
+    """All pictures of a folder, those in a folder of it as of this class; and a note on what else there is.
 
     Raises:
-        DataError: there are fewer than ten images."""
-    count = len(images.pictures)
-    if count < 10:
-        raise DataError(f"{source} holds {count} images; ten or more are needed, since a tenth is held out")
-    held = min(MOST_HELD_OUT, count // 10)
-    return Sets(images.take(slice(0, count - held)), images.take(slice(count - held, count)))
+        DataError: it cannot be read."""
+    others: Counter[str] = Counter()
+    return list(_found(_visible(folder), others)), _left_out(others)
+
+
+def folder_names(names: Sequence[str]) -> list[str]:
+    """What folders of these classes are called: by name where every disk knows such names, else by number."""
+    plain = [re.sub(r'[<>:"/\\|?*]', "-", name).strip(" .") for name in names]
+    if len({name.casefold() for name in plain} - {""}) < len(names):
+        return list(map(str, range(len(names))))
+    return plain
+
+
+def class_names(files: Sequence[Found]) -> list[str]:
+    """Sorted, numbers in them by their value."""
+
+    def key(name: str) -> tuple[list[tuple[int, str]], str]:
+        parts = re.split("([0-9]+)", name)
+        return [(int(part), "") if at % 2 else (-1, part) for at, part in enumerate(parts)], name
+
+    return sorted({file.name for file in files if file.name is not None}, key=key)
+
+
+# --- where what is
+
+
+def _descended(folder: Path) -> Path:
+    """As archives unpack: a lone folder in the folder, in which the set lies."""
+    while True:
+        visible = _visible(folder)
+        folders = [path for path in visible if path.is_dir()]
+        if len(folders) != 1 or _split_of(folders[0]) or any(map(_is_picture, visible)) or _idx_files(folder, "images"):
+            return folder
+        if not any(path.is_dir() for path in _visible(folders[0])) and not _idx_files(folders[0], "images"):
+            return folder
+        folder = folders[0]
+
+
+def _layout(root: Path) -> Layout:
+    splits: dict[str, Path] = {}
+    beside: list[Path] = []
+    for path in _visible(root):
+        if not (split := _split_of(path)):
+            beside.append(path)
+        elif split in splits:
+            raise DataError(f"{root} has two folders of one split, {splits[split].name} and {path.name}; keep one")
+        else:
+            splits[split] = path
+    notes: list[str] = []
+    others: Counter[str] = Counter()
+
+    def below(paths: Sequence[Path]) -> list[Found]:
+        return list(_found(paths, others))
+
+    train = below(_visible(splits["train"]) if "train" in splits else beside)
+    if "train" in splits and (aside := below(beside)):
+        notes.append(f"left out: {counted(len(aside), 'picture')} beside {splits['train'].name}/")
+    held = splits.get("test") or splits.get("val")
+    test = below(_visible(held)) if held else None
+    if "test" in splits and "val" in splits:
+        aside = below(_visible(splits["val"]))
+        notes.append(f"left out: {splits['val'].name}/ ({counted(len(aside), 'picture')}), since {held} is held out")
+    if held and not test:
+        notes.append(f"{held.name}/ holds no pictures, so a tenth is held out")
+    return Layout(train, test or None, notes + _left_out(others))
+
+
+def _left_out(others: Counter[str]) -> list[str]:
+    if not others:
+        return []
+    kinds = ", ".join(f"{shown(kind) or 'no ending'} {number}" for kind, number in others.most_common(FIRST))
+    return [f"left out: {counted(sum(others.values()), 'file')} that are no pictures ({kinds})"]
+
+
+def _found(paths: Sequence[Path], others: Counter[str]) -> Iterator[Found]:
+    """The pictures among these and, as those of a class, in each folder; what else there is, counted."""
+    for path in paths:
+        if not path.is_dir():
+            found: Iterator[Path] = iter([path])
+            name = None
+        else:
+            for inner in _visible(path):
+                if _split_of(inner):
+                    raise DataError(
+                        f"{inner} is a split inside of a class; put splits first ({inner.name}/{path.name}), or name "
+                        "one of the folders otherwise"
+                    )
+            found = _walked(path)
+            name = unicodedata.normalize("NFC", shown(path.name))
+        for file in found:
+            if _is_picture(file):
+                yield Found(file, name)
+            else:
+                others[file.suffix.lower()] += 1
+
+
+def _walked(folder: Path) -> Iterator[Path]:
+    """All files below, links followed but not in circles."""
+    seen, waiting = set(), [folder]
+    while waiting:
+        here = waiting.pop()
+        found = here.stat()
+        if (found.st_dev, found.st_ino) in seen:
+            continue
+        seen.add((found.st_dev, found.st_ino))
+        for path in _visible(here):
+            if path.is_dir():
+                waiting.append(path)
+            else:
+                yield path
+
+
+def _visible(folder: Path) -> list[Path]:
+    try:
+        paths = sorted(folder.iterdir())
+    except OSError as error:
+        raise DataError(f"the folder {folder} cannot be read ({error.strerror}); make it readable") from error
+    return [path for path in paths if not path.name.startswith(".") and path.name.casefold() not in LEFT_BEHIND]
+
+
+def _split_of(path: Path) -> str | None:
+    split = SPLITS.get(path.name.casefold())
+    return split if split and path.is_dir() else None
+
+
+def _is_picture(path: Path) -> bool:
+    """By its name; neither a folder nor a pipe is one."""
+    return path.suffix.lower() in SUFFIXES and path.is_file()
+
+
+# --- idx files
 
 
 def _idx_files(folder: Path, what: str) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if what in path.name and "idx" in path.name)
+    """Those of images or labels; of a file and its packed copy the file."""
+    found = [path for path in _visible(folder) if what in path.name.lower() and "idx" in path.name.lower()]
+    plain = {path.name for path in found}
+    return [path for path in found if path.is_file() and not (path.suffix in (".gz", ".xz") and path.stem in plain)]
 
 
-def _read_idx_set(folder: Path, names: tuple[str, ...]) -> Images | None:
-    found = [path for path in _idx_files(folder, "images") if path.name.startswith(names)]
-    if len(found) > 1:
-        raise DataError(f"{folder} has several sets of images ({', '.join(path.name for path in found)}); keep one")
-    if not found:
-        return None
-    prefix = found[0].name.partition("images")[0]
-    labels = [path for path in _idx_files(folder, "labels") if path.name.startswith(prefix)]
-    return from_bytes(read_idx(found[0]), read_idx(labels[0]) if labels else None, str(found[0]))
+def _read_idx_sets(root: Path) -> Sets:
+    splits: dict[str, list[Path]] = {}
+    for path in _idx_files(root, "images"):
+        words = re.findall("t10k|[a-z]+", path.name.lower().partition("images")[0])
+        splits.setdefault(next((SPLITS[word] for word in words if word in SPLITS), "train"), []).append(path)
+    for several in splits.values():
+        if len(several) > 1:
+            raise DataError(f"{root} has several sets of images ({', '.join(p.name for p in several)}); keep one")
+    if "train" not in splits:
+        there = ", ".join(path.name for several in splits.values() for path in several)
+        raise DataError(f"{root} has no images to train on: {there}, where train-images... was expected; rename it")
+    notes = []
+    if "test" in splits and "val" in splits:
+        notes.append(f"left out: {splits['val'][0].name}, since {splits['test'][0].name} is held out")
+    train = _read_idx_part(splits["train"][0])
+    held = splits.get("test") or splits.get("val")
+    return arrange(train, _read_idx_part(held[0]) if held else None, str(root), (), notes)
 
 
-def _read_pictures(folder: Path, names: tuple[str, ...], size: int) -> Images | None:
-    """The pictures below the folder of one of these names, below the folder itself without names."""
-    roots = [folder / name for name in names if (folder / name).is_dir()] if names else [folder]
-    if not roots:
-        return None
-    files = sorted(path for path in roots[0].rglob("*") if path.suffix.lower() in SUFFIXES)
-    if not files:
-        return None
-    classes = sorted({path.parent for path in files})
-    labels = None if classes == [roots[0]] else [classes.index(path.parent) for path in files]
-    if labels and not names:
-        # Those of a class stand together in the files' order; without this the last tenth would be the last class.
-        order = np.random.default_rng(0).permutation(len(files))
-        files, labels = [files[at] for at in order], [labels[at] for at in order]
-    pictures = [_read_picture(path, size) for path in files]
-    colour = any(picture.mode != "L" for picture in pictures)
-    array = np.stack([np.asarray(picture.convert("RGB" if colour else "L")) for picture in pictures])
-    return from_bytes(array, labels, str(roots[0]))
-
-
-def _read_picture(path: Path, size: int) -> Image.Image:
-    """The largest square in the middle, `size` x `size`; grey or RGB."""
-    try:
-        with Image.open(path) as image:
-            picture = image.convert("L" if image.mode in ("1", "L", "LA", "I;16") else "RGB")
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DataError(f"cannot read the picture {path}; remove it, or save it again as PNG") from error
-    return as_square(picture, size)
-
-
-def as_square(picture: Image.Image, size: int) -> Image.Image:
-    side = min(picture.size)
-    left, top = (picture.width - side) // 2, (picture.height - side) // 2
-    if picture.size == (size, size):
-        return picture
-    return picture.resize((size, size), Image.Resampling.LANCZOS, (left, top, left + side, top + side))
+def _read_idx_part(path: Path) -> Part:
+    prefix = path.name.lower().partition("images")[0]
+    labels = [file for file in _idx_files(path.parent, "labels") if file.name.lower().startswith(prefix)]
+    return part_of(read_idx(path), read_idx(labels[0]) if labels else None, str(path))

@@ -1,13 +1,15 @@
 """Images from a dataset of the Hugging Face hub, `hf:owner/name[/config]`; touched only when asked for."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 
-from imagegan.data.folders import as_square, hold_out
-from imagegan.data.images import Images, Sets, from_bytes
+from imagegan.data.arrange import Part, arrange
+from imagegan.data.folders import SPLITS
+from imagegan.data.images import UNLABELLED, Sets
+from imagegan.data.pictures import Seen, as_seen, as_square, gathered, telling
 from seqgan.core.hub import PREFIX, dataset_of, load_dataset
 from seqgan.errors import DataError
 
@@ -18,8 +20,16 @@ KNOWN = {
 }
 
 
+class Columns(NamedTuple):
+    """The first column of pictures and, where there is one, the first of class labels, with their names."""
+
+    picture: str
+    label: str | None
+    names: list[str]
+
+
 def read_hub(name: str, size: int = 32) -> Sets:
-    """The train and test split of a dataset of pictures; without a test split a tenth is held out.
+    """The train and test (or validation) split of a dataset of pictures; without either a tenth is held out.
 
     Raises:
         DataError: the hub cannot be reached (within seconds), has no such dataset, or it holds no pictures."""
@@ -30,29 +40,38 @@ def read_hub(name: str, size: int = 32) -> Sets:
 
 
 def as_sets(loaded: Mapping[str, Any], name: str, size: int) -> Sets:
-    train = _read(loaded["train" if "train" in loaded else next(iter(loaded))], name, size)
-    if "test" in loaded:
-        return Sets(train, _read(loaded["test"], name, size))
-    # Those of a class may stand together; without this the last tenth would be the last class.
-    order = np.random.default_rng(0).permutation(len(train.pictures))
-    return hold_out(train.take(torch.from_numpy(order)), name)
+    splits = {SPLITS.get(split.casefold(), split): split for split in reversed(list(loaded))}
+    train = splits.get("train") or next(iter(loaded))
+    held = next((splits[split] for split in ("test", "val") if splits.get(split, train) != train), None)
+    rows = [loaded[split] for split in (train, held) if split is not None]
+    columns = _columns(rows[0], name)
+    views = [(some.select_columns([columns.picture]), at) for some in rows for at in range(len(some))]
+
+    def seen(number: int) -> Seen:
+        view, at = views[number]
+        with telling():  # the reader of the data has errors of its own
+            return as_square(as_seen(view[at][columns.picture]), size)
+
+    pictures, remarks = gathered(len(views), seen, lambda at: f"record {views[at][1]}", size, name)
+    known = [None if columns.label is None else some[:][columns.label] for some in rows]
+    labels = np.concatenate([_numbers(some, len(of)) for some, of in zip(known, rows, strict=True)])
+    whole, split = Part(pictures, labels), len(rows[0])
+    test = whole.take(slice(split, None)) if held else None
+    notes = [f"left out: the split {split}" for split in loaded if split not in (train, held)]
+    return arrange(whole.take(slice(split)), test, name, columns.names, [*notes, *remarks])
 
 
-def _read(rows: Any, name: str, size: int) -> Images:
-    """The first column of pictures and, where there is one, the first of class labels."""
+def _numbers(labels: Sequence[int | None] | None, count: int) -> NDArray[np.int64]:
+    """Of some datasets the test split has -1, or nothing, in the place of labels."""
+    return np.array([UNLABELLED if label is None else label for label in labels or [None] * count], dtype=np.int64)
+
+
+def _columns(rows: Any, name: str) -> Columns:
     import datasets
 
     kinds = rows.features
     pictures = [column for column, kind in kinds.items() if isinstance(kind, datasets.Image)]
     labels = [column for column, kind in kinds.items() if isinstance(kind, datasets.ClassLabel)]
     if not pictures:
-        raise DataError(f"{name} has the columns {', '.join(kinds)}, and none holds pictures")
-    try:
-        found = [as_square(picture, size) for picture in rows[:][pictures[0]]]
-    except Exception as error:  # the reader of the data and Pillow each have errors of their own
-        raise DataError(
-            f"{name}: not every record of the column {pictures[0]} holds a picture that can be read"
-        ) from error
-    colour = any(picture.mode != "L" for picture in found)
-    array = np.stack([np.asarray(picture.convert("RGB" if colour else "L")) for picture in found])
-    return from_bytes(array, rows[:][labels[0]] if labels else None, name)
+        raise DataError(f"{name} has the columns {', '.join(kinds)}, and none holds pictures; choose another dataset")
+    return Columns(pictures[0], labels[0] if labels else None, list(kinds[labels[0]].names) if labels else [])

@@ -1,18 +1,17 @@
 """What every set of images becomes: pictures, labels, and the true factors where they are known."""
 
 import hashlib
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
 
-import numpy as np
-import torch
 from jaxtyping import Float, Int, UInt8
-from numpy.typing import NDArray
 from torch import Tensor
 
 from seqgan.errors import DataError
 
 UNLABELLED = -1
+MOST_TOLD = 12  # classes by name
 PART = 1000  # pictures that are scaled at a time where all of a set are looked at
 
 # As a set is kept in memory: bytes, a quarter of what floats take; or points of a toy set in [-1, 1], each a picture of
@@ -29,9 +28,10 @@ class Images(NamedTuple):
     pictures: Stored
     labels: Int[Tensor, "N"]  # UNLABELLED where nobody knows
     factors: Float[Tensor, "N F"]  # each uniform in [-1, 1]; F = 0 where the set has none
+    names: tuple[str, ...] = ()  # of the classes, by number; none where there are no labels, or only numbers
 
     def take(self, chosen: slice | Tensor) -> "Images":
-        return Images(*(part[chosen] for part in self))
+        return Images(self.pictures[chosen], self.labels[chosen], self.factors[chosen], self.names)
 
     @property
     def pixels(self) -> Float[Tensor, "N C S S"]:
@@ -40,8 +40,8 @@ class Images(NamedTuple):
 
     @property
     def classes(self) -> int:
-        """How many classes there are: one more than the largest label, 0 without labels."""
-        return int(self.labels.max()) + 1 if len(self.labels) else 0
+        """How many classes there are: those with names, else one more than the largest label; 0 without labels."""
+        return len(self.names) or (int(self.labels.max()) + 1 if len(self.labels) else 0)
 
     def fingerprint(self) -> str:
         """The sha256 of pixels (as floats, which a run of any version has described) and labels."""
@@ -52,11 +52,43 @@ class Images(NamedTuple):
         return digest.hexdigest()
 
 
-class Sets(NamedTuple):
-    """Images to learn from, and others from the same source that nothing learns from."""
+@dataclass(frozen=True)
+class Sets:
+    """Images to learn from, and others from the same source that nothing learns from: `train, test = sets`."""
 
     train: Images
     test: Images
+    notes: tuple[str, ...] = ()  # what was done to the source, what of it was left out, what is odd about it
+
+    def __iter__(self) -> Iterator[Images]:
+        return iter((self.train, self.test))
+
+    def summary(self, name: str) -> str:
+        """One line: how many of what kind, the classes by name, and the notes."""
+        _, channels, size, _ = self.train.pictures.shape
+        if self.train.pictures.is_floating_point():
+            kind = "points in the plane"
+        else:
+            kind = f"{size} x {size} pixels, {'grey' if channels == 1 else 'RGB'}"
+        parts = [f"{name}: {len(self.train.labels)} to train on, {len(self.test.labels)} held out, {kind}"]
+        return "; ".join([*parts, self._classes(), *self.notes])
+
+    def _classes(self) -> str:
+        labels = self.train.labels
+        known = labels[labels != UNLABELLED]
+        if not len(known):
+            return "no labels"
+        names = self.train.names or tuple(map(str, range(self.train.classes)))
+        numbers = known.bincount(minlength=len(names)).tolist()
+        told = [f"{name} {number}" for name, number in zip(names, numbers, strict=True)]
+        without = f", {len(labels) - len(known)} without a label" if len(known) < len(labels) else ""
+        more = f" and {len(told) - MOST_TOLD} more" if len(told) > MOST_TOLD else ""
+        return f"{counted(len(names), 'class', 'classes')}: {', '.join(told[:MOST_TOLD])}{more}{without}"
+
+
+def counted(count: int, one: str, several: str = "") -> str:
+    """`1 picture`, `2 pictures`."""
+    return f"{count} {one if count == 1 else several or one + 's'}"
 
 
 def need_labels(images: Images, what: str, source: str = "the set") -> None:
@@ -69,29 +101,3 @@ def need_labels(images: Images, what: str, source: str = "the set") -> None:
             f"{what} needs labels, but {source} has none for {missing} of {len(images.labels)} images; "
             "put the images of each class into a folder of its own, or choose another set"
         )
-
-
-def from_bytes(pictures: NDArray[Any], labels: Sequence[int] | NDArray[Any] | None, source: str) -> Images:
-    """Pictures of unsigned bytes, N x S x S or N x S x S x C, as `Images`.
-
-    Raises:
-        DataError: another type or shape, no picture at all, or labels that do not match."""
-    if pictures.dtype != np.uint8:
-        raise DataError(f"{source} holds {pictures.dtype} values; pictures of unsigned bytes (0 to 255) were expected")
-    if pictures.ndim == 3:
-        pictures = pictures[..., None]
-    if pictures.ndim != 4 or pictures.shape[3] not in (1, 3) or not pictures.size:
-        shape = " x ".join(map(str, pictures.shape))
-        raise DataError(f"{source} is an array of {shape}; N x S x S grey or N x S x S x 3 pictures were expected")
-    if pictures.shape[1] != pictures.shape[2]:
-        raise DataError(f"{source} holds pictures of {pictures.shape[1]} x {pictures.shape[2]}; square ones are needed")
-    count = len(pictures)
-    if labels is None:
-        labels = np.full(count, UNLABELLED)
-    if np.ndim(labels) != 1 or len(labels) != count:
-        raise DataError(f"{source} holds {count} pictures but {len(labels)} labels; one for each was expected")
-    numbers = np.asarray(labels)
-    if not np.issubdtype(numbers.dtype, np.integer):
-        raise DataError(f"{source}: the labels are of type {numbers.dtype}; whole numbers were expected")
-    channels_first = torch.from_numpy(np.ascontiguousarray(pictures.transpose(0, 3, 1, 2)))
-    return Images(channels_first, torch.from_numpy(numbers.astype(np.int64)), torch.zeros(count, 0))

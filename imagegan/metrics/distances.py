@@ -12,9 +12,10 @@ import numpy as np
 from imagegan.metrics import Measured, jackknife, left_out
 from imagegan.metrics.spaces import Features, Space
 from seqgan.core.stats import Moments, blocks, blocks_of, frechet_distance, jackknife_error, moments, standard_error
-from seqgan.errors import DataError
+from seqgan.errors import DataError, why
 
 FEWEST = 20
+LARGEST = 1e100  # of a feature, whose square can still be told
 Sets = Sequence[Features]  # the same images in each map of a space
 
 
@@ -92,17 +93,17 @@ def fid(path: Path) -> Measured:
     Raises:
         DataError: the file is missing, no npz, or lacks these arrays."""
     found = read_arrays(path)
-    samples, reference = found.get("samples"), found.get("reference")
-    if samples is None or samples.ndim != 2 or not ({"reference"} <= set(found) or {"mu", "sigma"} <= set(found)):
+    if "samples" not in found or not ("reference" in found or {"mu", "sigma"} <= set(found)):
         raise DataError(
             f"{path} holds {', '.join(found) or 'nothing'}; Inception features were expected: samples (N x D), and "
             "reference (M x D) or mu and sigma"
         )
-    against = (
-        moments(reference) if reference is not None else Moments(*(found[k].astype(float) for k in ("mu", "sigma")))
-    )
+    samples, reference = _features(found["samples"], f"{path}: samples"), None
+    if "reference" in found:
+        reference = _features(found["reference"], f"{path}: reference")
+    against = _moments(found["mu"], found["sigma"], path) if reference is None else moments(reference)
     width = samples.shape[1]
-    if against.mean.shape != (width,) or against.covariance.shape != (width, width):
+    if against.mean.shape != (width,):
         raise DataError(f"{path}: the samples have {width} features, the reference {against.mean.size}")
     if reference is None:
         error = jackknife(lambda some: frechet_distance(moments(some), against), samples)
@@ -113,6 +114,35 @@ def fid(path: Path) -> Measured:
         float(error),
         f"FID[Inception features of {path.name}, N={len(samples)}]",
     )
+
+
+def _features(values: np.ndarray, what: str) -> Features:
+    if values.ndim != 2 or values.shape[0] < 2 or not values.shape[1]:
+        shape = " x ".join(map(str, values.shape)) or "a single value"
+        raise DataError(f"{what} is {shape}; N x D features were expected, of two images at least")
+    return _numbers(values, what)
+
+
+def _moments(mean: np.ndarray, covariance: np.ndarray, path: Path) -> Moments:
+    if mean.ndim != 1 or not mean.size or covariance.shape != (mean.size, mean.size):
+        shapes = " and ".join(" x ".join(map(str, some.shape)) or "a single value" for some in (mean, covariance))
+        raise DataError(f"{path}: mu and sigma are {shapes}; D numbers and a D x D covariance were expected")
+    mean, covariance = _numbers(mean, f"{path}: mu"), _numbers(covariance, f"{path}: sigma")
+    scale = float(np.abs(covariance).max()) or 1.0
+    if not np.allclose(covariance, covariance.T, rtol=0, atol=1e-4 * scale):
+        raise DataError(f"{path}: sigma is not symmetric, as a covariance is; compute it again")
+    if np.linalg.eigvalsh(covariance).min() < -1e-4 * scale:
+        raise DataError(f"{path}: sigma has negative variances, as no covariance has; compute it again")
+    return Moments(mean, covariance)
+
+
+def _numbers(values: np.ndarray, what: str) -> Features:
+    if values.dtype.kind not in "fiu" or not (np.abs(values.astype(np.float64)) < LARGEST).all():
+        raise DataError(
+            f"{what} holds {values.dtype} values, or some that are not finite or beyond {LARGEST:g}; real numbers were "
+            "expected"
+        )
+    return values.astype(np.float64)
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
@@ -126,13 +156,23 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
                 raise DataError(f"{path} is no npz file; numpy.savez writes one")
             file.seek(0)
             with np.load(file, allow_pickle=False) as found:
-                return dict(found)
+                arrays = dict(found)
     except FileNotFoundError as error:
-        raise DataError(f"there is no file {path}") from error
+        raise DataError(f"there is no file {path}; an npz file was expected") from error
     except DataError:
         raise
+    except MemoryError as error:
+        raise DataError(f"{path} is damaged, or larger than memory; give fewer samples") from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {why(error)}; an npz file was expected") from error
     except Exception as error:  # zipfile, zlib and numpy each have errors of their own
-        raise DataError(f"cannot read {path} as an npz file of plain numbers ({str(error)[:80]})") from error
+        raise DataError(
+            f"{path} is a damaged npz file, or holds Python objects; plain numbers by numpy.savez were expected: write "
+            "it again"
+        ) from error
+    if foreign := [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]:
+        raise DataError(f"{path} holds {foreign[0]}, which is no array; an npz file by numpy.savez was expected")
+    return arrays
 
 
 def _frechet(samples: Features, reference: Features) -> float:

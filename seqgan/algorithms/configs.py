@@ -1,4 +1,5 @@
-"""The hyper-parameters of every algorithm: the defaults are the paper's, the presets are differences from them.
+"""The hyper-parameters of every algorithm: the defaults are those of the paper's published code in its last version
+(README, "Hyper-parameters", says what differs from it all the same), the presets are differences from them.
 
 No torch here: the command line reads this file to answer `--help`."""
 
@@ -114,15 +115,19 @@ class SeqGANConfig(MLEConfig):
     mle_weight: Annotated[float, "adversarial: weight of an MLE term in every policy update", WEIGHT] = 0.0
     control: Annotated[
         Literal["none", "constant", "shuffled"],
-        "adversarial: take the discriminator's word away, to see what training does without it",
+        "adversarial, an ablation: pay every text the same, or each the reward of another",
     ] = "none"
-    check_every: Annotated[int, "adversarial: iterations between two looks at held-out text", COUNT] = 10
+    check_every: Annotated[int, "adversarial: iterations between two validations", COUNT] = 10
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if len(self.widths) != len(self.filters):
             raise ConfigError(
                 f"--widths has {len(self.widths)} numbers and --filters {len(self.filters)}; give as many of each"
+            )
+        if self.d_batch_size % 2:
+            raise ConfigError(
+                f"--d-batch-size {self.d_batch_size} is odd, and half of a batch is real; give an even number"
             )
 
 

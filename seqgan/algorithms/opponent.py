@@ -13,10 +13,12 @@ from seqgan.algorithms.configs import SeqGANConfig
 from seqgan.algorithms.mle import Weights, copied, descend
 from seqgan.algorithms.parts import Parts
 from seqgan.core import world
+from seqgan.core.checkpoint import load_optimizer
+from seqgan.core.described import NUMBER, WHOLE
 from seqgan.core.device import autocast
 from seqgan.core.log import Metrics
 from seqgan.core.seed import derive, seed_everything
-from seqgan.data.batches import Batches, Ragged, pad, side_by_side
+from seqgan.data.batches import Batches, Ragged, by_length, pad, side_by_side
 from seqgan.data.texts import Texts
 from seqgan.errors import UsageError
 from seqgan.losses import discriminator_loss, l2_penalty
@@ -112,8 +114,12 @@ class Opponent:
         self.discriminator.load_state_dict(weights)
         rng = torch.Generator(self.device).manual_seed(derive(self.seed, "held out"))
         with judging(self.discriminator) as discriminator:
-            held_out = self.policy.fill_unknown(pad(self.texts.valid.rows, self.device).tokens, rng)
-            real = in_chunks(discriminator, held_out).cpu()
+            rows = self.texts.valid.rows
+            held_out = [
+                pad([rows[number] for number in numbers], self.device).tokens
+                for numbers in by_length(rows, self.policy.vocabulary)
+            ]
+            real = torch.cat([discriminator(self.policy.fill_unknown(some, rng)).cpu() for some in held_out])
             fake = in_chunks(discriminator, sample(self.policy, len(real), rng=rng).tokens).cpu()
         self.discriminator.load_state_dict(current)
         return world.from_first((discrimination.cross_entropy(real, fake), discrimination.accuracy(real, fake)))
@@ -127,9 +133,14 @@ class Opponent:
             "held": vars(self.held),
         }
 
+    def state_like(self) -> dict[str, Any]:
+        """What a saved state must be like."""
+        held: dict[str, Any] = {"bce": NUMBER, "stale": WHOLE, "weights": ({}, self.discriminator)}
+        return {"discriminator": self.discriminator, "d_optimizer": self.optimizer, "held": held}
+
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.discriminator.load_state_dict(state["discriminator"])
-        self.optimizer.load_state_dict(state["d_optimizer"])
+        load_optimizer(self.optimizer, state["d_optimizer"])
         self.held = Held(**state["held"])
 
 

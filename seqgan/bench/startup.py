@@ -50,6 +50,6 @@ def _first_step() -> float:
 
 def _has_a_step(record: Path) -> bool:
     try:
-        return json.loads(record.read_text().splitlines()[0])["step"] >= 1
+        return json.loads(record.read_text(encoding="utf-8").splitlines()[0])["step"] >= 1
     except (OSError, IndexError, ValueError):
         return False

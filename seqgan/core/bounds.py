@@ -192,11 +192,38 @@ class Place(click.Path, Bound):
         return path
 
 
+class PlaceName(Place):
+    """A path as the text that names it."""
+
+    def check(self, value: Any) -> Any:
+        super().check(value)
+        return os.fspath(value)
+
+
+class Stage(Text):
+    """A policy of a run: its name, or the number of a checkpoint."""
+
+    def check(self, value: Any) -> str:
+        return super().check(str(STEPS.check(value)) if is_number(value) else value)
+
+
+class Function(Bound):
+    name = "function"
+
+    def __init__(self, expected: str, *others: type) -> None:
+        self.expected, self.others = expected, others
+
+    def check(self, value: Any) -> Any:
+        if not callable(value) and not isinstance(value, self.others):
+            raise ValueError
+        return value
+
+
 def is_number(value: Any) -> bool:
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
-def unreachable(path: Path) -> str:
+def unreachable(path: str | Path) -> str:
     """Why the system cannot even say whether there is something at a path: too long a name, a loop of links, a folder
     that may not be entered; empty where it can."""
     try:
@@ -242,7 +269,7 @@ def held(name: str, value: Any, bound: Bound, error: type[UsageError] = UsageErr
         value = bound.check(value)
     except (TypeError, ValueError) as reason:
         raise error(f"{source}{name} is {quoted(value)}, but {bound.expected} was expected") from reason
-    if isinstance(value, Path) and (reached := unreachable(value)):
+    if isinstance(bound, Place) and (reached := unreachable(value)):
         raise error(f"{source}{name} is {quoted(str(value))}, which cannot be looked up: {reached}")
     return value
 
@@ -275,3 +302,7 @@ YES_NO = YesNo()
 TEXT = Text()
 PROMPT = Text(empty=True)
 PLACE = Place()
+PLACE_NAME = PlaceName()
+STAGE = Stage("mle, final, best, or the number of a checkpoint")
+MAKER = Function("a function of (vocabulary, longest) that makes a module")
+DRAWN = Whole(1, 10**7)  # texts: what fits into memory

@@ -1,33 +1,48 @@
 """What both command lines share: errors in one line, and the options that say where and how a run is carried out."""
 
+import contextlib
+import errno
 import functools
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from seqgan.core.bounds import COUNT, PLACE, SECONDS, SEED, THREADS
-from seqgan.core.config import Chosen, Dataclass, choose_config
-from seqgan.errors import SeqGANError, UsageError, one_line
+from seqgan.core import memory, streams
+from seqgan.core.bounds import COUNT, PLACE, SECONDS, SEED, TEXT, THREADS
+from seqgan.core.config import PRESET, Chosen, ConfiguredCommand, Dataclass, choose_config
+from seqgan.errors import SeqGANError, ShortageError, StorageError, UsageError, one_line
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from seqgan.core.log import Display
+    from seqgan.core.run import Wanted
+
+
+# What a stream says that takes nothing; files, which have a name, are written in `core.files`.
+REFUSALS = {
+    errno.ENOSPC: "no space is left there",
+    errno.EBADF: "it is closed",
+    errno.EIO: "it is broken",
+    errno.EPIPE: "nobody reads it",
+}
+READER_GONE = 128 + 13  # as if by SIGPIPE: what a shell reports of any program whose reader has seen enough
 
 
 def run_command(group: click.Group) -> None:
     """Run a command line. An expected error is one line on stderr and an exit code; a defect keeps its traceback."""
+    streams.prepare()
     if "WORLD_SIZE" in os.environ:  # torch warns on its own of each attempt to reach the others
         os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     try:
-        group(standalone_mode=False)
+        _invoke(group)
     except SeqGANError as error:
         _leave(str(error), error.exit_code)
-    except click.exceptions.Exit as leaving:
-        sys.exit(leaving.exit_code)
     except click.exceptions.NoArgsIsHelpError as error:  # what a newcomer types first
         click.echo(error.format_message(), err=True)
         sys.exit(error.exit_code)
@@ -37,15 +52,68 @@ def run_command(group: click.Group) -> None:
         _leave(error.format_message(), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         _leave("stopped", 130)
-    except BrokenPipeError:  # the reader of our output has seen enough
-        sys.stderr.close()
-        sys.exit(0)
+    except Exception as error:
+        if not memory.is_shortage(error):
+            raise
+        _leave(memory.in_words(error, *_doing(group)), ShortageError.exit_code)
 
 
-def _leave(message: str, code: int) -> None:
+def _invoke(group: click.Group) -> None:
+    """Run a command to its last word on stdout.
+
+    Raises:
+        StorageError: stdout did not take it."""
+    stdout = sys.stdout
+    try:
+        group(standalone_mode=False)
+        sys.stdout.flush()
+    except SystemExit:
+        if sys.stdout is stdout:
+            raise
+        sys.stdout = stdout  # click has put another in its place, since the reader of our output has seen enough
+        _refuse_stdout(errno.EPIPE)
+    except OSError as error:
+        if error.filename is not None or error.errno not in REFUSALS:
+            raise
+        _refuse_stdout(error.errno)
+
+
+def _refuse_stdout(number: int) -> NoReturn:
+    streams.give_up_stdout()
+    if number == errno.EPIPE:
+        sys.exit(READER_GONE)
+    raise StorageError(
+        f"cannot write to stdout: {REFUSALS[number]}; nothing that was saved is lost: send the output elsewhere and "
+        "ask for it again"
+    )
+
+
+def _doing(group: click.Group) -> tuple[str, list[str]]:
+    """What is being done, in words, and which options there are to do it."""
+    path = [group.name or "", *(word for word in sys.argv[1:3] if word.isalpha())]
+    known = dict(_commands(group, group.name or ""))
+    name = next((name for name in (" ".join(path), " ".join(path[:2])) if name in known), "")
+    options = _options(known[name]) if name else set()
+    return name or group.name or "", [option.strip("-").replace("-", "_") for option in options]
+
+
+def _leave(message: str, code: int) -> NoReturn:
+    """End with a message; one that was asked for by a signal is no error."""
+    streams.no_more_interruptions()
     if _first_to_tell():
-        click.echo(f"error: {one_line(message)}", err=True)
+        click.echo(f"{'' if code > 128 else 'error: '}{one_line(message)}", err=True)
     sys.exit(code)
+
+
+def say_what_quick_is(folder: Path) -> None:
+    """Say of a run with `--preset quick` that what came of it is no result."""
+    from seqgan.core.run import describe
+
+    if f"{PRESET} quick" in describe(folder).get("sources", {}).values():
+        click.echo(
+            "note: --preset quick only shows that everything runs; it trains far too little to learn from, so neither "
+            "the numbers nor the samples mean anything: leave it out to train in earnest"
+        )
 
 
 def misplaced(error: click.NoSuchOption, group: click.Group) -> str:
@@ -55,6 +123,32 @@ def misplaced(error: click.NoSuchOption, group: click.Group) -> str:
     owners = [path for path, command in known if error.option_name in _options(command)]
     several = f"{error.option_name} is an option of {' and '.join(owners)}, not of {here}; leave it out"
     return several if owners else ""
+
+
+Complete = Callable[[click.Context, click.Parameter, str], list["CompletionItem"]]
+
+
+def completing(names: Callable[[click.Context, str], Iterable[str]], *, files: bool = True) -> Complete:
+    """What a shell offers for an option: the names that begin with what is typed, else the files there are."""
+
+    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list["CompletionItem"]:
+        from click.shell_completion import CompletionItem
+
+        with contextlib.suppress(SeqGANError, OSError):  # a shell wants no messages
+            if found := [name for name in names(ctx, incomplete) if name.startswith(incomplete)]:
+                return [CompletionItem(name) for name in found]
+        return [CompletionItem(incomplete, type="file")] if files else []
+
+    return complete
+
+
+def runs(ctx: click.Context, incomplete: str) -> list[str]:
+    """The runs in `runs` and in the folder that is typed."""
+    parents = dict.fromkeys([Path("runs"), Path(incomplete) if incomplete.endswith("/") else Path(incomplete).parent])
+    return sorted({str(path.parent) for parent in parents for path in parent.glob("*/run.json")})
+
+
+RUNS = completing(runs)
 
 
 def _commands(group: click.Group, path: str) -> Iterator[tuple[str, click.Command]]:
@@ -95,14 +189,18 @@ class RunOptions:
     keep: int
     quiet: bool
 
-    def begun(self) -> Path | None:
-        """The run to continue, if --resume names one that exists.
+    def wanted(self, choice: str) -> "Wanted":
+        """The run that these options name.
 
         Raises:
             UsageError: --resume stands beside --run-dir or --overwrite."""
+        from seqgan.core.run import Wanted
+
         if self.resume and (self.run_dir or self.overwrite):
             raise UsageError("--resume names the run itself; leave out --run-dir and --overwrite")
-        return self.resume if self.resume and (self.resume / "run.json").is_file() else None
+        return Wanted(
+            choice, self.resume or self.run_dir, self.resume is not None, self.overwrite, self.seed, self.threads
+        )
 
     def choose(
         self, choice: str, config: type[Dataclass], presets: Mapping[str, Any], typed: Mapping[str, Any]
@@ -121,22 +219,21 @@ class RunOptions:
 
         return {"device": resolve(self.device), "save_seconds": self.save_seconds, "keep": self.keep}
 
-    def folder(self, name: str) -> Path:
-        """Where a new run goes."""
-        from seqgan.core.run import free_name
 
-        return self.resume or self.run_dir or free_name(Path("runs"), name)
+def _presets(ctx: click.Context, incomplete: str) -> list[str]:
+    command = ctx.command
+    return (
+        list(command.presets[ctx.meta.get("choice", command.usual)]) if isinstance(command, ConfiguredCommand) else []
+    )
 
-    def check_against(self, folder: Path, choice: str, chosen: Chosen, extendable: str) -> None:
-        """Refuse to continue a run that was begun with other options, but for more steps of its last phase."""
-        from seqgan.core.run import agree
 
-        asked = {**chosen.asked, "algorithm": choice}
-        if self.seed is not None:
-            asked["seed"] = self.seed
-        if self.threads:
-            asked["threads"] = self.threads
-        agree(folder, asked, extendable)
+def _choices(ctx: click.Context, incomplete: str) -> list[str]:
+    """What the chooser of a command (--algorithm, --model) may name."""
+    assert isinstance(ctx.command, ConfiguredCommand)
+    return list(ctx.command.configs)
+
+
+CHOICES = completing(_choices, files=False)
 
 
 def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -156,17 +253,20 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option(
                 "--resume",
                 type=PLACE,
+                shell_complete=RUNS,
                 metavar="PATH",
                 help="continue the run there; with the other options given, start it where there is none",
             ),
             click.option("--overwrite", is_flag=True, help="replace the run that --run-dir names"),
             click.option(
                 "--preset",
+                type=TEXT,
                 default=None,
+                shell_complete=completing(_presets, files=False),
                 help="default, quick (shows that it runs), or paper (the published setting)  [default]",
             ),
             click.option("--config", type=PLACE, metavar="FILE", help="hyper-parameters from a .toml or .json file"),
-            click.option("--device", default="auto", help="auto, cpu, cuda, cuda:1 ...", show_default=True),
+            click.option("--device", type=TEXT, default="auto", help="auto, cpu, cuda, cuda:1 ...", show_default=True),
             click.option(
                 "--threads",
                 type=THREADS,

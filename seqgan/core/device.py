@@ -152,7 +152,7 @@ USUAL_CACHE = 32 * 2**20
 def cache_bytes() -> int:
     """The size of the processor's last cache; a usual one where the system does not tell."""
     found = {"K": 2**10, "M": 2**20, "G": 2**30}
-    sizes = [path.read_text().strip() for path in CACHE.glob("index*/size")]
+    sizes = [path.read_text(encoding="utf-8").strip() for path in CACHE.glob("index*/size")]
     return max((int(size[:-1]) * found[size[-1]] for size in sizes if size[-1:] in found), default=USUAL_CACHE)
 
 

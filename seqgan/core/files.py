@@ -1,15 +1,22 @@
 """All that touches the disk: files appear whole or not at all."""
 
+import errno
 import os
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
+
+import portalocker
 
 from seqgan.errors import StorageError
 
+BINARY = getattr(os, "O_BINARY", 0)  # Windows writes line breaks of its own without it
+
 
 @contextmanager
-def _telling(action: str, path: Path) -> Iterator[None]:
+def telling(action: str, path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -21,11 +28,11 @@ def _telling(action: str, path: Path) -> Iterator[None]:
 def write(path: Path, data: bytes) -> None:
     """Write a file under a temporary name, bring it to the disk, then give it its name."""
     partial = path.with_name(path.name + ".partial")
-    with _telling("write", path):
+    with telling("write", path):
         try:
-            descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+            descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | BINARY, 0o644)
             try:
-                _write_all(descriptor, data)
+                write_all(descriptor, data)
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
@@ -33,14 +40,14 @@ def write(path: Path, data: bytes) -> None:
         except OSError:
             partial.unlink(missing_ok=True)  # a full disk gets its space back
             raise
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
 
 
 def append(path: Path, data: bytes) -> None:
-    with _telling("append to", path):
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    with telling("append to", path):
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | BINARY, 0o644)
         try:
-            _write_all(descriptor, data)
+            write_all(descriptor, data)
         finally:
             os.close(descriptor)
 
@@ -49,8 +56,8 @@ def sync(path: Path) -> int:
     """Bring an appended file to the disk; its length in bytes (0 where there is none)."""
     if not path.exists():
         return 0
-    with _telling("write", path):
-        descriptor = os.open(path, os.O_RDONLY)
+    with telling("write", path):
+        descriptor = os.open(path, os.O_RDWR | BINARY)  # Windows brings only what may be written to the disk
         try:
             os.fsync(descriptor)
         finally:
@@ -61,35 +68,70 @@ def sync(path: Path) -> int:
 def cut(path: Path, length: int) -> None:
     """Shorten an appended file to the length that a checkpoint remembers."""
     if path.exists() and path.stat().st_size > length:
-        with _telling("write", path):
+        with telling("write", path):
             os.truncate(path, length)
 
 
 def remove(path: Path) -> None:
-    with _telling("remove", path):
+    with telling("remove", path):
         os.unlink(path)
 
 
 def make_folder(path: Path) -> None:
-    with _telling("make the folder", path):
+    with telling("make the folder", path):
         os.makedirs(path, exist_ok=True)
 
 
+def remove_empty(folder: Path) -> None:
+    with telling("remove", folder):
+        os.rmdir(folder)
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder with all that is in it, if there is one."""
+    with telling("remove", folder), suppress(FileNotFoundError):
+        shutil.rmtree(folder)
+
+
 def rename(path: Path, to: Path) -> None:
-    with _telling("make", to):
+    with telling("make", to):
         os.rename(path, to)
-        _sync_folder(to.parent)
+        sync_folder(to.parent)
 
 
-def _write_all(descriptor: int, data: bytes) -> None:
+def write_all(descriptor: int, data: bytes) -> None:
     rest = memoryview(data)
     while rest:  # a nearly full disk takes a part
         rest = rest[os.write(descriptor, rest) :]
 
 
-def _sync_folder(folder: Path) -> None:
+def lock(path: Path) -> IO[bytes] | None:
+    """Hold a file for this process alone, until it is closed; None where another process holds it.
+
+    Raises:
+        StorageError: the file may not be written, or its disk knows no locks."""
+    with telling("lock", path):
+        handle = open(path, "ab")  # noqa: SIM115
+        try:
+            portalocker.lock(handle, portalocker.LockFlags.EXCLUSIVE | portalocker.LockFlags.NON_BLOCKING)
+        except portalocker.AlreadyLocked:
+            handle.close()
+            return None
+        except portalocker.LockException as error:
+            handle.close()
+            raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK)) from error
+    return handle
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring a folder's names to the disk, where a system can: Windows opens no folders, some disks refuse."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS):
+            raise
     finally:
         os.close(descriptor)

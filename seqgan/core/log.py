@@ -1,20 +1,20 @@
 """What a person sees while training: live bars on a terminal, plain lines in a log file."""
 
+import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
-    MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     TaskID,
     TextColumn,
-    TimeRemainingColumn,
     TransferSpeedColumn,
 )
 from rich.table import Column
@@ -26,11 +26,29 @@ Metrics = Mapping[str, "float | Tensor | list[str]"]
 Numbers = dict[str, float]
 
 
+class Planned(NamedTuple):
+    """A phase to come, and the unit in which the options count its steps."""
+
+    name: str
+    steps: int  # at most
+    done: int = 0
+    unit: str = "step"
+    each: int = 1  # steps in a unit
+
+    def counted(self, step: int) -> str:
+        """`3/15`, in units: the one that the step belongs to."""
+        return f"{-(-step // self.each)}/{-(-self.steps // self.each)}"
+
+
 class Display(Protocol):
     """Told of everything; may show it or not."""
 
-    def begin(self, phases: Sequence[tuple[str, int, int]]) -> None:
-        """The phases to come: name, steps at most, steps done."""
+    def expect(self, seconds: Mapping[str, float]) -> None:
+        """What each phase is estimated to take."""
+        ...
+
+    def begin(self, phases: Sequence[Planned]) -> None:
+        """The phases to come."""
         ...
 
     def step(self, phase: str, step: int, numbers: Numbers) -> None: ...
@@ -41,63 +59,117 @@ class Display(Protocol):
 class Silence:
     """For library use and tests."""
 
-    def begin(self, phases: Sequence[tuple[str, int, int]]) -> None: ...
+    def expect(self, seconds: Mapping[str, float]) -> None: ...
+    def begin(self, phases: Sequence[Planned]) -> None: ...
     def step(self, phase: str, step: int, numbers: Numbers) -> None: ...
     def say(self, text: str) -> None: ...
     def end(self) -> None: ...
 
 
+class Pace:
+    """How fast it goes, and so how long it takes: the phase under way, and all that are still to come."""
+
+    def __init__(self) -> None:
+        self.phases: dict[str, Planned] = {}
+        self.current = ""
+        self._expected: dict[str, float] = {}
+        self._since, self._first = 0.0, 0
+
+    def expect(self, seconds: Mapping[str, float]) -> None:
+        self._expected = dict(seconds)
+
+    def begin(self, phases: Sequence[Planned]) -> None:
+        self.phases = {phase.name: phase for phase in phases}
+
+    def left(self, phase: str, step: int) -> str:
+        """`at most 12 s left, 4 min in all` after a step: phases may stop early."""
+        now = time.monotonic()
+        if phase != self.current:
+            self.current, self._since, self._first = phase, now, step
+        steps = self.phases[phase].steps
+        if step >= steps:
+            return "done"
+        if step == self._first:
+            return "begins"
+        here = (now - self._since) / (step - self._first) * (steps - step)
+        names = list(self.phases)
+        later = [name for name in names[names.index(phase) + 1 :] if self.phases[name].steps]
+        known = later and all(name in self._expected for name in later)
+        whole = here + sum(self._expected[name] for name in later) if known else None
+        return f"at most {duration(here)} left" + (f", {duration(whole)} in all" if whole else "")
+
+
+def duration(seconds: float) -> str:
+    """`12 s`, `4 min`, `2.5 hours`"""
+    if seconds < 90:
+        return f"{max(1.0, seconds):.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
+
+
 class Bars:
-    """Live progress on stderr, one bar a phase."""
+    """Live progress on stderr, one line a phase. What tells most comes first, and a narrow terminal leaves the rest
+    out: a number is never cut."""
+
+    WIDE = 100  # columns, from where on there is room for a bar
 
     def __init__(self, console: Console) -> None:
-        def column(width: int) -> Column:
-            return Column(width=width, no_wrap=True)
-
-        self._progress = Progress(
-            TextColumn("{task.description}", table_column=column(22)),
-            BarColumn(bar_width=None, table_column=column(16)),
-            MofNCompleteColumn(table_column=column(11)),
-            TimeRemainingColumn(compact=True, table_column=column(5)),
-            TextColumn("[dim]left[/]", table_column=column(4)),
-            TextColumn("{task.fields[numbers]}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
-            console=console,
-            refresh_per_second=4,
-            expand=True,
-        )
+        wide = console.width >= self.WIDE
+        columns: list[ProgressColumn] = [TextColumn("{task.description}", table_column=Column(no_wrap=True))]
+        if wide:
+            columns.append(BarColumn(bar_width=12))
+        columns += [
+            TextColumn("{task.fields[count]}", table_column=Column(no_wrap=True)),
+            TextColumn("{task.fields[left]}", table_column=Column(no_wrap=True)),
+            TextColumn("{task.fields[numbers]}", table_column=Column(ratio=1, no_wrap=True, overflow="crop")),
+        ]
+        self._wide = wide
+        self._progress = Progress(*columns, console=console, refresh_per_second=4, expand=True)
         self._tasks: dict[str, TaskID] = {}
         self._numbers: dict[str, Numbers] = {}
-        self._current = ""
+        self._pace = Pace()
 
-    def begin(self, phases: Sequence[tuple[str, int, int]]) -> None:
-        for name, steps, done in phases:
-            self._tasks[name] = self._progress.add_task(
-                name, total=steps, completed=done, start=False, visible=done > 0, numbers=""
+    def expect(self, seconds: Mapping[str, float]) -> None:
+        self._pace.expect(seconds)
+
+    def begin(self, phases: Sequence[Planned]) -> None:
+        self._pace.begin(phases)
+        for phase in phases:
+            self._tasks[phase.name] = self._progress.add_task(
+                phase.name,
+                total=phase.steps,
+                completed=phase.done,
+                start=False,
+                visible=phase.done > 0,
+                count=self._count(phase, phase.done),
+                left="",
+                numbers="",
             )
         self._progress.start()
 
     def step(self, phase: str, step: int, numbers: Numbers) -> None:
-        task = self._tasks[phase]
-        if phase != self._current:
-            self._finish_current()
-            self._current = phase
+        before = self._pace.current
+        left, planned, task = self._pace.left(phase, step), self._pace.phases[phase], self._tasks[phase]
+        if phase != before:
             self._progress.start_task(task)
+            if before:  # a phase that stopped early is done where it stands
+                earlier = self._tasks[before]
+                self._progress.update(earlier, total=self._progress.tasks[earlier].completed, left="done")
         latest = self._numbers.setdefault(phase, {})
         latest.update(numbers)
-        self._progress.update(task, completed=step, visible=True, numbers=shown(latest))
+        count = self._count(planned, step)
+        left = left if self._wide else left.removeprefix("at most ").replace(" left", "").partition(",")[0]
+        used = len(f"{phase} {count} {left} ") + (13 if self._wide else 0)
+        fitting = shown(latest, self._progress.console.width - used)
+        self._progress.update(task, completed=step, visible=True, count=count, left=left, numbers=fitting)
+
+    def _count(self, phase: Planned, step: int) -> str:
+        return f"{phase.unit} {phase.counted(step)}" if self._wide else phase.counted(step)
 
     def say(self, text: str) -> None:
         self._progress.console.print(Text(text))
 
     def end(self) -> None:
-        self._finish_current()
         self._progress.stop()
-
-    def _finish_current(self) -> None:
-        """A phase that stopped early is done: its bar ends where it stands."""
-        if self._current:
-            task = self._tasks[self._current]
-            self._progress.update(task, total=self._progress.tasks[task].completed)
 
 
 @contextmanager
@@ -120,25 +192,25 @@ class Lines:
     """One plain line every few seconds, for pipes and log files."""
 
     def __init__(self, every_seconds: float = 10.0) -> None:
-        self._every, self._last, self._current = every_seconds, float("-inf"), ""
-        self._steps: dict[str, int] = {}
+        self._every, self._last = every_seconds, float("-inf")
         self._numbers: Numbers = {}
-        self._started, self._first = 0.0, 0
+        self._pace = Pace()
 
-    def begin(self, phases: Sequence[tuple[str, int, int]]) -> None:
-        self._steps = {name: steps for name, steps, _ in phases}
+    def expect(self, seconds: Mapping[str, float]) -> None:
+        self._pace.expect(seconds)
+
+    def begin(self, phases: Sequence[Planned]) -> None:
+        self._pace.begin(phases)
 
     def step(self, phase: str, step: int, numbers: Numbers) -> None:
-        now = time.monotonic()
-        if phase != self._current:
-            self._current, self._started, self._first, self._numbers = phase, now, step, {}
+        if phase != self._pace.current:
+            self._numbers = {}
+        left, planned, now = self._pace.left(phase, step), self._pace.phases[phase], time.monotonic()
         self._numbers.update(numbers)
-        total = self._steps[phase]
-        if now - self._last >= self._every or step == total:
+        if now - self._last >= self._every or step == planned.steps:
             self._last = now
-            each = (now - self._started) / max(1, step - self._first)
-            left = f"at most {each * (total - step):.0f} s left" if step > self._first else "begins"
-            self.say(f"{phase}  {step}/{total}  {left}  {shown(self._numbers)}")
+            units = "" if planned.unit == "step" else f"{planned.unit} {planned.counted(step)}  "
+            self.say(f"{phase}  {units}step {step}/{planned.steps}  {left}  {shown(self._numbers)}")
 
     def say(self, text: str) -> None:
         tell(text)
@@ -148,11 +220,17 @@ class Lines:
 
 def tell(text: str) -> None:
     """One line to whoever reads stderr."""
-    print(text, file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError):  # a log that is full, or whose reader has gone, ends no training
+        print(text, file=sys.stderr, flush=True)
 
 
-def shown(numbers: Numbers) -> str:
-    return "  ".join(f"{name} {value:.3g}" for name, value in numbers.items())
+def shown(numbers: Numbers, width: int | None = None) -> str:
+    """Names and values, what was held out before what was learned from; as many as have room, each whole."""
+    ordered = sorted(numbers.items(), key=lambda pair: not pair[0].startswith("valid"))
+    parts = [f"{name} {value:.3g}" for name, value in ordered]
+    while width is not None and parts[1:] and len("  ".join(parts)) > width:
+        parts.pop()
+    return "  ".join(parts)
 
 
 def display() -> Display:

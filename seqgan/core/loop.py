@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-from seqgan.core import world
+from seqgan.core import memory, world
 from seqgan.core.log import Metrics
 from seqgan.core.run import Run
 from seqgan.core.seed import seed_everything
@@ -49,6 +49,8 @@ class Phase:
     check_every: int = 1
     finished: Callable[[], bool] = never
     trials: Sequence[Trial] = ()  # where its steps differ in what they cost
+    unit: str = "step"  # what the options count it in, such as an epoch
+    each: int = 1  # steps of a unit
 
 
 class Algorithm(Protocol):
@@ -72,14 +74,21 @@ def train(algorithm: Algorithm, run: Run) -> None:
 
     Raises:
         CheckpointError: the newest checkpoint is damaged or of another run.
+        ShortageError: memory does not suffice; the last checkpoint stays.
         DivergedError: a metric or a weight is NaN or infinite; the last good checkpoint stays.
         Interrupted: someone asked to stop; the state is saved."""
     state = run.restore()
     if state is not None:
         try:
             algorithm.load_state_dict(state)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise CheckpointError(f"the newest checkpoint does not belong to the run {run.folder}: {error}") from error
+        except (LookupError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+            if memory.is_shortage(error):
+                raise
+            reason = " ".join(str(error).split())[:200]
+            raise CheckpointError(
+                f"the newest checkpoint does not belong to the run {run.folder}: {reason}; remove it to go on from the "
+                "one before it, or restore it from a copy"
+            ) from error
     elif world.size() > 1:
         algorithm.load_state_dict(world.from_first(algorithm.state_dict()))
     phases = algorithm.phases()
@@ -99,9 +108,11 @@ def train(algorithm: Algorithm, run: Run) -> None:
         while step < phase.steps and not phase.finished():
             step += 1
             seed_everything(run.seed, run.rank, phase.name, step)
-            measured = phase.update(step)
-            if phase.check and (step % phase.check_every == 0 or step == phase.steps):
-                measured = {**measured, **_checked(algorithm, phase.check, step, decides=step % phase.check_every == 0)}
+            with memory.told(f"step {step} of {phase.name}", run.description.get("config", ())):
+                measured = phase.update(step)
+                if phase.check and (step % phase.check_every == 0 or step == phase.steps):
+                    decides = step % phase.check_every == 0
+                    measured = {**measured, **_checked(algorithm, phase.check, step, decides=decides)}
             run.record(phase.name, step, measured)
             due, stopping = run.agree_on_what_is_due()
             if due or stopping:

@@ -6,29 +6,29 @@ metrics.jsonl       the record: one line for each step that measured something
 (everything else)   made from the state again whenever the run ends
 """
 
-import contextlib
-import fcntl
 import hashlib
 import json
 import math
-import os
 import re
-import shutil
+import shlex
 import signal
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self, TypeVar
 
 import torch
 from torch import Tensor
 
 from seqgan.core import checkpoint, described, files, world
+from seqgan.core import folder as placed
 from seqgan.core.config import differences
-from seqgan.core.log import Display, Metrics, Numbers, Silence
-from seqgan.errors import CheckpointError, DivergedError, RunError, SeqGANError
+from seqgan.core.log import Display, Metrics, Numbers, Planned, Silence
+from seqgan.errors import CheckpointError, DivergedError, RunError, SeqGANError, StorageError, UsageError, why
+
+T = TypeVar("T")
 
 FORMAT = 1
 FIELDS = {
@@ -41,8 +41,9 @@ LINE = {"phase": described.TEXT, "step": described.WHOLE}
 STATE = {
     "run": described.TEXT,
     "steps": described.COUNTS,
-    "seconds": described.Kind("a number", lambda value: isinstance(value, int | float)),
+    "seconds": described.DURATION,
     "record_bytes": described.WHOLE,
+    "record_sha256": described.TEXT_OR_NOTHING,  # the first version did not save it
     "algorithm": described.TABLE,
 }
 
@@ -62,6 +63,10 @@ class NamedSteps(Protocol):
     def name(self) -> str: ...
     @property
     def steps(self) -> int: ...
+    @property
+    def unit(self) -> str: ...
+    @property
+    def each(self) -> int: ...
 
 
 def create(
@@ -72,27 +77,76 @@ def create(
     Raises:
         RunError: the folder exists (give `overwrite`), or is something other than a run.
         StorageError: the folder cannot be made."""
-    taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
-    if taken and not (folder / "run.json").is_file():
-        raise RunError(f"{folder} exists and is not a run directory (it has no run.json); choose another place")
-    if taken and not overwrite:
-        raise RunError(
-            f"{folder} exists already; continue it with --resume {folder}, replace it with --overwrite, "
-            "or choose another --run-dir"
-        )
-    partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
-    files.make_folder(partial / "checkpoints")
+    identity = hashlib.sha256(described.as_bytes(description)).hexdigest()[:16]
+    whole = {
+        "run.json": described.as_bytes(described.sealed({"format": FORMAT, "id": identity, **description})),
+        **contents,
+    }
+    placed.place(folder, whole, overwrite=overwrite)
+
+
+class Wanted(NamedTuple):
+    """Which run someone asks for: a new one, or one to go on with."""
+
+    choice: str  # of an algorithm or a model
+    folder: Path | None  # None: the first free one
+    resume: bool  # go on with the run in the folder, if there is one
+    overwrite: bool
+    seed: int | None  # None: not asked for
+    threads: int  # 0: likewise
+
+    def existing(self) -> Path | None:
+        """The run to go on with.
+
+        Raises:
+            UsageError: options contradict each other."""
+        if self.resume and self.overwrite:
+            raise UsageError("to resume is to go on with a run, to overwrite is to replace it: ask for one of them")
+        if self.resume and self.folder is None:
+            raise UsageError("to resume, the run must be named: give its folder (in Python run_dir=...)")
+        return self.folder if self.resume and self.folder and (self.folder / "run.json").is_file() else None
+
+    def place(self, name: str) -> Path:
+        """Where a new run goes."""
+        return self.folder or free_name(Path("runs"), name)
+
+    def asked(self) -> dict[str, Any]:
+        """What this says of the run itself."""
+        named = {"seed": self.seed, "threads": self.threads or None}
+        return {"algorithm": self.choice, **{name: value for name, value in named.items() if value is not None}}
+
+
+def begin_or_continue(
+    wanted: Wanted,
+    *,
+    begin: Callable[[], Path],
+    asked: Callable[[Path], Mapping[str, Any]],
+    extendable: str,
+    carry_out: Callable[[Path], T],
+) -> tuple[Path, T]:
+    """Begin a run, or go on with it; where it cannot take its first step, nothing of it is left. Gives back where the
+    run lies, and what came of carrying it out.
+
+    `begin` makes a new one. `asked` refuses what does not belong to the one that there is, and tells which
+    hyper-parameters someone asks for. All processes of a training call this, and the first decides for all.
+
+    Raises:
+        RunError: a run was begun with other options, or its folder is taken; and what `begin`, `asked` and `carry_out`
+            raise."""
+
+    def ready() -> tuple[str, bool]:
+        if folder := wanted.existing():
+            agree(folder, {**asked(folder), **wanted.asked()}, extendable)
+            return str(folder), False
+        return str(begin()), True
+
+    place, new = world.on_first(ready)
+    folder = Path(place)
     try:
-        for name, data in contents.items():
-            files.make_folder((partial / name).parent)
-            files.write(partial / name, data)
-        identity = hashlib.sha256(_json(description)).hexdigest()[:16]
-        files.write(partial / "run.json", _json({"format": FORMAT, "id": identity, **description}))
-        if taken:
-            shutil.rmtree(folder)  # only now that its successor is whole
-        files.rename(partial, folder)
-    except SeqGANError:
-        shutil.rmtree(partial, ignore_errors=True)
+        return folder, carry_out(folder)
+    except BaseException:
+        if new and world.rank() == 0 and not checkpoints(folder) and not read_record(folder):
+            placed.undo(folder)
         raise
 
 
@@ -119,7 +173,7 @@ def agree(folder: Path, asked: Mapping[str, Any], extendable: str) -> None:
         RunError: any other option differs from what the run was begun with."""
     description = describe(folder)
     refuse_other_world(folder, description)
-    stored = {**description["config"], **{name: description[name] for name in ("algorithm", "seed", "threads")}}
+    stored = {**description["config"], **{name: description.get(name) for name in ("algorithm", "seed", "threads")}}
     different = differences(stored, asked)
     more = extendable in different and different[extendable][1] > different[extendable][0]
     steps = different.pop(extendable)[1] if more else None
@@ -130,7 +184,8 @@ def agree(folder: Path, asked: Mapping[str, Any], extendable: str) -> None:
         )
     if more:
         description["config"][extendable] = steps
-        files.write(folder / "run.json", _json(description))
+        with placed.held(folder):
+            files.write(folder / "run.json", described.as_bytes(described.sealed(description)))
 
 
 def refuse_other_world(folder: Path, description: Mapping[str, Any]) -> None:
@@ -167,7 +222,21 @@ def saved_in(path: Path, folder: Path, description: Mapping[str, Any]) -> dict[s
     described.check(path, saved, STATE, CheckpointError)
     if saved["run"] != description["id"]:
         raise CheckpointError(f"{path} does not belong to the run {folder}: it was saved by run {saved['run']}")
+    if path.name != checkpoint_name(saved["steps"]):
+        raise CheckpointError(
+            f"{path} has another name than it was saved under, {checkpoint_name(saved['steps'])}; give it that name, "
+            "or remove it to go on from the one before it"
+        )
+    if broken := checkpoint.first_broken(saved["algorithm"]):
+        raise CheckpointError(
+            f"{path}: the tensor {broken} holds NaN or infinite values, but finite ones were expected; remove it to go "
+            "on from the one before it"
+        )
     return saved
+
+
+def checkpoint_name(steps: Mapping[str, int]) -> str:
+    return f"step-{sum(steps.values()):08d}.pt"
 
 
 def free_name(parent: Path, stem: str) -> Path:
@@ -198,6 +267,8 @@ class Run:
         self._signal = 0  # that this process got; and what all know of, once they have agreed
         self._agreed_signal = 0
         self._handlers: dict[int, Any] = {}
+        self._record = hashlib.sha256()  # of metrics.jsonl
+        self._settled = False  # nothing is left of a run that this one has replaced
 
     # --- lifetime
 
@@ -216,15 +287,13 @@ class Run:
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
         if self.rank == 0:
-            os.close(self._lock)
+            self._lock.close()
 
     def _lock_folder(self) -> None:
-        self._lock = os.open(self.folder, os.O_RDONLY)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(self._lock)
-            raise RunError(f"{self.folder} is in use by another process; wait for it to end, or stop it") from error
+        self._lock = placed.hold(self.folder)
+        if describe(self.folder) != self.description:
+            self._lock.close()
+            raise RunError(f"{self.folder} was changed by another process just now; give the command again")
 
     def _ask_to_stop(self, number: int, frame: FrameType | None) -> None:
         if self._signal:
@@ -246,8 +315,16 @@ class Run:
     def stop(self, phase: str, step: int) -> None:
         """Leave training after a signal; the caller has saved."""
         raise Interrupted(
-            f"stopped and saved at step {step} of {phase}; go on with --resume {self.folder}", self._agreed_signal
+            f"stopped and saved at step {step} of {phase}; go on with: {self._go_on()}", self._agreed_signal
         )
+
+    def _go_on(self) -> str:
+        """The whole command that continues this run."""
+        package, folder = self.description.get("package", "seqgan"), str(self.folder)
+        if self.description.get("own"):
+            return f"{package}.train(..., run_dir={folder!r}, resume=True)"
+        launcher = f"torchrun --standalone --nproc-per-node {world.size()} -m " if world.size() > 1 else ""
+        return f"{launcher}{package} train --resume {shlex.quote(folder)}"
 
     # --- state
 
@@ -270,9 +347,25 @@ class Run:
             return None
         path = next(reversed(found.values()))
         saved = saved_in(path, self.folder, self.description)
+        self._record = self._same_record(path, saved["record_bytes"], saved.get("record_sha256"))
         files.cut(self.folder / "metrics.jsonl", saved["record_bytes"])
         self._prune()
         return saved
+
+    def _same_record(self, newest: Path, length: int, sha256: str | None) -> "hashlib._Hash":
+        """The hash of the record up to what a checkpoint remembers.
+
+        Raises:
+            RunError: the record is shorter, or another."""
+        path = self.folder / "metrics.jsonl"
+        record = path.read_bytes()[:length] if path.exists() else b""
+        summed = hashlib.sha256(record)
+        if len(record) < length or sha256 not in (None, summed.hexdigest()):
+            raise RunError(
+                f"{path} is not the record that was written: its first {length} bytes were expected as they were when "
+                f"{newest.name} was saved; restore it from a copy, or remove {newest} to go on from the one before it"
+            )
+        return summed
 
     def refuse_other_steps(self, phases: Sequence[NamedSteps]) -> None:
         """Refuse saved steps that these phases cannot have taken.
@@ -325,9 +418,20 @@ class Run:
             "seconds": self.seconds,
             "algorithm": state,
             "record_bytes": files.sync(self.folder / "metrics.jsonl"),
+            "record_sha256": self._record.hexdigest(),
         }
-        checkpoint.save(self.folder / "checkpoints" / f"step-{sum(steps.values()):08d}.pt", content)
+        checkpoint.save(self.folder / "checkpoints" / checkpoint_name(steps), content)
         self._prune()
+        self._settle()
+
+    def _settle(self) -> None:
+        """Let go of the run that this one has replaced; what cannot be removed is told once."""
+        if not self._settled:
+            self._settled = True
+            try:
+                placed.settle(self.folder)
+            except StorageError as error:
+                self.display.say(str(error))
 
     def _prune(self) -> None:
         for path in list(checkpoints(self.folder).values())[: -self._keep]:
@@ -336,7 +440,7 @@ class Run:
     # --- record
 
     def announce(self, phases: Sequence[NamedSteps]) -> None:
-        self.display.begin([(phase.name, phase.steps, self.steps_done(phase.name)) for phase in phases])
+        self.display.begin([Planned(p.name, p.steps, self.steps_done(p.name), p.unit, max(1, p.each)) for p in phases])
 
     def record(self, phase: str, step: int, metrics: Metrics) -> None:
         """Keep what a step measured. Device scalars are read later, many at once, so that no step waits for them."""
@@ -371,7 +475,9 @@ class Run:
             if metrics:
                 lines.append(json.dumps({"phase": phase, "step": step, **numbers, **texts}, ensure_ascii=False))
         if lines:
-            files.append(self.folder / "metrics.jsonl", "".join(line + "\n" for line in lines).encode())
+            data = "".join(line + "\n" for line in lines).encode()
+            files.append(self.folder / "metrics.jsonl", data)
+            self._record.update(data)
 
     def _diverged(self, phase: str, step: int, what: str) -> str:
         found = checkpoints(self.folder)
@@ -406,16 +512,16 @@ def read_record(folder: Path) -> list[dict[str, Any]]:
     Raises:
         RunError: one of them is damaged (names the line)."""
     path = folder / "metrics.jsonl"
-    lines = []
-    with contextlib.suppress(FileNotFoundError):
-        for number, line in enumerate(path.read_bytes().splitlines(), start=1):
-            try:
-                lines.append(json.loads(line))
-                described.check(path, lines[-1], LINE, RunError, f"line {number}: ")
-            except (ValueError, RecursionError, TypeError) as error:
-                raise RunError(f"{path}, line {number} is damaged ({error}); remove the lines from there on") from error
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise RunError(f"{path} cannot be read: {why(error)}; make it readable") from error
+    lines, advice = [], "remove the lines from there on"
+    for number, line in enumerate(raw.splitlines(), start=1):
+        content = described.table(line, f"{path}, line {number}", RunError, advice)
+        measured = dict.fromkeys(content.keys() - LINE.keys(), described.MEASURED)
+        described.check(path, content, {**LINE, **measured}, RunError, f"line {number}: ", advice)
+        lines.append(content)
     return lines
-
-
-def _json(content: Mapping[str, Any]) -> bytes:
-    return (json.dumps(content, ensure_ascii=False, indent=2) + "\n").encode()

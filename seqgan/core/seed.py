@@ -23,7 +23,8 @@ def seed_everything(seed: int, *path: object) -> None:
     Torch's are seeded directly: `torch.manual_seed` visits every backend and costs a hundred times more."""
     value = derive(seed, *path)
     random.seed(value)
-    np.random.seed([value & 0xFFFFFFFF, value >> 32])
+    # numpy's default generator is Python's: equally seeded, they would draw the same numbers.
+    np.random.seed(derive(seed, *path, "numpy") & 0xFFFFFFFF)
     torch.default_generator.manual_seed(value)
     seed_accelerator(value)
 

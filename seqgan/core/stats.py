@@ -1,9 +1,9 @@
-"""How sure a number is: disjoint blocks, by their spread or left out in turn, and permutation tests; and how far two
-sets of features are apart.
+"""How sure a number is, and the difference of two: influences of independent units, disjoint blocks (by their spread or
+left out in turn), and permutation tests; and how far two sets of features are apart.
 
 A bootstrap draws with replacement, and copies are just what Self-BLEU and its like react to; blocks hold none."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -11,6 +11,81 @@ from numpy.typing import ArrayLike, NDArray
 
 Item = TypeVar("Item")
 BLOCKS = 10
+Units = NDArray[np.int64]  # the number of the unit that each item belongs to
+Influences = Mapping[str, NDArray[np.float64]]  # source of units -> how each unit moves an estimate
+
+
+def standard_error_of(influences: Influences) -> float:
+    """The root of the sum of squared influences; NaN where there is none. Sources are independent of one another."""
+    squares = [float((values**2).sum()) for values in influences.values()]
+    return float(np.sqrt(sum(squares))) if squares else np.nan
+
+
+def paired(first: Influences, second: Influences) -> Influences:
+    """The influences on `first - second`. What both take from one source is subtracted unit by unit: what moves both
+    alike is no part of the error of their difference.
+
+    Where the units are pairs by their numbers alone (two sets of samples), this is still right if they are independent:
+    the products of their influences then average to nothing."""
+    nothing = np.zeros(())
+    sources = dict.fromkeys([*first, *second])
+    return {source: first.get(source, nothing) - second.get(source, nothing) for source in sources}
+
+
+def units_of(items: Iterable[Hashable]) -> Units:
+    """Equal items are one unit: a copy in a corpus is no second text, and belongs to the same side of every split."""
+    numbers: dict[Hashable, int] = {}
+    return np.array([numbers.setdefault(item, len(numbers)) for item in items], dtype=np.int64)
+
+
+def ratio_influences(totals: ArrayLike, sizes: ArrayLike, units: Units) -> NDArray[np.float64]:
+    """Those of the units on sum(totals) / sum(sizes); NaN for fewer than two units. With sizes of 1 it is a mean, and
+    the error that of independent values.
+
+    By linearisation (Cochran 1977, 6.8), summed within units (clusters): what a ratio of sums over whole units varies
+    by, where an item's own deviation would count its copies as evidence."""
+    total, size = np.asarray(totals, dtype=np.float64), np.asarray(sizes, dtype=np.float64)
+    count = int(units.max(initial=-1)) + 1
+    if count < 2:
+        return np.full(1, np.nan)
+    deviations = (total - size * (total.sum() / size.sum())) / size.sum()
+    return np.asarray(np.bincount(units, deviations, count) * np.sqrt(count / (count - 1)))
+
+
+def mean_influences(values: ArrayLike, units: Units) -> NDArray[np.float64]:
+    """Those of the units on the mean of the values."""
+    return ratio_influences(values, np.ones(len(units)), units)
+
+
+def unit_blocks(units: Units) -> list[list[int]]:
+    """The items in ten blocks of nearly equal size, all of a unit in one block; fewer blocks where there are fewer than
+    twenty units, none where there would be one. Where no items share a unit, every tenth is of the same block."""
+    sizes = np.bincount(units) if len(units) else np.zeros(0, dtype=np.int64)
+    count = min(BLOCKS, len(sizes) // 2)
+    if count < 2:
+        return []
+    filled, block_of = np.zeros(count, dtype=np.int64), np.zeros_like(sizes)
+    for unit in np.argsort(-sizes, kind="stable").tolist():  # the largest first, each to the emptiest block
+        block_of[unit] = filled.argmin()
+        filled[block_of[unit]] += sizes[unit]
+    blocks_of_items = block_of[units]
+    return [np.flatnonzero(blocks_of_items == block).tolist() for block in range(count)]
+
+
+def jackknife_influences(without: ArrayLike, shares: ArrayLike | None = None) -> NDArray[np.float64]:
+    """Those of blocks on a measure, from its values with one block left out each ("G ..."); NaN for fewer than two.
+
+    `shares` of all items are in each block; left out, the blocks are of equal size. The root of the sum of squares is
+    the error of the delete-a-block jackknife (Quenouille 1956, Tukey 1958): sqrt((G - 1) / G * sum of squared
+    deviations)."""
+    values = np.asarray(without, dtype=np.float64)
+    if len(values) < 2:
+        return np.full((1, *values.shape[1:]), np.nan)
+    equal = np.full(len(values), 1 / len(values))
+    rest = 1 - (equal if shares is None else np.asarray(shares, dtype=np.float64))
+    rest = rest.reshape(-1, *(1 for _ in values.shape[1:]))
+    deviations = rest * ((rest * values).sum(axis=0) / rest.sum() - values)
+    return np.asarray(deviations * np.sqrt(len(values) / (len(values) - 1)))
 
 
 def standard_error(values: ArrayLike) -> NDArray[np.float64]:
@@ -40,14 +115,9 @@ def blocks_of(size: int) -> str:
 def jackknife_error(without: ArrayLike) -> NDArray[np.float64]:
     """The standard error of a measure, from its values with one block left out each; NaN for fewer than two.
 
-    The delete-a-block jackknife (Quenouille 1956, Tukey 1958): sqrt((G - 1) / G * sum of squared deviations). For
-    measures that depend on the number of items, as Self-BLEU does: nine tenths of the items stand for all of them,
+    For measures that depend on the number of items, as Self-BLEU does: nine tenths of the items stand for all of them,
     where a block of a tenth by itself may vary three times too little."""
-    values = np.asarray(without, dtype=np.float64)
-    if len(values) < 2:
-        return np.full(values.shape[1:], np.nan)
-    deviations = values - values.mean(axis=0)
-    return np.asarray(np.sqrt((1 - 1 / len(values)) * (deviations**2).sum(axis=0)))
+    return np.asarray(np.sqrt((jackknife_influences(without) ** 2).sum(axis=0)))
 
 
 def permutation_test(first: Sequence[float], second: Sequence[float], *, rounds: int = 10_000, seed: int = 0) -> float:

@@ -1,13 +1,14 @@
 """What a training will cost, from trying a step of each kind on an algorithm that is thrown away afterwards."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import torch
 
 from seqgan.core import world
 from seqgan.core.device import on_cpu, peak_memory, synchronize
+from seqgan.core.log import duration
 from seqgan.core.loop import Algorithm, Phase, Trial
 from seqgan.core.seed import seed_everything
 
@@ -17,20 +18,23 @@ LONG = 0.3  # seconds
 class Cost(NamedTuple):
     seconds: float  # of all steps: phases may stop early, and looks at held-out data are not counted
     bytes: int | None  # of memory, at the peak so far; None where the system does not tell
+    phases: Mapping[str, float] = {}  # seconds of each
 
 
 def estimate(algorithm: Algorithm, device: torch.device) -> Cost:
     """Do every kind of work once to set things up, and once more to time it; not a long one, in which what is set up
     counts for little."""
-    seconds = 0.0
+    phases: dict[str, float] = {}
     for phase in algorithm.phases():
+        seconds = 0.0
         trials = [trial for trial in phase.trials or [_of_like_steps(phase)] if trial.times]
         if trials:
             phase.start()
         for number, trial in enumerate(trials):
             first = _timed(phase, number, trial, 0, device)
             seconds += trial.times * (first if first > LONG else _timed(phase, number, trial, 1, device))
-    return Cost(seconds, peak_memory(device))
+        phases[phase.name] = seconds
+    return Cost(sum(phases.values()), peak_memory(device), phases)
 
 
 def _of_like_steps(phase: Phase) -> Trial:
@@ -53,14 +57,8 @@ def timed(work: Callable[[], object], device: torch.device) -> float:
 
 
 def in_words(cost: Cost, device: torch.device) -> str:
-    """`about 4 min on cpu (2 threads) beside looks at held-out data, and at least 0.8 GB of memory`"""
-    seconds, count = cost.seconds, torch.get_num_threads()
+    """`about 4 min on cpu (2 threads) plus the time of validation, and at least 0.8 GB of memory`"""
+    count = torch.get_num_threads()
     threads = f" ({count} thread{'s' if count > 1 else ''})" if on_cpu(device) else ""
-    if seconds < 90:
-        took = f"{seconds:.0f} s"
-    elif seconds < 5400:
-        took = f"{seconds / 60:.0f} min"
-    else:
-        took = f"{seconds / 3600:.1f} hours"
     memory = f", and at least {cost.bytes / 1e9:.1f} GB of memory" if cost.bytes else ""
-    return f"about {took} on {device}{threads} beside looks at held-out data{memory}"
+    return f"about {duration(cost.seconds)} on {device}{threads} plus the time of validation{memory}"

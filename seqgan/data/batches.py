@@ -1,7 +1,7 @@
 """Texts as padded tensors, and batches that are a function of the step."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -33,6 +33,7 @@ class Encoded(NamedTuple):
     characters: int  # of the texts these rows stand for
     unknown: float  # share of tokens outside the vocabulary
     too_long: int  # texts longer than the limit
+    lost: int = 0  # tokens of theirs that no row holds
 
 
 def encode(texts: Sequence[str], tokenizer: Tokenizer, longest: int, long: Long = "cut") -> Encoded:
@@ -43,9 +44,9 @@ def encode(texts: Sequence[str], tokenizer: Tokenizer, longest: int, long: Long 
     Raises:
         CorpusError: a text is too long and `long` is "error", or none is left."""
     rows: list[list[int]] = []
-    characters = too_long = 0
-    for text in texts:
-        row = [*tokenizer.encode(text), EOS]
+    characters = too_long = lost = 0
+    for text, ids in zip(texts, tokenizer.encode_all(texts), strict=True):
+        row = [*ids, EOS]
         if len(row) > longest:
             too_long += 1
             if long == "error":
@@ -54,18 +55,21 @@ def encode(texts: Sequence[str], tokenizer: Tokenizer, longest: int, long: Long 
                     "raise the limit, or choose --long cut, split or drop"
                 )
             if long == "drop":
+                lost += len(row)
                 continue
         pieces = [row[start : start + longest] for start in range(0, len(row), longest)]
         kept = [piece for piece in pieces if piece != [EOS]] or pieces if long == "split" else pieces[:1]
         rows += kept
-        characters += len(text) if long == "split" or len(pieces) == 1 else len(tokenizer.decode(kept[0]))
+        whole = long == "split" or len(pieces) == 1
+        characters += len(text) if whole else len(tokenizer.cut(text, longest)[0])
+        lost += 0 if whole else len(row) - longest
     if not rows:
         raise CorpusError(
             f"no text is left: all {len(texts)} are longer than --max-length {longest}; "
             "raise it, or choose --long cut or split"
         )
     tokens = sum(map(len, rows))
-    return Encoded(rows, characters, sum(row.count(UNK) for row in rows) / tokens, too_long)
+    return Encoded(rows, characters, sum(row.count(UNK) for row in rows) / tokens, too_long, lost)
 
 
 def pad(rows: Sequence[Sequence[int]], device: torch.device | str = "cpu") -> Batch:
@@ -73,6 +77,34 @@ def pad(rows: Sequence[Sequence[int]], device: torch.device | str = "cpu") -> Ba
     width = max(map(len, rows))
     tokens = torch.tensor([[*row, *[PAD] * (width - len(row))] for row in rows], device=device)
     return Batch(tokens, tokens != PAD)
+
+
+TOKENS_TOGETHER = 2**13
+NUMBERS_TOGETHER = 2**24  # a score for every word of the vocabulary at every token: 64 MB
+
+
+def tokens_together(vocabulary: int) -> int:
+    """How many tokens of text a policy looks at together where it is not learning, with a score for every word at each.
+
+    What a look at texts needs of memory then depends neither on their number nor on their length."""
+    return max(1, min(TOKENS_TOGETHER, NUMBERS_TOGETHER // vocabulary))
+
+
+def rows_together(tokens: Tokens, vocabulary: int) -> int:
+    """How many rows of a padded tensor make `tokens_together`."""
+    return max(1, tokens_together(vocabulary) // max(1, tokens.shape[1]))
+
+
+def by_length(rows: Sequence[Sequence[int]], vocabulary: int) -> Iterator[list[int]]:
+    """The numbers of rows, like lengths together so that little is spent on padding, `tokens_together` at a time."""
+    most, together = tokens_together(vocabulary), list[int]()
+    for number in sorted(range(len(rows)), key=lambda number: len(rows[number])):
+        if together and (len(together) + 1) * len(rows[number]) > most:
+            yield together
+            together = []
+        together.append(number)
+    if together:
+        yield together
 
 
 def side_by_side(first: Tokens, second: Int[Tensor, "N S"]) -> Int[Tensor, "M W"]:

@@ -1,10 +1,13 @@
 """Text <-> ids by sentencepiece, as characters, words, subwords, or whatever stands between blanks.
 
-The model is trained on the training split alone and kept in the run, so that a run reads and writes text by itself."""
+The model is trained on the training split alone and kept in the run, so that a run reads and writes text by itself.
+sentencepiece learns the vocabulary, and cuts text into subwords; characters and words are looked up one by one. In
+every kind each unknown token is one UNK (sentencepiece by itself writes one for a whole run of them), and nothing that
+stands in a text is taken for one of its own marks."""
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, get_args
 
 import sentencepiece
@@ -15,6 +18,19 @@ from seqgan.data.tokens import words
 from seqgan.errors import CheckpointError, ConfigError
 
 Kind = Literal["char", "word", "bpe", "unigram", "whitespace"]
+
+# How a text is cut where no model is asked.
+CUT: Mapping[str, Callable[[str], Sequence[str]]] = {"char": list, "word": words, "whitespace": str.split}
+BY_BLANKS = ("word", "whitespace")
+BLANK = "\u2581"  # what sentencepiece writes for a blank
+SHOWN_UNKNOWN = "\u2047"  # what stands for an unknown token in text
+# Characters that sentencepiece keeps for itself are exchanged for noncharacters, which Unicode keeps out of texts.
+# Where a text holds one of those after all, it is never known.
+NONCHARACTERS = [chr(0xFDD0 + number) for number in range(4)]
+MARK = NONCHARACTERS[0]  # the special pieces begin with it
+RESERVED = dict(zip((BLANK, "\u2585", "\x1f"), NONCHARACTERS[1:], strict=True))
+ESCAPES = RESERVED | dict.fromkeys(NONCHARACTERS, "\x1f")
+UNESCAPES = {there: here for here, there in RESERVED.items()} | {"\x1f": MARK}
 
 
 class Tokenizer:
@@ -30,6 +46,7 @@ class Tokenizer:
                 self._processor.unk_id(),
                 self._processor.eos_id(),
             ]
+            pieces = [self._processor.id_to_piece(token) for token in range(len(self))]
         except (RuntimeError, ValueError, TypeError) as error:
             raise CheckpointError("the tokenizer model is damaged or is not a sentencepiece model") from error
         if specials != [PAD, BOS, UNK, EOS]:
@@ -37,6 +54,10 @@ class Tokenizer:
                 "the tokenizer model was not made by seqgan: "
                 f"its special ids are {specials}, not {[PAD, BOS, UNK, EOS]}"
             )
+        blank = "" if kind in BY_BLANKS else " "
+        self._texts = [_exchanged(UNESCAPES, piece.replace(BLANK, blank)) for piece in pieces]
+        self._texts[UNK] = SHOWN_UNKNOWN
+        self._ids = {text: token for token, text in enumerate(self._texts) if token > EOS}
 
     @classmethod
     def train(cls, texts: Sequence[str], kind: Kind = "char", vocabulary: int = 5000) -> "Tokenizer":
@@ -46,12 +67,19 @@ class Tokenizer:
             ConfigError: the kind is unknown, or sentencepiece cannot make such a vocabulary from these texts."""
         if kind not in get_args(Kind):
             raise ConfigError(f"there is no tokenizer {kind!r}; choose one of {', '.join(get_args(Kind))}")
-        prepared = [_prepare(kind, text) for text in texts]
-        by_blanks = kind in ("word", "whitespace")
+        by_blanks = kind in BY_BLANKS
+        prepared = [_exchanged(ESCAPES, " ".join(CUT[kind](text)) if by_blanks else text) for text in texts]
         if kind == "char":
             vocabulary = len(set().union(*prepared)) + EOS + 2
         elif by_blanks:
             vocabulary = min(vocabulary, len({word for text in prepared for word in text.split()}) + EOS + 1)
+        else:
+            alphabet = len(set().union(*prepared))
+            if vocabulary <= alphabet + EOS:
+                raise ConfigError(
+                    f"a {kind} vocabulary of {vocabulary} has no room for the {alphabet} characters of the texts; "
+                    f"give a --vocabulary of {alphabet + EOS + 1} or more, far more for subwords, or --tokenizer char"
+                )
         buffer = io.BytesIO()
         options: dict[str, Any] = {
             "model_type": "word" if by_blanks else kind,
@@ -61,6 +89,7 @@ class Tokenizer:
             "bos_id": BOS,
             "unk_id": UNK,
             "eos_id": EOS,
+            **{f"{name}_piece": f"{MARK}<{name}>" for name in ("pad", "bos", "unk", "eos")},
             # Nothing may be rewritten, dropped or lost on the way: the defaults narrow full-width punctuation,
             # squeeze blanks, skip long lines, and leave out rare characters.
             "normalization_rule_name": "identity",
@@ -78,7 +107,14 @@ class Tokenizer:
             raise ConfigError(
                 f"sentencepiece cannot make a {kind} vocabulary of {vocabulary} from {len(texts)} texts: {reason}"
             ) from error
-        return cls(kind, buffer.getvalue())
+        try:
+            return cls(kind, buffer.getvalue())
+        except CheckpointError as error:
+            longest = max((word for text in prepared for word in text.split()), key=len)
+            raise ConfigError(
+                f"sentencepiece cannot hold the longest word of the texts, of {len(longest)} characters "
+                f"({longest[:20]!r}...); leave it out, or choose --tokenizer char or bpe"
+            ) from error
 
     def __len__(self) -> int:
         """V, the size of the vocabulary, special ids included."""
@@ -86,8 +122,19 @@ class Tokenizer:
 
     def encode(self, text: str) -> list[int]:
         """The ids of a text, without BOS and EOS."""
-        ids: list[int] = self._processor.encode(_prepare(self.kind, text), out_type=int)
-        return ids
+        return self.encode_all([text])[0]
+
+    def encode_all(self, texts: Sequence[str]) -> list[list[int]]:
+        """The ids of many texts, as `encode`, in less time than one by one."""
+        if self.kind in CUT:
+            cut, known = CUT[self.kind], self._ids
+            return [[known.get(token, UNK) for token in cut(text)] for text in texts]
+        escaped = [_exchanged(ESCAPES, text) for text in texts]
+        encoded: list[list[int]] = self._processor.encode(escaped, out_type=int)
+        return [
+            [self._ids.get(token, UNK) for token in self._tokens(text)] if UNK in ids else ids
+            for text, ids in zip(texts, encoded, strict=True)
+        ]
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of ids, up to the first EOS; PAD and BOS are no text."""
@@ -96,28 +143,47 @@ class Tokenizer:
             if token == EOS:
                 break
             if token not in (PAD, BOS):
-                kept.append(int(token))
-        text: str = self._processor.decode(kept)
-        return _words_to_text(text.split()) if self.kind == "word" else text
+                kept.append(self._texts[token])
+        return self._joined(kept)
 
     def cut(self, text: str, size: int) -> list[str]:
         """A text in pieces of at most this many tokens, each written as it stands in the text."""
-        prepared = _prepare(self.kind, text)
-        places = self._processor.encode(prepared, out_type="offset_mapping")["offsets"]
-        groups = [places[start : start + size] for start in range(0, len(places), size)]
-        parts = [prepared[group[0][0] : group[-1][1]].strip() for group in groups]
-        return [_words_to_text(part.split()) for part in parts] if self.kind == "word" else parts
+        tokens = self._tokens(text)
+        return [self._joined(tokens[start : start + size]).strip() for start in range(0, len(tokens), size)]
+
+    def rewritten(self, text: str) -> str:
+        """A text as it comes back from its tokens where all of them are known."""
+        return self._joined(self._tokens(text))
 
     def unknown(self, text: str) -> list[str]:
         """The characters or words of a text that are not in the vocabulary."""
-        prepared = _prepare(self.kind, text)
-        parts = prepared.split() if self.kind in ("word", "whitespace") else list(dict.fromkeys(prepared))
-        return [part for part in parts if UNK in self._processor.encode(part, out_type=int)]
+        return [token for token in dict.fromkeys(self._tokens(text)) if token not in self._ids]
+
+    def _tokens(self, text: str) -> Sequence[str]:
+        """A text cut into tokens, known or not; of subwords, unknown ones are characters."""
+        if self.kind in CUT:
+            return CUT[self.kind](text)
+        pieces: list[str] = self._processor.encode(_exchanged(ESCAPES, text), out_type=str)
+        tokens: list[str] = []
+        for piece in pieces:
+            token = _exchanged(UNESCAPES, piece.replace(BLANK, " "))
+            tokens += [token] if token in self._ids else list(token)
+        return tokens
+
+    def _joined(self, tokens: Sequence[str]) -> str:
+        if self.kind == "word":
+            return _words_to_text(tokens)
+        return (" " if self.kind == "whitespace" else "").join(tokens)
 
 
-def _prepare(kind: str, text: str) -> str:
-    """Put blanks between the tokens where sentencepiece is to cut at blanks."""
-    return " ".join(words(text)) if kind == "word" else " ".join(text.split()) if kind == "whitespace" else text
+def _exchanged(characters: Mapping[str, str], text: str) -> str:
+    """A text with some characters in the place of others."""
+    return re.sub(f"[{''.join(characters)}]", lambda found: characters[found[0]], text)
+
+
+def rewritten_in_words(text: str) -> str:
+    """A text as its words bring it back."""
+    return _words_to_text(words(text))
 
 
 def _words_to_text(parts: Sequence[str]) -> str:

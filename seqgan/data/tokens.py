@@ -7,10 +7,12 @@ from collections.abc import Callable, Sequence
 
 from nltk.tokenize import NLTKWordTokenizer
 
+_TREEBANK = NLTKWordTokenizer()
+
 
 def words(text: str) -> list[str]:
     """Words and punctuation marks, as nltk cuts them, without a download."""
-    return NLTKWordTokenizer().tokenize(text)
+    return _TREEBANK.tokenize(text)
 
 
 def chars(text: str) -> list[str]:

@@ -3,14 +3,25 @@
 `METRICS` holds what can be measured on text alone; each entry is a function from a `View` to named numbers."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from seqgan.core.stats import blocks, blocks_of, jackknife_error, standard_error
+from seqgan.core.stats import (
+    Influences,
+    Units,
+    jackknife_influences,
+    mean_influences,
+    paired,
+    ratio_influences,
+    standard_error_of,
+    unit_blocks,
+    units_of,
+)
 from seqgan.data.tokens import TOKENS
 from seqgan.errors import UsageError
 from seqgan.metrics.bleu import ORDERS, Index, Matches, corpus_bleu, sentence_bleu
@@ -20,19 +31,61 @@ from seqgan.metrics.novelty import copied
 
 Aggregation = Literal["sentence", "corpus"]
 BLEUS = range(2, ORDERS + 1)
+# Standard errors that a difference must exceed to be called one: the two-sided 5 % quantiles of Student's t for 2 to 10
+# units (blocks, seeds), and two for more.
+STUDENT = dict(zip(range(2, 11), (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26), strict=True))
+DIFFERENT = 2.0
 
 
-class Measured(NamedTuple):
-    """A number, how sure it is (NaN where that cannot be said), and all that it depends on besides the texts."""
+@dataclass(frozen=True)
+class Measured:
+    """A number, how sure it is (NaN where that cannot be said), and all that it depends on besides the texts.
+
+    `influences` are what the error is made of: with them the difference of two numbers gets its paired error."""
 
     value: float
     stderr: float
     signature: str
+    influences: Influences = field(default_factory=dict, compare=False, repr=False)
+
+    @classmethod
+    def of(cls, value: float, influences: Influences, signature: str) -> "Measured":
+        """With the standard error that the influences amount to."""
+        return cls(float(value), standard_error_of(influences), signature, influences)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter((self.value, self.stderr, self.signature))
+
+    def __sub__(self, other: "Measured") -> "Measured":
+        """The difference, with its paired error where both know their influences."""
+        known = self.influences and other.influences
+        influences = paired(self.influences, other.influences) if known else {}
+        parts = (f"err:paired {part[4:]}" if part.startswith("err:") else part for part in self.signature.split("|"))
+        return Measured.of(self.value - other.value, influences, "|".join(parts))
+
+    def comparable(self, other: "Measured") -> bool:
+        """Whether both depend on the same things, the way their errors were found aside."""
+        mine, theirs = (
+            [part for part in number.signature.split("|") if not part.startswith("err:")] for number in (self, other)
+        )
+        return mine == theirs
+
+    @property
+    def differs(self) -> bool:
+        """Of a difference: whether it is more than its paired error explains (`STUDENT`, `DIFFERENT`). A few seeds that
+        happen to agree have an error of 0, and show nothing."""
+        if self.stderr == 0:
+            return self.value != 0 and max(map(len, self.influences.values()), default=0) >= max(STUDENT)
+        units = min((len(of) for of in self.influences.values() if of.any()), default=0)
+        return abs(self.value) > STUDENT.get(units, DIFFERENT) * self.stderr
 
 
 @dataclass(frozen=True)
 class View:
-    """Texts to be measured, beside those they are compared with; `references` and `training` may be empty."""
+    """Texts to be measured, beside those they are compared with; `references` and `training` may be empty.
+
+    Samples are independent, also where two are equal: that is what the policy draws. Of texts that were found, copies
+    are one unit (`core.stats.units_of`): references always, and the samples where they are `held_out` text."""
 
     samples: Sequence[str]
     references: Sequence[str] = ()
@@ -40,6 +93,7 @@ class View:
     tokens: str = "words"
     aggregation: Aggregation = "sentence"
     too_long: str = ""  # what became of texts that were too long, where there were any: cut@64
+    held_out: bool = False
 
     def __post_init__(self) -> None:
         for given, known in ((self.tokens, tuple(TOKENS)), (self.aggregation, get_args(Aggregation))):
@@ -58,11 +112,22 @@ class View:
     def cut_training(self) -> Texts:
         return [TOKENS[self.tokens](text) for text in self.training]
 
+    @property
+    def source(self) -> str:
+        """Whose units the samples are, in the influences of a number."""
+        return "held-out" if self.held_out else "samples"
+
+    @cached_property
+    def units(self) -> Units:
+        return units_of(map(tuple, self.cut)) if self.held_out else np.arange(len(self.samples))
+
+    @cached_property
+    def blocks(self) -> list[list[int]]:
+        return unit_blocks(self.units)
+
     def signed(self, **more: object) -> str:
         """`n:277|refs:276|tok:chars`, and so on."""
         long = {"long": self.too_long} if self.too_long else {}
-        if more.get("err") in ("blocks", "jackknife"):
-            more["err"] = f"{more['err']}-{blocks_of(len(self.samples))}"
         parts = {"n": len(self.samples), **more, **long, "tok": self.tokens}
         return "|".join(f"{name}:{value}" for name, value in parts.items())
 
@@ -70,33 +135,55 @@ class View:
         """BLEU-1 ... BLEU-N of many hypotheses in one number each."""
         return sentence_bleu(matches).mean(axis=1) if self.aggregation == "sentence" else corpus_bleu(matches)
 
+    def jackknife(self, without: Sequence[Any]) -> np.ndarray:
+        """The influences of the blocks of samples, from what a measure is without each."""
+        return jackknife_influences(without, [len(block) / len(self.samples) for block in self.blocks])
+
+
+def over_texts(units: Units, what: str = "texts") -> str:
+    """How an error comes from single texts, for a signature: `texts`, or `texts/25` where only 25 are different."""
+    different = int(units.max(initial=-1)) + 1
+    return what if different == len(units) else f"{what}/{different}"
+
+
+def over_blocks(units: Units) -> str:
+    """The same of blocks that are left out: `jackknife-10x27` is ten blocks of 27 texts."""
+    blocks = unit_blocks(units)
+    size = f"{len(blocks)}x{min(map(len, blocks))}" if blocks else "none"
+    return f"jackknife-{size}{over_texts(units).removeprefix('texts')}"
+
 
 def bleu(view: View) -> dict[str, Measured]:
     """The samples as hypotheses, all references at once: how much of a sample is found in real text."""
     if not view.references:
         return {}
     matches = Index(view.cut_references).matches(view.cut)
-    by_sentence = view.aggregation == "sentence"
-    errors = standard_error(sentence_bleu(matches).T) if by_sentence else _error_over_blocks(view, matches)
-    signature = _bleu_signature(view, refs=len(view.references), err="hypotheses" if by_sentence else "blocks")
-    return _by_order("bleu", view.aggregated(matches), errors, signature)
+    if view.aggregation == "sentence":
+        influences, errors = _by_hypothesis(matches, view.units), over_texts(view.units, "hypotheses")
+    else:
+        without = [corpus_bleu(_all_but(block, matches)) for block in view.blocks]
+        influences, errors = view.jackknife(without), over_blocks(view.units)
+    signature = _bleu_signature(view, refs=len(view.references), err=errors)
+    return _by_order("bleu", view.aggregated(matches), {view.source: influences}, signature)
 
 
 def backward_bleu(view: View) -> dict[str, Measured]:
-    """The references as hypotheses, the samples as their references: how much of real text the samples cover."""
+    """The references as hypotheses, the samples as their references: how much of real text the samples cover.
+
+    Its error is of both: each block of the samples is left out in turn, and so is each block of the references."""
     if not view.references:
         return {}
-
     references, index = view.cut_references, Index(view.cut)
-    located = index.locate(references)
-
-    def left_out(of_samples: Sequence[int], of_references: Sequence[int]) -> np.ndarray:
-        return view.aggregated(_all_but(of_references, index.without(of_samples).matches(located)))
-
-    pairs = zip(blocks(range(len(view.cut))), blocks(range(len(references))), strict=False)
-    errors = jackknife_error([left_out(*pair) for pair in pairs])
-    signature = _bleu_signature(view, hyps=len(references), refs="samples", err="jackknife")
-    return _by_order("backward-bleu", view.aggregated(index.matches(located)), errors, signature)
+    located, units = index.locate(references), units_of(map(tuple, references))
+    matches, parts = index.matches(located), unit_blocks(units)
+    fewer_samples = [view.aggregated(index.without(block).matches(located)) for block in view.blocks]
+    fewer_references = [view.aggregated(_all_but(block, matches)) for block in parts]
+    influences = {
+        view.source: view.jackknife(fewer_samples),
+        "references": jackknife_influences(fewer_references, [len(block) / len(references) for block in parts]),
+    }
+    signature = _bleu_signature(view, hyps=len(references), refs="samples", err=over_blocks(view.units))
+    return _by_order("backward-bleu", view.aggregated(matches), influences, signature)
 
 
 def self_bleu(view: View) -> dict[str, Measured]:
@@ -109,41 +196,47 @@ def self_bleu(view: View) -> dict[str, Measured]:
     def left_out(block: Sequence[int]) -> np.ndarray:
         return view.aggregated(_all_but(block, index.without(block).matches(located, among_them=True)))
 
-    errors = jackknife_error([left_out(block) for block in blocks(range(index.size)) if len(block) < index.size - 1])
+    defined = all(len(block) < index.size - 1 for block in view.blocks)  # of a single text that is left it is not
+    influences = view.jackknife([left_out(block) for block in view.blocks] if defined else [])
     likeness = view.aggregated(index.matches(located, among_them=True))
-    return _by_order("self-bleu", likeness, errors, _bleu_signature(view, refs="leave-one-out", err="jackknife"))
+    signature = _bleu_signature(view, refs="leave-one-out", err=over_blocks(view.units))
+    return _by_order("self-bleu", likeness, {view.source: influences}, signature)
 
 
 def variety(view: View) -> dict[str, Measured]:
-    """The share of different samples, and of different n-grams."""
+    """The share of different samples, and of different n-grams where there are any."""
     things = {"distinct": texts_of(view.cut)} | {f"distinct-{n}": ngrams_of(view.cut, n) for n in (1, 2, 3)}
-    parts, signature = blocks(range(len(view.cut))), view.signed(err="jackknife")
+    signature = view.signed(err=over_blocks(view.units))
     measured = {}
     for name, several in things.items():
-        value, *without = distinct(several, parts)
-        measured[name] = Measured(value, float(jackknife_error(without)), signature)
+        if any(several):
+            value, *without = distinct(several, view.blocks)
+            measured[name] = Measured.of(value, {view.source: view.jackknife(without)}, signature)
     return measured
 
 
 def novelty(view: View) -> dict[str, Measured]:
     """The share of samples, lines and n-grams that stand in a training text, and how long the copied spans are.
 
-    Lines are what stands between blanks where the tokens are characters: the lines of a poem."""
+    Lines are what stands between blanks where the tokens are characters: the lines of a poem. Of what no sample has
+    (no sample is of n tokens) there is no share."""
     if not view.training:
         return {}
     cut, against = view.cut, {"training": len(view.training)}
     known = set(map(tuple, view.cut_training))
-    measured = {"seen": _mean([tuple(text) in known for text in cut], view, **against)}
+    each = np.ones(len(cut))
+    counts = {"seen": (np.array([tuple(text) in known for text in cut]), each)}
     if view.tokens == "chars":
-        lines = {line for text in view.training for line in text.split()}
-        seen = [line in lines for text in view.samples for line in text.split()]
-        measured["seen-lines"] = _mean(seen or [False], view, **against)
+        known_lines = {line for text in view.training for line in text.split()}
+        lines = [text.split() for text in view.samples]
+        seen = [sum(line in known_lines for line in several) for several in lines]
+        counts["seen-lines"] = (np.array(seen), np.array([len(several) for several in lines]))
     common = copied(cut, view.cut_training, ORDERS)
     length = np.array([len(text) for text in cut])
     for order in BLEUS:
-        counts = np.stack([common.ngrams[order - 1], np.maximum(0, length - order + 1)])
-        measured[f"seen-{order}"] = _ratio(counts, view, **against)
-    measured["copied"] = _mean(common.span, view, **against)
+        counts[f"seen-{order}"] = (common.ngrams[order - 1], np.maximum(0, length - order + 1))
+    counts["copied"] = (common.span, each)
+    measured = {name: _ratio(some, of, view, **against) for name, (some, of) in counts.items() if of.sum()}
     measured["copied-longest"] = Measured(float(common.span.max()), np.nan, view.signed(**against))
     return measured
 
@@ -152,11 +245,12 @@ def form(view: View) -> dict[str, Measured]:
     """The number of tokens, and the share of samples in the form that most training texts have.
 
     The form of a text is the number of characters of each of its lines: 5-5-5-5 for a quatrain."""
-    measured = {"length": _mean([len(text) for text in view.cut], view)}
+    each = np.ones(len(view.cut))
+    measured = {"length": _ratio([len(text) for text in view.cut], each, view)}
     if view.tokens == "chars" and view.training:
         [(usual, count)] = Counter(map(shape, view.training)).most_common(1)
         if count * 2 > len(view.training):
-            measured["form"] = _mean([shape(text) == usual for text in view.samples], view, form=usual)
+            measured["form"] = _ratio([shape(text) == usual for text in view.samples], each, view, form=usual)
     return measured
 
 
@@ -179,33 +273,33 @@ def _bleu_signature(view: View, **parts: object) -> str:
     return view.signed(**parts, smooth="method1", agg=aggregation)
 
 
-def _by_order(name: str, values: np.ndarray, errors: np.ndarray, signature: str) -> dict[str, Measured]:
-    errors = np.broadcast_to(errors, values.shape)
+def _by_order(
+    name: str, values: np.ndarray, influences: Mapping[str, np.ndarray], signature: str
+) -> dict[str, Measured]:
+    """`influences` of each source are "units N", or one NaN for all orders."""
     return {
-        f"{name}-{order}": Measured(float(values[order - 1]), float(errors[order - 1]), signature) for order in BLEUS
+        f"{name}-{order}": Measured.of(
+            values[order - 1], {source: _column(of, order) for source, of in influences.items()}, signature
+        )
+        for order in BLEUS
     }
 
 
-def _error_over_blocks(view: View, matches: Matches) -> np.ndarray:
-    parts = blocks(range(len(view.samples)))
-    return standard_error([corpus_bleu(Matches(*(part[..., list(block)] for part in matches))) for block in parts])
+def _column(influences: np.ndarray, order: int) -> np.ndarray:
+    return influences[:, order - 1] if influences.ndim == 2 else influences
+
+
+def _by_hypothesis(matches: Matches, units: Units) -> np.ndarray:
+    """The influences "units N" on the mean sentence BLEU of every order."""
+    return np.stack([mean_influences(of_order, units) for of_order in sentence_bleu(matches)], axis=1)
 
 
 def _all_but(block: Sequence[int], matches: Matches) -> Matches:
     return Matches(*(np.delete(part, list(block), axis=-1) for part in matches))
 
 
-def _mean(values: Sequence[float | int] | np.ndarray, view: View, **parts: object) -> Measured:
-    error = standard_error([np.mean(block) for block in blocks(list(values))])
-    return Measured(float(np.mean(values)), float(error), view.signed(**parts, err="blocks"))
-
-
-def _ratio(counts: np.ndarray, view: View, **parts: object) -> Measured:
-    """The ratio of two sums over the samples, `counts` being "2 B"."""
-
-    def ratio(part: np.ndarray) -> float:
-        some, every = part.sum(axis=1)
-        return float(some / max(1, every))
-
-    error = standard_error([ratio(counts[:, list(block)]) for block in blocks(range(counts.shape[1]))])
-    return Measured(ratio(counts), float(error), view.signed(**parts, err="blocks"))
+def _ratio(totals: ArrayLike, sizes: ArrayLike, view: View, **parts: object) -> Measured:
+    """The sum of one over the sum of the other, one of each for every sample."""
+    influences = ratio_influences(totals, sizes, view.units)
+    value = np.sum(totals) / np.sum(sizes)
+    return Measured.of(value, {view.source: influences}, view.signed(**parts, err=over_texts(view.units)))

@@ -8,11 +8,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from seqgan.core.device import sum_dtype
-from seqgan.data.batches import pad
+from seqgan.data.batches import by_length, pad, rows_together
 from seqgan.models.policy import PolicyModule
 from seqgan.shapes import Mask, Tokens
-
-ROWS_AT_A_TIME = 128
 
 
 class Likelihood(NamedTuple):
@@ -31,11 +29,9 @@ def likelihood(generator: PolicyModule, rows: Sequence[Sequence[int]]) -> Likeli
     """The NLL of rows of ids; EOS counts as a token, an unknown token as the one token UNK."""
     device = next(generator.parameters()).device
     exact = sum_dtype(device.type)
-    # Rows of like length together, so that little is spent on padding.
-    ordered = sorted(rows, key=len)
     parts = [
-        generator.log_probs(pad(ordered[i : i + ROWS_AT_A_TIME], device).tokens).to(exact).sum()
-        for i in range(0, len(rows), ROWS_AT_A_TIME)
+        generator.log_probs(pad([rows[number] for number in numbers], device).tokens).to(exact).sum()
+        for numbers in by_length(rows, generator.vocabulary)
     ]
     return Likelihood(-float(torch.stack(parts).sum()), sum(map(len, rows)))
 
@@ -47,10 +43,8 @@ def token_log_probs(
     """log pi(token | all before it) of every token of every row, in nats; `drawn`: of rows the policy drew itself."""
     log_probs = generator.log_probs_drawn if drawn else generator.log_probs
     device = next(generator.parameters()).device
-    order = sorted(range(len(rows)), key=lambda number: len(rows[number]))
     found: dict[int, Tensor] = {}
-    for start in range(0, len(rows), ROWS_AT_A_TIME):
-        numbers = order[start : start + ROWS_AT_A_TIME]
+    for numbers in by_length(rows, generator.vocabulary):
         measured = log_probs(pad([rows[number] for number in numbers], device).tokens).cpu().double()
         found.update({number: row[: len(rows[number])] for number, row in zip(numbers, measured, strict=True)})
     return [found[number] for number in range(len(rows))]
@@ -71,7 +65,8 @@ def divergence(drawing: PolicyModule, other: PolicyModule, tokens: Tokens, mask:
     At every prefix of the samples the sum over all next tokens is exact, so the estimate is never negative."""
     parts: list[Float[Tensor, ""]] = []
     exact = sum_dtype(tokens.device.type)
-    for rows, counts in zip(tokens.split(ROWS_AT_A_TIME), mask.split(ROWS_AT_A_TIME), strict=True):
+    size = rows_together(tokens, drawing.vocabulary)
+    for rows, counts in zip(tokens.split(size), mask.split(size), strict=True):
         p, q = drawing.distributions(rows), other.distributions(rows)
         parts.append((((p - q) * p.exp()).sum(dim=-1) * counts).to(exact).sum())
     return float(torch.stack(parts).sum() / mask.sum())

@@ -3,22 +3,31 @@
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Annotated, get_args
 
+from seqgan.core.bounds import YES_NO, OneOf, checked
 from seqgan.data.readers import a_list_of_texts
-from seqgan.data.tokens import suitable_tokens
+from seqgan.data.tokens import TOKENS, suitable_tokens
 from seqgan.errors import UsageError
 from seqgan.metrics import METRICS, Aggregation, Measured, View
 
+NONE = "no"  # script
 
+
+@checked
 def evaluate(
     samples: Iterable[str],
     references: Iterable[str] = (),
     training: Iterable[str] = (),
     *,
-    tokens: str | None = None,
-    aggregation: Aggregation = "sentence",
+    tokens: Annotated[str | None, OneOf(list(TOKENS))] = None,
+    aggregation: Annotated[Aggregation, OneOf(get_args(Aggregation))] = "sentence",
+    held_out: Annotated[bool, YES_NO] = False,
 ) -> dict[str, Measured]:
     """Measure texts, whoever wrote them: `{"bleu-2": Measured(value, stderr, signature), ...}`.
+
+    `first["bleu-2"] - second["bleu-2"]` is the difference of two sets of as many samples with its own, paired error.
+    Samples are taken for independent of one another; of `held_out` real texts, copies count as one text.
 
     BLEU wants references, novelty the training texts; Self-BLEU and variety need neither. `tokens` are words, chars or
     whitespace (left out: what suits the script); BLEU (Papineni et al. 2002) is the mean over sentences or that of the
@@ -33,7 +42,8 @@ def evaluate(
     for others, what in ((references, "references"), (training, "training texts")):
         if others:
             same_script(samples, others, what)
-    return measure(View(samples, references, training, tokens or suitable_tokens(samples), aggregation))
+    tokens = tokens or suitable_tokens(samples)
+    return measure(View(samples, references, training, tokens, aggregation, held_out=held_out))
 
 
 def measure(view: View) -> dict[str, Measured]:
@@ -42,20 +52,20 @@ def measure(view: View) -> dict[str, Measured]:
 
 
 def same_script(samples: Sequence[str], others: Sequence[str], what: str) -> None:
-    """Refuse to compare texts in different scripts, where nothing could match.
+    """Refuse to compare texts in different scripts, where nothing could match. Texts without letters are in none.
 
     Raises:
         UsageError: most letters of one are of another script than most of the other's."""
     ours, theirs = script_of(samples), script_of(others)
-    if ours != theirs:
+    if NONE not in (ours, theirs) and ours != theirs:
         raise UsageError(
             f"the samples are in {ours} script and the {what} in {theirs}, so nothing can match; give {what} like them"
         )
 
 
 def script_of(texts: Sequence[str]) -> str:
-    """The script of most letters, by the first word of their Unicode names: LATIN, CYRILLIC, EAST ASIAN ..."""
+    """The script of most letters, by the first word of their Unicode names: LATIN, EAST ASIAN ...; or none."""
     letters = (character for text in texts[:1000] for character in text if character.isalpha())
-    scripts = Counter(unicodedata.name(letter, "NO").split()[0] for letter in letters)
-    usual = scripts.most_common(1)[0][0] if scripts else "NO"
+    scripts = Counter(unicodedata.name(letter, NONE).split()[0] for letter in letters)
+    usual = scripts.most_common(1)[0][0] if scripts else NONE
     return "EAST ASIAN" if usual in ("CJK", "HIRAGANA", "KATAKANA", "HANGUL") else usual

@@ -39,7 +39,8 @@ class Discriminator(nn.Module):
         self._initialise()
 
     def _initialise(self) -> None:
-        """As the published code: uniform embeddings, truncated normal weights, biases 0.1 (highway: 0)."""
+        """As the published code: uniform embeddings, truncated normal weights, biases 0.1. (Its highway layer has
+        TensorFlow's defaults; here its weights are as all others, its biases 0.)"""
         nn.init.uniform_(self.embedding.weight, -1.0, 1.0)
         for layer in self.modules():
             if isinstance(layer, nn.Conv1d | nn.Linear):

@@ -6,11 +6,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from seqgan.data.symbols import BOS, EOS
+from seqgan.data.batches import tokens_together
+from seqgan.data.symbols import BOS, EOS, PAD
 from seqgan.losses import Weights, linear_nll
 from seqgan.models.policy import PolicyModule, Sampler, State, targets_of
 from seqgan.sampling import Head
-from seqgan.shapes import Logits, Mask, Scalar, Token, Tokens
+from seqgan.shapes import Logits, LogProbs, Mask, Scalar, Token, Tokens
 
 
 class Generator(PolicyModule):
@@ -45,6 +46,16 @@ class Generator(PolicyModule):
 
     def teacher_forced(self, tokens: Tokens, lowest: int) -> Float[Tensor, "B T D"]:
         return nn.functional.linear(self._features(tokens), self.output.weight[lowest:], self.output.bias[lowest:])
+
+    def _log_probs(self, tokens: Tokens, lowest: int) -> LogProbs:
+        features, targets = self._features(tokens).flatten(0, 1), targets_of(tokens, lowest).flatten()
+        weight, bias, size = self.output.weight[lowest:], self.output.bias[lowest:], tokens_together(self.vocabulary)
+        parts = zip(features.split(size), targets.split(size), strict=True)
+        losses = [
+            nn.functional.cross_entropy(nn.functional.linear(some, weight, bias), wanted, reduction="none")
+            for some, wanted in parts
+        ]
+        return -torch.cat(losses).view_as(tokens).masked_fill(tokens == PAD, 0.0)
 
     def _nll(self, tokens: Tokens, weights: Weights, lowest: int) -> Scalar:
         features, targets = self._features(tokens).flatten(0, 1), targets_of(tokens, lowest).flatten()

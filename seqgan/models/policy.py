@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from seqgan.core.device import cached_rows, on_cpu
+from seqgan.data.batches import rows_together
 from seqgan.data.symbols import EOS, PAD, UNK
 from seqgan.losses import Weights, weighted_nll
 from seqgan.sampling import draw, inverse_cdf, weights_of
@@ -38,6 +39,9 @@ class Policy(Protocol):
     def initial_state(self, count: int) -> State: ...
     def advance(self, token: Token, state: State) -> State: ...
     def logits(self, state: State) -> Logits: ...
+
+
+DRAWN_TOGETHER = 1000  # sequences
 
 
 class PolicyModule(nn.Module):
@@ -105,13 +109,14 @@ class PolicyModule(nn.Module):
         """Text in which the policy has written a word of its own in the place of every UNK.
 
         The policy never writes UNK, so a discriminator that saw it in real text would know real text by it alone."""
+        return torch.cat([self._filled(some, rng) for some in tokens.split(rows_together(tokens, self.vocabulary))])
+
+    def _filled(self, tokens: Tokens, rng: torch.Generator | None) -> Tokens:
         unknown = tokens == UNK
         if on_cpu(tokens):  # where they are is asked for there alone; elsewhere a word is drawn for every place
             written = _words(self.logits_before(tokens, unknown), rng) if bool(unknown.any()) else tokens
             return tokens.masked_scatter(unknown, written)
-        rows = cached_rows(4 * tokens.shape[1] * self.vocabulary, tokens.device)
-        drawn = [_words(self.logits_before(some), rng).view_as(some) for some in tokens.split(rows)]
-        return torch.where(unknown, torch.cat(drawn), tokens)
+        return torch.where(unknown, _words(self.logits_before(tokens), rng).view_as(tokens), tokens)
 
     def logits_before(self, tokens: Tokens, where: Mask | None = None) -> Float[Tensor, "U V"]:
         """Scores of every id in the place of the tokens that are marked; if none are, in that of all."""
@@ -177,14 +182,32 @@ def sample(
     top_p: float = 1.0,
     rng: torch.Generator | None = None,
 ) -> Sampled:
-    """Draw sequences from a policy, each until EOS or the longest length, perhaps all after the same prompt."""
+    """Draw sequences from a policy, each until EOS or the longest length, perhaps all after the same prompt.
+
+    They are drawn some hundred at a time, so that memory is only needed for their tokens; where states are kept, which
+    need far more, all together."""
     sampler = policy.sampler(temperature=temperature, top_k=top_k, top_p=top_p)
+    counts = [count] if keep_states else [min(DRAWN_TOGETHER, count - done) for done in range(0, count, DRAWN_TOGETHER)]
+    parts = [_drawn(sampler, each, policy.longest, keep_states, prompt, rng) for each in counts]
+    tokens, states = torch.cat([tokens for tokens, _ in parts]), parts[0][1]
+    stacked = tuple(torch.stack(several) for several in zip(*states, strict=True))
+    return Sampled(tokens, tokens != PAD, stacked)
+
+
+def _drawn(
+    sampler: Sampler,
+    count: int,
+    longest: int,
+    keep_states: bool,
+    prompt: Int[Tensor, "P"] | None,
+    rng: torch.Generator | None,
+) -> tuple[Tokens, list[State]]:
     state = sampler.initial_state(count)
     device = state[0].device
-    tokens = torch.full((count, policy.longest), PAD, device=device)
+    tokens = torch.full((count, longest), PAD, device=device)
     ended = torch.zeros(count, dtype=torch.bool, device=device)
     states: list[State] = []
-    for position in range(policy.longest):
+    for position in range(longest):
         if keep_states:
             states.append(state)
         if prompt is not None and position < len(prompt):
@@ -194,7 +217,6 @@ def sample(
         token = token.masked_fill(ended, PAD)
         tokens[:, position] = token
         ended |= token == EOS
-        if position + 1 < policy.longest:
+        if position + 1 < longest:
             state = sampler.advance(token, state)
-    stacked = tuple(torch.stack(parts) for parts in zip(*states, strict=True))
-    return Sampled(tokens, tokens != PAD, stacked)
+    return tokens, states

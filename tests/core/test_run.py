@@ -13,7 +13,7 @@ from unittest import mock
 
 import pytest
 
-from seqgan.core import files
+from seqgan.core import described, files
 from seqgan.core.loop import train
 from seqgan.core.run import Interrupted, Run, agree, checkpoints, create, describe, free_name, read_record
 from seqgan.errors import CheckpointError, DivergedError, RunError, StorageError
@@ -24,7 +24,7 @@ DESCRIPTION = {"package": "toy", "algorithm": "toy", "config": {"steps": 6}, "se
 
 
 def begun(folder: Path) -> Path:
-    create(folder, DESCRIPTION, {"extra.bin": b"kept"})
+    create(folder, DESCRIPTION, {"tokenizer.model": b"kept"})
     return folder
 
 
@@ -38,7 +38,7 @@ def test_a_run_leaves_what_it_promises(tmp_path: Path) -> None:
     found = carried_out(begun(tmp_path / "run"))
     assert set(found) == {
         "run.json",
-        "extra.bin",
+        "tokenizer.model",
         "metrics.jsonl",
         "samples.txt",
         "net.safetensors",
@@ -118,7 +118,7 @@ def test_options_must_agree_but_for_more_steps(tmp_path: Path) -> None:
     agree(folder, {"steps": 6, "seed": 3}, "steps")
     assert describe(folder) == before
     agree(folder, {"steps": 8}, "steps")
-    assert describe(folder) == {**before, "config": {"steps": 8}}
+    assert describe(folder) == described.sealed({**before, "config": {"steps": 8}})
     with pytest.raises(RunError, match="seed was 3 and is now 4"):
         agree(folder, {"seed": 4}, "steps")
     with pytest.raises(RunError, match="steps was 8 and is now 5"):
@@ -152,7 +152,10 @@ def test_a_signal_saves_at_the_edge_of_a_step(tmp_path: Path, number: signal.Sig
     toy = Toy()
     original = toy.move
     toy.move = lambda step: (os.kill(os.getpid(), number) if step == 4 else None, original(step))[1]  # type: ignore[method-assign]
-    with Run(folder) as run, pytest.raises(Interrupted, match=r"step 4 of game; go on with --resume") as error:
+    with (
+        Run(folder) as run,
+        pytest.raises(Interrupted, match=r"step 4 of game; go on with: toy train --res") as error,
+    ):
         train(toy, run)
     assert error.value.exit_code == 128 + number
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,7 +22,15 @@ from imagegan.metrics.codes import (
     factors_read,
     r_squared,
 )
-from imagegan.metrics.distances import fid, frechet, frechet_gap, frechet_infinity, kernel_distance, kid
+from imagegan.metrics.distances import (
+    fid,
+    frechet,
+    frechet_gap,
+    frechet_infinity,
+    kernel_distance,
+    kid,
+    read_arrays,
+)
 from imagegan.metrics.ladder import FALLING, RUNGS, ladder
 from imagegan.metrics.neighbours import (
     Nearest,
@@ -391,9 +400,52 @@ def test_fid_is_for_inception_features_in_a_file(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is no npz file; numpy"):
         fid(tmp_path / "f.npy")
     (tmp_path / "e.npz").write_bytes(b"PK\3\4 no npz")
-    with pytest.raises(DataError, match="cannot read"):
+    with pytest.raises(DataError, match="is a damaged npz file"):
         fid(tmp_path / "e.npz")
     assert "FID" not in frechet(IDENTITY, [samples], [reference], "x").signature
+
+
+@pytest.mark.parametrize(
+    ("arrays", "complaint"),
+    [
+        ({"samples": np.array([["a", "b"]] * 9)}, "samples holds <U1 values"),
+        ({"samples": np.zeros((9, 2), "M8[s]")}, "samples holds datetime64"),
+        ({"samples": np.zeros((9, 2), complex)}, "samples holds complex128 values"),
+        ({"samples": np.zeros((9, 2), bool)}, "samples holds bool values"),
+        ({"samples": np.full((9, 2), np.nan)}, "or some that are not finite"),
+        ({"samples": np.full((9, 2), 1e300)}, "or some that are not finite or beyond 1e"),
+        ({"samples": np.zeros((1, 2))}, "samples is 1 x 2; N x D features were expected, of two images at least"),
+        ({"samples": np.zeros((9, 0))}, "samples is 9 x 0"),
+        ({"samples": np.zeros(())}, "samples is a single value"),
+        ({"reference": np.zeros((1, 2))}, "reference is 1 x 2"),
+        ({"reference": np.zeros((9, 3))}, "the samples have 2 features, the reference 3"),
+        ({"mu": np.zeros(2), "sigma": np.diag([1.0, -1.0])}, "sigma has negative variances"),
+        ({"mu": np.zeros(2), "sigma": np.array([[1.0, 5.0], [0.0, 1.0]])}, "sigma is not symmetric"),
+        ({"mu": np.zeros(2), "sigma": np.eye(3)}, "mu and sigma are 2 and 3 x 3; D numbers and a D x D covariance"),
+        ({"mu": np.zeros(2), "sigma": np.array([["a"] * 2] * 2)}, "sigma holds <U1 values"),
+    ],
+)
+def test_inception_features_of_another_kind_are_told(
+    arrays: dict[str, np.ndarray], complaint: str, tmp_path: Path
+) -> None:
+    fine = {"samples": normal(9, size=2)}
+    fine |= {} if "mu" in arrays else {"reference": normal(9, size=2)}
+    np.savez(tmp_path / "x.npz", **{**fine, **arrays})
+    with pytest.raises(DataError, match=complaint):
+        fid(tmp_path / "x.npz")
+
+
+def test_what_is_no_array_in_an_npz_file_is_told(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "x.npz", "w") as archive:
+        archive.writestr("notes.txt", "no array")
+    with pytest.raises(DataError, match=r"holds notes.txt, which is no array"):
+        read_arrays(tmp_path / "x.npz")
+    np.savez(tmp_path / "y.npz", samples=np.array([{}]))
+    whole = (tmp_path / "y.npz").read_bytes()
+    for data in (whole, whole[:-30], whole[:60] + b"\xff" * 30 + whole[90:]):
+        (tmp_path / "y.npz").write_bytes(data)
+        with pytest.raises(DataError, match="is a damaged npz file, or holds Python objects; plain numbers"):
+            read_arrays(tmp_path / "y.npz")
 
 
 def test_the_principal_components_are_the_directions_of_most_variance() -> None:

@@ -16,18 +16,18 @@ from torch.testing import assert_close
 from imagegan import film, walk
 from imagegan.cli import imagegan
 from imagegan.data import as_floats, toy
-from imagegan.evaluation import read_samples
 from imagegan.film import Film, spacing
 from imagegan.game import Game
-from imagegan.generation import generate, load_model, npz, pictures_of
+from imagegan.generation import class_number, generate, load_model, npz, pictures_of
 from imagegan.grids import FAINT, PLAIN, SIDE, as_bytes, drawn
 from imagegan.latents import CPU, Code, Latents, Prior, normal
 from imagegan.nets import Shape
 from imagegan.pyramid import Pyramid
-from imagegan.training import new_model
+from imagegan.samples import read_samples
+from imagegan.training import images_of, new_model
 from seqgan.core import checkpoint
 from seqgan.core.loop import Phase
-from seqgan.core.run import checkpoints
+from seqgan.core.run import checkpoints, describe
 from seqgan.core.seed import private_generator
 from seqgan.errors import RunError, UsageError
 from tests.imagegan.tiny import as_options, config_of, made
@@ -356,9 +356,9 @@ def test_an_npz_says_what_its_pictures_should_show(run_of: Callable[[str], Path]
     assert read.pixels.shape == (12, 1, 28, 28)
     assert read.labels is not None
     assert read.labels.tolist() == [*range(10), 0, 1]
-    call("generate", run_of("cgan"), "-n", "3", "--class", "4", "--output", output)
+    call("generate", run_of("cgan"), "-n", "3", "--class", "4", "--output", output, "--overwrite")
     assert np.load(output)["labels"].tolist() == [4, 4, 4]
-    call("generate", run_of("infogan"), "-n", "3", "--code", "2,0.5,-1", "--output", output)
+    call("generate", run_of("infogan"), "-n", "3", "--code", "2,0.5,-1", "--output", output, "--overwrite")
     assert np.load(output)["codes"].tolist() == [[0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0.5, -1]] * 3
     assert sorted(np.load(output)) == ["codes", "images"]
 
@@ -366,7 +366,7 @@ def test_an_npz_says_what_its_pictures_should_show(run_of: Callable[[str], Path]
 def test_truncated_and_numbered_pictures(run_of: Callable[[str], Path], tmp_path: Path) -> None:
     run, written = run_of("infogan"), {}
     for options in ([], ["--truncation", "0.01"], ["--numbers"]):
-        call("generate", run, "-n", "30", *options, "--output", tmp_path / "a.png")
+        call("generate", run, "-n", "30", *options, "--output", tmp_path / "a.png", "--overwrite")
         written[" ".join(options)] = (tmp_path / "a.png").read_bytes()
     assert len(set(written.values())) == 3
     model = load_model(run, CPU)
@@ -384,22 +384,103 @@ def test_walk_shows_codes_noise_and_sums(run_of: Callable[[str], Path], tmp_path
     output = tmp_path / "walk.png"
     call("walk", found, "--kind", "interpolation", "--rows", "2", "--steps", "3", "--output", output)
     assert size_of(output) == (168, 112)
-    call("walk", run_of("cgan"), "--rows", "2", "--output", output)
+    call("walk", run_of("cgan"), "--rows", "2", "--output", output, "--overwrite")
     assert size_of(output) == (560, 112)
-    call("walk", run_of("cgan"), "--arithmetic", "3,7,12-1,5,9+20,22,31", "--output", output)
+    call("walk", run_of("cgan"), "--arithmetic", "3,7,12-1,5,9+20,22,31", "--output", output, "--overwrite")
     assert size_of(output) == (4 * 56, 6 * 56 + 12)
     call("walk", run_of("cgan"), "--steps", "3", "--output", tmp_path / "walk.gif")
     assert len(opened((tmp_path / "walk.gif").read_bytes())) == 4
 
 
+def test_a_grid_is_no_wider_than_its_pictures() -> None:
+    for count, width in ((1, 56), (3, 168), (10, 560), (11, 560)):
+        assert drawn(torch.zeros(count, 1, 28, 28)).width == width
+
+
+@pytest.fixture(scope="module")
+def of_animals(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run on class folders."""
+    folder = tmp_path_factory.mktemp("animals")
+    rng = np.random.default_rng(0)
+    for name in ("cat", "dog", "owl"):
+        (folder / "train" / name).mkdir(parents=True)
+        (folder / "test" / name).mkdir(parents=True)
+        for number in range(30):
+            picture = Image.fromarray(rng.integers(0, 256, (12, 12, 3), dtype=np.uint8))
+            picture.save(folder / ("test" if number < 10 else "train") / name / f"{number}.png")
+    options = as_options("cgan", **VARIED, images=0, size=12)
+    words = ["train", "--model", "cgan", "--data", "folder", "--data-dir", folder, "--run-dir", folder / "run"]
+    told = call(*words, *options)
+    assert "folder: 60 to train on, 30 held out, 12 x 12 pixels, RGB; 3 classes: cat 20, dog 20, owl 20" in told
+    return folder
+
+
+def test_classes_are_called_by_name_or_number(of_animals: Path, tmp_path: Path) -> None:
+    run = of_animals / "run"
+    assert describe(run)["data"]["class_names"] == ["cat", "dog", "owl"]
+    for word in ("dog", "1"):
+        call("generate", run, "-n", "4", "--class", word, "--output", tmp_path / f"{word}.npz")
+        call("walk", run, "--class", word, "--rows", "2", "--output", tmp_path / f"{word}.png")
+    assert np.load(tmp_path / "dog.npz")["labels"].tolist() == [1] * 4
+    assert (np.load(tmp_path / "dog.npz")["images"] == np.load(tmp_path / "1.npz")["images"]).all()
+    assert (tmp_path / "dog.png").read_bytes() == (tmp_path / "1.png").read_bytes()
+    with pytest.raises(UsageError, match="there is no class 'dig'; did you mean dog"):
+        call("generate", run, "--class", "dig", "--output", tmp_path / "x.npz")
+    with pytest.raises(UsageError, match="there is no class 3; this model knows 0 to 2"):
+        call("generate", run, "--class", "3", "--output", tmp_path / "x.npz")
+
+
+def test_where_classes_are_named_by_numbers_a_number_is_a_name() -> None:
+    model, names = made("cgan"), ("1", "2", "10")
+    assert [class_number(model, names, name) for name in names] == [0, 1, 2]
+    for word in ("0", "²", "-1", "9" * 5000):
+        with pytest.raises(UsageError, match="there is no class"):
+            class_number(model, names, word)
+
+
+def test_a_walk_of_one_class_shows_no_other() -> None:
+    game = made("cgan")
+    (block,) = walk.interpolation(game, 3, 4, 2, label=5)
+    assert block.latents.codes.argmax(dim=1).tolist() == [5] * 12
+
+
+def test_single_pictures_go_into_a_folder_by_class_and_come_back(of_animals: Path, tmp_path: Path) -> None:
+    run, place = of_animals / "run", tmp_path / "drawn"
+    call("generate", run, "-n", "7", "--output", place)
+    assert sorted(str(path.relative_to(place)) for path in place.rglob("*.png")) == [
+        "cat/0.png", "cat/3.png", "cat/6.png", "dog/1.png", "dog/4.png", "owl/2.png", "owl/5.png",
+    ]  # fmt: skip
+    assert list(tmp_path.iterdir()) == [place]
+    call("generate", run, "-n", "7", "--output", tmp_path / "same.npz")
+    train = images_of(run, 30).train
+    single, together = read_samples(place, train), read_samples(tmp_path / "same.npz", train)
+    assert single.labels is not None
+    assert single.labels.tolist() == [0, 0, 0, 1, 1, 2, 2]
+    assert single.pixels.equal(together.pixels[[0, 3, 6, 1, 4, 2, 5]])
+    with pytest.raises(UsageError, match="exists already and is no empty folder"):
+        call("generate", run, "-n", "7", "--output", place)
+    call("generate", run_of_gan(tmp_path), "-n", "2", "--output", tmp_path / "plain")
+    assert sorted(path.name for path in (tmp_path / "plain").iterdir()) == ["0.png", "1.png"]
+
+
+def run_of_gan(folder: Path) -> Path:
+    call("train", "--model", "gan", "--run-dir", folder / "gan", "--quiet", *as_options("gan"))
+    return folder / "gan"
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["generate", "--truncation", "0"], "a truncation of 0 leaves no noise"),
-        (["generate", "--truncation", "nan"], "a truncation of nan leaves no noise"),
-        (["generate", "--code", "nan"], "'nan' is not a list of numbers"),
+        (["generate", "--truncation", "0"], "'0' is not a number above 0"),
+        (["generate", "--truncation", "nan"], "'nan' is not a number above 0"),
+        (["generate", "--code", "nan"], "'nan' is not a list of"),
         (["generate", "--output", "a.jpg"], "neither .png nor .npz nor .gif"),
         (["generate", "--output", "a.gif", "-n", "3", "--class", "1"], "leave out --count, --class"),
+        (["generate", "--class", "1"], "this model was not told classes"),
+        (["generate", "--output", "none/there"], "/none; make it, or name another"),
+        (["generate", "--output", ".", "--overwrite"], "exists already and is no empty folder"),
+        (["walk", "--class", "1"], "this model was not told classes"),
+        (["walk", "--kind", "codes", "--class", "1"], "leave out --class"),
         (["walk", "--output", "a.npz"], "neither .png nor .gif"),
         (["walk", "--output", "a.gif", "--arithmetic", "1,2,3-1,2,3+1,2,3"], "is no .png"),
         (["walk", "--arithmetic", "1,2-1,2,3+1,2,3"], "is not three numbers - three + three"),

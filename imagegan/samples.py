@@ -1,0 +1,142 @@
+"""Pictures that someone or something has made, to be measured: from an npz file, or from a folder of pictures."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from numpy.typing import NDArray
+from torch import Tensor
+
+from imagegan.data.folders import folder_names, found_in
+from imagegan.data.images import Images, as_floats, counted
+from imagegan.data.pictures import read_pictures
+from imagegan.grids import POINT
+from imagegan.metrics.distances import read_arrays
+from imagegan.metrics.networks import Pictures
+from seqgan.core.seed import private_generator
+from seqgan.errors import DataError
+
+Labels = Int[Tensor, "N"]
+ROUNDING = 1e-3  # beyond a range, as float16 and resizing leave it
+
+
+class Samples(NamedTuple):
+    pixels: Pictures
+    labels: Labels | None = None  # what they were to be, where that was said
+    categories: Labels | None = None  # of a code that is no label, its category
+    numbers: Float[Tensor, "N U"] | None = None  # and its numbers
+    said: str = ""  # how they were read
+
+    def first(self, count: int) -> "Samples":
+        return self.take(slice(count))
+
+    def some(self, count: int, seed: int) -> "Samples":
+        """So many at random: a file may be sorted."""
+        there = len(self.pixels)
+        if there <= count:
+            return self
+        order = torch.randperm(there, generator=private_generator(seed, "some samples"))[:count]
+        said = f"{self.said}; {count} of them are measured, taken at random with --seed {seed}"
+        return self.take(order)._replace(said=said)
+
+    def take(self, chosen: slice | Tensor) -> "Samples":
+        labels, categories, numbers = (None if part is None else part[chosen] for part in self[1:4])
+        return Samples(self.pixels[chosen], labels, categories, numbers, self.said)
+
+
+def read_samples(path: Path, like: Images | None = None) -> Samples:
+    """An npz file with `samples` (or `images`, or a single array) and perhaps `labels`, or a folder of pictures,
+    perhaps in folders named by class; to be compared with images `like` these (a folder needs to know).
+
+    Arrays are N x S x S, N x C x S x S or N x S x S x C. Their type and range say what is black and white: whole
+    numbers 0 to 255; floats from 0 on 0 to 1, or 0 to 255 where one is above 2; all other floats -1 to 1.
+
+    Raises:
+        DataError: nothing can be read there, or it is not of these."""
+    if not path.is_dir():
+        return _from_file(path)
+    if like is None:
+        raise DataError(f"{path} is a folder; say by `like` what images its pictures are to be compared with")
+    return _from_folder(path, like)
+
+
+def _from_folder(folder: Path, like: Images) -> Samples:
+    files, notes = found_in(folder)
+    if not files:
+        raise DataError(f"{folder} holds no pictures, neither itself nor in folders named by class; name another")
+    channels, size = like.pictures.shape[1:3]
+    if channels not in (1, 3):
+        raise DataError(f"{folder} holds pictures, but the data are points; give an npz file of samples")
+    pictures, remarks = read_pictures([file.path for file in files], size, str(folder))
+    if pictures.shape[1] < channels:
+        pictures = pictures.repeat(3, axis=1)
+    names = {file.name for file in files}
+    labels = None
+    if like.names and names != {None}:
+        known = folder_names(like.names)
+        if foreign := sorted(str(name) for name in names if name not in known):
+            raise DataError(
+                f"{folder}: {', '.join(foreign[:5])} are no classes of the data ({', '.join(known[:5])}); name "
+                "the folders by classes, or put the pictures into one"
+            )
+        labels = torch.tensor([known.index(str(file.name)) for file in files])
+    kind = f"{counted(len(files), 'picture')}{'' if labels is None else ' in folders by class'}"
+    return Samples(as_floats(torch.from_numpy(pictures)), labels, said="; ".join([kind, *notes, *remarks]))
+
+
+def _from_file(path: Path) -> Samples:
+    found = read_arrays(path)
+    given = found.pop("labels", None)
+    usual = [name for name in ("samples", "images") if name in found]
+    if not usual and len(found) != 1:
+        raise DataError(f"{path} holds {', '.join(found) or 'nothing'}; an array called samples was expected")
+    pixels, scale = _scaled(_channels_first(found[usual[0] if usual else next(iter(found))], path), path)
+    labels = None
+    if given is not None:
+        if given.shape != (len(pixels),) or given.dtype.kind not in "iu" or (given < 0).any():
+            raise DataError(f"{path}: a whole number from 0 as a label was expected for each of {len(pixels)} samples")
+        labels = torch.from_numpy(given.astype(np.int64))
+    return Samples(pixels, labels, said=f"{counted(len(pixels), 'sample')}, {scale}")
+
+
+def _channels_first(array: NDArray[np.generic], path: Path) -> NDArray[np.generic]:
+    if array.ndim == 3:
+        array = array[:, None]
+    if array.ndim == 4 and array.shape[1] not in (1, 2, 3) and array.shape[3] in (1, 3):
+        array = array.transpose(0, 3, 1, 2)
+    if array.ndim != 4 or array.shape[1] not in (1, 2, 3) or array.shape[2] != array.shape[3] or not array.size:
+        shape = " x ".join(map(str, array.shape)) or "a single number"
+        raise DataError(
+            f"{path} holds {array.dtype} values of {shape}; square pictures N x S x S, N x C x S x S or N x S x S x C "
+            "were expected"
+        )
+    return array
+
+
+def _scaled(array: NDArray[np.generic], path: Path) -> tuple[Pictures, str]:
+    """In [-1, 1], and which scale they were taken to have."""
+    kind = array.dtype.kind
+    if kind not in "uif" or not np.isfinite(array).all():
+        raise DataError(f"{path} holds {array.dtype} values, or some that are no numbers; bytes or floats are expected")
+    low, high = float(array.min()), float(array.max())
+    if array.shape[1:] == POINT:
+        ranges = {"points in the plane": (-1.0, 1.0, low >= -ROUNDING - 1 and high <= 1 + ROUNDING)}
+    else:
+        ranges = {
+            "whole numbers 0 to 255": (0.0, 255.0, kind in "ui" and low >= 0 and high <= 255),
+            "floats from 0 to 1": (0.0, 1.0, kind == "f" and low >= -ROUNDING and high <= 1 + ROUNDING),
+            "floats from 0 to 255": (0.0, 255.0, kind == "f" and low >= 0 and 2 < high <= 255),
+            "floats from -1 to 1": (-1.0, 1.0, kind == "f" and low >= -ROUNDING - 1 and high <= 1 + ROUNDING),
+        }
+    for scale, (black, white, fits) in ranges.items():
+        if fits:
+            values = torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
+            if (black, white) != (-1, 1):
+                values.div_((white - black) / 2).sub_(1)
+            return values.clamp_(-1, 1), f"taken as {scale}"
+    raise DataError(
+        f"{path} holds {array.dtype} values from {low:.4g} to {high:.4g}, of which nothing says what is black "
+        "and white; bytes, or floats within [0, 1], [-1, 1] or [0, 255] were expected"
+    )

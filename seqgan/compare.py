@@ -1,0 +1,140 @@
+"""Several runs in one table: arms of an experiment on the same held-out texts, and seeds of one arm taken together."""
+
+import json
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from seqgan.core.stats import mean_influences
+from seqgan.errors import UsageError
+from seqgan.library import TrainedRun
+from seqgan.metrics import Aggregation, Measured
+from seqgan.tables import REAL, Evaluation, Row
+
+
+def compare(
+    runs: Sequence[TrainedRun],
+    *,
+    count: int | None = None,
+    seed: int | None = None,
+    tokens: str | None = None,
+    aggregation: Aggregation = "sentence",
+) -> Evaluation:
+    """A row for each policy of each run, and one of held-out text; each run draws with its own seed, unless one is
+    given.
+
+    Runs that differ in their seed alone are one arm: its row holds the mean over them, and its error is that over the
+    seeds of training, on these held-out texts. The differences are those of final - mle within a run (or arm), and of
+    each run (or arm) and the first one.
+
+    Raises:
+        UsageError: the runs were not trained on the same texts in the same splits, or cut them differently."""
+    names = _names(runs)
+    first = runs[0]
+    for name, run in zip(names, runs, strict=True):
+        if any(getattr(run.corpus(), part) != getattr(first.corpus(), part) for part in ("train", "valid", "test")):
+            raise UsageError(
+                f"{names[0]} and {name} were trained on different texts or splits, so their numbers cannot be "
+                "compared; give runs of one corpus"
+            )
+    options: dict[str, Any] = {"count": count, "seed": seed, "tokens": tokens, "aggregation": aggregation}
+    measured = {name: run.evaluate(**options) for name, run in zip(names, runs, strict=True)}
+    for name, result in measured.items():
+        if result.references != measured[names[0]].references:
+            raise UsageError(
+                f"{names[0]} and {name} cut their held-out texts differently, so their numbers cannot be compared; "
+                "give runs of one --tokenizer, --max-length and --long"
+            )
+    groups = {
+        name: [(names[at], runs[at]) for at in places] for name, places in _arms([run.description for run in runs])
+    }
+    rows: dict[str, Row] = {}
+    pairs: list[tuple[str, str]] = []
+    for arm, members in groups.items():
+        name = arm if len(members) > 1 else members[0][0]
+        stages = [stage for stage in measured[members[0][0]].rows if stage != REAL]
+        seeds = [run.description["seed"] for _, run in members]
+        for stage in stages:
+            rows[f"{name} {stage}"] = _over_seeds([measured[member].rows[stage] for member, _ in members], seeds)
+        pairs += [(f"{name} {later}", f"{name} {earlier}") for earlier, later in combinations(stages, 2)]
+    beside = list(rows)
+    head = beside[0].rpartition(" ")[0]
+    pairs += [
+        (row, f"{head} {stage}")
+        for row in beside
+        for group, _, stage in [row.rpartition(" ")]
+        if group != head and f"{head} {stage}" in rows
+    ]
+    pairs += [(row, REAL) for row in beside]
+    rows[REAL] = measured[names[0]].rows[REAL]
+    facts = {
+        "runs": {
+            name: {"folder": str(run.folder), **measured[name].facts} for name, run in zip(names, runs, strict=True)
+        },
+        "arms": {arm: [name for name, _ in members] for arm, members in groups.items() if len(members) > 1},
+    }
+    texts = {f"{name} {stage}": several for name, result in measured.items() for stage, several in result.texts.items()}
+    return Evaluation(rows, facts, texts, measured[names[0]].references, pairs)
+
+
+def remarks(result: Evaluation) -> list[str]:
+    """What each run's policies are, and how the rows came about."""
+    lines = [f"{name}: {facts['kept']}; seed {facts['seed']}." for name, facts in result.facts["runs"].items()]
+    lines += [
+        f"{name}: {facts['unfinished']}." for name, facts in result.facts["runs"].items() if "unfinished" in facts
+    ]
+    for arm, members in result.facts["arms"].items():
+        lines.append(f"{arm} is the mean of {', '.join(members)}; its ± is over these seeds, on these held-out texts.")
+    return lines
+
+
+def _names(runs: Sequence[TrainedRun]) -> list[str]:
+    """The folders' names where they differ, else their paths."""
+    short = [run.folder.name for run in runs]
+    names = short if len(set(short)) == len(short) else [str(run.folder) for run in runs]
+    if len(set(names)) < len(names):
+        raise UsageError("a run was given twice; give different runs to compare")
+    return names
+
+
+def _arms(descriptions: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[int]]]:
+    """Runs that differ in their seed alone, by number, each group with a name that tells the groups apart."""
+    groups: dict[str, list[int]] = {}
+    for number, description in enumerate(descriptions):
+        told = [description[part] for part in ("algorithm", "config", "tokenizer_sha256")]
+        begun = [description.get("own", []), (description.get("from") or {}).get("stage")]
+        groups.setdefault(json.dumps([*told, *begun], sort_keys=True), []).append(number)
+    configs = [descriptions[places[0]]["config"] for places in groups.values()]
+    varied = [key for key in configs[0] if any(config.get(key) != configs[0][key] for config in configs)]
+    names: dict[str, list[int]] = {}
+    for config, places in zip(configs, groups.values(), strict=True):
+        values = ", ".join(f"{key}={config.get(key)}" for key in varied) or descriptions[places[0]]["algorithm"]
+        name = f"{values} ({len(places)} seeds)"
+        names[name if name not in names else f"{name} #{len(names) + 1}"] = places
+    return list(names.items())
+
+
+def _over_seeds(rows: Sequence[Row], seeds: Sequence[int]) -> Row:
+    """The mean of each number over the runs of an arm; of a single run its own."""
+    if len(rows) == 1:
+        return rows[0]
+    order = np.argsort(seeds, kind="stable").tolist()
+    source = f"seeds {sorted(seeds)}"  # arms of the same seeds are paired seed by seed
+    taken: Row = {}
+    for name in rows[0]:
+        numbers = [rows[at][name] for at in order if name in rows[at]]
+        signatures = {_of_any_seed(number.signature, len(rows)) for number in numbers}
+        if len(numbers) == len(rows) and len(signatures) == 1:
+            values = [number.value for number in numbers]
+            influences = {source: mean_influences(values, np.arange(len(values)))}
+            taken[name] = Measured.of(float(np.mean(values)), influences, signatures.pop())
+    return taken
+
+
+def _of_any_seed(signature: str, count: int) -> str:
+    """A signature without what differs from seed to seed: the way the error was found, and the discriminator."""
+    parts = [part for part in signature.split("|") if not part.startswith(("err:", "discriminator:"))]
+    mine = ["discriminator:of each run"] if "discriminator:" in signature else []
+    return "|".join([*mine, *parts, f"err:{count} seeds"])

@@ -1,0 +1,183 @@
+"""The folder of a run as a whole: it appears complete, one process at a time trains in it, and one run may replace
+another, which is lost only once the new one has saved something."""
+
+import contextlib
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO
+
+from seqgan.core import files
+from seqgan.errors import RunError, SeqGANError
+
+LOCK = ".lock"
+# What a run and the commands on it leave in its folder unless they are told another place.
+MADE = re.compile(
+    r"run\.json|\.lock|metrics\.jsonl|samples\.txt|config\.json|tokenizer\.model|checkpoints/step-\d+\.pt"
+    r"|corpus/(train|valid|test)\.txt|evaluations/[\w-]+\.json|([\w-]+/)?[\w-]+\.safetensors"
+    r"|(samples|generated|walk)\.png|training\.gif|([\w-]+/)*[\w.-]+\.partial"
+)
+
+
+def place(folder: Path, contents: Mapping[str, bytes], *, overwrite: bool = False) -> None:
+    """Make the folder of a run with these files, if asked in the place of an old run.
+
+    The old one is set aside until the new one has saved something (`settle`); until then `undo` brings it back.
+
+    Raises:
+        RunError: the folder is no run, or it is one, and that may not be replaced: nobody asked for it, a process
+            trains there, or something lies in it that no run made.
+        StorageError: the disk refuses; the old run is where it was."""
+    folder = Path(os.path.realpath(folder))
+    taken = _taken(folder, overwrite)
+    partial, lock = _beside(folder, f"{os.getpid()}.partial"), hold(folder) if taken else None
+    try:
+        if taken:
+            _refuse_what_no_run_made(folder)
+        files.make_folder(partial / "checkpoints")
+        for name, data in contents.items():
+            files.make_folder((partial / name).parent)
+            files.write(partial / name, data)
+        if lock and os.name == "nt":
+            lock.close()  # Windows renames no folder in which a file is open
+        if taken:
+            _set_aside(folder)
+        elif folder.is_dir():
+            files.remove_empty(folder)
+        try:
+            files.rename(partial, folder)
+        except SeqGANError:
+            if taken:
+                files.rename(_replaced(folder), folder)
+            raise
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    finally:
+        if lock:
+            lock.close()
+
+
+def undo(folder: Path) -> None:
+    """Take a run away that was begun in vain, and put back the one that it replaced."""
+    folder = Path(os.path.realpath(folder))
+    gone = _beside(folder, f"{os.getpid()}.partial")
+    with contextlib.suppress(SeqGANError):
+        hold(folder).close()  # unless another process has gone on with it meanwhile
+        files.rename(folder, gone)
+        if _replaced(folder).exists():
+            files.rename(_replaced(folder), folder)
+        shutil.rmtree(gone, ignore_errors=True)
+
+
+def settle(folder: Path) -> None:
+    """Remove the run that this one has replaced, if there is one.
+
+    Raises:
+        StorageError: it cannot be removed."""
+    files.remove_tree(_replaced(Path(os.path.realpath(folder))))
+
+
+@contextlib.contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Hold a run for this process alone.
+
+    Raises:
+        RunError: another process trains it."""
+    lock = hold(folder)
+    try:
+        yield
+    finally:
+        lock.close()
+
+
+def hold(folder: Path) -> IO[bytes]:
+    """Take a run for this process alone, until what this gives is closed (or the process ends).
+
+    Raises:
+        RunError: another process trains it, or it holds links.
+        StorageError: it may not be written, or its disk knows no locks."""
+    refuse_links(folder)
+    lock = files.lock(folder / LOCK)
+    if lock is None:
+        raise RunError(f"{folder} is in use by another process, which trains it; wait for it to end, or stop it")
+    return lock
+
+
+def refuse_links(folder: Path) -> None:
+    """Refuse a folder from which a path leads elsewhere: what is written to a run is written nowhere else.
+
+    Raises:
+        RunError: something in it is neither a file nor a folder."""
+    for path in _inside(folder):
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            kind = "a symbolic link" if path.is_symlink() else "neither a file nor a folder"
+            raise RunError(
+                f"{path} is {kind}, but a run is trained only where it holds files and folders of its own; put what "
+                "it stands for in its place, or move it away"
+            )
+
+
+def _refuse_what_no_run_made(folder: Path) -> None:
+    others = [name for path in _inside(folder) if not path.is_dir() and not MADE.fullmatch(name := _name(path, folder))]
+    if others:
+        told = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
+        raise RunError(
+            f"{folder} also holds what no run made, which --overwrite would remove: {told}; move it away, or choose "
+            "another --run-dir"
+        )
+
+
+def _taken(folder: Path, overwrite: bool) -> bool:
+    """Whether there is an old run to replace.
+
+    Raises:
+        RunError: there is something that may not be replaced."""
+    with files.telling("look into", folder):
+        taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+        is_run = taken and (folder / "run.json").is_file()
+        around = folder.is_dir() and Path.cwd().is_relative_to(folder)
+    if taken and not is_run:
+        raise RunError(f"{folder} exists and is not a run directory (it has no run.json); choose another place")
+    if taken and not overwrite:
+        raise RunError(
+            f"{folder} exists already; continue it with --resume {folder}, replace it with --overwrite, "
+            "or choose another --run-dir"
+        )
+    if around:
+        raise RunError(f"{folder} is the folder that this command runs in; choose another --run-dir")
+    return taken
+
+
+def _set_aside(folder: Path) -> None:
+    """Make way for a new run. A run that was killed before it had saved anything is no loss: then the one that it was
+    to replace is still aside."""
+    aside = _replaced(folder)
+    if aside.exists() and not any((folder / "checkpoints").glob("*.pt")):
+        files.remove_tree(folder)
+        return
+    files.remove_tree(aside)
+    files.rename(folder, aside)
+
+
+def _inside(folder: Path) -> Iterator[Path]:
+    """Everything in a folder, at any depth, links included, behind which nothing is looked for."""
+    with files.telling("look into", folder):
+        for path in sorted(folder.iterdir()):
+            yield path
+            if path.is_dir() and not path.is_symlink():
+                yield from _inside(path)
+
+
+def _name(path: Path, folder: Path) -> str:
+    return path.relative_to(folder).as_posix()
+
+
+def _replaced(folder: Path) -> Path:
+    return _beside(folder, "replaced")
+
+
+def _beside(folder: Path, what: str) -> Path:
+    return folder.with_name(f".{folder.name}.{what}")

@@ -1,0 +1,59 @@
+"""Memory that does not suffice, told in one line: where, how much was asked for, and which options ask for less."""
+
+import errno
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from seqgan.errors import ShortageError
+
+# Fewer or smaller of these take less memory.
+TAKING = (
+    *("count", "batch_size", "policy_batch", "d_batch_size", "rollouts", "max_length", "vocabulary", "hidden_dim"),
+    *("embedding_dim", "d_embedding_dim", "filters", "width", "size", "images", "latent"),
+)
+# What torch, numpy, the C++ libraries and the system say, each in its own way.
+SAID = re.compile(
+    r"out of memory|can't allocate memory|cannot allocate memory|unable to allocate|bad_alloc|failed to map segment"
+    r"|can't start new thread|storage size calculation overflowed|not enough memory",
+    re.IGNORECASE,
+)
+AMOUNT = re.compile(r"(?:tried to allocate|unable to allocate)\s+([\d.]+)\s*(bytes|[kmgtpe]i?b)\b", re.IGNORECASE)
+
+
+@contextmanager
+def told(part: str, options: Iterable[str] = ()) -> Iterator[None]:
+    """Tell of a shortage in a part of the work.
+
+    Raises:
+        ShortageError: memory ran out."""
+    try:
+        yield
+    except Exception as error:
+        if not is_shortage(error):
+            raise
+        raise ShortageError(in_words(error, part, options)) from error
+
+
+def is_shortage(error: BaseException) -> bool:
+    """Whether what was thrown, by whomever, means that memory ran out."""
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+        return True
+    return isinstance(error, RuntimeError | ImportError | OSError) and bool(SAID.search(str(error)))
+
+
+def in_words(error: BaseException, part: str, options: Iterable[str]) -> str:
+    """One line on a shortage; of `options`, by name, those are named that take memory."""
+    known = set(options)
+    taking = [f"--{name.replace('_', '-')}" for name in TAKING if name in known][:6]
+    smaller = " or ".join(filter(None, [", ".join(taking[:-1]), *taking[-1:]])) or "the data"
+    return f"memory does not suffice for {part}{_amount(error)}; make {smaller} smaller, or free memory on this machine"
+
+
+def _amount(error: BaseException) -> str:
+    found = AMOUNT.search(str(error))
+    if not found:
+        return ""
+    number, unit = float(found[1]), found[2].lower()
+    power = 0 if unit == "bytes" else "kmgtpe".index(unit[0]) + 1
+    return f": {number * 1024**power / 1e9:.1f} GB more were asked for than there is"

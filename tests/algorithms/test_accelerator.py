@@ -1,0 +1,173 @@
+"""Training on text obeys the rules of a GPU: a step mixes no devices, copies nothing and waits for nothing."""
+
+import contextlib
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from seqgan.algorithms.configs import MLEConfig
+from seqgan.algorithms.parts import OURS, Parts
+from seqgan.algorithms.seqgan import GAME, SeqGAN
+from seqgan.data.batches import Batches, pad
+from seqgan.data.corpus import Corpus
+from seqgan.data.splits import split
+from seqgan.data.symbols import BOS, PAD
+from seqgan.data.texts import Texts, encode_corpus
+from seqgan.data.tokenizer import Tokenizer
+from seqgan.models.policy import PolicyModule, sample
+from seqgan.rollout import rollout_rewards
+from tests import pretend
+from tests.conftest import tiny_lines
+from tests.test_own_parts import Bag
+
+Make = Callable[..., MLEConfig]
+
+
+@pytest.fixture(scope="module")
+def words() -> Texts:
+    """Texts with words that the tokenizer does not know."""
+    corpus = Corpus("tiny", **split(tiny_lines()))
+    texts = encode_corpus(corpus, Tokenizer.train(corpus.train, "word", 10))
+    assert texts.train.unknown
+    return texts
+
+
+class Plain(PolicyModule):
+    """A policy of three functions (the GRU of the other tests has no kernel on the pretend device)."""
+
+    def __init__(self, vocabulary: int, longest: int) -> None:
+        super().__init__(vocabulary, longest)
+        self.embedding, self.cell, self.output = nn.Embedding(vocabulary, 8), nn.Linear(8, 8), nn.Linear(8, vocabulary)
+
+    def initial_state(self, count: int) -> tuple[Tensor, ...]:
+        return (self.embedding.weight[BOS].expand(count, -1),)
+
+    def advance(self, token: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return ((self.cell(state[0]) + self.embedding(token)).tanh(),)
+
+    def logits(self, state: tuple[Tensor, ...]) -> Tensor:
+        logits: Tensor = self.output(state[0])
+        return logits
+
+
+@contextlib.contextmanager
+def on_pretend(texts: Texts, config: Any, parts: Parts = OURS) -> Iterator[SeqGAN]:
+    """A game on the pretend device. Once an epoch, the order of its texts is copied there."""
+    with pretend.device() as device, pretend.allowed(Batches, "order"):
+        with pretend.setting_up():
+            game = SeqGAN(config, texts, device, 0, parts)
+        yield game
+
+
+POLICIES: dict[str, Any] = {"ours": None, "of one's own": Plain}
+
+
+@pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
+@pytest.mark.parametrize("tied", [False, True])
+def test_an_mle_update(policy: Any, tied: bool, words: Texts, tiny_config: Make) -> None:
+    with on_pretend(words, tiny_config("seqgan", tied=tied), Parts(policy=policy)) as game:
+        for step in range(1, game.mle.batches.per_epoch + 2):
+            nll = game.mle.update(step)["nll"]
+        assert nll.device.type == pretend.NAME  # it is read where it is written to the record
+
+
+@pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
+@pytest.mark.parametrize(
+    ("form", "baseline", "control"),
+    [
+        *itertools.product(["probability", "log-odds"], ["none", "batch", "prefix"], ["none"]),
+        ("log-odds", "prefix", "constant"),
+        ("log-odds", "prefix", "shuffled"),
+    ],
+)
+def test_a_policy_update(policy: Any, form: str, baseline: str, control: str, words: Texts, tiny_config: Make) -> None:
+    config = tiny_config("seqgan", reward=form, baseline=baseline, control=control, highway=True)
+    with on_pretend(words, config, Parts(policy=policy)) as game:
+        measured = game.policy_update(1)
+        assert {measured[name].device.type for name in ("loss", "reward", "spread", "nll")} == {pretend.NAME}
+
+
+@pytest.mark.parametrize("own", [None, Bag], ids=["ours", "of one's own"])
+@pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
+@pytest.mark.parametrize("bf16", [False, True])
+def test_a_discriminator_update(policy: Any, own: Any, bf16: bool, words: Texts, tiny_config: Make) -> None:
+    config = tiny_config("seqgan", d_bf16=bf16, highway=True, d_samples=24)
+    with on_pretend(words, config, Parts(policy=policy, discriminator=own)) as game:
+        for update in range(2 * game.opponent.per_round):
+            bce = game.opponent.update(GAME, update)["bce"]
+        assert bce.device.type == pretend.NAME
+
+
+def test_a_policy_update_with_a_reward_and_a_discriminator_of_one_s_own(words: Texts, tiny_config: Make) -> None:
+    def length(tokens: Tensor) -> Tensor:
+        return (tokens != PAD).sum(dim=1)
+
+    for parts in (Parts(reward=length), Parts(discriminator=Bag)):
+        with on_pretend(words, tiny_config("seqgan"), parts) as game:
+            game.policy_update(1)
+
+
+@pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
+@pytest.mark.parametrize("options", [{}, {"temperature": 0.7, "top_k": 5, "top_p": 0.9}], ids=["plain", "truncated"])
+def test_sampling(policy: Any, options: dict[str, Any], words: Texts, tiny_config: Make) -> None:
+    with on_pretend(words, tiny_config("seqgan"), Parts(policy=policy)) as game:
+        device = game.opponent.device
+        with pretend.setting_up():
+            prompt = torch.tensor([7, 8], device=device)
+        drawn = sample(game.generator, 5, prompt=prompt, rng=torch.Generator(device), **options)
+        assert drawn.tokens.shape == (5, game.generator.longest)
+
+
+@pytest.mark.parametrize("own", [None, Bag], ids=["ours", "of one's own"])
+def test_scoring(own: Any, words: Texts, tiny_config: Make) -> None:
+    with on_pretend(words, tiny_config("seqgan"), Parts(discriminator=own)) as game:
+        with pretend.setting_up():
+            tokens = pad(words.valid.rows, game.opponent.device).tokens
+        assert game.generator.log_probs(tokens).shape == tokens.shape
+        assert game.generator.log_probs_drawn(tokens).shape == tokens.shape
+        assert game.generator.distributions(tokens).shape[:2] == tokens.shape
+        filled = game.generator.fill_unknown(tokens, torch.Generator(game.opponent.device))
+        assert filled.shape == tokens.shape
+        with game.score() as score:
+            assert score(filled).shape == (len(tokens),)
+
+
+def test_what_is_ours_was_made_for_the_device_and_not_moved_there_in_a_step(words: Texts, tiny_config: Make) -> None:
+    with on_pretend(words, tiny_config("seqgan")) as game:
+        game.mle.update(1)
+        game.policy_update(1)
+        game.opponent.update(GAME, 0)
+        for module in (game.generator, game.discriminator):
+            assert {tensor.device.type for tensor in module.state_dict().values()} == {pretend.NAME}
+
+
+# --- no loop in Python over the batch or the completions
+
+
+class Counting(TorchDispatchMode):
+    """Counts the operations that are given to the device."""
+
+    count = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.count += 1
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
+def test_a_rollout_takes_as_many_operations_whatever_the_batch_and_the_completions(
+    policy: Any, words: Texts, tiny_config: Make
+) -> None:
+    counts = []
+    for drawn, rollouts in ((4, 1), (4, 7), (23, 2)):
+        with on_pretend(words, tiny_config("seqgan", mle_weight=0.0), Parts(policy=policy)) as game:
+            sampled = game.generator.sample(drawn)
+            with Counting() as operations, game.score() as score:
+                rollout_rewards(game.generator, score, sampled, rollouts)
+            counts.append(operations.count)
+    assert max(counts) - min(counts) < 5  # room for drawing may be made anew

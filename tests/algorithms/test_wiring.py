@@ -1,0 +1,430 @@
+"""The wiring of SeqGAN: updates recomputed plainly, with every config value away from its default.
+
+Each recomputation takes tokens from the same random state as the update and does the rest in plain tensor algebra. A
+mutant of the wiring, or any config value put back to its default, must be noticed by one of them."""
+
+import copy
+import inspect
+import itertools
+import math
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.testing import assert_close
+
+from seqgan.algorithms import mle, opponent, seqgan
+from seqgan.algorithms.configs import SeqGANConfig
+from seqgan.algorithms.mle import MLE, descend
+from seqgan.algorithms.opponent import Opponent
+from seqgan.algorithms.seqgan import GAME, PRETRAIN, SeqGAN
+from seqgan.core.seed import derive, private_generator
+from seqgan.data.batches import pad
+from seqgan.data.corpus import Corpus
+from seqgan.data.splits import split
+from seqgan.data.symbols import BOS, EOS, PAD, UNK
+from seqgan.data.texts import Texts, encode_corpus
+from seqgan.data.tokenizer import Tokenizer
+from seqgan.losses import discriminator_loss, l2_penalty, policy_gradient_weights
+from seqgan.models.discriminator import Discriminator
+from seqgan.models.generator import Generator
+from seqgan.models.policy import PolicyModule, sample
+from seqgan.rewards import DiscriminatorReward, advantages, controlled
+from seqgan.rollout import complete, rollout_rewards
+from tests.conftest import tiny_lines
+
+CPU, SEED = torch.device("cpu"), 3
+
+# No value is the default one, and no two sizes are equal. What a text is (tokenizer, vocabulary, max_length, long) is
+# decided before an algorithm is made.
+CONFIG = SeqGANConfig(
+    tokenizer="word", vocabulary=12, max_length=7, long="drop",
+    embedding_dim=6, hidden_dim=5, tied=True, dropout=0.3,
+    mle_epochs=3, mle_patience=2, mle_rate=0.03, mle_decay=0.2, batch_size=9, shuffle=True, clip=0.02,
+    d_embedding_dim=7, widths=(1, 3), filters=(4, 3), highway=False, d_dropout=0.4, d_l2=0.7, d_rate=0.02,
+    d_bf16=True, d_batch_size=10, d_samples=13, d_epochs=2, d_rounds=4, d_patience=1,
+    iterations=5, g_steps=2, d_steps=3, policy_rate=0.005, policy_batch=8, rollouts=3, reward="log-odds",
+    baseline="prefix", normalise=True, reduction="mean", mle_weight=0.5, control="shuffled", check_every=2,
+)  # fmt: skip
+fill_unknown = PolicyModule.fill_unknown  # as it is without a mutant
+BEFORE = ("tokenizer", "vocabulary", "max_length", "long")
+
+
+@pytest.fixture(scope="module")
+def words() -> Texts:
+    corpus = Corpus("tiny", **split(tiny_lines()))
+    texts = encode_corpus(corpus, Tokenizer.train(corpus.train, "word", CONFIG.vocabulary), CONFIG.max_length, "drop")
+    assert texts.train.unknown
+    return texts
+
+
+def made(texts: Texts, config: SeqGANConfig) -> SeqGAN:
+    """A game whose players are sharp, so that no gradient is next to nothing."""
+    game = SeqGAN(config, texts, CPU, SEED)
+    with torch.no_grad():
+        for parameter in game.generator.parameters():
+            parameter.mul_(4.0)
+    return game
+
+
+def test_no_value_is_the_default_one() -> None:
+    assert [field.name for field in fields(CONFIG) if getattr(CONFIG, field.name) == field.default] == []
+
+
+# --- in plain tensor algebra
+
+
+def nll_by_hand(policy: Generator, tokens: Tensor, lowest: int, dropout: float) -> Tensor:
+    """-log pi of every token, of the ids from `lowest` up; with the policy's own draws of dropout."""
+    fed = torch.cat([torch.full_like(tokens[:, :1], BOS), tokens[:, :-1]], dim=1)
+    hidden, _ = policy.lstm(F.dropout(policy.embedding(fed), dropout, training=dropout > 0))
+    projected = hidden @ policy.projection.weight.t() + policy.projection.bias
+    features = F.dropout(projected, dropout, training=dropout > 0)
+    logits = (features @ policy.embedding.weight.t() + policy.output.bias)[..., lowest:]
+    targets = (tokens - lowest).clamp(min=0).unsqueeze(2)
+    return -logits.log_softmax(dim=2).gather(2, targets).squeeze(2) * (tokens != PAD)
+
+
+def mle_by_hand(policy: Generator, texts: Texts, config: SeqGANConfig, step: int) -> Tensor:
+    """The NLL per token of the batch of a step, with dropout."""
+    rows, size = texts.train.rows, config.batch_size
+    epoch, index = divmod(step - 1, len(rows) // size)
+    order = torch.randperm(len(rows), generator=private_generator(SEED, "epoch", epoch)).tolist()
+    tokens = pad([rows[number] for number in order[index * size : (index + 1) * size]]).tokens
+    return nll_by_hand(policy, tokens, UNK, config.dropout).sum() / (tokens != PAD).sum()
+
+
+def logits_by_hand(judge: Discriminator, tokens: Tensor, dropout: float) -> Tensor:
+    embedded, lengths = judge.embedding(tokens).transpose(1, 2), (tokens != PAD).sum(dim=1)
+    found = []
+    for convolution in judge.convolutions:
+        responses = F.conv1d(embedded, convolution.weight, convolution.bias)
+        outside = torch.arange(responses.shape[2]) > (lengths - convolution.weight.shape[2]).unsqueeze(1)
+        found.append(responses.masked_fill(outside.unsqueeze(1), -1e9).amax(dim=2).relu())
+    two = judge.output(F.dropout(torch.cat(found, dim=1), dropout, training=dropout > 0))
+    return two[:, 1] - two[:, 0]
+
+
+@torch.no_grad()
+def rewards_by_hand(game: SeqGAN, config: SeqGANConfig) -> tuple[Tensor, Tensor, Tensor]:
+    """Tokens, their mask, and the log-odds of each token's completions, within +-8."""
+    sampled = sample(game.generator, config.policy_batch, keep_states=True)
+    finished = complete(game.generator, sampled, config.rollouts)
+    tokens, mask = sampled.tokens, sampled.mask
+    own = logits_by_hand(game.discriminator, tokens, 0.0).clamp(-8, 8)
+    others = logits_by_hand(game.discriminator, finished.tokens, 0.0).clamp(-8, 8)
+    rewards = torch.zeros(tokens.shape)
+    for b, t in itertools.product(range(len(tokens)), range(tokens.shape[1])):
+        if mask[b, t]:
+            last = t == mask[b].sum() - 1
+            rewards[b, t] = own[b] if last else others[(finished.sample == b) & (finished.prefix == t + 1)].mean()
+    return tokens, mask, rewards
+
+
+def advantages_by_hand(rewards: Tensor, mask: Tensor) -> Tensor:
+    """Those of another sequence; how much a token added; of unit mean square."""
+    count, distance = len(rewards), int(torch.randint(1, len(rewards), (1,)))
+    paid = torch.zeros(rewards.shape)
+    for b, t in itertools.product(range(count), range(rewards.shape[1])):
+        donor = (b + distance) % count
+        paid[b, t] = rewards[donor, min(t, int(mask[donor].sum()) - 1)]
+    paid = paid * mask
+    added = torch.zeros(rewards.shape)
+    added[:, 0] = paid[:, 0] - (paid[:, 0].sum() - paid[:, 0]) / (count - 1)
+    added[:, 1:] = (paid[:, 1:] - paid[:, :-1]) * mask[:, 1:]
+    return added / (added.square().sum() / mask.sum()).sqrt()
+
+
+def gradients(module: nn.Module) -> dict[str, Tensor]:
+    return {name: p.grad.clone() for name, p in module.named_parameters() if p.grad is not None}
+
+
+def clipped(found: dict[str, Tensor], norm: float) -> dict[str, Tensor]:
+    length = torch.cat([gradient.flatten() for gradient in found.values()]).norm()
+    assert length > 2 * norm  # else the limit is not tried
+    return {name: gradient * norm / length for name, gradient in found.items()}
+
+
+def by_adam(before: nn.Module, found: dict[str, Tensor], rate: float, decay: float = 0.0) -> dict[str, Tensor]:
+    """The first step of Adam: as far as the rate, against the sign of the gradient; weights decay apart from that."""
+    return {
+        name: p.detach() * (1 - rate * decay) - rate * found[name] / (found[name].abs() + 1e-8)
+        for name, p in before.named_parameters()
+        if name in found
+    }
+
+
+def assert_moved(module: nn.Module, expected: dict[str, Tensor]) -> None:
+    assert_close({name: p.detach() for name, p in module.named_parameters() if name in expected}, expected)
+
+
+# --- the recomputations; `config` is what the game is given, what is expected is CONFIG
+
+
+def check_mle_update(texts: Texts, config: SeqGANConfig) -> None:
+    game = made(texts, config)
+    policy, step = copy.deepcopy(game.generator), 6
+    torch.manual_seed(1)
+    loss = mle_by_hand(policy, texts, CONFIG, step)
+    loss.backward()
+    torch.manual_seed(1)
+    assert_close(game.mle.update(step)["nll"], loss.detach(), rtol=1e-5, atol=0.0)
+    found = gradients(game.generator)
+    assert_close(found, clipped(gradients(policy), CONFIG.clip), rtol=1e-4, atol=1e-7)
+    assert_moved(game.generator, by_adam(policy, found, CONFIG.mle_rate, CONFIG.mle_decay))
+
+
+def check_policy_update(texts: Texts, config: SeqGANConfig) -> None:
+    game = made(texts, config)
+    hand, policy, count = copy.deepcopy(game.generator), copy.deepcopy(game), 6
+    torch.manual_seed(2)
+    tokens, mask, rewards = rewards_by_hand(policy, CONFIG)
+    paid = advantages_by_hand(rewards, mask)
+    reinforce = (paid * nll_by_hand(hand, tokens, EOS, 0.0)).sum() / mask.sum()
+    nll = mle_by_hand(hand, texts, CONFIG, count)
+    (reinforce + CONFIG.mle_weight * nll).backward()
+    torch.manual_seed(2)
+    measured = game.policy_update(count)
+    assert_close(measured["loss"], reinforce.detach(), rtol=1e-4, atol=1e-6)
+    assert "nll" in measured
+    assert_close(measured["nll"], nll.detach(), rtol=1e-5, atol=0.0)
+    found = gradients(game.generator)
+    assert_close(found, clipped(gradients(hand), CONFIG.clip), rtol=1e-4, atol=1e-7)
+    assert_moved(game.generator, by_adam(hand, found, CONFIG.policy_rate))
+
+
+def check_discriminator_update(texts: Texts, config: SeqGANConfig) -> None:
+    """The update after one round and an epoch: batch 2 of the second round, batch 6 of the real texts."""
+    game = made(texts, config)
+    judge, update, half, rows = copy.deepcopy(game.discriminator), 5, CONFIG.d_batch_size // 2, texts.train.rows
+    per_round = CONFIG.d_epochs * (CONFIG.d_samples // half)
+    assert divmod(update, per_round) == (1, 1)
+    torch.manual_seed(3)
+    epoch, index = divmod(update, len(rows) // half)
+    place = derive(SEED, "real texts for the discriminator"), "epoch", epoch
+    order = torch.randperm(len(rows), generator=private_generator(*place)).tolist()
+    real = pad([rows[number] for number in order[index * half : (index + 1) * half]]).tokens
+    assert (real == UNK).any()
+    real = fill_unknown(game.generator, real)
+    drawn = sample(game.generator, CONFIG.d_samples, rng=torch.Generator().manual_seed(derive(SEED, GAME, 1))).tokens
+    order = torch.randperm(len(drawn), generator=private_generator(derive(SEED, GAME, 1, "order"), "epoch", 0)).tolist()
+    fake = drawn[order[half : 2 * half]]
+    both = torch.cat([F.pad(real, (0, drawn.shape[1] - real.shape[1])), fake])
+    with torch.autocast("cpu", torch.bfloat16, enabled=CONFIG.d_bf16):
+        logits = logits_by_hand(judge, both, CONFIG.d_dropout).float()
+    bce = (F.softplus(-logits[:half]).sum() + F.softplus(logits[half:]).sum()) / (2 * half)
+    squares = judge.output.weight.square().sum() + judge.output.bias.square().sum()
+    (bce + CONFIG.d_l2 * squares / 2).backward()
+    in_bf16: list[bool] = []
+    game.discriminator.register_forward_pre_hook(lambda *_: in_bf16.append(torch.is_autocast_enabled("cpu")))
+    torch.manual_seed(3)
+    measured = game.opponent.update(GAME, update)
+    assert in_bf16 == [CONFIG.d_bf16]
+    assert_close(measured["bce"], bce.detach(), rtol=0.01, atol=0.0)
+    right = ((logits[:half] > 0).float().mean() + (logits[half:] <= 0).float().mean()) / 2
+    assert_close(measured["accuracy"], right, rtol=0.0, atol=1e-6)
+    found = gradients(game.discriminator)
+    # Sums are rounded to 8 bits, in an order of their own.
+    assert_close(found, gradients(judge), rtol=0.02, atol=2e-3)
+    assert_moved(game.discriminator, by_adam(judge, found, CONFIG.d_rate))
+
+
+def check_schedule(texts: Texts, config: SeqGANConfig) -> None:
+    """Who moves when, how often is looked, and when a phase is over."""
+    game = SeqGAN(config, texts, CPU, SEED)
+    rows = len(texts.train.rows)
+    per_epoch, per_round = rows // CONFIG.batch_size, CONFIG.d_epochs * (CONFIG.d_samples // (CONFIG.d_batch_size // 2))
+    iteration = CONFIG.g_steps + CONFIG.d_steps * per_round
+    mle, pretrain, adversarial = game.phases()
+    assert [phase.steps for phase in (mle, pretrain, adversarial)] == [
+        CONFIG.mle_epochs * per_epoch, CONFIG.d_rounds * per_round, CONFIG.iterations * iteration,
+    ]  # fmt: skip
+    assert [phase.check_every for phase in (mle, pretrain, adversarial)] == [
+        per_epoch, per_round, CONFIG.check_every * iteration,
+    ]  # fmt: skip
+    moved: list[str] = []
+    game.policy_update = lambda count: moved.append(f"g{count}") or {}  # type: ignore[method-assign, func-returns-value]
+    game.opponent.update = lambda phase, update: moved.append(f"d{update}") or {}  # type: ignore[method-assign, func-returns-value, union-attr]
+    for step in range(1, iteration + 2):
+        adversarial.update(step)
+    assert moved == ["g1", "g2", *[f"d{number}" for number in range(CONFIG.d_steps * per_round)], "g3"]
+    for phase, player, patience in (
+        (mle, game.mle, CONFIG.mle_patience),
+        (pretrain, game.opponent.held, CONFIG.d_patience),
+    ):
+        player.stale = patience - 1
+        assert not phase.finished()
+        player.stale = patience
+        assert phase.finished()
+
+
+def check_sizes(texts: Texts, config: SeqGANConfig) -> None:
+    game = SeqGAN(config, texts, CPU, SEED)
+    assert game.generator.embedding.weight.shape == (len(texts.tokenizer), CONFIG.embedding_dim)
+    assert game.generator.lstm.hidden_size == CONFIG.hidden_dim
+    assert (game.generator.output.weight is game.generator.embedding.weight) == CONFIG.tied
+    assert game.discriminator.embedding.embedding_dim == CONFIG.d_embedding_dim
+    shapes = [(layer.weight.shape[2], layer.weight.shape[0]) for layer in game.discriminator.convolutions]
+    assert shapes == list(zip(CONFIG.widths, CONFIG.filters, strict=True))
+    assert (game.discriminator.highway is not None) == CONFIG.highway
+
+
+CHECKS: dict[str, Callable[[Texts, SeqGANConfig], None]] = {
+    "sizes": check_sizes,
+    "schedule": check_schedule,
+    "MLE update": check_mle_update,
+    "policy update": check_policy_update,
+    "discriminator update": check_discriminator_update,
+}
+
+
+@pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
+def test_as_recomputed(check: Callable[[Texts, SeqGANConfig], None], words: Texts) -> None:
+    check(words, CONFIG)
+
+
+def test_the_discriminator_update_in_full_precision(words: Texts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same to seven digits, where nothing is rounded to eight bits."""
+    monkeypatch.setattr("tests.algorithms.test_wiring.CONFIG", replace(CONFIG, d_bf16=False))
+    close: Any = assert_close
+    monkeypatch.setattr(
+        "tests.algorithms.test_wiring.assert_close",
+        lambda *given, **_: close(*given, rtol=1e-4, atol=1e-6),
+    )
+    check_discriminator_update(words, replace(CONFIG, d_bf16=False))
+
+
+# --- mutants, each of which a recomputation must notice
+
+
+def noticed(check: str, texts: Texts, config: SeqGANConfig = CONFIG) -> bool:
+    try:
+        CHECKS[check](texts, config)
+    except AssertionError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(CONFIG) if field.name not in (*BEFORE, "filters")])
+def test_a_value_put_back_to_its_default_is_noticed(name: str, words: Texts) -> None:
+    names = ("widths", "filters") if name == "widths" else (name,)  # there must be as many of each
+    config = replace(CONFIG, **{name: getattr(SeqGANConfig(), name) for name in names})
+    assert any(noticed(check, words, config) for check in CHECKS)
+
+
+def ignoring(function: Callable[..., Any], **fixed: Any) -> Callable[..., Any]:
+    """A function that takes an argument for something else, whatever it is given."""
+
+    def called(*args: Any, **kwargs: Any) -> Any:
+        given = inspect.signature(function).bind(*args, **kwargs)
+        given.arguments |= fixed
+        return function(*given.args, **given.kwargs)
+
+    return called
+
+
+def wrongly(function: Callable[..., Any], wrong: Callable[..., Any]) -> Callable[..., Any]:
+    """A function whose result is changed."""
+    return lambda *args, **kwargs: wrong(function(*args, **kwargs))
+
+
+POLICY, JUDGE, LEARNING = "policy update", "discriminator update", "MLE update"
+
+
+def with_seqgan(name: str, wrong: Callable[..., Any]) -> tuple[str, Any, str, Any]:
+    return POLICY, seqgan, name, wrong
+
+
+def with_opponent(name: str, wrong: Callable[..., Any]) -> tuple[str, Any, str, Any]:
+    return JUDGE, Opponent if hasattr(Opponent, name) else opponent, name, wrong
+
+
+loss, generated = MLE.loss, Opponent.generated
+
+# What is wrong: the check that must notice, where it is, its name, and what stands there instead.
+MUTANTS: dict[str, tuple[str, Any, str, Any]] = {
+    "REINFORCE follows the distribution of text": (POLICY, Generator, "nll_drawn", Generator.nll),
+    "REINFORCE lowers what paid more": with_seqgan(
+        "policy_gradient_weights", wrongly(policy_gradient_weights, torch.neg)
+    ),
+    "the reduction is ignored": with_seqgan(
+        "policy_gradient_weights", ignoring(policy_gradient_weights, reduction="sum")
+    ),
+    "the form of the reward is ignored": with_seqgan(
+        "DiscriminatorReward", ignoring(DiscriminatorReward, kind="probability")
+    ),
+    "one completion": with_seqgan("rollout_rewards", ignoring(rollout_rewards, completions=1)),
+    "rewards come a token late": with_seqgan(
+        "rollout_rewards", wrongly(rollout_rewards, lambda paid: paid.roll(1, dims=1))
+    ),
+    "the baseline is ignored": with_seqgan("advantages", ignoring(advantages, baseline="none")),
+    "the baseline is its neighbour": with_seqgan("advantages", ignoring(advantages, baseline="batch")),
+    "advantages keep their size": with_seqgan("advantages", ignoring(advantages, normalise=False)),
+    "rewards are not shuffled": with_seqgan("controlled", lambda rewards, mask, control: rewards),
+    "rewards are constant": with_seqgan("controlled", ignoring(controlled, control="constant")),
+    "the discriminator judges with dropout": with_seqgan("judging", lambda module: nullcontext(module.train())),
+    "the policy samples with dropout": (
+        POLICY, Generator, "sample", lambda policy, count: sample(policy.train(), count, keep_states=True),
+    ),
+    "half a batch is drawn": (
+        POLICY, Generator, "sample", lambda policy, count: sample(policy, count // 2, keep_states=True),
+    ),
+    "the MLE term is of another batch": (POLICY, MLE, "loss", lambda mle, step: loss(mle, step + 1)),
+    "the MLE term counts double": (POLICY, MLE, "loss", lambda mle, step: 2 * loss(mle, step)),
+    "a policy update is not clipped": with_seqgan("descend", ignoring(descend, clip=math.inf)),
+    "MLE follows the distribution of samples": (LEARNING, Generator, "nll", Generator.nll_drawn),
+    "an MLE update is not clipped": (LEARNING, mle, "descend", ignoring(descend, clip=math.inf)),
+    "MLE is the sum over tokens": (LEARNING, mle, "mle_weights", lambda mask: mask.float()),
+    "MLE has no dropout": (LEARNING, Generator, "train", lambda policy, _=True: nn.Module.train(policy, False)),
+    "MLE is of another batch": (LEARNING, MLE, "loss", lambda mle, step: loss(mle, step - 1)),
+    "no L2 penalty": with_opponent("penalty", lambda opponent: 0.0),
+    "the L2 penalty is of another layer": with_opponent(
+        "penalty", lambda opponent: CONFIG.d_l2 * l2_penalty(*opponent.discriminator.convolutions[0].parameters())
+    ),
+    "the L2 penalty leaves the bias out": with_opponent("l2_penalty", lambda weight, bias: l2_penalty(weight)),
+    "the L2 penalty is not halved": with_opponent("l2_penalty", wrongly(l2_penalty, lambda found: 2 * found)),
+    "real and generated are exchanged": with_opponent(
+        "discriminator_loss", lambda real, fake: discriminator_loss(fake, real)
+    ),
+    "the discriminator learns without dropout": (
+        JUDGE, Discriminator, "train", lambda judge, _=True: nn.Module.train(judge, False),
+    ),
+    "the discriminator sees unknown words": (
+        JUDGE, PolicyModule, "fill_unknown", lambda policy, tokens, rng=None: tokens,
+    ),
+    "every round has the texts of the first": with_opponent(
+        "generated", lambda opponent, phase, round: generated(opponent, phase, 0)
+    ),
+    "the game has the texts of the pretraining": with_opponent(
+        "generated", lambda opponent, phase, round: generated(opponent, PRETRAIN, round)
+    ),
+    "the texts are drawn sharper": with_opponent(
+        "sample", lambda *given, **options: sample(*given, temperature=0.5, **options)
+    ),
+    "the discriminator learns in full precision": with_opponent("autocast", lambda device, enabled: nullcontext()),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mutant", MUTANTS.values(), ids=MUTANTS)
+def test_a_mutant_is_noticed(mutant: tuple[str, Any, str, Any], words: Texts, monkeypatch: pytest.MonkeyPatch) -> None:
+    check, where, name, wrong = mutant
+    assert not noticed(check, words)
+    monkeypatch.setattr(where, name, wrong)
+    assert noticed(check, words)
+
+
+def test_an_optimizer_of_another_player_is_noticed(words: Texts, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = SeqGAN.__init__
+
+    def exchanged(game: SeqGAN, *given: Any) -> None:
+        original(game, *given)
+        game.mle.optimizer, game.policy_optimizer = game.policy_optimizer, game.mle.optimizer
+
+    monkeypatch.setattr(SeqGAN, "__init__", exchanged)
+    assert noticed(POLICY, words)
+    assert noticed(LEARNING, words)

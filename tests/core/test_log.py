@@ -1,0 +1,122 @@
+"""What a person sees while training, on terminals of any width and in log files."""
+
+import io
+from types import SimpleNamespace
+
+import pytest
+from rich.console import Console
+
+from seqgan.core import log
+from seqgan.core.log import Bars, Lines, Planned, shown
+
+PHASES = [
+    Planned("pretrain generator", 300, 0, "epoch", 20),
+    Planned("pretrain discriminator", 40, 0, "round", 10),
+    Planned("adversarial", 400, 0, "iteration", 8),
+]
+NUMBERS = {"nll": 3.123, "gradient": 1.5, "valid_nll": 3.456, "accuracy": 0.75, "bce": 0.612, "spread": 0.031}
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    clock = SimpleNamespace(now=1000.0)
+    monkeypatch.setattr(log.time, "monotonic", lambda: clock.now)
+    return clock
+
+
+def bars(width: int) -> tuple[Bars, io.StringIO]:
+    screen = io.StringIO()
+    return Bars(Console(file=screen, force_terminal=True, width=width, color_system=None)), screen
+
+
+def last_frame(made: Bars) -> list[str]:
+    """The lines that stand on the screen at the end."""
+    console = made._progress.console
+    with console.capture() as captured:
+        console.print(made._progress.get_renderable())
+    return captured.get().rstrip("\n").splitlines()
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 120, 160, 250])
+def test_what_tells_most_stands_first_and_no_number_is_cut(width: int, clock: SimpleNamespace) -> None:
+    made, _ = bars(width)
+    made.begin(PHASES)
+    made.step("pretrain generator", 1, NUMBERS)
+    clock.now += 4000.0
+    made.step("pretrain generator", 41, NUMBERS)
+    made.end()
+    [line] = last_frame(made)
+    assert len(line) <= width
+    if width >= 60:
+        assert "3/15" in line  # the epoch, as --mle-epochs counts them
+        assert "7.2 hours" in line  # 259 steps of 100 s
+        told = line[line.index("valid_nll") :].split()
+        assert told[:2] == ["valid_nll", "3.46"]
+        whole = {f"{name} {value:.3g}" for name, value in NUMBERS.items()}
+        assert {f"{name} {value}" for name, value in zip(told[::2], told[1::2], strict=True)} <= whole
+    if width >= 160:
+        assert "epoch 3/15" in line
+        assert "at most 7.2 hours left" in line
+        assert "nll 3.12" in line
+
+
+def test_bars_stay_where_they_were_when_training_is_stopped(clock: SimpleNamespace) -> None:
+    made, _ = bars(120)
+    made.begin(PHASES)
+    made.step("pretrain generator", 20, NUMBERS)
+    made.end()
+    [line] = last_frame(made)
+    assert "epoch 1/15" in line
+    assert not made._progress.tasks[0].finished
+    assert made._progress.tasks[0].total == 300
+
+
+def test_a_phase_that_stopped_early_is_done_once_the_next_begins(clock: SimpleNamespace) -> None:
+    made, _ = bars(120)
+    made.begin(PHASES)
+    made.step("pretrain generator", 20, NUMBERS)
+    made.step("pretrain discriminator", 1, {"bce": 0.6})
+    made.end()
+    first, second = last_frame(made)
+    assert "done" in first
+    assert "round 1/4" in second
+    assert [task.finished for task in made._progress.tasks] == [True, False, False]
+
+
+def test_lines_tell_the_time_of_the_phase_and_of_all(
+    clock: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = Lines(every_seconds=10.0)
+    lines.expect({"pretrain generator": 1.0, "pretrain discriminator": 100.0, "adversarial": 500.0})
+    lines.begin(PHASES)
+    for step in range(1, 301):
+        lines.step("pretrain generator", step, {"nll": 3.0})
+        clock.now += 0.5
+    told = capsys.readouterr().err.splitlines()
+    assert told[0] == "pretrain generator  epoch 1/15  step 1/300  begins  nll 3"
+    # 279 steps of half a second, and what the other phases are expected to take
+    assert told[1] == "pretrain generator  epoch 2/15  step 21/300  at most 2 min left, 12 min in all  nll 3"
+    assert told[-1] == "pretrain generator  epoch 15/15  step 300/300  done  nll 3"
+    assert not any(" 0 s" in line for line in told)
+
+
+def test_without_an_estimate_only_the_time_of_the_phase_is_told(
+    clock: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = Lines(every_seconds=0.0)
+    lines.begin([Planned("only", 3)])
+    for step in range(1, 4):
+        lines.step("only", step, {})
+        clock.now += 0.1
+    assert [line.strip() for line in capsys.readouterr().err.splitlines()] == [
+        "only  step 1/3  begins",
+        "only  step 2/3  at most 1 s left",
+        "only  step 3/3  done",
+    ]
+
+
+def test_held_out_numbers_come_first_and_as_many_as_have_room() -> None:
+    assert shown(NUMBERS).startswith("valid_nll 3.46  nll 3.12")
+    assert shown(NUMBERS, 25) == "valid_nll 3.46  nll 3.12"
+    assert shown(NUMBERS, 3) == "valid_nll 3.46"  # the one that matters
+    assert shown({}, 3) == ""

@@ -1,0 +1,149 @@
+"""A look at texts needs as much memory for twenty thousand of them as for two, and for long ones as for short."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from seqgan.algorithms.configs import SeqGANConfig
+from seqgan.algorithms.opponent import Opponent
+from seqgan.algorithms.parts import Parts
+from seqgan.data.batches import NUMBERS_TOGETHER, TOKENS_TOGETHER, Encoded, by_length, pad, tokens_together
+from seqgan.data.symbols import EOS, UNK
+from seqgan.data.texts import Texts
+from seqgan.metrics.nll import divergence, likelihood, text_log_probs, token_log_probs
+from seqgan.models.generator import Generator
+from seqgan.models.policy import PolicyModule, sample
+from seqgan.shapes import Logits, Token
+
+V, T = 1000, 6
+FEW, MANY = 500, 4000
+
+
+class Bigram(PolicyModule):
+    """Someone's own policy: the next token depends on the last one. It has the three functions that it must have."""
+
+    def __init__(self, vocabulary: int, longest: int) -> None:
+        super().__init__(vocabulary, longest)
+        self.read, self.write = nn.Embedding(vocabulary, 4), nn.Linear(4, vocabulary)
+
+    def initial_state(self, count: int) -> tuple[Tensor, ...]:
+        return (self.write.weight.new_zeros(count, 4),)
+
+    def advance(self, token: Token, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return (self.read(token),)
+
+    def logits(self, state: tuple[Tensor, ...]) -> Logits:
+        return self.write(state[0])
+
+
+class Judge(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(V, 1)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return self.embedding(tokens).mean(dim=(1, 2))
+
+
+class Largest(TorchDispatchMode):
+    """Notes how many bytes the largest tensor has that is made."""
+
+    bytes = 0
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = function(*args, **(kwargs or {}))
+        for tensor in tree_leaves(made):
+            if isinstance(tensor, Tensor):
+                self.bytes = max(self.bytes, tensor.untyped_storage().nbytes())
+        return made
+
+
+def rows_of(count: int, vocabulary: int = V) -> list[list[int]]:
+    """Texts of two to six tokens, every tenth with an unknown one."""
+    return [
+        [UNK if i % 10 == 0 else EOS + 1 + i % 30, *[EOS + 1 + (i * k) % (vocabulary - 4) for k in range(i % 5)], EOS]
+        for i in range(count)
+    ]
+
+
+LOOKS: dict[str, Callable[[PolicyModule, list[list[int]]], object]] = {
+    "likelihood": likelihood,
+    "log-probabilities": text_log_probs,
+    "words for unknown ones": lambda policy, rows: policy.fill_unknown(pad(rows).tokens),
+    "divergence": lambda policy, rows: divergence_of(policy, rows),
+    "samples": lambda policy, rows: sample(policy, len(rows)),
+}
+
+
+def divergence_of(policy: PolicyModule, rows: list[list[int]]) -> float:
+    batch = pad(rows)
+    return divergence(policy, policy, batch.tokens, batch.mask)
+
+
+@pytest.mark.parametrize("policy", [Bigram, lambda *sizes: Generator(*sizes, 4, 4)], ids=["custom", "LSTM"])
+@pytest.mark.parametrize("look", LOOKS)
+def test_the_largest_tensor_of_a_look_does_not_grow_with_the_texts(
+    look: str, policy: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("seqgan.data.batches.NUMBERS_TOGETHER", 2**20)  # so that few texts are many
+    monkeypatch.setattr("seqgan.models.policy.DRAWN_TOGETHER", 100)
+    made, bytes = policy(V, T).eval(), []
+    for count in (FEW, MANY):
+        with Largest() as noted:
+            LOOKS[look](made, rows_of(count))
+        bytes.append(noted.bytes)
+    # The ids themselves grow; a score for every word at every token of all texts would have 96 MB.
+    assert bytes[1] <= max(4 * 2**20, 8 * T * MANY)
+    assert bytes[1] <= max(1.1 * bytes[0], 8 * T * MANY)
+
+
+def test_a_look_of_the_discriminator_at_twenty_thousand_texts_is_bounded() -> None:
+    encoded = Encoded(rows_of(20_000), 1, 0.0, 0)
+    texts = Texts(encoded, encoded, list(range(V)), T)  # type: ignore[arg-type]
+    config, parts = SeqGANConfig(d_batch_size=8, d_samples=8), Parts(discriminator=lambda *sizes: Judge())
+    opponent = Opponent(config, texts, torch.device("cpu"), 1, Bigram(V, T).eval(), parts)
+    with Largest() as noted:
+        opponent.judge_held_out(opponent.discriminator.state_dict())
+    assert noted.bytes <= 4 * NUMBERS_TOGETHER
+
+
+@pytest.mark.parametrize("policy", [Bigram, lambda *sizes: Generator(*sizes, 4, 4)], ids=["custom", "LSTM"])
+def test_long_texts_are_scored_a_few_at_a_time(policy: Callable[..., Any]) -> None:
+    rows = [[EOS + 1] * 500 + [EOS] for _ in range(40)]
+    with Largest() as noted:
+        token_log_probs(policy(V, 600).eval(), rows)
+    assert noted.bytes <= 4 * NUMBERS_TOGETHER
+
+
+def test_a_single_long_text_is_no_more_than_what_is_looked_at_together() -> None:
+    with Largest() as noted:
+        token_log_probs(Generator(V, 600, 4, 4).eval(), [[EOS + 1] * 20_000])
+    assert noted.bytes <= 4 * NUMBERS_TOGETHER
+
+
+def test_rows_are_looked_at_once_each_within_the_bound() -> None:
+    rows = rows_of(5000) + [[EOS] * 3000] * 3 + [[EOS] * 9000]
+    groups = list(by_length(rows, 10))
+    assert len(groups) < 10
+    assert sorted(number for group in groups for number in group) == list(range(len(rows)))
+    for group in groups:
+        assert len(group) == 1 or len(group) * max(len(rows[number]) for number in group) <= TOKENS_TOGETHER
+    assert tokens_together(10**9) == 1
+    assert list(by_length([], 10)) == []
+
+
+def test_looked_at_together_or_apart_the_numbers_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    policy, rows = Generator(40, 8, 4, 6, init_std=1.0).eval(), rows_of(200, 40)
+    together = text_log_probs(policy, rows)
+    total = likelihood(policy, rows).total
+    filled = policy.fill_unknown(pad(rows).tokens, torch.Generator().manual_seed(1))
+    monkeypatch.setattr("seqgan.data.batches.TOKENS_TOGETHER", 12)
+    torch.testing.assert_close(text_log_probs(policy, rows), together)
+    assert likelihood(policy, rows).total == pytest.approx(total)
+    torch.testing.assert_close(policy.fill_unknown(pad(rows).tokens, torch.Generator().manual_seed(1)), filled)
