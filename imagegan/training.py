@@ -17,7 +17,7 @@ from imagegan.variants import VARIANTS
 from imagegan.variants.configs import CONFIGS, ImageConfig
 from seqgan.core import described, world
 from seqgan.core import device as devices
-from seqgan.core.config import DEFAULT, PAPER, PRESET, Chosen, assemble, to_json
+from seqgan.core.config import DEFAULT, PAPER, PRESET, Chosen, assemble, parameters, to_json
 from seqgan.core.log import Display
 from seqgan.core.loop import train
 from seqgan.core.run import Run, Wanted, create, describe
@@ -264,6 +264,9 @@ def understood(folder: Path) -> Understood:
         raise RunError(f"{folder} is a run of {description.get('package')}, not of imagegan")
     described.check(folder / "run.json", description, FIELDS, RunError)
     described.check(folder / "run.json", description["data"], DATA_FIELDS, RunError, "data.")
-    config, _ = assemble(CONFIGS[description["algorithm"]], [("run.json", description["config"])])
+    kind = CONFIGS[description["algorithm"]]
+    config, _ = assemble(kind, [(str(folder / "run.json"), description["config"])])
+    names = [parameter.name for parameter in parameters(kind)]
+    described.refuse_changed(folder / "run.json", description, RunError, names)
     data = description["data"]
     return Understood(description, config, Shape(data["channels"], data.get("size", config.size), data["classes"]))

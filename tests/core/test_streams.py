@@ -266,12 +266,14 @@ def test_both_command_lines_say_it_last(module: str) -> None:
 def test_after_training_nobody_waits_for_a_step(number: signal.Signals, tmp_path: Path) -> None:
     """The closing evaluation can be long, and has nothing to lose."""
     create(tmp_path / "run", {"package": "seqgan", "config": {}, "seed": 0, "threads": 1}, {})
-    with (
-        pytest.raises(Interrupted, match="training is done and saved: measure it with: seqgan evaluate") as stopped,
-        Run(tmp_path / "run") as run,
-    ):
-        train(Toy(steps=3), run)
-        signal.raise_signal(number)
+
+    def trained_and_stopped() -> None:
+        with Run(tmp_path / "run") as run:
+            train(Toy(steps=3), run)
+            signal.raise_signal(number)
+
+    with pytest.raises(Interrupted, match="training is done and saved: measure it with: seqgan evaluate") as stopped:
+        trained_and_stopped()
     assert stopped.value.exit_code == 128 + number
     with Run(tmp_path / "run") as run:
         assert run.restore()
