@@ -11,7 +11,7 @@ from imagegan.cli_generate import generate, walk
 from imagegan.variants.configs import CONFIGS, PRESETS
 from seqgan import __version__
 from seqgan.core.bounds import TEXT
-from seqgan.core.command import RunOptions, run_command, run_options
+from seqgan.core.command import CHOICES, RunOptions, run_command, run_options, say_what_quick_is
 from seqgan.core.config import ConfiguredCommand
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def imagegan() -> None:
 
 
 @imagegan.command(cls=ConfiguredCommand, chooser="--model", configs=CONFIGS, presets=PRESETS, usual="dcgan")
-@click.option("--model", default=None, help=f"{', '.join(CONFIGS)}  [dcgan]")
+@click.option("--model", default=None, shell_complete=CHOICES, help=f"{', '.join(CONFIGS)}  [dcgan]")
 @click.option("--data", type=TEXT, metavar="NAME", help=f"{DATA}  [digits]")
 @click.option("--data-dir", type=FILE, metavar="PATH", help="where idx files or pictures lie")
 @run_options
@@ -65,6 +65,7 @@ def _report(folder: Path, finished: "Finished") -> None:
     files.write(folder / "evaluations" / "training.json", evaluation.written(rows, facts))
     click.echo(f"a grid of samples is in {folder / 'samples.png'} ({finished.seconds:.0f} s of training)")
     click.echo(f"all numbers: imagegan evaluate {folder}")
+    say_what_quick_is(folder)
 
 
 for command in (generate, walk, evaluate, bench):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seqgan.core.bounds import PLACE, SEED, TEXT, THREADS, Whole
+from seqgan.core.command import RUNS
 from seqgan.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ DATA = "digits, mnist, fashion-mnist, cifar10, folder, ring, grid, swissroll, hf
 
 
 @click.command()
-@click.argument("runs", nargs=-1, type=FILE, metavar="[RUN]...")
+@click.argument("runs", nargs=-1, type=FILE, shell_complete=RUNS, metavar="[RUN]...")
 @click.option(
     "--samples",
     type=FILE,

@@ -8,14 +8,19 @@ from pathlib import Path
 import click
 
 from seqgan.core.bounds import PLACE, SEED, TEXT, Bound, OneOf, Real, Several, Whole
+from seqgan.core.command import RUNS
 from seqgan.errors import UsageError
 
-RUN = click.argument("run", type=PLACE)
+RUN = click.argument("run", type=PLACE, shell_complete=RUNS)
 WHICH = click.option("--seed", type=SEED, default=0, help="which pictures", show_default=True)
 DEVICE = click.option("--device", type=TEXT, default="auto", help="auto, cpu, cuda, cuda:1 ...", show_default=True)
 FILE = PLACE
 CLASS = click.option(
-    "--class", "label", metavar="NAME", help="of one class, by name or number (cgan, acgan, lapgan --conditional)"
+    "--class",
+    "label",
+    type=TEXT,
+    metavar="NAME",
+    help="of one class, by name or number (cgan, acgan, lapgan --conditional)",
 )
 OVERWRITE = click.option("--overwrite", is_flag=True, help="replace the file that --output names")
 TRUNCATION = Real(0, math.inf, above=True)

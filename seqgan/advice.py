@@ -1,44 +1,107 @@
-"""What is better said before a long training than found out after it."""
+"""Checks on a corpus before training: tokenizer, copies, truncation, vocabulary size, unknown rate, overlap of splits.
+
+Each is one line, and only where there is something to say. What takes long is asked of a random part of the texts."""
 
 from collections import Counter
+from collections.abc import Sequence
 
+from seqgan.data.batches import Long, encode
 from seqgan.data.corpus import Corpus
 from seqgan.data.symbols import EOS
-from seqgan.data.texts import Texts
+from seqgan.data.texts import Texts, some_of, suitable_tokenizer
+from seqgan.data.tokenizer import Tokenizer
 
 TOKENS_PER_TYPE = 8  # fewer than this, and most of the vocabulary is hardly ever seen
 MUCH_UNKNOWN = 0.1
+MUCH_CHANGED = 0.02  # share of texts that a tokenizer does not bring back
+LOOKED_AT = 2000  # texts of a split
+SPLITS = ("train", "valid", "test")
 
 
-def about_data(corpus: Corpus, texts: Texts, asked: int, source: str) -> list[str]:
-    """What is being learned from, and what is wrong with it. `asked` is the vocabulary's size by that `source`."""
+def about_data(
+    corpus: Corpus, texts: Texts, asked: int, source: str, *, long: Long = "cut", automatic: bool = False
+) -> list[str]:
+    """What is being learned from, and what is wrong with it. `asked` is the vocabulary's size by that `source`;
+    `automatic`: nobody chose the kind of tokenizer."""
     sizes = f"{len(corpus.train):,} train, {len(corpus.valid):,} valid, {len(corpus.test):,} test texts"
-    vocabulary = len(texts.tokenizer)
+    tokenizer, vocabulary = texts.tokenizer, len(texts.tokenizer)
     lines = [f"{corpus.name}: {sizes}; {vocabulary:,} tokens in the vocabulary, at most {texts.longest} in a text"]
+    lines += _copies(corpus)
     for part, count in corpus.provenance.get("overlap", {}).items():
         if count:
             lines.append(
                 f"warning: {count} of the {len(getattr(corpus, part))} {part} texts stand in an earlier split as well; "
                 "what is measured on them is too good"
             )
-    by_characters = texts.tokenizer.kind == "char"
-    if vocabulary < asked and not by_characters and source.startswith(("command line", "config", "arguments")):
+    if automatic:
+        kind, reason = suitable_tokenizer(corpus)
+        lines += [f"--tokenizer auto takes {kind}: {reason}"] if kind == tokenizer.kind else []
+    lines += _changed(some_of(corpus.train, LOOKED_AT), tokenizer)
+    lines += _too_long(corpus, texts, long)
+    if vocabulary < asked and tokenizer.kind != "char" and source.startswith(("command line", "config", "arguments")):
         lines.append(f"--vocabulary {asked} was asked for; the training text has no more than {vocabulary} tokens")
     counts = Counter(token for row in texts.train.rows for token in row)
     types, tokens = vocabulary - EOS - 1, sum(counts.values())
+    by_words = tokenizer.kind in ("word", "whitespace")
     if tokens < TOKENS_PER_TYPE * types:
         rare = sum(counts[token] < 3 for token in range(EOS + 1, vocabulary))
+        smaller = ", a smaller --vocabulary or --tokenizer bpe" if by_words else ", or a smaller --vocabulary,"
         lines.append(
             f"advice: the text is small for its vocabulary ({tokens / types:.1f} tokens for each of {types:,}, "
             f"{rare / types:.0%} of which occur less than three times); more text"
-            f"{'' if by_characters else ', a smaller --vocabulary or --tokenizer bpe'} helps"
+            f"{'' if tokenizer.kind == 'char' else smaller} helps"
         )
     if texts.valid.unknown > MUCH_UNKNOWN:
         if source.startswith("from "):
             remedy = "a tokenizer of the text's own, without --from,"
+        elif by_words:
+            larger = "a larger --vocabulary" if vocabulary >= asked else "more text"
+            remedy = f"{larger}, --tokenizer bpe or char"
         else:
-            remedy = "more text" if by_characters else "a larger --vocabulary, --tokenizer bpe or char"
+            remedy = "more text"
         lines.append(
             f"advice: {texts.valid.unknown:.0%} of the validation tokens are unknown; {remedy} knows more of them"
         )
     return lines
+
+
+def _copies(corpus: Corpus) -> list[str]:
+    """Texts that stand more than once in their split: they are learned, and counted, as often as they stand there."""
+    splits = {part: getattr(corpus, part) for part in SPLITS}
+    copies = {part: len(texts) - len(set(texts)) for part, texts in splits.items()}
+    told = [f"{copies[part]:,} of the {len(texts):,} {part}" for part, texts in splits.items() if copies[part]]
+    if not told:
+        return []
+    return [f"warning: {', '.join(told)} texts are copies of another in their split, so errors are too small"]
+
+
+def _too_long(corpus: Corpus, texts: Texts, long: Long) -> list[str]:
+    """The share of the texts, and of their tokens, that are over the longest length, in every split."""
+    test = some_of(corpus.test, LOOKED_AT)
+    encoded = {
+        "train": (texts.train, len(corpus.train)),
+        "valid": (texts.valid, len(corpus.valid)),
+        "test": (encode(test, texts.tokenizer, texts.longest, long), len(test)),
+    }
+    told = []
+    for part, (rows, count) in encoded.items():
+        if rows.too_long:
+            lost = rows.lost / (rows.lost + sum(map(len, rows.rows)))
+            tokens = f", {lost:.2%} of the tokens" if lost else ""
+            told.append(f"{part} {rows.too_long / count:.2%} of the texts{tokens}")
+    became = {"cut": "cut off there", "split": "several rows each", "drop": "left out", "error": "refused"}[long]
+    return [f"longer than --max-length {texts.longest}, and {became}: {'; '.join(told)}"] if told else []
+
+
+def _changed(texts: Sequence[str], tokenizer: Tokenizer) -> list[str]:
+    """Whether texts come back from the tokenizer as they were, unknown tokens aside."""
+    backs = [(text, back) for text in texts if (back := tokenizer.rewritten(text)) != text]
+    if len(backs) <= MUCH_CHANGED * len(texts):
+        return []
+    text, back = min(backs, key=lambda pair: len(pair[0]))
+    single = tokenizer.kind == "word" and all(" ".join(text.split()) == text for text in texts)
+    others = "whitespace, bpe and char" if single else "bpe and char"  # none of which loses anything
+    return [
+        f"advice: {len(backs) / len(texts):.0%} of the training texts come back from --tokenizer {tokenizer.kind} with "
+        f"other spacing or signs ({text[:40]!r} as {back[:40]!r}); {others} keep them as they are"
+    ]

@@ -12,7 +12,7 @@ import click
 from seqgan import __version__
 from seqgan.algorithms.configs import CONFIGS, PRESETS
 from seqgan.cli_bench import bench
-from seqgan.cli_corpora import corpora
+from seqgan.cli_corpora import CORPORA, corpora
 from seqgan.core.bounds import (
     DRAWN,
     PLACE,
@@ -27,9 +27,9 @@ from seqgan.core.bounds import (
     TOP_P,
     OneOf,
 )
-from seqgan.core.command import RunOptions, run_command, run_options
+from seqgan.core.command import CHOICES, RUNS, RunOptions, completing, run_command, run_options, runs, say_what_quick_is
 from seqgan.core.config import ConfiguredCommand
-from seqgan.errors import UsageError
+from seqgan.errors import UsageError, one_line
 
 if TYPE_CHECKING:
     from seqgan.generation import TextModel
@@ -51,9 +51,17 @@ def seqgan() -> None:
     Start with: seqgan train --corpus poems"""
 
 
+def _origins(ctx: click.Context, incomplete: str) -> list[str]:
+    run, at, _ = incomplete.partition("@")
+    return [f"{run}@{stage}" for stage in ("mle", "final", "best")] if at else runs(ctx, incomplete)
+
+
 @seqgan.command(cls=ConfiguredCommand, chooser="--algorithm", configs=CONFIGS, presets=PRESETS, usual="seqgan")
 @click.option(
-    "--corpus", type=TEXT, help="a name (seqgan corpora list), a .txt/.csv/.json/.jsonl/.parquet file, or hf:owner/name"
+    "--corpus",
+    type=TEXT,
+    shell_complete=CORPORA,
+    help="a name (seqgan corpora list), a .txt/.csv/.json/.jsonl/.parquet file, or hf:owner/name",
 )
 @click.option("--text-column", type=TEXT, help="the column that holds the texts, in a file or dataset that has columns")
 @click.option(
@@ -64,10 +72,11 @@ def seqgan() -> None:
     "--from",
     "start",
     type=TEXT,
+    shell_complete=completing(_origins),
     metavar="RUN[@STAGE]",
     help="begin from the policy of a run: @mle, @best, @STEP  [final]",
 )
-@click.option("--algorithm", default=None, help=f"{', '.join(CONFIGS)}  [seqgan]")
+@click.option("--algorithm", default=None, shell_complete=CHOICES, help=f"{', '.join(CONFIGS)}  [seqgan]")
 @run_options
 @click.pass_context
 def train(
@@ -117,25 +126,26 @@ def _report(finished: Any) -> None:
         click.echo(line)
     click.echo("\nfive texts of the final policy:")
     for text in finished.texts:
-        click.echo(f"  {text}")
+        click.echo(f"  {one_line(text)}")
     click.echo(
         f"\nthe run is in {finished.folder} ({finished.seconds:.0f} s of training); "
         f"more texts: seqgan generate {finished.folder} -n 20; all numbers: seqgan evaluate {finished.folder}"
     )
+    say_what_quick_is(finished.folder)
 
 
 def _print_tables(tables: Iterable["Table"]) -> None:
     from seqgan.core.printing import print_table
 
     for title, headings, rows, signatures in tables:
-        print_table(headings, rows, title)
+        print_table([one_line(heading) for heading in headings], rows, title)
         for line in signatures:
             click.echo(f"  {line}")
         click.echo()
 
 
 @seqgan.command()
-@click.argument("run", type=PLACE)
+@click.argument("run", type=PLACE, shell_complete=RUNS)
 @click.option("-n", "--count", type=DRAWN, default=10, help="how many texts", show_default=True)
 @click.option("--prompt", type=PROMPT, default="", help="continue this text")
 @click.option(
@@ -208,7 +218,7 @@ def generate(
 
 
 @seqgan.command()
-@click.argument("run", type=PLACE)
+@click.argument("run", type=PLACE, shell_complete=RUNS)
 @click.argument("file", type=PLACE)
 @click.option(
     "--stage", type=STAGE, default="final", help="mle, final, best, or the number of a checkpoint", show_default=True
@@ -265,12 +275,17 @@ def _say_if_unfinished(folder: Path, stage: str) -> None:
 
 
 @seqgan.command()
-@click.argument("runs", metavar="[RUN]...", type=PLACE, nargs=-1)
+@click.argument("runs", metavar="[RUN]...", type=PLACE, shell_complete=RUNS, nargs=-1)
 @click.option("--samples", type=PLACE, help="instead of a run: a file of texts, one a line (.gz too)")
 @click.option("--references", type=PLACE, help="with --samples: real texts to compare with")
 @click.option("--training", type=PLACE, help="with --samples: texts that may have been copied")
 @click.option("--real", type=PLACE, help="with --samples: real texts, a row of as many")
-@click.option("--corpus", type=TEXT, help="with RUN: where its texts are now, if they are no longer where they were")
+@click.option(
+    "--corpus",
+    type=TEXT,
+    shell_complete=CORPORA,
+    help="with RUN: where its texts are now, if they are no longer where they were",
+)
 @click.option("--valid", type=PLACE_NAME, metavar="FILE", help="with RUN: its validation texts, likewise")
 @click.option("--test", type=PLACE_NAME, metavar="FILE", help="with RUN: its test texts, likewise")
 @click.option("--text-column", type=TEXT, help="the column that holds the texts, where the files have columns")
@@ -414,7 +429,7 @@ def _evaluate_runs(
 ) -> None:
     from seqgan import compare, evaluation
     from seqgan.checking import check_bleu
-    from seqgan.core import files
+    from seqgan.core import described, files
     from seqgan.tables import markdown, tables
 
     options: dict[str, Any] = {"count": count, "seed": seed, "tokens": tokens, "aggregation": aggregate}
@@ -424,18 +439,18 @@ def _evaluate_runs(
     else:
         result = trained[0].evaluate(**options)
         remarks = evaluation.remarks(result)
-    written = json.dumps(result.as_json(), ensure_ascii=False, indent=2) + "\n"
+    written = described.as_bytes(result.as_json())
     if len(trained) == 1:
         files.make_folder(trained[0].folder / "evaluations")
-        files.write(trained[0].folder / "evaluations" / "evaluation.json", written.encode())
+        files.write(trained[0].folder / "evaluations" / "evaluation.json", written)
     if as_json:
-        click.echo(written, nl=False)
+        click.echo(written.decode(), nl=False)
     elif as_markdown:
-        click.echo("\n".join([markdown(result.rows, result.pairs), "", *(f"- {line}" for line in remarks)]))
+        click.echo("\n".join([markdown(result.rows, result.pairs), "", *(f"- {one_line(line)}" for line in remarks)]))
     else:
         _print_tables(tables(result.rows, result.pairs))
         for line in remarks:
-            click.echo(line)
+            click.echo(one_line(line))
     if check:
         texts = next(several for name, several in reversed(result.texts.items()) if name != "real")
         cut = tokens or evaluation.tokens_of(trained[0].description["tokenizer"], result.references)

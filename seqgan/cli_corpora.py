@@ -7,6 +7,29 @@ from typing import Any
 import click
 
 from seqgan.core.bounds import PLACE, STEPS, TEXT, OneOf
+from seqgan.core.command import completing
+
+
+def _known(ctx: click.Context, incomplete: str) -> list[str]:
+    from seqgan.data import shelf
+    from seqgan.data.corpus import bundled
+
+    return [*bundled(), *shelf.names()]
+
+
+def _own(ctx: click.Context, incomplete: str) -> list[str]:
+    from seqgan.data import shelf
+
+    return shelf.names()
+
+
+def _public(ctx: click.Context, incomplete: str) -> list[str]:
+    from seqgan.data.fetching import sources
+
+    return list(sources())
+
+
+CORPORA = completing(_known)
 
 
 @click.group()
@@ -38,7 +61,7 @@ def list_corpora() -> None:
 
 
 @corpora.command()
-@click.argument("name", type=TEXT)
+@click.argument("name", type=TEXT, shell_complete=CORPORA)
 @click.option("-n", "--count", type=STEPS, default=5, help="texts to show", show_default=True)
 @click.option("--split", type=OneOf(["train", "valid", "test"]), default="train", show_default=True)
 @click.option("--text-column", type=TEXT, help="the column that holds the texts, where the source has columns")
@@ -57,7 +80,7 @@ def show(name: str, count: int, split: str, text_column: str | None) -> None:
 
 
 @corpora.command()
-@click.argument("name", type=TEXT)
+@click.argument("name", type=TEXT, shell_complete=CORPORA)
 @click.argument("folder", type=PLACE)
 @click.option("--text-column", type=TEXT, help="the column that holds the texts, where the source has columns")
 @click.option("--overwrite", is_flag=True, help="replace the files of those names")
@@ -92,7 +115,7 @@ def add_corpus(path: Path, name: str, text_column: str | None, overwrite: bool) 
 
 
 @corpora.command("fetch")
-@click.argument("name", type=TEXT)
+@click.argument("name", type=TEXT, shell_complete=completing(_public, files=False))
 @click.option("--overwrite", is_flag=True, help="fetch again what was fetched before")
 def fetch_corpus(name: str, overwrite: bool) -> None:
     """Download a public corpus (seqgan corpora list), check its sha256, and keep it under its name."""
@@ -102,6 +125,17 @@ def fetch_corpus(name: str, overwrite: bool) -> None:
     with transfer(name) as progress:
         report = fetch(name, progress, overwrite=overwrite)
     _print_report(name, report)
+
+
+@corpora.command("remove")
+@click.argument("name", type=TEXT, shell_complete=completing(_own, files=False))
+def remove_corpus(name: str) -> None:
+    """Remove a corpus of your own. A run that learned from it can then no longer be resumed or evaluated."""
+    from seqgan.data import shelf
+    from seqgan.data.corpus import refuse_bundled_name
+
+    refuse_bundled_name(name)
+    click.echo(f"removed {name} from {shelf.remove(name)}")
 
 
 def _print_report(name: str, report: Mapping[str, Any]) -> None:

@@ -22,9 +22,10 @@ import torch
 
 from seqgan import training
 from seqgan.core import checkpoint
+from seqgan.core.config import read_config_file
 from seqgan.core.log import Silence
-from seqgan.core.run import checkpoints, describe
-from seqgan.data import shelf
+from seqgan.core.run import checkpoints, create, describe, read_record
+from seqgan.data import corpus, fetching, shelf
 from seqgan.data.corpus import load_corpus
 from seqgan.data.readers import read_file, read_texts
 from seqgan.data.tokenizer import Tokenizer
@@ -32,7 +33,7 @@ from seqgan.errors import CheckpointError, SeqGANError
 from seqgan.generation import load_model
 from seqgan.library import TrainedRun, load, train
 from seqgan.pretrained import from_pretrained
-from seqgan.ratings import analyse, read_ratings, write_sheet
+from seqgan.ratings import analyse, read_ratings, read_sheets, write_sheet
 from tests.conftest import TINY, TINY_GAME, tiny_lines
 from tests.test_cli import call, refusal
 
@@ -355,6 +356,140 @@ def test_a_description_that_is_nested_too_deeply_is_refused(spoilt: Spoilt) -> N
     assert path.name in told(act)
 
 
+SHAPES = {
+    "empty": b"",
+    "blank": b" \n",
+    "deep": b'{"a": ' * 20_000,
+    "number": b'{"a": ' + b"9" * 5000 + b"}",
+    "NaN": b'{"a": NaN}',
+    "twice": b'{"a": 1, "a": 2}',
+    "utf-16": '{"a": 1}'.encode("utf-16"),
+    "zero": b'{"a": "\0"}',
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_description_of_another_shape_is_refused_in_one_line(shape: str, spoilt: Spoilt) -> None:
+    path, act = spoilt
+    path.write_bytes(SHAPES[shape])
+    message = told(act)
+    assert str(path) in message
+    assert len(message) < 400
+    assert "Errno" not in message
+
+
+def test_a_description_begins_with_a_mark_of_its_encoding_or_not(spoilt: Spoilt) -> None:
+    path, act = spoilt
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    act()
+
+
+def test_a_folder_in_the_place_of_a_description_is_refused(spoilt: Spoilt) -> None:
+    path, act = spoilt
+    path.unlink()
+    path.mkdir()
+    assert path.name in told(act)
+
+
+def test_a_description_that_may_not_be_read_is_told_without_numbers_of_the_system(
+    spoilt: Spoilt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, act = spoilt
+    usual = Path.read_bytes
+
+    def refused(self: Path) -> bytes:
+        if self == path:
+            raise PermissionError(13, "Permission denied", str(self))
+        return usual(self)
+
+    monkeypatch.setattr(Path, "read_bytes", refused)
+    assert f"{path} cannot be read: permission denied" in told(act)
+
+
+@pytest.mark.parametrize("suffix", ["json", "toml"])
+@pytest.mark.parametrize(
+    "content",
+    [*SHAPES.values(), b"a = " + b"[" * 20_000, b"a = " + b"9" * 5000, b"a = 1\na = 2", b"[[a]]", b"\xff", b"a = nan"],
+)
+def test_a_config_file_of_another_shape_is_refused_in_one_line(content: bytes, suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"c.{suffix}"
+    path.write_bytes(content)
+    if suffix == "toml" and not content.strip():  # no hyper-parameter at all
+        assert read_config_file(path) == {}
+        return
+    message, code = refusal("train", "--corpus", "poems", "--config", path, "--quiet")
+    assert str(path) in message
+    assert code == 2
+    assert len(message) < 400
+
+
+@pytest.mark.parametrize("algorithm", ["[]", '{"a": 1}', "null", "3", "true", '"\\u0000"', '""'])
+def test_a_config_file_for_an_algorithm_that_is_none(algorithm: str, tmp_path: Path) -> None:
+    path = tmp_path / "c.json"
+    path.write_text(f'{{"algorithm": {algorithm}}}')
+    if algorithm == "null":
+        algorithm = "None"
+    message, code = refusal("train", "--corpus", "poems", "--config", path, "--quiet")
+    assert ("algorithm" in message, code) == (True, 2)
+
+
+def test_a_config_file_names_a_value_once(tmp_path: Path) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text("mle-rate = 0.1\nmle_rate = 0.2\n")
+    assert "'mle-rate' twice" in told(lambda: read_config_file(path))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"phase": "MLE", "step": 1, "valid_nll": "text"}',
+        '{"phase": "MLE", "step": 1, "valid_nll": null}',
+        '{"phase": "MLE", "step": 1, "valid_nll": [1]}',
+        '{"phase": "MLE", "step": 1, "valid_nll": true}',
+        '{"phase": "MLE", "step": 1, "valid_nll": 1e999}',
+        '{"phase": "MLE", "step": 1, "valid_nll": NaN}',
+        '{"phase": "MLE", "step": 1, "step": 2}',
+        '{"phase": [], "step": 1}',
+        "[" * 20_000,
+        "9" * 5000,
+        "\x00",
+    ],
+)
+def test_a_line_of_the_record_of_another_shape_is_named(line: str, run: Path) -> None:
+    record = run / "metrics.jsonl"
+    record.write_text(record.read_text() + line + "\n")
+    message = told(lambda: read_record(run))
+    assert str(record) in message
+    assert f"line {len(lines_of(record))}" in message
+    assert len(message) < 400
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("MANIFEST.toml", "corpus = 3"),
+        ("MANIFEST.toml", "[corpus]\nname = 'a'"),
+        ("MANIFEST.toml", "[[corpus]]\nfile = 'a'"),
+        ("MANIFEST.toml", "[[corpus]]\nname = 3"),
+        ("MANIFEST.toml", "x ="),
+        ("SOURCES.toml", "[[source]]\nname = 'a'\nfile = 3"),
+        ("SOURCES.toml", ""),
+    ],
+)
+def test_a_damaged_list_of_corpora_is_named(name: str, content: str, tmp_path: Path, monkeypatch: Any) -> None:
+    for known in ("MANIFEST.toml", "SOURCES.toml"):
+        shutil.copy(corpus.corpora_folder() / known, tmp_path)
+    (tmp_path / name).write_text(content)
+    for module in (corpus, fetching):
+        monkeypatch.setattr(module, "corpora_folder", lambda: tmp_path)
+    assert str(tmp_path / name) in told(corpus.bundled if name.startswith("M") else fetching.sources)
+
+
+def test_bytes_that_are_no_text_on_the_command_line_are_kept(tmp_path: Path) -> None:
+    create(tmp_path / "run", {"package": "seqgan", "algorithm": "mle", "seed": 0, "command": ["\udcff"]}, {})
+    assert describe(tmp_path / "run")["command"] == ["\udcff"]
+
+
 # --- corpora: a field gone, or empty, or the file cut short
 
 
@@ -475,6 +610,12 @@ def test_a_filled_sheet_is_read(sheet: Path) -> None:
         (lambda number, text, rating: f"{number},a better text,{rating}", "line 5: number 4 is not the text"),
         (lambda number, text, rating: f"{number},{text},good", "line 5: number '4' with rating 'good'; numbers were"),
         (lambda number, text, rating: f'{number},{text},"4,5"', "line 5: number '4' with rating '4,5'; numbers were"),
+        (lambda number, text, rating: f"{number},{text},1e308", "line 5: number '4' with rating '1e308'; numbers were"),
+        (lambda number, text, rating: f"{number},{text},2024-01-05", "line 5: number '4' with rating '2024-01-05'"),
+        (lambda number, text, rating: f"{number},{text},1_0", "line 5: number '4' with rating '1_0'"),
+        (lambda number, text, rating: f"\u00b2,{text},4", "line 5: number '\u00b2' with rating '4'"),
+        (lambda number, text, rating: f"\u0664,{text},4", "line 5: number '\u0664' with rating '4'"),
+        (lambda number, text, rating: f"{'9' * 5000},{text},4", "line 5: number '9999"),
         pytest.param(lambda number, text, rating: f"{number},{text},nan", "line 5"),
         pytest.param(lambda number, text, rating: f"{number},{text},inf", "line 5"),
         pytest.param(lambda number, text, rating: f"{number},{text},4,5", "line 5"),
@@ -496,6 +637,11 @@ def test_a_sheet_with_a_mutated_field_is_refused_with_its_line(
     refused = told(lambda: read_ratings(sheet))
     assert str(sheet) in refused
     assert message in refused
+
+
+def test_a_sheet_that_is_given_twice_is_not_two_people(sheet: Path) -> None:
+    assert "a sheet was given twice" in told(lambda: read_sheets([sheet, sheet.parent / "." / sheet.name]))
+    assert len(read_sheets([sheet])) == 1
 
 
 def test_a_text_without_a_rating_is_left_out(sheet: Path) -> None:

@@ -115,9 +115,9 @@ class SeqGANConfig(MLEConfig):
     mle_weight: Annotated[float, "adversarial: weight of an MLE term in every policy update", WEIGHT] = 0.0
     control: Annotated[
         Literal["none", "constant", "shuffled"],
-        "adversarial: take the discriminator's word away, to see what training does without it",
+        "adversarial, an ablation: pay every text the same, or each the reward of another",
     ] = "none"
-    check_every: Annotated[int, "adversarial: iterations between two looks at held-out text", COUNT] = 10
+    check_every: Annotated[int, "adversarial: iterations between two validations", COUNT] = 10
 
     def __post_init__(self) -> None:
         super().__post_init__()

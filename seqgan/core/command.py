@@ -1,10 +1,11 @@
 """What both command lines share: errors in one line, and the options that say where and how a run is carried out."""
 
+import contextlib
 import errno
 import functools
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -13,10 +14,12 @@ import click
 
 from seqgan.core import memory, streams
 from seqgan.core.bounds import COUNT, PLACE, SECONDS, SEED, TEXT, THREADS
-from seqgan.core.config import Chosen, Dataclass, choose_config
+from seqgan.core.config import PRESET, Chosen, ConfiguredCommand, Dataclass, choose_config
 from seqgan.errors import SeqGANError, ShortageError, StorageError, UsageError, one_line
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from seqgan.core.log import Display
     from seqgan.core.run import Wanted
 
@@ -102,6 +105,17 @@ def _leave(message: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
+def say_what_quick_is(folder: Path) -> None:
+    """Say of a run with `--preset quick` that what came of it is no result."""
+    from seqgan.core.run import describe
+
+    if f"{PRESET} quick" in describe(folder).get("sources", {}).values():
+        click.echo(
+            "note: --preset quick only shows that everything runs; it trains far too little to learn from, so neither "
+            "the numbers nor the samples mean anything: leave it out to train in earnest"
+        )
+
+
 def misplaced(error: click.NoSuchOption, group: click.Group) -> str:
     """Where an option belongs that another command has; empty where none has it."""
     known = list(_commands(group, group.name or ""))
@@ -109,6 +123,32 @@ def misplaced(error: click.NoSuchOption, group: click.Group) -> str:
     owners = [path for path, command in known if error.option_name in _options(command)]
     several = f"{error.option_name} is an option of {' and '.join(owners)}, not of {here}; leave it out"
     return several if owners else ""
+
+
+Complete = Callable[[click.Context, click.Parameter, str], list["CompletionItem"]]
+
+
+def completing(names: Callable[[click.Context, str], Iterable[str]], *, files: bool = True) -> Complete:
+    """What a shell offers for an option: the names that begin with what is typed, else the files there are."""
+
+    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list["CompletionItem"]:
+        from click.shell_completion import CompletionItem
+
+        with contextlib.suppress(SeqGANError, OSError):  # a shell wants no messages
+            if found := [name for name in names(ctx, incomplete) if name.startswith(incomplete)]:
+                return [CompletionItem(name) for name in found]
+        return [CompletionItem(incomplete, type="file")] if files else []
+
+    return complete
+
+
+def runs(ctx: click.Context, incomplete: str) -> list[str]:
+    """The runs in `runs` and in the folder that is typed."""
+    parents = dict.fromkeys([Path("runs"), Path(incomplete) if incomplete.endswith("/") else Path(incomplete).parent])
+    return sorted({str(path.parent) for parent in parents for path in parent.glob("*/run.json")})
+
+
+RUNS = completing(runs)
 
 
 def _commands(group: click.Group, path: str) -> Iterator[tuple[str, click.Command]]:
@@ -180,6 +220,22 @@ class RunOptions:
         return {"device": resolve(self.device), "save_seconds": self.save_seconds, "keep": self.keep}
 
 
+def _presets(ctx: click.Context, incomplete: str) -> list[str]:
+    command = ctx.command
+    return (
+        list(command.presets[ctx.meta.get("choice", command.usual)]) if isinstance(command, ConfiguredCommand) else []
+    )
+
+
+def _choices(ctx: click.Context, incomplete: str) -> list[str]:
+    """What the chooser of a command (--algorithm, --model) may name."""
+    assert isinstance(ctx.command, ConfiguredCommand)
+    return list(ctx.command.configs)
+
+
+CHOICES = completing(_choices, files=False)
+
+
 def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add these options to a command, which gets them as one argument `options`."""
 
@@ -197,6 +253,7 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option(
                 "--resume",
                 type=PLACE,
+                shell_complete=RUNS,
                 metavar="PATH",
                 help="continue the run there; with the other options given, start it where there is none",
             ),
@@ -205,6 +262,7 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 "--preset",
                 type=TEXT,
                 default=None,
+                shell_complete=completing(_presets, files=False),
                 help="default, quick (shows that it runs), or paper (the published setting)  [default]",
             ),
             click.option("--config", type=PLACE, metavar="FILE", help="hyper-parameters from a .toml or .json file"),

@@ -21,6 +21,7 @@ class Dataclass(Protocol):
 
 Config = TypeVar("Config", bound=Dataclass)
 PRESET, DEFAULT = "preset", "default"  # how the sources of values begin that nobody typed
+MOST_SHOWN = 20  # names to choose from in a message
 PAPER = "paper"  # the preset that changes nothing
 
 
@@ -159,7 +160,12 @@ def nearest(word: str, known: Mapping[str, Any] | Sequence[str]) -> str:
     import difflib
 
     close = difflib.get_close_matches(word[:100], list(known), n=3, cutoff=0.6)
-    return f"; did you mean {' or '.join(close)}?" if close else f"; choose one of {', '.join(known)}"
+    if close:
+        return f"; did you mean {' or '.join(close)}?"
+    if not (names := list(known)):
+        return "; there is none yet"
+    more = f" or another of {len(names)}" if len(names) > MOST_SHOWN else ""
+    return f"; choose one of {', '.join(names[:MOST_SHOWN])}{more}"
 
 
 class ConfiguredCommand(click.Command):

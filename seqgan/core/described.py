@@ -1,12 +1,16 @@
 """JSON and TOML that someone wrote or damaged: read in one place, and checked field by field before use."""
 
+import hashlib
 import json
+import math
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 from seqgan.errors import SeqGANError, quoted, why
+
+SEAL = "checksum"
 
 
 class Kind(NamedTuple):
@@ -21,17 +25,39 @@ def _whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+def _text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
 TEXT = Kind("a text", lambda value: isinstance(value, str) and value != "")
+MAYBE_EMPTY = Kind("a text, perhaps an empty one", lambda value: isinstance(value, str))
 PATH = Kind("a path or an empty text", lambda value: isinstance(value, str))
 TEXT_OR_NOTHING = Kind("a text or null", lambda value: value is None or isinstance(value, str), needed=False)
 WHOLE = Kind("a whole number from 0", lambda value: _whole(value) and 0 <= value < 2**63)
 COUNT = Kind("a whole number from 1", lambda value: _whole(value) and 1 <= value < 2**63)
+SIZE = Kind("a whole number from 1 to 16777216", lambda value: _whole(value) and 1 <= value <= 2**24)
 THREADS = Kind("a whole number from 0 to 4096", lambda value: _whole(value) and 0 <= value <= 4096)
 TABLE = Kind("a table", lambda value: isinstance(value, dict))
-TABLE_OR_NOTHING = Kind("a table or null", lambda value: value is None or isinstance(value, dict), needed=False)
-COUNTS = Kind("a table of counts", lambda value: isinstance(value, dict) and all(map(_whole, value.values())))
+ORIGIN = Kind(
+    "a run and a stage, or null",
+    lambda value: value is None or (isinstance(value, dict) and all(_text(value.get(key)) for key in ("run", "stage"))),
+    needed=False,
+)
+WORDS = Kind("a table of texts", lambda value: isinstance(value, dict) and all(map(_text, value.values())))
+COUNTS = Kind(
+    "a table of whole numbers from 0", lambda value: isinstance(value, dict) and all(map(WHOLE.holds, value.values()))
+)
+NUMBER = Kind(
+    "a number", lambda value: isinstance(value, int | float) and not isinstance(value, bool) and value == value
+)
+DURATION = Kind("a number from 0", lambda value: NUMBER.holds(value) and 0 <= value < math.inf)
 TEXTS = Kind("a list of texts", lambda value: isinstance(value, list) and all(isinstance(v, str) for v in value))
 NAMES = TEXTS._replace(needed=False)
+MEASURED = Kind("a number or a list of texts", lambda value: _number(value) or TEXTS.holds(value))
 
 
 def read(path: Path, error: type[SeqGANError], advice: str) -> dict[str, Any]:
@@ -73,6 +99,11 @@ def table(raw: bytes, where: str, error: type[SeqGANError], advice: str, *, toml
     return content
 
 
+def as_bytes(content: Mapping[str, Any]) -> bytes:
+    """A table as JSON that `read` gives back, for people to read as well; half a character is escaped as JSON can."""
+    return (json.dumps(content, ensure_ascii=False, indent=2) + "\n").encode(errors="backslashreplace")
+
+
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """A JSON object whose keys all differ, as TOML asks for."""
     found = dict(pairs)
@@ -90,6 +121,23 @@ def named(value: Any) -> str:
     """What a value of JSON or TOML is called."""
     names = {dict: "a table", list: "a list", str: "a text", bool: "true or false", int: "a number", float: "a number"}
     return names.get(type(value), "a null" if value is None else f"a {type(value).__name__}")
+
+
+def entries(path: Path, key: str, fields: Mapping[str, Kind], error: type[SeqGANError]) -> dict[str, dict[str, Any]]:
+    """The tables that a file lists under a key, by the name in each.
+
+    Raises:
+        error: it cannot be read, or an entry lacks something."""
+    advice = "install the package again"
+    try:
+        listed = read(path, error, advice).get(key)
+    except FileNotFoundError as reason:
+        raise error(f"{path} is missing; {advice}") from reason
+    if not isinstance(listed, list) or not all(isinstance(entry, dict) for entry in listed):
+        raise error(f"{path}: {key} is no list of tables, which was expected; {advice}")
+    for number, entry in enumerate(listed, start=1):
+        check(path, entry, {"name": TEXT, **fields}, error, f"{key} {number}: ", advice)
+    return {entry["name"]: entry for entry in listed}
 
 
 def check(
@@ -110,3 +158,33 @@ def check(
         if name not in content or not kind.holds(content[name]):
             found = f"is {quoted(content[name], 40)}" if name in content else "is missing"
             raise error(f"{path}: {where}{name} {found}, but {kind.name} was expected; {advice}")
+
+
+# --- the seal: whether a description is still what was written
+
+
+def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
+    """A table with the checksum of all the rest."""
+    rest = {name: value for name, value in content.items() if name != SEAL}
+    return {**rest, SEAL: _checksum(rest)}
+
+
+def refuse_changed(path: Path, content: Mapping[str, Any], error: type[SeqGANError], config: Collection[str]) -> None:
+    """Refuse a table that is not what was written, where it has a checksum. `config` are the names that belong into its
+    table of that name, so that the message can tell which are gone.
+
+    Raises:
+        error: something in it was changed."""
+    if SEAL not in content or content == sealed(content):
+        return
+    missing = [name for name in config if name not in content.get("config", {})]
+    gone = f": its config lacks {', '.join(missing[:5])}" if missing else ""
+    raise error(
+        f"{path} is not what was written, since its checksum is another{gone}; restore it from a copy, or, if the "
+        f"change is meant, remove its {SEAL}"
+    )
+
+
+def _checksum(content: Mapping[str, Any]) -> str:
+    written = json.loads(json.dumps(content))  # as it is when it is read again
+    return hashlib.sha256(json.dumps(written, sort_keys=True).encode()).hexdigest()

@@ -6,7 +6,6 @@ metrics.jsonl       the record: one line for each step that measured something
 (everything else)   made from the state again whenever the run ends
 """
 
-import contextlib
 import hashlib
 import json
 import math
@@ -27,7 +26,7 @@ from seqgan.core import checkpoint, described, files, world
 from seqgan.core import folder as placed
 from seqgan.core.config import differences
 from seqgan.core.log import Display, Metrics, Numbers, Planned, Silence
-from seqgan.errors import CheckpointError, DivergedError, RunError, SeqGANError, StorageError, UsageError
+from seqgan.errors import CheckpointError, DivergedError, RunError, SeqGANError, StorageError, UsageError, why
 
 T = TypeVar("T")
 
@@ -42,8 +41,9 @@ LINE = {"phase": described.TEXT, "step": described.WHOLE}
 STATE = {
     "run": described.TEXT,
     "steps": described.COUNTS,
-    "seconds": described.Kind("a number", lambda value: isinstance(value, int | float)),
+    "seconds": described.DURATION,
     "record_bytes": described.WHOLE,
+    "record_sha256": described.TEXT_OR_NOTHING,  # the first version did not save it
     "algorithm": described.TABLE,
 }
 
@@ -77,8 +77,11 @@ def create(
     Raises:
         RunError: the folder exists (give `overwrite`), or is something other than a run.
         StorageError: the folder cannot be made."""
-    identity = hashlib.sha256(_json(description)).hexdigest()[:16]
-    whole = {"run.json": _json({"format": FORMAT, "id": identity, **description}), **contents}
+    identity = hashlib.sha256(described.as_bytes(description)).hexdigest()[:16]
+    whole = {
+        "run.json": described.as_bytes(described.sealed({"format": FORMAT, "id": identity, **description})),
+        **contents,
+    }
     placed.place(folder, whole, overwrite=overwrite)
 
 
@@ -170,7 +173,7 @@ def agree(folder: Path, asked: Mapping[str, Any], extendable: str) -> None:
         RunError: any other option differs from what the run was begun with."""
     description = describe(folder)
     refuse_other_world(folder, description)
-    stored = {**description["config"], **{name: description[name] for name in ("algorithm", "seed", "threads")}}
+    stored = {**description["config"], **{name: description.get(name) for name in ("algorithm", "seed", "threads")}}
     different = differences(stored, asked)
     more = extendable in different and different[extendable][1] > different[extendable][0]
     steps = different.pop(extendable)[1] if more else None
@@ -182,7 +185,7 @@ def agree(folder: Path, asked: Mapping[str, Any], extendable: str) -> None:
     if more:
         description["config"][extendable] = steps
         with placed.held(folder):
-            files.write(folder / "run.json", _json(description))
+            files.write(folder / "run.json", described.as_bytes(described.sealed(description)))
 
 
 def refuse_other_world(folder: Path, description: Mapping[str, Any]) -> None:
@@ -219,7 +222,21 @@ def saved_in(path: Path, folder: Path, description: Mapping[str, Any]) -> dict[s
     described.check(path, saved, STATE, CheckpointError)
     if saved["run"] != description["id"]:
         raise CheckpointError(f"{path} does not belong to the run {folder}: it was saved by run {saved['run']}")
+    if path.name != checkpoint_name(saved["steps"]):
+        raise CheckpointError(
+            f"{path} has another name than it was saved under, {checkpoint_name(saved['steps'])}; give it that name, "
+            "or remove it to go on from the one before it"
+        )
+    if broken := checkpoint.first_broken(saved["algorithm"]):
+        raise CheckpointError(
+            f"{path}: the tensor {broken} holds NaN or infinite values, but finite ones were expected; remove it to go "
+            "on from the one before it"
+        )
     return saved
+
+
+def checkpoint_name(steps: Mapping[str, int]) -> str:
+    return f"step-{sum(steps.values()):08d}.pt"
 
 
 def free_name(parent: Path, stem: str) -> Path:
@@ -250,6 +267,8 @@ class Run:
         self._signal = 0  # that this process got; and what all know of, once they have agreed
         self._agreed_signal = 0
         self._handlers: dict[int, Any] = {}
+        self._trained = False
+        self._record = hashlib.sha256()  # of metrics.jsonl
         self._settled = False  # nothing is left of a run that this one has replaced
 
     # --- lifetime
@@ -281,6 +300,8 @@ class Run:
         if self._signal:
             raise KeyboardInterrupt
         self._signal = number
+        if self._trained:
+            self.trained()
         self.display.say("stopping after this step; once more to stop at once, losing what came after the last save")
 
     def agree_on_what_is_due(self) -> tuple[bool, bool]:
@@ -308,6 +329,16 @@ class Run:
         launcher = f"torchrun --standalone --nproc-per-node {world.size()} -m " if world.size() > 1 else ""
         return f"{launcher}{package} train --resume {shlex.quote(folder)}"
 
+    def trained(self) -> None:
+        """Nothing is left to save: from here on whoever asks to stop need not wait.
+
+        Raises:
+            Interrupted: someone has asked already."""
+        self._trained = True
+        if self._signal:
+            measure = f"{self.description.get('package', 'seqgan')} evaluate {shlex.quote(str(self.folder))}"
+            raise Interrupted(f"stopped; training is done and saved: measure it with: {measure}", self._signal)
+
     # --- state
 
     def restore(self) -> dict[str, Any] | None:
@@ -329,9 +360,25 @@ class Run:
             return None
         path = next(reversed(found.values()))
         saved = saved_in(path, self.folder, self.description)
+        self._record = self._same_record(path, saved["record_bytes"], saved.get("record_sha256"))
         files.cut(self.folder / "metrics.jsonl", saved["record_bytes"])
         self._prune()
         return saved
+
+    def _same_record(self, newest: Path, length: int, sha256: str | None) -> "hashlib._Hash":
+        """The hash of the record up to what a checkpoint remembers.
+
+        Raises:
+            RunError: the record is shorter, or another."""
+        path = self.folder / "metrics.jsonl"
+        record = path.read_bytes()[:length] if path.exists() else b""
+        summed = hashlib.sha256(record)
+        if len(record) < length or sha256 not in (None, summed.hexdigest()):
+            raise RunError(
+                f"{path} is not the record that was written: its first {length} bytes were expected as they were when "
+                f"{newest.name} was saved; restore it from a copy, or remove {newest} to go on from the one before it"
+            )
+        return summed
 
     def refuse_other_steps(self, phases: Sequence[NamedSteps]) -> None:
         """Refuse saved steps that these phases cannot have taken.
@@ -384,8 +431,9 @@ class Run:
             "seconds": self.seconds,
             "algorithm": state,
             "record_bytes": files.sync(self.folder / "metrics.jsonl"),
+            "record_sha256": self._record.hexdigest(),
         }
-        checkpoint.save(self.folder / "checkpoints" / f"step-{sum(steps.values()):08d}.pt", content)
+        checkpoint.save(self.folder / "checkpoints" / checkpoint_name(steps), content)
         self._prune()
         self._settle()
 
@@ -440,7 +488,9 @@ class Run:
             if metrics:
                 lines.append(json.dumps({"phase": phase, "step": step, **numbers, **texts}, ensure_ascii=False))
         if lines:
-            files.append(self.folder / "metrics.jsonl", "".join(line + "\n" for line in lines).encode())
+            data = "".join(line + "\n" for line in lines).encode()
+            files.append(self.folder / "metrics.jsonl", data)
+            self._record.update(data)
 
     def _diverged(self, phase: str, step: int, what: str) -> str:
         found = checkpoints(self.folder)
@@ -475,16 +525,16 @@ def read_record(folder: Path) -> list[dict[str, Any]]:
     Raises:
         RunError: one of them is damaged (names the line)."""
     path = folder / "metrics.jsonl"
-    lines = []
-    with contextlib.suppress(FileNotFoundError):
-        for number, line in enumerate(path.read_bytes().splitlines(), start=1):
-            try:
-                lines.append(json.loads(line))
-                described.check(path, lines[-1], LINE, RunError, f"line {number}: ")
-            except (ValueError, RecursionError, TypeError) as error:
-                raise RunError(f"{path}, line {number} is damaged ({error}); remove the lines from there on") from error
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise RunError(f"{path} cannot be read: {why(error)}; make it readable") from error
+    lines, advice = [], "remove the lines from there on"
+    for number, line in enumerate(raw.splitlines(), start=1):
+        content = described.table(line, f"{path}, line {number}", RunError, advice)
+        measured = dict.fromkeys(content.keys() - LINE.keys(), described.MEASURED)
+        described.check(path, content, {**LINE, **measured}, RunError, f"line {number}: ", advice)
+        lines.append(content)
     return lines
-
-
-def _json(content: Mapping[str, Any]) -> bytes:
-    return (json.dumps(content, ensure_ascii=False, indent=2) + "\n").encode()

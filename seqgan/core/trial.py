@@ -57,8 +57,8 @@ def timed(work: Callable[[], object], device: torch.device) -> float:
 
 
 def in_words(cost: Cost, device: torch.device) -> str:
-    """`about 4 min on cpu (2 threads) beside looks at held-out data, and at least 0.8 GB of memory`"""
+    """`about 4 min on cpu (2 threads) plus the time of validation, and at least 0.8 GB of memory`"""
     count = torch.get_num_threads()
     threads = f" ({count} thread{'s' if count > 1 else ''})" if on_cpu(device) else ""
     memory = f", and at least {cost.bytes / 1e9:.1f} GB of memory" if cost.bytes else ""
-    return f"about {duration(cost.seconds)} on {device}{threads} beside looks at held-out data{memory}"
+    return f"about {duration(cost.seconds)} on {device}{threads} plus the time of validation{memory}"

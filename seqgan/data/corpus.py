@@ -3,18 +3,23 @@
 import hashlib
 import os
 import reprlib
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib.resources import files as resources
 from pathlib import Path
 from typing import Any
 
+from seqgan.core import described
 from seqgan.core.config import nearest
 from seqgan.data import hub, shelf
 from seqgan.data.readers import SUFFIXES, a_list_of_texts, kind_of, one_line, read_file, read_texts, stem_of
 from seqgan.data.splits import FEWEST_TEXTS, completed, overlap
 from seqgan.errors import CorpusError, quoted
+
+BUNDLED = {
+    **dict.fromkeys(("file", "language", "licence", "description", "tokenizer"), described.TEXT),
+    "count": described.COUNT,
+}
 
 
 @dataclass(frozen=True)
@@ -151,8 +156,7 @@ def _from_file(path: Path, text_column: str | None) -> _Found:
 
 def bundled() -> dict[str, dict[str, Any]]:
     """The manifest of the corpora that come with the package: name -> entry."""
-    entries = tomllib.loads((corpora_folder() / "MANIFEST.toml").read_text(encoding="utf-8"))["corpus"]
-    return {entry["name"]: entry for entry in entries}
+    return described.entries(corpora_folder() / "MANIFEST.toml", "corpus", BUNDLED, CorpusError)
 
 
 def refuse_bundled_name(name: str) -> None:

@@ -9,8 +9,10 @@ import gzip
 import json
 import re
 import reprlib
+import shlex
 import tempfile
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,26 @@ from seqgan.errors import CorpusError
 
 SUFFIXES = (".txt", ".csv", ".tsv", ".json", ".jsonl", ".parquet")
 COLUMNS = ("text", "sentence", "content")  # taken where nobody names one
+NO_TEXT = {  # what a file is that begins like this
+    "a zip file (or a docx, xlsx or epub)": rb"PK[\x03\x05]",
+    "an xz file": rb"\xfd7zXZ\0",
+    "a bzip2 file": rb"BZh[1-9]1AY&SY",
+    "a zstd file": rb"\x28\xb5\x2f\xfd",
+    "a 7z file": rb"7z\xbc\xaf",
+    "a tar file": rb".{257}ustar",
+    "a PDF": rb"%PDF-\d",
+    "a picture": rb"\x89PNG|\xff\xd8\xff|GIF8[79]a",
+    "a parquet file (its name should end in .parquet)": rb"PAR1.*PAR1$",
+    "an Arrow file": rb"ARROW1",
+    "a SQLite database": rb"SQLite format 3\0",
+}
+MARKS = {
+    b"\xef\xbb\xbf": "utf-8",
+    b"\xff\xfe\0\0": "utf-32-le",  # before that of UTF-16, with which it begins
+    b"\0\0\xfe\xff": "utf-32-be",
+    b"\xff\xfe": "utf-16-le",
+    b"\xfe\xff": "utf-16-be",
+}
 Row = tuple[str, Any]  # where it stands, and what stands there
 
 
@@ -45,15 +67,24 @@ def read_file(path: Path) -> bytes:
         CorpusError: it is missing (names what is near), cannot be read, or is a damaged gzip."""
     try:
         raw = path.read_bytes()
-        return gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
     except FileNotFoundError as error:
         if not path.parent.is_dir():
             raise CorpusError(f"there is no file {path}, nor a folder {path.parent}") from error
         beside = sorted(file.name for file in path.parent.iterdir() if _suffix(file) and file.is_file())
         hint = nearest(path.name, beside[:1000]) if beside else f"; {path.parent} holds no file of texts"
         raise CorpusError(f"there is no file {path}{hint if len(hint) < 200 else ''}") from error
+    except IsADirectoryError as error:
+        raise CorpusError(f"cannot read {path}: it is a folder; give a file of texts, one a line") from error
+    except OSError as error:
+        raise CorpusError(f"cannot read {path}: {error.strerror or error}") from error
+    if raw[:2] != b"\x1f\x8b":
+        return raw
+    try:
+        return gzip.decompress(raw)
     except (OSError, EOFError, zlib.error) as error:
-        raise CorpusError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
+        raise CorpusError(
+            f"cannot read {path}: the gzip file is cut short or damaged; copy, download or pack it again"
+        ) from error
 
 
 def read_texts(path: Path, raw: bytes, column: str | None = None, *, keep_empty: bool = False) -> list[str]:
@@ -130,20 +161,55 @@ def _shown(value: Any) -> str:
 
 
 def read_lines(path: Path, raw: bytes) -> list[str]:
-    """All lines of a text file, the empty ones too, without their ends."""
+    """All lines of a text file, the empty ones too, without their ends: UTF-8, or UTF-16 or -32 with its mark.
+
+    Raises:
+        CorpusError: a file of another kind, known by its first bytes, or another encoding (line, byte, what to do)."""
+    for kind, first in NO_TEXT.items():
+        if re.match(first, raw, re.DOTALL):
+            raise CorpusError(f"{path} is {kind}, not text; unpack or convert it into text, one a line, first")
     lines = []
-    for number, line in enumerate(raw.removeprefix(b"\xef\xbb\xbf").splitlines(), start=1):
+    for number, line in enumerate(_as_utf8(path, raw).splitlines(), start=1):
         try:
             text = line.decode("utf-8")
         except UnicodeDecodeError as error:
             raise CorpusError(
-                f"{path}, line {number}: byte {error.start + 1} is not UTF-8 ({error.reason}); "
-                "convert the file, for example with iconv -t UTF-8"
+                f"{path}, line {number}: byte {error.start + 1} is not UTF-8 ({error.reason}); convert the file: "
+                f"{_conversion(path, _likely_encoding(raw))}"
             ) from error
         if "\0" in text:
-            raise CorpusError(f"{path}, line {number}: a zero byte; this is not a text file")
+            raise CorpusError(
+                f"{path}, line {number}: a zero byte; this is not a text file, or it is UTF-16 without its mark: "
+                f"{_conversion(path, _likely_encoding(raw))}"
+            )
         lines.append(text)
     return lines
+
+
+def _as_utf8(path: Path, raw: bytes) -> bytes:
+    """The bytes of a text without their byte order mark, and in UTF-8 where that mark names another encoding."""
+    for mark, encoding in MARKS.items():
+        if raw.startswith(mark):
+            try:
+                return raw.removeprefix(mark).decode(encoding).encode() if encoding != "utf-8" else raw[len(mark) :]
+            except UnicodeError as error:
+                raise CorpusError(
+                    f"{path} begins with the mark of {encoding.upper()}, but is cut short or damaged; save it as UTF-8"
+                ) from error
+    return raw
+
+
+def _likely_encoding(raw: bytes) -> str:
+    """Of a text that is not UTF-8: one of two bytes a character where it holds zeros, Chinese where a third of the
+    bytes could be that, else the Western one."""
+    some = raw[:100_000]
+    if 0 in some:
+        return "UTF-16LE" if some[1::2].count(0) >= some[::2].count(0) else "UTF-16BE"
+    return "GB18030" if sum(byte >= 0x80 for byte in some) * 3 > len(some) else "WINDOWS-1252"
+
+
+def _conversion(path: Path, encoding: str) -> str:
+    return f"iconv -f {encoding} -t UTF-8 {shlex.quote(str(path))} > {shlex.quote(path.stem + '-utf8' + path.suffix)}"
 
 
 def _csv(path: Path, lines: Sequence[str]) -> Iterator[Row]:
@@ -155,6 +221,8 @@ def _csv(path: Path, lines: Sequence[str]) -> Iterator[Row]:
         for fields in reader:
             if not header:
                 header = fields
+                if twice := [name for name, count in Counter(header).items() if name and count > 1]:
+                    raise CorpusError(f"{path} has two columns called {twice[0]!r}; give each a name of its own")
             elif len(fields) not in (0, len(header)):
                 expected = f"the header has {len(header)}"
                 raise CorpusError(f"{path}, line {reader.line_num}: a row of {len(fields)} fields, but {expected}")
@@ -168,14 +236,14 @@ def _jsonl(path: Path, lines: Sequence[str]) -> Iterator[Row]:
     for number, line in enumerate(lines, start=1):
         if line.strip():
             try:
-                yield f"line {number}", json.loads(line)
+                yield f"line {number}", json.loads(line, object_pairs_hook=_record)
             except (ValueError, RecursionError) as error:  # also a number of thousands of digits
                 raise CorpusError(f"{path}, line {number}: malformed JSON ({error})") from error
 
 
 def _json(path: Path, lines: Sequence[str]) -> Iterator[Row]:
     try:
-        content = json.loads("\n".join(lines))
+        content = json.loads("\n".join(lines), object_pairs_hook=_record)
     except json.JSONDecodeError as error:
         raise CorpusError(f"{path}, line {error.lineno}: malformed JSON ({error.msg})") from error
     except (ValueError, RecursionError) as error:
@@ -184,6 +252,15 @@ def _json(path: Path, lines: Sequence[str]) -> Iterator[Row]:
     if not isinstance(content, list):
         raise CorpusError(f"{path} holds a JSON {type(content).__name__}; a list of texts or of records was expected")
     return ((f"record {number}", record) for number, record in enumerate(content, start=1))
+
+
+def _record(fields: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object, of which json would silently take the last of two values of one name."""
+    record = dict(fields)
+    if len(record) < len(fields):
+        [(twice, _)] = Counter(name for name, _ in fields).most_common(1)
+        raise ValueError(f"two values are called {twice[:40]!r}")
+    return record
 
 
 def _parquet(path: Path) -> Iterator[Row]:

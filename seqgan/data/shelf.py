@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from seqgan.core import described, files
+from seqgan.core.config import nearest
 from seqgan.data.splits import FEWEST_TEXTS, split
 from seqgan.data.tokens import TOKENS, suitable_tokens
-from seqgan.errors import CorpusError, SeqGANError
+from seqgan.errors import CorpusError, SeqGANError, quoted
 
 NAME = r"[A-Za-z0-9][\w.-]{0,99}"
 ABOUT = {
@@ -118,6 +119,25 @@ def keep(name: str, splits: Mapping[str, Sequence[str]], facts: Mapping[str, Any
     finally:
         for leftover in (partial, aside):
             shutil.rmtree(leftover, ignore_errors=True)
+    return folder
+
+
+def remove(name: str) -> Path:
+    """Take a corpus off the shelf, at once and with nothing that is not its own; where it was.
+
+    Raises:
+        CorpusError: there is none of that name, or something else lies in its folder.
+        StorageError: the disk refuses."""
+    folder = folder_of(name)
+    if not has(name):
+        raise CorpusError(f"there is no corpus {quoted(name)} of your own to remove{nearest(name, names())}")
+    made = {"about.json", *(f"{part}.txt" for part in SPLITS)}
+    if folder.is_symlink() or (other := sorted({path.name for path in folder.iterdir()} - made)):
+        found = "is a link" if folder.is_symlink() else f"holds {quoted(other[0])}, which is no part of a corpus"
+        raise CorpusError(f"{folder} {found}; move that elsewhere first")
+    aside = folder.with_name(f".{name}.{os.getpid()}.old")
+    files.rename(folder, aside)
+    shutil.rmtree(aside, ignore_errors=True)
     return folder
 
 

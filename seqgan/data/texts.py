@@ -1,14 +1,17 @@
 """A corpus as an algorithm sees it: rows of ids, and the way back to text."""
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from seqgan.data.batches import Encoded, Long, encode
 from seqgan.data.corpus import Corpus
-from seqgan.data.tokenizer import Tokenizer
+from seqgan.data.tokenizer import Tokenizer, rewritten_in_words
 from seqgan.data.tokens import suitable_tokens
 
 LONGEST_BY_DEFAULT = 64
+LOOKED_AT = 1000  # training texts, to choose a tokenizer by
+MOST = 0.8
 
 
 @dataclass(frozen=True)
@@ -25,9 +28,14 @@ class Texts:
 
 
 def encode_corpus(corpus: Corpus, tokenizer: Tokenizer, longest: int = 0, long: Long = "cut") -> Texts:
-    """The training and validation splits as ids; `longest` 0 takes the longest training text, within reason."""
+    """The training and validation splits as ids; `longest` 0 takes the longest training text, within reason.
+
+    Raises:
+        CorpusError: a text of any split is too long and `long` is "error", or none is left of one."""
     if not longest:
         longest = min(LONGEST_BY_DEFAULT, max(map(len, tokenizer.encode_all(corpus.train))) + 1)
+    if long in ("error", "drop"):  # refused now rather than when training is over
+        encode(corpus.test, tokenizer, longest, long)
     return Texts(
         encode(corpus.train, tokenizer, longest, long),
         encode(corpus.valid, tokenizer, longest, long),
@@ -55,6 +63,30 @@ def as_learned(corpus: Corpus, tokenizer: Tokenizer, longest: int, long: Long) -
     return corpus if fitted == corpus else fitted
 
 
-def suitable_tokenizer(corpus: Corpus) -> str:
-    """The kind that the corpus names, else characters for Chinese, Japanese and Korean, and words elsewhere."""
-    return corpus.tokenizer or {"chars": "char", "words": "word"}[suitable_tokens(corpus.train)]
+def suitable_tokenizer(corpus: Corpus) -> tuple[str, str]:
+    """The kind of tokenizer that suits a corpus, and why: what the corpus names, or what its texts show.
+
+    Words where they bring most texts back as they were; else what is lossless."""
+    if corpus.tokenizer:
+        return corpus.tokenizer, "the corpus names it"
+    texts = some_of(corpus.train, LOOKED_AT)
+    pieces = [piece for text in texts for piece in text.split()]
+    if suitable_tokens(texts) == "chars":
+        if sum(len(piece) == 1 for piece in pieces) > MOST * len(pieces) > MOST * 2 * len(texts):
+            return "whitespace", "a blank stands after every character"
+        return "char", "most letters are Chinese, Japanese or Korean"
+    if sum(len(text.split()) <= 2 for text in texts) * 2 > len(texts):
+        return "char", "most texts hold one or two words"
+    unlike = sum(rewritten_in_words(text) != text for text in texts)
+    if unlike * 2 <= len(texts):
+        return "word", "its words bring most texts back as they were"
+    apart = sum(not any(map(str.isalnum, piece)) for piece in pieces)
+    attached = sum(piece[-1] in ".,;:!?" and len(piece) > 1 for piece in pieces)
+    if apart > attached and all(" ".join(text.split()) == text for text in texts):
+        return "whitespace", "the texts are cut into tokens by blanks already"
+    return "bpe", "words would bring most texts back with other spacing or signs"
+
+
+def some_of(texts: Sequence[str], count: int) -> Sequence[str]:
+    """At most so many of the texts: all, or a random choice that is always the same."""
+    return texts if len(texts) <= count else random.Random(0).sample(texts, count)

@@ -151,6 +151,10 @@ class Tokenizer:
         tokens = self._tokens(text)
         return [self._joined(tokens[start : start + size]).strip() for start in range(0, len(tokens), size)]
 
+    def rewritten(self, text: str) -> str:
+        """A text as it comes back from its tokens where all of them are known."""
+        return self._joined(self._tokens(text))
+
     def unknown(self, text: str) -> list[str]:
         """The characters or words of a text that are not in the vocabulary."""
         return [token for token in dict.fromkeys(self._tokens(text)) if token not in self._ids]
@@ -175,6 +179,11 @@ class Tokenizer:
 def _exchanged(characters: Mapping[str, str], text: str) -> str:
     """A text with some characters in the place of others."""
     return re.sub(f"[{''.join(characters)}]", lambda found: characters[found[0]], text)
+
+
+def rewritten_in_words(text: str) -> str:
+    """A text as its words bring it back."""
+    return _words_to_text(words(text))
 
 
 def _words_to_text(parts: Sequence[str]) -> str:

@@ -4,6 +4,7 @@ import errno
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,10 +17,11 @@ import torch
 
 from seqgan.cli import seqgan
 from seqgan.core import memory, streams
-from seqgan.core.command import READER_GONE, run_command
+from seqgan.core.command import READER_GONE, run_command, say_what_quick_is
 from seqgan.core.loop import Phase, train
 from seqgan.core.run import Interrupted, Run, checkpoints, create
 from seqgan.errors import ShortageError
+from tests.core.toy import Toy
 
 POEM = "檐冰滴作线 😀"
 
@@ -235,3 +237,43 @@ def test_the_options_that_take_memory_exist() -> None:
     fields = {name for config in (*TEXTS.values(), *IMAGES.values()) for name in config.__dataclass_fields__}
     assert set(memory.TAKING) <= fields | {"count"}
     assert any(param.name == "count" for param in seqgan.commands["generate"].params)
+
+
+# --- the closing words
+
+
+@pytest.mark.parametrize("preset", ["quick", "default"])
+def test_only_a_quick_run_is_said_to_show_nothing(
+    preset: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sources = {"rollouts": "command line", "batch_size": f"preset {preset}"}
+    create(tmp_path / "run", {"package": "tests", "config": {}, "sources": sources, "seed": 0}, {})
+    say_what_quick_is(tmp_path / "run")
+    assert ("only shows that everything runs" in capsys.readouterr().out) == (preset == "quick")
+
+
+@pytest.mark.parametrize("module", ["seqgan.cli", "imagegan.cli"])
+def test_both_command_lines_say_it_last(module: str) -> None:
+    import ast
+    import importlib
+
+    source = Path(str(importlib.import_module(module).__file__)).read_text(encoding="utf-8")
+    [report] = [node for node in ast.walk(ast.parse(source)) if getattr(node, "name", "") == "_report"]
+    assert "say_what_quick_is" in ast.dump(report.body[-1])  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_after_training_nobody_waits_for_a_step(number: signal.Signals, tmp_path: Path) -> None:
+    """The closing evaluation can be long, and has nothing to lose."""
+    create(tmp_path / "run", {"package": "seqgan", "config": {}, "seed": 0, "threads": 1}, {})
+
+    def trained_and_stopped() -> None:
+        with Run(tmp_path / "run") as run:
+            train(Toy(steps=3), run)
+            signal.raise_signal(number)
+
+    with pytest.raises(Interrupted, match="training is done and saved: measure it with: seqgan evaluate") as stopped:
+        trained_and_stopped()
+    assert stopped.value.exit_code == 128 + number
+    with Run(tmp_path / "run") as run:
+        assert run.restore()

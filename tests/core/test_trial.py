@@ -210,7 +210,8 @@ def described(corpus: Corpus, kind: Kind = "word", vocabulary: int = 5000, sourc
 
 def plenty() -> Corpus:
     """Few words, each of them often."""
-    return replace(corpus_in_memory([text.replace("!", "") for text in tiny_lines(400)]), name="plenty")
+    texts = dict.fromkeys(text.replace("!", "") for text in tiny_lines(400))
+    return replace(corpus_in_memory(texts.keys()), name="plenty")
 
 
 def test_where_nothing_is_wrong_only_the_sizes_are_told() -> None:

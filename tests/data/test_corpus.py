@@ -85,8 +85,8 @@ def test_a_missing_corpus_or_file_names_what_is_near(tmp_path: Path) -> None:
 
 
 def test_the_tokenizer_follows_the_script() -> None:
-    assert suitable_tokenizer(load_corpus("poems")) == "char"
-    assert suitable_tokenizer(load_corpus("speeches")) == "word"
+    assert suitable_tokenizer(load_corpus("poems"))[0] == "char"
+    assert suitable_tokenizer(load_corpus("speeches"))[0] == "word"
 
 
 def test_the_bundled_corpora_are_what_their_manifest_says() -> None:
@@ -99,7 +99,7 @@ def test_the_bundled_corpora_are_what_their_manifest_says() -> None:
 
 def test_real_quatrains_can_be_encoded(real_data: Path) -> None:
     corpus = load_corpus(str(real_data / "poems" / "jueju5.train.txt.gz"))
-    assert suitable_tokenizer(corpus) == "char"
+    assert suitable_tokenizer(corpus)[0] == "char"
     texts = encode_corpus(corpus, Tokenizer.train(corpus.train, "char"))
     assert texts.longest == 24
     assert texts.train.too_long == 0

@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -201,7 +202,20 @@ def test_plain_lines_have_no_columns(read: Read) -> None:
         ("t.txt", b"a\nb\xff\n", "line 2: byte 2 is not UTF-8"),
         ("t.csv", b"text\na\nb\xff\n", "line 3: byte 2 is not UTF-8"),
         ("t.jsonl", b'"a"\n"\xe9"\n', "line 2: byte 2 is not UTF-8"),
-        ("t.json", '["早"]'.encode("utf-16"), "is not UTF-8"),
+        ("t.json", '["早"]'.encode("utf-16-le"), "iconv -f UTF-16LE -t UTF-8"),
+        ("t.txt", "plain".encode("utf-16-be"), "or it is UTF-16 without its mark: iconv -f UTF-16BE -t UTF-8"),
+        ("t.txt", "早一".encode("utf-16")[:-1], "begins with the mark of UTF-16-LE, but is cut short or damaged"),
+        ("t.csv", b"text,id,text\na,1,b\n", "has two columns called 'text'; give each a name of its own"),
+        ("t.tsv", b"id\tid\ttext\n1\t2\tb\n", "has two columns called 'id'"),
+        ("t.json", b'[{"text": "a", "text": "b"}]', "malformed JSON (two values are called 'text')"),
+        ("t.jsonl", b'{"text": "a"}\n{"text": "a", "text": "b"}\n', "line 2: malformed JSON (two values are called"),
+        ("t.txt", b"PK\x03\x04rest", "is a zip file (or a docx, xlsx or epub), not text; unpack or convert it"),
+        ("t.csv", b"\xfd7zXZ\0rest", "is an xz file, not text"),
+        ("t.txt", b"%PDF-1.7\n", "is a PDF, not text"),
+        ("t.txt", b"\x89PNG\r\n", "is a picture, not text"),
+        ("t.txt", as_parquet(["a"]), "is a parquet file (its name should end in .parquet)"),
+        ("t.txt", "café au lait\n".encode("cp1252"), "iconv -f WINDOWS-1252 -t UTF-8"),
+        ("t.txt", "早發白帝城\n".encode("gb18030"), "iconv -f GB18030 -t UTF-8"),
         ("t.txt", b"a\nb\0c\n", "line 2: a zero byte; this is not a text file"),
         ("t.parquet", b"no parquet at all", "is not a readable parquet file"),
         ("t.parquet", b"PAR1" + bytes(64) + b"PAR1", "is not a readable parquet file"),
@@ -254,8 +268,10 @@ def test_a_damaged_gzip_and_a_folder_cannot_be_read(read: Read, tmp_path: Path) 
     packed = gzip.compress(FORMATS["table.csv"](TEXTS))
     damaged = packed[:12] + bytes([packed[12] ^ 0xFF]) + packed[13:]
     for raw in (packed[:-5], damaged):
-        assert "cannot read" in refused(read, "t.csv.gz", raw)
-    with pytest.raises(CorpusError, match="cannot read"):
+        assert refused(read, "t.csv.gz", raw).endswith(
+            "the gzip file is cut short or damaged; copy, download or pack it again"
+        )
+    with pytest.raises(CorpusError, match=r"cannot read .*: it is a folder; give a file of texts"):
         read_file(tmp_path)
 
 
@@ -263,8 +279,30 @@ def test_a_missing_file_names_a_near_one_or_the_missing_folder(tmp_path: Path) -
     (tmp_path / "verses.csv").write_text("x")
     with pytest.raises(CorpusError, match=r"there is no file .*verse\.csv; did you mean verses\.csv"):
         read_file(tmp_path / "verse.csv")
-    with pytest.raises(CorpusError, match=r"there is no file .*; the folder .*nowhere is empty or missing"):
+    with pytest.raises(CorpusError, match=r"there is no file .*, nor a folder .*nowhere"):
         read_file(tmp_path / "nowhere" / "verse.csv")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-32", "utf-32-be", "utf-8-sig"])
+@pytest.mark.parametrize("name", UNPACKED)
+def test_a_file_whose_mark_names_its_encoding_is_read(read: Read, name: str, encoding: str) -> None:
+    content = FORMATS[name](TEXTS).decode()
+    mark = "\ufeff" if encoding.endswith("be") else ""
+    assert read(name, (mark + content).encode(encoding)) == TEXTS
+
+
+def test_the_line_that_converts_a_file_can_be_copied(read: Read, tmp_path: Path) -> None:
+    told = refused(read, "my texts.txt", "a\nna\xefve\n".encode("cp1252"))
+    assert "my texts.txt, line 2: byte 3 is not UTF-8" in told
+    command = told[told.index("iconv") :]
+    subprocess.run(["bash", "-c", command], check=True, cwd=tmp_path)
+    assert read_texts(tmp_path / "new.txt", (tmp_path / "my texts-utf8.txt").read_bytes()) == ["a", "na\xefve"]
+
+
+def test_what_only_begins_like_a_packed_file_is_text(read: Read) -> None:
+    texts = ["PKO is a bank", "BZh9 is no word", "PAR1 is the first part", "7z", "GIF files", "%PDF"]
+    for text in texts:
+        assert read("t.txt", text.encode()) == [text]
 
 
 # --- names

@@ -1,0 +1,163 @@
+"""What `seqgan train` says of a corpus before it starts, and which tokenizer it takes."""
+
+import itertools
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from seqgan.advice import about_data
+from seqgan.data.corpus import Corpus, corpus_in_memory, load_corpus
+from seqgan.data.texts import encode_corpus, suitable_tokenizer
+from seqgan.data.tokenizer import Tokenizer
+from seqgan.data.tokens import words
+from seqgan.errors import CorpusError
+from tests.conftest import tiny_lines
+from tests.test_cli import call, refusal
+
+SPEECHES = load_corpus("speeches").train[:300]
+NAMES = [
+    "".join(pair) for pair in itertools.product(["an", "bo", "cle", "da", "fi"], ["na", "rik", "o", "niel", "gus"])
+]
+POEMS = load_corpus("poems").train[:100]
+
+
+def smiles() -> list[str]:
+    rng = random.Random(0)
+    return [
+        "".join(rng.choice(["C", "(F)", "N", "O", "=C", "c1ccccc1", "[nH]", "Br"]) for _ in range(9)) for _ in range(60)
+    ]
+
+
+def as_corpus(texts: list[str]) -> Corpus:
+    return Corpus("mine", texts, texts[:5], texts[5:10])
+
+
+def tweets() -> list[str]:
+    lines = tiny_lines(80)
+    return [f'@user{n} {text}, see https://t.co/{n}?a=b :) "so"...' for n, text in enumerate(lines)]
+
+
+def cut_beforehand(text: str) -> str:
+    return " ".join(words(text))
+
+
+SHOWN: dict[str, tuple[Callable[[], list[str]], str, str]] = {
+    "names": (lambda: [*NAMES, *(name.title() for name in NAMES)], "char", "one or two words"),
+    "SMILES": (smiles, "char", "one or two words"),
+    "English": (lambda: SPEECHES, "word", "bring most texts back"),
+    "English, cut by the Penn Treebank's rules": (
+        lambda: [cut_beforehand(f'{text} They don\'t say "no".') for text in SPEECHES[:60]],
+        "whitespace",
+        "by blanks already",
+    ),
+    "tweets": (tweets, "bpe", "other spacing"),
+    "Chinese": (lambda: POEMS, "char", "Chinese"),
+    "Chinese with a blank after every character": (
+        lambda: [" ".join(text.replace(" ", "")) for text in POEMS],
+        "whitespace",
+        "a blank stands after every character",
+    ),
+    "Chinese in single words": (lambda: [text.replace(" ", "") for text in POEMS], "char", "Chinese"),
+    "notes": (lambda: [f"C{i % 8} E4 G{i % 5} rest" for i in range(80)], "word", "bring most texts back"),
+}
+
+
+@pytest.mark.parametrize("case", SHOWN)
+def test_the_tokenizer_is_what_the_texts_show(case: str) -> None:
+    texts, kind, reason = SHOWN[case]
+    corpus = as_corpus(texts())
+    taken, why = suitable_tokenizer(corpus)
+    assert (taken, reason in why) == (kind, True)
+    tokenizer = Tokenizer.train(corpus.train, taken)  # type: ignore[arg-type]
+    same = sum(tokenizer.decode(tokenizer.encode(text)) == text for text in corpus.train)
+    assert same >= 0.9 * len(corpus.train)
+
+
+def said(corpus: Corpus, kind: Any = "word", vocabulary: int = 5000, longest: int = 0, **options: Any) -> list[str]:
+    tokenizer = Tokenizer.train(corpus.train, kind, vocabulary)
+    texts = encode_corpus(corpus, tokenizer, longest, options.get("long", "cut"))
+    return about_data(corpus, texts, vocabulary, "preset default", **options)
+
+
+def test_the_choice_of_a_tokenizer_is_told_with_its_reason_where_nobody_chose() -> None:
+    corpus = corpus_in_memory([f"{name}{end}" for name in NAMES for end in ("", "s")])
+    line = "--tokenizer auto takes char: most texts hold one or two words"
+    assert line in said(corpus, "char", automatic=True)
+    assert line not in said(corpus, "char")
+    assert line not in said(corpus, "bpe", 80, automatic=True)
+
+
+def test_copies_are_told_of_every_split() -> None:
+    texts = [f"text number {i}" for i in range(25)] * 40
+    corpus = corpus_in_memory(texts)
+    [line] = [line for line in said(corpus) if "copies" in line]
+    counts = {
+        part: (len(t) - len(set(t)), len(t)) for part in ("train", "valid", "test") if (t := getattr(corpus, part))
+    }
+    told = ", ".join(f"{copies} of the {count} {part}" for part, (copies, count) in counts.items())
+    assert line == f"warning: {told} texts are copies of another in their split, so errors are too small"
+    assert not any("copies" in line for line in said(corpus_in_memory(tiny_lines())))
+
+
+@pytest.mark.parametrize(
+    ("long", "became"), [("cut", "cut off there"), ("drop", "left out"), ("split", "several rows")]
+)
+def test_what_is_cut_is_told_of_every_split_with_its_share_of_texts_and_tokens(long: Any, became: str) -> None:
+    short, lengthy = [f"a b c{i}" for i in range(9)], ["a b c d e f g h i"]
+    corpus = Corpus("mine", short + lengthy, short[:3] + lengthy, [*short[:2], "a b c d e f g"], provenance={})
+    [line] = [line for line in said(corpus, longest=5, long=long) if "longer than" in line]
+    assert line.startswith(f"longer than --max-length 5, and {became}")
+    # 9 texts of 4 tokens with their end, and one of 10, of which 5 (or all) are lost.
+    lost = {"cut": (5 / 46, 5 / 22, 3 / 16), "drop": (10 / 46, 10 / 22, 8 / 16), "split": ()}[long]
+    shares = [f", {share:.2%} of the tokens" for share in lost] or ["", "", ""]
+    texts = (f"train {1 / 10:.2%}", f"valid {1 / 4:.2%}", f"test {1 / 3:.2%}")
+    told = "; ".join(f"{count} of the texts{share}" for count, share in zip(texts, shares, strict=True))
+    assert line.endswith(told)
+    assert not any("longer than" in line for line in said(corpus, longest=20, long=long))
+
+
+def test_a_tokenizer_that_changes_texts_is_told_with_an_example() -> None:
+    corpus = as_corpus(smiles())
+    [line] = [line for line in said(corpus, "word") if "come back" in line]
+    assert "whitespace, bpe and char keep them as they are" in line
+    for kind in ("whitespace", "bpe", "char"):
+        assert not any("come back" in line for line in said(corpus, kind, 200))
+    assert not any("come back" in line for line in said(as_corpus(SPEECHES)))
+
+
+@pytest.mark.parametrize("kind", ["char", "bpe", "unigram", "whitespace", "word"])
+def test_what_is_in_use_is_never_advised(kind: str) -> None:
+    corpus = corpus_in_memory([f"{a}q{b} x{b}y{a}" for a, b in itertools.product(NAMES[:12], range(9))] + POEMS[:30])
+    lines = [line for line in said(corpus, kind, 900 if kind in ("bpe", "unigram") else 5000) if "advice" in line]
+    assert lines
+    assert not any(f"--tokenizer {kind} " in line.replace(f"from --tokenizer {kind} with", "") for line in lines)
+    assert not any("bpe" in line for line in lines) or kind in ("word", "whitespace")
+
+
+def test_a_text_of_the_test_split_that_is_too_long_is_refused_before_training(tmp_path: Path) -> None:
+    parts = {"corpus": tiny_lines(), "valid": ["hi anna"], "test": ["hi bo", "hi " * 50 + "eve"]}
+    for name, texts in parts.items():
+        (tmp_path / f"{name}.txt").write_text("\n".join(texts))
+    files = [word for name in parts for word in (f"--{name}", str(tmp_path / f"{name}.txt"))]
+    options = ["--tokenizer", "word", "--max-length", "20", "--run-dir", tmp_path / "run"]
+    message, code = refusal("train", *files, *options, "--long", "error")
+    assert "a text has 52 tokens, more than --max-length 20" in message
+    assert code == 2
+    assert not (tmp_path / "run").exists()
+
+
+def test_before_training_it_is_told_on_the_command_line(tmp_path: Path) -> None:
+    (tmp_path / "names.txt").write_text("\n".join([*NAMES, *NAMES[:5]]))
+    typed = ["--algorithm", "mle", "--mle-epochs", "1", "--hidden-dim", "8", "--embedding-dim", "8"]
+    told = call("train", "--corpus", tmp_path / "names.txt", *typed, "--run-dir", tmp_path / "run")
+    assert "--tokenizer auto takes char: most texts hold one or two words" in told.stderr
+    assert "copies of another in their split" in told.stderr
+
+
+def test_the_end_of_a_split_of_nothing_but_long_texts_is_told() -> None:
+    corpus = Corpus("mine", tiny_lines(), ["hi anna"], ["hi " * 50], provenance={})
+    with pytest.raises(CorpusError, match="no text is left"):
+        encode_corpus(corpus, Tokenizer.train(corpus.train, "word"), 20, "drop")

@@ -1,0 +1,119 @@
+"""What a shell offers, and what is said to those who type nothing, or an option of another command."""
+
+from pathlib import Path
+
+import pytest
+from click.shell_completion import ShellComplete
+
+from imagegan.cli import imagegan
+from seqgan.cli import seqgan
+from seqgan.core.command import run_command
+from seqgan.core.run import create
+from seqgan.data import shelf
+from seqgan.errors import CorpusError
+from tests.conftest import tiny_lines
+from tests.test_cli import call, refusal
+
+
+def offered(group: object, *words: str) -> list[str]:
+    complete = ShellComplete(group, {}, "x", "_X_COMPLETE")  # type: ignore[arg-type]
+    return [item.value for item in complete.get_completions(list(words[:-1]), words[-1])]
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SEQGAN_HOME", str(tmp_path / "home"))
+    create(Path("runs/one-1"), {"package": "seqgan", "algorithm": "mle", "seed": 0}, {})
+    create(Path("elsewhere/two"), {"package": "seqgan", "algorithm": "mle", "seed": 0}, {})
+    shelf.add("mine", tiny_lines(), {})
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["train", "--corpus", "po"], ["poems"]),
+        (["train", "--corpus", "mi"], ["mine"]),
+        (["train", "--preset", ""], ["default", "quick", "paper"]),
+        (["train", "--algorithm", "s"], ["seqgan"]),
+        (["train", "--control", "sh"], ["shuffled"]),
+        (["train", "--algorithm", "mle", "--rollou"], []),
+        (["train", "--rollou"], ["--rollouts"]),
+        (["train", "--resume", "runs/"], ["runs/one-1"]),
+        (["train", "--from", "runs/one-1@"], ["runs/one-1@mle", "runs/one-1@final", "runs/one-1@best"]),
+        (["generate", ""], ["runs/one-1"]),
+        (["generate", "elsewhere/"], ["elsewhere/two"]),
+        (["evaluate", "runs/o"], ["runs/one-1"]),
+        (["corpora", "remove", ""], ["mine"]),
+        (["corpora", "show", "s"], ["speeches"]),
+    ],
+)
+def test_a_shell_offers_what_there_is(words: list[str], expected: list[str]) -> None:
+    assert offered(seqgan, *words) == expected
+
+
+def test_a_shell_offers_models_and_runs_of_images() -> None:
+    assert offered(imagegan, "train", "--model", "wgan") == ["wgan", "wgan-gp", "wgan-diff"]
+    for command in ("generate", "walk", "evaluate"):
+        assert offered(imagegan, command, "ru") == ["runs/one-1"]
+
+
+def said(group: object, *words: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr("sys.argv", ["x", *words])
+    with pytest.raises(SystemExit) as left:
+        run_command(group)  # type: ignore[arg-type]
+    assert left.value.code == 2
+    return capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("group", "words"), [(seqgan, []), (seqgan, ["corpora"]), (seqgan, ["bench"]), (imagegan, [])])
+def test_a_group_without_a_command_prints_its_help(
+    group: object, words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = said(group, *words, capsys=capsys, monkeypatch=monkeypatch).splitlines()
+    assert lines[0].startswith("Usage: ")
+    assert "Commands:" in lines
+
+
+@pytest.mark.parametrize(
+    ("group", "words", "message"),
+    [
+        (
+            seqgan,
+            ["train", "--temperature", "1"],
+            "--temperature is an option of seqgan generate, not of seqgan train; leave it out",
+        ),
+        (seqgan, ["train", "--rolouts", "4"], "Did you mean one of: '--d-dropout', '--dropout', '--rollouts'?"),
+        (seqgan, ["score", "--prompt", "x"], "--prompt is an option of seqgan generate, not of seqgan score"),
+        (imagegan, ["train", "--truncation", "1"], "--truncation is an option of imagegan generate"),
+        (seqgan, ["corpora", "show", "--split", "\x1b[31m"], "Invalid value for '--split'"),
+        (seqgan, ["train", "--config", "a" * 300], "file name too long"),
+    ],
+)
+def test_an_option_in_the_wrong_place_is_told_in_one_line_where_it_belongs(
+    group: object,
+    words: list[str],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = said(group, *words, capsys=capsys, monkeypatch=monkeypatch)
+    assert message in told
+    assert told.startswith("error: ")
+    assert told.count("\n") == 1
+    assert "\x1b" not in told
+
+
+def test_a_corpus_of_ones_own_is_removed_and_nothing_else() -> None:
+    folder = shelf.folder_of("mine")
+    (folder / "notes.txt").write_text("a thesis")
+    with pytest.raises(CorpusError, match=r"holds 'notes\.txt', which is no part of a corpus"):
+        shelf.remove("mine")
+    (folder / "notes.txt").unlink()
+    assert f"removed mine from {folder}" in call("corpora", "remove", "mine").stdout
+    assert not folder.exists()
+    assert list(folder.parent.iterdir()) == []
+    for name in ("mine", "../one", "poems", ""):
+        assert refusal("corpora", "remove", name)[1] == 2
+    assert Path("runs/one-1/run.json").is_file()
