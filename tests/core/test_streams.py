@@ -4,6 +4,7 @@ import errno
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from seqgan.core.command import READER_GONE, run_command, say_what_quick_is
 from seqgan.core.loop import Phase, train
 from seqgan.core.run import Interrupted, Run, checkpoints, create
 from seqgan.errors import ShortageError
+from tests.core.toy import Toy
 
 POEM = "檐冰滴作线 😀"
 
@@ -258,3 +260,20 @@ def test_both_command_lines_say_it_last(module: str) -> None:
     source = Path(str(importlib.import_module(module).__file__)).read_text(encoding="utf-8")
     [report] = [node for node in ast.walk(ast.parse(source)) if getattr(node, "name", "") == "_report"]
     assert "say_what_quick_is" in ast.dump(report.body[-1])  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_after_training_nobody_waits_for_a_step(number: signal.Signals, tmp_path: Path) -> None:
+    """The closing evaluation can be long, and has nothing to lose."""
+    create(tmp_path / "run", {"package": "seqgan", "config": {}, "seed": 0, "threads": 1}, {})
+
+    def trained_and_stopped() -> None:
+        with Run(tmp_path / "run") as run:
+            train(Toy(steps=3), run)
+            signal.raise_signal(number)
+
+    with pytest.raises(Interrupted, match="training is done and saved: measure it with: seqgan evaluate") as stopped:
+        trained_and_stopped()
+    assert stopped.value.exit_code == 128 + number
+    with Run(tmp_path / "run") as run:
+        assert run.restore()
