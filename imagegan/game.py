@@ -28,6 +28,7 @@ from imagegan.latents import NO_CODE, Code, Codes, Latents, Prior
 from imagegan.losses import Loss, Scalar, Scores
 from imagegan.nets import Pictures, Verdict, has_batchnorm
 from seqgan.core import world
+from seqgan.core.checkpoint import check, load_optimizer
 from seqgan.core.device import autocast
 from seqgan.core.log import Metrics
 from seqgan.core.loop import Phase
@@ -363,11 +364,14 @@ class Game:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         parts = self._parts()
-        if state.keys() - {"film"} != parts.keys():
-            raise KeyError(f"it holds {', '.join(state)}, but {', '.join(parts)} were expected")
+        film = {"film": self.film.like} if "film" in state else {}  # a run of an earlier version has none
+        check(state, {**parts, **film})
         for name, part in parts.items():
-            part.load_state_dict(state[name])
-        self.film.frames = state.get("film", {})  # a run of an earlier version has none
+            if isinstance(part, Optimizer):
+                load_optimizer(part, state[name])
+            else:
+                part.load_state_dict(state[name])
+        self.film.frames = state.get("film", {})
 
     def _parts(self) -> dict[str, Any]:
         averaged = {} if self.averaged is None else {"averaged": self.averaged}

@@ -27,9 +27,9 @@ from seqgan.core.bounds import (
     TOP_P,
     OneOf,
 )
-from seqgan.core.command import CHOICES, RUNS, RunOptions, completing, run_command, run_options, runs
+from seqgan.core.command import CHOICES, RUNS, RunOptions, completing, run_command, run_options, runs, say_what_quick_is
 from seqgan.core.config import ConfiguredCommand
-from seqgan.errors import UsageError
+from seqgan.errors import UsageError, one_line
 
 if TYPE_CHECKING:
     from seqgan.generation import TextModel
@@ -126,18 +126,19 @@ def _report(finished: Any) -> None:
         click.echo(line)
     click.echo("\nfive texts of the final policy:")
     for text in finished.texts:
-        click.echo(f"  {text}")
+        click.echo(f"  {one_line(text)}")
     click.echo(
         f"\nthe run is in {finished.folder} ({finished.seconds:.0f} s of training); "
         f"more texts: seqgan generate {finished.folder} -n 20; all numbers: seqgan evaluate {finished.folder}"
     )
+    say_what_quick_is(finished.folder)
 
 
 def _print_tables(tables: Iterable["Table"]) -> None:
     from seqgan.core.printing import print_table
 
     for title, headings, rows, signatures in tables:
-        print_table(headings, rows, title)
+        print_table([one_line(heading) for heading in headings], rows, title)
         for line in signatures:
             click.echo(f"  {line}")
         click.echo()
@@ -445,11 +446,11 @@ def _evaluate_runs(
     if as_json:
         click.echo(written.decode(), nl=False)
     elif as_markdown:
-        click.echo("\n".join([markdown(result.rows, result.pairs), "", *(f"- {line}" for line in remarks)]))
+        click.echo("\n".join([markdown(result.rows, result.pairs), "", *(f"- {one_line(line)}" for line in remarks)]))
     else:
         _print_tables(tables(result.rows, result.pairs))
         for line in remarks:
-            click.echo(line)
+            click.echo(one_line(line))
     if check:
         texts = next(several for name, several in reversed(result.texts.items()) if name != "real")
         cut = tokens or evaluation.tokens_of(trained[0].description["tokenizer"], result.references)

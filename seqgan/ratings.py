@@ -7,7 +7,6 @@ import csv
 import hashlib
 import io
 import json
-import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations
@@ -15,9 +14,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from seqgan.core import described, outputs
+from seqgan.core.bounds import REAL, WHOLE
 from seqgan.core.stats import permutation_test, standard_error
 from seqgan.data.texts import as_learned
-from seqgan.errors import UsageError
+from seqgan.errors import UsageError, quoted, why
 from seqgan.library import TrainedRun
 from seqgan.training import stages_of
 
@@ -85,6 +85,8 @@ def read_sheets(paths: Sequence[Path]) -> list[dict[str, dict[int, float]]]:
 
     Raises:
         UsageError: they are not of the same sheet, or one of them cannot be read."""
+    if len({path.resolve() for path in paths}) < len(paths):
+        raise UsageError(f"{' and '.join(map(str, paths))}: a sheet was given twice; give each person's sheet once")
     keys = {key_of(path): path for path in paths}
     sheets = [read_ratings(path) for path in paths]
     if len({key.read_bytes() for key in keys}) > 1:
@@ -123,10 +125,15 @@ def _rows(path: Path) -> Iterator[tuple[int, int, str, float | None]]:
     try:
         content = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
+        raise UsageError(
+            f"cannot read {path}: {why(error)}; a sheet in UTF-8 was expected, as --blind wrote it"
+        ) from error
     reader = csv.DictReader(io.StringIO(content))
     if (found := reader.fieldnames or []) != COLUMNS:
-        raise UsageError(f"{path} has the columns {', '.join(found)}; {', '.join(COLUMNS)} were expected")
+        raise UsageError(
+            f"{path} has the columns {quoted(', '.join(found))}; "
+            f"{', '.join(COLUMNS)} were expected, with commas between them"
+        )
     try:
         for row in reader:
             line, rating = reader.line_num, (row["rating"] or "").strip()
@@ -135,13 +142,13 @@ def _rows(path: Path) -> Iterator[tuple[int, int, str, float | None]]:
                     f"{path}, line {line}: more fields than {', '.join(COLUMNS)}; is a comma left unquoted?"
                 )
             try:
-                number, given = int(row["number"]), float(rating) if rating else None
-            except (TypeError, ValueError) as error:
+                number = WHOLE.check(WHOLE.read((row["number"] or "").strip()))
+                given = REAL.check(REAL.read(rating)) if rating else None
+            except ValueError as error:
                 raise UsageError(
-                    f"{path}, line {line}: number {row['number']!r} with rating {rating!r}; numbers were expected"
+                    f"{path}, line {line}: number {quoted(row['number'] or '')} with rating {quoted(rating)}; "
+                    "numbers were expected, such as 3 or 4.5"
                 ) from error
-            if given is not None and not math.isfinite(given):
-                raise UsageError(f"{path}, line {line}: the rating {rating!r} is no number that can be averaged")
             yield line, number, row["text"] or "", given
     except csv.Error as error:
         raise UsageError(f"{path}, line {reader.line_num + 1}: malformed CSV ({error})") from error

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from seqgan import __version__
+from seqgan.errors import one_line
 from seqgan.metrics import Measured
 
 Row = dict[str, Measured]
@@ -195,7 +196,8 @@ def markdown(rows: Mapping[str, Row], pairs: Pairs | None = None, *, aligned: bo
     `aligned` for reading it as it stands."""
     between = differences(rows, pairs)
     columns = {**rows, **between}
-    lines = [["", *columns], *(_line(metric, columns, between) for metric in _metrics(rows))]
+    names = [one_line(name).replace("|", "\\|") for name in columns]
+    lines = [["", *names], *(_line(metric, columns, between) for metric in _metrics(rows))]
     widths = [max(map(len, column)) if aligned else 0 for column in zip(*lines, strict=True)]
     first, *rest = (
         "| " + " | ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)) + " |" for line in lines

@@ -33,7 +33,7 @@ from seqgan.errors import CheckpointError, SeqGANError
 from seqgan.generation import load_model
 from seqgan.library import TrainedRun, load, train
 from seqgan.pretrained import from_pretrained
-from seqgan.ratings import analyse, read_ratings, write_sheet
+from seqgan.ratings import analyse, read_ratings, read_sheets, write_sheet
 from tests.conftest import TINY, TINY_GAME, tiny_lines
 from tests.test_cli import call, refusal
 
@@ -153,7 +153,7 @@ def withstands(act: Callable[[], Any], expected: Any, path: Path, mutation: str,
     found, message = outcome(act)
     if not message:
         assert found == expected
-    elif mutation == "empty" or field in COMPARED:
+    elif mutation == "empty" or field in COMPARED or "checksum" in message:
         assert str(path.parent) in message
     else:
         assert str(path) in message
@@ -163,10 +163,10 @@ def withstands(act: Callable[[], Any], expected: Any, path: Path, mutation: str,
 COMPARED = ("format", "id", "package", "sha256", "tokenizer_sha256")  # a difference is told in words of their own
 RUN_FIELDS = (
     "format id package algorithm config sources seed threads corpus from own tokenizer tokenizer_sha256 vocabulary "
-    "longest versions command world_size"
+    "longest versions command world_size checksum"
 )
 CORPUS_FIELDS = "name path text_column valid test sha256 texts_sha256 texts split overlap"
-MODEL_FIELDS = "format package algorithm tokenizer tokenizer_sha256 vocabulary longest own config"
+MODEL_FIELDS = "format package algorithm tokenizer tokenizer_sha256 vocabulary longest own config files checksum"
 ABOUT_FIELDS = "name source language licence report sha256"
 REPORT_FIELDS = "texts_given split tokens length vocabulary unknown_held_out"
 
@@ -250,9 +250,12 @@ def test_a_hyper_parameter_of_another_type_is_told_with_the_saved_model_and_the_
 
 
 @pytest.mark.parametrize("field", ["vocabulary", "mle_patience"])
-def test_a_run_without_a_hyper_parameter_goes_on_with_its_default(field: str, run: Path) -> None:
+def test_a_run_without_a_hyper_parameter_is_refused_unless_it_has_no_checksum(field: str, run: Path) -> None:
+    """A run of an earlier version may lack one that was added since: it goes on with the default."""
     expected = use_run(run)
     mutate(run / "run.json", "gone", "config", field)
+    assert f"its config lacks {field}" in told(lambda: use_run(run))
+    mutate(run / "run.json", "gone", "checksum")
     assert use_run(run) == expected
 
 
@@ -610,6 +613,12 @@ def test_a_filled_sheet_is_read(sheet: Path) -> None:
         (lambda number, text, rating: f"{number},a better text,{rating}", "line 5: number 4 is not the text"),
         (lambda number, text, rating: f"{number},{text},good", "line 5: number '4' with rating 'good'; numbers were"),
         (lambda number, text, rating: f'{number},{text},"4,5"', "line 5: number '4' with rating '4,5'; numbers were"),
+        (lambda number, text, rating: f"{number},{text},1e308", "line 5: number '4' with rating '1e308'; numbers were"),
+        (lambda number, text, rating: f"{number},{text},2024-01-05", "line 5: number '4' with rating '2024-01-05'"),
+        (lambda number, text, rating: f"{number},{text},1_0", "line 5: number '4' with rating '1_0'"),
+        (lambda number, text, rating: f"\u00b2,{text},4", "line 5: number '\u00b2' with rating '4'"),
+        (lambda number, text, rating: f"\u0664,{text},4", "line 5: number '\u0664' with rating '4'"),
+        (lambda number, text, rating: f"{'9' * 5000},{text},4", "line 5: number '9999"),
         pytest.param(lambda number, text, rating: f"{number},{text},nan", "line 5"),
         pytest.param(lambda number, text, rating: f"{number},{text},inf", "line 5"),
         pytest.param(lambda number, text, rating: f"{number},{text},4,5", "line 5"),
@@ -631,6 +640,11 @@ def test_a_sheet_with_a_mutated_field_is_refused_with_its_line(
     refused = told(lambda: read_ratings(sheet))
     assert str(sheet) in refused
     assert message in refused
+
+
+def test_a_sheet_that_is_given_twice_is_not_two_people(sheet: Path) -> None:
+    assert "a sheet was given twice" in told(lambda: read_sheets([sheet, sheet.parent / "." / sheet.name]))
+    assert len(read_sheets([sheet])) == 1
 
 
 def test_a_text_without_a_rating_is_left_out(sheet: Path) -> None:

@@ -273,6 +273,24 @@ def test_a_file_beside_real_text_gets_the_difference_too(tmp_path: Path) -> None
     assert "two ways to print" in refusal("evaluate", *files, "--markdown", "--json")[0]
 
 
+def test_names_of_files_and_texts_reach_no_terminal_as_they_are(tmp_path: Path) -> None:
+    odd = tmp_path / "a\x1b[31m|b[red].txt"
+    odd.write_text("\n".join(LINES[:10]) + "\n")
+    for words in ([], ["--markdown"]):
+        shown = call("evaluate", "--samples", odd, *words).stdout
+        assert "\x1b" not in shown
+        assert "b[red].txt" in shown
+    header, rule = call("evaluate", "--samples", odd, "--markdown").stdout.splitlines()[:2]
+    assert header.replace("\\|", "").count("|") == rule.count("|")
+
+
+def test_texts_without_letters_are_in_no_script_and_may_be_compared(tmp_path: Path) -> None:
+    assert seqgan.evaluate(["", ""], ["a b c"])["bleu-2"].value == 0.0
+    assert seqgan.evaluate(["1 2 3"], ["1 2 a"])["bleu-2"].value > 0
+    with pytest.raises(UsageError, match="script"):
+        seqgan.evaluate(["a b c"], ["春 眠"])
+
+
 def test_the_help_explains_what_signatures_mean() -> None:
     shown = call("evaluate", "--help").stdout
     for word in ("n, rows", "refs, hyps", "err", "jackknife", "smooth, agg", "tok", "long", "paired"):
