@@ -374,6 +374,7 @@ class Run:
         record = path.read_bytes()[:length] if path.exists() else b""
         summed = hashlib.sha256(record)
         if len(record) < length or sha256 not in (None, summed.hexdigest()):
+            read_record(self.folder)  # may name the line
             raise RunError(
                 f"{path} is not the record that was written: its first {length} bytes were expected as they were when "
                 f"{newest.name} was saved; restore it from a copy, or remove {newest} to go on from the one before it"
