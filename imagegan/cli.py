@@ -11,7 +11,7 @@ from imagegan.cli_generate import generate, walk
 from imagegan.variants.configs import CONFIGS, PRESETS
 from seqgan import __version__
 from seqgan.core.bounds import TEXT
-from seqgan.core.command import CHOICES, RunOptions, run_command, run_options
+from seqgan.core.command import CHOICES, RunOptions, run_command, run_options, say_what_quick_is
 from seqgan.core.config import ConfiguredCommand
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ def _report(folder: Path, finished: "Finished") -> None:
     files.write(folder / "evaluations" / "training.json", evaluation.written(rows, facts))
     click.echo(f"a grid of samples is in {folder / 'samples.png'} ({finished.seconds:.0f} s of training)")
     click.echo(f"all numbers: imagegan evaluate {folder}")
+    say_what_quick_is(folder)
 
 
 for command in (generate, walk, evaluate, bench):

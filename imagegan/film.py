@@ -4,10 +4,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
 
+import torch
+from torch import Tensor
+
 from imagegan.data.images import Stored, as_floats
 from imagegan.grids import POINTS, Bytes, as_bytes, drawn, gif, is_points, png
 from imagegan.latents import Latents, Prior
 from imagegan.nets import Pictures
+from seqgan.core.described import COUNT, Kind
 from seqgan.core.log import Metrics
 from seqgan.core.loop import Phase
 
@@ -47,6 +51,19 @@ class Film:
         """Of the first pictures of the samples: whole rows of ten."""
         rows = min(3, BYTES // (10 * FRAMES * self.real[0].numel()))
         return self.prior.draw(POINTS if is_points(self.real) else 10 * max(1, rows), self.seed)
+
+    @property
+    def like(self) -> Kind:
+        """What saved frames must be like."""
+        shape = (len(self.latents.noise), *self.real.shape[1:])
+
+        def holds(frames: object) -> bool:
+            return isinstance(frames, dict) and all(
+                COUNT.holds(at) and isinstance(frame, Tensor) and (frame.dtype, *frame.shape) == (torch.uint8, *shape)
+                for at, frame in frames.items()
+            )
+
+        return Kind(f"a table of frames by their rounds, each {' x '.join(map(str, shape))} bytes", holds)
 
     def gif(self, draw: Draw) -> bytes:
         """All frames, and how it is now."""

@@ -28,6 +28,7 @@ from imagegan.latents import NO_CODE, Code, Codes, Latents, Prior
 from imagegan.losses import Loss, Scalar, Scores
 from imagegan.nets import Pictures, Verdict, has_batchnorm
 from seqgan.core import world
+from seqgan.core.checkpoint import check, load_optimizer
 from seqgan.core.device import autocast
 from seqgan.core.log import Metrics
 from seqgan.core.loop import Phase
@@ -296,12 +297,17 @@ class Game:
         size = self.play.batch_size
 
         def batch() -> Batch:
-            order = private_generator(self.seed, self.name, "batch", step, player, turn)
-            chosen = torch.randint(len(self.pictures), (size,), generator=order)[world.share(size)].to(self.device)
+            chosen = self.chosen(step, player, turn)
             pictures = self.seen(as_floats(self.pictures[chosen]))
             return Batch(pictures, self.labels[chosen] if len(self.labels) else chosen)
 
         return View(self.recipe, batch, world.share_size(size), self.device)
+
+    def chosen(self, step: int, player: str, turn: int) -> Int[Tensor, "B"]:
+        """Which images: drawn by the host, so that they do not depend on the device. All that a turn copies to it."""
+        order = private_generator(self.seed, self.name, "batch", step, player, turn)
+        size = self.play.batch_size
+        return torch.randint(len(self.pictures), (size,), generator=order)[world.share(size)].to(self.device)
 
     def _move(self, name: str, player: Player, view: View) -> tuple[Scalar, dict[str, Tensor]]:
         """Take one turn; gives back the loss, and what each term of it came to."""
@@ -363,11 +369,14 @@ class Game:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         parts = self._parts()
-        if state.keys() - {"film"} != parts.keys():
-            raise KeyError(f"it holds {', '.join(state)}, but {', '.join(parts)} were expected")
+        film = {"film": self.film.like} if "film" in state else {}  # a run of an earlier version has none
+        check(state, {**parts, **film})
         for name, part in parts.items():
-            part.load_state_dict(state[name])
-        self.film.frames = state.get("film", {})  # a run of an earlier version has none
+            if isinstance(part, Optimizer):
+                load_optimizer(part, state[name])
+            else:
+                part.load_state_dict(state[name])
+        self.film.frames = state.get("film", {})
 
     def _parts(self) -> dict[str, Any]:
         averaged = {} if self.averaged is None else {"averaged": self.averaged}

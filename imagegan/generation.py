@@ -23,7 +23,7 @@ from imagegan.training import new_model, understood
 from seqgan.core.bounds import COUNT, SEED, STEPS, Real, checked
 from seqgan.core.config import nearest
 from seqgan.core.run import checkpoints, saved_in
-from seqgan.errors import CheckpointError, RunError, UsageError, quoted
+from seqgan.errors import CheckpointError, RunError, UsageError, quoted, why
 
 AT_A_TIME = 500
 MOST_NAMED = 50  # classes, in a message
@@ -55,9 +55,11 @@ def load_model(folder: Path, device: torch.device) -> Game | Pyramid:
     )
     try:
         model.load_state_dict(saved["algorithm"])
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise CheckpointError(f"{found[-1]} does not belong to the run {folder}: {reason}") from error
+    except (LookupError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+        raise CheckpointError(
+            f"{found[-1]} does not belong to the run {folder}: {why(error)}; restore it from a copy, or remove it to "
+            "use the one before it"
+        ) from error
     return model
 
 

@@ -12,6 +12,7 @@ from imagegan.film import Film
 from imagegan.game import Game, Labels, Play, Recipe
 from imagegan.latents import Codes, Latents, Prior
 from imagegan.nets import Pictures
+from seqgan.core.checkpoint import ANYTHING, check
 from seqgan.core.loop import Phase
 from seqgan.core.seed import derive
 
@@ -116,12 +117,11 @@ class Pyramid:
         return {**{game.name: game.state_dict() for game in self.games}, **film}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        levels = state.keys() - {"film"}
-        if len(levels) != len(self.games):
-            raise KeyError(f"it holds {len(levels)} levels, but {len(self.games)} were expected")
+        film = {"film": self.film.like} if "film" in state else {}  # a run of an earlier version has none
+        check(state, {**{game.name: ANYTHING for game in self.games}, **film})
         for game in self.games:
             game.load_state_dict(state[game.name])
-        self.film.frames = state.get("film", {})  # a run of an earlier version has none
+        self.film.frames = state.get("film", {})
 
     def exports(self) -> Mapping[str, bytes]:
         weights = {

@@ -27,7 +27,7 @@ from seqgan.core.bounds import (
     TOP_P,
     OneOf,
 )
-from seqgan.core.command import CHOICES, RUNS, RunOptions, completing, run_command, run_options, runs
+from seqgan.core.command import CHOICES, RUNS, RunOptions, completing, run_command, run_options, runs, say_what_quick_is
 from seqgan.core.config import ConfiguredCommand
 from seqgan.errors import UsageError, one_line
 
@@ -131,6 +131,7 @@ def _report(finished: Any) -> None:
         f"\nthe run is in {finished.folder} ({finished.seconds:.0f} s of training); "
         f"more texts: seqgan generate {finished.folder} -n 20; all numbers: seqgan evaluate {finished.folder}"
     )
+    say_what_quick_is(finished.folder)
 
 
 def _print_tables(tables: Iterable["Table"]) -> None:

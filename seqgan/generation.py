@@ -14,15 +14,15 @@ from seqgan.algorithms.configs import CONFIGS, MLEConfig
 from seqgan.algorithms.mle import new_policy
 from seqgan.algorithms.opponent import new_discriminator
 from seqgan.algorithms.parts import OURS, Parts
-from seqgan.core import described
+from seqgan.core import checkpoint, described
 from seqgan.core.bounds import DRAWN, PROMPT, SEED, TEMPERATURE, TOP_K, TOP_P, checked
-from seqgan.core.config import assemble
+from seqgan.core.config import assemble, parameters
 from seqgan.core.run import checkpoints, describe, saved_in
 from seqgan.data.batches import Long, by_length, pad
 from seqgan.data.readers import a_list_of_texts
 from seqgan.data.symbols import EOS, UNK
 from seqgan.data.tokenizer import Kind, Tokenizer
-from seqgan.errors import CheckpointError, ConfigError, RunError, UsageError, quoted
+from seqgan.errors import CheckpointError, ConfigError, RunError, UsageError, quoted, why
 from seqgan.metrics.nll import text_log_probs, token_log_probs
 from seqgan.models.policy import PolicyModule, sample
 from seqgan.rewards import judging
@@ -36,6 +36,7 @@ MODEL_FIELDS = {
     "longest": described.SIZE,
     "own": described.NAMES,
     "config": described.TABLE,
+    "files": described.WORDS._replace(needed=False),
 }
 RUN_FIELDS = {
     **MODEL_FIELDS,
@@ -208,14 +209,17 @@ def load_model(
     sizes = (len(tokenizer), description["longest"])
     policy, discriminator = new_policy(config, *sizes, parts.policy), None
     try:
+        checkpoint.check(learned["policies"][stage], policy, f"policies/{stage}")
         policy.load_state_dict(learned["policies"][stage])
         if judge and "discriminator" in learned:
             discriminator = new_discriminator(config, *sizes, parts)  # type: ignore[arg-type]
+            checkpoint.check(learned["discriminator"], discriminator, "discriminator")
             discriminator.load_state_dict(learned["discriminator"])
             discriminator.to(device).eval()
-    except (KeyError, TypeError, RuntimeError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, RuntimeError, AttributeError) as error:
         raise CheckpointError(
-            f"{path} does not belong to the run {folder}: its weights have other names or shapes"
+            f"{path} does not belong to the run {folder}: {why(error)}; restore it from a copy, or remove it to use "
+            "the one before it"
         ) from error
     return TextModel(policy.to(device), tokenizer, discriminator, model_config(description))
 
@@ -289,6 +293,8 @@ def run_config(path: Path, description: Mapping[str, Any]) -> MLEConfig:
         config, _ = assemble(CONFIGS[name], [(str(path), description["config"])])
     except ConfigError as error:
         raise RunError(str(error)) from error
+    damaged = RunError if path.name == "run.json" else CheckpointError
+    described.refuse_changed(path, description, damaged, [parameter.name for parameter in parameters(CONFIGS[name])])
     return config
 
 
@@ -297,3 +303,9 @@ def model_config(description: Mapping[str, Any]) -> dict[str, Any]:
     names = ("package", "algorithm", "tokenizer", "tokenizer_sha256", "vocabulary", "longest")
     kept = {name: description[name] for name in names if name in description}
     return {"format": FORMAT, **kept, "own": description.get("own", []), "config": description["config"]}
+
+
+def model_json(about: Mapping[str, Any], weights: Mapping[str, bytes]) -> bytes:
+    """config.json: what is known of a model, the sha256 of each of its files of weights, and a checksum of all that."""
+    hashes = {name: hashlib.sha256(data).hexdigest() for name, data in weights.items()}
+    return described.as_bytes(described.sealed({**about, "files": hashes}))

@@ -3,6 +3,7 @@
 config.json, generator.safetensors, tokenizer.model, perhaps discriminator.safetensors, and README.md. Nothing in it is
 executed when it is loaded."""
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,10 +17,10 @@ from seqgan.algorithms.configs import SeqGANConfig
 from seqgan.algorithms.mle import new_policy
 from seqgan.algorithms.opponent import new_discriminator
 from seqgan.algorithms.parts import MakeDiscriminator, MakePolicy, Parts
-from seqgan.core import described, files, outputs
+from seqgan.core import checkpoint, described, files, outputs
 from seqgan.core.bounds import MAKER, PLACE_NAME, checked
-from seqgan.errors import CheckpointError, RunError, UsageError
-from seqgan.generation import FORMAT, MODEL_FIELDS, TextModel, load_tokenizer, own_parts_given, run_config
+from seqgan.errors import CheckpointError, RunError, UsageError, why
+from seqgan.generation import FORMAT, MODEL_FIELDS, TextModel, load_tokenizer, model_json, own_parts_given, run_config
 from seqgan.metrics import Measured
 from seqgan.tables import as_cell
 
@@ -37,17 +38,18 @@ def save_pretrained(
         StorageError: the folder cannot be written."""
     refuse_taken(folder, overwrite)
     files.make_folder(folder)
-    contents = {
-        "config.json": described.as_bytes(model.about),
-        "tokenizer.model": model.tokenizer.model,
-        POLICY: _weights(model.policy),
-        "README.md": card(model, facts or {}).encode(),
-    }
+    weights = {POLICY: _weights(model.policy)}
     if model.discriminator is not None:
-        contents[DISCRIMINATOR] = _weights(model.discriminator)
+        weights[DISCRIMINATOR] = _weights(model.discriminator)
+    contents = {
+        "config.json": model_json(model.about, weights),
+        "tokenizer.model": model.tokenizer.model,
+        "README.md": card(model, facts or {}).encode(),
+        **weights,
+    }
     for name, data in contents.items():
         outputs.writer(folder / name, overwrite=overwrite)(data)
-    if DISCRIMINATOR not in contents and (folder / DISCRIMINATOR).exists():
+    if DISCRIMINATOR not in weights and (folder / DISCRIMINATOR).exists():
         files.remove(folder / DISCRIMINATOR)  # of a model that was saved here before
     return folder
 
@@ -103,9 +105,9 @@ def from_pretrained(
                 f"{path}: algorithm {about['algorithm']!r} has no discriminator, but one lies beside it"
             )
         judge = new_discriminator(config, *sizes, parts)  # type: ignore[arg-type]
-    _fill(made, folder / POLICY)
+    _fill(made, folder / POLICY, about)
     if judge is not None:
-        _fill(judge, folder / DISCRIMINATOR)
+        _fill(judge, folder / DISCRIMINATOR, about)
         judge.to(device).eval()
     return TextModel(made.to(device), tokenizer, judge, about)
 
@@ -114,12 +116,25 @@ def _weights(module: torch.nn.Module) -> bytes:
     return save({name: tensor.cpu().clone().contiguous() for name, tensor in module.state_dict().items()})
 
 
-def _fill(module: torch.nn.Module, path: Path) -> None:
+def _fill(module: torch.nn.Module, path: Path, about: Mapping[str, Any]) -> None:
+    """Load weights into a module, if they are those that the model was saved with, and fit."""
     try:
-        module.load_state_dict(load(path.read_bytes()))
-    except (OSError, SafetensorError, RuntimeError) as error:
-        reason = str(error).splitlines()[0][:120]
-        raise CheckpointError(f"{path} is missing, damaged, or of another model ({reason})") from error
+        data = path.read_bytes()
+        weights = load(data)
+        checkpoint.check(weights, module)
+    except (OSError, SafetensorError, ValueError) as error:
+        raise CheckpointError(
+            f"{path} is missing, damaged, or of another model ({why(error)}); restore it from a copy"
+        ) from error
+    known = (about.get("files") or {}).get(path.name)  # models of the first version have none
+    if known not in (None, hashlib.sha256(data).hexdigest()):
+        raise CheckpointError(f"{path} is not what the model was saved with (another sha256); restore it from a copy")
+    if broken := checkpoint.first_broken(weights):
+        raise CheckpointError(
+            f"{path}: the tensor {broken} holds NaN or infinite values, but finite ones were expected; restore it from "
+            "a copy"
+        )
+    module.load_state_dict(weights)
 
 
 def _from_hub(name: str) -> Path:

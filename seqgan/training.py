@@ -33,13 +33,14 @@ from seqgan.data.readers import kind_of
 from seqgan.data.symbols import EOS, UNK
 from seqgan.data.texts import Texts, encode_corpus, suitable_tokenizer
 from seqgan.data.tokenizer import Tokenizer
-from seqgan.errors import CheckpointError, CorpusError, RunError, UsageError
+from seqgan.errors import CheckpointError, CorpusError, RunError, UsageError, why
 from seqgan.evaluation import BEFORE_THE_GAME, evaluate_models
 from seqgan.generation import (
     describe_run,
     load_model,
     load_tokenizer,
     model_config,
+    model_json,
     own_parts_given,
     run_config,
 )
@@ -48,6 +49,7 @@ from seqgan.tables import Evaluation
 # What a policy that was trained before brings along; the rest of a config may differ.
 INHERITED = ("tokenizer", "vocabulary", "embedding_dim", "hidden_dim", "tied")
 MOST_UNKNOWN = 0.5  # share of the tokens, to go on from a policy with its own tokenizer
+WEIGHTS = ("generator.safetensors", "discriminator.safetensors")
 OWN = ("policy", "discriminator", "reward")
 
 
@@ -75,6 +77,9 @@ class Origin:
         if not at or Path(name).is_dir():
             folder, stage = name, "final"
         return cls(name, Path(folder), stage)
+
+    def described(self) -> dict[str, str]:
+        return {"run": str(self.folder.resolve()), "stage": self.stage}
 
 
 def begin_or_continue(
@@ -158,7 +163,7 @@ def begin(
         "threads": torch.get_num_threads(),
         "world_size": world.size(),
         "corpus": {"name": corpus.name, **corpus.provenance},
-        "from": {"run": str(origin.folder.resolve()), "stage": origin.stage} if origin else None,
+        "from": origin and {**origin.described(), "sha256": hashlib.sha256(contents["start.safetensors"]).hexdigest()},
         "own": own_parts(parts),
         "tokenizer": tokenizer.kind,
         "tokenizer_sha256": hashlib.sha256(tokenizer.model).hexdigest(),
@@ -222,7 +227,7 @@ def carry_out(
     config = run_config(folder / "run.json", description)
     texts = encode_corpus(corpus, tokenizer, description["longest"], config.long)
     if description.get("from"):
-        parts = replace(parts, start=_start_of(folder))
+        parts = replace(parts, start=_start_of(folder, description))
 
     def build() -> Any:
         return ALGORITHMS[description["algorithm"]](config, texts, device, description["seed"], parts)
@@ -243,7 +248,7 @@ def carry_out(
         evaluation = _measure(folder, corpus, description, device, parts)
         run.export(
             {
-                "config.json": as_bytes(model_config(description)),
+                "config.json": model_json(model_config(description), _weights_in(folder)),
                 "evaluations/training.json": as_bytes(evaluation.as_json()),
             }
         )
@@ -251,12 +256,21 @@ def carry_out(
     return Finished(folder, seconds, evaluation, written)
 
 
-def _start_of(folder: Path) -> dict[str, torch.Tensor]:
+def _weights_in(folder: Path) -> dict[str, bytes]:
+    """The weights that lie in a run as those of a model: the final policy, and the discriminator."""
+    return {path.name: path.read_bytes() for name in WEIGHTS if (path := folder / name).exists()}
+
+
+def _start_of(folder: Path, description: Mapping[str, Any]) -> dict[str, torch.Tensor]:
     path = folder / "start.safetensors"
     try:
-        return load(path.read_bytes())
+        data = path.read_bytes()
+        weights = load(data)
     except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"{path} is missing or damaged ({error}); restore it from a copy") from error
+        raise CheckpointError(f"{path} is missing or damaged ({why(error)}); restore it from a copy") from error
+    if description["from"].get("sha256") not in (None, hashlib.sha256(data).hexdigest()):
+        raise CheckpointError(f"{path} is not what the run was begun from (another sha256); restore it from a copy")
+    return weights
 
 
 def same_corpus(
@@ -366,8 +380,7 @@ def same_origin(folder: Path, name: str | None) -> None:
     if name is None:
         return
     origin, begun = Origin.parse(name), describe_run(folder).get("from")
-    asked = {"run": str(origin.folder.resolve()), "stage": origin.stage}
-    if begun != asked:
+    if not begun or {key: begun.get(key) for key in ("run", "stage")} != origin.described():
         was = f"{begun['run']}@{begun['stage']}" if begun else "random weights"
         raise RunError(f"{folder} was begun from {was}, not from {name}; leave --from out to go on, or start a new run")
 

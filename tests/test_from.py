@@ -91,7 +91,7 @@ def test_tokenizer_and_sizes_come_along_and_the_run_says_so(origin: Path, corpus
     words = ["--algorithm", "mle", "--mle-epochs", "1", "--max-length", "5", "--threads", "1", "--quiet"]
     call("train", "--corpus", corpus_file, "--from", f"{origin}@mle", *words, "--run-dir", folder)
     described, theirs = describe(folder), describe(origin)
-    assert described["from"] == {"run": str(origin.resolve()), "stage": "mle"}
+    assert described["from"].items() >= {"run": str(origin.resolve()), "stage": "mle"}.items()
     for name in ("embedding_dim", "hidden_dim", "tied", "vocabulary"):
         assert described["config"][name] == theirs["config"][name]
         assert described["sources"][name] == f"from {origin}@mle"
@@ -181,7 +181,7 @@ def test_a_folder_may_have_an_at_in_its_name(origin: Path, tmp_path: Path) -> No
     shutil.copytree(origin, moved)
     for start, stage in ((f"{moved}", "final"), (f"{moved}@mle", "mle")):
         run = seqgan.train(TEXTS, run_dir=tmp_path / stage, start=start, **UNTRAINED)
-        assert run.description["from"] == {"run": str(moved.resolve()), "stage": stage}
+        assert run.description["from"].items() >= {"run": str(moved.resolve()), "stage": stage}.items()
 
 
 # --- going on

@@ -68,7 +68,8 @@ def read_folder(folder: Path, size: int = 32) -> Sets:
     every = [*names, *foreign]  # what only those to test on are of, `arrange` refuses
     files = [*layout.train, *(layout.test or [])]
     pictures, remarks = read_pictures([file.path for file in files], size, str(folder))
-    labels = np.array([UNLABELLED if file.name is None else every.index(file.name) for file in files], dtype=np.int64)
+    numbers: dict[str | None, int] = {name: number for number, name in enumerate(every)}
+    labels = np.array([numbers.get(file.name, UNLABELLED) for file in files], dtype=np.int64)
     whole, split = Part(pictures, labels), len(layout.train)
     train, test = whole.take(slice(split)), whole.take(slice(split, None))
     notes = [*layout.notes, *remarks]
@@ -168,7 +169,7 @@ def _found(paths: Sequence[Path], others: Counter[str]) -> Iterator[Found]:
                         f"{inner} is a split inside of a class; put splits first ({inner.name}/{path.name}), or name "
                         "one of the folders otherwise"
                     )
-            found = _walked(path, {path.resolve()})
+            found = _walked(path)
             name = unicodedata.normalize("NFC", shown(path.name))
         for file in found:
             if _is_picture(file):
@@ -177,14 +178,20 @@ def _found(paths: Sequence[Path], others: Counter[str]) -> Iterator[Found]:
                 others[file.suffix.lower()] += 1
 
 
-def _walked(folder: Path, seen: set[Path]) -> Iterator[Path]:
+def _walked(folder: Path) -> Iterator[Path]:
     """All files below, links followed but not in circles."""
-    for path in _visible(folder):
-        if not path.is_dir():
-            yield path
-        elif (real := path.resolve()) not in seen:
-            seen.add(real)
-            yield from _walked(path, seen)
+    seen, waiting = set(), [folder]
+    while waiting:
+        here = waiting.pop()
+        found = here.stat()
+        if (found.st_dev, found.st_ino) in seen:
+            continue
+        seen.add((found.st_dev, found.st_ino))
+        for path in _visible(here):
+            if path.is_dir():
+                waiting.append(path)
+            else:
+                yield path
 
 
 def _visible(folder: Path) -> list[Path]:
@@ -196,7 +203,8 @@ def _visible(folder: Path) -> list[Path]:
 
 
 def _split_of(path: Path) -> str | None:
-    return SPLITS.get(path.name.casefold()) if path.is_dir() else None
+    split = SPLITS.get(path.name.casefold())
+    return split if split and path.is_dir() else None
 
 
 def _is_picture(path: Path) -> bool:

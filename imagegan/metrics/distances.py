@@ -15,6 +15,7 @@ from seqgan.core.stats import Moments, blocks, blocks_of, frechet_distance, jack
 from seqgan.errors import DataError, why
 
 FEWEST = 20
+LARGEST = 1e100  # of a feature, whose square can still be told
 Sets = Sequence[Features]  # the same images in each map of a space
 
 
@@ -136,8 +137,11 @@ def _moments(mean: np.ndarray, covariance: np.ndarray, path: Path) -> Moments:
 
 
 def _numbers(values: np.ndarray, what: str) -> Features:
-    if values.dtype.kind not in "fiu" or not np.isfinite(values).all():
-        raise DataError(f"{what} holds {values.dtype} values, or some that are not finite; real numbers were expected")
+    if values.dtype.kind not in "fiu" or not (np.abs(values.astype(np.float64)) < LARGEST).all():
+        raise DataError(
+            f"{what} holds {values.dtype} values, or some that are not finite or beyond {LARGEST:g}; real numbers were "
+            "expected"
+        )
     return values.astype(np.float64)
 
 
@@ -155,8 +159,10 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
                 arrays = dict(found)
     except FileNotFoundError as error:
         raise DataError(f"there is no file {path}; an npz file was expected") from error
-    except (DataError, MemoryError):
+    except DataError:
         raise
+    except MemoryError as error:
+        raise DataError(f"{path} is damaged, or larger than memory; give fewer samples") from error
     except OSError as error:
         raise DataError(f"{path} cannot be read: {why(error)}; an npz file was expected") from error
     except Exception as error:  # zipfile, zlib and numpy each have errors of their own

@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from seqgan.algorithms.configs import MLEConfig
 from seqgan.algorithms.parts import OURS, MakePolicy, Parts
 from seqgan.core import world
+from seqgan.core.checkpoint import check, load_optimizer
+from seqgan.core.described import MAYBE_EMPTY, NUMBER, WHOLE
 from seqgan.core.log import Metrics
 from seqgan.core.loop import Phase
 from seqgan.core.seed import seed_everything
@@ -111,9 +113,22 @@ class MLE:
             "stale": self.stale,
         }
 
+    def state_like(self) -> dict[str, Any]:
+        """What a saved state must be like."""
+        policy = self.generator
+        snapshot: dict[str, Any] = {"nll": NUMBER, "phase": MAYBE_EMPTY, "step": WHOLE, "weights": ({}, policy)}
+        return {
+            "policies": dict.fromkeys(("mle", "final", "best"), policy),
+            "generator": policy,
+            "optimizer": self.optimizer,
+            "best": snapshot,
+            "stale": WHOLE,
+        }
+
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        check({name: state.get(name) for name in MLE.state_like(self)}, MLE.state_like(self))
         self.generator.load_state_dict(state["generator"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        load_optimizer(self.optimizer, state["optimizer"])
         self.best, self.stale = Best(**state["best"]), state["stale"]
 
     def exports(self) -> Mapping[str, bytes]:

@@ -13,6 +13,8 @@ from seqgan.algorithms.configs import SeqGANConfig
 from seqgan.algorithms.mle import Weights, copied, descend
 from seqgan.algorithms.parts import Parts
 from seqgan.core import world
+from seqgan.core.checkpoint import load_optimizer
+from seqgan.core.described import NUMBER, WHOLE
 from seqgan.core.device import autocast
 from seqgan.core.log import Metrics
 from seqgan.core.seed import derive, seed_everything
@@ -131,9 +133,14 @@ class Opponent:
             "held": vars(self.held),
         }
 
+    def state_like(self) -> dict[str, Any]:
+        """What a saved state must be like."""
+        held: dict[str, Any] = {"bce": NUMBER, "stale": WHOLE, "weights": ({}, self.discriminator)}
+        return {"discriminator": self.discriminator, "d_optimizer": self.optimizer, "held": held}
+
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.discriminator.load_state_dict(state["discriminator"])
-        self.optimizer.load_state_dict(state["d_optimizer"])
+        load_optimizer(self.optimizer, state["d_optimizer"])
         self.held = Held(**state["held"])
 
 

@@ -15,6 +15,7 @@ from seqgan.algorithms.mle import MLE, Weights, copied, descend, export_policies
 from seqgan.algorithms.opponent import Opponent
 from seqgan.algorithms.parts import OURS, Parts
 from seqgan.core import world
+from seqgan.core.checkpoint import check, load_optimizer
 from seqgan.core.log import Metrics
 from seqgan.core.loop import Phase, Trial
 from seqgan.data.texts import Texts
@@ -163,10 +164,17 @@ class SeqGAN:
             **opponent,
         }
 
+    def state_like(self) -> dict[str, Any]:
+        """What a saved state must be like."""
+        opponent = self.opponent.state_like() if self.opponent else {}
+        own = {"after_mle": ({}, self.generator), "policy_optimizer": self.policy_optimizer}
+        return {**self.mle.state_like(), **own, **opponent}
+
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        check(state, self.state_like())
         self.mle.load_state_dict(state)
         self.after_mle = state["after_mle"]
-        self.policy_optimizer.load_state_dict(state["policy_optimizer"])
+        load_optimizer(self.policy_optimizer, state["policy_optimizer"])
         if self.opponent:
             self.opponent.load_state_dict(state)
 

@@ -1,13 +1,16 @@
 """JSON and TOML that someone wrote or damaged: read in one place, and checked field by field before use."""
 
+import hashlib
 import json
 import math
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 from seqgan.errors import SeqGANError, quoted, why
+
+SEAL = "checksum"
 
 
 class Kind(NamedTuple):
@@ -31,6 +34,7 @@ def _number(value: Any) -> bool:
 
 
 TEXT = Kind("a text", lambda value: isinstance(value, str) and value != "")
+MAYBE_EMPTY = Kind("a text, perhaps an empty one", lambda value: isinstance(value, str))
 PATH = Kind("a path or an empty text", lambda value: isinstance(value, str))
 TEXT_OR_NOTHING = Kind("a text or null", lambda value: value is None or isinstance(value, str), needed=False)
 WHOLE = Kind("a whole number from 0", lambda value: _whole(value) and 0 <= value < 2**63)
@@ -44,7 +48,13 @@ ORIGIN = Kind(
     needed=False,
 )
 WORDS = Kind("a table of texts", lambda value: isinstance(value, dict) and all(map(_text, value.values())))
-COUNTS = Kind("a table of counts", lambda value: isinstance(value, dict) and all(map(_whole, value.values())))
+COUNTS = Kind(
+    "a table of whole numbers from 0", lambda value: isinstance(value, dict) and all(map(WHOLE.holds, value.values()))
+)
+NUMBER = Kind(
+    "a number", lambda value: isinstance(value, int | float) and not isinstance(value, bool) and value == value
+)
+DURATION = Kind("a number from 0", lambda value: NUMBER.holds(value) and 0 <= value < math.inf)
 TEXTS = Kind("a list of texts", lambda value: isinstance(value, list) and all(isinstance(v, str) for v in value))
 NAMES = TEXTS._replace(needed=False)
 MEASURED = Kind("a number or a list of texts", lambda value: _number(value) or TEXTS.holds(value))
@@ -148,3 +158,33 @@ def check(
         if name not in content or not kind.holds(content[name]):
             found = f"is {quoted(content[name], 40)}" if name in content else "is missing"
             raise error(f"{path}: {where}{name} {found}, but {kind.name} was expected; {advice}")
+
+
+# --- the seal: whether a description is still what was written
+
+
+def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
+    """A table with the checksum of all the rest."""
+    rest = {name: value for name, value in content.items() if name != SEAL}
+    return {**rest, SEAL: _checksum(rest)}
+
+
+def refuse_changed(path: Path, content: Mapping[str, Any], error: type[SeqGANError], config: Collection[str]) -> None:
+    """Refuse a table that is not what was written, where it has a checksum. `config` are the names that belong into its
+    table of that name, so that the message can tell which are gone.
+
+    Raises:
+        error: something in it was changed."""
+    if SEAL not in content or content == sealed(content):
+        return
+    missing = [name for name in config if name not in content.get("config", {})]
+    gone = f": its config lacks {', '.join(missing[:5])}" if missing else ""
+    raise error(
+        f"{path} is not what was written, since its checksum is another{gone}; restore it from a copy, or, if the "
+        f"change is meant, remove its {SEAL}"
+    )
+
+
+def _checksum(content: Mapping[str, Any]) -> str:
+    written = json.loads(json.dumps(content))  # as it is when it is read again
+    return hashlib.sha256(json.dumps(written, sort_keys=True).encode()).hexdigest()

@@ -81,10 +81,14 @@ def train(algorithm: Algorithm, run: Run) -> None:
     if state is not None:
         try:
             algorithm.load_state_dict(state)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        except (LookupError, TypeError, ValueError, RuntimeError, AttributeError) as error:
             if memory.is_shortage(error):
                 raise
-            raise CheckpointError(f"the newest checkpoint does not belong to the run {run.folder}: {error}") from error
+            reason = " ".join(str(error).split())[:200]
+            raise CheckpointError(
+                f"the newest checkpoint does not belong to the run {run.folder}: {reason}; remove it to go on from the "
+                "one before it, or restore it from a copy"
+            ) from error
     elif world.size() > 1:
         algorithm.load_state_dict(world.from_first(algorithm.state_dict()))
     phases = algorithm.phases()
@@ -118,6 +122,7 @@ def train(algorithm: Algorithm, run: Run) -> None:
         if run.steps_done(phase.name) < step or not run.has_begun(phase.name):
             run.save(phase.name, step, algorithm.state_dict())
     world.on_first(lambda: run.export(algorithm.exports()))
+    run.trained()
 
 
 def _checked(algorithm: Algorithm, check: Callable[[int], Metrics], step: int, *, decides: bool) -> Metrics:

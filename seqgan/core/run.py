@@ -41,8 +41,9 @@ LINE = {"phase": described.TEXT, "step": described.WHOLE}
 STATE = {
     "run": described.TEXT,
     "steps": described.COUNTS,
-    "seconds": described.Kind("a number", lambda value: isinstance(value, int | float)),
+    "seconds": described.DURATION,
     "record_bytes": described.WHOLE,
+    "record_sha256": described.TEXT_OR_NOTHING,  # the first version did not save it
     "algorithm": described.TABLE,
 }
 
@@ -77,7 +78,10 @@ def create(
         RunError: the folder exists (give `overwrite`), or is something other than a run.
         StorageError: the folder cannot be made."""
     identity = hashlib.sha256(described.as_bytes(description)).hexdigest()[:16]
-    whole = {"run.json": described.as_bytes({"format": FORMAT, "id": identity, **description}), **contents}
+    whole = {
+        "run.json": described.as_bytes(described.sealed({"format": FORMAT, "id": identity, **description})),
+        **contents,
+    }
     placed.place(folder, whole, overwrite=overwrite)
 
 
@@ -169,7 +173,7 @@ def agree(folder: Path, asked: Mapping[str, Any], extendable: str) -> None:
         RunError: any other option differs from what the run was begun with."""
     description = describe(folder)
     refuse_other_world(folder, description)
-    stored = {**description["config"], **{name: description[name] for name in ("algorithm", "seed", "threads")}}
+    stored = {**description["config"], **{name: description.get(name) for name in ("algorithm", "seed", "threads")}}
     different = differences(stored, asked)
     more = extendable in different and different[extendable][1] > different[extendable][0]
     steps = different.pop(extendable)[1] if more else None
@@ -181,7 +185,7 @@ def agree(folder: Path, asked: Mapping[str, Any], extendable: str) -> None:
     if more:
         description["config"][extendable] = steps
         with placed.held(folder):
-            files.write(folder / "run.json", described.as_bytes(description))
+            files.write(folder / "run.json", described.as_bytes(described.sealed(description)))
 
 
 def refuse_other_world(folder: Path, description: Mapping[str, Any]) -> None:
@@ -218,7 +222,21 @@ def saved_in(path: Path, folder: Path, description: Mapping[str, Any]) -> dict[s
     described.check(path, saved, STATE, CheckpointError)
     if saved["run"] != description["id"]:
         raise CheckpointError(f"{path} does not belong to the run {folder}: it was saved by run {saved['run']}")
+    if path.name != checkpoint_name(saved["steps"]):
+        raise CheckpointError(
+            f"{path} has another name than it was saved under, {checkpoint_name(saved['steps'])}; give it that name, "
+            "or remove it to go on from the one before it"
+        )
+    if broken := checkpoint.first_broken(saved["algorithm"]):
+        raise CheckpointError(
+            f"{path}: the tensor {broken} holds NaN or infinite values, but finite ones were expected; remove it to go "
+            "on from the one before it"
+        )
     return saved
+
+
+def checkpoint_name(steps: Mapping[str, int]) -> str:
+    return f"step-{sum(steps.values()):08d}.pt"
 
 
 def free_name(parent: Path, stem: str) -> Path:
@@ -249,6 +267,8 @@ class Run:
         self._signal = 0  # that this process got; and what all know of, once they have agreed
         self._agreed_signal = 0
         self._handlers: dict[int, Any] = {}
+        self._trained = False
+        self._record = hashlib.sha256()  # of metrics.jsonl
         self._settled = False  # nothing is left of a run that this one has replaced
 
     # --- lifetime
@@ -280,6 +300,8 @@ class Run:
         if self._signal:
             raise KeyboardInterrupt
         self._signal = number
+        if self._trained:
+            self.trained()
         self.display.say("stopping after this step; once more to stop at once, losing what came after the last save")
 
     def agree_on_what_is_due(self) -> tuple[bool, bool]:
@@ -307,6 +329,16 @@ class Run:
         launcher = f"torchrun --standalone --nproc-per-node {world.size()} -m " if world.size() > 1 else ""
         return f"{launcher}{package} train --resume {shlex.quote(folder)}"
 
+    def trained(self) -> None:
+        """Nothing is left to save: from here on whoever asks to stop need not wait.
+
+        Raises:
+            Interrupted: someone has asked already."""
+        self._trained = True
+        if self._signal:
+            measure = f"{self.description.get('package', 'seqgan')} evaluate {shlex.quote(str(self.folder))}"
+            raise Interrupted(f"stopped; training is done and saved: measure it with: {measure}", self._signal)
+
     # --- state
 
     def restore(self) -> dict[str, Any] | None:
@@ -328,9 +360,26 @@ class Run:
             return None
         path = next(reversed(found.values()))
         saved = saved_in(path, self.folder, self.description)
+        self._record = self._same_record(path, saved["record_bytes"], saved.get("record_sha256"))
         files.cut(self.folder / "metrics.jsonl", saved["record_bytes"])
         self._prune()
         return saved
+
+    def _same_record(self, newest: Path, length: int, sha256: str | None) -> "hashlib._Hash":
+        """The hash of the record up to what a checkpoint remembers.
+
+        Raises:
+            RunError: the record is shorter, or another."""
+        path = self.folder / "metrics.jsonl"
+        record = path.read_bytes()[:length] if path.exists() else b""
+        summed = hashlib.sha256(record)
+        if len(record) < length or sha256 not in (None, summed.hexdigest()):
+            read_record(self.folder)  # may name the line
+            raise RunError(
+                f"{path} is not the record that was written: its first {length} bytes were expected as they were when "
+                f"{newest.name} was saved; restore it from a copy, or remove {newest} to go on from the one before it"
+            )
+        return summed
 
     def refuse_other_steps(self, phases: Sequence[NamedSteps]) -> None:
         """Refuse saved steps that these phases cannot have taken.
@@ -383,8 +432,9 @@ class Run:
             "seconds": self.seconds,
             "algorithm": state,
             "record_bytes": files.sync(self.folder / "metrics.jsonl"),
+            "record_sha256": self._record.hexdigest(),
         }
-        checkpoint.save(self.folder / "checkpoints" / f"step-{sum(steps.values()):08d}.pt", content)
+        checkpoint.save(self.folder / "checkpoints" / checkpoint_name(steps), content)
         self._prune()
         self._settle()
 
@@ -439,7 +489,9 @@ class Run:
             if metrics:
                 lines.append(json.dumps({"phase": phase, "step": step, **numbers, **texts}, ensure_ascii=False))
         if lines:
-            files.append(self.folder / "metrics.jsonl", "".join(line + "\n" for line in lines).encode())
+            data = "".join(line + "\n" for line in lines).encode()
+            files.append(self.folder / "metrics.jsonl", data)
+            self._record.update(data)
 
     def _diverged(self, phase: str, step: int, what: str) -> str:
         found = checkpoints(self.folder)

@@ -201,8 +201,8 @@ def on_first(task: Callable[[], T]) -> T:
             outcome = {"result": task()}
         except BaseException as error:
             failure = error
-            told = error if isinstance(error, SeqGANError) else f"the first process failed: {error!r}"
-            outcome = {"error": type(error).__name__, "message": str(told)}
+            told = str(error) if isinstance(error, SeqGANError) else "the first process failed, and says why"
+            outcome = {"error": type(error).__name__, "message": told}
     outcome = from_first(outcome)
     if failure is not None:
         raise failure

@@ -185,13 +185,14 @@ def test_every_class_is_held_out_of_however_few_it_has(tmp_path: Path) -> None:
     fill(tmp_path, ("cat", "dog"), range(100, 102))
     sets = read_folder(tmp_path, SIDE)
     assert sets.test.labels.bincount().tolist() == [10, 1]
+    alone = read_folder(fill(tmp_path / "alone", [f"class {number}" for number in range(12)], [0]), SIDE)
+    assert (len(alone.train.labels), len(alone.test.labels)) == (11, 1)
 
 
 def test_equal_pictures_stay_on_one_side_and_are_told(tmp_path: Path) -> None:
-    fill(tmp_path / "one")
     for label, name in enumerate(CLASSES):
-        for number in range(EACH):
-            for copy in range(2):
+        for number in range(37):  # a tenth of 111 would cut three of a kind
+            for copy in range(3):
                 save(tmp_path / "one" / name / f"{number} ({copy}).png", picture(label, number))
     sets = read_folder(tmp_path / "one", SIDE)
     known = {row.tobytes() for row in sets.train.pictures.numpy()}
@@ -240,6 +241,18 @@ def test_circles_of_links_end_and_odd_names_are_read(tmp_path: Path) -> None:
     assert sets.train.names == ("cat", "dog", "f\\xe4tal?", "owl")
     assert len(sets.train.labels) + len(sets.test.labels) == 130
     assert "\n" not in sets.summary("folder")
+
+
+def test_a_name_is_the_same_however_a_system_writes_it(tmp_path: Path) -> None:
+    fill(tmp_path / "train", ("caf\u00e9", "dog"))
+    fill(tmp_path / "test", ("cafe\u0301", "dog"), range(100, 110))
+    assert read_folder(tmp_path, SIDE).train.names == ("caf\u00e9", "dog")
+
+
+def test_a_folder_that_holds_nothing_but_itself_is_told(tmp_path: Path) -> None:
+    (tmp_path / "again").symlink_to(tmp_path)
+    with pytest.raises(DataError, match="neither images to train on as idx files nor pictures"):
+        read_folder(tmp_path, SIDE)
 
 
 def test_idx_files_of_other_names_and_copies_of_them_are_found(tmp_path: Path) -> None:

@@ -413,6 +413,7 @@ def test_fid_is_for_inception_features_in_a_file(tmp_path: Path) -> None:
         ({"samples": np.zeros((9, 2), complex)}, "samples holds complex128 values"),
         ({"samples": np.zeros((9, 2), bool)}, "samples holds bool values"),
         ({"samples": np.full((9, 2), np.nan)}, "or some that are not finite"),
+        ({"samples": np.full((9, 2), 1e300)}, "or some that are not finite or beyond 1e"),
         ({"samples": np.zeros((1, 2))}, "samples is 1 x 2; N x D features were expected, of two images at least"),
         ({"samples": np.zeros((9, 0))}, "samples is 9 x 0"),
         ({"samples": np.zeros(())}, "samples is a single value"),

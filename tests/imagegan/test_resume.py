@@ -1,0 +1,57 @@
+"""Whatever the variant and its options, and wherever it is stopped: a resumed run ends bit for bit as the other."""
+
+import random
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imagegan.variants import VARIANTS
+from imagegan.variants.configs import CONFIGS
+from seqgan.core.run import agree, create
+from seqgan.errors import RunError
+from tests.imagegan.tiny import made, tiny
+from tests.interruptions import ends_the_same
+
+MODELS = list(VARIANTS)
+
+
+def case(number: int, folder: Path) -> None:
+    rng, model = random.Random(number), MODELS[number % len(MODELS)]
+    known = CONFIGS[model].__dataclass_fields__
+    options: dict[str, Any] = {
+        "steps": rng.choice([2, 3, 5]),
+        "batch_size": rng.choice([4, 6]),
+        "ema": rng.choice([0.0, 0.9]),
+        "bf16": rng.choice([True, False, False]),
+        "critic_steps": rng.choice([1, 2]),
+        "critic_burst": rng.choice([1, 3]),
+        "categories": rng.choice([0, 3]),
+        "top_rounds": rng.choice([1, 2]),
+        "conditional": rng.choice([True, False]),
+    }
+    changes = {name: value for name, value in options.items() if name in known}
+    build = partial(made, model, rng.randrange(9), **changes)
+    fewer = rng.randrange(1, options["steps"])
+    shorter = partial(build, steps=fewer) if CONFIGS[model].extendable else None
+    ends_the_same(build, shorter, folder, rng, stops=rng.choice([1, 2]))
+
+
+@pytest.mark.parametrize("number", range(len(MODELS)))
+def test_a_stopped_game_ends_as_the_uninterrupted(number: int, tmp_path: Path) -> None:
+    case(number, tmp_path)
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("number", range(1200, 1440))
+def test_hundreds_of_games_are_stopped_anywhere(number: int, tmp_path: Path) -> None:
+    case(number, tmp_path)
+
+
+def test_a_pyramid_gets_no_more_steps_since_all_its_levels_would(tmp_path: Path) -> None:
+    config = tiny("lapgan")
+    create(tmp_path / "run", {"package": "imagegan", "algorithm": "lapgan", "config": config, "seed": 0}, {})
+    with pytest.raises(RunError, match="steps was 4 and is now 9"):
+        agree(tmp_path / "run", {"steps": 9}, CONFIGS["lapgan"].extendable)
+    agree(tmp_path / "run", {"steps": 9}, CONFIGS["gan"].extendable)
