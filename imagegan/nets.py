@@ -134,13 +134,13 @@ def dcgan_generator(shape: Shape, inputs: int, width: int) -> nn.Module:
 
 def dcgan_discriminator(shape: Shape, code: int, width: int, norm: str) -> Discriminator:
     """Strided convolutions with leaky ReLU, normalised but in the first."""
-    halvings, base = _halvings(shape.size)
+    count, base = _halvings(shape.size)
     layers: list[nn.Module] = [nn.Conv2d(shape.channels + code, width, 4, 2, 1), nn.LeakyReLU(0.2)]
-    for power in range(1, halvings):
+    for power in range(1, count):
         fine, coarse = width << (power - 1), width << power
         layers += [nn.Conv2d(fine, coarse, 4, 2, 1, bias=norm == "none"), *NORMS[norm](coarse), nn.LeakyReLU(0.2)]
     trunk = nn.Sequential(*layers, nn.Flatten())
-    return _small_weights(Discriminator(trunk, (width << (halvings - 1)) * base**2, planes=True))
+    return _small_weights(Discriminator(trunk, (width << (count - 1)) * base**2, planes=True))
 
 
 # --- the common net
@@ -227,6 +227,11 @@ NORMS_1D: dict[str, Callable[[int], list[nn.Module]]] = {
     "layer": lambda units: [nn.LayerNorm(units)],
     "none": lambda units: [],
 }
+
+
+def halvings(size: int) -> int:
+    """How many convolutions DCGAN's discriminator has for pictures of this side; all but the first are normalised."""
+    return _halvings(size)[0]
 
 
 def has_batchnorm(net: nn.Module) -> bool:

@@ -11,10 +11,10 @@ import torch
 
 from imagegan.data import MADE, NATIVE, TOYS, Images, Sets, load
 from imagegan.game import Game, Play, Recipe
-from imagegan.nets import Shape
+from imagegan.nets import Shape, halvings
 from imagegan.pyramid import Pyramid
 from imagegan.variants import VARIANTS
-from imagegan.variants.configs import CONFIGS, ImageConfig
+from imagegan.variants.configs import CONFIGS, RETIRED, ImageConfig
 from seqgan.core import described, world
 from seqgan.core import device as devices
 from seqgan.core.config import DEFAULT, PAPER, PRESET, Chosen, assemble, parameters, to_json
@@ -23,7 +23,7 @@ from seqgan.core.loop import train
 from seqgan.core.run import Run, Wanted, create, describe
 from seqgan.core.run import begin_or_continue as core_begin
 from seqgan.core.seed import seed_everything
-from seqgan.errors import DataError, RunError
+from seqgan.errors import ConfigError, DataError, RunError
 
 HELD_OUT = 1000  # images to make beside those to learn from
 # What points need in the place of convolutions and of rates for many more weights; the penalty as in the toy examples
@@ -84,6 +84,23 @@ def settled(chosen: Chosen, data: str) -> Chosen:
         chosen.sources | dict.fromkeys(changes, f"data {data}"),
         chosen.asked | {name: value for name, value in changes.items() if name in chosen.asked},
     )
+
+
+def refuse_without_effect(chosen: Chosen, shape: Shape) -> None:
+    """
+    Raises:
+        ConfigError: someone asks for a value that changes nothing beside the others or with these images."""
+    config, typed = chosen.config, chosen.typed()
+    side = f"{shape.size} x {shape.size}"
+    if typed.get("d_norm", "none") != "none" and getattr(config, "nets", "") == "dcgan" and halvings(shape.size) == 1:
+        raise ConfigError(
+            f"--d-norm {config.d_norm} has no effect: of pictures of {side} the discriminator of --nets dcgan has a "
+            "single convolution, which is not normalised; leave it out, or use --nets common or mlp"
+        )
+    if "penalty" in typed and not config.penalty_weight:
+        raise ConfigError(
+            f"--penalty {config.penalty} has no effect beside --penalty-weight 0; leave it out, or give another weight"
+        )
 
 
 def new_model(
@@ -162,6 +179,7 @@ def begin(
     place = data_dir and data_dir.resolve()
     images = load(data, count=config.images, held_out=1, seed=seed, size=config.size, folder=place).train
     shape = shape_of(images)
+    refuse_without_effect(chosen, shape)
     new_model(model, config, images, shape, torch.device("cpu"), seed)  # refuses before a folder is made
     description = {
         "package": "imagegan",
@@ -264,8 +282,9 @@ def understood(folder: Path) -> Understood:
         raise RunError(f"{folder} is a run of {description.get('package')}, not of imagegan")
     described.check(folder / "run.json", description, FIELDS, RunError)
     described.check(folder / "run.json", description["data"], DATA_FIELDS, RunError, "data.")
-    kind = CONFIGS[description["algorithm"]]
-    config, _ = assemble(kind, [(str(folder / "run.json"), description["config"])])
+    kind, retired = CONFIGS[description["algorithm"]], RETIRED.get(description["algorithm"], ())
+    stored = {name: value for name, value in description["config"].items() if name not in retired}
+    config, _ = assemble(kind, [(str(folder / "run.json"), stored)])
     names = [parameter.name for parameter in parameters(kind)]
     described.refuse_changed(folder / "run.json", description, RunError, names)
     data = description["data"]

@@ -1,7 +1,7 @@
 """From what a discriminator says to what a token earns: scores, controls, baselines."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Literal
 
 import torch
@@ -31,7 +31,8 @@ class TextReward:
     def on_tokens(self, decode: Callable[[Sequence[Sequence[int]]], list[str]]) -> Score:
         def score(tokens: Tokens) -> Scores:
             texts = decode(tokens.tolist())
-            given = self.function(texts)
+            with judged_by(self.function):
+                given = self.function(texts)
             try:
                 rewards = torch.as_tensor(given, dtype=torch.float32, device="cpu")
             except (TypeError, ValueError, RuntimeError) as error:
@@ -57,14 +58,14 @@ def on_text(function: Callable[[Sequence[str]], Sequence[float]]) -> TextReward:
 
 
 def checked(reward: Score) -> Score:
-    """Someone else's reward, without a gradient and, if it is a module, without dropout; refused where it does not give
-    one number for each sequence.
+    """Someone else's reward, without a gradient and, if a module gives it, without dropout; refused where it is not one
+    number for each sequence.
 
     Raises:
         UsageError: it gives another shape."""
 
     def score(tokens: Tokens) -> Scores:
-        with judging(reward) if isinstance(reward, nn.Module) else torch.no_grad():
+        with judged_by(reward):
             return one_each(reward(tokens), tokens).to(tokens.device, torch.float32)
 
     return score
@@ -94,6 +95,12 @@ def judging(module: nn.Module) -> Iterator[nn.Module]:
     finally:
         for part, learning in modes:
             part.training = learning
+
+
+def judged_by(function: Callable[..., object]) -> AbstractContextManager[object]:
+    """`judging` for a function that is a module, or a method of one."""
+    owner = getattr(function, "__self__", function)
+    return judging(owner) if isinstance(owner, nn.Module) else torch.no_grad()
 
 
 class DiscriminatorReward:

@@ -1,3 +1,6 @@
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -133,10 +136,24 @@ def test_a_judge_s_parts_are_left_as_each_was() -> None:
     assert [part.training for part in module.modules()] == [True, True, False]
 
 
-def test_a_module_that_is_a_reward_has_no_dropout_while_it_pays() -> None:
-    module = nn.Sequential(nn.Embedding(9, 1), nn.Dropout(0.5), nn.Flatten(0)).train()
-    tokens = torch.arange(8).unsqueeze(1)
-    assert_close(checked(module)(tokens), module[0].weight[:8, 0].detach())
+@pytest.mark.parametrize(
+    "reward",
+    [
+        lambda module: module,
+        lambda module: module.forward,
+        lambda module: on_text(module.of_texts).on_tokens(lambda rows: [str(row[0]) for row in rows]),
+    ],
+    ids=["a module", "a method of one", "a method of texts"],
+)
+def test_a_module_that_pays_has_no_dropout_meanwhile(reward: Callable[[Any], Any]) -> None:
+    class Judge(nn.Sequential):
+        def of_texts(self, texts: list[str]) -> torch.Tensor:
+            return self(torch.tensor([[int(text)] for text in texts]))
+
+    module = Judge(nn.Embedding(9, 1), nn.Dropout(0.5), nn.Flatten(0)).train()
+    paid = checked(reward(module))(torch.arange(8).unsqueeze(1))
+    assert_close(paid, module[0].weight[:8, 0].detach())
+    assert not paid.requires_grad
     assert module[1].training
 
 

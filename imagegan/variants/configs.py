@@ -29,7 +29,7 @@ PENALTY = "fine every slope but 1, or only steeper ones"
 
 @dataclass(frozen=True)
 class ImageConfig(Checked):
-    """What all variants have."""
+    """What all variants have. A field is there only where it changes something: no model accepts a value in vain."""
 
     extendable: ClassVar[str] = "steps"  # may grow when a run is resumed
 
@@ -38,18 +38,30 @@ class ImageConfig(Checked):
     steps: Annotated[int, ROUNDS, COUNT] = 20_000
     batch_size: Annotated[int, BATCH, FEWEST_TWO] = 128
     latent: Annotated[int, LATENT, SIZE] = 100
-    nets: Annotated[Nets, NETS] = "dcgan"
     width: Annotated[int, WIDTH, FEWEST_TWO] = 64
     d_norm: Annotated[Norm, D_NORM] = "batch"
     g_rate: Annotated[float, G_RATE, RATE] = 2e-4
-    d_rate: Annotated[float, D_RATE, RATE] = 2e-4
-    beta1: Annotated[float, BETA1, SHARE] = 0.5
     ema: Annotated[float, "decay of an averaged generator, which draws the samples (0: none)", SHARE] = 0.0
     bf16: Annotated[bool, "learn in bfloat16 (autocast); penalties stay in fp32"] = False
 
 
 @dataclass(frozen=True)
-class GANConfig(ImageConfig):
+class NetsConfig(ImageConfig):
+    """Networks to choose from."""
+
+    nets: Annotated[Nets, NETS] = "dcgan"
+
+
+@dataclass(frozen=True)
+class GameConfig(NetsConfig):
+    """Two players that learn by Adam."""
+
+    d_rate: Annotated[float, D_RATE, RATE] = 2e-4
+    beta1: Annotated[float, BETA1, SHARE] = 0.5
+
+
+@dataclass(frozen=True)
+class GANConfig(GameConfig):
     """Two perceptrons (Goodfellow et al. 2014), with Adam in the place of momentum."""
 
     loss: Annotated[Literal["minimax", "non-saturating", "least-squares", "hinge"], "what the players minimise"] = (
@@ -62,17 +74,17 @@ class GANConfig(ImageConfig):
 
 
 @dataclass(frozen=True)
-class DCGANConfig(ImageConfig):
+class DCGANConfig(GameConfig):
     """Convolutions, BatchNorm and Adam with beta1 = 0.5 (Radford et al. 2016)."""
 
 
 @dataclass(frozen=True)
-class LSGANConfig(ImageConfig):
+class LSGANConfig(GameConfig):
     """Least squares (Mao et al. 2017)."""
 
 
 @dataclass(frozen=True)
-class WGANConfig(ImageConfig):
+class WGANConfig(NetsConfig):
     """A critic with clipped weights, by RMSProp (Arjovsky et al. 2017)."""
 
     batch_size: Annotated[int, BATCH, FEWEST_TWO] = 64
@@ -84,7 +96,7 @@ class WGANConfig(ImageConfig):
 
 
 @dataclass(frozen=True)
-class WGANGPConfig(ImageConfig):
+class WGANGPConfig(GameConfig):
     """A critic fined for slopes other than 1 (Gulrajani et al. 2017)."""
 
     steps: Annotated[int, ROUNDS, COUNT] = 200_000
@@ -100,7 +112,7 @@ class WGANGPConfig(ImageConfig):
 
 
 @dataclass(frozen=True)
-class DRAGANConfig(ImageConfig):
+class DRAGANConfig(GameConfig):
     """A slope of 1 around real images (Kodali et al. 2017)."""
 
     d_norm: Annotated[Norm, D_NORM] = "none"
@@ -112,19 +124,19 @@ class DRAGANConfig(ImageConfig):
 
 
 @dataclass(frozen=True)
-class CGANConfig(ImageConfig):
+class CGANConfig(GameConfig):
     """Both players are told the class (Mirza and Osindero 2014)."""
 
 
 @dataclass(frozen=True)
-class ACGANConfig(ImageConfig):
+class ACGANConfig(GameConfig):
     """The discriminator names the class (Odena et al. 2017)."""
 
     class_weight: Annotated[float, "weight of naming the class", WEIGHT] = 1.0
 
 
 @dataclass(frozen=True)
-class InfoGANConfig(ImageConfig):
+class InfoGANConfig(GameConfig):
     """A code that can be read off the images again (Chen et al. 2016)."""
 
     steps: Annotated[int, ROUNDS, COUNT] = 5_000
@@ -143,17 +155,20 @@ class LAPGANConfig(ImageConfig):
     extendable: ClassVar[str] = ""  # more steps would be steps of every level, not of the last alone
 
     d_norm: Annotated[Norm, D_NORM] = "none"
+    d_rate: Annotated[float, D_RATE, RATE] = 2e-4
+    beta1: Annotated[float, BETA1, SHARE] = 0.5
     top_width: Annotated[int, "units of the perceptrons that make the coarsest image", FEWEST_TWO] = 1600
     top_rounds: Annotated[int, "rounds of the coarsest level for each round of a finer one", COUNT] = 1
     conditional: Annotated[bool, "tell both players of every level the class"] = False
 
 
 @dataclass(frozen=True)
-class VAEConfig(ImageConfig):
+class VAEConfig(NetsConfig):
     """An encoder and a decoder (Kingma and Welling 2014), as in the comparison study."""
 
     latent: Annotated[int, LATENT, SIZE] = 64
     nets: Annotated[Nets, NETS] = "common"
+    d_norm: Annotated[Norm, "encoder: what normalises its layers"] = "batch"
     g_rate: Annotated[float, "learning rate of both networks", RATE] = 1e-3
     beta1: Annotated[float, BETA1, SHARE] = 0.9
 
@@ -172,6 +187,9 @@ CONFIGS: dict[str, type[ImageConfig]] = {
     "lapgan": LAPGANConfig,
     "vae": VAEConfig,
 }
+
+# Fields that runs of earlier versions have, where they never changed anything.
+RETIRED: dict[str, tuple[str, ...]] = {"wgan": ("beta1",), "lapgan": ("nets",), "vae": ("d_rate",)}
 
 # What differs from the paper. By default, what a core learns in about a minute: narrow networks, high rates and as many
 # rounds as 192,000 images allow that pass through the players' turns. "quick" shows that it runs.
@@ -211,5 +229,5 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         {**_DEFAULT, "top_width": 256, "steps": 500, "top_rounds": 10},
         {"steps": 60, "batch_size": 32, "top_width": 64, "top_rounds": 10},
     ),
-    "vae": _presets({**_DEFAULT, "steps": 3000}, {}),
+    "vae": _presets({name: value for name, value in _DEFAULT.items() if name != "d_rate"} | {"steps": 3000}, {}),
 }

@@ -7,7 +7,7 @@ from torch import nn
 from imagegan.game import Recipe, adam, versus
 from imagegan.losses import LOSSES
 from imagegan.nets import Discriminator, Shape, family
-from imagegan.variants.configs import GANConfig, ImageConfig
+from imagegan.variants.configs import GANConfig, NetsConfig
 
 
 class Pair(NamedTuple):
@@ -17,7 +17,7 @@ class Pair(NamedTuple):
     discriminator: Discriminator
 
 
-def networks(config: ImageConfig, shape: Shape, code: int = 0, shown: int = 0) -> Pair:
+def networks(config: NetsConfig, shape: Shape, code: int = 0, shown: int = 0) -> Pair:
     """As a config says: a generator that gets a code of this size beside noise, a discriminator that is shown one."""
     nets = family(config.nets, shape)
     return Pair(

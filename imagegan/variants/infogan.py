@@ -11,10 +11,19 @@ from imagegan.losses import LOSSES, Scalar, mean
 from imagegan.nets import Shape
 from imagegan.variants.configs import InfoGANConfig
 from imagegan.variants.gan import networks
+from seqgan.errors import ConfigError
 
 
 def infogan(config: InfoGANConfig, shape: Shape) -> Recipe:
-    """min_{G,Q} max_D V(D, G) - lambda L_I(G, Q), equation 6; D's features carry Q, which moves with D."""
+    """min_{G,Q} max_D V(D, G) - lambda L_I(G, Q), equation 6; D's features carry Q, which moves with D.
+
+    Raises:
+        ConfigError: the code says nothing."""
+    if config.categories < 2 and not config.continuous:
+        raise ConfigError(
+            f"a code of {config.categories} categories and no numbers says nothing; give --categories 2 or more, "
+            "--continuous 1 or more, or choose --model dcgan"
+        )
     code = Code(config.categories, config.continuous)
     pair = networks(config, shape, code=code.size)
     reader = nn.Sequential(

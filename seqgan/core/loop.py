@@ -122,6 +122,7 @@ def train(algorithm: Algorithm, run: Run) -> None:
         if run.steps_done(phase.name) < step or not run.has_begun(phase.name):
             run.save(phase.name, step, algorithm.state_dict())
     world.on_first(lambda: run.export(algorithm.exports()))
+    run.trained()
 
 
 def _checked(algorithm: Algorithm, check: Callable[[int], Metrics], step: int, *, decides: bool) -> Metrics:

@@ -267,6 +267,7 @@ class Run:
         self._signal = 0  # that this process got; and what all know of, once they have agreed
         self._agreed_signal = 0
         self._handlers: dict[int, Any] = {}
+        self._trained = False
         self._record = hashlib.sha256()  # of metrics.jsonl
         self._settled = False  # nothing is left of a run that this one has replaced
 
@@ -299,6 +300,8 @@ class Run:
         if self._signal:
             raise KeyboardInterrupt
         self._signal = number
+        if self._trained:
+            self.trained()
         self.display.say("stopping after this step; once more to stop at once, losing what came after the last save")
 
     def agree_on_what_is_due(self) -> tuple[bool, bool]:
@@ -325,6 +328,16 @@ class Run:
             return f"{package}.train(..., run_dir={folder!r}, resume=True)"
         launcher = f"torchrun --standalone --nproc-per-node {world.size()} -m " if world.size() > 1 else ""
         return f"{launcher}{package} train --resume {shlex.quote(folder)}"
+
+    def trained(self) -> None:
+        """Nothing is left to save: from here on whoever asks to stop need not wait.
+
+        Raises:
+            Interrupted: someone has asked already."""
+        self._trained = True
+        if self._signal:
+            measure = f"{self.description.get('package', 'seqgan')} evaluate {shlex.quote(str(self.folder))}"
+            raise Interrupted(f"stopped; training is done and saved: measure it with: {measure}", self._signal)
 
     # --- state
 
@@ -361,6 +374,7 @@ class Run:
         record = path.read_bytes()[:length] if path.exists() else b""
         summed = hashlib.sha256(record)
         if len(record) < length or sha256 not in (None, summed.hexdigest()):
+            read_record(self.folder)  # may name the line
             raise RunError(
                 f"{path} is not the record that was written: its first {length} bytes were expected as they were when "
                 f"{newest.name} was saved; restore it from a copy, or remove {newest} to go on from the one before it"

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.testing import assert_close
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from seqgan.algorithms.configs import MLEConfig
@@ -144,6 +145,31 @@ def test_what_is_ours_was_made_for_the_device_and_not_moved_there_in_a_step(word
         game.opponent.update(GAME, 0)
         for module in (game.generator, game.discriminator):
             assert {tensor.device.type for tensor in module.state_dict().values()} == {pretend.NAME}
+
+
+# --- the same numbers
+
+ASKED = ["data.batches", "losses", "sampling", "models.policy", "models.discriminator", "models.scoring", "rollout"]
+
+
+def test_what_an_accelerator_does_gives_what_a_processor_gives(
+    texts: Texts, tiny_config: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fixed shapes, plain convolutions, logits that need their maximum: the same updates, to rounding."""
+    config = tiny_config("seqgan", dropout=0.0, d_dropout=0.0, highway=True)
+
+    def weights() -> dict[str, Tensor]:
+        game = SeqGAN(config, texts, torch.device("cpu"), 0)
+        for step in (1, 2, 3):
+            game.mle.update(step)
+            game.opponent.update(GAME, step - 1)
+        players = {"policy": game.generator, "discriminator": game.discriminator}
+        return {f"{who}.{key}": w.clone() for who, player in players.items() for key, w in player.state_dict().items()}
+
+    expected = weights()
+    for module in ASKED:
+        monkeypatch.setattr(f"seqgan.{module}.on_cpu", lambda _: False)
+    assert_close(weights(), expected, atol=2e-5, rtol=1e-4)
 
 
 # --- no loop in Python over the batch or the completions

@@ -4,8 +4,10 @@ import errno
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from seqgan.core.command import READER_GONE, run_command, say_what_quick_is
 from seqgan.core.loop import Phase, train
 from seqgan.core.run import Interrupted, Run, checkpoints, create
 from seqgan.errors import ShortageError
+from tests.core.toy import Toy
 
 POEM = "檐冰滴作线 😀"
 
@@ -38,6 +41,7 @@ def ended(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
     monkeypatch.setattr(sys, "argv", ["any", "do"])
     monkeypatch.setattr(streams, "no_more_interruptions", lambda: None)
     monkeypatch.setattr(streams, "give_up_stdout", lambda: None)
+    monkeypatch.setattr(streams, "end_at_once", sys.exit)
 
     def ended(act: Callable[[], Any]) -> tuple[object, str]:
         code: object = 0
@@ -153,6 +157,7 @@ SHORT = [
     (RuntimeError("MPS backend out of memory (MPS allocated: 1 GB). Tried to allocate 512.00 MB"), ": 0.5 GB more"),
     (RuntimeError("std::bad_alloc"), ""),
     (RuntimeError("can't start new thread"), ""),
+    (RuntimeError("could not execute a primitive"), ""),
     (OSError(errno.ENOMEM, "Cannot allocate memory"), ""),
     (ImportError("libtorch_cpu.so: failed to map segment from shared object"), ""),
 ]
@@ -165,6 +170,25 @@ def test_a_shortage_of_memory_is_one_line(error: Exception, amount: str, ended: 
     assert told.startswith(f"error: memory does not suffice for any do{amount}")
     assert "make --count smaller, or free memory" in told
     assert told.count("\n") == 1
+
+
+def test_what_was_under_way_is_let_go_before_a_shortage_is_told() -> None:
+    class Large:
+        pass
+
+    held: list[weakref.ref[Large]] = []
+
+    def work() -> None:
+        large = Large()
+        held.append(weakref.ref(large))
+        raise MemoryError
+
+    try:
+        work()
+    except MemoryError as error:
+        assert held[0]() is not None
+        memory.let_go(error)
+        assert held[0]() is None
 
 
 def test_what_is_no_shortage_keeps_its_traceback(ended: Any) -> None:
@@ -258,3 +282,20 @@ def test_both_command_lines_say_it_last(module: str) -> None:
     source = Path(str(importlib.import_module(module).__file__)).read_text(encoding="utf-8")
     [report] = [node for node in ast.walk(ast.parse(source)) if getattr(node, "name", "") == "_report"]
     assert "say_what_quick_is" in ast.dump(report.body[-1])  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_after_training_nobody_waits_for_a_step(number: signal.Signals, tmp_path: Path) -> None:
+    """The closing evaluation can be long, and has nothing to lose."""
+    create(tmp_path / "run", {"package": "seqgan", "config": {}, "seed": 0, "threads": 1}, {})
+
+    def trained_and_stopped() -> None:
+        with Run(tmp_path / "run") as run:
+            train(Toy(steps=3), run)
+            signal.raise_signal(number)
+
+    with pytest.raises(Interrupted, match="training is done and saved: measure it with: seqgan evaluate") as stopped:
+        trained_and_stopped()
+    assert stopped.value.exit_code == 128 + number
+    with Run(tmp_path / "run") as run:
+        assert run.restore()

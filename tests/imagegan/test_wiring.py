@@ -1,0 +1,615 @@
+"""That every value of a config gets where it belongs: a round of each variant, computed again in plain words, with all
+values away from their defaults; each field, changed, changes the run; and wiring with a mistake in it is noticed."""
+
+import copy
+import hashlib
+from collections.abc import Callable
+from dataclasses import fields
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+from click.testing import CliRunner
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, binary_cross_entropy, cross_entropy, interpolate, one_hot, relu, softplus
+from torch.testing import assert_close
+
+from imagegan import game as game_m
+from imagegan import pyramid as pyramid_m
+from imagegan import training
+from imagegan.cli import imagegan
+from imagegan.data import Images
+from imagegan.game import Game
+from imagegan.latents import Code
+from imagegan.pyramid import Pyramid
+from imagegan.variants import acgan as acgan_m
+from imagegan.variants import dcgan as dcgan_m
+from imagegan.variants import dragan as dragan_m
+from imagegan.variants import gan as gan_m
+from imagegan.variants import infogan as infogan_m
+from imagegan.variants import lapgan as lapgan_m
+from imagegan.variants import lsgan as lsgan_m
+from imagegan.variants import vae as vae_m
+from imagegan.variants import wgan as wgan_m
+from imagegan.variants import wgan_gp as wgan_gp_m
+from imagegan.variants.configs import CONFIGS, ImageConfig
+from seqgan.core import described
+from seqgan.core.seed import derive
+from seqgan.errors import SeqGANError
+from tests.imagegan.mutants import FOUND, Mutant, mutated
+from tests.imagegan.tiny import CPU, as_options, config_of
+from tests.killing import flat
+
+SEED = 5
+
+
+@cache
+def images(count: int, size: int) -> Images:
+    """Pictures of nothing, ten classes of them."""
+    rng = torch.Generator().manual_seed(size)
+    pixels = torch.randint(256, (count, 1, size, size), dtype=torch.uint8, generator=rng)
+    return Images(pixels, torch.arange(count) % 10, torch.zeros(count, 0))
+
+
+def new_game(model: str, config: ImageConfig) -> Game | Pyramid:
+    data = images(config.images, config.size)
+    return training.new_model(model, config, data, training.shape_of(data), CPU, SEED)
+
+
+# --- every field changes something
+
+OTHER: dict[str, Any] = {
+    "images": 40,
+    "size": 20,
+    "steps": 5,
+    "batch_size": 9,
+    "latent": 7,
+    "nets": "common",
+    "width": 6,
+    "d_norm": "layer",
+    "g_rate": 0.01,
+    "d_rate": 0.01,
+    "beta1": 0.3,
+    "beta2": 0.5,
+    "ema": 0.0,
+    "bf16": True,
+    "loss": "hinge",
+    "clip": 0.5,
+    "critic_steps": 3,
+    "critic_burst": 4,
+    "penalty_weight": 2.0,
+    "penalty": "one-sided",
+    "class_weight": 2.0,
+    "categories": 9,
+    "continuous": 3,
+    "information_weight": 2.0,
+    "top_width": 10,
+    "top_rounds": 2,
+    "conditional": True,
+}  # fmt: skip
+EVERY_FIELD = [(model, field.name) for model, config in CONFIGS.items() for field in fields(config)]
+
+
+def trace(model: str, **changes: Any) -> str:
+    """All that a run is: its images, how long it is, and what it is after some of its rounds."""
+    config = config_of(model, **{"size": 16, **changes})
+    game = new_game(model, config)
+    told = [images(config.images, config.size).fingerprint()]
+    for phase in game.phases():
+        for step in (1, 30) if model == "wgan" else (30, 31):  # in the first rounds of wgan the critic has a burst
+            torch.manual_seed(step)
+            phase.update(step)
+        told.append(f"{phase.name} {phase.steps}")
+    return hashlib.sha256(f"{told} {flat(game.state_dict())}".encode()).hexdigest()
+
+
+def other(model: str, field: str) -> Any:
+    """A value that a model does not have by default."""
+    return "dcgan" if getattr(CONFIGS[model], field) == OTHER[field] == "common" else OTHER[field]
+
+
+@cache
+def usual(model: str) -> str:
+    return trace(model)
+
+
+@pytest.mark.parametrize(("model", "field"), EVERY_FIELD)
+def test_every_field_of_every_config_changes_the_run(model: str, field: str) -> None:
+    assert trace(model, **{field: other(model, field)}) != usual(model)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--model", "lapgan", "--nets", "mlp"], "--nets belongs to --model"),
+        (["--model", "wgan", "--beta1", "0.1"], "--beta1 belongs to --model"),
+        (["--model", "vae", "--d-rate", "0.1"], "--d-rate belongs to --model"),
+        (["--model", "dcgan", "--data", "folder", "--size", "14", "--d-norm", "layer"], "--d-norm layer has no effect"),
+        (
+            ["--model", "cgan", "--nets", "dcgan", "--data", "folder", "--size", "10", "--d-norm", "batch"],
+            "has no effect",
+        ),
+        (
+            ["--model", "wgan-gp", "--penalty-weight", "0", "--penalty", "one-sided"],
+            "--penalty one-sided has no effect",
+        ),
+        (["--model", "dragan", "--penalty-weight", "0", "--penalty", "two-sided"], "--penalty two-sided has no effect"),
+        (
+            ["--model", "infogan", "--categories", "0", "--continuous", "0"],
+            "a code of 0 categories and no numbers says",
+        ),
+        (
+            ["--model", "infogan", "--categories", "1", "--continuous", "0"],
+            "a code of 1 categories and no numbers says",
+        ),
+    ],
+)
+def test_an_option_that_would_change_nothing_is_refused(words: list[str], message: str, tmp_path: Path) -> None:
+    from PIL import Image
+
+    if "folder" in words:
+        for label in "ab":
+            (tmp_path / "pictures" / label).mkdir(parents=True)
+            for number in range(20):
+                Image.new("L", (16, 16), 9 * number).save(tmp_path / "pictures" / label / f"{number}.png")
+        words = [*words, "--data-dir", str(tmp_path / "pictures")]
+    result = CliRunner().invoke(
+        imagegan, ["train", *words, "--images", "50", "--steps", "1", "--run-dir", str(tmp_path / "run")]
+    )
+    assert result.exit_code != 0
+    told = str(result.exception) if isinstance(result.exception, SeqGANError) else result.output
+    assert message in " ".join(told.split())
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("model", "field", "value"), [("wgan", "beta1", 0.5), ("lapgan", "nets", "dcgan"), ("vae", "d_rate", 0.001)]
+)
+def test_a_run_that_was_begun_with_a_field_in_vain_goes_on(
+    model: str, field: str, value: object, tmp_path: Path
+) -> None:
+    import json
+
+    words = ["train", "--model", model, "--run-dir", str(tmp_path / "run"), "--quiet"]
+    begun = CliRunner().invoke(imagegan, [*words, *as_options(model, steps=1)], catch_exceptions=False)
+    assert begun.exit_code == 0, begun.output
+    description = json.loads((tmp_path / "run" / "run.json").read_text())
+    description["config"][field] = value
+    description.pop(described.SEAL)  # an earlier version has none
+    (tmp_path / "run" / "run.json").write_text(json.dumps(description))
+    again = CliRunner().invoke(imagegan, ["train", "--resume", str(tmp_path / "run"), "--quiet"])
+    assert again.exit_code == 0, again.output
+
+
+# --- rounds in plain words
+
+AWAY: dict[str, Any] = {
+    "images": 40,
+    "size": 16,
+    "batch_size": 6,
+    "latent": 5,
+    "nets": "common",
+    "width": 4,
+    "d_norm": "layer",
+    "g_rate": 3e-3,
+    "d_rate": 2e-3,
+    "beta1": 0.3,
+    "beta2": 0.7,
+    "ema": 0.4,
+    "clip": 0.02,
+    "critic_steps": 3,
+    "critic_burst": 4,
+    "penalty_weight": 3.0,
+    "penalty": "one-sided",
+    "class_weight": 0.5,
+    "categories": 4,
+    "continuous": 3,
+    "information_weight": 0.3,
+    "top_width": 12,
+    "top_rounds": 2,
+    "conditional": True,
+}
+
+
+def away(model: str, **changes: Any) -> Any:
+    """A config with every value away from its default."""
+    config = CONFIGS[model](**{k: v for k, v in {**AWAY, **changes}.items() if hasattr(CONFIGS[model], k)})
+    same = [f.name for f in fields(config) if getattr(config, f.name) == f.default]
+    assert set(same) <= {"steps", "bf16", "loss"}, same
+    return config
+
+
+class ByHand:
+    """The same networks and images, with nothing of a game around them."""
+
+    def __init__(self, game: Game, config: Any, pictures: Tensor, labels: Tensor) -> None:
+        self.nets = {name: copy.deepcopy(net) for name, net in game.recipe.nets.items()}
+        self.averaged = copy.deepcopy(self.nets["generator"])
+        self.name, self.config, self.pictures, self.labels = game.name, config, pictures, labels
+        self.optimizers: dict[str, torch.optim.Optimizer] = {}
+        self.slopes: list[float] = []  # that were fined where they are above 1
+
+    def optimise(self, player: str, *nets: str, rate: float, beta1: float = 0.0, beta2: float = 0.999) -> None:
+        parameters = [parameter for net in nets for parameter in self.nets[net].parameters()]
+        self.optimizers[player] = torch.optim.Adam(parameters, rate, (beta1, beta2), fused=True)
+
+    def batch(self, step: int, player: str, turn: int = 0) -> tuple[Tensor, Tensor]:
+        rng = torch.Generator().manual_seed(derive(SEED, self.name, "batch", step, player, turn))
+        chosen = torch.randint(len(self.pictures), (self.config.batch_size,), generator=rng)
+        return self.pictures[chosen], self.labels[chosen]
+
+    def noise(self, *shape: int) -> Tensor:
+        return torch.randn(self.config.batch_size, *shape)
+
+    def d(self, *shown: Tensor) -> Tensor:
+        return self.nets["discriminator"](*shown).score
+
+    def g(self, *given: Tensor) -> Tensor:
+        return self.nets["generator"](*given)
+
+    def minimise(self, player: str, loss: Tensor) -> None:
+        """One step of this player's optimiser: nothing else moves."""
+        parameters = [p for group in self.optimizers[player].param_groups for p in group["params"]]
+        for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
+            parameter.grad = gradient.contiguous()  # in the order of the weights, as the fused Adam takes it
+        self.optimizers[player].step()
+
+    @torch.no_grad()
+    def average(self, step: int) -> None:
+        keep = min(self.config.ema, (1 + step) / (10 + step))
+        live = self.nets["generator"].state_dict()
+        for name, value in self.averaged.state_dict().items():
+            value.copy_(keep * value + (1 - keep) * live[name] if value.is_floating_point() else live[name])
+
+
+Round = Callable[[ByHand, int], None]
+
+
+def slope(score: Callable[[Tensor], Tensor], at: Tensor) -> Tensor:
+    at = at.detach().requires_grad_()
+    (gradient,) = torch.autograd.grad(score(at).sum(), at, create_graph=True)
+    return gradient.flatten(1).norm(dim=1)
+
+
+def adversaries(
+    d_loss: Callable[[Tensor, Tensor], Tensor],
+    g_loss: Callable[[Tensor], Tensor],
+    *,
+    turns: Callable[[Any, int], int] = lambda config, step: 1,
+    fine: Callable[[ByHand, Tensor, Tensor], Tensor] | None = None,
+    after: Callable[[ByHand], None] = lambda hand: None,
+) -> Round:
+    """A round of the games without labels and codes."""
+
+    def once(hand: ByHand, step: int) -> None:
+        c = hand.config
+        for turn in range(turns(c, step)):
+            real, _ = hand.batch(step, "d", turn)
+            on_real = hand.d(real)
+            noise, nothing = hand.noise(c.latent), Code().draw(c.batch_size, CPU)
+            fake = hand.g(noise, nothing).detach()
+            loss = d_loss(on_real, hand.d(fake))
+            hand.minimise("d", loss + (c.penalty_weight * fine(hand, real, fake) if fine else 0))
+            after(hand)
+        noise, nothing = hand.noise(c.latent), Code().draw(c.batch_size, CPU)
+        hand.minimise("g", g_loss(hand.d(hand.g(noise, nothing))))
+
+    return once
+
+
+def logistic_d(real: Tensor, fake: Tensor) -> Tensor:
+    return softplus(-real).mean() + softplus(fake).mean()
+
+
+def logistic_g(fake: Tensor) -> Tensor:
+    return softplus(-fake).mean()
+
+
+def critic_d(real: Tensor, fake: Tensor) -> Tensor:
+    return fake.mean() - real.mean()
+
+
+def critic_g(fake: Tensor) -> Tensor:
+    return -fake.mean()
+
+
+def one_sided(hand: ByHand, slopes: Tensor) -> Tensor:
+    hand.slopes += slopes.tolist()
+    return relu(slopes - 1).square().mean()
+
+
+def of_wgan_gp(hand: ByHand, real: Tensor, fake: Tensor) -> Tensor:
+    share = torch.rand(len(real), 1, 1, 1)
+    return one_sided(hand, slope(hand.d, share * real + (1 - share) * fake))
+
+
+def of_wgan_diff(hand: ByHand, real: Tensor, fake: Tensor) -> Tensor:
+    first, second = torch.rand(len(real), 1, 1, 1), torch.rand(len(real), 1, 1, 1)
+    ends = [share * real + (1 - share) * fake for share in (first, second)]
+    values = hand.d(torch.cat(ends)).chunk(2)
+    apart = (first - second).flatten().abs() * (real - fake).flatten(1).norm(dim=1)
+    return one_sided(hand, (values[0] - values[1]).abs() / apart)
+
+
+def of_dragan(hand: ByHand, real: Tensor, fake: Tensor) -> Tensor:
+    noise = 0.5 * real.std() * torch.rand_like(real)
+    return one_sided(hand, slope(hand.d, real + torch.rand(len(real), 1, 1, 1) * noise))
+
+
+def clipped(hand: ByHand) -> None:
+    for parameter in hand.nets["discriminator"].parameters():
+        parameter.data.clamp_(-hand.config.clip, hand.config.clip)
+
+
+def cgan(hand: ByHand, step: int) -> None:
+    real, labels = hand.batch(step, "d")
+    code = one_hot(labels, 10).float()
+    on_real = hand.d(real, code)
+    fake = hand.g(hand.noise(hand.config.latent), code).detach()
+    hand.minimise("d", logistic_d(on_real, hand.d(fake, code)))
+    noise, (_, labels) = hand.noise(hand.config.latent), hand.batch(step, "g")
+    code = one_hot(labels, 10).float()
+    hand.minimise("g", logistic_g(hand.d(hand.g(noise, code), code)))
+
+
+def acgan(hand: ByHand, step: int) -> None:
+    c, d, classes = hand.config, hand.nets["discriminator"], hand.nets["classes"]
+    real, labels = hand.batch(step, "d")
+    on_real = d(real)
+    on_fake = d(hand.g(hand.noise(c.latent), one_hot(labels, 10).float()).detach())
+    named = cross_entropy(classes(on_real.features), labels) + cross_entropy(classes(on_fake.features), labels)
+    hand.minimise("d", logistic_d(on_real.score, on_fake.score) + c.class_weight * named)
+    noise, (_, labels) = hand.noise(c.latent), hand.batch(step, "g")
+    on_fake = d(hand.g(noise, one_hot(labels, 10).float()))
+    hand.minimise("g", logistic_g(on_fake.score) + c.class_weight * cross_entropy(classes(on_fake.features), labels))
+
+
+def infogan(hand: ByHand, step: int) -> None:
+    """Constants, such as the entropy of the code, have no gradient and are left out."""
+    c, d = hand.config, hand.nets["discriminator"]
+
+    def unread(features: Tensor, code: Tensor) -> Tensor:
+        read = hand.nets["reader"](features)
+        category = cross_entropy(read[:, : c.categories], code[:, : c.categories].argmax(dim=1))
+        off = (read[:, c.categories :] - code[:, c.categories :]).square().sum(dim=1).mean()
+        return category + off / 2
+
+    real, _ = hand.batch(step, "d")
+    on_real = d(real)
+    noise, code = hand.noise(c.latent), Code(c.categories, c.continuous).draw(c.batch_size, CPU)
+    on_fake = d(hand.g(noise, code).detach())
+    loss = logistic_d(on_real.score, on_fake.score) + c.information_weight * unread(on_fake.features, code)
+    hand.minimise("d", loss)
+    noise, code = hand.noise(c.latent), Code(c.categories, c.continuous).draw(c.batch_size, CPU)
+    on_fake = d(hand.g(noise, code))
+    hand.minimise("g", logistic_g(on_fake.score) + c.information_weight * unread(on_fake.features, code))
+
+
+def vae(hand: ByHand, step: int) -> None:
+    c = hand.config
+    real, _ = hand.batch(step, "vae")
+    mean, log_variance = hand.nets["encoder"](real)
+    noise, nothing = hand.noise(c.latent), Code().draw(c.batch_size, CPU)
+    made = hand.g(mean + (log_variance / 2).exp() * noise, nothing)
+    lost = binary_cross_entropy((made + 1) / 2, (real + 1) / 2, reduction="sum") / c.batch_size
+    divergence = (mean**2 + log_variance.exp() - 1 - log_variance).sum() / 2 / c.batch_size
+    hand.minimise("vae", lost + divergence)
+
+
+def refining(hand: ByHand, step: int) -> None:
+    """Both players are shown the coarse picture, to which what is finer is added."""
+    size = hand.pictures.shape[-1]
+
+    def apart(pictures: Tensor) -> tuple[Tensor, Tensor]:
+        low = interpolate(avg_pool2d(pictures, 2), scale_factor=2)
+        return low, pictures - low
+
+    whole, labels = hand.batch(step, "d")
+    low, high = apart(whole)
+    code = one_hot(labels, 10).float()
+    on_real = hand.d(high + low, code)
+    fake = hand.g(hand.noise(1, size, size), code, low).detach()
+    hand.minimise("d", logistic_d(on_real, hand.d(fake + low, code)))
+    noise, (whole, labels) = hand.noise(1, size, size), hand.batch(step, "g")
+    low, code = apart(whole)[0], one_hot(labels, 10).float()
+    hand.minimise("g", logistic_g(hand.d(hand.g(noise, code, low) + low, code)))
+
+
+def turns_of_wgan(config: Any, step: int) -> int:
+    return config.critic_burst if step <= 25 or step % 500 == 1 else config.critic_steps
+
+
+def many(config: Any, step: int) -> int:
+    return config.critic_steps
+
+
+def hinge_d(real: Tensor, fake: Tensor) -> Tensor:
+    return relu(1 - real).mean() + relu(1 + fake).mean()
+
+
+def squares_d(real: Tensor, fake: Tensor) -> Tensor:
+    return ((real - 1).square().mean() + fake.square().mean()) / 2
+
+
+def squares_g(fake: Tensor) -> Tensor:
+    return (fake - 1).square().mean() / 2
+
+
+ROUNDS: dict[str, Round] = {
+    "gan": adversaries(hinge_d, critic_g),
+    "dcgan": adversaries(logistic_d, logistic_g),
+    "lsgan": adversaries(squares_d, squares_g),
+    "wgan": adversaries(critic_d, critic_g, turns=turns_of_wgan, after=clipped),
+    "wgan-gp": adversaries(critic_d, critic_g, turns=many, fine=of_wgan_gp),
+    "wgan-diff": adversaries(critic_d, critic_g, turns=many, fine=of_wgan_diff),
+    "dragan": adversaries(logistic_d, logistic_g, fine=of_dragan),
+    "cgan": cgan,
+    "acgan": acgan,
+    "infogan": infogan,
+    "vae": vae,
+}
+HEADS = {"acgan": ("classes",), "infogan": ("reader",)}
+CHANGES: dict[str, dict[str, Any]] = {"gan": {"loss": "hinge"}, "infogan": {"nets": "dcgan"}, "vae": {"nets": "dcgan"}}
+
+
+def by_hand(model: str, game: Game, config: Any, level: int = 0) -> ByHand:
+    data = images(config.images, config.size)
+    pictures = data.pixels
+    for _ in range(level):
+        pictures = avg_pool2d(pictures, 2)
+    hand = ByHand(game, config, pictures, data.labels)
+    if model == "wgan":
+        for player, net in (("d", "discriminator"), ("g", "generator")):
+            rate = getattr(config, f"{player}_rate")
+            hand.optimizers[player] = torch.optim.RMSprop(hand.nets[net].parameters(), rate)
+    elif model == "vae":
+        hand.optimise("vae", "generator", "encoder", rate=config.g_rate, beta1=config.beta1)
+    else:
+        beta2 = getattr(config, "beta2", 0.999)
+        heads = HEADS.get(model, ())
+        hand.optimise("d", "discriminator", *heads, rate=config.d_rate, beta1=config.beta1, beta2=beta2)
+        hand.optimise("g", "generator", rate=config.g_rate, beta1=config.beta1, beta2=beta2)
+    return hand
+
+
+STEEP = {"wgan-gp": 8.0, "wgan-diff": 200.0, "dragan": 9.5}  # times: some slopes are above 1 then, some below
+
+
+def check_rounds(model: str) -> None:
+    """Two rounds (of wgan one of a burst and one after) leave the same networks, BatchNorm's numbers, and average."""
+    config = away(model, **CHANGES.get(model, {}))
+    made = new_game(model, config)
+    levels = made.games if isinstance(made, Pyramid) else [made]
+    if isinstance(made, Pyramid):
+        assert [game.phase.steps for game in levels] == [2 * config.steps, config.steps]
+    for number, game in enumerate(levels):
+        if model in STEEP:
+            game.recipe.nets["discriminator"].output.weight.data.mul_(STEEP[model])  # type: ignore[operator, union-attr]
+        hand = by_hand(model, game, config, len(levels) - 1 - number)
+        once = ROUNDS.get(model, cgan if number == 0 else refining)
+        if isinstance(made, Pyramid) and number == 0:
+            assert any(isinstance(layer, nn.LayerNorm) for layer in hand.nets["discriminator"].modules())
+            assert hand.nets["generator"].body[0].out_features == config.top_width  # type: ignore[index, operator, union-attr]
+        for step in (25, 26):
+            torch.manual_seed(step)
+            game.update(step)
+            torch.manual_seed(step)
+            once(hand, step)
+            hand.average(step)
+        assert not hand.slopes or min(hand.slopes) < 1 < max(hand.slopes), "one side and both would be the same"
+        for name, net in hand.nets.items():
+            same(game.recipe.nets[name], net, f"{model} {game.name} {name}")
+        assert game.averaged is not None
+        same(game.averaged, hand.averaged, f"{model} {game.name} averaged")
+
+
+def same(found: nn.Module, expected: nn.Module, where: str) -> None:
+    wanted = expected.state_dict()
+    for name, value in found.state_dict().items():
+        assert_close(value, wanted[name], rtol=1e-2, atol=1e-4, msg=lambda told, name=name: f"{where} {name}: {told}")
+
+
+@pytest.mark.parametrize("model", list(CONFIGS))
+def test_rounds_are_those_of_the_plain_recomputation(model: str) -> None:
+    check_rounds(model)
+
+
+def check_networks(model: str) -> None:
+    """As large as the config says, and of its kind."""
+    config = away(model, **CHANGES.get(model, {}))
+    game = new_game(model, config)
+    assert isinstance(game, Game)
+    generator = game.recipe.nets["generator"]
+    linear = next(layer for layer in generator.modules() if isinstance(layer, nn.Linear))
+    codes = (
+        {"cgan": 10, "acgan": 10, "infogan": config.categories + config.continuous}
+        if model == "infogan"
+        else {"cgan": 10, "acgan": 10}
+    )
+    assert linear.in_features == config.latent + codes.get(model, 0)
+    assert linear.out_features == {"common": 16 * config.width, "dcgan": 2 * config.width * 16}[config.nets]
+    judge = game.recipe.nets["encoder" if model == "vae" else "discriminator"]
+    assert any(isinstance(layer, nn.GroupNorm) for layer in judge.modules())
+
+
+@pytest.mark.parametrize("model", [model for model in CONFIGS if model != "lapgan"])
+def test_networks_are_those_of_the_config(model: str) -> None:
+    check_networks(model)
+
+
+def check_field(model: str, field: str) -> None:
+    assert trace(model, **{field: other(model, field)}) != trace(model)
+
+
+# --- wiring with a mistake in it: where, what stands there, what is put in its place, and what notices
+
+MISTAKES: list[tuple[ModuleType, str, str, str, str]] = [
+    (game_m, "versus", "            d_turns,\n", "            once,\n", "rounds wgan-gp"),
+    (game_m, "versus", "            d_after,\n", "            untouched,\n", "rounds wgan"),
+    (game_m, "versus", "*heads", "", "rounds acgan"),
+    (game_m, "versus", "            d_optimizer,\n", "            g_optimizer,\n", "rounds dcgan"),
+    (game_m, "versus", "**generator, **common", "**generator", "rounds infogan"),
+    (game_m, "versus", "**(d_terms or {}), **common", "**common", "rounds dragan"),
+    (game_m, "Game.update", "self._average(step)", "pass", "rounds dcgan"),
+    (game_m, "Game.update", "player.turns(step)", "player.turns(1)", "rounds wgan"),
+    (game_m, "Game._average", "self.play.ema", "0.99", "rounds dcgan"),
+    (game_m, "Game._average", "value.lerp_", "live[name].lerp", "rounds dcgan"),
+    (game_m, "Game._move", "enabled=self.play.bf16", "enabled=False", "field dcgan bf16"),
+    (game_m, "Game._move", "player.after(", "(lambda nets: None)(", "rounds wgan"),
+    (game_m, "Game._move", "term.weight * parts", "parts", "rounds acgan"),
+    (game_m, "Game.view", "self.labels[chosen]", "self.labels[chosen].roll(1)", "rounds cgan"),
+    (game_m, "Game.chosen", "len(self.pictures), (size,)", "size, (size,)", "rounds dcgan"),
+    (game_m, "Game.chosen", "step, player, turn", "1, player, turn", "rounds dcgan"),
+    (game_m, "Game.chosen", "step, player, turn", "step, player", "rounds wgan-gp"),
+    (game_m, "Game.chosen", '"batch", step, player', '"batch", step, "d"', "rounds acgan"),
+    (game_m, "Game.__init__", "for net in player.moves", "for net in player.moves[:1]", "rounds vae"),
+    (training, "new_model", "config.ema,", "0.0,", "rounds dcgan"),
+    (training, "new_model", "config.batch_size,", "128,", "rounds dcgan"),
+    (training, "new_model", ", config.bf16", "", "field vae bf16"),
+    (training, "new_model", "Play(config.steps", "Play(20_000", "field lapgan steps"),
+    (gan_m, "networks", "config.d_norm", '"batch"', "networks acgan"),
+    (gan_m, "networks", "code, config.width", "code, 64", "networks gan"),
+    (gan_m, "networks", "config.nets", '"dcgan"', "networks cgan"),
+    (gan_m, "gan", "config.loss", '"non-saturating"', "rounds gan"),
+    (gan_m, "gan", "config.beta1", "0.5", "rounds gan"),
+    (dcgan_m, "dcgan", "config.d_rate", "config.g_rate", "rounds dcgan"),
+    (lsgan_m, "lsgan", "least-squares", "non-saturating", "rounds lsgan"),
+    (wgan_m, "wgan", "rmsprop(config.g_rate)", "rmsprop(config.d_rate)", "rounds wgan"),
+    (wgan_m, "wgan", "clip(config.clip)", "clip(0.01)", "rounds wgan"),
+    (wgan_m, "wgan", "schedule(config.critic_steps", "schedule(config.critic_burst", "rounds wgan"),
+    (wgan_gp_m, "_penalised", "config.critic_steps", "5", "rounds wgan-diff"),
+    (wgan_gp_m, "_penalised", "config.beta2),", "0.9),", "rounds wgan-gp"),
+    (wgan_gp_m, "_penalised", "config.d_rate", "config.g_rate", "rounds wgan-gp"),
+    (wgan_gp_m, "_penalised", ", config.penalty_weight", "", "rounds wgan-gp"),
+    (wgan_gp_m, "wgan_gp", ", config.penalty", "", "rounds wgan-gp"),
+    (wgan_gp_m, "wgan_diff", ", config.penalty", "", "rounds wgan-diff"),
+    (dragan_m, "dragan", ", config.penalty)", ")", "rounds dragan"),
+    (dragan_m, "dragan", "config.penalty_weight", "10.0", "rounds dragan"),
+    (dragan_m, "dragan", "config.beta2", "0.999", "rounds dragan"),
+    (acgan_m, "acgan", "view.on_real), config.class_weight", "view.on_real), 1.0", "rounds acgan"),
+    (acgan_m, "acgan", "view.on_fake), config.class_weight", "view.on_fake), 1.0", "rounds acgan"),
+    (infogan_m, "infogan", "config.information_weight", "1.0", "rounds infogan"),
+    (infogan_m, "infogan", "adam(config.g_rate", "adam(config.d_rate", "rounds infogan"),
+    (infogan_m, "infogan", ", config.continuous", ", 2", "networks infogan"),
+    (vae_m, "vae", "config.beta1", "0.9", "rounds vae"),
+    (vae_m, "vae", "config.d_norm", '"batch"', "networks vae"),
+    (lapgan_m, "_top", "config.d_norm", '"none"', "rounds lapgan"),
+    (lapgan_m, "_top", "rounds=config.top_rounds", "rounds=1", "rounds lapgan"),
+    (lapgan_m, "_top", "adam(config.d_rate", "adam(config.g_rate", "rounds lapgan"),
+    (lapgan_m, "_refining", "adam(config.d_rate", "adam(config.g_rate", "rounds lapgan"),
+    (lapgan_m, "_refining", "labelled=classes > 0", "labelled=False", "rounds lapgan"),
+    (pyramid_m, "Pyramid.__init__", "len(recipes) - 1 - level", "level", "rounds lapgan"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "mistake", MISTAKES, ids=lambda mistake: f"{mistake[1]}: {mistake[2].strip()} > {mistake[3].strip()}"
+)
+def test_a_mistake_in_the_wiring_is_noticed(mistake: tuple[ModuleType, str, str, str, str]) -> None:
+    module, name, old, new, noticed_by = mistake
+    check, *about = noticed_by.split()
+    with mutated(Mutant(module, name, old, new)), pytest.raises(FOUND):
+        {"rounds": check_rounds, "networks": check_networks, "field": check_field}[check](*about)
