@@ -297,12 +297,17 @@ class Game:
         size = self.play.batch_size
 
         def batch() -> Batch:
-            order = private_generator(self.seed, self.name, "batch", step, player, turn)
-            chosen = torch.randint(len(self.pictures), (size,), generator=order)[world.share(size)].to(self.device)
+            chosen = self.chosen(step, player, turn)
             pictures = self.seen(as_floats(self.pictures[chosen]))
             return Batch(pictures, self.labels[chosen] if len(self.labels) else chosen)
 
         return View(self.recipe, batch, world.share_size(size), self.device)
+
+    def chosen(self, step: int, player: str, turn: int) -> Int[Tensor, "B"]:
+        """Which images: drawn by the host, so that they do not depend on the device. All that a turn copies to it."""
+        order = private_generator(self.seed, self.name, "batch", step, player, turn)
+        size = self.play.batch_size
+        return torch.randint(len(self.pictures), (size,), generator=order)[world.share(size)].to(self.device)
 
     def _move(self, name: str, player: Player, view: View) -> tuple[Scalar, dict[str, Tensor]]:
         """Take one turn; gives back the loss, and what each term of it came to."""

@@ -72,7 +72,9 @@ def _copies(corpus: Corpus) -> list[str]:
     told = [f"{copies[part]:,} of the {len(texts):,} {part}" for part, texts in splits.items() if copies[part]]
     if not told:
         return []
-    return [f"warning: {', '.join(told)} texts are copies of another in their split, so errors are too small"]
+    return [
+        f"warning: {', '.join(told)} texts are copies of another in their split, learned as often as they stand there"
+    ]
 
 
 def _too_long(corpus: Corpus, texts: Texts, long: Long) -> list[str]:

@@ -76,17 +76,16 @@ def evaluate_models(
     draws = {name: model.draw(count, seed=seed) for name, model in models.items()}
     texts = {name: [first.tokenizer.decode(row) for row in drawn] for name, drawn in draws.items()}
     texts[REAL] = random.Random(seed).sample(fitted.valid, count)
-    rows = {
-        name: measure(View(several, fitted.test, fitted.train, tokens, aggregation, too_long, held_out=name == REAL))
-        for name, several in texts.items()
-    }
+    pieces = _pieces(corpus, first) if first.long == "split" else {}
+    against = (fitted.test, fitted.train, tokens, aggregation, too_long)
+    rows = {name: measure(View(several, *against, name == REAL, pieces)) for name, several in texts.items()}
     for name, model in models.items():
         rows[name] |= _likelihood(model, held_out, draws[name])
         if model.discriminator:
             rows[name] |= _judged(model, model.discriminator, held_out["test"], draws[name], seed)
     for name, several in texts.items():
         ids = draws[name] if name in draws else [[*first.tokenizer.encode(text), EOS] for text in several]
-        units = np.arange(count) if name in draws else units_of(several)
+        units = np.arange(count) if name in draws else units_of(pieces.get(text, text) for text in several)
         sizes, source = [len(row) for row in ids], SAMPLES if name in draws else "held-out"
         rows[name]["unknown"] = _per([row.count(UNK) for row in ids], sizes, source, units, f"n:{count}", first)
     for name, other in (("mle", "final"), ("final", "mle")):
@@ -106,6 +105,17 @@ def _held_out(texts: Sequence[str], model: TextModel) -> HeldOut:
     if model.long != "split":
         return HeldOut(together, units_of(map(tuple, together.rows)))
     return HeldOut(together, units_of(text for text in texts for _ in encoded([text]).rows))
+
+
+def _pieces(corpus: Corpus, model: TextModel) -> dict[str, str]:
+    """Piece of a held-out text -> the text."""
+    return {
+        piece: text
+        for text in (*corpus.valid, *corpus.test)
+        for piece in as_learned(
+            Corpus(corpus.name, [], [text], []), model.tokenizer, model.policy.longest, model.long
+        ).valid
+    }
 
 
 def tokens_of(kind: str, texts: Sequence[str]) -> str:

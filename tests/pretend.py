@@ -95,6 +95,8 @@ def _register() -> None:
         )
     if not hasattr(torch, NAME):
         _setup_privateuseone_for_python_backend(NAME)
+        # Torch keeps the name for the rest of the process: no other test may take it for an accelerator that is there.
+        getattr(torch, NAME).is_available = getattr(torch, NAME).is_initialized = lambda: False
 
 
 class _Generator(torch.Generator):

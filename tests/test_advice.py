@@ -76,6 +76,13 @@ def test_the_tokenizer_is_what_the_texts_show(case: str) -> None:
     assert same >= 0.9 * len(corpus.train)
 
 
+def test_words_too_long_for_a_vocabulary_of_words_are_no_words() -> None:
+    corpus = as_corpus([*SPEECHES, "x" * 9000])
+    taken, why = suitable_tokenizer(corpus)
+    assert (taken, why) == ("bpe", "a word of 9000 characters is too long for a vocabulary of words")
+    Tokenizer.train(corpus.train, "bpe", 300)
+
+
 def said(corpus: Corpus, kind: Any = "word", vocabulary: int = 5000, longest: int = 0, **options: Any) -> list[str]:
     tokenizer = Tokenizer.train(corpus.train, kind, vocabulary)
     texts = encode_corpus(corpus, tokenizer, longest, options.get("long", "cut"))
@@ -98,7 +105,7 @@ def test_copies_are_told_of_every_split() -> None:
         part: (len(t) - len(set(t)), len(t)) for part in ("train", "valid", "test") if (t := getattr(corpus, part))
     }
     told = ", ".join(f"{copies} of the {count} {part}" for part, (copies, count) in counts.items())
-    assert line == f"warning: {told} texts are copies of another in their split, so errors are too small"
+    assert line == f"warning: {told} texts are copies of another in their split, learned as often as they stand there"
     assert not any("copies" in line for line in said(corpus_in_memory(tiny_lines())))
 
 

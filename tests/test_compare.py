@@ -17,7 +17,7 @@ from seqgan.evaluation import remarks
 from seqgan.metrics import Measured
 from seqgan.tables import Evaluation, tables
 from seqgan.training import unfinished
-from tests.conftest import TINY_GAME
+from tests.conftest import TINY, TINY_GAME
 from tests.test_cli import call, refusal
 
 LINES = [f"{a} {b} and {b} {c}" for a in ("oh", "hi", "hm") for b in ("anna", "bo", "cleo", "dan") for c in range(20)]
@@ -103,6 +103,19 @@ def test_an_evaluation_prints_itself_and_tells_what_it_is(runs: dict[str, seqgan
     assert "word tokens" in repr(run.model())
 
 
+def test_held_out_texts_that_were_split_are_one_text_each(tmp_path: Path) -> None:
+    lines = [" ".join([line] * 3) for line in LINES]
+    options = {**OPTIONS, "algorithm": "mle", "max_length": 8, "long": "split", "mle_epochs": 1}
+    for name in set(TINY_GAME) - set(TINY):
+        options.pop(name)
+    run = seqgan.train(lines, run_dir=tmp_path / "run", **options)
+    corpus, rows = run.corpus(), run.evaluate().rows
+    assert f"err:texts/{len(corpus.test)}|" in rows["mle"]["nll-test"].signature
+    assert f"err:texts/{len(corpus.valid)}|" in rows["real"]["length"].signature
+    assert f"err:texts/{len(corpus.valid)}|" in rows["real"]["unknown"].signature
+    assert int(rows["real"]["length"].signature.partition("|")[0][2:]) > len(corpus.valid)
+
+
 # --- remarks
 
 
@@ -182,6 +195,8 @@ def test_of_a_run_on_its_way_it_is_told_how_far_it_has_come(phase: str, stopped:
     written = call("generate", folder, "-n", 2, "--seed", 0)
     assert "Training has not ended" in written.stderr
     assert len(written.stdout.splitlines()) == 2
+    if not begun:
+        return
     seqgan.train(LINES, run_dir=folder, resume=True, **OPTIONS)
     assert call("generate", folder, "-n", 2, "--seed", 0).stderr == ""
     assert "not ended" not in call("evaluate", folder).stdout

@@ -24,6 +24,7 @@ from seqgan.metrics import (
     METRICS,
     Measured,
     View,
+    backward_bleu,
     bleu,
     discrimination,
     form,
@@ -34,7 +35,7 @@ from seqgan.metrics import (
 )
 from seqgan.tables import as_difference, differences, differences_as_json, tables
 
-SETS = 50
+SETS = 40
 
 
 def truth_and_error(told: list[Measured]) -> tuple[float, float]:
@@ -258,6 +259,16 @@ def test_the_error_of_a_difference_of_set_measures_is_not_below_its_spread_over_
     assert 0.85 * truth < error < 1.9 * truth
 
 
+def test_backward_bleu_varies_with_the_samples_and_with_the_references() -> None:
+    rng = np.random.default_rng(0)
+    samples, references = (written(transitions(1, 0.2), part) for part in rng.random((2, 60, 10)))
+    number = backward_bleu(View(samples, references))["backward-bleu-2"]
+    assert list(number.influences) == ["samples", "references"]
+    assert all(len(of) == 10 and of.std() > 0 for of in number.influences.values())
+    alone = [standard_error_of({source: of}) for source, of in number.influences.items()]
+    assert number.stderr == pytest.approx(np.hypot(*alone))
+
+
 # --- copies
 
 
@@ -284,6 +295,16 @@ def test_copies_in_held_out_text_are_not_taken_for_independent_texts() -> None:
         assert 0.7 * truth < error < 1.6 * truth, name
         assert truth_and_error(as_if[name])[1] < 0.5 * truth, name
         assert "/25|" in told[name][0].signature, name
+
+
+def test_pieces_of_one_text_are_one_unit() -> None:
+    pieces = {f"{letter} {number}": letter * 9 for letter in "abcdefgh" for number in range(10)}
+    view = View(list(pieces), list(pieces), list(pieces), held_out=True, part_of=pieces)
+    alone = View(list(pieces), list(pieces), list(pieces), held_out=True)
+    assert (view.units.max(), alone.units.max()) == (7, 79)
+    assert view.reference_units.tolist() == view.units.tolist()
+    assert "err:texts/8|" in form(view)["length"].signature
+    assert "err:jackknife-4x20/8|" in variety(view)["distinct-1"].signature
 
 
 # --- the discriminator

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicOutputShapeException
 
+from seqgan.core.device import resolve
+from seqgan.core.seed import seed_everything
 from tests import pretend
 
 Act = Callable[[Tensor], object]
@@ -70,3 +72,11 @@ def test_while_setting_up_tensors_may_be_copied() -> None:
         with pretend.allowed(Host, "batch"):
             assert Host().batch().device == device
     assert torch.ones(2).tolist() == [1.0, 1.0]
+
+
+def test_afterwards_no_accelerator_is_found() -> None:
+    with pretend.device():
+        pass
+    assert not torch.accelerator.is_available()
+    assert resolve("auto") == torch.device("cpu")
+    seed_everything(1)

@@ -41,6 +41,9 @@ def run_command(group: click.Group) -> None:
         os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     try:
         _invoke(group)
+    except ShortageError as error:
+        memory.let_go(error)
+        _leave(str(error), error.exit_code, at_once=True)
     except SeqGANError as error:
         _leave(str(error), error.exit_code)
     except click.exceptions.NoArgsIsHelpError as error:  # what a newcomer types first
@@ -55,7 +58,8 @@ def run_command(group: click.Group) -> None:
     except Exception as error:
         if not memory.is_shortage(error):
             raise
-        _leave(memory.in_words(error, *_doing(group)), ShortageError.exit_code)
+        memory.let_go(error)
+        _leave(memory.in_words(error, *_doing(group)), ShortageError.exit_code, at_once=True)
 
 
 def _invoke(group: click.Group) -> None:
@@ -97,11 +101,14 @@ def _doing(group: click.Group) -> tuple[str, list[str]]:
     return name or group.name or "", [option.strip("-").replace("-", "_") for option in options]
 
 
-def _leave(message: str, code: int) -> NoReturn:
-    """End with a message; one that was asked for by a signal is no error."""
+def _leave(message: str, code: int, *, at_once: bool = False) -> NoReturn:
+    """End with a message; one that was asked for by a signal is no error. Where there is no memory to tidy up in, it
+    ends at once."""
     streams.no_more_interruptions()
     if _first_to_tell():
         click.echo(f"{'' if code > 128 else 'error: '}{one_line(message)}", err=True)
+    if at_once:
+        streams.end_at_once(code)
     sys.exit(code)
 
 

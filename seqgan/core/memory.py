@@ -1,7 +1,9 @@
 """Memory that does not suffice, told in one line: where, how much was asked for, and which options ask for less."""
 
 import errno
+import gc
 import re
+import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
@@ -15,7 +17,8 @@ TAKING = (
 # What torch, numpy, the C++ libraries and the system say, each in its own way.
 SAID = re.compile(
     r"out of memory|can't allocate memory|cannot allocate memory|unable to allocate|bad_alloc|failed to map segment"
-    r"|can't start new thread|storage size calculation overflowed|not enough memory",
+    r"|can't start new thread|storage size calculation overflowed|not enough memory"
+    r"|could not (?:create|execute) a primitive",  # oneDNN, which has no other word for it
     re.IGNORECASE,
 )
 AMOUNT = re.compile(r"(?:tried to allocate|unable to allocate)\s+([\d.]+)\s*(bytes|[kmgtpe]i?b)\b", re.IGNORECASE)
@@ -40,6 +43,15 @@ def is_shortage(error: BaseException) -> bool:
     if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
         return True
     return isinstance(error, RuntimeError | ImportError | OSError) and bool(SAID.search(str(error)))
+
+
+def let_go(error: BaseException) -> None:
+    """Give back what the functions that were under way still hold, so that there is room for a message."""
+    cause: BaseException | None = error
+    while cause is not None:
+        traceback.clear_frames(cause.__traceback__)
+        cause.__traceback__, cause = None, cause.__cause__ or cause.__context__
+    gc.collect()
 
 
 def in_words(error: BaseException, part: str, options: Iterable[str]) -> str:

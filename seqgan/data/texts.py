@@ -12,6 +12,7 @@ from seqgan.data.tokens import suitable_tokens
 LONGEST_BY_DEFAULT = 64
 LOOKED_AT = 1000  # training texts, to choose a tokenizer by
 MOST = 0.8
+LONGEST_WORD = 2000  # characters; sentencepiece holds some 8,000 bytes
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,11 @@ def suitable_tokenizer(corpus: Corpus) -> tuple[str, str]:
         return "char", "most letters are Chinese, Japanese or Korean"
     if sum(len(text.split()) <= 2 for text in texts) * 2 > len(texts):
         return "char", "most texts hold one or two words"
+    longest = max(
+        (len(piece) for text in corpus.train if len(text) > LONGEST_WORD for piece in text.split()), default=0
+    )
+    if longest > LONGEST_WORD:
+        return "bpe", f"a word of {longest} characters is too long for a vocabulary of words"
     unlike = sum(rewritten_in_words(text) != text for text in texts)
     if unlike * 2 <= len(texts):
         return "word", "its words bring most texts back as they were"

@@ -94,6 +94,7 @@ class View:
     aggregation: Aggregation = "sentence"
     too_long: str = ""  # what became of texts that were too long, where there were any: cut@64
     held_out: bool = False
+    part_of: Mapping[str, str] = field(default_factory=dict)  # piece of a held-out text that was split -> that text
 
     def __post_init__(self) -> None:
         for given, known in ((self.tokens, tuple(TOKENS)), (self.aggregation, get_args(Aggregation))):
@@ -119,7 +120,15 @@ class View:
 
     @cached_property
     def units(self) -> Units:
-        return units_of(map(tuple, self.cut)) if self.held_out else np.arange(len(self.samples))
+        return self._found(self.samples, self.cut) if self.held_out else np.arange(len(self.samples))
+
+    @cached_property
+    def reference_units(self) -> Units:
+        return self._found(self.references, self.cut_references)
+
+    def _found(self, texts: Sequence[str], cut: Texts) -> Units:
+        """Of texts that were found: copies are one unit, and so are the pieces of one text."""
+        return units_of(self.part_of.get(text) or tuple(tokens) for text, tokens in zip(texts, cut, strict=True))
 
     @cached_property
     def blocks(self) -> list[list[int]]:
@@ -174,8 +183,8 @@ def backward_bleu(view: View) -> dict[str, Measured]:
     if not view.references:
         return {}
     references, index = view.cut_references, Index(view.cut)
-    located, units = index.locate(references), units_of(map(tuple, references))
-    matches, parts = index.matches(located), unit_blocks(units)
+    located = index.locate(references)
+    matches, parts = index.matches(located), unit_blocks(view.reference_units)
     fewer_samples = [view.aggregated(index.without(block).matches(located)) for block in view.blocks]
     fewer_references = [view.aggregated(_all_but(block, matches)) for block in parts]
     influences = {

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ def ended(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
     monkeypatch.setattr(sys, "argv", ["any", "do"])
     monkeypatch.setattr(streams, "no_more_interruptions", lambda: None)
     monkeypatch.setattr(streams, "give_up_stdout", lambda: None)
+    monkeypatch.setattr(streams, "end_at_once", sys.exit)
 
     def ended(act: Callable[[], Any]) -> tuple[object, str]:
         code: object = 0
@@ -155,6 +157,7 @@ SHORT = [
     (RuntimeError("MPS backend out of memory (MPS allocated: 1 GB). Tried to allocate 512.00 MB"), ": 0.5 GB more"),
     (RuntimeError("std::bad_alloc"), ""),
     (RuntimeError("can't start new thread"), ""),
+    (RuntimeError("could not execute a primitive"), ""),
     (OSError(errno.ENOMEM, "Cannot allocate memory"), ""),
     (ImportError("libtorch_cpu.so: failed to map segment from shared object"), ""),
 ]
@@ -167,6 +170,25 @@ def test_a_shortage_of_memory_is_one_line(error: Exception, amount: str, ended: 
     assert told.startswith(f"error: memory does not suffice for any do{amount}")
     assert "make --count smaller, or free memory" in told
     assert told.count("\n") == 1
+
+
+def test_what_was_under_way_is_let_go_before_a_shortage_is_told() -> None:
+    class Large:
+        pass
+
+    held: list[weakref.ref[Large]] = []
+
+    def work() -> None:
+        large = Large()
+        held.append(weakref.ref(large))
+        raise MemoryError
+
+    try:
+        work()
+    except MemoryError as error:
+        assert held[0]() is not None
+        memory.let_go(error)
+        assert held[0]() is None
 
 
 def test_what_is_no_shortage_keeps_its_traceback(ended: Any) -> None:

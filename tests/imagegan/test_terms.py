@@ -579,7 +579,7 @@ SIGNS_AND_REDUCTIONS: list[tuple[ModuleType, str, str, str]] = [
     (game, "Game._move", "term.weight * parts", "parts"),
     (game, "Game._move", "optimizer.zero_grad()", "pass"),
     (game, "Game._move", "term.of(view)", "-term.of(view)"),
-    (game, "Game.view", "player, turn", "player"),
+    (game, "Game.chosen", "step, player, turn)", "step, player)"),
     (game, "Game.update", "range(player.turns(step))", "range(player.turns(step) + 1)"),  # E12
     (game, "Game._average", "1 - keep", "keep"),
     (latents, "Code.draw", "2 * torch.rand", "torch.rand"),

@@ -1,0 +1,54 @@
+"""A round of each variant by the rules of a GPU: no two devices meet, and nothing waits for the device."""
+
+import pytest
+import torch
+
+from imagegan import game as game_m
+from imagegan.data import Images
+from imagegan.game import Game
+from imagegan.nets import Shape
+from imagegan.pyramid import Pyramid
+from imagegan.training import new_model
+from imagegan.variants import VARIANTS
+from tests import pretend
+from tests.imagegan.mutants import Mutant, mutated
+from tests.imagegan.tiny import config_of
+
+
+def one_round(model: str) -> None:
+    """Without an averaged generator: what has no values cannot be copied."""
+    changes = {"conditional": True} if model == "lapgan" else {}
+    with pretend.device() as device:
+        with pretend.setting_up():
+            pictures = torch.zeros(50, 1, 28, 28, dtype=torch.uint8)
+            images = Images(pictures, torch.zeros(50, dtype=torch.long), torch.zeros(50, 0))
+            made = new_model(model, config_of(model, ema=0.0, **changes), images, Shape(1, 28, 10), device, 0)
+        with pretend.allowed(Game, "chosen"):
+            for game in made.games if isinstance(made, Pyramid) else [made]:
+                measured = game.update(30)
+                assert all(torch.as_tensor(value).device == device for value in measured.values())
+
+
+@pytest.mark.parametrize("model", list(VARIANTS))
+def test_a_round_keeps_to_the_rules_of_a_gpu(model: str) -> None:
+    one_round(model)
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("Game._move", "loss.detach(), {", "loss.item(), {"),
+        ("Game._move", "loss.backward()", "loss.isfinite().all() and loss.backward()"),
+        (
+            "Game.view",
+            "View(self.recipe, batch, world.share_size(size), self.device)",
+            "View(self.recipe, batch, size, CPU)",
+        ),
+        ("Game.chosen", ".to(self.device)", ""),
+    ],
+)
+def test_what_waits_or_mixes_devices_is_noticed(name: str, old: str, new: str) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(game_m, "CPU", torch.device("cpu"), raising=False)
+        with mutated(Mutant(game_m, name, old, new)), pytest.raises((RuntimeError, pretend.Crossing)):
+            one_round("dcgan")
