@@ -1,7 +1,6 @@
 """From a run to text, and from text to its probability: a trained policy with its tokenizer, ready to use."""
 
 import hashlib
-import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -178,9 +177,6 @@ class TextModel:
         ]
 
     def _prompt_ids(self, prompt: str) -> list[int]:
-        if not isinstance(prompt, str):
-            raise UsageError(f"the prompt is {reprlib.repr(prompt)}, but a text was expected")
-        [prompt] = a_list_of_texts([prompt])
         if unknown := self.tokenizer.unknown(prompt):
             raise UsageError(f"the prompt holds what this run has never seen: {' '.join(unknown)}; choose other words")
         ids = self.tokenizer.encode(prompt) if prompt else []
