@@ -490,7 +490,7 @@ def run_of_gan(folder: Path) -> Path:
     [
         (["generate", "--truncation", "0"], "'0' is not a number above 0"),
         (["generate", "--truncation", "nan"], "'nan' is not a number above 0"),
-        (["generate", "--code", "nan"], "'nan' is not a list of"),
+        (["generate", "--code", "nan"], "'nan' is not a list such as 3,-1,0.5: 'nan' is not a number"),
         (["generate", "--output", "a.jpg"], "neither .png nor .npz nor .gif"),
         (["generate", "--output", "a.gif", "-n", "3", "--class", "1"], "leave out --count, --class"),
         (["generate", "--class", "1"], "this model was not told classes"),
