@@ -1,7 +1,6 @@
 """From a run to text, and from text to its probability: a trained policy with its tokenizer, ready to use."""
 
 import hashlib
-import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -178,9 +177,6 @@ class TextModel:
         ]
 
     def _prompt_ids(self, prompt: str) -> list[int]:
-        if not isinstance(prompt, str):
-            raise UsageError(f"the prompt is {reprlib.repr(prompt)}, but a text was expected")
-        [prompt] = a_list_of_texts([prompt])
         if unknown := self.tokenizer.unknown(prompt):
             raise UsageError(f"the prompt holds what this run has never seen: {' '.join(unknown)}; choose other words")
         ids = self.tokenizer.encode(prompt) if prompt else []
@@ -272,7 +268,7 @@ def load_tokenizer(folder: Path, description: Mapping[str, Any]) -> Tokenizer:
         tokenizer = Tokenizer(description["tokenizer"], path.read_bytes())
     except OSError as error:
         raise RunError(
-            f"cannot read {path} ({error.strerror}); without it the run's ids cannot be turned into text"
+            f"{path} cannot be read: {why(error)}; without it the run's ids cannot be turned into text"
         ) from error
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from error
@@ -288,7 +284,7 @@ def run_config(path: Path, description: Mapping[str, Any]) -> MLEConfig:
         RunError: it is of an algorithm that is not known here, or a value is bad."""
     name = description["algorithm"]
     if name not in CONFIGS:
-        raise RunError(f"{path}: algorithm {name!r} is not known here; seqgan.register it first")
+        raise RunError(f"{path}: algorithm {quoted(name)} is not known here; seqgan.register it first")
     try:
         config, _ = assemble(CONFIGS[name], [(str(path), description["config"])])
     except ConfigError as error:

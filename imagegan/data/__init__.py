@@ -11,7 +11,7 @@ from imagegan.data.toys import MODAL, TOYS, toy
 from seqgan.core.config import nearest
 from seqgan.core.hub import PREFIX
 from seqgan.core.seed import derive
-from seqgan.errors import DataError
+from seqgan.errors import DataError, quoted
 
 __all__ = [
     "FACTORS",
@@ -87,4 +87,4 @@ def _load(name: str, count: int, held_out: int, seed: int, size: int, folder: Pa
             hub = f", or take it from the hub by --data {KNOWN[name]}" if name in KNOWN else ""
             raise DataError(f"--data {name} is read from a folder; name it by --data-dir{hub}")
         return read_folder(folder, size or NATIVE.get(name, 32))
-    raise DataError(f"there is no set of images {name!r}{nearest(name, [*MADE, *KNOWN, 'folder'])}")
+    raise DataError(f"there is no set of images {quoted(name)}{nearest(name, [*MADE, *KNOWN, 'folder'])}")

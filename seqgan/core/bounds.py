@@ -164,7 +164,7 @@ class Text(Bound):
 
     name = "text"
 
-    def __init__(self, expected: str = "a text in UTF-8", *, empty: bool = False) -> None:
+    def __init__(self, expected: str = "a text in UTF-8 that is not empty", *, empty: bool = False) -> None:
         self.expected, self.empty = expected, empty
 
     def check(self, value: Any) -> str:
@@ -300,7 +300,7 @@ TOP_K = Whole(0)
 TOP_P = Real(0, 1, above=True)
 YES_NO = YesNo()
 TEXT = Text()
-PROMPT = Text(empty=True)
+PROMPT = Text("a text in UTF-8", empty=True)
 PLACE = Place()
 PLACE_NAME = PlaceName()
 STAGE = Stage("mle, final, best, or the number of a checkpoint")

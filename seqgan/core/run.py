@@ -26,7 +26,7 @@ from seqgan.core import checkpoint, described, files, world
 from seqgan.core import folder as placed
 from seqgan.core.config import differences
 from seqgan.core.log import Display, Metrics, Numbers, Planned, Silence
-from seqgan.errors import CheckpointError, DivergedError, RunError, SeqGANError, StorageError, UsageError, why
+from seqgan.errors import CheckpointError, DivergedError, RunError, SeqGANError, StorageError, UsageError, quoted, why
 
 T = TypeVar("T")
 
@@ -161,7 +161,7 @@ def describe(folder: Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise RunError(f"{folder} is not a run directory: it has no run.json") from error
     if description.get("format") != FORMAT:
-        raise RunError(f"{path} has format {description.get('format')!r}; this version reads format {FORMAT}")
+        raise RunError(f"{path} has format {quoted(description.get('format'))}; this version reads format {FORMAT}")
     described.check(path, description, FIELDS, RunError)
     return description
 
@@ -178,7 +178,7 @@ def agree(folder: Path, asked: Mapping[str, Any], extendable: str) -> None:
     more = extendable in different and different[extendable][1] > different[extendable][0]
     steps = different.pop(extendable)[1] if more else None
     if different:
-        told = ", ".join(f"{name} was {was!r} and is now {now!r}" for name, (was, now) in different.items())
+        told = ", ".join(f"{name} was {quoted(was)} and is now {quoted(now)}" for name, (was, now) in different.items())
         raise RunError(
             f"{folder} was begun with other options: {told}; leave them out to go on with it, or start a new run"
         )

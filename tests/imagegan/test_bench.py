@@ -316,13 +316,13 @@ def test_a_mistake_is_one_line(tmp_path: Path) -> None:
     training.begin(plan_.place, plan_.model, plan_.chosen, "ring", seed=0, threads=1)
     begun = ["--models", "gan", "--data", "ring", "--seeds", "0", "--out", str(tmp_path / "bench")]
     for words, complaint in [
-        (["--models", "gan,dcgam"], "there is no model 'dcgam'; did you mean"),
+        (["--models", "gan,dcgam"], "'gan,dcgam' is not a list of one of gan, dcgan, lsgan"),
         (["--data", "digit"], "there is no set of images 'digit'; did you mean digits"),
         (["--data", f"fashion-mnist={tmp_path / 'none'}"], "there is no folder"),
         (["--data", "fashion-mnist"], "is read from a folder; name it by"),
-        (["--seeds", "0,one"], "'0,one' is not a list of seeds such as 0,1,2"),
-        (["--seeds", "-1"], "'-1' is not a list of seeds"),
-        (["--rates", "0"], "'0' is not a list of factors"),
+        (["--seeds", "0,one"], "'0,one' is not a list of whole number"),
+        (["--seeds", "-1"], "'-1' is not a list of"),
+        (["--rates", "0"], "'0' is not a list of"),
         (["--budget", "100", "--models", "wgan-gp"], "a budget of 100 images is too small for 384"),
         (["--json", "--markdown"], "print either --json or --markdown"),
         (["--claims", "--models", "gan"], "leave out --models"),
