@@ -13,7 +13,7 @@ speeches: $(VENV)/installed
 	$(BIN)/seqgan train --corpus speeches
 
 test: $(VENV)/installed-dev
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q --numprocesses auto --maxprocesses 4 --dist loadfile
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

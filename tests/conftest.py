@@ -25,6 +25,11 @@ install_import_hook(
     "beartype.beartype",
 )
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Several processes compute side by side: one thread each, and one that waits must not spin on a core.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 import torch  # noqa: E402
 
 from seqgan.algorithms.configs import CONFIGS, MLEConfig  # noqa: E402
