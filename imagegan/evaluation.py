@@ -152,15 +152,17 @@ def evaluate(
     for samples in several.values():
         if (shape := samples.pixels.shape[1:]) != expected:
             came, wanted = (" x ".join(map(str, sizes)) for sizes in (shape, expected))
-            raise DataError(
-                f"the samples are pictures of {came}, those of {data} of {wanted}; choose the data or --size"
-            )
-        if samples.labels is not None and data not in TOYS:
-            need_labels(sets.train, "the accuracy of the samples' labels", data)
+            either = "choose the data" + (" or --size" if shape[1:] != expected[1:] else ", or convert them")
+            raise DataError(f"the samples are pictures of {came}, those of {data} of {wanted}; {either}")
+        if samples.labels is not None:
+            if data not in TOYS:
+                need_labels(sets.train, "the accuracy of the samples' labels", data)
+            _refuse_foreign(samples.labels, sets.train.classes, data)
     there = {"held-out images": len(sets.test.pictures), "training images": len(sets.train.pictures)}
     there |= {f"images among {name}": len(samples.pixels) for name, samples in several.items()}
     fewest = min(there, key=lambda name: there[name])
     if (count := there[fewest]) < FEWEST:
+        fewest = fewest.replace("images", "image") if count == 1 else fewest
         raise DataError(
             f"{count} {fewest} cannot be measured; {FEWEST} or more are needed of each, better thousands "
             "(of a folder without a test split a tenth is held out)"
@@ -273,6 +275,15 @@ def _judged(model: Game, real: Images, seed: int) -> Row:
         else:
             row[name.replace("_", "-")] = undefined(f"{about}: {len(real.labels)} are too few for a batch")
     return row
+
+
+def _refuse_foreign(labels: Labels, classes: int, data: str) -> None:
+    low, high = int(labels.min()), int(labels.max())
+    if classes and not 0 <= low <= high < classes:
+        raise DataError(
+            f"the samples have the label {low if low < 0 else high}, but {data} has labels from 0 to {classes - 1}; "
+            "choose the data, or number the classes alike"
+        )
 
 
 def _neighbours(space: Space, samples: Sequence[Features], reference: Sequence[Features]) -> Row:
