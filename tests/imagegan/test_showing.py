@@ -423,6 +423,7 @@ def test_classes_are_called_by_name_or_number(of_animals: Path, tmp_path: Path) 
     for word in ("dog", "1"):
         call("generate", run, "-n", "4", "--class", word, "--output", tmp_path / f"{word}.npz")
         call("walk", run, "--class", word, "--rows", "2", "--output", tmp_path / f"{word}.png")
+    assert "1 picture is in" in call("generate", run, "-n", "1", "--output", tmp_path / "ONE.PNG")
     assert np.load(tmp_path / "dog.npz")["labels"].tolist() == [1] * 4
     assert (np.load(tmp_path / "dog.npz")["images"] == np.load(tmp_path / "1.npz")["images"]).all()
     assert (tmp_path / "dog.png").read_bytes() == (tmp_path / "1.png").read_bytes()
