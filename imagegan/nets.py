@@ -37,8 +37,9 @@ class Shape(NamedTuple):
             UsageError: there are none, or not for every picture."""
         if not self.classes:
             raise UsageError(
-                "this model learns from labels, and not every one of these images has one; put the images of each "
-                "class into a folder of its own, or choose a model that finds classes by itself (--model infogan)"
+                "this model learns from labels, and not every one of these images has one; choose data with labels "
+                "(the images of each class in a folder of their own), or a model that finds classes by itself (--model "
+                "infogan)"
             )
         return self.classes
 

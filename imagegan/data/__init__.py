@@ -60,6 +60,11 @@ def load(
     sets = _load(name, count, held_out, seed, size, folder)
     found = sets.train.pictures.shape[-1]
     if size and found != size:
+        if size == NATIVE.get(name) and folder:
+            raise DataError(
+                f"{folder} holds pictures of {found} x {found} pixels, and those of {name} have {size} x {size}; "
+                "choose --data folder, or another --data-dir"
+            )
         raise DataError(f"{name} comes with {found} x {found} pixels, not {size}; leave out --size")
     if name in MADE:
         return sets

@@ -367,6 +367,7 @@ class Run:
         found = checkpoints(self.folder)
         if not found:
             files.cut(self.folder / "metrics.jsonl", 0)
+            files.make_folder(self.folder / "checkpoints")  # someone may have removed it to begin again
             return None
         path = next(reversed(found.values()))
         saved = saved_in(path, self.folder, self.description)

@@ -130,6 +130,8 @@ def test_pictures_and_labels_of_another_kind_are_told(tmp_path: Path) -> None:
     assert train.classes == 0
     with pytest.raises(DataError, match="cgan needs labels, but mnist has none for 27 of 27 images"):
         need_labels(train, "cgan", "mnist")
+    with pytest.raises(DataError, match="holds pictures of 28 x 28 pixels, and those of cifar10 have 32 x 32; choose"):
+        load("cifar10", folder=tmp_path, size=32)  # as a run asks for
     with pytest.raises(DataError, match="comes with 28 x 28 pixels, not 64"):
         load("mnist", folder=tmp_path, size=64)
     few = tmp_path / "few"

@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from imagegan.data import UNLABELLED, Images, Sets
+from imagegan.data.arrange import arrange, part_of
 from imagegan.data.folders import read_folder
 from imagegan.data.hub import as_sets
 from seqgan.errors import DataError
@@ -221,6 +222,15 @@ def test_every_class_is_held_out_of_however_few_it_has(tmp_path: Path) -> None:
     assert sets.test.labels.bincount().tolist() == [10, 1]
     alone = read_folder(fill(tmp_path / "alone", [f"class {number}" for number in range(12)], [0]), SIDE)
     assert (len(alone.train.labels), len(alone.test.labels)) == (11, 1)
+
+
+def test_the_first_of_the_held_out_pictures_are_of_all_classes_alike() -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (20_000, 3, 3), dtype=np.uint8)
+    sets = arrange(part_of(pictures, np.arange(20_000) % 10, "x"), None, "x")
+    for images in sets:
+        for count in (100, 500, 2000):
+            numbers = images.labels[:count].bincount(minlength=10).numpy()
+            assert np.square(numbers - count / 10).sum() / (count / 10) < 25  # chi-square of 9 degrees: .003
 
 
 def test_equal_pictures_stay_on_one_side_and_are_told(tmp_path: Path) -> None:
