@@ -140,6 +140,16 @@ def test_splits_may_be_called_something_more(train: str, held: str, tmp_path: Pa
     assert sets.notes == (f"left out: 2 pictures beside {train.partition('/')[0]}/ (pred)",)
 
 
+@pytest.mark.parametrize("names", ["train/train", "train"])
+def test_a_split_in_a_folder_of_its_name_has_no_class(names: str, tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        for number in range(30):
+            save(tmp_path / names.replace("train", split) / f"{number}.png", picture(split == "test", number))
+    sets = read_folder(tmp_path, SIDE)
+    assert sets.train.names == ()
+    assert [shown_labels(images) for images in sets] == [[0] * 30, [1] * 30]
+
+
 def test_a_class_with_a_split_in_its_name_stays_one(tmp_path: Path) -> None:
     assert read_folder(fill(tmp_path, ("latest", "trains", "valley")), SIDE).train.names == (
         "latest",
@@ -264,12 +274,15 @@ def test_layouts_that_can_be_meant_in_two_ways_are_refused(tmp_path: Path) -> No
     fill(tmp_path / "b" / "cable", ("train", "test"))
     fill(tmp_path / "c" / "test")
     fill(tmp_path / "e", ("bus", "train"))
+    fill(tmp_path / "f", ("bus", "train"))
+    fill(tmp_path / "f" / "test", ("bus",), range(100, 107))
     (tmp_path / "d").mkdir()
     for folder, complaint in [
         ("a", "has two folders of one split, Validation and val; keep one"),
         ("b", r"bottle/test is a split inside of a class; put splits first \(test/bottle\)"),
         ("c", "there is a split to test on alone"),
         ("e", r"e/train can be a class beside bus, or a split; .* \(train/bus\)"),
+        ("f", r"f/train can be a class beside bus, or a split"),
         ("d", "neither images to train on as idx files nor pictures"),
     ]:
         with pytest.raises(DataError, match=complaint):
