@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from imagegan.data import FACTORS, MODAL, TOYS, Images, Sets
-from imagegan.data.images import Stored, need_labels
+from imagegan.data.images import Stored, counted, need_labels
 from imagegan.data.toys import centres
 from imagegan.game import Batch, Game, View
 from imagegan.generation import load_model
@@ -57,6 +57,7 @@ FIRST_KNOWN = 10_000  # training images among which copies are sought at the end
 AT_A_TIME = 100
 NEIGHBOURLY = ("random", "pca64")  # the spaces for precision and recall, the first that there is: without labels
 AGAINST = "train"
+NOISE = 1e-12  # what sums of floats leave of zero
 
 
 def draw(model: Game | Pyramid, count: int, seed: int, train: Images) -> Samples:
@@ -101,11 +102,13 @@ def evaluate_runs(
 
     Raises:
         RunError: a folder is no run of this package, has learned nothing yet, or its images have changed."""
+    different = list(dict.fromkeys(folders))
     names = {
-        folder: folder.name if [f.name for f in folders].count(folder.name) == 1 else str(folder) for folder in folders
+        folder: folder.name if [f.name for f in different].count(folder.name) == 1 else str(folder)
+        for folder in different
     }
     alike: dict[str, list[Path]] = {}
-    for folder in dict.fromkeys(folders):
+    for folder in different:
         alike.setdefault(understood(folder).description["data"]["sha256"], []).append(folder)
     rows: dict[str, Row] = {}
     held_out: dict[str, Row] = {}
@@ -273,7 +276,7 @@ def _judged(model: Game, real: Images, seed: int) -> Row:
             signature = f"{about}, in batches of {size} as it learns, N={count}"
             row[name.replace("_", "-")] = Measured(float(each.mean()), _error(each), signature)
         else:
-            row[name.replace("_", "-")] = undefined(f"{about}: {len(real.labels)} are too few for a batch")
+            row[name.replace("_", "-")] = undefined(f"{about}: {counted(len(real.labels), 'image')} cannot be a batch")
     return row
 
 
@@ -302,9 +305,9 @@ def _variety(pictures: Pictures, real: Pictures) -> Row:
     """How much pictures differ from each other, of held-out images 1."""
     about = "mean standard deviation of a pixel, that of held-out images 1"
     if len(pictures) < 2:
-        return {"variety": undefined(f"{about}; a single one has none")}
+        return {"variety": undefined("a single picture has none")}
     if not real.std(dim=0).any():
-        return {"variety": undefined(f"{about}; these are all equal")}
+        return {"variety": undefined("the held-out images are all equal")}
 
     def varied(some: Pictures, others: Pictures) -> float:
         return float(some.std(dim=0).mean() / others.std(dim=0).mean())
@@ -388,7 +391,8 @@ def as_cell(number: Measured | None) -> str:
     """`2.31 ±0.12`; four digits, and for the error two; nothing where the number is not defined."""
     if number is None or math.isnan(number.value):
         return ""
-    return f"{number.value:.4g}" + ("" if math.isnan(number.stderr) else f" ±{number.stderr:.2g}")
+    value, error = (0.0 if abs(part) < NOISE else part for part in number[:2])
+    return f"{value:.4g}" + ("" if math.isnan(error) else f" ±{error:.2g}")
 
 
 def written(rows: Mapping[str, Row], facts: Mapping[str, Any]) -> bytes:

@@ -1,7 +1,7 @@
 """Pictures that someone or something has made, to be measured: from an npz file, or from a folder of pictures."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from imagegan.data.pictures import read_pictures
 from imagegan.grids import POINT
 from imagegan.metrics.distances import read_arrays
 from imagegan.metrics.networks import Pictures
+from seqgan.core.bounds import PLACE, checked
 from seqgan.core.seed import private_generator
 from seqgan.errors import DataError
 
@@ -46,7 +47,8 @@ class Samples(NamedTuple):
         return Samples(self.pixels[chosen], labels, categories, numbers, self.said)
 
 
-def read_samples(path: Path, like: Images | None = None) -> Samples:
+@checked
+def read_samples(path: Annotated[Path, PLACE], like: Images | None = None) -> Samples:
     """An npz file with `samples` (or `images`, or a single array) and perhaps `labels`, or a folder of pictures,
     perhaps in folders named by class; to be compared with images `like` these (a folder needs to know).
 

@@ -122,6 +122,13 @@ def _descended(folder: Path) -> Path:
         folder = folders[0]
 
 
+def _unwrapped(split: Path) -> Path:
+    """`train/train` is `train`."""
+    visible = _visible(split)
+    alone = len(visible) == 1 and visible[0].is_dir() and visible[0].name.casefold() == split.name.casefold()
+    return visible[0] if alone else split
+
+
 def _layout(root: Path) -> Layout:
     splits: dict[str, Path] = {}
     beside: list[Path] = []
@@ -140,21 +147,22 @@ def _layout(root: Path) -> Layout:
     def below(paths: Sequence[Path]) -> list[Found]:
         return list(_found(paths, others))
 
-    inner = {split: _descended(path) for split, path in splits.items()}
-    if any(inner[split] == path for split, path in splits.items()):
-        inner = splits
+    plain = {split: _unwrapped(path) for split, path in splits.items()}
+    inner = {split: _descended(path) for split, path in plain.items()}
+    if any(inner[split] == path for split, path in plain.items()):
+        inner = plain
     train = below(_visible(inner["train"]) if "train" in splits else beside)
+    held = splits.get("test") or splits.get("val")
+    test = below(_visible(inner["test" if "test" in splits else "val"])) if held else None
     if "train" in splits and (aside := below(beside)):
         names = class_names(aside)
-        if names and not class_names(train) and len(splits) == 1:
+        if names and not class_names(train) and (not test or class_names(test)):
             raise DataError(
                 f"{splits['train']} can be a class beside {names[0]}, or a split; name that class otherwise, or put "
                 f"all classes into a folder of the split (train/{names[0]})"
             )
         where = f" ({', '.join(names[:FIRST])}{' ...' if len(names) > FIRST else ''})" if names else ""
         notes.append(f"left out: {counted(len(aside), 'picture')} beside {splits['train'].name}/{where}")
-    held = splits.get("test") or splits.get("val")
-    test = below(_visible(inner["test" if "test" in splits else "val"])) if held else None
     if "test" in splits and "val" in splits:
         aside = below(_visible(inner["val"]))
         notes.append(f"left out: {splits['val'].name}/ ({counted(len(aside), 'picture')}), since {held} is held out")

@@ -157,7 +157,9 @@ def describe(folder: Path) -> dict[str, Any]:
         RunError: there is none, it is damaged, or its format is unknown to this version."""
     path = folder / "run.json"
     try:
-        description = described.read(path, RunError, "nothing but an extension of the run ever changes it")
+        description = described.read(
+            path, RunError, "nothing but an extension of the run, or another place of its data, ever changes it"
+        )
     except FileNotFoundError as error:
         raise RunError(f"{folder} is not a run directory: it has no run.json") from error
     if description.get("format") != FORMAT:
@@ -184,8 +186,16 @@ def agree(folder: Path, asked: Mapping[str, Any], extendable: str) -> None:
         )
     if more:
         description["config"][extendable] = steps
-        with placed.held(folder):
-            files.write(folder / "run.json", described.as_bytes(described.sealed(description)))
+        rewrite(folder, description)
+
+
+def rewrite(folder: Path, description: Mapping[str, Any]) -> None:
+    """Put down what a run is by now. Its id stays, so that its checkpoints still belong to it.
+
+    Raises:
+        RunError: another process works on it."""
+    with placed.held(folder):
+        files.write(folder / "run.json", described.as_bytes(described.sealed(description)))
 
 
 def refuse_other_world(folder: Path, description: Mapping[str, Any]) -> None:
@@ -357,6 +367,7 @@ class Run:
         found = checkpoints(self.folder)
         if not found:
             files.cut(self.folder / "metrics.jsonl", 0)
+            files.make_folder(self.folder / "checkpoints")  # someone may have removed it to begin again
             return None
         path = next(reversed(found.values()))
         saved = saved_in(path, self.folder, self.description)

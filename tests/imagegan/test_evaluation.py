@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from imagegan.cli import imagegan
 from imagegan.data import UNLABELLED, Sets, digits, toy
-from imagegan.evaluation import evaluate_samples, lines
+from imagegan.evaluation import as_cell, evaluate_samples, lines
 from imagegan.metrics import Measured
 from imagegan.metrics.networks import network
 from imagegan.samples import Samples, read_samples
@@ -113,6 +113,7 @@ def test_samples_of_another_shape_or_kind_are_told(sets: Sets, tmp_path: Path) -
 def test_a_line_shows_what_each_row_has() -> None:
     rows = {"samples": {"fd": Measured(2.31234, 0.1234, "FD[x]")}, "held-out": {}}
     assert list(lines(rows)) == [("fd", ["2.312 ±0.12", ""], "FD[x]")]
+    assert as_cell(Measured(-3e-16, 6.7e-16, "")) == "0 ±0"  # what floats leave of zero
 
 
 @pytest.mark.usefixtures("_threads")

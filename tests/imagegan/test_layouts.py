@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from imagegan.data import UNLABELLED, Images, Sets
+from imagegan.data.arrange import arrange, part_of
 from imagegan.data.folders import read_folder
 from imagegan.data.hub import as_sets
 from seqgan.errors import DataError
@@ -139,6 +140,16 @@ def test_splits_may_be_called_something_more(train: str, held: str, tmp_path: Pa
     assert sets.notes == (f"left out: 2 pictures beside {train.partition('/')[0]}/ (pred)",)
 
 
+@pytest.mark.parametrize("names", ["train/train", "train"])
+def test_a_split_in_a_folder_of_its_name_has_no_class(names: str, tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        for number in range(30):
+            save(tmp_path / names.replace("train", split) / f"{number}.png", picture(split == "test", number))
+    sets = read_folder(tmp_path, SIDE)
+    assert sets.train.names == ()
+    assert [shown_labels(images) for images in sets] == [[0] * 30, [1] * 30]
+
+
 def test_a_class_with_a_split_in_its_name_stays_one(tmp_path: Path) -> None:
     assert read_folder(fill(tmp_path, ("latest", "trains", "valley")), SIDE).train.names == (
         "latest",
@@ -223,6 +234,15 @@ def test_every_class_is_held_out_of_however_few_it_has(tmp_path: Path) -> None:
     assert (len(alone.train.labels), len(alone.test.labels)) == (11, 1)
 
 
+def test_the_first_of_the_held_out_pictures_are_of_all_classes_alike() -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (20_000, 3, 3), dtype=np.uint8)
+    sets = arrange(part_of(pictures, np.arange(20_000) % 10, "x"), None, "x")
+    for images in sets:
+        for count in (100, 500, 2000):
+            numbers = images.labels[:count].bincount(minlength=10).numpy()
+            assert np.square(numbers - count / 10).sum() / (count / 10) < 25  # chi-square of 9 degrees: .003
+
+
 def test_equal_pictures_stay_on_one_side_and_are_told(tmp_path: Path) -> None:
     for label, name in enumerate(CLASSES):
         for number in range(37):  # a tenth of 111 would cut three of a kind
@@ -254,12 +274,15 @@ def test_layouts_that_can_be_meant_in_two_ways_are_refused(tmp_path: Path) -> No
     fill(tmp_path / "b" / "cable", ("train", "test"))
     fill(tmp_path / "c" / "test")
     fill(tmp_path / "e", ("bus", "train"))
+    fill(tmp_path / "f", ("bus", "train"))
+    fill(tmp_path / "f" / "test", ("bus",), range(100, 107))
     (tmp_path / "d").mkdir()
     for folder, complaint in [
         ("a", "has two folders of one split, Validation and val; keep one"),
         ("b", r"bottle/test is a split inside of a class; put splits first \(test/bottle\)"),
         ("c", "there is a split to test on alone"),
         ("e", r"e/train can be a class beside bus, or a split; .* \(train/bus\)"),
+        ("f", r"f/train can be a class beside bus, or a split"),
         ("d", "neither images to train on as idx files nor pictures"),
     ]:
         with pytest.raises(DataError, match=complaint):
