@@ -31,6 +31,7 @@ from seqgan.errors import CheckpointError, DivergedError, RunError, SeqGANError,
 T = TypeVar("T")
 
 FORMAT = 1
+LONGEST_NAME = 150  # bytes of a run's name: file systems take 255, and there are longer names beside it
 FIELDS = {
     "id": described.TEXT,
     "seed": described.WHOLE,
@@ -156,10 +157,12 @@ def describe(folder: Path) -> dict[str, Any]:
     Raises:
         RunError: there is none, it is damaged, or its format is unknown to this version."""
     path = folder / "run.json"
+    if folder.is_file():
+        raise RunError(f"{folder} is a file, but the folder of a run was expected; give that")
     try:
         description = described.read(path, RunError, "nothing but an extension of the run ever changes it")
     except FileNotFoundError as error:
-        raise RunError(f"{folder} is not a run directory: it has no run.json") from error
+        raise RunError(f"{folder} is not a run directory: it has no run.json; give the folder of a run") from error
     if description.get("format") != FORMAT:
         raise RunError(f"{path} has format {description.get('format')!r}; this version reads format {FORMAT}")
     described.check(path, description, FIELDS, RunError)
@@ -240,7 +243,8 @@ def checkpoint_name(steps: Mapping[str, int]) -> str:
 
 
 def free_name(parent: Path, stem: str) -> Path:
-    """The first of `<stem>-1`, `<stem>-2` ... that is not taken."""
+    """The first of `<stem>-1`, `<stem>-2` ... that is not taken, in the folder itself whatever the stem is."""
+    stem = re.sub(r"[/\\\0-\x1f\x7f]+", "-", stem.encode()[-LONGEST_NAME:].decode(errors="ignore"))
     return next(path for k in range(1, 1_000_000) if not (path := parent / f"{stem}-{k}").exists())
 
 
@@ -481,8 +485,8 @@ class Run:
                     texts[name] = value
                     continue
                 numbers[name] = next(values) if isinstance(value, Tensor) else value
-                if not math.isfinite(numbers[name]):
-                    raise DivergedError(self._diverged(phase, step, f"{name} is {numbers[name]}"))
+            if wrong := [f"{name} is {number}" for name, number in numbers.items() if not math.isfinite(number)]:
+                raise DivergedError(self._diverged(phase, step, ", ".join(wrong)))
             self.display.step(phase, step, numbers)
             for name, several in texts.items():
                 self.display.say("\n".join([f"{name} at step {step} of {phase}:", *(f"  {text}" for text in several)]))
