@@ -9,7 +9,8 @@ import click
 
 from imagegan.variants.configs import CONFIGS
 from seqgan.core.bounds import COUNT, PLACE, RATE, SEED, TEXT, OneOf, Several, Whole
-from seqgan.errors import UsageError
+from seqgan.core.config import nearest
+from seqgan.errors import UsageError, quoted
 
 BUDGET = 128_000
 
@@ -27,6 +28,9 @@ class Model(OneOf):
     def read(self, text: str) -> str:
         return text.strip()
 
+    def wrong(self, value: Any) -> str:
+        return f"there is no model {quoted(value)}{nearest(value, self.choices)}"
+
 
 MODELS = Different(Model(list(CONFIGS)), "gan,dcgan")
 
@@ -34,7 +38,7 @@ MODELS = Different(Model(list(CONFIGS)), "gan,dcgan")
 @click.command()
 @click.option(
     "--models",
-    type=Different(Model(list(CONFIGS)), "gan,dcgan"),
+    type=MODELS,
     default=",".join(CONFIGS),
     help="which, with commas  [all]",
 )

@@ -89,7 +89,7 @@ def generate(
     place = output if output and fill else _checked(output or run / "generated.png", ".png", ".npz", ".gif", "")
     write = _writer(None if fill else output, place, overwrite)
     choices = _typed(ctx, "count", "label", "code", "truncation", "seed", "numbers")
-    if place.suffix == ".gif" and choices:
+    if place.suffix.lower() == ".gif" and choices:
         raise UsageError(
             f"--output {place} shows the pictures that the run kept while it learned; leave out {', '.join(choices)}"
         )
@@ -100,7 +100,7 @@ def generate(
     from seqgan.core.device import resolve
 
     model = generation.load_model(run, resolve(device))
-    if place.suffix == ".gif":
+    if place.suffix.lower() == ".gif":
         write(generation.over_training(model))
         click.echo(f"how {run} has learned is in {place}")
         return
@@ -110,11 +110,11 @@ def generate(
     pictures, told = generation.pictures_of(model, latents), generation.told(model, latents)
     if fill:
         fill(generation.png_files(pictures, told.get("labels"), names))
-    elif place.suffix == ".npz":
+    elif place.suffix.lower() == ".npz":
         write(generation.npz(pictures, **told))
     else:
         write(png(drawn(pictures, real=model.pictures, numbered=numbers)))
-    click.echo(f"{count} pictures are in {place}")
+    click.echo(f"{'1 picture is' if count == 1 else f'{count} pictures are'} in {place}")
 
 
 @click.command()
@@ -177,11 +177,12 @@ def walk(
     else:
         number = None if label is None else class_number(model, class_names(run), label)
         blocks = walks.interpolation(model, rows, steps, seed, number)
-    if place.suffix == ".png":
+    if place.suffix.lower() == ".png":
         write(png(walks.still(model, blocks)))
     else:
         write(gif(walks.moving(model, blocks)))
-    click.echo(f"{sum(block.rows for block in blocks)} rows of pictures are in {place}")
+    rows = sum(block.rows for block in blocks)
+    click.echo(f"{'1 row of pictures is' if rows == 1 else f'{rows} rows of pictures are'} in {place}")
 
 
 def _writer(output: Path | None, place: Path, overwrite: bool) -> Callable[[bytes], None]:
@@ -194,7 +195,7 @@ def _writer(output: Path | None, place: Path, overwrite: bool) -> Callable[[byte
 
 
 def _checked(place: Path, *known: str) -> Path:
-    if place.suffix not in known:
+    if place.suffix.lower() not in known:
         endings = [ending or "a folder (a name without an ending)" for ending in known]
         either = f"neither {' nor '.join(endings)}" if len(known) > 1 else f"no {endings[0]}"
         raise UsageError(f"--output {place} is {either}")

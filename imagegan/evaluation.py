@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from imagegan.data import FACTORS, MODAL, TOYS, Images, Sets
-from imagegan.data.images import Stored, need_labels
+from imagegan.data.images import Stored, counted, need_labels
 from imagegan.data.toys import centres
 from imagegan.game import Batch, Game, View
 from imagegan.generation import load_model
@@ -57,6 +57,7 @@ FIRST_KNOWN = 10_000  # training images among which copies are sought at the end
 AT_A_TIME = 100
 NEIGHBOURLY = ("random", "pca64")  # the spaces for precision and recall, the first that there is: without labels
 AGAINST = "train"
+NOISE = 1e-12  # what sums of floats leave of zero
 
 
 def draw(model: Game | Pyramid, count: int, seed: int, train: Images) -> Samples:
@@ -101,11 +102,13 @@ def evaluate_runs(
 
     Raises:
         RunError: a folder is no run of this package, has learned nothing yet, or its images have changed."""
+    different = list(dict.fromkeys(folders))
     names = {
-        folder: folder.name if [f.name for f in folders].count(folder.name) == 1 else str(folder) for folder in folders
+        folder: folder.name if [f.name for f in different].count(folder.name) == 1 else str(folder)
+        for folder in different
     }
     alike: dict[str, list[Path]] = {}
-    for folder in dict.fromkeys(folders):
+    for folder in different:
         alike.setdefault(understood(folder).description["data"]["sha256"], []).append(folder)
     rows: dict[str, Row] = {}
     held_out: dict[str, Row] = {}
@@ -152,15 +155,17 @@ def evaluate(
     for samples in several.values():
         if (shape := samples.pixels.shape[1:]) != expected:
             came, wanted = (" x ".join(map(str, sizes)) for sizes in (shape, expected))
-            raise DataError(
-                f"the samples are pictures of {came}, those of {data} of {wanted}; choose the data or --size"
-            )
-        if samples.labels is not None and data not in TOYS:
-            need_labels(sets.train, "the accuracy of the samples' labels", data)
+            either = "choose the data" + (" or --size" if shape[1:] != expected[1:] else ", or convert them")
+            raise DataError(f"the samples are pictures of {came}, those of {data} of {wanted}; {either}")
+        if samples.labels is not None:
+            if data not in TOYS:
+                need_labels(sets.train, "the accuracy of the samples' labels", data)
+            _refuse_foreign(samples.labels, sets.train.classes, data)
     there = {"held-out images": len(sets.test.pictures), "training images": len(sets.train.pictures)}
     there |= {f"images among {name}": len(samples.pixels) for name, samples in several.items()}
     fewest = min(there, key=lambda name: there[name])
     if (count := there[fewest]) < FEWEST:
+        fewest = fewest.replace("images", "image") if count == 1 else fewest
         raise DataError(
             f"{count} {fewest} cannot be measured; {FEWEST} or more are needed of each, better thousands "
             "(of a folder without a test split a tenth is held out)"
@@ -271,8 +276,17 @@ def _judged(model: Game, real: Images, seed: int) -> Row:
             signature = f"{about}, in batches of {size} as it learns, N={count}"
             row[name.replace("_", "-")] = Measured(float(each.mean()), _error(each), signature)
         else:
-            row[name.replace("_", "-")] = undefined(f"{about}: {len(real.labels)} are too few for a batch")
+            row[name.replace("_", "-")] = undefined(f"{about}: {counted(len(real.labels), 'image')} cannot be a batch")
     return row
+
+
+def _refuse_foreign(labels: Labels, classes: int, data: str) -> None:
+    low, high = int(labels.min()), int(labels.max())
+    if classes and not 0 <= low <= high < classes:
+        raise DataError(
+            f"the samples have the label {low if low < 0 else high}, but {data} has labels from 0 to {classes - 1}; "
+            "choose the data, or number the classes alike"
+        )
 
 
 def _neighbours(space: Space, samples: Sequence[Features], reference: Sequence[Features]) -> Row:
@@ -291,9 +305,9 @@ def _variety(pictures: Pictures, real: Pictures) -> Row:
     """How much pictures differ from each other, of held-out images 1."""
     about = "mean standard deviation of a pixel, that of held-out images 1"
     if len(pictures) < 2:
-        return {"variety": undefined(f"{about}; a single one has none")}
+        return {"variety": undefined("a single picture has none")}
     if not real.std(dim=0).any():
-        return {"variety": undefined(f"{about}; these are all equal")}
+        return {"variety": undefined("the held-out images are all equal")}
 
     def varied(some: Pictures, others: Pictures) -> float:
         return float(some.std(dim=0).mean() / others.std(dim=0).mean())
@@ -377,7 +391,8 @@ def as_cell(number: Measured | None) -> str:
     """`2.31 ±0.12`; four digits, and for the error two; nothing where the number is not defined."""
     if number is None or math.isnan(number.value):
         return ""
-    return f"{number.value:.4g}" + ("" if math.isnan(number.stderr) else f" ±{number.stderr:.2g}")
+    value, error = (0.0 if abs(part) < NOISE else part for part in number[:2])
+    return f"{value:.4g}" + ("" if math.isnan(error) else f" ±{error:.2g}")
 
 
 def written(rows: Mapping[str, Row], facts: Mapping[str, Any]) -> bytes:

@@ -20,7 +20,7 @@ from imagegan.latents import Code, Codes, Latents
 from imagegan.nets import Pictures
 from imagegan.pyramid import Pyramid
 from imagegan.training import new_model, understood
-from seqgan.core.bounds import COUNT, SEED, STEPS, Real, checked
+from seqgan.core.bounds import COUNT, PLACE, SEED, STEPS, Real, Several, checked
 from seqgan.core.config import nearest
 from seqgan.core.run import checkpoints, saved_in
 from seqgan.errors import CheckpointError, RunError, UsageError, quoted, why
@@ -28,9 +28,11 @@ from seqgan.errors import CheckpointError, RunError, UsageError, quoted, why
 AT_A_TIME = 500
 MOST_NAMED = 50  # classes, in a message
 TRUNCATION = Real(0, math.inf, above=True)
+CODE = Several(Real(-1e6, 1e6), "3,-1,0.5")
 
 
-def load_model(folder: Path, device: torch.device) -> Game | Pyramid:
+@checked
+def load_model(folder: Annotated[Path, PLACE], device: torch.device) -> Game | Pyramid:
     """The newest state of a run.
 
     Raises:
@@ -90,12 +92,14 @@ def latents(
     count: Annotated[int, COUNT],
     seed: Annotated[int, SEED],
     label: Annotated[int | None, STEPS] = None,
-    code: Sequence[float] | None = None,
+    code: Annotated[Sequence[float] | None, CODE] = None,
     truncation: Annotated[float, TRUNCATION] = math.inf,
 ) -> Latents:
     """What `generate` makes its pictures of."""
     known, labelled = model.prior.code, model.recipe.labelled
     codes = None
+    if label is not None and code is not None:
+        raise UsageError("a class and a code were given, but one of them was expected; leave out --class or --code")
     if label is not None:
         codes = _of_class(label, known, labelled).expand(count, -1)
     elif code is not None:

@@ -34,11 +34,12 @@ class Shape(NamedTuple):
         """How many classes there are, to a model that learns from labels.
 
         Raises:
-            UsageError: there are none."""
+            UsageError: there are none, or not for every picture."""
         if not self.classes:
             raise UsageError(
-                "this model learns from labels, which these images have not; choose data with labels, "
-                "or a model that finds classes by itself (--model infogan)"
+                "this model learns from labels, and not every one of these images has one; choose data with labels "
+                "(the images of each class in a folder of their own), or a model that finds classes by itself (--model "
+                "infogan)"
             )
         return self.classes
 

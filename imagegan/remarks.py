@@ -28,8 +28,8 @@ def _of(name: str, row: Row) -> Iterator[str]:
     if collapsed(row) or _value(row, "modes") < MODES:
         parts = [f"{metric} {row[metric].value:.2g}" for metric in ("variety", "classes", "modes") if metric in row]
         yield (
-            f"{name}: collapsed to less than half of what there is ({', '.join(parts)}; 1 is all of it); try another "
-            "--seed, lower learning rates, or --model wgan-gp"
+            f"{name}: collapsed to less than half of what there is ({', '.join(parts)}; 1 is all of it); what "
+            "helps a training: more steps, another --seed, lower learning rates, or another --model"
         )
     if _value(row, "copies") >= COPIED:
         share = row["copies"].value
@@ -51,7 +51,7 @@ def _of(name: str, row: Row) -> Iterator[str]:
 
 def _of_real(row: Row) -> Iterator[str]:
     if "variety" in row and math.isnan(row["variety"].value):
-        yield f"held-out images say little here: {row['variety'].signature}"
+        yield f"variety says nothing here: {row['variety'].signature}"
     if _value(row, "copies") >= COPIED:
         share = row["copies"].value
         yield f"{share:.0%} of the held-out images are near copies of training images: copying looks like learning here"

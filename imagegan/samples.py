@@ -1,7 +1,7 @@
 """Pictures that someone or something has made, to be measured: from an npz file, or from a folder of pictures."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import torch
@@ -9,12 +9,13 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
-from imagegan.data.folders import folder_names, found_in
+from imagegan.data.folders import class_names, folder_names, found_in
 from imagegan.data.images import Images, as_floats, counted
 from imagegan.data.pictures import read_pictures
 from imagegan.grids import POINT
 from imagegan.metrics.distances import read_arrays
 from imagegan.metrics.networks import Pictures
+from seqgan.core.bounds import PLACE, checked
 from seqgan.core.seed import private_generator
 from seqgan.errors import DataError
 
@@ -46,20 +47,36 @@ class Samples(NamedTuple):
         return Samples(self.pixels[chosen], labels, categories, numbers, self.said)
 
 
-def read_samples(path: Path, like: Images | None = None) -> Samples:
+@checked
+def read_samples(path: Annotated[Path, PLACE], like: Images | None = None) -> Samples:
     """An npz file with `samples` (or `images`, or a single array) and perhaps `labels`, or a folder of pictures,
     perhaps in folders named by class; to be compared with images `like` these (a folder needs to know).
 
-    Arrays are N x S x S, N x C x S x S or N x S x S x C. Their type and range say what is black and white: whole
-    numbers 0 to 255; floats from 0 on 0 to 1, or 0 to 255 where one is above 2; all other floats -1 to 1.
+    Arrays are N x S x S, N x C x S x S or N x S x S x C; of points, N x 2. Their type and range say what is black and
+    white: whole numbers 0 to 255; floats from 0 on 0 to 1, or 0 to 255 where one is above 2; all other floats -1 to 1.
+    Grey pictures that are kept as RGB are taken as grey where those to compare with are, and the other way round.
 
     Raises:
         DataError: nothing can be read there, or it is not of these."""
     if not path.is_dir():
-        return _from_file(path)
+        read = _from_file(path)
+        return read if like is None else _coloured(read, like.pictures.shape[1])
+    if (path / "run.json").is_file():
+        raise DataError(
+            f"{path} is a run, whose pictures are not single samples; measure it by imagegan evaluate {path}"
+        )
     if like is None:
         raise DataError(f"{path} is a folder; say by `like` what images its pictures are to be compared with")
-    return _from_folder(path, like)
+    return _coloured(_from_folder(path, like), like.pictures.shape[1])
+
+
+def _coloured(samples: Samples, channels: int) -> Samples:
+    pixels = samples.pixels
+    if pixels.shape[1] == 3 and channels == 1 and bool((pixels[:, :1] == pixels).all()):
+        return samples._replace(pixels=pixels[:, :1], said=f"{samples.said}; RGB without colours, taken as grey")
+    if pixels.shape[1] == 1 and channels == 3:
+        return samples._replace(pixels=pixels.expand(-1, 3, -1, -1), said=f"{samples.said}; grey, taken as RGB")
+    return samples
 
 
 def _from_folder(folder: Path, like: Images) -> Samples:
@@ -70,18 +87,19 @@ def _from_folder(folder: Path, like: Images) -> Samples:
     if channels not in (1, 3):
         raise DataError(f"{folder} holds pictures, but the data are points; give an npz file of samples")
     pictures, remarks = read_pictures([file.path for file in files], size, str(folder))
-    if pictures.shape[1] < channels:
-        pictures = pictures.repeat(3, axis=1)
-    names = {file.name for file in files}
+    names = [file.name for file in files]
     labels = None
-    if like.names and names != {None}:
+    if like.names and set(names) != {None}:
         known = folder_names(like.names)
-        if foreign := sorted(str(name) for name in names if name not in known):
+        foreign = [name for name in class_names(files) if name not in known]
+        if loose := names.count(None):
+            foreign.append(f"{counted(loose, 'picture')} in no folder")
+        if foreign and len(set(names)) > 1:
             raise DataError(
-                f"{folder}: {', '.join(foreign[:5])} are no classes of the data ({', '.join(known[:5])}); name "
-                "the folders by classes, or put the pictures into one"
+                f"{folder} holds what is of no class of the data ({', '.join(known[:5])}): {', '.join(foreign[:5])}; "
+                "name the folders by classes, or put the pictures into one"
             )
-        labels = torch.tensor([known.index(str(file.name)) for file in files])
+        labels = None if foreign else torch.tensor([known.index(str(name)) for name in names])
     kind = f"{counted(len(files), 'picture')}{'' if labels is None else ' in folders by class'}"
     return Samples(as_floats(torch.from_numpy(pictures)), labels, said="; ".join([kind, *notes, *remarks]))
 
@@ -91,7 +109,8 @@ def _from_file(path: Path) -> Samples:
     given = found.pop("labels", None)
     usual = [name for name in ("samples", "images") if name in found]
     if not usual and len(found) != 1:
-        raise DataError(f"{path} holds {', '.join(found) or 'nothing'}; an array called samples was expected")
+        there = ", ".join(found) or ("nothing" if given is None else "labels alone")
+        raise DataError(f"{path} holds {there}; an array called samples was expected")
     pixels, scale = _scaled(_channels_first(found[usual[0] if usual else next(iter(found))], path), path)
     labels = None
     if given is not None:
@@ -102,6 +121,8 @@ def _from_file(path: Path) -> Samples:
 
 
 def _channels_first(array: NDArray[np.generic], path: Path) -> NDArray[np.generic]:
+    if array.ndim == 2 and array.shape[1:] == POINT[:1]:
+        array = array[:, :, None, None]
     if array.ndim == 3:
         array = array[:, None]
     if array.ndim == 4 and array.shape[1] not in (1, 2, 3) and array.shape[3] in (1, 3):
@@ -118,14 +139,17 @@ def _channels_first(array: NDArray[np.generic], path: Path) -> NDArray[np.generi
 def _scaled(array: NDArray[np.generic], path: Path) -> tuple[Pictures, str]:
     """In [-1, 1], and which scale they were taken to have."""
     kind = array.dtype.kind
-    if kind not in "uif" or not np.isfinite(array).all():
-        raise DataError(f"{path} holds {array.dtype} values, or some that are no numbers; bytes or floats are expected")
+    if kind not in "buif":
+        raise DataError(f"{path} holds {array.dtype} values; bytes or floats were expected")
+    if wrong := int((~np.isfinite(array.reshape(len(array), -1))).any(axis=1).sum()):
+        raise DataError(f"{path} holds NaN or infinity in {wrong} of {len(array)} samples; leave those out")
     low, high = float(array.min()), float(array.max())
     if array.shape[1:] == POINT:
-        ranges = {"points in the plane": (-1.0, 1.0, low >= -ROUNDING - 1 and high <= 1 + ROUNDING)}
+        ranges = {"points in the plane": (-1.0, 1.0, kind == "f" and low >= -ROUNDING - 1 and high <= 1 + ROUNDING)}
     else:
         ranges = {
-            "whole numbers 0 to 255": (0.0, 255.0, kind in "ui" and low >= 0 and high <= 255),
+            "true and false": (0.0, 1.0, kind == "b"),
+            "whole numbers 0 to 255": (0.0, 255.0, kind in "ui" and low >= 0 and high <= 255 and high != 1),
             "floats from 0 to 1": (0.0, 1.0, kind == "f" and low >= -ROUNDING and high <= 1 + ROUNDING),
             "floats from 0 to 255": (0.0, 255.0, kind == "f" and low >= 0 and 2 < high <= 255),
             "floats from -1 to 1": (-1.0, 1.0, kind == "f" and low >= -ROUNDING - 1 and high <= 1 + ROUNDING),
@@ -136,6 +160,11 @@ def _scaled(array: NDArray[np.generic], path: Path) -> tuple[Pictures, str]:
             if (black, white) != (-1, 1):
                 values.div_((white - black) / 2).sub_(1)
             return values.clamp_(-1, 1), f"taken as {scale}"
+    if array.shape[1:] == POINT:
+        raise DataError(
+            f"{path} holds points of {array.dtype} values from {low:.4g} to {high:.4g}; floats within [-1, 1] were "
+            "expected"
+        )
     raise DataError(
         f"{path} holds {array.dtype} values from {low:.4g} to {high:.4g}, of which nothing says what is black "
         "and white; bytes, or floats within [0, 1], [-1, 1] or [0, 255] were expected"

@@ -20,7 +20,7 @@ from seqgan.core import device as devices
 from seqgan.core.config import DEFAULT, PAPER, PRESET, Chosen, assemble, parameters, to_json
 from seqgan.core.log import Display
 from seqgan.core.loop import train
-from seqgan.core.run import Run, Wanted, create, describe
+from seqgan.core.run import Run, Wanted, create, describe, rewrite
 from seqgan.core.run import begin_or_continue as core_begin
 from seqgan.core.seed import seed_everything
 from seqgan.errors import ConfigError, DataError, RunError
@@ -149,6 +149,8 @@ def begin_or_continue(
 
     def asked(folder: Path) -> Mapping[str, Any]:
         refuse_other_images(folder, data, data_dir)
+        if data_dir:
+            follow_images(folder, data_dir.resolve())
         return settled(chosen, understood(folder).description["data"]["name"]).asked
 
     def carried_out(folder: Path) -> Finished | None:
@@ -220,14 +222,14 @@ def carry_out(
         return Finished(model, sets, description["data"]["name"], run.seconds) if world.rank() == 0 else None
 
 
-def images_of(folder: Path, held_out: int) -> Sets:
-    """The images of a run, made or read again.
+def images_of(folder: Path, held_out: int, moved: Path | None = None) -> Sets:
+    """The images of a run, made or read again, perhaps from where they have been moved to.
 
     Raises:
         RunError: they are gone, or are others by now."""
     description, config, _ = understood(folder)
     data = description["data"]
-    place = Path(data["folder"]) if data.get("folder") else None
+    place = moved or (Path(data["folder"]) if data.get("folder") else None)
     try:
         sets = load(
             data["name"],
@@ -238,7 +240,12 @@ def images_of(folder: Path, held_out: int) -> Sets:
             folder=place,
         )
     except DataError as error:
-        raise RunError(f"the images of {folder} cannot be had again: {error}") from error
+        moving = (
+            f"; if they have moved: imagegan train --resume {folder} --data-dir PATH"
+            if place and not place.is_dir()
+            else ""
+        )
+        raise RunError(f"the images of {folder} cannot be had again: {error}{moving}") from error
     # Runs of the first version had a fingerprint of the pixels alone.
     pixels_alone = sets.train._replace(labels=sets.train.labels[:0])
     if data["sha256"] not in (sets.train.fingerprint(), pixels_alone.fingerprint()):
@@ -261,15 +268,28 @@ def class_names(folder: Path) -> tuple[str, ...]:
 def refuse_other_images(folder: Path, data: str | None, data_dir: Path | None) -> None:
     """
     Raises:
-        RunError: someone asks for other images than those a run was begun with."""
+        RunError: someone asks for other images than those a run was begun with, or where to read those of none."""
     was = understood(folder).description["data"]
-    asked = {"--data": (was["name"], data), "--data-dir": (was.get("folder"), data_dir and str(data_dir.resolve()))}
+    asked: dict[str, tuple[Any, str | None]] = {"--data": (was["name"], data)}
+    if not was.get("folder"):
+        asked["--data-dir"] = (None, str(data_dir) if data_dir else None)
     for option, (before, now) in asked.items():
         if now is not None and now != before:
             raise RunError(
                 f"{folder} was begun with other images: {option} was {before} and is now {now}; leave it out to go on "
                 "with it, or start a new run"
             )
+
+
+def follow_images(folder: Path, place: Path) -> None:
+    """Put down where the images of a run lie by now.
+
+    Raises:
+        RunError: those that lie there are others."""
+    description = understood(folder).description
+    if description["data"]["folder"] != str(place):
+        images_of(folder, 1, place)
+        rewrite(folder, {**description, "data": {**description["data"], "folder": str(place)}})
 
 
 def understood(folder: Path) -> Understood:

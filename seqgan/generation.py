@@ -268,7 +268,7 @@ def load_tokenizer(folder: Path, description: Mapping[str, Any]) -> Tokenizer:
         model = path.read_bytes()
     except OSError as error:
         raise RunError(
-            f"cannot read {path} ({error.strerror}); without it the run's ids cannot be turned into text"
+            f"{path} cannot be read: {why(error)}; without it the run's ids cannot be turned into text"
         ) from error
     # First of all, since sentencepiece writes of a damaged model to stderr by itself.
     if hashlib.sha256(model).hexdigest() != description["tokenizer_sha256"]:
@@ -286,7 +286,7 @@ def run_config(path: Path, description: Mapping[str, Any]) -> MLEConfig:
         RunError: it is of an algorithm that is not known here, or a value is bad."""
     name = description["algorithm"]
     if name not in CONFIGS:
-        raise RunError(f"{path}: algorithm {name!r} is not known here; seqgan.register it first")
+        raise RunError(f"{path}: algorithm {quoted(name)} is not known here; seqgan.register it first")
     try:
         config, _ = assemble(CONFIGS[name], [(str(path), description["config"])])
     except ConfigError as error:

@@ -269,6 +269,6 @@ def register(
     Raises:
         UsageError: the name is taken by another algorithm."""
     if (CONFIGS.get(name, config), ALGORITHMS.get(name, algorithm)) != (config, algorithm):
-        raise UsageError(f"there is an algorithm {name!r} already; choose another name")
+        raise UsageError(f"there is an algorithm {quoted(name)} already; choose another name")
     CONFIGS[name], ALGORITHMS[name] = config, algorithm
     PRESETS[name] = {"default": dict(default or {}), "quick": dict(default or {}), "paper": {}}

@@ -19,11 +19,12 @@ from seqgan.algorithms.opponent import new_discriminator
 from seqgan.algorithms.parts import MakeDiscriminator, MakePolicy, Parts
 from seqgan.core import checkpoint, described, files, outputs
 from seqgan.core.bounds import MAKER, PLACE_NAME, checked
-from seqgan.errors import CheckpointError, RunError, UsageError, why
+from seqgan.errors import CheckpointError, RunError, UsageError, quoted, why
 from seqgan.generation import FORMAT, MODEL_FIELDS, TextModel, load_tokenizer, model_json, own_parts_given, run_config
 from seqgan.metrics import Measured
 from seqgan.tables import as_cell
 
+OTHER_WEIGHTS = "its weights have other names or shapes"
 FILES = ["config.json", "tokenizer.model", "*.safetensors"]
 POLICY, DISCRIMINATOR = "generator.safetensors", "discriminator.safetensors"
 
@@ -102,7 +103,7 @@ def from_pretrained(
     if (folder / DISCRIMINATOR).exists():
         if parts.discriminator is None and not isinstance(config, SeqGANConfig):
             raise CheckpointError(
-                f"{path}: algorithm {about['algorithm']!r} has no discriminator, but one lies beside it"
+                f"{path}: algorithm {quoted(about['algorithm'])} has no discriminator, but one lies beside it"
             )
         judge = new_discriminator(config, *sizes, parts)  # type: ignore[arg-type]
     _fill(made, folder / POLICY, about)
@@ -144,7 +145,7 @@ def _from_hub(name: str) -> Path:
     try:
         return Path(snapshot_download(name, etag_timeout=5, allow_patterns=FILES))
     except (HFValidationError, HTTPError, OSError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
+        reason = why(error)
         raise RunError(
             f"{name} is no folder, and cannot be had from the hub either ({reason}); "
             "give the folder of a saved model, or check the name and the connection"

@@ -33,7 +33,7 @@ from seqgan.data.readers import kind_of
 from seqgan.data.symbols import EOS, UNK
 from seqgan.data.texts import Texts, encode_corpus, suitable_tokenizer
 from seqgan.data.tokenizer import Tokenizer
-from seqgan.errors import CheckpointError, CorpusError, RunError, UsageError, why
+from seqgan.errors import CheckpointError, CorpusError, RunError, UsageError, quoted, why
 from seqgan.evaluation import BEFORE_THE_GAME, evaluate_models
 from seqgan.generation import (
     describe_run,
@@ -76,6 +76,8 @@ class Origin:
         folder, at, stage = name.rpartition("@")
         if not at or Path(name).is_dir():
             folder, stage = name, "final"
+        if not folder or not stage:
+            raise UsageError(f"--from {quoted(name)} names no policy: RUN, RUN@mle, RUN@best or RUN@STEP was expected")
         return cls(name, Path(folder), stage)
 
     def described(self) -> dict[str, str]:
@@ -196,7 +198,7 @@ def _inherit(origin: Origin, chosen: Chosen, parts: Parts) -> tuple[MLEConfig, T
         if name in INHERITED and value not in (brought[name], "auto"):
             raise UsageError(
                 f"--{name.replace('_', '-')} {value} was asked for, but the policy of {origin.name} "
-                f"brings {brought[name]!r} along; leave the option out"
+                f"brings {quoted(brought[name])} along; leave the option out"
             )
     weights = {name: tensor.clone().contiguous() for name, tensor in model.policy.state_dict().items()}
     return replace(chosen.config, **brought), model.tokenizer, save(weights)
@@ -331,7 +333,7 @@ def _refuse_other_texts(folder: Path, corpus: Corpus, column: str | None) -> Non
         return
     if same_file and other_column:
         raise RunError(
-            f"{folder} was begun with the column {stored.get('text_column')!r}, not {column!r}; "
+            f"{folder} was begun with the column {quoted(stored.get('text_column'))}, not {quoted(column)}; "
             "leave --text-column out to go on, or start a new run"
         )
     raise RunError(

@@ -2,16 +2,18 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
 
 from imagegan.data.digits import FACTORS, SIZES, digits
 from imagegan.data.folders import read_folder
 from imagegan.data.hub import KNOWN, read_hub
 from imagegan.data.images import UNLABELLED, Images, Sets, Stored, as_floats, need_labels
 from imagegan.data.toys import MODAL, TOYS, toy
+from seqgan.core.bounds import PLACE, SEED, TEXT, Whole, checked
 from seqgan.core.config import nearest
 from seqgan.core.hub import PREFIX
 from seqgan.core.seed import derive
-from seqgan.errors import DataError
+from seqgan.errors import DataError, quoted
 
 __all__ = [
     "FACTORS",
@@ -38,16 +40,19 @@ NAMES = {
     "cifar10": ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
 }  # of idx files, which have numbers alone
 USUAL = 10_000  # images to make
+MANY = Whole(0, 10**7)
+SIDE = Whole(0, 2**14)
 
 
+@checked
 def load(
-    name: str,
+    name: Annotated[str, TEXT],
     *,
-    count: int = 0,
-    held_out: int = 2000,
-    seed: int = 0,
-    size: int = 0,
-    folder: Path | None = None,
+    count: Annotated[int, MANY] = 0,
+    held_out: Annotated[int, MANY] = 2000,
+    seed: Annotated[int, SEED] = 0,
+    size: Annotated[int, SIDE] = 0,
+    folder: Annotated[Path | None, PLACE] = None,
 ) -> Sets:
     """Images by name: `digits`, `ring`, `grid`, `swissroll` are made here, `count` (0: 10,000) to train on and
     `held_out` to test on; `mnist`, `fashion-mnist`, `cifar10` and `folder` are read from `folder`, `hf:owner/name`
@@ -56,10 +61,16 @@ def load(
     they have that of the data, pictures of a folder or of the hub 32.
 
     Raises:
-        DataError: there is no such set, it cannot be read, or it does not come in this size."""
+        DataError: there is no such set, it cannot be read, or it does not come in this size.
+        UsageError: an argument is out of its bounds."""
     sets = _load(name, count, held_out, seed, size, folder)
     found = sets.train.pictures.shape[-1]
     if size and found != size:
+        if size == NATIVE.get(name) and folder:
+            raise DataError(
+                f"{folder} holds pictures of {found} x {found} pixels, and those of {name} have {size} x {size}; "
+                "choose --data folder, or another --data-dir"
+            )
         raise DataError(f"{name} comes with {found} x {found} pixels, not {size}; leave out --size")
     if name in MADE:
         return sets
@@ -87,4 +98,4 @@ def _load(name: str, count: int, held_out: int, seed: int, size: int, folder: Pa
             hub = f", or take it from the hub by --data {KNOWN[name]}" if name in KNOWN else ""
             raise DataError(f"--data {name} is read from a folder; name it by --data-dir{hub}")
         return read_folder(folder, size or NATIVE.get(name, 32))
-    raise DataError(f"there is no set of images {name!r}{nearest(name, [*MADE, *KNOWN, 'folder'])}")
+    raise DataError(f"there is no set of images {quoted(name)}{nearest(name, [*MADE, *KNOWN, 'folder'])}")

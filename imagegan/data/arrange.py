@@ -88,7 +88,7 @@ def arrange(train: Part, test: Part | None, source: str, names: Sequence[str] = 
         hashes = _hashes(train)
         order = _order(train, hashes)
         held = _held_out(train.labels[order], hashes[order])
-        order = np.concatenate([order[~held], order[held]])
+        order = np.concatenate([order[~held], _shuffled(train, hashes, order[held])])
         _reorder(train, order)
         hashes, split = hashes[order], count - int(held.sum())
         train, test = train.take(slice(split)), train.take(slice(split, None))
@@ -117,6 +117,12 @@ def _hashes(part: Part) -> Hashes:
 def _order(part: Part, hashes: Hashes) -> Order:
     """By hash, equal pictures by label."""
     return np.lexsort((part.labels, hashes))
+
+
+def _shuffled(part: Part, hashes: Hashes, chosen: Order) -> Order:
+    """These pictures by the hash from its other end: by its beginning they were chosen, class by class, so by that the
+    first of them would be of the classes with the lowest bounds."""
+    return chosen[np.lexsort((part.labels[chosen], hashes[chosen].byteswap()))]
 
 
 def _held_out(labels: NDArray[np.int64], hashes: Hashes) -> NDArray[np.bool_]:

@@ -1,6 +1,7 @@
 """Sets of images on the disk: idx files, or pictures, those of a class in a folder of its own.
 
     train/<class>/ test/<class>/       or val, valid, validation; in any case of letters
+    seg_train/<class>/ seg_test/...    splits whose names have another part in common
     <class>/ test/<class>/             what stands beside a split is to train on
     <class>/                           a tenth is held out
     train/ test/, or pictures alone    without labels
@@ -29,6 +30,7 @@ SPLITS = {
     **dict.fromkeys(("val", "valid", "validation"), "val"),
     **dict.fromkeys(("test", "testing", "t10k"), "test"),
 }
+INSIDE = re.compile("(.*?)(training|train|testing|test|validation|valid|val|t10k)(.*)", re.DOTALL)
 LEFT_BEHIND = {"__macosx", "thumbs.db", "desktop.ini", "$recycle.bin", "lost+found", "@eadir"}
 FIRST = 5  # kinds of other files
 
@@ -120,11 +122,20 @@ def _descended(folder: Path) -> Path:
         folder = folders[0]
 
 
+def _unwrapped(split: Path) -> Path:
+    """`train/train` is `train`."""
+    visible = _visible(split)
+    alone = len(visible) == 1 and visible[0].is_dir() and visible[0].name.casefold() == split.name.casefold()
+    return visible[0] if alone else split
+
+
 def _layout(root: Path) -> Layout:
     splits: dict[str, Path] = {}
     beside: list[Path] = []
-    for path in _visible(root):
-        if not (split := _split_of(path)):
+    visible = _visible(root)
+    alike = _alike(visible)
+    for path in visible:
+        if not (split := _split_of(path) or alike.get(path)):
             beside.append(path)
         elif split in splits:
             raise DataError(f"{root} has two folders of one split, {splits[split].name} and {path.name}; keep one")
@@ -136,13 +147,24 @@ def _layout(root: Path) -> Layout:
     def below(paths: Sequence[Path]) -> list[Found]:
         return list(_found(paths, others))
 
-    train = below(_visible(splits["train"]) if "train" in splits else beside)
-    if "train" in splits and (aside := below(beside)):
-        notes.append(f"left out: {counted(len(aside), 'picture')} beside {splits['train'].name}/")
+    plain = {split: _unwrapped(path) for split, path in splits.items()}
+    inner = {split: _descended(path) for split, path in plain.items()}
+    if any(inner[split] == path for split, path in plain.items()):
+        inner = plain
+    train = below(_visible(inner["train"]) if "train" in splits else beside)
     held = splits.get("test") or splits.get("val")
-    test = below(_visible(held)) if held else None
+    test = below(_visible(inner["test" if "test" in splits else "val"])) if held else None
+    if "train" in splits and (aside := below(beside)):
+        names = class_names(aside)
+        if names and not class_names(train) and (not test or class_names(test)):
+            raise DataError(
+                f"{splits['train']} can be a class beside {names[0]}, or a split; name that class otherwise, or put "
+                f"all classes into a folder of the split (train/{names[0]})"
+            )
+        where = f" ({', '.join(names[:FIRST])}{' ...' if len(names) > FIRST else ''})" if names else ""
+        notes.append(f"left out: {counted(len(aside), 'picture')} beside {splits['train'].name}/{where}")
     if "test" in splits and "val" in splits:
-        aside = below(_visible(splits["val"]))
+        aside = below(_visible(inner["val"]))
         notes.append(f"left out: {splits['val'].name}/ ({counted(len(aside), 'picture')}), since {held} is held out")
     if held and not test:
         notes.append(f"{held.name}/ holds no pictures, so a tenth is held out")
@@ -153,7 +175,10 @@ def _left_out(others: Counter[str]) -> list[str]:
     if not others:
         return []
     kinds = ", ".join(f"{shown(kind) or 'no ending'} {number}" for kind, number in others.most_common(FIRST))
-    return [f"left out: {counted(sum(others.values()), 'file')} that are no pictures ({kinds})"]
+    number = sum(others.values())
+    return [
+        f"left out: {counted(number, 'file')} that {'is no picture' if number == 1 else 'are no pictures'} ({kinds})"
+    ]
 
 
 def _found(paths: Sequence[Path], others: Counter[str]) -> Iterator[Found]:
@@ -205,6 +230,19 @@ def _visible(folder: Path) -> list[Path]:
 def _split_of(path: Path) -> str | None:
     split = SPLITS.get(path.name.casefold())
     return split if split and path.is_dir() else None
+
+
+def _alike(paths: Sequence[Path]) -> dict[Path, str]:
+    """Folders that are splits since their names differ by the split alone, as `training_set` and `test_set`."""
+    groups: dict[tuple[str, str], dict[Path, str]] = {}
+    for path in paths:
+        if (found := INSIDE.fullmatch(path.name.casefold())) and not _split_of(path) and path.is_dir():
+            groups.setdefault((found[1], found[3]), {})[path] = SPLITS[found[2]]
+    found_splits: dict[Path, str] = {}
+    for group in groups.values():
+        if "train" in group.values() and len(group) > 1:
+            found_splits |= group
+    return found_splits
 
 
 def _is_picture(path: Path) -> bool:

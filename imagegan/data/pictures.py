@@ -50,7 +50,11 @@ def read_pictures(paths: Sequence[Path], size: int, source: str) -> tuple[Pixels
         with telling(), Image.open(paths[at]) as image:
             return as_square(as_seen(image), size)
 
-    return gathered(len(paths), seen, lambda at: shown(paths[at].name), size, source)
+    def name(at: int) -> str:
+        path = paths[at]
+        return shown(str(path.relative_to(source) if path.is_relative_to(source) else path.name))
+
+    return gathered(len(paths), seen, name, size, source)
 
 
 def gathered(
@@ -62,12 +66,12 @@ def gathered(
         DataError: some cannot be used (all are tried, and the first of them named)."""
     pictures = np.empty((count, 1, size, size), np.uint8)
     remarks: Counter[str] = Counter()
-    unreadable: list[str] = []
+    unreadable: dict[str, list[str]] = {}
     for at in range(count):
         try:
             picture, of_it = seen(at)
         except Unreadable as error:
-            unreadable.append(f"{name(at)} ({error})")
+            unreadable.setdefault(str(error), []).append(name(at))
             continue
         if picture.mode != "L" and pictures.shape[1] == 1:
             grey, pictures = pictures, np.empty((count, 3, size, size), np.uint8)
@@ -75,9 +79,12 @@ def gathered(
         pictures[at] = as_pixels(picture)
         remarks.update(of_it)
     if unreadable:
-        more = f" and {len(unreadable) - FIRST} more" if len(unreadable) > FIRST else ""
+        told = []
+        for reason, names in unreadable.items():
+            more = f" and {len(names) - FIRST} more" if len(names) > FIRST else ""
+            told.append(f"{', '.join(names[:FIRST])}{more} ({reason})")
         raise DataError(
-            f"{len(unreadable)} of {count} pictures in {source} cannot be used: {', '.join(unreadable[:FIRST])}{more}; "
+            f"{sum(map(len, unreadable.values()))} of {count} pictures in {source} cannot be used: {', '.join(told)}; "
             "remove them, or save them again as PNG"
         )
     return pictures, [f"{number} {remark}" for remark, number in remarks.items()]

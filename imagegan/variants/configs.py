@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-from seqgan.core.bounds import COUNT, RATE, SHARE, SIZE, STEPS, WEIGHT, Real, Whole
+from seqgan.core.bounds import COUNT, RATE, SHARE, SIZE, WEIGHT, Real, Whole
 from seqgan.core.config import Checked
 
 FEWEST_TWO = Whole(2, 2**20)
@@ -33,7 +33,7 @@ class ImageConfig(Checked):
 
     extendable: ClassVar[str] = "steps"  # may grow when a run is resumed
 
-    images: Annotated[int, IMAGES, STEPS] = 10_000  # 0: as many as usual
+    images: Annotated[int, IMAGES, Whole(0, 10**7)] = 10_000  # 0: as many as usual
     size: Annotated[int, PIXELS, Whole(0, 2**14)] = 28  # 0: as the data has
     steps: Annotated[int, ROUNDS, COUNT] = 20_000
     batch_size: Annotated[int, BATCH, FEWEST_TWO] = 128

@@ -43,7 +43,11 @@ class Bound(click.ParamType[Any, Any]):
         try:
             return self.check(self.read(value) if isinstance(value, str) else value)
         except ValueError:
-            self.fail(f"{quoted(value)} is not {self.expected}", param, ctx)
+            self.fail(self.wrong(value), param, ctx)
+
+    def wrong(self, value: Any) -> str:
+        """What is wrong with a value that somebody typed."""
+        return f"{quoted(value)} is not {self.expected}"
 
 
 class Whole(Bound):
@@ -119,7 +123,7 @@ class Several(Bound):
     MOST = 1000
 
     def __init__(self, of: Bound, example: str) -> None:
-        self.of = of
+        self.of, self.example = of, example
         self.expected = f"a list of {of.expected.removeprefix('a ')} each, such as {example}"
 
     def read(self, text: str) -> list[Any]:
@@ -129,6 +133,15 @@ class Several(Bound):
         if isinstance(value, str | bytes) or not isinstance(value, Sequence) or not 1 <= len(value) <= self.MOST:
             raise ValueError
         return tuple(self.of.check(part) for part in value)
+
+    def wrong(self, value: Any) -> str:
+        """Of a list that is typed, the first part that is wrong."""
+        for part in value.split(",") if isinstance(value, str) else []:
+            try:
+                self.of.check(self.of.read(part))
+            except ValueError:
+                return f"{quoted(value)} is not a list such as {self.example}: {self.of.wrong(part)}"
+        return super().wrong(value)
 
 
 class OneOf(click.Choice[str], Bound):
@@ -164,7 +177,7 @@ class Text(Bound):
 
     name = "text"
 
-    def __init__(self, expected: str = "a text in UTF-8", *, empty: bool = False) -> None:
+    def __init__(self, expected: str = "a text in UTF-8 that is not empty", *, empty: bool = False) -> None:
         self.expected, self.empty = expected, empty
 
     def check(self, value: Any) -> str:
@@ -300,7 +313,7 @@ TOP_K = Whole(0)
 TOP_P = Real(0, 1, above=True)
 YES_NO = YesNo()
 TEXT = Text()
-PROMPT = Text(empty=True)
+PROMPT = Text("a text in UTF-8", empty=True)
 PLACE = Place()
 PLACE_NAME = PlaceName()
 STAGE = Stage("mle, final, best, or the number of a checkpoint")

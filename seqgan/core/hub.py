@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from seqgan.errors import SeqGANError
+from seqgan.errors import SeqGANError, quoted
 
 PREFIX = "hf:"
 SECONDS = 5.0  # to wait for a sign of life
@@ -24,7 +24,7 @@ def dataset_of(path: str, name: str, forms: str, error: type[SeqGANError]) -> Da
         error: it does not look like that."""
     parts = path.split("/")
     if len(parts) not in (2, 3) or not all(parts):
-        raise error(f"{name!r} is no address of a dataset; {forms} was expected")
+        raise error(f"{quoted(name)} is no address of a dataset; {forms} was expected")
     return Dataset("/".join(parts[:2]), parts[2] if len(parts) == 3 else None)
 
 

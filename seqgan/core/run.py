@@ -26,7 +26,7 @@ from seqgan.core import checkpoint, described, files, world
 from seqgan.core import folder as placed
 from seqgan.core.config import differences
 from seqgan.core.log import Display, Metrics, Numbers, Planned, Silence
-from seqgan.errors import CheckpointError, DivergedError, RunError, SeqGANError, StorageError, UsageError, why
+from seqgan.errors import CheckpointError, DivergedError, RunError, SeqGANError, StorageError, UsageError, quoted, why
 
 T = TypeVar("T")
 
@@ -160,11 +160,13 @@ def describe(folder: Path) -> dict[str, Any]:
     if folder.is_file():
         raise RunError(f"{folder} is a file, but the folder of a run was expected; give that")
     try:
-        description = described.read(path, RunError, "nothing but an extension of the run ever changes it")
+        description = described.read(
+            path, RunError, "nothing but an extension of the run, or another place of its data, ever changes it"
+        )
     except FileNotFoundError as error:
         raise RunError(f"{folder} is not a run directory: it has no run.json; give the folder of a run") from error
     if description.get("format") != FORMAT:
-        raise RunError(f"{path} has format {description.get('format')!r}; this version reads format {FORMAT}")
+        raise RunError(f"{path} has format {quoted(description.get('format'))}; this version reads format {FORMAT}")
     described.check(path, description, FIELDS, RunError)
     return description
 
@@ -181,14 +183,22 @@ def agree(folder: Path, asked: Mapping[str, Any], extendable: str) -> None:
     more = extendable in different and different[extendable][1] > different[extendable][0]
     steps = different.pop(extendable)[1] if more else None
     if different:
-        told = ", ".join(f"{name} was {was!r} and is now {now!r}" for name, (was, now) in different.items())
+        told = ", ".join(f"{name} was {quoted(was)} and is now {quoted(now)}" for name, (was, now) in different.items())
         raise RunError(
             f"{folder} was begun with other options: {told}; leave them out to go on with it, or start a new run"
         )
     if more:
         description["config"][extendable] = steps
-        with placed.held(folder):
-            files.write(folder / "run.json", described.as_bytes(described.sealed(description)))
+        rewrite(folder, description)
+
+
+def rewrite(folder: Path, description: Mapping[str, Any]) -> None:
+    """Put down what a run is by now. Its id stays, so that its checkpoints still belong to it.
+
+    Raises:
+        RunError: another process works on it."""
+    with placed.held(folder):
+        files.write(folder / "run.json", described.as_bytes(described.sealed(description)))
 
 
 def refuse_other_world(folder: Path, description: Mapping[str, Any]) -> None:
@@ -361,6 +371,7 @@ class Run:
         found = checkpoints(self.folder)
         if not found:
             files.cut(self.folder / "metrics.jsonl", 0)
+            files.make_folder(self.folder / "checkpoints")  # someone may have removed it to begin again
             return None
         path = next(reversed(found.values()))
         saved = saved_in(path, self.folder, self.description)

@@ -171,7 +171,7 @@ def refuse_bundled_name(name: str) -> None:
     Raises:
         CorpusError: the name is that of a bundled corpus."""
     if name in bundled():
-        raise CorpusError(f"{name!r} is the name of a bundled corpus; choose another")
+        raise CorpusError(f"{quoted(name)} is the name of a bundled corpus; choose another")
 
 
 def corpora_folder() -> Path:

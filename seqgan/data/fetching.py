@@ -20,7 +20,7 @@ from seqgan.core import described
 from seqgan.core.config import nearest
 from seqgan.data.corpus import corpora_folder
 from seqgan.data.shelf import add, refuse_name
-from seqgan.errors import CorpusError
+from seqgan.errors import CorpusError, quoted
 
 SECONDS = 10.0  # without a byte, before an address is given up
 LISTED = {
@@ -44,7 +44,7 @@ def fetch(
         CorpusError: no such source, no connection (within seconds), or a file with another sha256."""
     known = sources() if known is None else known
     if name not in known:
-        raise CorpusError(f"there is no public corpus {name!r} to fetch{nearest(name, known)}")
+        raise CorpusError(f"there is no public corpus {quoted(name)} to fetch{nearest(name, known)}")
     refuse_name(name, overwrite)
     entry = known[name]
     texts = [text for file in entry["file"] for text in _texts(file, _download(file, progress))]

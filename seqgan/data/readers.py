@@ -19,7 +19,7 @@ from typing import Any
 
 from seqgan.core.config import nearest
 from seqgan.core.described import named
-from seqgan.errors import CorpusError, quoted
+from seqgan.errors import CorpusError, quoted, why
 
 SUFFIXES = (".txt", ".csv", ".tsv", ".json", ".jsonl", ".parquet")
 COLUMNS = ("text", "sentence", "content")  # taken where nobody names one
@@ -76,8 +76,8 @@ def read_file(path: Path) -> bytes:
         raise CorpusError(f"there is no file {path}{hint if len(hint) < 200 else ''}") from error
     except IsADirectoryError as error:
         raise CorpusError(f"cannot read {path}: it is a folder; give a file of texts, one a line") from error
-    except OSError as error:
-        raise CorpusError(f"cannot read {path}: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:
+        raise CorpusError(f"cannot read {quoted(str(path))}: {why(error)}; a file of texts was expected") from error
     if raw[:2] != b"\x1f\x8b":
         return raw
     try:

@@ -18,7 +18,7 @@ from seqgan.core import described, files
 from seqgan.core.config import nearest
 from seqgan.data.splits import FEWEST_TEXTS, split
 from seqgan.data.tokens import TOKENS, suitable_tokens
-from seqgan.errors import CorpusError, SeqGANError, quoted
+from seqgan.errors import CorpusError, SeqGANError, quoted, why
 
 NAME = r"[A-Za-z0-9][\w.-]{0,99}"
 ABOUT = {
@@ -53,7 +53,7 @@ def about(name: str) -> dict[str, Any]:
     Raises:
         CorpusError: its description is damaged."""
     path = folder_of(name) / "about.json"
-    advice = f"add or fetch the corpus {name!r} again"
+    advice = f"add or fetch the corpus {quoted(name)} again"
     known = described.read(path, CorpusError, advice)
     described.check(path, known, ABOUT, CorpusError, advice=advice)
     described.check(path, known["report"], {"split": described.COUNTS}, CorpusError, "report: ", advice)
@@ -71,11 +71,13 @@ def read(name: str) -> tuple[dict[str, list[str]], str]:
         try:
             raw = path.read_bytes()
         except OSError as error:
-            raise CorpusError(f"cannot read {path} ({error.strerror}); add or fetch {name!r} again") from error
+            raise CorpusError(f"cannot read {path} ({why(error)}); add or fetch {quoted(name)} again") from error
         digest.update(hashlib.sha256(raw).digest())
         splits[part] = raw.decode("utf-8", errors="replace").splitlines()
     if digest.hexdigest() != known.get("sha256"):
-        raise CorpusError(f"the files in {folder_of(name)} are not as they were put there; add or fetch {name!r} again")
+        raise CorpusError(
+            f"the files in {folder_of(name)} are not as they were put there; add or fetch {quoted(name)} again"
+        )
     return splits, digest.hexdigest()
 
 
@@ -85,10 +87,12 @@ def refuse_name(name: str, overwrite: bool) -> None:
     Raises:
         CorpusError: the name is no good as one, or is taken."""
     if not re.fullmatch(NAME, name) or name.endswith((".txt", ".gz", ".csv", ".tsv", ".json", ".jsonl", ".parquet")):
-        raise CorpusError(f"{name!r} is no good as a name; letters, digits, ., - and _ were expected, no file's ending")
+        raise CorpusError(
+            f"{quoted(name)} is no good as a name; letters, digits, ., - and _ were expected, no file's ending"
+        )
     if folder_of(name).exists() and not overwrite:
         raise CorpusError(
-            f"there is a corpus {name!r} already (in {folder_of(name)}); choose another name, or give --overwrite"
+            f"there is a corpus {quoted(name)} already (in {folder_of(name)}); choose another name, or give --overwrite"
         )
 
 

@@ -23,7 +23,7 @@ from seqgan.core.stats import (
     units_of,
 )
 from seqgan.data.tokens import TOKENS
-from seqgan.errors import UsageError
+from seqgan.errors import UsageError, quoted
 from seqgan.metrics.bleu import ORDERS, Index, Matches, corpus_bleu, sentence_bleu
 from seqgan.metrics.diversity import distinct, ngrams_of, texts_of
 from seqgan.metrics.ngrams import Texts
@@ -104,7 +104,7 @@ class View:
     def __post_init__(self) -> None:
         for given, known in ((self.tokens, tuple(TOKENS)), (self.aggregation, get_args(Aggregation))):
             if given not in known:
-                raise UsageError(f"{given!r} was given, but one of {', '.join(known)} was expected")
+                raise UsageError(f"{quoted(given)} was given, but one of {', '.join(known)} was expected")
 
     @cached_property
     def cut(self) -> Texts:

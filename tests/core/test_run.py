@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -252,6 +253,12 @@ def test_the_newest_checkpoint_must_be_whole(tmp_path: Path) -> None:
         carried_out(folder)
     newest.unlink()
     assert carried_out(folder) == whole
+
+
+def test_without_its_folder_of_checkpoints_a_run_begins_again(tmp_path: Path) -> None:
+    whole = carried_out(begun(tmp_path / "run"))
+    shutil.rmtree(tmp_path / "run" / "checkpoints")
+    assert carried_out(tmp_path / "run") == whole
 
 
 def test_a_checkpoint_of_another_run_is_refused(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import gzip
 import lzma
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from imagegan.data.hub import as_sets
 from imagegan.data.idx import read_idx
 from imagegan.data.toys import DEVIATION, centres
 from imagegan.pyramid import Pyramid
-from seqgan.errors import DataError
+from seqgan.errors import DataError, UsageError
 from tests.imagegan.tiny import made
 
 RNG = np.random.default_rng(0)
@@ -92,6 +93,21 @@ def test_a_test_set_in_the_folder_is_the_one_held_out(tmp_path: Path) -> None:
     assert [len(images.pixels) for images in load("fashion-mnist", folder=tmp_path)] == [30, 20]
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [{"count": -1}, {"count": 2.5}, {"held_out": "3"}, {"size": -1}, {"seed": -1}, {"folder": 3}, {"name": None}],
+)
+def test_an_argument_out_of_its_bounds_is_told(wrong: dict[str, Any]) -> None:
+    [(name, value)] = wrong.items()
+    with pytest.raises(UsageError, match=f"{name} is {value!r}, but "):
+        load(**{"name": "digits", **wrong})
+
+
+def test_a_folder_may_be_a_text(tmp_path: Path) -> None:
+    mnist_like(tmp_path, 30)
+    assert len(load("mnist", folder=str(tmp_path)).train.labels) == 20  # type: ignore[arg-type]
+
+
 def test_what_is_not_a_set_of_images_is_told(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no set of images 'digit'; did you mean digits"):
         load("digit")
@@ -130,6 +146,8 @@ def test_pictures_and_labels_of_another_kind_are_told(tmp_path: Path) -> None:
     assert train.classes == 0
     with pytest.raises(DataError, match="cgan needs labels, but mnist has none for 27 of 27 images"):
         need_labels(train, "cgan", "mnist")
+    with pytest.raises(DataError, match="holds pictures of 28 x 28 pixels, and those of cifar10 have 32 x 32; choose"):
+        load("cifar10", folder=tmp_path, size=32)  # as a run asks for
     with pytest.raises(DataError, match="comes with 28 x 28 pixels, not 64"):
         load("mnist", folder=tmp_path, size=64)
     few = tmp_path / "few"

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from imagegan.cli import imagegan
 from imagegan.data import UNLABELLED, Sets, digits, toy
-from imagegan.evaluation import evaluate_samples, lines
+from imagegan.evaluation import as_cell, evaluate_samples, lines
 from imagegan.metrics import Measured
 from imagegan.metrics.networks import network
 from imagegan.samples import Samples, read_samples
@@ -82,6 +82,10 @@ def test_samples_of_another_shape_or_kind_are_told(sets: Sets, tmp_path: Path) -
     with pytest.raises(SeqGANError, match="accuracy of the samples' labels needs labels, but digits has none"):
         evaluate_samples(Samples(some.pixels, some.labels), unlabelled, "digits")
     assert "fd-labels" not in evaluate_samples(Samples(digits(30).pixels, None), unlabelled, "digits")["samples"]
+    with pytest.raises(SeqGANError, match=r"the samples have the label 1[0-9], but digits has labels from 0 to 9"):
+        evaluate_samples(Samples(some.pixels, some.labels + 10), sets, "digits")
+    with pytest.raises(SeqGANError, match="1 image among samples cannot be measured"):
+        evaluate_samples(Samples(some.pixels[:1]), sets, "digits")
     path = tmp_path / "x.npz"
     fine = np.zeros((30, 1, 28, 28), dtype=np.float32)
     for arrays, complaint in [
@@ -89,10 +93,11 @@ def test_samples_of_another_shape_or_kind_are_told(sets: Sets, tmp_path: Path) -
         ({"samples": fine[:, 0, 0]}, "holds float32 values of 30 x 28; square pictures N x S x S"),
         ({"samples": fine + 2}, "values from 2 to 2, of which nothing says what is black and white"),
         ({"samples": fine - 1.1}, "values from -1.1 to -1.1, of which nothing"),
-        ({"samples": fine * np.nan}, "or some that are no numbers"),
+        ({"samples": fine * np.nan}, "holds NaN or infinity in 30 of 30 samples"),
         ({"samples": fine, "labels": np.zeros(3, int)}, "a label was expected for each of 30 samples"),
         ({"samples": np.array(["a"])}, "holds <U1 values of 1; square"),
         ({}, "holds nothing"),
+        ({"labels": np.zeros(3, int)}, "holds labels alone"),
     ]:
         np.savez(path, **arrays)
         with pytest.raises(SeqGANError, match=complaint):
@@ -108,6 +113,7 @@ def test_samples_of_another_shape_or_kind_are_told(sets: Sets, tmp_path: Path) -
 def test_a_line_shows_what_each_row_has() -> None:
     rows = {"samples": {"fd": Measured(2.31234, 0.1234, "FD[x]")}, "held-out": {}}
     assert list(lines(rows)) == [("fd", ["2.312 ±0.12", ""], "FD[x]")]
+    assert as_cell(Measured(-3e-16, 6.7e-16, "")) == "0 ±0"  # what floats leave of zero
 
 
 @pytest.mark.usefixtures("_threads")

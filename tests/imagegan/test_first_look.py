@@ -142,7 +142,7 @@ def test_of_few_images_some_numbers_are_blank_with_their_reason(held_out: int) -
     assert shown["fd-random"].signature == f"of {count} held-out images there is no distance; 20 or more are needed"
     told = json.loads(written(rows, {}), parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
     assert told["rows"]["samples"]["fd-random"]["value"] is None
-    assert (rows["samples"]["variety"].signature.endswith("a single one has none")) == (held_out == 1)
+    assert (rows["samples"]["variety"].signature.endswith("a single picture has none")) == (held_out == 1)
 
 
 @pytest.mark.parametrize("model", ["dcgan", "wgan", "cgan", "acgan", "infogan", "lapgan", "vae"])
@@ -202,7 +202,7 @@ def test_nothing_is_said_of_a_run_that_went_well() -> None:
 
 def test_what_is_odd_about_the_held_out_images_is_said() -> None:
     rows = {"samples": saying(variety=1.0), "held-out": {"variety": undefined("these are all equal")}}
-    assert remarks(rows) == ["held-out images say little here: these are all equal"]
+    assert remarks(rows) == ["variety says nothing here: these are all equal"]
     [line] = remarks({"a": {}, "held-out of a": saying(copies=0.6)})
     assert "60% of the held-out images are near copies of training images" in line
     assert len(remarks({"a": saying(distance=1.0), "b": saying(distance=2.0), "held-out": {}})) == 1

@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from imagegan.data import UNLABELLED, Images, Sets
+from imagegan.data.arrange import arrange, part_of
 from imagegan.data.folders import read_folder
 from imagegan.data.hub import as_sets
 from seqgan.errors import DataError
@@ -72,6 +73,11 @@ def deeper(root: Path) -> Path:
     return root
 
 
+def wrapped_in_a_split(root: Path) -> Path:
+    fill(root / "train" / "images")
+    return root
+
+
 def linked(root: Path) -> Path:
     fill(root.parent / "elsewhere")
     root.mkdir()
@@ -88,7 +94,7 @@ def idx_files(root: Path) -> Path:
     return root
 
 
-LAYOUTS = (classes_only, train_only, as_an_archive_unpacks, deeper, linked, idx_files)
+LAYOUTS = (classes_only, train_only, as_an_archive_unpacks, deeper, wrapped_in_a_split, linked, idx_files)
 
 
 def test_every_layout_of_the_same_pictures_is_the_same_set(tmp_path: Path) -> None:
@@ -118,6 +124,45 @@ def test_a_split_is_held_out_and_labels_are_those_of_train(train: str, held: str
     assert sets.train.names == CLASSES
     assert "no picture of 2 classes is held out (cat, owl)" in sets.notes
     assert "with fewer than 20 held out, no distance can be measured" in sets.notes
+
+
+@pytest.mark.parametrize(
+    ("train", "held"),
+    [("training_set", "test_set"), ("seg_train/seg_train", "seg_test/seg_test"), ("Trainset", "valset")],
+)
+def test_splits_may_be_called_something_more(train: str, held: str, tmp_path: Path) -> None:
+    fill(tmp_path / train)
+    fill(tmp_path / held, numbers=range(100, 107))
+    fill(tmp_path / "pred", ("unknown",), range(300, 302))
+    sets = read_folder(tmp_path, SIDE)
+    assert all(map(right, sets))
+    assert (len(sets.train.labels), len(sets.test.labels), sets.train.names) == (3 * EACH, 21, CLASSES)
+    assert sets.notes == (f"left out: 2 pictures beside {train.partition('/')[0]}/ (pred)",)
+
+
+@pytest.mark.parametrize("names", ["train/train", "train"])
+def test_a_split_in_a_folder_of_its_name_has_no_class(names: str, tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        for number in range(30):
+            save(tmp_path / names.replace("train", split) / f"{number}.png", picture(split == "test", number))
+    sets = read_folder(tmp_path, SIDE)
+    assert sets.train.names == ()
+    assert [shown_labels(images) for images in sets] == [[0] * 30, [1] * 30]
+
+
+def test_a_class_with_a_split_in_its_name_stays_one(tmp_path: Path) -> None:
+    assert read_folder(fill(tmp_path, ("latest", "trains", "valley")), SIDE).train.names == (
+        "latest",
+        "trains",
+        "valley",
+    )
+
+
+def test_below_a_split_one_class_stays_one_where_the_other_split_is_flat(tmp_path: Path) -> None:
+    fill(tmp_path / "train" / "owl", ("2019", "2020"))
+    fill(tmp_path / "test", ("owl",), range(100, 107))
+    sets = read_folder(tmp_path, SIDE)
+    assert (sets.train.names, len(sets.train.labels), len(sets.test.labels)) == (("owl",), 80, 7)
 
 
 def test_beside_a_test_split_a_validation_split_is_left_out_and_told(tmp_path: Path) -> None:
@@ -189,6 +234,15 @@ def test_every_class_is_held_out_of_however_few_it_has(tmp_path: Path) -> None:
     assert (len(alone.train.labels), len(alone.test.labels)) == (11, 1)
 
 
+def test_the_first_of_the_held_out_pictures_are_of_all_classes_alike() -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (20_000, 3, 3), dtype=np.uint8)
+    sets = arrange(part_of(pictures, np.arange(20_000) % 10, "x"), None, "x")
+    for images in sets:
+        for count in (100, 500, 2000):
+            numbers = images.labels[:count].bincount(minlength=10).numpy()
+            assert np.square(numbers - count / 10).sum() / (count / 10) < 25  # chi-square of 9 degrees: .003
+
+
 def test_equal_pictures_stay_on_one_side_and_are_told(tmp_path: Path) -> None:
     for label, name in enumerate(CLASSES):
         for number in range(37):  # a tenth of 111 would cut three of a kind
@@ -219,11 +273,16 @@ def test_layouts_that_can_be_meant_in_two_ways_are_refused(tmp_path: Path) -> No
     fill(tmp_path / "b" / "bottle", ("train", "test"))
     fill(tmp_path / "b" / "cable", ("train", "test"))
     fill(tmp_path / "c" / "test")
+    fill(tmp_path / "e", ("bus", "train"))
+    fill(tmp_path / "f", ("bus", "train"))
+    fill(tmp_path / "f" / "test", ("bus",), range(100, 107))
     (tmp_path / "d").mkdir()
     for folder, complaint in [
         ("a", "has two folders of one split, Validation and val; keep one"),
         ("b", r"bottle/test is a split inside of a class; put splits first \(test/bottle\)"),
         ("c", "there is a split to test on alone"),
+        ("e", r"e/train can be a class beside bus, or a split; .* \(train/bus\)"),
+        ("f", r"f/train can be a class beside bus, or a split"),
         ("d", "neither images to train on as idx files nor pictures"),
     ]:
         with pytest.raises(DataError, match=complaint):
@@ -279,7 +338,7 @@ def test_one_line_says_what_was_read(tmp_path: Path) -> None:
     (tmp_path / "readme.md").write_text("x")
     assert read_folder(tmp_path, SIDE).summary("folder") == (
         "folder: 109 to train on, 12 held out, 4 x 4 pixels, RGB; 3 classes: cat 37, dog 36, owl 36; "
-        "left out: 1 file that are no pictures (.md 1); 1 not square, cut to the middle; 1 larger, made smaller; "
+        "left out: 1 file that is no picture (.md 1); 1 not square, cut to the middle; 1 larger, made smaller; "
         "with fewer than 20 held out, no distance can be measured"
     )
 

@@ -185,6 +185,18 @@ BAD: dict[str, Callable[[], bytes]] = {
 }
 
 
+def test_a_picture_is_named_with_its_class_and_a_reason_once(tmp_path: Path) -> None:
+    for kind in ("cat", "dog"):
+        (tmp_path / kind).mkdir()
+        for number in range(6):
+            (tmp_path / kind / f"{number}.png").write_bytes(b"text")
+    with pytest.raises(
+        DataError, match=r"12 of 12 .* cannot be used: cat/0.png, .* and 7 more \(no picture in a"
+    ) as told:
+        read_folder(tmp_path, 4)
+    assert str(told.value).count("no picture in a format") == 1
+
+
 def test_all_that_cannot_be_read_is_told_at_once(tmp_path: Path) -> None:
     for number in range(12):
         Image.fromarray(GREYS + np.uint8(number)).save(tmp_path / f"good{number}.png")
@@ -194,8 +206,8 @@ def test_all_that_cannot_be_read_is_told_at_once(tmp_path: Path) -> None:
         read_folder(tmp_path, 4)
     message = str(told.value)
     assert "8 of 20 pictures in" in message
-    assert "bomb.png (of more than 89 million pixels; make it smaller), cut.jpg (damaged or cut short)" in message
-    assert "and 3 more; remove them, or save them again as PNG" in message
+    assert "bomb.png, large.png (of more than 89 million pixels; make it smaller), cut.jpg" in message
+    assert "; remove them, or save them again as PNG" in message
     assert "\n" not in message
     for name in BAD:  # each of them by itself
         with pytest.raises(DataError, match=f"1 of 1 pictures in x cannot be used: {name}"):

@@ -21,6 +21,7 @@ from imagegan.data import load
 from imagegan.evaluation import draw, evaluate_model, evaluate_runs
 from imagegan.generation import load_model
 from imagegan.metrics.networks import network
+from seqgan.core import described
 from seqgan.core.run import describe
 from seqgan.errors import SeqGANError
 from tests.imagegan.test_data import idx
@@ -110,6 +111,25 @@ def test_a_run_keeps_what_it_needs_to_load_its_images_again(mnist: Path, tmp_pat
     assert "accuracy" in call("evaluate", run, "--count", 30)
 
 
+def test_a_run_goes_on_where_its_images_have_moved_to(mnist: Path, tmp_path: Path) -> None:
+    before, now = tmp_path / "before", tmp_path / "now"
+    shutil.copytree(mnist, before)
+    run = train(tmp_path / "run", "gan", "--data", "mnist", "--data-dir", before, steps=1)
+    before.rename(now)
+    told = refusal(["evaluate", run])
+    assert f"if they have moved: imagegan train --resume {run} --data-dir PATH" in told
+    saved = (run / "run.json").read_bytes()
+    (now / "train-labels-idx1-ubyte").rename(now / "no labels")
+    assert f"the images in {now} are not those that" in refusal(["train", "--resume", run, "--data-dir", now])
+    assert (run / "run.json").read_bytes() == saved
+    (now / "no labels").rename(now / "train-labels-idx1-ubyte")
+    call("train", "--resume", run, "--data-dir", now, "--steps", 2, "--quiet")
+    assert describe(run)["data"]["folder"] == str(now)
+    assert describe(run)["id"] == json.loads(saved)["id"]
+    told = call("evaluate", run, run, "--count", 20)
+    assert " run " in told.splitlines()[1]  # and not its whole path, since it stands twice
+
+
 def test_what_nobody_asked_for_follows_from_the_data(mnist: Path, photographs: Path, tmp_path: Path) -> None:
     brief = ["--steps", 1, "--batch-size", 4, "--width", 4, "--quiet"]
     asked: list[tuple[str, list[object], dict[str, object]]] = [
@@ -158,6 +178,7 @@ def test_a_run_of_the_first_version_goes_on(run: Path, tmp_path: Path) -> None:
 
     old = Path(shutil.copytree(run, tmp_path / "old"))
     description = json.loads((old / "run.json").read_text())
+    description.pop(described.SEAL)  # it has none either
     pixels = training.images_of(run, 60).train.pixels
     description["data"] = {
         "name": "digits",
@@ -297,7 +318,7 @@ def test_a_run_that_is_asked_for_something_else_is_refused(run: Path, mnist: Pat
     description = json.loads((broken / "run.json").read_text())
     (broken / "run.json").write_text(json.dumps({**description, "data": {**description["data"], "size": "wide"}}))
     samples = tmp_path / "samples.npz"
-    np.savez(samples, samples=np.zeros((30, 3, 28, 28), np.float32))
+    np.savez(samples, samples=np.eye(3, dtype=np.uint8)[0, :, None, None] * np.full((30, 1, 28, 28), 255, np.uint8))
     cases: list[tuple[list[object], str]] = [
         (["train", "--resume", run, "--data", "ring"], "--data was digits and is now ring"),
         (["train", "--resume", run, "--data-dir", mnist], "--data-dir was None and is now"),
@@ -305,7 +326,7 @@ def test_a_run_that_is_asked_for_something_else_is_refused(run: Path, mnist: Pat
         (["train", "--resume", run, "--images", 70], "images was 60 and is now 70"),
         (["train", "--resume", damaged], "is damaged"),
         (["train", "--resume", foreign], "does not belong to the run"),
-        (["train", "--resume", broken], "data.size is 'wide', but a whole number from 1 was expected"),
+        (["train", "--resume", broken], "data.size is 'wide', but a whole number from 1 to 16777216 was expected"),
         (["evaluate", damaged], "is damaged"),
         (["evaluate", foreign], "does not belong to the run"),
         (["evaluate", broken], "data.size is 'wide'"),

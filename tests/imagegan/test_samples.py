@@ -46,16 +46,29 @@ def test_type_and_range_say_what_is_black_and_white(array: np.ndarray, scale: st
 
 
 @pytest.mark.parametrize(
-    "array", [BYTES / 255 * 1.7, BYTES / 100 - 1, BYTES.astype(int) - 3, BYTES.astype(np.uint16) * 257, BYTES * 2.0]
+    "array",
+    [
+        BYTES / 255 * 1.7,
+        BYTES / 100 - 1,
+        BYTES.astype(int) - 3,
+        BYTES.astype(np.uint16) * 257,
+        BYTES * 2.0,
+        BYTES // 128,
+    ],
 )
 def test_ranges_that_nothing_explains_are_refused(array: np.ndarray, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nothing says what is black and white; bytes, or floats within \[0, 1"):
         read(tmp_path, samples=array)
 
 
-@pytest.mark.parametrize("kind", [bool, complex, "M8[s]"])
+def test_true_and_false_are_white_and_black(tmp_path: Path) -> None:
+    assert read(tmp_path, samples=BYTES > 127).pixels.flatten().tolist() == [-1.0] * 512 + [1.0] * 512
+    assert (read(tmp_path, samples=BYTES * 0).pixels == -1).all()  # of bytes all may be black
+
+
+@pytest.mark.parametrize("kind", [complex, "M8[s]"])
 def test_what_are_no_numbers_is_refused(kind: object, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="bytes or floats are expected"):
+    with pytest.raises(DataError, match="bytes or floats were expected"):
         read(tmp_path, samples=np.zeros((3, 8, 8), kind))  # type: ignore[call-overload]
 
 
@@ -69,6 +82,9 @@ def test_channels_may_be_first_or_last(tmp_path: Path) -> None:
 def test_points_are_taken_as_they_are(tmp_path: Path) -> None:
     points = toy("ring", 30).pixels.abs()  # all of them in [0, 1]
     assert read(tmp_path, samples=points.numpy()).pixels.equal(points)
+    assert read(tmp_path, samples=points[:, :, 0, 0].numpy()).pixels.equal(points)
+    with pytest.raises(DataError, match=r"points of float32 values from .*; floats within \[-1, 1\] were expected"):
+        read(tmp_path, samples=5 * points.numpy())
 
 
 def test_of_many_samples_some_are_taken_at_random() -> None:
@@ -93,9 +109,9 @@ def test_a_folder_of_pictures_is_what_they_are(tmp_path: Path) -> None:
     order = np.argsort(images.labels.numpy(), kind="stable")
     assert read.labels.equal(images.labels[order])
     assert read.pixels.equal(images.pixels[order])
-    assert read.said == "30 pictures in folders by class; left out: 1 file that are no pictures (.txt 1)"
+    assert read.said == "30 pictures in folders by class; left out: 1 file that is no picture (.txt 1)"
     (tmp_path / "3").rename(tmp_path / "three")
-    with pytest.raises(DataError, match="three are no classes of the data"):
+    with pytest.raises(DataError, match=r"of no class of the data \(0, 1, 2, 3, 4\): three;"):
         read_samples(tmp_path, digits(5))
     grey = read_samples(tmp_path, digits(5)._replace(pictures=torch.zeros(5, 3, 28, 28, dtype=torch.uint8), names=()))
     assert grey.pixels.shape == (30, 3, 28, 28)
@@ -142,6 +158,36 @@ def test_the_command_says_how_samples_were_taken(tmp_path: Path, monkeypatch: py
     said = "60 samples, taken as floats from 0 to 1; 40 of them are measured, taken at random with --seed 0"
     assert said in told.output
     assert json.loads(as_json.output)["samples"] == said
+
+
+def test_grey_and_rgb_are_compared_where_nothing_is_lost(tmp_path: Path) -> None:
+    grey = digits(5, seed=1)
+    rgb = grey._replace(pictures=grey.pictures.repeat(1, 3, 1, 1))
+    np.savez(tmp_path / "rgb.npz", images=rgb.pictures.numpy())
+    np.savez(tmp_path / "grey.npz", images=grey.pictures.numpy())
+    for name, like, said in (("rgb", grey, "without colours, taken as grey"), ("grey", rgb, "grey, taken as RGB")):
+        read = read_samples(tmp_path / f"{name}.npz", like)
+        assert read.pixels.equal(like.pixels)
+        assert read.said.endswith(said)
+    red = rgb.pictures.numpy() * np.array([1, 0, 0], np.uint8)[:, None, None]
+    np.savez(tmp_path / "red.npz", images=red)
+    assert read_samples(tmp_path / "red.npz", grey).pixels.shape[1] == 3
+
+
+def test_folders_that_are_no_classes_are_told(tmp_path: Path) -> None:
+    def fill(*names: str) -> Path:
+        root = tmp_path / "+".join(names).replace("/", "-")
+        for name in names:
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            Image.new("L", (28, 28)).save(root / name)
+        return root
+
+    assert read_samples(fill("samples/1.png"), digits(5)).labels is None
+    with pytest.raises(DataError, match=r"of no class of the data .*: 1 picture in no folder; name"):
+        read_samples(fill("3/1.png", "2.png"), digits(5))
+    (fill("1.png") / "run.json").touch()
+    with pytest.raises(DataError, match="is a run, whose pictures are not single samples; measure it by imagegan"):
+        read_samples(tmp_path / "1.png", digits(5))
 
 
 def test_pictures_in_one_folder_need_no_classes(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from imagegan.pyramid import Pyramid
 from imagegan.samples import read_samples
 from imagegan.training import images_of, new_model
 from seqgan.core import checkpoint
+from seqgan.core.described import SEAL
 from seqgan.core.loop import Phase
 from seqgan.core.run import checkpoints, describe
 from seqgan.core.seed import private_generator
@@ -423,6 +424,7 @@ def test_classes_are_called_by_name_or_number(of_animals: Path, tmp_path: Path) 
     for word in ("dog", "1"):
         call("generate", run, "-n", "4", "--class", word, "--output", tmp_path / f"{word}.npz")
         call("walk", run, "--class", word, "--rows", "2", "--output", tmp_path / f"{word}.png")
+    assert "1 picture is in" in call("generate", run, "-n", "1", "--output", tmp_path / "ONE.PNG")
     assert np.load(tmp_path / "dog.npz")["labels"].tolist() == [1] * 4
     assert (np.load(tmp_path / "dog.npz")["images"] == np.load(tmp_path / "1.npz")["images"]).all()
     assert (tmp_path / "dog.png").read_bytes() == (tmp_path / "1.png").read_bytes()
@@ -432,12 +434,24 @@ def test_classes_are_called_by_name_or_number(of_animals: Path, tmp_path: Path) 
         call("generate", run, "--class", "3", "--output", tmp_path / "x.npz")
 
 
+def test_a_class_and_a_code_are_not_drawn_together(of_animals: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="a class and a code were given, but one of them was expected"):
+        call("generate", of_animals / "run", "--class", "dog", "--code", "1", "--output", tmp_path / "x.npz")
+
+
+@pytest.mark.parametrize("code", ["abc", 3, ["a", 0, 0], [math.nan, 0, 0], [0, math.inf, 0], []])
+def test_a_code_is_a_list_of_numbers(code: Any) -> None:
+    with pytest.raises(UsageError, match=r"code is .*, but a list of number from -1e\+06"):
+        generate(made("infogan"), 2, 0, code=code)
+
+
 def test_a_run_whose_pictures_an_earlier_version_read_says_why_it_cannot_go_on(
     of_animals: Path, tmp_path: Path
 ) -> None:
     old = Path(shutil.copytree(of_animals / "run", tmp_path / "old"))
     description = json.loads((old / "run.json").read_text())
     assert description["data"].pop("class_names") == ["cat", "dog", "owl"]
+    del description[SEAL]
     description["data"]["sha256"] = "0" * 64
     (old / "run.json").write_text(json.dumps(description))
     with pytest.raises(
@@ -490,7 +504,7 @@ def run_of_gan(folder: Path) -> Path:
     [
         (["generate", "--truncation", "0"], "'0' is not a number above 0"),
         (["generate", "--truncation", "nan"], "'nan' is not a number above 0"),
-        (["generate", "--code", "nan"], "'nan' is not a list of"),
+        (["generate", "--code", "nan"], "'nan' is not a list such as 3,-1,0.5: 'nan' is not a number"),
         (["generate", "--output", "a.jpg"], "neither .png nor .npz nor .gif"),
         (["generate", "--output", "a.gif", "-n", "3", "--class", "1"], "leave out --count, --class"),
         (["generate", "--class", "1"], "this model was not told classes"),
