@@ -1,5 +1,6 @@
 """Values at the edges of what the library takes: each is used rightly or refused in a line."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from seqgan.core.run import Run, create, describe, free_name
 from seqgan.core.stats import paired
 from seqgan.data.corpus import corpus_in_memory
 from seqgan.data.splits import part_of
-from seqgan.errors import CorpusError, DivergedError, RunError, UsageError
+from seqgan.errors import CorpusError, DivergedError, RunError, StorageError, UsageError
 from seqgan.generation import TextModel, load_tokenizer
 from seqgan.models.generator import Generator
 from seqgan.rewards import on_text
@@ -92,3 +93,38 @@ def test_nothing_but_the_error_is_told_of_an_emptied_tokenizer(
     with pytest.raises(seqgan.SeqGANError, match="is not the one this was made with"):
         load_tokenizer(tmp_path, {"tokenizer": "char", "tokenizer_sha256": "0" * 64})
     assert capfd.readouterr().err == ""
+
+
+def begun(folder: Path) -> Path:
+    create(folder, RUN, {})
+    with Run(folder) as run:
+        run.record("game", 1, {"loss": 1.0})
+        run.save("game", 1, {})
+    return folder
+
+
+def test_a_run_whose_checkpoints_are_gone_with_their_folder_begins_again(tmp_path: Path) -> None:
+    folder = begun(tmp_path / "run")
+    shutil.rmtree(folder / "checkpoints")
+    with Run(folder) as run:
+        assert run.restore() is None
+        run.save("game", 1, {})
+    assert [path.name for path in (folder / "checkpoints").iterdir()] == ["step-00000001.pt"]
+
+
+def test_where_no_checkpoint_can_be_saved_the_record_is_kept(tmp_path: Path) -> None:
+    folder = begun(tmp_path / "run")
+    shutil.rmtree(folder / "checkpoints")
+    (folder / "checkpoints").write_text("")
+    before = (folder / "metrics.jsonl").read_bytes()
+    with Run(folder) as run, pytest.raises(StorageError, match=r"cannot make the folder .*checkpoints"):
+        run.restore()
+    assert (folder / "metrics.jsonl").read_bytes() == before != b""
+
+
+def test_a_folder_in_the_place_of_the_record_is_told(tmp_path: Path) -> None:
+    folder = begun(tmp_path / "run")
+    (folder / "metrics.jsonl").unlink()
+    (folder / "metrics.jsonl").mkdir()
+    with Run(folder) as run, pytest.raises(RunError, match=r"metrics\.jsonl cannot be read: is a directory; make it a"):
+        run.restore()

@@ -368,6 +368,7 @@ class Run:
     def _newest(self) -> dict[str, Any] | None:
         for leftover in sorted(self.folder.rglob("*.partial")):
             files.remove(leftover)
+        files.make_folder(self.folder / "checkpoints")  # where nothing can be saved, nothing is thrown away below
         found = checkpoints(self.folder)
         if not found:
             files.cut(self.folder / "metrics.jsonl", 0)
@@ -386,7 +387,7 @@ class Run:
         Raises:
             RunError: the record is shorter, or another."""
         path = self.folder / "metrics.jsonl"
-        record = path.read_bytes()[:length] if path.exists() else b""
+        record = _raw_record(path)[:length]
         summed = hashlib.sha256(record)
         if len(record) < length or sha256 not in (None, summed.hexdigest()):
             read_record(self.folder)  # may name the line
@@ -541,16 +542,21 @@ def read_record(folder: Path) -> list[dict[str, Any]]:
     Raises:
         RunError: one of them is damaged (names the line)."""
     path = folder / "metrics.jsonl"
-    try:
-        raw = path.read_bytes()
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise RunError(f"{path} cannot be read: {why(error)}; make it readable") from error
     lines, advice = [], "remove the lines from there on"
-    for number, line in enumerate(raw.splitlines(), start=1):
+    for number, line in enumerate(_raw_record(path).splitlines(), start=1):
         content = described.table(line, f"{path}, line {number}", RunError, advice)
         measured = dict.fromkeys(content.keys() - LINE.keys(), described.MEASURED)
         described.check(path, content, {**LINE, **measured}, RunError, f"line {number}: ", advice)
         lines.append(content)
     return lines
+
+
+def _raw_record(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise RunError(
+            f"{path} cannot be read: {why(error)}; make it a readable file, or restore it from a copy"
+        ) from error
