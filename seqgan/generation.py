@@ -265,16 +265,18 @@ def own_parts_given(folder: Path, description: Mapping[str, Any], parts: Parts, 
 def load_tokenizer(folder: Path, description: Mapping[str, Any]) -> Tokenizer:
     path = folder / "tokenizer.model"
     try:
-        tokenizer = Tokenizer(description["tokenizer"], path.read_bytes())
+        model = path.read_bytes()
     except OSError as error:
         raise RunError(
             f"{path} cannot be read: {why(error)}; without it the run's ids cannot be turned into text"
         ) from error
+    # First of all, since sentencepiece writes of a damaged model to stderr by itself.
+    if hashlib.sha256(model).hexdigest() != description["tokenizer_sha256"]:
+        raise CheckpointError(f"{path} is not the one this was made with; restore it from a copy, or train anew")
+    try:
+        return Tokenizer(description["tokenizer"], model)
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from error
-    if hashlib.sha256(tokenizer.model).hexdigest() != description["tokenizer_sha256"]:
-        raise CheckpointError(f"{path} is not the one this was made with; restore it from a copy, or train anew")
-    return tokenizer
 
 
 def run_config(path: Path, description: Mapping[str, Any]) -> MLEConfig:

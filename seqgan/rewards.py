@@ -35,7 +35,7 @@ class TextReward:
                 given = self.function(texts)
             try:
                 rewards = torch.as_tensor(given, dtype=torch.float32, device="cpu")
-            except (TypeError, ValueError, RuntimeError) as error:
+            except (TypeError, ValueError, RuntimeError, OverflowError) as error:
                 raise UsageError(
                     f"the reward gave {str(given)[:60]!r} for {len(texts)} texts; numbers were expected"
                 ) from error

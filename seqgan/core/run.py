@@ -31,6 +31,7 @@ from seqgan.errors import CheckpointError, DivergedError, RunError, SeqGANError,
 T = TypeVar("T")
 
 FORMAT = 1
+LONGEST_NAME = 150  # bytes of a run's name: file systems take 255, and there are longer names beside it
 FIELDS = {
     "id": described.TEXT,
     "seed": described.WHOLE,
@@ -156,12 +157,14 @@ def describe(folder: Path) -> dict[str, Any]:
     Raises:
         RunError: there is none, it is damaged, or its format is unknown to this version."""
     path = folder / "run.json"
+    if folder.is_file():
+        raise RunError(f"{folder} is a file, but the folder of a run was expected; give that")
     try:
         description = described.read(
             path, RunError, "nothing but an extension of the run, or another place of its data, ever changes it"
         )
     except FileNotFoundError as error:
-        raise RunError(f"{folder} is not a run directory: it has no run.json") from error
+        raise RunError(f"{folder} is not a run directory: it has no run.json; give the folder of a run") from error
     if description.get("format") != FORMAT:
         raise RunError(f"{path} has format {quoted(description.get('format'))}; this version reads format {FORMAT}")
     described.check(path, description, FIELDS, RunError)
@@ -250,7 +253,8 @@ def checkpoint_name(steps: Mapping[str, int]) -> str:
 
 
 def free_name(parent: Path, stem: str) -> Path:
-    """The first of `<stem>-1`, `<stem>-2` ... that is not taken."""
+    """The first of `<stem>-1`, `<stem>-2` ... that is not taken, in the folder itself whatever the stem is."""
+    stem = re.sub(r"[/\\\0-\x1f\x7f]+", "-", stem.encode()[-LONGEST_NAME:].decode(errors="ignore"))
     return next(path for k in range(1, 1_000_000) if not (path := parent / f"{stem}-{k}").exists())
 
 
@@ -364,6 +368,7 @@ class Run:
     def _newest(self) -> dict[str, Any] | None:
         for leftover in sorted(self.folder.rglob("*.partial")):
             files.remove(leftover)
+        files.make_folder(self.folder / "checkpoints")  # where nothing can be saved, nothing is thrown away below
         found = checkpoints(self.folder)
         if not found:
             files.cut(self.folder / "metrics.jsonl", 0)
@@ -382,7 +387,7 @@ class Run:
         Raises:
             RunError: the record is shorter, or another."""
         path = self.folder / "metrics.jsonl"
-        record = path.read_bytes()[:length] if path.exists() else b""
+        record = _raw_record(path)[:length]
         summed = hashlib.sha256(record)
         if len(record) < length or sha256 not in (None, summed.hexdigest()):
             read_record(self.folder)  # may name the line
@@ -492,8 +497,8 @@ class Run:
                     texts[name] = value
                     continue
                 numbers[name] = next(values) if isinstance(value, Tensor) else value
-                if not math.isfinite(numbers[name]):
-                    raise DivergedError(self._diverged(phase, step, f"{name} is {numbers[name]}"))
+            if wrong := [f"{name} is {number}" for name, number in numbers.items() if not math.isfinite(number)]:
+                raise DivergedError(self._diverged(phase, step, ", ".join(wrong)))
             self.display.step(phase, step, numbers)
             for name, several in texts.items():
                 self.display.say("\n".join([f"{name} at step {step} of {phase}:", *(f"  {text}" for text in several)]))
@@ -537,16 +542,21 @@ def read_record(folder: Path) -> list[dict[str, Any]]:
     Raises:
         RunError: one of them is damaged (names the line)."""
     path = folder / "metrics.jsonl"
-    try:
-        raw = path.read_bytes()
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise RunError(f"{path} cannot be read: {why(error)}; make it readable") from error
     lines, advice = [], "remove the lines from there on"
-    for number, line in enumerate(raw.splitlines(), start=1):
+    for number, line in enumerate(_raw_record(path).splitlines(), start=1):
         content = described.table(line, f"{path}, line {number}", RunError, advice)
         measured = dict.fromkeys(content.keys() - LINE.keys(), described.MEASURED)
         described.check(path, content, {**LINE, **measured}, RunError, f"line {number}: ", advice)
         lines.append(content)
     return lines
+
+
+def _raw_record(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise RunError(
+            f"{path} cannot be read: {why(error)}; make it a readable file, or restore it from a copy"
+        ) from error

@@ -9,6 +9,8 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from seqgan.errors import UsageError
+
 Item = TypeVar("Item")
 BLOCKS = 10
 Units = NDArray[np.int64]  # the number of the unit that each item belongs to
@@ -26,9 +28,18 @@ def paired(first: Influences, second: Influences) -> Influences:
     alike is no part of the error of their difference.
 
     Where the units are pairs by their numbers alone (two sets of samples), this is still right if they are independent:
-    the products of their influences then average to nothing."""
+    the products of their influences then average to nothing.
+
+    Raises:
+        UsageError: one has more units of a source than the other."""
     nothing = np.zeros(())
     sources = dict.fromkeys([*first, *second])
+    for source in first.keys() & second.keys():
+        if len(first[source]) != len(second[source]):
+            raise UsageError(
+                f"{len(first[source])} and {len(second[source])} {source} were measured, but as many of both were "
+                "expected, since they are subtracted in pairs; measure as many texts in each"
+            )
     return {source: first.get(source, nothing) - second.get(source, nothing) for source in sources}
 
 

@@ -93,6 +93,12 @@ def _corpus(found: "_Found", address: Mapping[str, str | None]) -> Corpus:
     if count < FEWEST_TEXTS or not all(splits.values()):
         different = len({text for texts in splits.values() for text in texts})
         copies = f", only {different} of them different" if different < count else ""
+        empty = [part for part, texts in splits.items() if not texts]
+        if min(count, different) >= FEWEST_TEXTS:
+            raise CorpusError(
+                f"{found.path or 'the list'} holds {count} texts{copies}, none of which is in the "
+                f"{' or '.join(empty)} split, but each needs one at least; give more texts, or that split by itself"
+            )
         raise CorpusError(
             f"{found.path or 'the list'} holds {count} text{'' if count == 1 else 's'}{copies}; "
             f"at least {FEWEST_TEXTS}, one a line, are needed to train, validate and test"

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from seqgan.core.config import nearest
+from seqgan.core.described import named
 from seqgan.errors import CorpusError, quoted, why
 
 SUFFIXES = (".txt", ".csv", ".tsv", ".json", ".jsonl", ".parquet")
@@ -238,7 +239,7 @@ def _jsonl(path: Path, lines: Sequence[str]) -> Iterator[Row]:
             try:
                 yield f"line {number}", json.loads(line, object_pairs_hook=_record)
             except (ValueError, RecursionError) as error:  # also a number of thousands of digits
-                raise CorpusError(f"{path}, line {number}: malformed JSON ({error})") from error
+                raise CorpusError(f"{path}, line {number}: malformed JSON ({_wrong_json(error)}); mend it") from error
 
 
 def _json(path: Path, lines: Sequence[str]) -> Iterator[Row]:
@@ -247,11 +248,16 @@ def _json(path: Path, lines: Sequence[str]) -> Iterator[Row]:
     except json.JSONDecodeError as error:
         raise CorpusError(f"{path}, line {error.lineno}: malformed JSON ({error.msg})") from error
     except (ValueError, RecursionError) as error:
-        reason = "nested too deeply" if isinstance(error, RecursionError) else error
-        raise CorpusError(f"{path}: malformed JSON ({reason})") from error
+        raise CorpusError(f"{path}: malformed JSON ({_wrong_json(error)}); mend it") from error
     if not isinstance(content, list):
-        raise CorpusError(f"{path} holds a JSON {type(content).__name__}; a list of texts or of records was expected")
+        raise CorpusError(f"{path} holds {named(content)}, but a list of texts or of records was expected")
     return ((f"record {number}", record) for number, record in enumerate(content, start=1))
+
+
+def _wrong_json(error: ValueError | RecursionError) -> str:
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    return "a number has too many digits" if "set_int_max_str_digits" in str(error) else str(error)
 
 
 def _record(fields: Sequence[tuple[str, Any]]) -> dict[str, Any]:
@@ -288,7 +294,8 @@ def _values(path: Path, rows: Iterable[Row], column: str | None) -> Iterator[str
                 raise CorpusError(f"{path}, {place}: there is no column {column!r}{nearest(column, list(record))}")
             value = record[column]
         else:
-            raise CorpusError(f"{path}, {place}: {str(record)[:40]!r} is no record with named values")
+            came = quoted(record, 40) if isinstance(record, str) else named(record)
+            raise CorpusError(f"{path}, {place}: {came} is no record with named values")
         if value is not None and not isinstance(value, str):
             raise CorpusError(f"{path}, {place}: {column or 'the value'} is {str(value)[:40]!r}, which is no text")
         text = one_line(value or "")

@@ -57,7 +57,12 @@ class Measured:
         return iter((self.value, self.stderr, self.signature))
 
     def __sub__(self, other: "Measured") -> "Measured":
-        """The difference, with its paired error where both know their influences."""
+        """The difference, with its paired error where both know their influences.
+
+        Raises:
+            UsageError: they are of sets of different sizes."""
+        if not isinstance(other, Measured):
+            return NotImplemented
         known = self.influences and other.influences
         influences = paired(self.influences, other.influences) if known else {}
         parts = (f"err:paired {part[4:]}" if part.startswith("err:") else part for part in self.signature.split("|"))

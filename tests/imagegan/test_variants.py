@@ -1,6 +1,7 @@
 """What every variant owes: it learns, repeats, resumes, keeps its state, and works from the command line."""
 
 import io
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -241,7 +242,9 @@ def run_of(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def test_a_foreign_checkpoint_is_refused(run_of: dict[str, Path], tmp_path: Path) -> None:
     gan, cgan = run_of["gan"], run_of["cgan"]
     newest = list(checkpoints(cgan).values())[-1]
-    stranger = gan / "checkpoints" / "step-00000099.pt"
+    gan = Path(shutil.copytree(gan, tmp_path / "gan"))
+    stranger = list(checkpoints(gan).values())[-1]
+    assert stranger.name == newest.name
     stranger.write_bytes(newest.read_bytes())
     with pytest.raises(CheckpointError, match="does not belong to the run"):
         load_model(gan, CPU)
@@ -253,7 +256,7 @@ def test_a_foreign_checkpoint_is_refused(run_of: dict[str, Path], tmp_path: Path
     stranger.write_bytes(b"nothing of the kind")
     with pytest.raises(CheckpointError, match="is damaged"):
         load_model(gan, CPU)
-    stranger.unlink()
+    shutil.copy(run_of["gan"] / "checkpoints" / stranger.name, stranger)
     load_model(gan, CPU)
 
 
