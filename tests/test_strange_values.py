@@ -1,5 +1,6 @@
 """Values at the edges of what the library takes: each is used rightly or refused in a line."""
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -128,3 +129,10 @@ def test_a_folder_in_the_place_of_the_record_is_told(tmp_path: Path) -> None:
     (folder / "metrics.jsonl").mkdir()
     with Run(folder) as run, pytest.raises(RunError, match=r"metrics\.jsonl cannot be read: is a directory; make it a"):
         run.restore()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
+def test_a_pipe_in_the_place_of_a_description_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "run.json")
+    with pytest.raises(RunError, match=r"run\.json is a pipe or a device, but a file was expected"):
+        describe(tmp_path)

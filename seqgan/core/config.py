@@ -136,7 +136,7 @@ def choose_config(
 def read_config_file(path: Path) -> dict[str, Any]:
     """The keys and values of a `.toml` or `.json` file; a hyphen in a key is as good as an underscore."""
     try:
-        content = described.read(path, ConfigError, "hyper-parameters by their names were expected")
+        content = described.read(path, ConfigError, "hyper-parameters by their names were expected", pipe=True)
     except FileNotFoundError as error:
         raise ConfigError(f"there is no config file {path}; a .toml or .json file was expected") from error
     named = {key.replace("-", "_"): value for key, value in content.items()}

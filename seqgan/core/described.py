@@ -60,12 +60,16 @@ NAMES = TEXTS._replace(needed=False)
 MEASURED = Kind("a number or a list of texts", lambda value: _number(value) or TEXTS.holds(value))
 
 
-def read(path: Path, error: type[SeqGANError], advice: str) -> dict[str, Any]:
+def read(path: Path, error: type[SeqGANError], advice: str, *, pipe: bool = False) -> dict[str, Any]:
     """The table in a JSON file, or in one that ends in .toml.
+
+    Of what a program wrote, a pipe would be waited for in vain; what a person gives may come through one (`pipe`).
 
     Raises:
         error: it cannot be read, or holds no table (FileNotFoundError passes)."""
     try:
+        if not pipe and path.exists() and not path.is_file() and not path.is_dir():
+            raise error(f"{path} is a pipe or a device, but a file was expected; {advice}")
         raw = path.read_bytes()
     except FileNotFoundError:
         raise
