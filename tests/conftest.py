@@ -38,7 +38,9 @@ from seqgan.data.splits import split  # noqa: E402
 from seqgan.data.texts import Texts, encode_corpus  # noqa: E402
 from seqgan.data.tokenizer import Tokenizer  # noqa: E402
 from seqgan.models.generator import Generator  # noqa: E402
+from tests import pretend  # noqa: E402
 
+pretend.register()
 torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", 2)))
 
 # As small as it can be and still do all that the real thing does, early stops and held discriminators included.

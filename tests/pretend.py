@@ -41,7 +41,11 @@ class Crossing(Exception):
 @contextlib.contextmanager
 def device() -> Iterator[torch.device]:
     """The device, and its rules. A test is skipped where this torch cannot pretend."""
-    _register()
+    if FakeTensorMode is None or _setup_privateuseone_for_python_backend is None:
+        pytest.skip(
+            "this torch cannot pretend: it lacks torch._subclasses.fake_tensor, or "
+            "torch.utils.backend_registration._setup_privateuseone_for_python_backend"
+        )
     place = torch.device(NAME, 0)
     patches = (
         mock.patch.object(nn.Module, "to", lambda module, *_, **__: module),  # it was made where it belongs
@@ -86,14 +90,9 @@ def _copying() -> Iterator[None]:
         _copies_allowed = before
 
 
-def _register() -> None:
-    """Let torch know the device; it takes one such name a process."""
-    if FakeTensorMode is None or _setup_privateuseone_for_python_backend is None:
-        pytest.skip(
-            "this torch cannot pretend: it lacks torch._subclasses.fake_tensor, or "
-            "torch.utils.backend_registration._setup_privateuseone_for_python_backend"
-        )
-    if not hasattr(torch, NAME):
+def register() -> None:
+    """Let torch know the device; before the first gradient of the process, which counts the devices there are."""
+    if _setup_privateuseone_for_python_backend is not None:
         _setup_privateuseone_for_python_backend(NAME)
         # Torch keeps the name for the rest of the process: no other test may take it for an accelerator that is there.
         getattr(torch, NAME).is_available = getattr(torch, NAME).is_initialized = lambda: False
