@@ -250,7 +250,6 @@ LIBRARY: list[tuple[Callable[..., Any], dict[str, Any]]] = [
 ]
 # What has another type than a bound, and is refused in words of its own (below).
 OTHERWISE = {"corpus", "samples", "references", "training", "device", "hyper", "default", "self", "return", "model"}
-OTHERWISE |= {"code"}
 
 
 @pytest.mark.parametrize(("function", "usual"), LIBRARY, ids=lambda case: getattr(case, "__qualname__", ""))
@@ -265,6 +264,8 @@ def test_every_argument_of_the_library_refuses_by_its_name_what_it_cannot_be(
         for value in bad(bound, GIVEN):
             if value is None and inspect.signature(function).parameters[name].default is None:
                 continue
+            if isinstance(bound, Several) and isinstance(bound.of, Real) and value == [1.5]:
+                continue  # right among numbers
             with pytest.raises(UsageError) as refused:
                 function(**{**usual, name: value})
             one_line(str(refused.value), name)
