@@ -283,7 +283,7 @@ def test_tuning_that_only_makes_validation_worse_keeps_the_policy_it_began_with(
     for name in ("generator", "mle/generator", "best/generator"):
         assert same(load_file(run.folder / f"{name}.safetensors"), weights(origin, "final"))
     told = json.loads((run.folder / "evaluations" / "training.json").read_text())["kept"]
-    assert "what it began from" in told
+    assert "the policy it began from" in told
 
 
 def test_without_patience_tuning_keeps_its_last_step_however_bad(origin: Path, tmp_path: Path) -> None:

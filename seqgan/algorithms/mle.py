@@ -126,7 +126,9 @@ class MLE:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        check({name: state.get(name) for name in MLE.state_like(self)}, MLE.state_like(self))
+        # Policies are made from the rest; an algorithm that begins with MLE may keep others than these.
+        like = {name: part for name, part in MLE.state_like(self).items() if name != "policies"}
+        check({name: state.get(name) for name in like}, like)
         self.generator.load_state_dict(state["generator"])
         load_optimizer(self.optimizer, state["optimizer"])
         self.best, self.stale = Best(**state["best"]), state["stale"]
