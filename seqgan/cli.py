@@ -259,9 +259,13 @@ def _model(folder: Path, stage: str, device: str, *, judge: bool = True) -> "Tex
     from seqgan.generation import load_model
     from seqgan.pretrained import from_pretrained
 
-    if (folder / "config.json").is_file() and not (folder / "run.json").is_file() and stage == "final":
+    if _is_saved_model(folder) and stage == "final":
         return from_pretrained(folder, device=resolve(device))
     return load_model(folder, stage, resolve(device), judge=judge)
+
+
+def _is_saved_model(folder: Path) -> bool:
+    return (folder / "config.json").is_file() and not (folder / "run.json").is_file()
 
 
 def _say_if_unfinished(folder: Path, stage: str) -> None:
@@ -272,6 +276,28 @@ def _say_if_unfinished(folder: Path, stage: str) -> None:
 
     if stage in STAGES and (folder / "run.json").is_file() and (told := unfinished(folder, describe_run(folder))):
         click.echo(f"{told[0]}", err=True)
+
+
+@seqgan.command()
+@click.argument("run", type=PLACE, shell_complete=RUNS)
+@click.argument("folder", type=PLACE)
+@click.option("--stage", type=STAGE, default="final", help="mle, final, best, or the number of a checkpoint")
+@click.option(
+    "--license", "licence", type=TEXT, default="unknown", help="of the model, for its card", show_default=True
+)
+@click.option("--corpus", type=TEXT, shell_complete=CORPORA, help="where the texts of RUN are now, if they have moved")
+@click.option("--overwrite", is_flag=True, help="replace a saved model in FOLDER")
+@DEVICE
+def save(run: Path, folder: Path, stage: str, licence: str, corpus: str | None, overwrite: bool, device: str) -> None:
+    """Save a model of RUN into FOLDER, to hand on: weights, tokenizer, and a card with its numbers and samples.
+
+    seqgan generate, score and evaluate take FOLDER in the place of a run, seqgan.from_pretrained(FOLDER) loads it, and
+    `hf upload OWNER/NAME FOLDER` puts it on the Hugging Face hub."""
+    trained = _found_again(run, device, corpus=corpus)
+    place = trained.save_pretrained(folder, stage=stage, license=licence, overwrite=overwrite)
+    click.echo(
+        f"the model is in {place}; texts: seqgan generate {place}; on the hub: hf upload OWNER/NAME {place}", err=True
+    )
 
 
 @seqgan.command()
@@ -332,8 +358,11 @@ def evaluate(
 ) -> None:
     """Measure RUN (every policy of it, and held-out real text), several runs of one corpus, or any file of texts.
 
+    A saved model (seqgan save) stands in the place of RUN with --corpus, since it does not bring its texts along.
+
     \b
     seqgan evaluate runs/poems-seqgan-1
+    seqgan evaluate my-model --corpus poems
     seqgan evaluate runs/poems-seqgan-1 runs/poems-seqgan-2 --markdown
     seqgan evaluate --samples theirs.txt --references test.txt --tokens words --json
     seqgan evaluate runs/poems-seqgan-1 --blind sheet.csv -n 20
@@ -398,6 +427,14 @@ def evaluate(
         if blind:
             sheet_at(blind, overwrite=overwrite)
         source = {"corpus": corpus, "text_column": text_column, "valid": valid, "test": test}
+        if models := [str(run) for run in runs if _is_saved_model(run)]:
+            if len(runs) > 1 or blind:
+                raise UsageError(
+                    f"{models[0]} is a saved model, which is measured by itself; name it alone, without --blind"
+                )
+            use_threads(threads or 0)
+            _evaluate_model(runs[0], device, source, count, seed or 0, tokens, aggregate, check, as_json, as_markdown)
+            return
         trained = [_found_again(run, device, **source) for run in runs]
         use_threads(min(cores(), trained[0].description["threads"]) if threads is None else threads)
         if blind:
@@ -428,9 +465,7 @@ def _evaluate_runs(
     as_markdown: bool,
 ) -> None:
     from seqgan import compare, evaluation
-    from seqgan.checking import check_bleu
     from seqgan.core import described, files
-    from seqgan.tables import markdown, tables
 
     options: dict[str, Any] = {"count": count, "seed": seed, "tokens": tokens, "aggregation": aggregate}
     if len(trained) > 1:
@@ -439,23 +474,65 @@ def _evaluate_runs(
     else:
         result = trained[0].evaluate(**options)
         remarks = evaluation.remarks(result)
-    written = described.as_bytes(result.as_json())
     if len(trained) == 1:
         files.make_folder(trained[0].folder / "evaluations")
-        files.write(trained[0].folder / "evaluations" / "evaluation.json", written)
+        files.write(trained[0].folder / "evaluations" / "evaluation.json", described.as_bytes(result.as_json()))
+    _show(result, remarks, as_json, as_markdown)
+    if check:
+        _check(result, tokens, trained[0].description["tokenizer"])
+
+
+def _evaluate_model(
+    folder: Path,
+    device: str,
+    source: Mapping[str, Any],
+    count: int | None,
+    seed: int,
+    tokens: str | None,
+    aggregate: Literal["sentence", "corpus"],
+    check: bool,
+    as_json: bool,
+    as_markdown: bool,
+) -> None:
+    from seqgan import evaluation
+    from seqgan.data.corpus import load_corpus
+
+    name, splits = source["corpus"], {key: value for key, value in source.items() if key != "corpus"}
+    if name is None:
+        raise UsageError(
+            f"{folder} is a saved model, which does not bring its texts along; say by --corpus which to use"
+        )
+    model, corpus = _model(folder, "final", device), load_corpus(name, **splits)
+    result = evaluation.evaluate_models(
+        {"model": model}, corpus, count=count, seed=seed, tokens=tokens, aggregation=aggregate
+    )
+    _show(result, evaluation.remarks(result), as_json, as_markdown)
+    if check:
+        _check(result, tokens, model.tokenizer.kind)
+
+
+def _show(result: Any, remarks: Sequence[str], as_json: bool, as_markdown: bool) -> None:
+    """An evaluation on stdout, in the form that was asked for."""
+    from seqgan.core import described
+    from seqgan.tables import markdown, tables
+
     if as_json:
-        click.echo(written.decode(), nl=False)
+        click.echo(described.as_bytes(result.as_json()).decode(), nl=False)
     elif as_markdown:
         click.echo("\n".join([markdown(result.rows, result.pairs), "", *(f"- {one_line(line)}" for line in remarks)]))
     else:
         _print_tables(tables(result.rows, result.pairs))
         for line in remarks:
             click.echo(one_line(line))
-    if check:
-        texts = next(several for name, several in reversed(result.texts.items()) if name != "real")
-        cut = tokens or evaluation.tokens_of(trained[0].description["tokenizer"], result.references)
-        for line in check_bleu(texts, result.references, cut):
-            click.echo(line, err=True)
+
+
+def _check(result: Any, tokens: str | None, kind: str) -> None:
+    from seqgan import evaluation
+    from seqgan.checking import check_bleu
+
+    texts = next(several for name, several in reversed(result.texts.items()) if name != "real")
+    for line in check_bleu(texts, result.references, tokens or evaluation.tokens_of(kind, result.references)):
+        click.echo(line, err=True)
 
 
 def _evaluate_file(

@@ -129,9 +129,12 @@ class TrainedRun:
         folder: Annotated[str | Path, PLACE],
         *,
         stage: Annotated[str | int, STAGE] = "final",
+        license: Annotated[str, TEXT] = "unknown",
         overwrite: Annotated[bool, YES_NO] = False,
     ) -> Path:
-        """Write the model of a stage into a folder to hand on, with a model card that holds its numbers.
+        """Write the model of a stage into a folder to hand on, with a model card that holds its numbers and samples.
+
+        `license` is the identifier of the hub, such as "cc0-1.0", for the card.
 
         Raises:
             UsageError: the folder holds something already; `overwrite` replaces a saved model."""
@@ -140,7 +143,13 @@ class TrainedRun:
             {str(stage): self.model(stage)}, self.corpus(), seed=self.description["seed"]
         )
         notes = evaluation.remarks(measured)
-        facts = {"corpus": self.description["corpus"], "rows": measured.rows, "notes": notes}
+        facts = {
+            "corpus": self.description["corpus"],
+            "rows": measured.rows,
+            "notes": notes,
+            "license": license,
+            "samples": measured.texts[str(stage)][:5],
+        }
         return save_pretrained(self.model(stage), Path(folder), facts, overwrite=overwrite)
 
 

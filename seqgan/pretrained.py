@@ -4,6 +4,7 @@ config.json, generator.safetensors, tokenizer.model, perhaps discriminator.safet
 executed when it is loaded."""
 
 import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -68,7 +69,9 @@ def refuse_taken(folder: Path, overwrite: bool) -> None:
         if not (folder / POLICY).exists():
             raise UsageError(f"{folder} exists and is no saved model; name another folder")
         if not overwrite:
-            raise UsageError(f"{folder} holds a saved model already; give overwrite=True, or name another folder")
+            raise UsageError(
+                f"{folder} holds a saved model already; give --overwrite (overwrite=True), or name another folder"
+            )
 
 
 @checked
@@ -155,7 +158,8 @@ def _from_hub(name: str) -> Path:
 def card(model: TextModel, facts: Mapping[str, Any]) -> str:
     """The model card: what the model is, what it was trained on, its numbers with their signatures, how to use it.
 
-    `facts` may hold `corpus` (the provenance), `rows` (an evaluation) and `notes` (lines of text)."""
+    `facts` may hold `corpus` (the provenance), `rows` (an evaluation), `notes` (lines of text), `samples` (texts) and
+    `license` (the hub's identifier)."""
     corpus, algorithm = facts.get("corpus", {}), model.about.get("algorithm", "seqgan")
     split = ", ".join(f"{count} {part}" for part, count in corpus.get("split", {}).items())
     trained_on = (
@@ -172,6 +176,8 @@ def card(model: TextModel, facts: Mapping[str, Any]) -> str:
         trained_on=trained_on,
         numbers=_as_markdown(facts.get("rows", {})),
         notes="\n".join(facts.get("notes", [])),
+        license=json.dumps(facts.get("license", "unknown"), ensure_ascii=False),
+        samples="\n".join(f"    {' '.join(text.split())}" for text in facts.get("samples", [])) or "None.",
     )
 
 
@@ -191,6 +197,7 @@ CARD = """---
 library_name: seqgan
 pipeline_tag: text-generation
 tags: [{tags}]
+license: {license}
 ---
 
 # A text generator trained by {algorithm}
@@ -204,6 +211,10 @@ import seqgan
 model = seqgan.from_pretrained("this folder, or its name on the hub")
 print(model.generate(10, temperature=0.8))
 ```
+
+Texts of it, as they come:
+
+{samples}
 
 ## Trained on
 

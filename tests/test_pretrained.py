@@ -189,6 +189,30 @@ def test_the_card_of_any_stage_has_the_numbers_of_that_stage(
     assert f"{nll:.3f}" in line
 
 
+# --- from the command line
+
+
+def test_the_command_saves_what_the_library_saves(played: seqgan.TrainedRun, tmp_path: Path, saved: Path) -> None:
+    told = call("save", played.folder, tmp_path / "mine", "--license", "cc0-1.0").stderr
+    assert f"seqgan generate {tmp_path / 'mine'}" in told
+    assert (tmp_path / "mine" / WEIGHTS).read_bytes() == (saved / WEIGHTS).read_bytes()
+    card = (tmp_path / "mine" / "README.md").read_text()
+    assert yaml.safe_load(card.split("---")[1])["license"] == "cc0-1.0"
+    assert f"    {' '.join(played.evaluate().texts['final'][0].split())}\n" in card
+    assert "give --overwrite" in refusal("save", played.folder, tmp_path / "mine")[0]
+
+
+def test_a_saved_model_is_measured_on_a_corpus_as_the_policy_of_its_run(
+    played: seqgan.TrainedRun, saved: Path, corpus_file: Path
+) -> None:
+    measured = json.loads(call("evaluate", saved, "--corpus", corpus_file, "--json").stdout)["rows"]
+    of_run = played.evaluate(seed=0).as_json()["rows"]
+    assert measured["model"]["nll-test"] == of_run["final"]["nll-test"]
+    assert measured["real"]["bleu-2"] == of_run["real"]["bleu-2"]
+    assert "say by --corpus which to use" in refusal("evaluate", saved)[0]
+    assert "is measured by itself" in refusal("evaluate", saved, played.folder, "--corpus", corpus_file)[0]
+
+
 # --- what is missing or damaged
 
 
