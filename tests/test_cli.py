@@ -258,7 +258,7 @@ def test_generate_refuses_what_the_run_cannot_do(train: Callable[..., Result], t
     (folder / "tokenizer.model").write_bytes(model[:50])
     assert "tokenizer.model" in refusal("generate", folder)[0]
     assert (
-        "is not the one this run was made with" in refusal("train", "--resume", folder)[0]
+        "is not the one this was made with" in refusal("train", "--resume", folder)[0]
         or "damaged" in refusal("train", "--resume", folder)[0]
     )
     (folder / "tokenizer.model").unlink()

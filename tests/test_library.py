@@ -92,7 +92,7 @@ def test_a_corpus_that_was_loaded_and_then_changed_is_trained_on_as_it_is_given(
     ("splits", "message"),
     [
         ((TEXTS[:6], TEXTS[6:9], TEXTS[9:12]), "12 texts"),
-        ((TEXTS[:40], [], TEXTS[40:]), "to train, validate and test"),
+        ((TEXTS[:40], [], TEXTS[40:]), "none of which is in the valid split, but each needs one"),
     ],
     ids=["few", "none to validate with"],
 )
