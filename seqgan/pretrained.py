@@ -25,7 +25,6 @@ from seqgan.generation import FORMAT, MODEL_FIELDS, TextModel, load_tokenizer, m
 from seqgan.metrics import Measured
 from seqgan.tables import as_cell
 
-OTHER_WEIGHTS = "its weights have other names or shapes"
 FILES = ["config.json", "tokenizer.model", "*.safetensors"]
 POLICY, DISCRIMINATOR = "generator.safetensors", "discriminator.safetensors"
 

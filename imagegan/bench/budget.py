@@ -1,7 +1,7 @@
 """What training costs, counted and not timed: images that pass through the players' turns, a batch for each turn.
 
 A round of two players with a turn each costs two batches, one with five turns of a critic six, a pyramid as much for
-each of its levels. So whoever takes more turns gets fewer rounds."""
+each of its levels. So a model whose players take more turns gets fewer rounds."""
 
 from collections.abc import Sequence
 

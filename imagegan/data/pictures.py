@@ -40,7 +40,7 @@ class Seen(NamedTuple):
 
 
 class Unreadable(Exception):
-    """What is wrong with one picture, in a few words; whoever reads many tells of all that have something."""
+    """What is wrong with one picture, in a few words; the reader of a set collects them and reports all at once."""
 
 
 def read_pictures(paths: Sequence[Path], size: int, source: str) -> tuple[Pixels, list[str]]:

@@ -80,19 +80,6 @@ def settle(folder: Path) -> None:
     files.remove_tree(_replaced(Path(os.path.realpath(folder))))
 
 
-@contextlib.contextmanager
-def held(folder: Path) -> Iterator[None]:
-    """Hold a run for this process alone.
-
-    Raises:
-        RunError: another process trains it."""
-    lock = hold(folder)
-    try:
-        yield
-    finally:
-        lock.close()
-
-
 def hold(folder: Path) -> IO[bytes]:
     """Take a run for this process alone, until what this gives is closed (or the process ends).
 

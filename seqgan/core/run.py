@@ -197,7 +197,7 @@ def rewrite(folder: Path, description: Mapping[str, Any]) -> None:
 
     Raises:
         RunError: another process works on it."""
-    with placed.held(folder):
+    with placed.hold(folder):
         files.write(folder / "run.json", described.as_bytes(described.sealed(description)))
 
 
