@@ -27,7 +27,7 @@ from imagegan.film import Film
 from imagegan.latents import NO_CODE, Code, Codes, Latents, Prior
 from imagegan.losses import Loss, Scalar, Scores
 from imagegan.nets import Pictures, Verdict, has_batchnorm
-from seqgan.core import world
+from seqgan.core import distributed
 from seqgan.core.checkpoint import check, load_optimizer
 from seqgan.core.device import autocast
 from seqgan.core.log import Metrics
@@ -283,12 +283,16 @@ class Game:
             for turn in range(player.turns(step)):
                 view = self.view(step, name, turn)
                 whole, parts = self._move(name, player, view)
-            measured[f"{name}_loss"] = world.total(whole)
+            measured[f"{name}_loss"] = distributed.all_reduce_sum(whole)
             if len(parts) > 1:
-                measured |= {f"{name}_{part}": world.total(value) for part, value in parts.items() if part != "loss"}
+                measured |= {
+                    f"{name}_{part}": distributed.all_reduce_sum(value)
+                    for part, value in parts.items()
+                    if part != "loss"
+                }
             with torch.no_grad():
-                measured |= {watched: world.mean(of(view)) for watched, of in player.watch.items()}
-        world.average_buffers(*self.recipe.nets.values())
+                measured |= {watched: distributed.all_reduce_mean(of(view)) for watched, of in player.watch.items()}
+        distributed.average_buffers(*self.recipe.nets.values())
         self._average(step)
         return measured
 
@@ -301,13 +305,13 @@ class Game:
             pictures = self.seen(as_floats(self.pictures[chosen]))
             return Batch(pictures, self.labels[chosen] if len(self.labels) else chosen)
 
-        return View(self.recipe, batch, world.share_size(size), self.device)
+        return View(self.recipe, batch, distributed.shard_size(size), self.device)
 
     def chosen(self, step: int, player: str, turn: int) -> Int[Tensor, "B"]:
         """Which images: drawn by the host, so that they do not depend on the device. All that a turn copies to it."""
         order = private_generator(self.seed, self.name, "batch", step, player, turn)
         size = self.play.batch_size
-        return torch.randint(len(self.pictures), (size,), generator=order)[world.share(size)].to(self.device)
+        return torch.randint(len(self.pictures), (size,), generator=order)[distributed.shard(size)].to(self.device)
 
     def _move(self, name: str, player: Player, view: View) -> tuple[Scalar, dict[str, Tensor]]:
         """Take one turn; gives back the loss, and what each term of it came to."""
@@ -319,7 +323,7 @@ class Game:
         optimizer = self.optimizers[name]
         optimizer.zero_grad()
         loss.backward()
-        world.sum_gradients(parameter for group in optimizer.param_groups for parameter in group["params"])
+        distributed.all_reduce_gradients(parameter for group in optimizer.param_groups for parameter in group["params"])
         optimizer.step()
         player.after(self.recipe.nets[net] for net in player.moves)
         return loss.detach(), {part: value.detach() for part, value in parts.items()}

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import relu, softplus
 
-from seqgan.core.world import weight
+from seqgan.core.distributed import mean_weight
 
 Scores = Float[Tensor, "B"]
 Scalar = Float[Tensor, ""]
@@ -15,7 +15,7 @@ Scalar = Float[Tensor, ""]
 
 def mean(values: Scores) -> Scalar:
     """This process's part of the mean over the batches of all."""
-    return values.mean() * weight(len(values))
+    return values.mean() * mean_weight(len(values))
 
 
 def discriminator_loss(real: Scores, fake: Scores) -> Scalar:

@@ -38,7 +38,7 @@ def _of(name: str, row: Row) -> Iterator[str]:
         share = row["d-accuracy"].value
         yield (
             f"{name}: the discriminator is right about {share:.0%} of samples and held-out images, so the generator "
-            "learns little from it; try a lower --d-rate, or --model wgan-gp"
+            "learns little from it; try a lower --d-lr, or --model wgan-gp"
         )
     if "distance" in row:
         yield (

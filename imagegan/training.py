@@ -15,8 +15,8 @@ from imagegan.nets import Shape, halvings
 from imagegan.pyramid import Pyramid
 from imagegan.variants import VARIANTS
 from imagegan.variants.configs import CONFIGS, RETIRED, ImageConfig
-from seqgan.core import described, world
 from seqgan.core import device as devices
+from seqgan.core import distributed, schema
 from seqgan.core.config import DEFAULT, PAPER, PRESET, Chosen, assemble, parameters, to_json
 from seqgan.core.log import Display
 from seqgan.core.loop import train
@@ -28,22 +28,22 @@ from seqgan.errors import ConfigError, DataError, RunError
 HELD_OUT = 1000  # images to make beside those to learn from
 # What points need in the place of convolutions and of rates for many more weights; the penalty as in the toy examples
 # of the official code of WGAN-GP.
-ONE_PIXEL = {"nets": "mlp", "width": 128, "d_norm": "none", "g_rate": 1e-3, "d_rate": 1e-3, "penalty_weight": 0.1}
+ONE_PIXEL = {"nets": "mlp", "width": 128, "d_norm": "none", "g_lr": 1e-3, "d_lr": 1e-3, "penalty_weight": 0.1}
 POINT_STEPS = 6000  # by default, of a few milliseconds each
 FIELDS = {
-    "algorithm": described.Kind(f"one of {', '.join(CONFIGS)}", lambda value: value in CONFIGS),
-    "config": described.TABLE,
-    "threads": described.THREADS,
-    "data": described.TABLE,
+    "algorithm": schema.Kind(f"one of {', '.join(CONFIGS)}", lambda value: value in CONFIGS),
+    "config": schema.TABLE,
+    "threads": schema.THREADS,
+    "data": schema.TABLE,
 }
 DATA_FIELDS = {
-    "name": described.TEXT,
-    "sha256": described.TEXT,
-    "channels": described.SIZE,
-    "classes": described.WHOLE,
-    "size": described.SIZE._replace(needed=False),
-    "folder": described.TEXT_OR_NOTHING,
-    "class_names": described.NAMES,
+    "name": schema.TEXT,
+    "sha256": schema.TEXT,
+    "channels": schema.SIZE,
+    "classes": schema.WHOLE,
+    "size": schema.SIZE._replace(needed=False),
+    "folder": schema.TEXT_OR_NOTHING,
+    "class_names": schema.NAMES,
 }
 
 
@@ -190,7 +190,7 @@ def begin(
         "sources": chosen.sources,
         "seed": seed,
         "threads": torch.get_num_threads(),
-        "world_size": world.size(),
+        "world_size": distributed.world_size(),
         "data": {
             "name": data,
             "folder": place and str(place),
@@ -214,12 +214,12 @@ def carry_out(
     description, config, shape = understood(folder)
     devices.use_threads(description["threads"])
     sets = images_of(folder, HELD_OUT)
-    if world.rank() == 0:
+    if distributed.rank() == 0:
         display.say(sets.summary(description["data"]["name"]))
     model = new_model(description["algorithm"], config, sets.train, shape, device, description["seed"])
     with Run(folder, display=display, save_seconds=save_seconds, keep=keep) as run:
         train(model, run)
-        return Finished(model, sets, description["data"]["name"], run.seconds) if world.rank() == 0 else None
+        return Finished(model, sets, description["data"]["name"], run.seconds) if distributed.rank() == 0 else None
 
 
 def images_of(folder: Path, held_out: int, moved: Path | None = None) -> Sets:
@@ -300,12 +300,12 @@ def understood(folder: Path) -> Understood:
     description = describe(folder)
     if description.get("package") != "imagegan":
         raise RunError(f"{folder} is a run of {description.get('package')}, not of imagegan")
-    described.check(folder / "run.json", description, FIELDS, RunError)
-    described.check(folder / "run.json", description["data"], DATA_FIELDS, RunError, "data.")
+    schema.check(folder / "run.json", description, FIELDS, RunError)
+    schema.check(folder / "run.json", description["data"], DATA_FIELDS, RunError, "data.")
     kind, retired = CONFIGS[description["algorithm"]], RETIRED.get(description["algorithm"], ())
     stored = {name: value for name, value in description["config"].items() if name not in retired}
     config, _ = assemble(kind, [(str(folder / "run.json"), stored)])
     names = [parameter.name for parameter in parameters(kind)]
-    described.refuse_changed(folder / "run.json", description, RunError, names)
+    schema.refuse_changed(folder / "run.json", description, RunError, names)
     data = description["data"]
     return Understood(description, config, Shape(data["channels"], data.get("size", config.size), data["classes"]))

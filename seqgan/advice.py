@@ -5,10 +5,10 @@ Each is one line, and only where there is something to say. What takes long is a
 from collections import Counter
 from collections.abc import Sequence
 
-from seqgan.data.batches import Long, encode
+from seqgan.data.batches import Overlong, encode
 from seqgan.data.corpus import Corpus
+from seqgan.data.dataset import TokenDataset, some_of, suitable_tokenizer
 from seqgan.data.symbols import EOS
-from seqgan.data.texts import Texts, some_of, suitable_tokenizer
 from seqgan.data.tokenizer import Tokenizer
 
 TOKENS_PER_TYPE = 8  # fewer than this, and most of the vocabulary is hardly ever seen
@@ -19,13 +19,13 @@ SPLITS = ("train", "valid", "test")
 
 
 def about_data(
-    corpus: Corpus, texts: Texts, asked: int, source: str, *, long: Long = "cut", automatic: bool = False
+    corpus: Corpus, texts: TokenDataset, asked: int, source: str, *, overlong: Overlong = "cut", automatic: bool = False
 ) -> list[str]:
     """What is being learned from, and what is wrong with it. `asked` is the vocabulary's size by that `source`;
     `automatic`: nobody chose the kind of tokenizer."""
     sizes = f"{len(corpus.train):,} train, {len(corpus.valid):,} valid, {len(corpus.test):,} test texts"
-    tokenizer, vocabulary = texts.tokenizer, len(texts.tokenizer)
-    lines = [f"{corpus.name}: {sizes}; {vocabulary:,} tokens in the vocabulary, at most {texts.longest} in a text"]
+    tokenizer, vocab_size = texts.tokenizer, len(texts.tokenizer)
+    lines = [f"{corpus.name}: {sizes}; {vocab_size:,} tokens in the vocabulary, at most {texts.max_length} in a text"]
     lines += _copies(corpus)
     for part, count in corpus.provenance.get("overlap", {}).items():
         if count:
@@ -37,15 +37,15 @@ def about_data(
         kind, reason = suitable_tokenizer(corpus)
         lines += [f"--tokenizer auto takes {kind}: {reason}"] if kind == tokenizer.kind else []
     lines += _changed(some_of(corpus.train, LOOKED_AT), tokenizer)
-    lines += _too_long(corpus, texts, long)
-    if vocabulary < asked and tokenizer.kind != "char" and source.startswith(("command line", "config", "arguments")):
-        lines.append(f"--vocabulary {asked} was asked for; the training text has no more than {vocabulary} tokens")
+    lines += _too_long(corpus, texts, overlong)
+    if vocab_size < asked and tokenizer.kind != "char" and source.startswith(("command line", "config", "arguments")):
+        lines.append(f"--vocab-size {asked} was asked for; the training text has no more than {vocab_size} tokens")
     counts = Counter(token for row in texts.train.rows for token in row)
-    types, tokens = vocabulary - EOS - 1, sum(counts.values())
+    types, tokens = vocab_size - EOS - 1, sum(counts.values())
     by_words = tokenizer.kind in ("word", "whitespace")
     if tokens < TOKENS_PER_TYPE * types:
-        rare = sum(counts[token] < 3 for token in range(EOS + 1, vocabulary))
-        smaller = ", a smaller --vocabulary or --tokenizer bpe" if by_words else ", or a smaller --vocabulary,"
+        rare = sum(counts[token] < 3 for token in range(EOS + 1, vocab_size))
+        smaller = ", a smaller --vocab-size or --tokenizer bpe" if by_words else ", or a smaller --vocab-size,"
         lines.append(
             f"advice: the text is small for its vocabulary ({tokens / types:.1f} tokens for each of {types:,}, "
             f"{rare / types:.0%} of which occur less than three times); more text"
@@ -55,7 +55,7 @@ def about_data(
         if source.startswith("from "):
             remedy = "a tokenizer of the text's own, without --from,"
         elif by_words:
-            larger = "a larger --vocabulary" if vocabulary >= asked else "more text"
+            larger = "a larger --vocab-size" if vocab_size >= asked else "more text"
             remedy = f"{larger}, --tokenizer bpe or char"
         else:
             remedy = "more text"
@@ -77,13 +77,13 @@ def _copies(corpus: Corpus) -> list[str]:
     ]
 
 
-def _too_long(corpus: Corpus, texts: Texts, long: Long) -> list[str]:
+def _too_long(corpus: Corpus, texts: TokenDataset, overlong: Overlong) -> list[str]:
     """The share of the texts, and of their tokens, that are over the longest length, in every split."""
     test = some_of(corpus.test, LOOKED_AT)
     encoded = {
         "train": (texts.train, len(corpus.train)),
         "valid": (texts.valid, len(corpus.valid)),
-        "test": (encode(test, texts.tokenizer, texts.longest, long), len(test)),
+        "test": (encode(test, texts.tokenizer, texts.max_length, overlong), len(test)),
     }
     told = []
     for part, (rows, count) in encoded.items():
@@ -91,8 +91,8 @@ def _too_long(corpus: Corpus, texts: Texts, long: Long) -> list[str]:
             lost = rows.lost / (rows.lost + sum(map(len, rows.rows)))
             tokens = f", {lost:.2%} of the tokens" if lost else ""
             told.append(f"{part} {rows.too_long / count:.2%} of the texts{tokens}")
-    became = {"cut": "cut off there", "split": "several rows each", "drop": "left out", "error": "refused"}[long]
-    return [f"longer than --max-length {texts.longest}, and {became}: {'; '.join(told)}"] if told else []
+    became = {"cut": "cut off there", "split": "several rows each", "drop": "left out", "error": "refused"}[overlong]
+    return [f"longer than --max-length {texts.max_length}, and {became}: {'; '.join(told)}"] if told else []
 
 
 def _changed(texts: Sequence[str], tokenizer: Tokenizer) -> list[str]:

@@ -45,7 +45,7 @@ def compare(
         if result.references != measured[names[0]].references:
             raise UsageError(
                 f"{names[0]} and {name} cut their held-out texts differently, so their numbers cannot be compared; "
-                "give runs of one --tokenizer, --max-length and --long"
+                "give runs of one --tokenizer, --max-length and --overlong"
             )
     groups = {
         name: [(names[at], runs[at]) for at in places] for name, places in _arms([run.description for run in runs])

@@ -20,8 +20,8 @@ from seqgan.algorithms.seqgan import PRETRAIN
 from seqgan.core.stats import Units, mean_influences, ratio_influences, unit_blocks, units_of
 from seqgan.data.batches import Encoded, by_length, encode, pad
 from seqgan.data.corpus import Corpus
+from seqgan.data.dataset import as_learned
 from seqgan.data.symbols import EOS, UNK
-from seqgan.data.texts import as_learned
 from seqgan.data.tokens import suitable_tokens
 from seqgan.errors import UsageError
 from seqgan.generation import TextModel
@@ -58,11 +58,12 @@ def evaluate_models(
     Raises:
         UsageError: there are fewer validation texts than `count`."""
     first = next(iter(models.values()))
-    fitted = as_learned(corpus, first.tokenizer, first.policy.longest, first.long)
+    fitted = as_learned(corpus, first.tokenizer, first.policy.max_length, first.overlong)
     if not fitted.valid:
         raise UsageError(
-            f"no validation text is short enough for --max-length {first.policy.longest} (--long {first.long}), and "
-            "they are the row of real text; train with a larger --max-length, or with --long cut"
+            f"no validation text is short enough for --max-length {first.policy.max_length} "
+            f"(--overlong {first.overlong}), "
+            "and they are the row of real text; train with a larger --max-length, or with --overlong cut"
         )
     count = count or min(len(fitted.valid), MOST_SAMPLES)
     if count > len(fitted.valid):
@@ -71,12 +72,12 @@ def evaluate_models(
             f"{len(fitted.valid)}; all rows must have the same number: ask for no more than that"
         )
     tokens = tokens or tokens_of(first.tokenizer.kind, fitted.test)
-    too_long = "" if fitted is corpus else f"{first.long}@{first.policy.longest}"
+    too_long = "" if fitted is corpus else f"{first.overlong}@{first.policy.max_length}"
     held_out = {part: _held_out(getattr(corpus, part), first) for part in ("valid", "test")}
     draws = {name: model.draw(count, seed=seed) for name, model in models.items()}
     texts = {name: [first.tokenizer.decode(row) for row in drawn] for name, drawn in draws.items()}
     texts[REAL] = random.Random(seed).sample(fitted.valid, count)
-    pieces = _pieces(corpus, first) if first.long == "split" else {}
+    pieces = _pieces(corpus, first) if first.overlong == "split" else {}
     against = (fitted.test, fitted.train, tokens, aggregation, too_long)
     rows = {name: measure(View(several, *against, name == REAL, pieces)) for name, several in texts.items()}
     for name, model in models.items():
@@ -92,17 +93,17 @@ def evaluate_models(
         if {name, other} <= models.keys():
             rows[name][f"kl-to-{other}"] = _divergence(models[name], models[other], draws[name])
     overlap = dict(corpus.provenance.get("overlap", {}))
-    long = {"too_long": sum(part.encoded.too_long for part in held_out.values()), "long": first.long}
-    facts = {"seed": seed, **long, "longest": first.policy.longest, "overlap": overlap}
+    overlong = {"too_long": sum(part.encoded.too_long for part in held_out.values()), "overlong": first.overlong}
+    facts = {"seed": seed, **overlong, "max_length": first.policy.max_length, "overlap": overlap}
     return Evaluation(rows, facts, texts, fitted.test)
 
 
 def _held_out(texts: Sequence[str], model: TextModel) -> HeldOut:
     def encoded(some: Sequence[str]) -> Encoded:
-        return encode(some, model.tokenizer, model.policy.longest, model.long)
+        return encode(some, model.tokenizer, model.policy.max_length, model.overlong)
 
     together = encoded(texts)
-    if model.long != "split":
+    if model.overlong != "split":
         return HeldOut(together, units_of(map(tuple, together.rows)))
     return HeldOut(together, units_of(text for text in texts for _ in encoded([text]).rows))
 
@@ -113,7 +114,7 @@ def _pieces(corpus: Corpus, model: TextModel) -> dict[str, str]:
         piece: text
         for text in (*corpus.valid, *corpus.test)
         for piece in as_learned(
-            Corpus(corpus.name, [], [text], []), model.tokenizer, model.policy.longest, model.long
+            Corpus(corpus.name, [], [text], []), model.tokenizer, model.policy.max_length, model.overlong
         ).valid
     }
 
@@ -154,7 +155,7 @@ def _per(
 
 def _tokens_of(model: TextModel) -> str:
     """What a token is to a policy, for a signature: kind and size of the vocabulary, and the longest text."""
-    return f"tok:{model.tokenizer.kind}/{len(model.tokenizer)}|long:{model.long}@{model.policy.longest}"
+    return f"tok:{model.tokenizer.kind}/{len(model.tokenizer)}|long:{model.overlong}@{model.policy.max_length}"
 
 
 def _divergence(drawing: TextModel, other: TextModel, drawn: Sequence[Sequence[int]]) -> Measured:
@@ -187,7 +188,7 @@ def _judged(
     rows = test.encoded.rows
     real = torch.zeros(len(rows))
     with judging(discriminator) as judge:
-        for numbers in by_length(rows, model.policy.vocabulary):
+        for numbers in by_length(rows, model.policy.vocab_size):
             tokens = pad([rows[number] for number in numbers], model.device).tokens
             real[numbers] = judge(model.policy.fill_unknown(tokens, rng)).float().cpu()
         fake = in_chunks(judge, pad(drawn, model.device).tokens).cpu()
@@ -222,9 +223,12 @@ def remarks(result: Evaluation) -> list[str]:
     policies = [name for name in rows if name != REAL]
     lines = [f"{facts[name]}." for name in ("kept", "unfinished") if name in facts]
     if facts.get("too_long"):
-        became = {"cut": "they are cut", "split": "each is several rows", "drop": "they are left out"}[facts["long"]]
+        became = {"cut": "they are cut", "split": "each is several rows", "drop": "they are left out"}[
+            facts["overlong"]
+        ]
         lines.append(
-            f"{facts['too_long']} validation and test texts are longer than --max-length {facts['longest']}: {became}."
+            f"{facts['too_long']} validation and test texts are longer than "
+            f"--max-length {facts['max_length']}: {became}."
         )
     if "unknown" in rows[REAL] and rows[REAL]["unknown"].value > 0:
         lines.append(

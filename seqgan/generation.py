@@ -9,15 +9,15 @@ from typing import Annotated, Any, NamedTuple, get_args
 import torch
 from torch import nn
 
+from seqgan.algorithms.components import DEFAULTS, Components
 from seqgan.algorithms.configs import CONFIGS, MLEConfig
 from seqgan.algorithms.mle import new_policy
 from seqgan.algorithms.opponent import new_discriminator
-from seqgan.algorithms.parts import OURS, Parts
-from seqgan.core import checkpoint, described
+from seqgan.core import checkpoint, schema
 from seqgan.core.bounds import DRAWN, PROMPT, SEED, TEMPERATURE, TOP_K, TOP_P, checked
 from seqgan.core.config import assemble, parameters
 from seqgan.core.run import checkpoints, describe, saved_in
-from seqgan.data.batches import Long, by_length, pad
+from seqgan.data.batches import Overlong, by_length, pad
 from seqgan.data.readers import a_list_of_texts
 from seqgan.data.symbols import EOS, UNK
 from seqgan.data.tokenizer import Kind, Tokenizer
@@ -29,30 +29,30 @@ from seqgan.rewards import judging
 FORMAT = 1  # of config.json and the files beside it
 STAGES = ("mle", "final", "best")
 MODEL_FIELDS = {
-    "algorithm": described.TEXT,
-    "tokenizer": described.Kind(f"one of {', '.join(get_args(Kind))}", lambda value: value in get_args(Kind)),
-    "tokenizer_sha256": described.TEXT,
-    "longest": described.SIZE,
-    "own": described.NAMES,
-    "config": described.TABLE,
-    "files": described.WORDS._replace(needed=False),
+    "algorithm": schema.TEXT,
+    "tokenizer": schema.Kind(f"one of {', '.join(get_args(Kind))}", lambda value: value in get_args(Kind)),
+    "tokenizer_sha256": schema.TEXT,
+    "max_length": schema.SIZE,
+    "own": schema.NAMES,
+    "config": schema.TABLE,
+    "files": schema.WORDS._replace(needed=False),
 }
 RUN_FIELDS = {
     **MODEL_FIELDS,
-    "threads": described.THREADS,
-    "vocabulary": described.SIZE,
-    "sources": described.WORDS,
-    "corpus": described.TABLE,
-    "from": described.ORIGIN,
+    "threads": schema.THREADS,
+    "vocab_size": schema.SIZE,
+    "sources": schema.WORDS,
+    "corpus": schema.TABLE,
+    "from": schema.ORIGIN,
 }
 CORPUS_FIELDS = {
-    "name": described.TEXT,
-    "path": described.PATH,
-    "sha256": described.TEXT,
-    "texts_sha256": described.TEXT_OR_NOTHING,
-    "text_column": described.TEXT_OR_NOTHING,
-    "valid": described.TEXT_OR_NOTHING,
-    "test": described.TEXT_OR_NOTHING,
+    "name": schema.TEXT,
+    "path": schema.PATH,
+    "sha256": schema.TEXT,
+    "texts_sha256": schema.TEXT_OR_NOTHING,
+    "text_column": schema.TEXT_OR_NOTHING,
+    "valid": schema.TEXT_OR_NOTHING,
+    "test": schema.TEXT_OR_NOTHING,
 }
 
 
@@ -91,14 +91,13 @@ class TextModel:
     def __repr__(self) -> str:
         judge = f", discriminator {type(self.discriminator).__name__}" if self.discriminator is not None else ""
         tokens = f"{len(self.tokenizer)} {self.tokenizer.kind} tokens"
-        return (
-            f"<TextModel: policy {type(self.policy).__name__}, {tokens}, at most {self.policy.longest} a text{judge}>"
-        )
+        policy = f"policy {type(self.policy).__name__}, {tokens}, at most {self.policy.max_length} a text"
+        return f"<TextModel: {policy}{judge}>"
 
     @property
-    def long(self) -> Long:
+    def overlong(self) -> Overlong:
         """What became of texts that were too long when it was trained."""
-        return self.about.get("config", {}).get("long", "cut")
+        return self.about.get("config", {}).get("overlong", "cut")
 
     @property
     def device(self) -> torch.device:
@@ -159,7 +158,7 @@ class TextModel:
         rows = self.encode(texts)
         verdicts = torch.zeros(len(rows))
         with judging(self.discriminator) as discriminator:
-            for numbers in by_length(rows, self.policy.vocabulary):
+            for numbers in by_length(rows, self.policy.vocab_size):
                 tokens = pad([rows[number] for number in numbers], self.device).tokens
                 likeliest = self.policy.distributions(tokens)[..., 1:].argmax(dim=-1) + EOS + 1
                 verdicts[numbers] = discriminator(torch.where(tokens == UNK, likeliest, tokens)).sigmoid().cpu()
@@ -180,13 +179,18 @@ class TextModel:
         if unknown := self.tokenizer.unknown(prompt):
             raise UsageError(f"the prompt holds what this run has never seen: {' '.join(unknown)}; choose other words")
         ids = self.tokenizer.encode(prompt) if prompt else []
-        if len(ids) >= self.policy.longest:
-            raise UsageError(f"the prompt has {len(ids)} tokens; this run writes at most {self.policy.longest}")
+        if len(ids) >= self.policy.max_length:
+            raise UsageError(f"the prompt has {len(ids)} tokens; this run writes at most {self.policy.max_length}")
         return ids
 
 
 def load_model(
-    folder: Path, stage: str = "final", device: torch.device | str = "cpu", parts: Parts = OURS, *, judge: bool = True
+    folder: Path,
+    stage: str = "final",
+    device: torch.device | str = "cpu",
+    parts: Components = DEFAULTS,
+    *,
+    judge: bool = True,
 ) -> TextModel:
     """The model of a run: after MLE, the final one, the best by validation NLL, or that of a checkpoint by its number.
 
@@ -202,7 +206,7 @@ def load_model(
     learned = saved_in(path, folder, description)["algorithm"]
     tokenizer = load_tokenizer(folder, description)
     config = run_config(folder / "run.json", description)
-    sizes = (len(tokenizer), description["longest"])
+    sizes = (len(tokenizer), description["max_length"])
     policy, discriminator = new_policy(config, *sizes, parts.policy), None
     try:
         checkpoint.check(learned["policies"][stage], policy, f"policies/{stage}")
@@ -244,12 +248,12 @@ def describe_run(folder: Path) -> dict[str, Any]:
     if description.get("package") != "seqgan":
         raise RunError(f"{folder} is a run of {description.get('package')}, not of seqgan")
     path = folder / "run.json"
-    described.check(path, description, RUN_FIELDS, RunError)
-    described.check(path, description["corpus"], CORPUS_FIELDS, RunError, "corpus: ")
+    schema.check(path, description, RUN_FIELDS, RunError)
+    schema.check(path, description["corpus"], CORPUS_FIELDS, RunError, "corpus: ")
     return description
 
 
-def own_parts_given(folder: Path, description: Mapping[str, Any], parts: Parts, needed: Sequence[str]) -> None:
+def own_parts_given(folder: Path, description: Mapping[str, Any], parts: Components, needed: Sequence[str]) -> None:
     """Refuse to build a run without those of its modules that are needed.
 
     Raises:
@@ -292,13 +296,13 @@ def run_config(path: Path, description: Mapping[str, Any]) -> MLEConfig:
     except ConfigError as error:
         raise RunError(str(error)) from error
     damaged = RunError if path.name == "run.json" else CheckpointError
-    described.refuse_changed(path, description, damaged, [parameter.name for parameter in parameters(CONFIGS[name])])
+    schema.refuse_changed(path, description, damaged, [parameter.name for parameter in parameters(CONFIGS[name])])
     return config
 
 
 def model_config(description: Mapping[str, Any]) -> dict[str, Any]:
     """What is needed beside the weights and the tokenizer to build a model again."""
-    names = ("package", "algorithm", "tokenizer", "tokenizer_sha256", "vocabulary", "longest")
+    names = ("package", "algorithm", "tokenizer", "tokenizer_sha256", "vocab_size", "max_length")
     kept = {name: description[name] for name in names if name in description}
     return {"format": FORMAT, **kept, "own": description.get("own", []), "config": description["config"]}
 
@@ -306,4 +310,4 @@ def model_config(description: Mapping[str, Any]) -> dict[str, Any]:
 def model_json(about: Mapping[str, Any], weights: Mapping[str, bytes]) -> bytes:
     """config.json: what is known of a model, the sha256 of each of its files of weights, and a checksum of all that."""
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in weights.items()}
-    return described.as_bytes(described.sealed({**about, "files": hashes}))
+    return schema.as_bytes(schema.sealed({**about, "files": hashes}))

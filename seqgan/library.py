@@ -6,9 +6,9 @@ from typing import Annotated, Any, get_args
 
 from seqgan import evaluation, training
 from seqgan.algorithms import ALGORITHMS
+from seqgan.algorithms.components import Components, MakeDiscriminator, MakePolicy
 from seqgan.algorithms.configs import CONFIGS, PRESETS, MLEConfig
-from seqgan.algorithms.parts import MakeDiscriminator, MakePolicy, Parts
-from seqgan.core import world
+from seqgan.core import distributed
 from seqgan.core.bounds import (
     DRAWN,
     MAKER,
@@ -52,10 +52,10 @@ class TrainedRun:
         self,
         folder: Path,
         device: str = "auto",
-        parts: Parts | None = None,
+        parts: Components | None = None,
         source: Mapping[str, Any] | None = None,
     ) -> None:
-        self.folder, self.parts, self._source = folder, parts or Parts(), source or {}
+        self.folder, self.parts, self._source = folder, parts or Components(), source or {}
         self._corpus: Corpus | None = None
         self.description: Mapping[str, Any] = describe_run(folder)
         self._device, self._models = resolve(device), dict[str, TextModel]()
@@ -215,7 +215,7 @@ def train(
     chosen = choose_config(
         algorithm, CONFIGS[algorithm], PRESETS[algorithm], preset=preset, typed=hyper, source="arguments"
     )
-    parts = Parts(policy, discriminator, reward)
+    parts = Components(policy, discriminator, reward)
     place, source = resolve(device), {"text_column": text_column, "valid": valid, "test": test}
     given: dict[str, Any] = {
         "name": str(corpus) if isinstance(corpus, str | Path) else corpus_in_memory(corpus),
@@ -225,7 +225,7 @@ def train(
     wanted = Wanted(algorithm, Path(run_dir) if run_dir else None, resume, overwrite, seed, threads)
     wanted.existing()  # refuses what contradicts itself, in every process
     told = display() if progress else Silence()
-    with world.joined(place):
+    with distributed.process_group(place):
         folder, _ = training.begin_or_continue(
             wanted, chosen, given, start=start, display=told, device=place, parts=parts
         )
@@ -255,7 +255,7 @@ def load(
     named = corpus is None or isinstance(corpus, str | Path)
     name = (str(corpus) if corpus else None) if named else corpus_in_memory(corpus)  # type: ignore[arg-type]
     given = {"name": name, "text_column": text_column, "valid": valid, "test": test}
-    trained = TrainedRun(Path(run), device, Parts(policy, discriminator, reward), given)
+    trained = TrainedRun(Path(run), device, Components(policy, discriminator, reward), given)
     if any(given.values()):
         trained.corpus()  # refused at once, rather than by the first evaluation
     return trained

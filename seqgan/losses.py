@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from seqgan.core.device import by_thread, cached_rows, most_parts, on_cpu, refuse_second_derivative, sum_dtype
-from seqgan.core.world import total, weight
+from seqgan.core.distributed import all_reduce_sum, mean_weight
 from seqgan.sampling import LOG2_E, is_bounded
 from seqgan.shapes import LogProbs, Mask, Rewards, Scalar
 
@@ -20,7 +20,7 @@ Weights = Float[Tensor, "B T"]  # of tokens: how much each counts in a loss
 
 def mle_weights(mask: Mask) -> Weights:
     """The NLL per token that counts is the NLL weighted with one over their number."""
-    return mask / total(mask.sum())
+    return mask / all_reduce_sum(mask.sum())
 
 
 def policy_gradient_weights(rewards: Rewards, mask: Mask, reduction: Literal["mean", "sum"] = "mean") -> Weights:
@@ -28,7 +28,7 @@ def policy_gradient_weights(rewards: Rewards, mask: Mask, reduction: Literal["me
 
     Yu et al. (2017), equation 8. The published code sums over the batch; the mean is over the tokens that count."""
     weights = rewards.detach() * mask
-    return weights if reduction == "sum" else weights / total(mask.sum())
+    return weights if reduction == "sum" else weights / all_reduce_sum(mask.sum())
 
 
 def weighted_nll(log_probs: LogProbs, weights: Weights) -> Scalar:
@@ -106,7 +106,7 @@ def discriminator_loss(real: Float[Tensor, "N"], fake: Float[Tensor, "M"]) -> Sc
     Yu et al. (2017), equation 5; the mean over both kinds together, as the published code has it."""
     logits = torch.cat([real, fake])
     labels = torch.cat([torch.ones_like(real), torch.zeros_like(fake)])
-    return F.binary_cross_entropy_with_logits(logits, labels) * weight(len(logits))
+    return F.binary_cross_entropy_with_logits(logits, labels) * mean_weight(len(logits))
 
 
 def l2_penalty(*parameters: Tensor) -> Scalar:

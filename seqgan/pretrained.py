@@ -14,11 +14,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from seqgan import __version__
+from seqgan.algorithms.components import Components, MakeDiscriminator, MakePolicy
 from seqgan.algorithms.configs import SeqGANConfig
 from seqgan.algorithms.mle import new_policy
 from seqgan.algorithms.opponent import new_discriminator
-from seqgan.algorithms.parts import MakeDiscriminator, MakePolicy, Parts
-from seqgan.core import checkpoint, described, files, outputs
+from seqgan.core import checkpoint, files, outputs, schema
 from seqgan.core.bounds import MAKER, PLACE_NAME, checked
 from seqgan.errors import CheckpointError, RunError, UsageError, quoted, why
 from seqgan.generation import FORMAT, MODEL_FIELDS, TextModel, load_tokenizer, model_json, own_parts_given, run_config
@@ -89,18 +89,18 @@ def from_pretrained(
     Raises:
         RunError: neither a folder nor to be had from the hub, or trained with a module that is not given.
         CheckpointError: a file is missing, damaged, or does not belong to the others."""
-    folder, parts = Path(name) if Path(name).is_dir() else _from_hub(str(name)), Parts(policy, discriminator)
+    folder, parts = Path(name) if Path(name).is_dir() else _from_hub(str(name)), Components(policy, discriminator)
     path = folder / "config.json"
     try:
-        about = described.read(path, CheckpointError, "is this a saved model?")
+        about = schema.read(path, CheckpointError, "is this a saved model?")
     except FileNotFoundError as error:
         raise CheckpointError(f"{path} is missing; is this a saved model?") from error
     if about.get("package") != "seqgan" or about.get("format") != FORMAT:
         raise CheckpointError(f"{path} is not of a seqgan model of format {FORMAT}")
-    described.check(path, about, MODEL_FIELDS, CheckpointError)
+    schema.check(path, about, MODEL_FIELDS, CheckpointError)
     own_parts_given(folder, about, parts, ["policy", "discriminator"])
     tokenizer, config = load_tokenizer(folder, about), run_config(path, about)
-    sizes = (len(tokenizer), about["longest"])
+    sizes = (len(tokenizer), about["max_length"])
     made, judge = new_policy(config, *sizes, parts.policy), None
     if (folder / DISCRIMINATOR).exists():
         if parts.discriminator is None and not isinstance(config, SeqGANConfig):
@@ -169,9 +169,9 @@ def card(model: TextModel, facts: Mapping[str, Any]) -> str:
         algorithm=algorithm,
         version=__version__,
         kind=type(model.policy).__name__,
-        vocabulary=len(model.tokenizer),
+        vocab_size=len(model.tokenizer),
         tokenizer=model.tokenizer.kind,
-        longest=model.policy.longest,
+        max_length=model.policy.max_length,
         trained_on=trained_on,
         numbers=_as_markdown(facts.get("rows", {})),
         notes="\n".join(facts.get("notes", [])),

@@ -13,10 +13,10 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from seqgan.core import described, outputs
+from seqgan.core import outputs, schema
 from seqgan.core.bounds import REAL, WHOLE
 from seqgan.core.stats import permutation_test, standard_error
-from seqgan.data.texts import as_learned
+from seqgan.data.dataset import as_learned
 from seqgan.errors import UsageError, quoted, why
 from seqgan.library import TrainedRun
 from seqgan.training import stages_of
@@ -39,7 +39,7 @@ def sheet_of(run: TrainedRun, count: int, seed: int) -> dict[str, list[str]]:
     Raises:
         UsageError: the test split has fewer."""
     model = run.model()
-    test = as_learned(run.corpus(), model.tokenizer, model.policy.longest, model.long).test
+    test = as_learned(run.corpus(), model.tokenizer, model.policy.max_length, model.overlong).test
     if count > len(test):
         raise UsageError(f"the test split has {len(test)} real texts; ask for no more than that, not for {count}")
     chosen = random.Random(seed).sample(test, count)
@@ -101,10 +101,10 @@ def read_ratings(path: Path) -> dict[str, dict[int, float]]:
         UsageError: no sheet, no key beside it, a changed text, or a rating that is no number (names the line)."""
     key_path = key_of(path)
     try:
-        key = described.read(key_path, UsageError, "it must be as --blind wrote it")
+        key = schema.read(key_path, UsageError, "it must be as --blind wrote it")
     except FileNotFoundError as error:
         raise UsageError(f"{key_path} is missing: without the key nobody knows whose texts were rated") from error
-    described.check(key_path, key, {"sources": described.TEXTS, "texts": described.TEXTS}, UsageError)
+    schema.check(key_path, key, {"sources": schema.TEXTS, "texts": schema.TEXTS}, UsageError)
     sources, digests = key["sources"], key["texts"]
     if len(sources) != len(digests) or not sources:
         raise UsageError(

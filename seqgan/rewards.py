@@ -8,10 +8,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from seqgan.core import world
+from seqgan.core import distributed
 from seqgan.errors import UsageError
-from seqgan.models.discriminator import Discriminator
-from seqgan.models.scoring import prefix_scores, tables_pay
+from seqgan.models.cnn import CNNDiscriminator
+from seqgan.ops.table_scores import prefix_scores, tables_pay
 from seqgan.rollout import Completions, Score, each_by_itself
 from seqgan.shapes import Mask, Rewards, Scores, Tokens
 
@@ -118,7 +118,7 @@ class DiscriminatorReward:
         """The rewards of samples and of completions of their prefixes, which our own discriminator finds faster."""
         own = self.discriminator
         # A subclass may judge otherwise: it takes the general path, as anyone's own module does.
-        if type(own) is Discriminator and tables_pay(own, finished.tokens):
+        if type(own) is CNNDiscriminator and tables_pay(own, finished.tokens):
             scores = prefix_scores(own, samples, finished.tokens, finished.begun, finished.sample)
         else:
             scores = each_by_itself(own, samples, finished)
@@ -140,14 +140,14 @@ def controlled(rewards: Rewards, mask: Mask, control: Control) -> Rewards:
     if control == "shuffled":
         ends = (mask.sum(dim=1, keepdim=True) - 1).clamp(min=0)
         places = torch.arange(mask.shape[1], device=mask.device)
-        earned = world.gather(rewards.gather(1, places.minimum(ends)))
-        distance = world.from_first(torch.randint(1, len(earned), (1,), device=rewards.device))
+        earned = distributed.all_gather(rewards.gather(1, places.minimum(ends)))
+        distance = distributed.broadcast(torch.randint(1, len(earned), (1,), device=rewards.device))
         donors = (torch.arange(len(earned), device=rewards.device) + distance.to(rewards.device)) % len(earned)
-        return earned[donors[world.share(len(earned))]] * mask
+        return earned[donors[distributed.shard(len(earned))]] * mask
     return rewards
 
 
-def advantages(rewards: Rewards, mask: Mask, baseline: Baseline, *, normalise: bool) -> Rewards:
+def advantages(rewards: Rewards, mask: Mask, baseline: Baseline, *, normalize_advantage: bool) -> Rewards:
     """How much better each token was than expected; the expectation must not depend on the token itself.
 
     "batch" expects the mean of the other samples at the same position. "prefix" expects what the rollouts from the
@@ -160,8 +160,8 @@ def advantages(rewards: Rewards, mask: Mask, baseline: Baseline, *, normalise: b
     if baseline == "prefix":
         centred = torch.cat([centred[:, :1], _difference(rewards[:, 1:], rewards[:, :-1])], dim=1)
     centred = centred * mask
-    if normalise:
-        size = (world.total(centred.square().sum()) / world.total(mask.sum())).sqrt()
+    if normalize_advantage:
+        size = (distributed.all_reduce_sum(centred.square().sum()) / distributed.all_reduce_sum(mask.sum())).sqrt()
         centred = centred / size.clamp(min=torch.finfo(size.dtype).tiny ** 0.5)
     return centred
 
@@ -176,6 +176,6 @@ def _difference(reward: Rewards, expected: Rewards) -> Rewards:
 
 def leave_one_out(rewards: Rewards, mask: Mask) -> Rewards:
     """The mean reward of the other samples that have this position; the sample's own where there is no other."""
-    present = world.total(mask.sum(dim=0))
-    others = (world.total((rewards * mask).sum(dim=0)) - rewards) / (present - 1).clamp(min=1)
+    present = distributed.all_reduce_sum(mask.sum(dim=0))
+    others = (distributed.all_reduce_sum((rewards * mask).sum(dim=0)) - rewards) / (present - 1).clamp(min=1)
     return torch.where(present > 1, others, rewards)

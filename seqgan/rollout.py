@@ -67,23 +67,23 @@ def complete(
     On a CPU, prefixes and completions that have ended leave the batch (`drop_ended`). On an accelerator all shapes stay
     fixed, since asking which have ended would wait for the device; what follows an end is drawn and thrown away."""
     tokens, mask, states = sampled
-    device, longest = tokens.device, tokens.shape[1]
+    device, max_length = tokens.device, tokens.shape[1]
     drop_ended = on_cpu(tokens) if drop_ended is None else drop_ended
     # Shorter prefixes first: those of length t are the rows begun[t-1] .. begun[t] - 1.
-    lengths, numbers = torch.arange(1, longest, device=device), torch.arange(len(tokens), device=device)
+    lengths, numbers = torch.arange(1, max_length, device=device), torch.arange(len(tokens), device=device)
     prefix, sample = torch.cartesian_prod(lengths, numbers).unbind(1)
-    counts = [len(tokens)] * (longest - 1)
+    counts = [len(tokens)] * (max_length - 1)
     if drop_ended:
         going_on = mask[sample, prefix]
         prefix, sample, counts = prefix[going_on], sample[going_on], mask[:, 1:].sum(dim=0).tolist()
     begun = [0, *(completions * total for total in itertools.accumulate(counts))]
     prefix, sample = prefix.repeat_interleave(completions), sample.repeat_interleave(completions)
-    finished = tokens[sample].masked_fill(torch.arange(longest, device=device) >= prefix.unsqueeze(1), PAD)
+    finished = tokens[sample].masked_fill(torch.arange(max_length, device=device) >= prefix.unsqueeze(1), PAD)
 
     sampler = policy.sampler()
     under_way = torch.arange(0, device=device)  # rows, with the last token and the state before it
     token, state = tokens[:0, 0], tuple(part[0, :0] for part in states)
-    for position in range(1, longest):
+    for position in range(1, max_length):
         # Those under way take in their last token and draw the next one.
         if len(under_way):
             state = sampler.advance(token, state)

@@ -52,13 +52,13 @@ class Head:
         temperature: float = 1.0,
     ) -> None:
         scale = LOG2_E / temperature
-        self.vocabulary = len(weight)
-        group = group_size(self.vocabulary)
-        self.padded = -(-self.vocabulary // group) * group
+        self.vocab_size = len(weight)
+        group = group_size(self.vocab_size)
+        self.padded = -(-self.vocab_size // group) * group
         self.weight = weight.new_zeros(weight.shape[1], self.padded)
-        torch.mul(weight.t(), scale, out=self.weight[:, : self.vocabulary])
+        torch.mul(weight.t(), scale, out=self.weight[:, : self.vocab_size])
         self.bias = bias.new_full((self.padded,), float("-inf"))
-        torch.mul(bias, scale, out=self.bias[: self.vocabulary])
+        torch.mul(bias, scale, out=self.bias[: self.vocab_size])
         # On an accelerator the answer would have to be waited for, and the pass it saves costs little.
         self.bounded = on_cpu(weight) and is_bounded(weight * scale, bias * scale, largest_feature)
 
@@ -79,9 +79,9 @@ def is_bounded(weight: Float[Tensor, "V H"], bias: Float[Tensor, "V"], largest_f
     return bool(largest + math.log2(len(weight)) < LARGEST_EXPONENT)
 
 
-def group_size(vocabulary: int) -> int:
+def group_size(vocab_size: int) -> int:
     """How many tokens `inverse_cdf` looks at together: about the square root of them all, a multiple of 16."""
-    return 16 * max(1, round(math.sqrt(vocabulary) / 16))
+    return 16 * max(1, round(math.sqrt(vocab_size) / 16))
 
 
 def inverse_cdf(weights: Float[Tensor, "B V"], uniform: Float[Tensor, "B K"]) -> Int[Tensor, "B K"]:
@@ -89,8 +89,8 @@ def inverse_cdf(weights: Float[Tensor, "B V"], uniform: Float[Tensor, "B K"]) ->
 
     One uniform number a draw, where `torch.multinomial` makes one for every weight. In two levels, since a sum of a
     group costs a tenth of a running sum: first the group in which the number falls, then the token in the group."""
-    vocabulary, group = weights.shape[1], group_size(weights.shape[1])
-    missing = -vocabulary % group
+    vocab_size, group = weights.shape[1], group_size(weights.shape[1])
+    missing = -vocab_size % group
     if missing:
         weights = torch.nn.functional.pad(weights, (0, missing))
     grouped = weights.unflatten(1, (-1, group))
@@ -100,7 +100,7 @@ def inverse_cdf(weights: Float[Tensor, "B V"], uniform: Float[Tensor, "B K"]) ->
     inside = grouped.flatten(0, 1).index_select(0, (row + chosen).flatten())
     token, _ = _find(inside, rest.reshape(-1, 1))
     # Weights that are NaN find no place at all; the clamp leaves it to the loss to say that training diverged.
-    return (chosen * group + token.view_as(chosen)).clamp(max=vocabulary - 1)
+    return (chosen * group + token.view_as(chosen)).clamp(max=vocab_size - 1)
 
 
 def _find(

@@ -198,9 +198,10 @@ def markdown(rows: Mapping[str, Row], pairs: Pairs | None = None, *, aligned: bo
     columns = {**rows, **between}
     names = [one_line(name).replace("|", "\\|") for name in columns]
     lines = [["", *names], *(_line(metric, columns, between) for metric in _metrics(rows))]
-    widths = [max(map(len, column)) if aligned else 0 for column in zip(*lines, strict=True)]
+    filter_sizes = [max(map(len, column)) if aligned else 0 for column in zip(*lines, strict=True)]
     first, *rest = (
-        "| " + " | ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)) + " |" for line in lines
+        "| " + " | ".join(text.ljust(width) for text, width in zip(line, filter_sizes, strict=True)) + " |"
+        for line in lines
     )
     rule = "|---|" + "---:|" * len(columns)
     return "\n".join([first, rule, *rest, "", f"{TOLD}.", "", "```text", *_signatures(rows, _metrics(rows)), "```"])

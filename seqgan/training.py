@@ -15,23 +15,23 @@ from safetensors.torch import load, save
 
 from seqgan.advice import about_data
 from seqgan.algorithms import ALGORITHMS
+from seqgan.algorithms.components import DEFAULTS, Components
 from seqgan.algorithms.configs import CONFIGS, MLEConfig
 from seqgan.algorithms.mle import PHASE
-from seqgan.algorithms.parts import OURS, Parts
-from seqgan.core import described, world
 from seqgan.core import device as devices
+from seqgan.core import distributed, schema
 from seqgan.core.config import Chosen, to_json
-from seqgan.core.described import as_bytes
 from seqgan.core.log import Display, Silence
 from seqgan.core.loop import train
 from seqgan.core.run import Run, Wanted, checkpoints, create, read_record, saved_in
 from seqgan.core.run import begin_or_continue as core_begin
+from seqgan.core.schema import as_bytes
 from seqgan.core.trial import estimate, in_words
 from seqgan.data.batches import encode
 from seqgan.data.corpus import Corpus, as_files, load_corpus
+from seqgan.data.dataset import TokenDataset, encode_corpus, suitable_tokenizer
 from seqgan.data.readers import kind_of
 from seqgan.data.symbols import EOS, UNK
-from seqgan.data.texts import Texts, encode_corpus, suitable_tokenizer
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import CheckpointError, CorpusError, RunError, UsageError, quoted, why
 from seqgan.evaluation import BEFORE_THE_GAME, evaluate_models
@@ -47,7 +47,7 @@ from seqgan.generation import (
 from seqgan.tables import Evaluation
 
 # What a policy that was trained before brings along; the rest of a config may differ.
-INHERITED = ("tokenizer", "vocabulary", "embedding_dim", "hidden_dim", "tied")
+INHERITED = ("tokenizer", "vocab_size", "embedding_dim", "hidden_dim", "tie_embeddings")
 MOST_UNKNOWN = 0.5  # share of the tokens, to go on from a policy with its own tokenizer
 WEIGHTS = ("generator.safetensors", "discriminator.safetensors")
 OWN = ("policy", "discriminator", "reward")
@@ -80,7 +80,7 @@ class Origin:
             raise UsageError(f"--from {quoted(name)} names no policy: RUN, RUN@mle, RUN@best or RUN@STEP was expected")
         return cls(name, Path(folder), stage)
 
-    def described(self) -> dict[str, str]:
+    def schema(self) -> dict[str, str]:
         return {"run": str(self.folder.resolve()), "stage": self.stage}
 
 
@@ -94,7 +94,7 @@ def begin_or_continue(
     device: torch.device,
     save_seconds: float = 30.0,
     keep: int = 2,
-    parts: Parts = OURS,
+    parts: Components = DEFAULTS,
 ) -> tuple[Path, Finished | None]:
     """Begin the run that someone wants or go on with it, train it to its end, and measure it. Gives back where it lies.
 
@@ -135,7 +135,7 @@ def begin(
     threads: int,
     overwrite: bool = False,
     origin: Origin | None = None,
-    parts: Parts = OURS,
+    parts: Components = DEFAULTS,
 ) -> None:
     """Make the run directory: tokenizer trained, everything described, nothing learned yet.
 
@@ -148,9 +148,11 @@ def begin(
         contents["start.safetensors"] = weights
     else:
         kind: Any = suitable_tokenizer(corpus)[0] if config.tokenizer == "auto" else config.tokenizer
-        tokenizer = Tokenizer.train(corpus.train, kind, config.vocabulary)
-    texts = encode_corpus(corpus, tokenizer, config.max_length, config.long)
-    encode(corpus.test, tokenizer, texts.longest, config.long)  # refused now, rather than by the closing evaluation
+        tokenizer = Tokenizer.train(corpus.train, kind, config.vocab_size)
+    texts = encode_corpus(corpus, tokenizer, config.max_length, config.overlong)
+    encode(
+        corpus.test, tokenizer, texts.max_length, config.overlong
+    )  # refused now, rather than by the closing evaluation
     if origin:
         _refuse_unreadable(origin, texts)
     if not corpus.provenance["path"]:  # texts from memory go with the run, so that it can be resumed
@@ -163,14 +165,14 @@ def begin(
         "sources": sources,
         "seed": seed,
         "threads": torch.get_num_threads(),
-        "world_size": world.size(),
+        "world_size": distributed.world_size(),
         "corpus": {"name": corpus.name, **corpus.provenance},
-        "from": origin and {**origin.described(), "sha256": hashlib.sha256(contents["start.safetensors"]).hexdigest()},
+        "from": origin and {**origin.schema(), "sha256": hashlib.sha256(contents["start.safetensors"]).hexdigest()},
         "own": own_parts(parts),
         "tokenizer": tokenizer.kind,
         "tokenizer_sha256": hashlib.sha256(tokenizer.model).hexdigest(),
-        "vocabulary": len(tokenizer),
-        "longest": texts.longest,
+        "vocab_size": len(tokenizer),
+        "max_length": texts.max_length,
         "versions": {name: version(name) for name in ("seqgan", "torch", "numpy", "sentencepiece")}
         | {"python": platform.python_version()},
         "command": sys.argv[1:],
@@ -178,7 +180,7 @@ def begin(
     create(folder, description, {"tokenizer.model": tokenizer.model, **contents}, overwrite=overwrite)
 
 
-def _refuse_unreadable(origin: Origin, texts: Texts) -> None:
+def _refuse_unreadable(origin: Origin, texts: TokenDataset) -> None:
     """Refuse to go on from a policy whose tokenizer does not know most of the new texts."""
     unknown = sum(row.count(UNK) for row in texts.train.rows)
     share = unknown / max(1, sum(len(row) - row.count(EOS) for row in texts.train.rows))
@@ -189,7 +191,7 @@ def _refuse_unreadable(origin: Origin, texts: Texts) -> None:
         )
 
 
-def _inherit(origin: Origin, chosen: Chosen, parts: Parts) -> tuple[MLEConfig, Tokenizer, bytes]:
+def _inherit(origin: Origin, chosen: Chosen, parts: Components) -> tuple[MLEConfig, Tokenizer, bytes]:
     """The config with what an earlier run's policy brings along, its tokenizer, and its weights."""
     theirs = describe_run(origin.folder)
     model = load_model(origin.folder, origin.stage, parts=parts, judge=False)
@@ -211,7 +213,7 @@ def carry_out(
     device: torch.device,
     save_seconds: float = 30.0,
     keep: int = 2,
-    parts: Parts = OURS,
+    parts: Components = DEFAULTS,
     source: Mapping[str, Any] | None = None,
 ) -> Finished | None:
     """Train a run from wherever it stands to its end, export it, and measure it.
@@ -227,7 +229,7 @@ def carry_out(
     corpus = same_corpus(folder, **(source or {}))
     tokenizer = load_tokenizer(folder, description)
     config = run_config(folder / "run.json", description)
-    texts = encode_corpus(corpus, tokenizer, description["longest"], config.long)
+    texts = encode_corpus(corpus, tokenizer, description["max_length"], config.overlong)
     if description.get("from"):
         parts = replace(parts, start=_start_of(folder, description))
 
@@ -235,16 +237,16 @@ def carry_out(
         return ALGORITHMS[description["algorithm"]](config, texts, device, description["seed"], parts)
 
     with Run(folder, display=display, save_seconds=save_seconds, keep=keep) as run:
-        vocabulary, automatic = description["sources"].get("vocabulary", ""), config.tokenizer == "auto"
-        about = about_data(corpus, texts, config.vocabulary, vocabulary, long=config.long, automatic=automatic)
+        vocab_size, automatic = description["sources"].get("vocab_size", ""), config.tokenizer == "auto"
+        about = about_data(corpus, texts, config.vocab_size, vocab_size, overlong=config.overlong, automatic=automatic)
         for line in moved(folder, corpus) + about:
             run.display.say(line)
-        if world.from_first(not isinstance(display, Silence) and not checkpoints(folder)):
+        if distributed.broadcast(not isinstance(display, Silence) and not checkpoints(folder)):
             cost = estimate(build(), device)
             run.display.expect(cost.phases)
             run.display.say(in_words(cost, device))
         train(build(), run)
-        if world.rank():
+        if distributed.rank():
             return None
         seconds = run.seconds
         evaluation = _measure(folder, corpus, description, device, parts)
@@ -350,17 +352,17 @@ def moved(folder: Path, corpus: Corpus) -> list[str]:
     return [f"the texts come from {now or 'memory'}; they are those of {was}, by their sha256"]
 
 
-def own_parts(parts: Parts) -> list[str]:
+def own_parts(parts: Components) -> list[str]:
     return [name for name in OWN if getattr(parts, name) is not None]
 
 
-def same_parts(folder: Path, parts: Parts) -> None:
+def same_parts(folder: Path, parts: Components) -> None:
     """
     Raises:
         RunError: a run was begun with modules that are not given, or without one that is."""
-    described = describe_run(folder)
-    own_parts_given(folder, described, parts, OWN)
-    if extra := set(own_parts(parts)) - set(described.get("own", [])):
+    schema = describe_run(folder)
+    own_parts_given(folder, schema, parts, OWN)
+    if extra := set(own_parts(parts)) - set(schema.get("own", [])):
         own = " or a ".join(sorted(extra))
         raise RunError(f"{folder} was begun without a {own} of one's own; start a new run")
 
@@ -382,13 +384,13 @@ def same_origin(folder: Path, name: str | None) -> None:
     if name is None:
         return
     origin, begun = Origin.parse(name), describe_run(folder).get("from")
-    if not begun or {key: begun.get(key) for key in ("run", "stage")} != origin.described():
+    if not begun or {key: begun.get(key) for key in ("run", "stage")} != origin.schema():
         was = f"{begun['run']}@{begun['stage']}" if begun else "random weights"
         raise RunError(f"{folder} was begun from {was}, not from {name}; leave --from out to go on, or start a new run")
 
 
 def _measure(
-    folder: Path, corpus: Corpus, description: Mapping[str, Any], device: torch.device, parts: Parts
+    folder: Path, corpus: Corpus, description: Mapping[str, Any], device: torch.device, parts: Components
 ) -> Evaluation:
     """The closing evaluation: of what was saved, not of what is in memory."""
     models = {stage: load_model(folder, stage, device, parts) for stage in stages_of(description)}
@@ -444,7 +446,7 @@ def _ended(folder: Path, steps: int) -> bool:
     """Whether the closing evaluation was made of a run that stands at so many steps. One of an earlier version does not
     say of how many it was."""
     try:
-        closing = described.read(folder / "evaluations" / "training.json", RunError, "remove it")
+        closing = schema.read(folder / "evaluations" / "training.json", RunError, "remove it")
     except (FileNotFoundError, RunError):
         return False
     return closing.get("steps", steps) == steps

@@ -34,10 +34,10 @@ import torch  # noqa: E402
 
 from seqgan.algorithms.configs import CONFIGS, MLEConfig  # noqa: E402
 from seqgan.data.corpus import Corpus  # noqa: E402
+from seqgan.data.dataset import TokenDataset, encode_corpus  # noqa: E402
 from seqgan.data.splits import split  # noqa: E402
-from seqgan.data.texts import Texts, encode_corpus  # noqa: E402
 from seqgan.data.tokenizer import Tokenizer  # noqa: E402
-from seqgan.models.generator import Generator  # noqa: E402
+from seqgan.models.lstm import LSTMPolicy  # noqa: E402
 from tests import pretend  # noqa: E402
 
 pretend.register()
@@ -47,36 +47,36 @@ torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", 2)))
 TINY: dict[str, Any] = {
     "embedding_dim": 8,
     "hidden_dim": 8,
-    "tied": True,
+    "tie_embeddings": True,
     "dropout": 0.2,
     "mle_epochs": 3,
     "mle_patience": 2,
-    "mle_rate": 0.02,
+    "mle_lr": 0.02,
     "batch_size": 16,
     "shuffle": True,
 }
 TINY_GAME: dict[str, Any] = {
     **TINY,
     "d_embedding_dim": 8,
-    "widths": (1, 2, 3),
-    "filters": (4, 4, 4),
-    "d_rate": 0.01,
+    "filter_sizes": (1, 2, 3),
+    "num_filters": (4, 4, 4),
+    "d_lr": 0.01,
     "d_batch_size": 16,
     "d_samples": 16,
     "d_epochs": 1,
-    "d_rounds": 3,
+    "d_pretrain_rounds": 3,
     "d_patience": 2,
     "iterations": 3,
     "d_steps": 1,
-    "policy_rate": 1e-3,
-    "policy_batch": 8,
+    "g_lr": 1e-3,
+    "g_batch_size": 8,
     "rollouts": 2,
     "reward": "log-odds",
     "baseline": "prefix",
-    "normalise": True,
+    "normalize_advantage": True,
     "reduction": "mean",
     "mle_weight": 1.0,
-    "check_every": 2,
+    "validate_every": 2,
 }
 TINY_CONFIGS: dict[str, dict[str, Any]] = {"mle": TINY, "seqgan": TINY_GAME}
 
@@ -97,7 +97,7 @@ def corpus_file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def texts() -> Texts:
+def texts() -> TokenDataset:
     parts = split(tiny_lines())
     corpus = Corpus("tiny", **parts)
     return encode_corpus(corpus, Tokenizer.train(corpus.train, "char"))
@@ -136,10 +136,10 @@ def _as_options(config: dict[str, Any]) -> list[str]:
 
 
 @pytest.fixture
-def policy() -> Generator:
+def policy() -> LSTMPolicy:
     """A policy over EOS and two letters (ids 3, 4, 5), sharp enough that its tokens differ in probability."""
     torch.manual_seed(1)
-    return Generator(vocabulary=6, longest=4, embedding_dim=5, hidden_dim=6, init_std=1.0).eval()
+    return LSTMPolicy(vocab_size=6, max_length=4, embedding_dim=5, hidden_dim=6, init_std=1.0).eval()
 
 
 @pytest.fixture(scope="session")

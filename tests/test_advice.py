@@ -10,7 +10,7 @@ import pytest
 
 from seqgan.advice import about_data
 from seqgan.data.corpus import Corpus, corpus_in_memory, load_corpus
-from seqgan.data.texts import encode_corpus, suitable_tokenizer
+from seqgan.data.dataset import encode_corpus, suitable_tokenizer
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.data.tokens import words
 from seqgan.errors import CorpusError
@@ -83,10 +83,10 @@ def test_words_too_long_for_a_vocabulary_of_words_are_no_words() -> None:
     Tokenizer.train(corpus.train, "bpe", 300)
 
 
-def said(corpus: Corpus, kind: Any = "word", vocabulary: int = 5000, longest: int = 0, **options: Any) -> list[str]:
-    tokenizer = Tokenizer.train(corpus.train, kind, vocabulary)
-    texts = encode_corpus(corpus, tokenizer, longest, options.get("long", "cut"))
-    return about_data(corpus, texts, vocabulary, "preset default", **options)
+def said(corpus: Corpus, kind: Any = "word", vocab_size: int = 5000, max_length: int = 0, **options: Any) -> list[str]:
+    tokenizer = Tokenizer.train(corpus.train, kind, vocab_size)
+    texts = encode_corpus(corpus, tokenizer, max_length, options.get("overlong", "cut"))
+    return about_data(corpus, texts, vocab_size, "preset default", **options)
 
 
 def test_the_choice_of_a_tokenizer_is_told_with_its_reason_where_nobody_chose() -> None:
@@ -110,20 +110,20 @@ def test_copies_are_told_of_every_split() -> None:
 
 
 @pytest.mark.parametrize(
-    ("long", "became"), [("cut", "cut off there"), ("drop", "left out"), ("split", "several rows")]
+    ("overlong", "became"), [("cut", "cut off there"), ("drop", "left out"), ("split", "several rows")]
 )
-def test_what_is_cut_is_told_of_every_split_with_its_share_of_texts_and_tokens(long: Any, became: str) -> None:
+def test_what_is_cut_is_told_of_every_split_with_its_share_of_texts_and_tokens(overlong: Any, became: str) -> None:
     short, lengthy = [f"a b c{i}" for i in range(9)], ["a b c d e f g h i"]
     corpus = Corpus("mine", short + lengthy, short[:3] + lengthy, [*short[:2], "a b c d e f g"], provenance={})
-    [line] = [line for line in said(corpus, longest=5, long=long) if "longer than" in line]
+    [line] = [line for line in said(corpus, max_length=5, overlong=overlong) if "longer than" in line]
     assert line.startswith(f"longer than --max-length 5, and {became}")
     # 9 texts of 4 tokens with their end, and one of 10, of which 5 (or all) are lost.
-    lost = {"cut": (5 / 46, 5 / 22, 3 / 16), "drop": (10 / 46, 10 / 22, 8 / 16), "split": ()}[long]
+    lost = {"cut": (5 / 46, 5 / 22, 3 / 16), "drop": (10 / 46, 10 / 22, 8 / 16), "split": ()}[overlong]
     shares = [f", {share:.2%} of the tokens" for share in lost] or ["", "", ""]
     texts = (f"train {1 / 10:.2%}", f"valid {1 / 4:.2%}", f"test {1 / 3:.2%}")
     told = "; ".join(f"{count} of the texts{share}" for count, share in zip(texts, shares, strict=True))
     assert line.endswith(told)
-    assert not any("longer than" in line for line in said(corpus, longest=20, long=long))
+    assert not any("longer than" in line for line in said(corpus, max_length=20, overlong=overlong))
 
 
 def test_a_tokenizer_that_changes_texts_is_told_with_an_example() -> None:
@@ -150,7 +150,7 @@ def test_a_text_of_the_test_split_that_is_too_long_is_refused_before_training(tm
         (tmp_path / f"{name}.txt").write_text("\n".join(texts))
     files = [word for name in parts for word in (f"--{name}", str(tmp_path / f"{name}.txt"))]
     options = ["--tokenizer", "word", "--max-length", "20", "--run-dir", tmp_path / "run"]
-    message, code = refusal("train", *files, *options, "--long", "error")
+    message, code = refusal("train", *files, *options, "--overlong", "error")
     assert "a text has 52 tokens, more than --max-length 20" in message
     assert code == 2
     assert not (tmp_path / "run").exists()

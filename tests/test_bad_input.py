@@ -25,7 +25,7 @@ from seqgan.core import checkpoint
 from seqgan.core.config import read_config_file
 from seqgan.core.log import Silence
 from seqgan.core.run import checkpoints, create, describe, read_record
-from seqgan.data import corpus, fetching, shelf
+from seqgan.data import corpus, fetching, store
 from seqgan.data.corpus import load_corpus
 from seqgan.data.readers import read_file, read_texts
 from seqgan.data.tokenizer import Tokenizer
@@ -45,7 +45,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> TrainedRun:
     """A run as small as one with a discriminator can be."""
     folder = tmp_path_factory.mktemp("trained")
     (folder / "tiny.txt").write_text("\n".join(tiny_lines(30)) + "\n")
-    brief = {**TINY_GAME, "mle_epochs": 1, "d_rounds": 1, "iterations": 1, "check_every": 1}
+    brief = {**TINY_GAME, "mle_epochs": 1, "d_pretrain_rounds": 1, "iterations": 1, "validate_every": 1}
     options: dict[str, Any] = {"run_dir": folder / "run", "threads": 1, "device": "cpu", "progress": False}
     return train(folder / "tiny.txt", **options, **brief)
 
@@ -72,8 +72,8 @@ def model(saved: Path, tmp_path: Path) -> Path:
 def shelved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A corpus on a shelf."""
     monkeypatch.setenv("SEQGAN_HOME", str(tmp_path / "home"))
-    shelf.add("mine", tiny_lines(), {"source": "a test", "language": "English", "licence": "CC0-1.0"})
-    return shelf.folder_of("mine")
+    store.add("mine", tiny_lines(), {"source": "a test", "language": "English", "licence": "CC0-1.0"})
+    return store.folder_of("mine")
 
 
 @pytest.fixture
@@ -183,12 +183,12 @@ def use_model(folder: Path) -> list[str]:
 
 
 def test_the_fields_that_are_mutated_are_those_that_there_are(run: Path, model: Path, shelved: Path) -> None:
-    described = describe(run)
-    assert set(described) == set(RUN_FIELDS.split())
-    assert set(described["corpus"]) == set(CORPUS_FIELDS.split())
+    schema = describe(run)
+    assert set(schema) == set(RUN_FIELDS.split())
+    assert set(schema["corpus"]) == set(CORPUS_FIELDS.split())
     assert set(json.loads((model / "config.json").read_text())) == set(MODEL_FIELDS.split())
-    assert set(shelf.about("mine")) == set(ABOUT_FIELDS.split())
-    assert set(shelf.about("mine")["report"]) >= set(REPORT_FIELDS.split())
+    assert set(store.about("mine")) == set(ABOUT_FIELDS.split())
+    assert set(store.about("mine")["report"]) >= set(REPORT_FIELDS.split())
 
 
 @pytest.mark.parametrize(("field", "mutation"), cases(RUN_FIELDS))
@@ -249,7 +249,7 @@ def test_a_hyper_parameter_of_another_type_is_told_with_the_saved_model_and_the_
     every_hyper_parameter_of_another_type_is_told(model / "config.json")
 
 
-@pytest.mark.parametrize("field", ["vocabulary", "mle_patience"])
+@pytest.mark.parametrize("field", ["vocab_size", "mle_patience"])
 def test_a_run_without_a_hyper_parameter_is_refused_unless_it_has_no_checksum(field: str, run: Path) -> None:
     """A run of an earlier version may lack one that was added since: it goes on with the default."""
     expected = use_run(run)
@@ -288,7 +288,7 @@ def test_a_length_that_is_no_number_is_refused_without_the_type_checks_of_tests(
     for name, source in (("run.json", trained.folder), ("config.json", saved)):
         for mutation in ("null", "wrong", "empty"):
             copied = shutil.copytree(source, tmp_path / f"{mutation} {name}")
-            mutate(copied / name, mutation, "longest")
+            mutate(copied / name, mutation, "max_length")
     command = [sys.executable, "-c", UNTYPED, *map(str, sorted(tmp_path.iterdir(), reverse=True))]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     for folder, error in json.loads(done.stdout).items():
@@ -333,7 +333,7 @@ def spoilt(request: pytest.FixtureRequest) -> Spoilt:
         model: Path = request.getfixturevalue("model")
         return model / "config.json", lambda: from_pretrained(model)
     if request.param == "about.json":
-        return request.getfixturevalue("shelved") / "about.json", lambda: shelf.about("mine")
+        return request.getfixturevalue("shelved") / "about.json", lambda: store.about("mine")
     sheet: Path = request.getfixturevalue("sheet")
     return key_of(sheet), lambda: read_ratings(sheet)
 
@@ -807,7 +807,7 @@ def test_a_run_begun_from_another_says_what_is_wrong_with_its_first_weights(
 ) -> None:
     corpus, origin = trained.description["corpus"]["path"], f"{trained.folder}@mle"
     options: dict[str, Any] = {**TINY, "mle_epochs": 1, "threads": 1, "device": "cpu", "progress": False}
-    for name in ("embedding_dim", "hidden_dim", "tied"):
+    for name in ("embedding_dim", "hidden_dim", "tie_embeddings"):
         options.pop(name)
     begun = train(corpus, algorithm="mle", start=origin, run_dir=tmp_path / "begun", **options)
     weights = begun.folder / "start.safetensors"
@@ -963,14 +963,14 @@ def test_a_vocabulary_larger_than_the_text_allows_shrinks_and_that_is_said(
 ) -> None:
     options = ["--algorithm", "mle", *tiny_options("mle"), "--tokenizer", "word", "--threads", "1", "--mle-epochs", "1"]
     words = ["train", "--corpus", corpus_file, *options, "--run-dir"]
-    result = call(*words, tmp_path / "large", "--vocabulary", "4000")
+    result = call(*words, tmp_path / "large", "--vocab-size", "4000")
     found = describe(tmp_path / "large")
-    told = f"--vocabulary 4000 was asked for; the training text has no more than {found['vocabulary']} tokens"
+    told = f"--vocab-size 4000 was asked for; the training text has no more than {found['vocab_size']} tokens"
     assert told in result.stderr.splitlines()
-    assert found["config"]["vocabulary"] == 4000
+    assert found["config"]["vocab_size"] == 4000
     learned = {word for text in load_corpus(str(corpus_file)).train for word in text.replace("!", " !").split()}
-    assert found["vocabulary"] == len(learned) + 4  # PAD, BOS, UNK, EOS
-    fitting = call(*words, tmp_path / "small", "--vocabulary", "12")
+    assert found["vocab_size"] == len(learned) + 4  # PAD, BOS, UNK, EOS
+    fitting = call(*words, tmp_path / "small", "--vocab-size", "12")
     assert "was asked for" not in fitting.stderr
-    assert describe(tmp_path / "small")["vocabulary"] == 12
+    assert describe(tmp_path / "small")["vocab_size"] == 12
     assert "was asked for" not in call(*words, tmp_path / "default").stderr

@@ -11,10 +11,10 @@ from torch.testing import assert_close
 from seqgan.bench import naive
 from seqgan.bench.counts import PARTS, Ceilings, Sizes, Work, floor
 from seqgan.cli import seqgan
-from seqgan.cli_bench import NAMES
+from seqgan.cli.bench import NAMES
 from seqgan.data.symbols import EOS
-from seqgan.models.discriminator import Discriminator
-from seqgan.models.generator import Generator
+from seqgan.models.cnn import CNNDiscriminator
+from seqgan.models.lstm import LSTMPolicy
 
 GIGA = 1e9
 KNOWN = Ceilings(gemm=175 * GIGA, gemm_bf16=396 * GIGA, cache=48 * GIGA, memory=43 * GIGA)
@@ -49,11 +49,13 @@ def test_the_counts_of_the_epochs_and_of_sampling() -> None:
 
 
 def test_parameters_are_counted_as_the_modules_have_them() -> None:
-    judge = Discriminator(UNIT.vocabulary, UNIT.d_embedding_dim, UNIT.widths, UNIT.filters)
+    judge = CNNDiscriminator(UNIT.vocab_size, UNIT.d_embedding_dim, UNIT.filter_sizes, UNIT.num_filters)
     assert sum(parameter.numel() for parameter in judge.parameters()) == UNIT.d_parameters
-    for tied in (False, True):
-        sizes = Sizes(vocabulary=90, embedding_dim=7, hidden_dim=11, tied=tied)
-        learned = [p.numel() for p in Generator(90, 20, 7, 11, tied=tied).parameters() if p.requires_grad]
+    for tie_embeddings in (False, True):
+        sizes = Sizes(vocab_size=90, embedding_dim=7, hidden_dim=11, tie_embeddings=tie_embeddings)
+        learned = [
+            p.numel() for p in LSTMPolicy(90, 20, 7, 11, tie_embeddings=tie_embeddings).parameters() if p.requires_grad
+        ]
         assert sum(learned) == pytest.approx(sizes.policy_parameters, abs=90)  # the tied head has a bias, too
 
 
@@ -66,14 +68,14 @@ def test_the_floor_is_set_by_what_takes_longest() -> None:
 
 
 def test_work_grows_with_every_size() -> None:
-    for name, larger in {"batch": 128, "length": 40, "vocabulary": 10_000, "rollouts": 32, "hidden_dim": 64}.items():
+    for name, larger in {"batch": 128, "length": 40, "vocab_size": 10_000, "rollouts": 32, "hidden_dim": 64}.items():
         grown = floor(PARTS["generator_step"](Sizes(**{name: larger})), KNOWN)
         assert grown > floor(PARTS["generator_step"](UNIT), KNOWN)
 
 
 # --- the plain way is right, or the comparison would mean nothing
 
-SMALL: dict[str, Any] = {"batch": 5, "length": 7, "vocabulary": 30, "rollouts": 3, "embedding_dim": 4, "hidden_dim": 6}
+SMALL: dict[str, Any] = {"batch": 5, "length": 7, "vocab_size": 30, "rollouts": 3, "embedding_dim": 4, "hidden_dim": 6}
 
 
 def test_the_plain_way_completes_prefixes_and_draws_what_may_be_drawn() -> None:
@@ -89,7 +91,7 @@ def test_the_plain_way_completes_prefixes_and_draws_what_may_be_drawn() -> None:
 
 
 def test_the_plain_losses_are_ours_for_the_same_weights() -> None:
-    ours, plain = Generator(30, 7, 4, 6).eval(), naive.NaivePolicy(Sizes(**SMALL))
+    ours, plain = LSTMPolicy(30, 7, 4, 6).eval(), naive.NaivePolicy(Sizes(**SMALL))
     ours.load_state_dict({name: value for name, value in plain.state_dict().items() if not name.startswith("cell.")})
     tokens = torch.randint(EOS, 30, (5, 7))
     logits = ours.teacher_forced(tokens, 0)
@@ -98,9 +100,9 @@ def test_the_plain_losses_are_ours_for_the_same_weights() -> None:
 
 
 def test_the_plain_scores_are_ours_for_the_same_weights() -> None:
-    sizes = Sizes(**SMALL, d_embedding_dim=6, widths=(1, 2, 3), filters=(4, 5, 6))
+    sizes = Sizes(**SMALL, d_embedding_dim=6, filter_sizes=(1, 2, 3), num_filters=(4, 5, 6))
     plain = naive.NaiveDiscriminator(sizes)
-    ours = Discriminator(30, 6, sizes.widths, sizes.filters).eval()
+    ours = CNNDiscriminator(30, 6, sizes.filter_sizes, sizes.num_filters).eval()
     ours.load_state_dict(plain.state_dict())
     tokens = torch.randint(EOS, 30, (5, 7))
     finished = [[tokens.roll(g, dims=1) for g in range(1, 7)] for _ in range(3)]

@@ -71,10 +71,13 @@ def test_bleu_is_sacrebleus_where_a_text_is_long_enough(corpora: tuple[Texts, Te
             if len(hypothesis) >= order:
                 score = scorer.corpus_score([" ".join(hypothesis)], lines).score / 100
                 assert ours[order - 1, number] == pytest.approx(score, abs=1e-9)
-        long = [text for text in hypotheses if len(text) >= order]
-        if long:
-            score = scorer.corpus_score([" ".join(t) for t in long], [line * len(long) for line in lines]).score / 100
-            assert corpus_bleu(Index(references).matches(long))[order - 1] == pytest.approx(score, abs=1e-9)
+        overlong = [text for text in hypotheses if len(text) >= order]
+        if overlong:
+            score = (
+                scorer.corpus_score([" ".join(t) for t in overlong], [line * len(overlong) for line in lines]).score
+                / 100
+            )
+            assert corpus_bleu(Index(references).matches(overlong))[order - 1] == pytest.approx(score, abs=1e-9)
 
 
 def test_the_arithmetic_of_one_example() -> None:

@@ -132,18 +132,18 @@ def test_the_run_tells_what_it_is_and_where_each_value_came_from(
         tmp_path / "run",
         "--quiet",
     )
-    described = describe(tmp_path / "run")
-    assert described["format"] == 1
-    assert (described["seed"], described["algorithm"]) == (4, "mle")
-    sources = described["sources"]
+    schema = describe(tmp_path / "run")
+    assert schema["format"] == 1
+    assert (schema["seed"], schema["algorithm"]) == (4, "mle")
+    sources = schema["sources"]
     assert sources["hidden_dim"] == "command line"
     assert sources["mle_epochs"] == f"config {config}"
     assert sources["dropout"] == "preset quick"
-    assert sources["clip"] == "default"
-    assert described["config"]["hidden_dim"] == 9
-    assert described["config"]["mle_epochs"] == 2
-    assert sum(described["corpus"]["split"].values()) == described["corpus"]["texts"] == 60
-    assert {"torch", "python", "sentencepiece"} <= set(described["versions"])
+    assert sources["max_grad_norm"] == "default"
+    assert schema["config"]["hidden_dim"] == 9
+    assert schema["config"]["mle_epochs"] == 2
+    assert sum(schema["corpus"]["split"].values()) == schema["corpus"]["texts"] == 60
+    assert {"torch", "python", "sentencepiece"} <= set(schema["versions"])
 
 
 def test_texts_that_are_too_long_are_counted_and_told(corpus_file: Path, tiny_options: Options, tmp_path: Path) -> None:
@@ -195,9 +195,9 @@ def test_a_resume_with_other_options_is_refused_with_the_differences(
 ) -> None:
     folder = tmp_path / "run"
     train("mle", folder)
-    message, code = refusal("train", "--resume", folder, "--mle-rate", "0.5", "--seed", "9")
+    message, code = refusal("train", "--resume", folder, "--mle-lr", "0.5", "--seed", "9")
     assert code == 2
-    assert "mle_rate was 0.02 and is now 0.5" in message
+    assert "mle_lr was 0.02 and is now 0.5" in message
     assert "seed was 0 and is now 9" in message
     other = tmp_path / "other.txt"
     other.write_text("\n".join(tiny_lines(50)))
@@ -225,14 +225,17 @@ def test_a_changed_corpus_is_refused(train: Callable[..., Result], corpus_file: 
         ),
         (["train", "--corpus", "poems", "--rolouts", "4"], "No such option"),
         (["train", "--corpus", "poems", "--rollouts", "0"], "'0' is not a whole number from 1"),
-        (["train", "--corpus", "poems", "--mle-rate", "fast"], "'fast' is not a number above 0"),
+        (["train", "--corpus", "poems", "--mle-lr", "fast"], "'fast' is not a number above 0"),
         (["train", "--corpus", "poems", "--config", "none.toml"], "there is no config file none.toml"),
         (["train", "--corpus", "poems", "--device", "tpu9"], "cannot compute on --device 'tpu9'"),
         (["train", "--resume", "x", "--run-dir", "y"], "--resume names the run itself"),
         (["train", "--resume", "nowhere"], "there is no run in nowhere to continue"),
-        (["train", "--corpus", "poems", "--max-length", "5", "--long", "drop"], "no text is left"),
-        (["train", "--corpus", "poems", "--max-length", "5", "--long", "error"], "more than --max-length 5"),
-        (["train", "--corpus", "poems", "--widths", "1,2", "--filters", "8"], "--widths has 2 numbers and --filters 1"),
+        (["train", "--corpus", "poems", "--max-length", "5", "--overlong", "drop"], "no text is left"),
+        (["train", "--corpus", "poems", "--max-length", "5", "--overlong", "error"], "more than --max-length 5"),
+        (
+            ["train", "--corpus", "poems", "--filter-sizes", "1,2", "--num-filters", "8"],
+            "--filter-sizes has 2 numbers and --num-filters 1",
+        ),
         (["generate", "nowhere"], "is not a run directory"),
         (["corpora", "show", "poem"], "did you mean poems"),
     ],
@@ -310,9 +313,9 @@ def test_a_diverging_run_ends_with_exit_code_1(corpus_file: Path, tiny_options: 
         "--algorithm",
         "mle",
         *tiny_options("mle"),
-        "--mle-rate",
+        "--mle-lr",
         "1000",
-        "--mle-decay",
+        "--weight-decay",
         "1000000",
     ]
     message, code = refusal(*words, "--run-dir", tmp_path / "run", "--quiet")

@@ -105,7 +105,7 @@ def test_an_evaluation_prints_itself_and_tells_what_it_is(runs: dict[str, seqgan
 
 def test_held_out_texts_that_were_split_are_one_text_each(tmp_path: Path) -> None:
     lines = [" ".join([line] * 3) for line in LINES]
-    options = {**OPTIONS, "algorithm": "mle", "max_length": 8, "long": "split", "mle_epochs": 1}
+    options = {**OPTIONS, "algorithm": "mle", "max_length": 8, "overlong": "split", "mle_epochs": 1}
     for name in set(TINY_GAME) - set(TINY):
         options.pop(name)
     run = seqgan.train(lines, run_dir=tmp_path / "run", **options)
@@ -308,5 +308,5 @@ def test_texts_without_letters_are_in_no_script_and_may_be_compared(tmp_path: Pa
 
 def test_the_help_explains_what_signatures_mean() -> None:
     shown = call("evaluate", "--help").stdout
-    for word in ("n, rows", "refs, hyps", "err", "jackknife", "smooth, agg", "tok", "long", "paired"):
+    for word in ("n, rows", "refs, hyps", "err", "jackknife", "smooth, agg", "tok", "overlong", "paired"):
         assert word in shown, word

@@ -9,7 +9,7 @@ from imagegan.cli import imagegan
 from seqgan.cli import seqgan
 from seqgan.core.command import run_command
 from seqgan.core.run import create
-from seqgan.data import shelf
+from seqgan.data import store
 from seqgan.errors import CorpusError
 from tests.conftest import tiny_lines
 from tests.test_cli import call, refusal
@@ -26,7 +26,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SEQGAN_HOME", str(tmp_path / "home"))
     create(Path("runs/one-1"), {"package": "seqgan", "algorithm": "mle", "seed": 0}, {})
     create(Path("elsewhere/two"), {"package": "seqgan", "algorithm": "mle", "seed": 0}, {})
-    shelf.add("mine", tiny_lines(), {})
+    store.add("mine", tiny_lines(), {})
     return tmp_path
 
 
@@ -106,10 +106,10 @@ def test_an_option_in_the_wrong_place_is_told_in_one_line_where_it_belongs(
 
 
 def test_a_corpus_of_ones_own_is_removed_and_nothing_else() -> None:
-    folder = shelf.folder_of("mine")
+    folder = store.folder_of("mine")
     (folder / "notes.txt").write_text("a thesis")
     with pytest.raises(CorpusError, match=r"holds 'notes\.txt', which is no part of a corpus"):
-        shelf.remove("mine")
+        store.remove("mine")
     (folder / "notes.txt").unlink()
     assert f"removed mine from {folder}" in call("corpora", "remove", "mine").stdout
     assert not folder.exists()

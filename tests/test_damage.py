@@ -29,8 +29,9 @@ from tests.conftest import TINY_GAME, tiny_lines
 from tests.killing import flat
 
 BRIEF: dict[str, Any] = {
-    **TINY_GAME, "mle_epochs": 1, "d_rounds": 1, "iterations": 2, "check_every": 1, "embedding_dim": 4, "hidden_dim": 4,
-    "d_embedding_dim": 4, "filters": (2, 2, 2), "threads": 1,
+    **TINY_GAME, "mle_epochs": 1, "d_pretrain_rounds": 1, "iterations": 2, "validate_every": 1,
+    "embedding_dim": 4, "hidden_dim": 4,
+    "d_embedding_dim": 4, "num_filters": (2, 2, 2), "threads": 1,
 }  # fmt: skip
 Path_ = tuple[Any, ...]
 
@@ -56,7 +57,7 @@ def end_of(run: Path) -> str:
     """The state in which a run ends that goes on from where it stands."""
     description = describe(run)
     config, tokenizer = run_config(run / "run.json", description), load_tokenizer(run, description)
-    texts = encode_corpus(same_corpus(run), tokenizer, description["longest"], config.long)
+    texts = encode_corpus(same_corpus(run), tokenizer, description["max_length"], config.overlong)
     algorithm: Any = ALGORITHMS[description["algorithm"]](config, texts, torch.device("cpu"), description["seed"])
     with Run(run, save_seconds=1e9) as going:
         train(algorithm, going)
@@ -297,10 +298,10 @@ def test_weights_of_nan_are_refused_wherever_they_are_read(whole: Path, tmp_path
 def test_a_run_whose_config_lost_values_is_refused_with_their_names(whole: Path, tmp_path: Path) -> None:
     path = copied(whole, tmp_path) / "run" / "run.json"
     content = json.loads(path.read_text())
-    del content["config"]["policy_rate"], content["config"]["dropout"]
+    del content["config"]["g_lr"], content["config"]["dropout"]
     path.write_text(json.dumps(content))
     for act in (texts_of, end_of):
-        with pytest.raises(RunError, match="its config lacks dropout, policy_rate"):
+        with pytest.raises(RunError, match="its config lacks dropout, g_lr"):
             act(path.parent)
 
 

@@ -99,7 +99,7 @@ def test_what_a_clock_decides_one_process_decides_for_all(fast: int, found: Foun
 
 
 def test_clocks_are_read_only_where_the_processes_agree() -> None:
-    """Whoever reads a clock elsewhere: what it decides, one process must decide for all (`world.from_first`), and
+    """Whoever reads a clock elsewhere: what it decides, one process must decide for all (`distributed.broadcast`), and
     `together.under_other_clocks` must pass through it."""
     reading = set()
     for path in (path for name in ("seqgan", "imagegan") for path in (ROOT / name).rglob("*.py")):
@@ -109,7 +109,7 @@ def test_clocks_are_read_only_where_the_processes_agree() -> None:
                 reading.add(path.relative_to(ROOT).as_posix())
     shown_only = {"seqgan/core/log.py"}
     alone = {f"{name}.py" for name in ("seqgan/bench/startup", "imagegan/bench/claims", "imagegan/bench/runs")}
-    agreed = {"seqgan/core/run.py", "seqgan/core/trial.py", "seqgan/core/world.py"}
+    agreed = {"seqgan/core/run.py", "seqgan/core/trial.py", "seqgan/core/distributed.py"}
     assert reading == shown_only | alone | agreed
 
 
@@ -219,7 +219,7 @@ def test_another_number_of_processes_is_refused(
     with pytest.raises(RunError, match="was begun with 2 processes, now 1: go on with torchrun --nproc-per-node 2"):
         seqgan.main(["train", "--resume", str(whole[0]), "--quiet"], standalone_mode=False)
     _, _, *train = words(tmp_path / "run")
-    seqgan.main([*train, "--mle-epochs", "1", "--d-rounds", "1", "--iterations", "1"], standalone_mode=False)
+    seqgan.main([*train, "--mle-epochs", "1", "--d-pretrain-rounds", "1", "--iterations", "1"], standalone_mode=False)
     code, output, errors = finished(launched("-m", "seqgan", "train", "--resume", tmp_path / "run"))
     assert code != 0
     assert output == ""

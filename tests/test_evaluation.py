@@ -13,8 +13,8 @@ import pytest
 import torch
 
 import seqgan
+from seqgan.data.dataset import as_learned
 from seqgan.data.symbols import EOS
-from seqgan.data.texts import as_learned
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import UsageError
 from seqgan.generation import load_model
@@ -159,13 +159,13 @@ def test_tables_stand_with_their_signatures(run: seqgan.TrainedRun) -> None:
 
 
 def test_texts_too_long_to_be_learned_are_treated_here_as_they_were_there() -> None:
-    corpus = seqgan.Corpus("long", ["a b c d e f g", "a b"], ["a b c d"], ["b c d e f"])
+    corpus = seqgan.Corpus("overlong", ["a b c d e f g", "a b"], ["a b c d"], ["b c d e f"])
     words = Tokenizer.train(corpus.train, "whitespace", 50)
     assert as_learned(corpus, words, 100, "cut") is corpus
     assert as_learned(corpus, words, 4, "cut").train == ["a b c d", "a b"]
     assert as_learned(corpus, words, 4, "split").train == ["a b c d", "e f g", "a b"]
     assert as_learned(corpus, words, 4, "drop").train == ["a b"]
-    english = seqgan.Corpus("long", ["Isn't it fine, today?"] * 3, ["x"], ["x"])
+    english = seqgan.Corpus("overlong", ["Isn't it fine, today?"] * 3, ["x"], ["x"])
     word = Tokenizer.train(english.train, "word", 50)
     assert as_learned(english, word, 4, "cut").train[0] == "Isn't it fine"
 
@@ -296,9 +296,9 @@ def test_sheets_of_different_texts_are_not_added_up(run: seqgan.TrainedRun, tmp_
 
 def test_a_numbers_signature_tells_the_vocabulary_the_blocks_and_the_judge(run: seqgan.TrainedRun) -> None:
     row = run.evaluate(count=25).rows["mle"]
-    vocabulary = len(run.model().tokenizer)
+    vocab_size = len(run.model().tokenizer)
     for name in ("nll-valid", "entropy", "unknown", "kl-to-final", "d-auc"):
-        assert f"tok:word/{vocabulary}|long:cut@" in row[name].signature, name
+        assert f"tok:word/{vocab_size}|long:cut@" in row[name].signature, name
         assert re.search(r"err:(texts|blocks-\d+x\d+)\|", row[name].signature), name
     assert "err:jackknife-10x2|" in row["self-bleu-2"].signature
     assert re.match(r"discriminator:[0-9a-f]{8}\|", row["d-auc"].signature)

@@ -22,7 +22,7 @@ from tests.test_cli import call, refusal
 MLE: dict[str, Any] = {**TINY, "algorithm": "mle", "threads": 1}
 GAME: dict[str, Any] = {**TINY_GAME, "threads": 1}
 # Nothing but the policy that it begins from: one round of a discriminator, and no game.
-UNTRAINED: dict[str, Any] = {**GAME, "mle_epochs": 0, "d_rounds": 1, "iterations": 0}
+UNTRAINED: dict[str, Any] = {**GAME, "mle_epochs": 0, "d_pretrain_rounds": 1, "iterations": 0}
 TEXTS = tiny_lines()
 Options = Callable[[str], list[str]]
 
@@ -35,7 +35,7 @@ def every_step_saved(run: Run) -> bool:
 def origin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of SeqGAN whose policies after MLE, at its end, and a step before that all differ."""
     folder = tmp_path_factory.mktemp("origin") / "run"
-    options = {**GAME, "d_steps": 0, "mle_rate": 0.05, "policy_rate": 0.02}
+    options = {**GAME, "d_steps": 0, "mle_lr": 0.05, "g_lr": 0.02}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Run, "save_is_due", every_step_saved)
         seqgan.train(TEXTS, run_dir=folder, **options)
@@ -75,7 +75,7 @@ def test_a_run_begins_with_exactly_the_weights_of_the_stage(origin: Path, tmp_pa
 
 @pytest.mark.parametrize(
     "options",
-    [{**MLE, "mle_epochs": 0}, {**UNTRAINED, "d_rounds": 0}],
+    [{**MLE, "mle_epochs": 0}, {**UNTRAINED, "d_pretrain_rounds": 0}],
     ids=["mle", "seqgan"],
 )
 def test_a_run_that_takes_no_step_at_all_is_the_policy_it_began_from(
@@ -90,22 +90,22 @@ def test_tokenizer_and_sizes_come_along_and_the_run_says_so(origin: Path, corpus
     folder = tmp_path / "run"
     words = ["--algorithm", "mle", "--mle-epochs", "1", "--max-length", "5", "--threads", "1", "--quiet"]
     call("train", "--corpus", corpus_file, "--from", f"{origin}@mle", *words, "--run-dir", folder)
-    described, theirs = describe(folder), describe(origin)
-    assert described["from"].items() >= {"run": str(origin.resolve()), "stage": "mle"}.items()
-    for name in ("embedding_dim", "hidden_dim", "tied", "vocabulary"):
-        assert described["config"][name] == theirs["config"][name]
-        assert described["sources"][name] == f"from {origin}@mle"
-    assert described["config"]["tokenizer"] == described["tokenizer"] == "word"
-    assert described["sources"]["tokenizer"] == f"from {origin}@mle"
+    schema, theirs = describe(folder), describe(origin)
+    assert schema["from"].items() >= {"run": str(origin.resolve()), "stage": "mle"}.items()
+    for name in ("embedding_dim", "hidden_dim", "tie_embeddings", "vocab_size"):
+        assert schema["config"][name] == theirs["config"][name]
+        assert schema["sources"][name] == f"from {origin}@mle"
+    assert schema["config"]["tokenizer"] == schema["tokenizer"] == "word"
+    assert schema["sources"]["tokenizer"] == f"from {origin}@mle"
     assert (folder / "tokenizer.model").read_bytes() == (origin / "tokenizer.model").read_bytes()
-    assert described["longest"] == described["config"]["max_length"] == 5  # what is not a size of the policy may differ
-    assert described["sources"]["mle_epochs"] == "command line"
+    assert schema["max_length"] == schema["config"]["max_length"] == 5  # what is not a size of the policy may differ
+    assert schema["sources"]["mle_epochs"] == "command line"
 
 
 def test_a_run_begins_from_a_policy_of_other_texts(origin: Path, tmp_path: Path) -> None:
     others = [f"{text} {text[::-1]}" for text in tiny_lines(80)]
     run = seqgan.train(others, run_dir=tmp_path / "run", start=str(origin), **{**MLE, "mle_epochs": 1})
-    assert run.description["longest"] != describe(origin)["longest"]
+    assert run.description["max_length"] != describe(origin)["max_length"]
     assert max(item.unknown for item in run.score(others)) > 0
     assert len(run.generate(5)) == 5
 
@@ -123,7 +123,7 @@ def test_a_run_begins_from_a_policy_of_ones_own(tmp_path: Path) -> None:
 class Constant(nn.Module):
     """A judge with a single weight."""
 
-    def __init__(self, vocabulary: int, longest: int) -> None:
+    def __init__(self, vocab_size: int, max_length: int) -> None:
         super().__init__()
         self.logit = nn.Parameter(torch.zeros(()))
 
@@ -158,7 +158,7 @@ def test_an_option_that_contradicts_the_policy_is_refused(
 
 
 def test_an_option_that_says_what_the_policy_brings_is_no_contradiction(origin: Path, tmp_path: Path) -> None:
-    asked = {**UNTRAINED, "tokenizer": "auto", "hidden_dim": 8, "vocabulary": 5000}
+    asked = {**UNTRAINED, "tokenizer": "auto", "hidden_dim": 8, "vocab_size": 5000}
     run = seqgan.train(TEXTS, run_dir=tmp_path / "run", start=str(origin), **asked)
     assert run.description["config"]["tokenizer"] == "word"
 
@@ -272,7 +272,7 @@ def test_two_arms_from_one_mle_share_their_policy_and_their_discriminator(origin
 
 
 def test_tuning_that_only_makes_validation_worse_keeps_the_policy_it_began_with(origin: Path, tmp_path: Path) -> None:
-    harmful = {**MLE, "mle_rate": 3.0, "mle_epochs": 20, "mle_patience": 3}
+    harmful = {**MLE, "mle_lr": 3.0, "mle_epochs": 20, "mle_patience": 3}
     run = seqgan.train(TEXTS, run_dir=tmp_path / "run", start=str(origin), **harmful)
     valid = run.corpus().valid
     scored = seqgan.load(origin).score(valid)
@@ -287,7 +287,7 @@ def test_tuning_that_only_makes_validation_worse_keeps_the_policy_it_began_with(
 
 
 def test_without_patience_tuning_keeps_its_last_step_however_bad(origin: Path, tmp_path: Path) -> None:
-    harmful = {**MLE, "mle_rate": 3.0, "mle_epochs": 2, "mle_patience": 0}
+    harmful = {**MLE, "mle_lr": 3.0, "mle_epochs": 2, "mle_patience": 0}
     run = seqgan.train(TEXTS, run_dir=tmp_path / "run", start=str(origin), **harmful)
     assert not same(load_file(run.folder / "generator.safetensors"), weights(origin, "final"))
     assert same(load_file(run.folder / "best" / "generator.safetensors"), weights(origin, "final"))

@@ -24,10 +24,10 @@ from imagegan.variants.configs import CONFIGS as IMAGES
 from seqgan.algorithms.seqgan import SeqGAN
 from seqgan.core.device import autocast, resolve, seed_accelerator, sum_dtype
 from seqgan.core.run import checkpoints, read_record
-from seqgan.data.texts import Texts
+from seqgan.data.dataset import TokenDataset
 from seqgan.losses import discriminator_loss
-from seqgan.models.discriminator import Discriminator
-from seqgan.models.generator import Generator
+from seqgan.models.cnn import CNNDiscriminator
+from seqgan.models.lstm import LSTMPolicy
 from tests.conftest import TINY_GAME, _as_options, tiny_lines
 from tests.imagegan.tiny import as_options, tiny
 
@@ -96,8 +96,8 @@ def test_losses_and_gradients_are_those_of_a_cpu(full_precision: None) -> None:
     found = []
     for device in (CPU, HERE):
         torch.manual_seed(0)
-        policy = Generator(40, 12, 16, 24, init_std=0.3)
-        judge = Discriminator(40, 12, [1, 2, 3], [8, 8, 8], dropout=0.0)
+        policy = LSTMPolicy(40, 12, 16, 24, init_std=0.3)
+        judge = CNNDiscriminator(40, 12, [1, 2, 3], [8, 8, 8], dropout=0.0)
         policy, judge, here = policy.to(device), judge.to(device), tokens.to(device)
         weights = (here != 0).float() / 7
         losses = [
@@ -125,7 +125,7 @@ def test_a_round_of_images_comes_to_finite_numbers(model: str) -> None:
 # --- no step waits for the device
 
 
-def test_no_step_on_text_waits(texts: Texts, tiny_config: Make) -> None:
+def test_no_step_on_text_waits(texts: TokenDataset, tiny_config: Make) -> None:
     game = SeqGAN(tiny_config("seqgan"), texts, HERE, 0)
     assert game.opponent
     for step in (1, 2):  # sets up what is set up once

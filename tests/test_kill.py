@@ -14,7 +14,7 @@ from seqgan.core.run import checkpoints
 from tests.killing import contents
 
 Options = Callable[[str], list[str]]
-SLOWER = ["--mle-epochs", "3", "--iterations", "20", "--hidden-dim", "24", "--policy-batch", "24", "--rollouts", "3"]
+SLOWER = ["--mle-epochs", "3", "--iterations", "20", "--hidden-dim", "24", "--g-batch-size", "24", "--rollouts", "3"]
 
 
 @pytest.fixture

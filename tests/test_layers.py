@@ -8,6 +8,7 @@ ROOT = Path(__file__).parents[1]
 LAYERS = [
     {"errors", "shapes"},
     {"core"},
+    {"ops"},
     {"sampling", "losses"},
     {"data"},
     {"models"},
@@ -21,21 +22,20 @@ LAYERS = [
     {"training"},
     {"library"},
     {"ratings", "compare"},
-    {"cli_bench", "cli_corpora"},
     {"cli", "__main__"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 FREE_OF_TORCH = [
     "seqgan/__init__.py",
-    "seqgan/cli.py",
-    "seqgan/cli_bench.py",
+    "seqgan/cli/__init__.py",
+    "seqgan/cli/bench.py",
     "seqgan/bench/counts.py",
-    "seqgan/cli_corpora.py",
+    "seqgan/cli/corpora.py",
     "seqgan/algorithms/configs.py",
-    "imagegan/cli.py",
-    "imagegan/cli_bench.py",
-    "imagegan/cli_evaluate.py",
-    "imagegan/cli_generate.py",
+    "imagegan/cli/__init__.py",
+    "imagegan/cli/bench.py",
+    "imagegan/cli/evaluate.py",
+    "imagegan/cli/generate.py",
     "imagegan/variants/configs.py",
 ]
 

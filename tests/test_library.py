@@ -118,7 +118,7 @@ def test_what_is_no_list_of_texts_is_refused(tmp_path: Path) -> None:
     [
         ({"mle_epoch": 3}, ConfigError, "mle has no hyper-parameter 'mle_epoch'; did you mean mle_epochs"),
         ({"rollouts": 3}, ConfigError, "mle has no hyper-parameter 'rollouts'"),
-        ({"mle_rate": "fast"}, ConfigError, "mle_rate"),
+        ({"mle_lr": "fast"}, ConfigError, "mle_lr"),
         ({"dropout": 1.5}, ConfigError, "dropout"),
         ({"algorithm": "segan"}, UsageError, "there is no algorithm 'segan'; did you mean seqgan"),
         ({"preset": "quik"}, ConfigError, "there is no preset 'quik'; did you mean quick"),
@@ -200,8 +200,8 @@ def test_a_finished_run_may_get_more_iterations(tmp_path: Path) -> None:
 
 def test_a_resume_with_other_options_is_refused(played: seqgan.TrainedRun) -> None:
     before = contents(played.folder)
-    with pytest.raises(RunError, match=r"policy_rate was 0.001 and is now 0.5"):
-        seqgan.train(TEXTS, run_dir=played.folder, resume=True, **{**GAME, "policy_rate": 0.5})
+    with pytest.raises(RunError, match=r"g_lr was 0.001 and is now 0.5"):
+        seqgan.train(TEXTS, run_dir=played.folder, resume=True, **{**GAME, "g_lr": 0.5})
     with pytest.raises(RunError, match="algorithm was 'seqgan' and is now 'mle'"):
         seqgan.train(TEXTS, run_dir=played.folder, resume=True, **MLE)
     assert contents(played.folder) == before

@@ -9,14 +9,14 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from seqgan.algorithms.components import Components
 from seqgan.algorithms.configs import SeqGANConfig
 from seqgan.algorithms.opponent import Opponent
-from seqgan.algorithms.parts import Parts
 from seqgan.data.batches import NUMBERS_TOGETHER, TOKENS_TOGETHER, Encoded, by_length, pad, tokens_together
+from seqgan.data.dataset import TokenDataset
 from seqgan.data.symbols import EOS, UNK
-from seqgan.data.texts import Texts
 from seqgan.metrics.nll import divergence, likelihood, text_log_probs, token_log_probs
-from seqgan.models.generator import Generator
+from seqgan.models.lstm import LSTMPolicy
 from seqgan.models.policy import PolicyModule, sample
 from seqgan.shapes import Logits, Token
 
@@ -27,9 +27,9 @@ FEW, MANY = 500, 4000
 class Bigram(PolicyModule):
     """Someone's own policy: the next token depends on the last one. It has the three functions that it must have."""
 
-    def __init__(self, vocabulary: int, longest: int) -> None:
-        super().__init__(vocabulary, longest)
-        self.read, self.write = nn.Embedding(vocabulary, 4), nn.Linear(4, vocabulary)
+    def __init__(self, vocab_size: int, max_length: int) -> None:
+        super().__init__(vocab_size, max_length)
+        self.read, self.write = nn.Embedding(vocab_size, 4), nn.Linear(4, vocab_size)
 
     def initial_state(self, count: int) -> tuple[Tensor, ...]:
         return (self.write.weight.new_zeros(count, 4),)
@@ -63,10 +63,10 @@ class Largest(TorchDispatchMode):
         return made
 
 
-def rows_of(count: int, vocabulary: int = V) -> list[list[int]]:
+def rows_of(count: int, vocab_size: int = V) -> list[list[int]]:
     """Texts of two to six tokens, every tenth with an unknown one."""
     return [
-        [UNK if i % 10 == 0 else EOS + 1 + i % 30, *[EOS + 1 + (i * k) % (vocabulary - 4) for k in range(i % 5)], EOS]
+        [UNK if i % 10 == 0 else EOS + 1 + i % 30, *[EOS + 1 + (i * k) % (vocab_size - 4) for k in range(i % 5)], EOS]
         for i in range(count)
     ]
 
@@ -85,7 +85,7 @@ def divergence_of(policy: PolicyModule, rows: list[list[int]]) -> float:
     return divergence(policy, policy, batch.tokens, batch.mask)
 
 
-@pytest.mark.parametrize("policy", [Bigram, lambda *sizes: Generator(*sizes, 4, 4)], ids=["custom", "LSTM"])
+@pytest.mark.parametrize("policy", [Bigram, lambda *sizes: LSTMPolicy(*sizes, 4, 4)], ids=["custom", "LSTM"])
 @pytest.mark.parametrize("look", LOOKS)
 def test_the_largest_tensor_of_a_look_does_not_grow_with_the_texts(
     look: str, policy: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
@@ -104,15 +104,15 @@ def test_the_largest_tensor_of_a_look_does_not_grow_with_the_texts(
 
 def test_a_look_of_the_discriminator_at_twenty_thousand_texts_is_bounded() -> None:
     encoded = Encoded(rows_of(20_000), 1, 0.0, 0)
-    texts = Texts(encoded, encoded, list(range(V)), T)  # type: ignore[arg-type]
-    config, parts = SeqGANConfig(d_batch_size=8, d_samples=8), Parts(discriminator=lambda *sizes: Judge())
+    texts = TokenDataset(encoded, encoded, list(range(V)), T)  # type: ignore[arg-type]
+    config, parts = SeqGANConfig(d_batch_size=8, d_samples=8), Components(discriminator=lambda *sizes: Judge())
     opponent = Opponent(config, texts, torch.device("cpu"), 1, Bigram(V, T).eval(), parts)
     with Largest() as noted:
         opponent.judge_held_out(opponent.discriminator.state_dict())
     assert noted.bytes <= 4 * NUMBERS_TOGETHER
 
 
-@pytest.mark.parametrize("policy", [Bigram, lambda *sizes: Generator(*sizes, 4, 4)], ids=["custom", "LSTM"])
+@pytest.mark.parametrize("policy", [Bigram, lambda *sizes: LSTMPolicy(*sizes, 4, 4)], ids=["custom", "LSTM"])
 def test_long_texts_are_scored_a_few_at_a_time(policy: Callable[..., Any]) -> None:
     rows = [[EOS + 1] * 500 + [EOS] for _ in range(40)]
     with Largest() as noted:
@@ -122,7 +122,7 @@ def test_long_texts_are_scored_a_few_at_a_time(policy: Callable[..., Any]) -> No
 
 def test_a_single_long_text_is_no_more_than_what_is_looked_at_together() -> None:
     with Largest() as noted:
-        token_log_probs(Generator(V, 600, 4, 4).eval(), [[EOS + 1] * 20_000])
+        token_log_probs(LSTMPolicy(V, 600, 4, 4).eval(), [[EOS + 1] * 20_000])
     assert noted.bytes <= 4 * NUMBERS_TOGETHER
 
 
@@ -139,7 +139,7 @@ def test_rows_are_looked_at_once_each_within_the_bound() -> None:
 
 def test_looked_at_together_or_apart_the_numbers_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
-    policy, rows = Generator(40, 8, 4, 6, init_std=1.0).eval(), rows_of(200, 40)
+    policy, rows = LSTMPolicy(40, 8, 4, 6, init_std=1.0).eval(), rows_of(200, 40)
     together = text_log_probs(policy, rows)
     total = likelihood(policy, rows).total
     filled = policy.fill_unknown(pad(rows).tokens, torch.Generator().manual_seed(1))

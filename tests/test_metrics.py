@@ -5,7 +5,7 @@ import torch
 
 from seqgan.data.symbols import EOS
 from seqgan.metrics import discrimination, diversity, nll
-from seqgan.models.generator import Generator
+from seqgan.models.lstm import LSTMPolicy
 from seqgan.models.policy import sample
 
 
@@ -30,7 +30,7 @@ def test_distinct_counts_repeats() -> None:
     assert diversity.distinct(diversity.texts_of(["a", "b", "a", "a"])) == [0.5]
 
 
-def test_likelihood_sums_over_tokens_whatever_the_order_and_the_padding(policy: Generator) -> None:
+def test_likelihood_sums_over_tokens_whatever_the_order_and_the_padding(policy: LSTMPolicy) -> None:
     rows = [[4, 5, EOS], [5, EOS], [4, 4, 5, 5]]
     one_by_one = sum(-policy.log_probs(torch.tensor([row])).sum().item() for row in rows)
     together = nll.likelihood(policy, rows)
@@ -39,9 +39,9 @@ def test_likelihood_sums_over_tokens_whatever_the_order_and_the_padding(policy: 
     assert together.per_token == pytest.approx(one_by_one / 9, abs=1e-5)
 
 
-def test_divergence_of_a_policy_from_itself_is_zero_and_from_another_positive(policy: Generator) -> None:
+def test_divergence_of_a_policy_from_itself_is_zero_and_from_another_positive(policy: LSTMPolicy) -> None:
     torch.manual_seed(0)
-    other = Generator(6, 4, 5, 6, init_std=1.0).eval()
+    other = LSTMPolicy(6, 4, 5, 6, init_std=1.0).eval()
     drawn = sample(policy, 2000)
     assert nll.divergence(policy, policy, drawn.tokens, drawn.mask) == pytest.approx(0.0, abs=1e-7)
     exact_steps = nll.divergence(policy, other, drawn.tokens, drawn.mask)
@@ -54,7 +54,7 @@ def test_divergence_of_a_policy_from_itself_is_zero_and_from_another_positive(po
 
 def test_entropy_of_a_uniform_policy_is_the_log_of_what_it_can_draw() -> None:
     torch.manual_seed(0)
-    policy = Generator(6, 4, 5, 6, init_std=0.0).eval()
+    policy = LSTMPolicy(6, 4, 5, 6, init_std=0.0).eval()
     tokens, mask, _ = sample(policy, 500)
     rows = [row[:length] for row, length in zip(tokens.tolist(), mask.sum(dim=1).tolist(), strict=True)]
     surprise = -nll.text_log_probs(policy, rows, drawn=True).sum() / sum(map(len, rows))

@@ -35,12 +35,12 @@ def test_copied_spans_and_ngrams_are_those_found_by_trying_all(seed: int) -> Non
 
 def test_ngrams_do_not_reach_into_the_next_text() -> None:
     texts = [["a", "b"], ["c"], [], ["a", "b", "c"]]
-    vocabulary = vocabulary_of(texts)
-    row = in_one_row(texts, vocabulary)
+    vocab_size = vocabulary_of(texts)
+    row = in_one_row(texts, vocab_size)
     ranks = np.zeros_like(row.tokens)
     found = []
     for order in (1, 2, 3, 4):
-        keys = extended(ranks, row, order, len(vocabulary))
+        keys = extended(ranks, row, order, len(vocab_size))
         ranks = ranked(keys, present(keys))
         found.append(int((ranks >= 0).sum()))
     assert found == [6, 3, 1, 0]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from imagegan.cli import imagegan
-from imagegan.cli_generate import _writer
+from imagegan.cli.generate import _writer
 from seqgan.cli import seqgan
 from seqgan.core import outputs
 from seqgan.core.command import _commands

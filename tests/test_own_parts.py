@@ -14,16 +14,16 @@ from torch.testing import assert_close
 
 import seqgan
 from seqgan.algorithms import ALGORITHMS
+from seqgan.algorithms.components import DEFAULTS, Components
 from seqgan.algorithms.configs import CONFIGS, PRESETS, MLEConfig
 from seqgan.algorithms.mle import MLE, copied, export_policies
-from seqgan.algorithms.parts import OURS, Parts
 from seqgan.algorithms.seqgan import SeqGAN
 from seqgan.core.loop import Phase
 from seqgan.core.run import Run, checkpoints, describe, read_record
+from seqgan.data.dataset import TokenDataset
 from seqgan.data.symbols import BOS, EOS, PAD, UNK
-from seqgan.data.texts import Texts
 from seqgan.errors import DivergedError, RunError, UsageError
-from seqgan.models.generator import Generator
+from seqgan.models.lstm import LSTMPolicy
 from seqgan.models.policy import sample
 from tests.conftest import TINY, TINY_GAME, tiny_lines
 from tests.killing import Killed, contents, dying_at
@@ -38,11 +38,11 @@ PURSUIT: dict[str, Any] = {
     "max_length": 10,
     "mle_epochs": 1,
     "iterations": 30,
-    "policy_rate": 0.01,
-    "policy_batch": 32,
+    "g_lr": 0.01,
+    "g_batch_size": 32,
     "rollouts": 1,
     "mle_weight": 0.0,
-    "check_every": 30,
+    "validate_every": 30,
 }
 TEXTS = tiny_lines()
 
@@ -192,9 +192,9 @@ def test_a_reward_that_is_not_a_number_ends_training_and_keeps_what_was_good(tmp
 class Bag(nn.Module):
     """A bag of words: the mean of their vectors."""
 
-    def __init__(self, vocabulary: int, longest: int) -> None:
+    def __init__(self, vocab_size: int, max_length: int) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(vocabulary, 8)
+        self.embedding = nn.Embedding(vocab_size, 8)
         self.output = nn.Linear(8, 1)
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
@@ -206,9 +206,9 @@ class Bag(nn.Module):
 class Tied(Bag):
     """The same, with its vectors under two names."""
 
-    def __init__(self, vocabulary: int, longest: int) -> None:
-        super().__init__(vocabulary, longest)
-        self.again = nn.Embedding(vocabulary, 8)
+    def __init__(self, vocab_size: int, max_length: int) -> None:
+        super().__init__(vocab_size, max_length)
+        self.again = nn.Embedding(vocab_size, 8)
         self.again.weight = self.embedding.weight
 
 
@@ -232,9 +232,9 @@ class Pairs(Bag):
 @pytest.mark.parametrize(("own", "came"), [(Columns, r"\(\d+, 1\)"), (Pairs, "tuple")])
 @pytest.mark.parametrize("first", ["learning", "paying", "held-out text"])
 def test_a_discriminator_of_another_shape_is_one_clear_error_wherever_it_comes_first(
-    own: type[Bag], came: str, first: str, texts: Texts
+    own: type[Bag], came: str, first: str, texts: TokenDataset
 ) -> None:
-    game = SeqGAN(CONFIGS["seqgan"](**TINY_GAME), texts, torch.device("cpu"), 0, Parts(discriminator=own))
+    game = SeqGAN(CONFIGS["seqgan"](**TINY_GAME), texts, torch.device("cpu"), 0, Components(discriminator=own))
     acts = {
         "learning": lambda: game.opponent.update("any", 0),
         "paying": lambda: game.policy_update(1),
@@ -245,14 +245,14 @@ def test_a_discriminator_of_another_shape_is_one_clear_error_wherever_it_comes_f
 
 
 @pytest.mark.parametrize("kind", ["policy", "discriminator"])
-def test_what_is_no_module_is_refused(kind: str, texts: Texts) -> None:
-    parts = Parts(**{kind: lambda vocabulary, longest: "a string"})
+def test_what_is_no_module_is_refused(kind: str, texts: TokenDataset) -> None:
+    parts = Components(**{kind: lambda vocab_size, max_length: "a string"})
     with pytest.raises(UsageError, match=rf"{kind}=\.\.\. made 'a string'; a .*Module was expected"):
         SeqGAN(CONFIGS["seqgan"](**TINY_GAME), texts, torch.device("cpu"), 0, parts)
 
 
 def test_a_discriminator_of_ones_own_learns(bagged: seqgan.TrainedRun, tmp_path: Path) -> None:
-    longer = {**GAME, "d_rounds": 30, "d_patience": 0, "d_rate": 0.05, "iterations": 1}
+    longer = {**GAME, "d_pretrain_rounds": 30, "d_patience": 0, "d_lr": 0.05, "iterations": 1}
     run = seqgan.train(TEXTS, run_dir=tmp_path / "run", discriminator=Bag, **longer)
     losses = [line["bce"] for line in read_record(run.folder) if line["phase"] == "pretrain discriminator"]
     assert sum(losses[-10:]) / 10 < sum(losses[:10]) / 10 - 0.05
@@ -268,7 +268,7 @@ def test_a_discriminator_of_ones_own_is_saved_and_judges_again(bagged: seqgan.Tr
     assert isinstance(model.discriminator, Bag)
     exported = load_file(bagged.folder / "discriminator.safetensors")
     assert exported.keys() == model.discriminator.state_dict().keys()
-    judge = Bag(len(model.tokenizer), model.policy.longest)
+    judge = Bag(len(model.tokenizer), model.policy.max_length)
     judge.load_state_dict(exported)
     with torch.no_grad():
         by_hand = judge(torch.tensor([[*model.tokenizer.encode(TEXTS[0]), EOS]])).sigmoid()
@@ -280,7 +280,9 @@ def test_a_run_with_a_discriminator_of_ones_own_is_not_loaded_without_it(bagged:
         seqgan.load(bagged.folder).generate(2)
     assert str(bagged.folder) in str(error.value)
     with pytest.raises(RunError, match="does not belong to the run"):
-        seqgan.load(bagged.folder, discriminator=lambda vocabulary, longest: Bag(vocabulary + 1, longest)).generate(2)
+        seqgan.load(
+            bagged.folder, discriminator=lambda vocab_size, max_length: Bag(vocab_size + 1, max_length)
+        ).generate(2)
 
 
 def test_a_run_with_a_discriminator_of_ones_own_ends_the_same_when_killed(tmp_path: Path) -> None:
@@ -299,11 +301,11 @@ def test_a_discriminator_with_shared_weights_is_exported(tmp_path: Path) -> None
 class Recurrent(seqgan.PolicyModule):
     """A GRU, with nothing but the three functions that a policy must have."""
 
-    def __init__(self, vocabulary: int, longest: int) -> None:
-        super().__init__(vocabulary, longest)
-        self.embedding = nn.Embedding(vocabulary, 8)
+    def __init__(self, vocab_size: int, max_length: int) -> None:
+        super().__init__(vocab_size, max_length)
+        self.embedding = nn.Embedding(vocab_size, 8)
         self.cell = nn.GRUCell(8, 12)
-        self.output = nn.Linear(12, vocabulary)
+        self.output = nn.Linear(12, vocab_size)
 
     def initial_state(self, count: int) -> tuple[torch.Tensor, ...]:
         device = self.output.weight.device
@@ -354,8 +356,8 @@ def test_modules_of_ones_own_are_made_under_the_seed_of_the_run(tmp_path: Path) 
 class Thin(seqgan.PolicyModule):
     """The LSTM policy seen through the three functions alone, so that all else takes the general path."""
 
-    def __init__(self, inner: Generator) -> None:
-        super().__init__(inner.vocabulary, inner.longest)
+    def __init__(self, inner: LSTMPolicy) -> None:
+        super().__init__(inner.vocab_size, inner.max_length)
         self.inner = inner
 
     def initial_state(self, count: int) -> tuple[torch.Tensor, ...]:
@@ -368,10 +370,12 @@ class Thin(seqgan.PolicyModule):
         return self.inner.logits(state)
 
 
-@pytest.fixture(params=[False, True], ids=["untied", "tied"])
-def pair(request: pytest.FixtureRequest) -> tuple[Generator, Thin]:
+@pytest.fixture(params=[False, True], ids=["untied", "tie_embeddings"])
+def pair(request: pytest.FixtureRequest) -> tuple[LSTMPolicy, Thin]:
     torch.manual_seed(3)
-    fast = Generator(vocabulary=11, longest=7, embedding_dim=5, hidden_dim=6, tied=request.param, init_std=1.0).eval()
+    fast = LSTMPolicy(
+        vocab_size=11, max_length=7, embedding_dim=5, hidden_dim=6, tie_embeddings=request.param, init_std=1.0
+    ).eval()
     return fast, Thin(fast).eval()
 
 
@@ -386,7 +390,7 @@ def some_text() -> torch.Tensor:
     return tokens
 
 
-def test_the_general_path_of_a_policy_is_the_fast_one(pair: tuple[Generator, Thin]) -> None:
+def test_the_general_path_of_a_policy_is_the_fast_one(pair: tuple[LSTMPolicy, Thin]) -> None:
     fast, thin = pair
     tokens = some_text()
     unknown = tokens == UNK
@@ -409,7 +413,7 @@ def test_the_general_path_of_a_policy_is_the_fast_one(pair: tuple[Generator, Thi
     assert filled[0][~unknown].equal(tokens[~unknown])
 
 
-def test_the_general_path_of_a_policy_has_the_gradient_of_the_fast_one(pair: tuple[Generator, Thin]) -> None:
+def test_the_general_path_of_a_policy_has_the_gradient_of_the_fast_one(pair: tuple[LSTMPolicy, Thin]) -> None:
     gradients = []
     for policy in pair:
         policy.zero_grad()
@@ -446,7 +450,12 @@ class Rehearsal:
     """An algorithm of two phases, made of the parts that are there."""
 
     def __init__(
-        self, config: RehearsalConfig, texts: Texts, device: torch.device, seed: int, parts: Parts = OURS
+        self,
+        config: RehearsalConfig,
+        texts: TokenDataset,
+        device: torch.device,
+        seed: int,
+        parts: Components = DEFAULTS,
     ) -> None:
         self.config, self.mle = config, MLE(config, texts, device, seed, parts)
         self.optimizer = torch.optim.SGD(self.mle.generator.parameters(), config.rehearsal_rate)
@@ -498,9 +507,9 @@ REHEARSAL: dict[str, Any] = {**LEARNING, "algorithm": "rehearsal", "rehearsals":
 def test_an_algorithm_of_ones_own_trains_resumes_and_is_measured(tmp_path: Path) -> None:
     seqgan.register("rehearsal", Rehearsal, RehearsalConfig, default={"rehearsal_rate": 0.5})
     run = seqgan.train(TEXTS, run_dir=tmp_path / "run", **REHEARSAL)
-    described = describe(run.folder)
-    assert (described["algorithm"], described["config"]["rehearsal_rate"]) == ("rehearsal", 0.5)
-    assert described["sources"]["rehearsal_rate"] == "preset default"
+    schema = describe(run.folder)
+    assert (schema["algorithm"], schema["config"]["rehearsal_rate"]) == ("rehearsal", 0.5)
+    assert schema["sources"]["rehearsal_rate"] == "preset default"
     assert [line["step"] for line in read_record(run.folder) if line["phase"] == "rehearsal"] == [1, 2, 3]
     assert run.generate(9) != run.generate(9, stage="mle")
     assert list(run.evaluate().as_json()["rows"]) == ["mle", "final", "real"]

@@ -103,7 +103,7 @@ def test_a_model_that_is_saved_over_another_leaves_nothing_of_it(learned: seqgan
 class Length(nn.Module):
     """The longer, the more real."""
 
-    def __init__(self, vocabulary: int, longest: int) -> None:
+    def __init__(self, vocab_size: int, max_length: int) -> None:
         super().__init__()
         self.scale = nn.Linear(1, 1)
 
@@ -282,7 +282,7 @@ def test_a_config_of_an_unknown_algorithm_or_with_a_bad_value_is_told(saved: Pat
 @pytest.mark.parametrize(
     "changes",
     [
-        *({name: None} for name in ("algorithm", "tokenizer", "longest", "config")),
+        *({name: None} for name in ("algorithm", "tokenizer", "max_length", "config")),
         {"config": 3},
     ],
     ids=str,

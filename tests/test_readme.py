@@ -31,7 +31,7 @@ def test_the_python_in_the_readme_runs(tmp_path: Path) -> None:
 
 
 def test_the_readme_lists_every_public_name() -> None:
-    table = README[README.index("All public names") : README.index("### Parts of your own")]
+    table = README[README.index("All public names") : README.index("### Components of your own")]
     for name in seqgan.__all__:
         assert f"`seqgan.{name}" in table, name
 
@@ -47,5 +47,13 @@ def test_every_command_and_option_in_the_readme_exists(package: str, command: An
             group = group.commands[words.pop(0)]
         options = {word for word in words if word.startswith("--")}
         known = {name for parameter in group.params for name in (*parameter.opts, *parameter.secondary_opts)}
-        configured = {"--tokenizer", "--max-length", "--long", "--vocabulary", "--mle-epochs", "--control", "--size"}
+        configured = {
+            "--tokenizer",
+            "--max-length",
+            "--overlong",
+            "--vocab-size",
+            "--mle-epochs",
+            "--control",
+            "--size",
+        }
         assert options <= known | configured, words

@@ -12,12 +12,12 @@ import torch
 from torch import nn
 
 from seqgan.algorithms import ALGORITHMS
+from seqgan.algorithms.components import DEFAULTS, Components
 from seqgan.algorithms.configs import CONFIGS
-from seqgan.algorithms.parts import OURS, Parts
 from seqgan.core.loop import Phase
 from seqgan.data.corpus import Corpus
+from seqgan.data.dataset import TokenDataset, encode_corpus
 from seqgan.data.splits import split
-from seqgan.data.texts import Texts, encode_corpus
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.models.policy import PolicyModule, State
 from seqgan.rewards import on_text
@@ -33,10 +33,10 @@ SMALL: dict[str, Any] = {"batch_size": 24, "embedding_dim": 4, "hidden_dim": 4, 
 class Gated(PolicyModule):
     """Someone's own policy, with dropout and a parameter that is never used."""
 
-    def __init__(self, vocabulary: int, longest: int) -> None:
-        super().__init__(vocabulary, longest)
-        self.embedding, self.cell = nn.Embedding(vocabulary, 4), nn.GRUCell(4, 4)
-        self.drop, self.output, self.unused = nn.Dropout(0.3), nn.Linear(4, vocabulary), nn.Linear(2, 2)
+    def __init__(self, vocab_size: int, max_length: int) -> None:
+        super().__init__(vocab_size, max_length)
+        self.embedding, self.cell = nn.Embedding(vocab_size, 4), nn.GRUCell(4, 4)
+        self.drop, self.output, self.unused = nn.Dropout(0.3), nn.Linear(4, vocab_size), nn.Linear(2, 2)
 
     def initial_state(self, count: int) -> State:
         return (self.output.weight.new_zeros(count, 4),)
@@ -54,12 +54,12 @@ def capricious(texts: Sequence[str]) -> list[float]:
 
 
 @cache
-def texts_of(kind: Any) -> Texts:
+def texts_of(kind: Any) -> TokenDataset:
     parts = split(tiny_lines(40))
     return encode_corpus(Corpus("tiny", **parts), Tokenizer.train(parts["train"], kind, 60), 8)
 
 
-def drawn(rng: random.Random) -> tuple[str, dict[str, Any], Texts, Parts]:
+def drawn(rng: random.Random) -> tuple[str, dict[str, Any], TokenDataset, Components]:
     """An algorithm with a configuration that anyone might choose, far away from the defaults as well."""
     choose = rng.choice
     name = choose(["mle", "seqgan", "seqgan", "seqgan"])
@@ -68,39 +68,39 @@ def drawn(rng: random.Random) -> tuple[str, dict[str, Any], Texts, Parts]:
         "dropout": choose([0.0, 0.3]),
         "mle_epochs": choose([0, 1, 2, 3, 8]),
         "mle_patience": choose([0, 1, 2]),
-        "mle_rate": choose([0.01, 0.1]),  # at the higher one it soon gets worse
-        "mle_decay": choose([0.0, 0.01]),
+        "mle_lr": choose([0.01, 0.1]),  # at the higher one it soon gets worse
+        "weight_decay": choose([0.0, 0.01]),
         "shuffle": choose([True, False]),
-        "tied": choose([True, False]),
-        "clip": choose([0.5, 5.0]),
+        "tie_embeddings": choose([True, False]),
+        "max_grad_norm": choose([0.5, 5.0]),
         "highway": choose([True, False]),
         "d_dropout": choose([0.0, 0.25]),
         "d_l2": choose([0.0, 0.2]),
         "d_bf16": choose([True, False, False]),
-        "d_rate": choose([0.001, 0.03]),
+        "d_lr": choose([0.001, 0.03]),
         "d_epochs": choose([1, 2]),
-        "d_rounds": choose([0, 1, 3, 40]),
+        "d_pretrain_rounds": choose([0, 1, 3, 40]),
         "d_patience": choose([0, 1, 2]),
         "iterations": choose([1, 2, 3, 5]),
         "g_steps": choose([1, 2]),
         "d_steps": choose([0, 1, 2]),
-        "policy_batch": choose([4, 6]),
+        "g_batch_size": choose([4, 6]),
         "rollouts": choose([1, 2]),
         "reward": choose(["probability", "log-odds"]),
         "baseline": choose(["none", "batch", "prefix"]),
-        "normalise": choose([True, False]),
+        "normalize_advantage": choose([True, False]),
         "reduction": choose(["mean", "sum"]),
         "mle_weight": choose([0.0, 1.0]),
         "control": choose(["none", "none", "constant", "shuffled"]),
-        "check_every": choose([1, 2, 3]),
+        "validate_every": choose([1, 2, 3]),
     }
-    if config["d_rounds"] == 40:
-        config |= {"d_patience": choose([1, 2]), "d_epochs": 1, "d_rate": 0.03}  # it soon gets worse
+    if config["d_pretrain_rounds"] == 40:
+        config |= {"d_patience": choose([1, 2]), "d_epochs": 1, "d_lr": 0.03}  # it soon gets worse
     whole = {**TINY_CONFIGS[name], **{key: value for key, value in config.items() if key in TINY_CONFIGS["seqgan"]}}
     known = CONFIGS[name].__dataclass_fields__
-    parts = Parts(choose([None, None, Gated]), reward=on_text(capricious) if rng.random() < 0.2 else None)
+    parts = Components(choose([None, None, Gated]), reward=on_text(capricious) if rng.random() < 0.2 else None)
     if name == "mle":
-        parts = Parts(parts.policy)
+        parts = Components(parts.policy)
     kind = choose(["char", "word", "whitespace", "bpe"])
     return name, {**{k: v for k, v in whole.items() if k in known}, **of(config, known)}, texts_of(kind), parts
 
@@ -109,7 +109,7 @@ def of(config: dict[str, Any], known: Any) -> dict[str, Any]:
     return {name: value for name, value in config.items() if name in known}
 
 
-def built(name: str, config: dict[str, Any], texts: Texts, parts: Parts = OURS, **changes: Any) -> Any:
+def built(name: str, config: dict[str, Any], texts: TokenDataset, parts: Components = DEFAULTS, **changes: Any) -> Any:
     return ALGORITHMS[name](CONFIGS[name](**{**config, **changes}), texts, CPU, 5, parts)
 
 
@@ -134,8 +134,8 @@ def test_three_hundred_configurations_are_stopped_anywhere(number: int, tmp_path
 
 
 EARLY: dict[str, Any] = {
-    **TINY_CONFIGS["seqgan"], **SMALL, "mle_epochs": 1, "d_rounds": 40, "d_patience": 2, "iterations": 3,
-    "check_every": 1, "rollouts": 1, "d_rate": 0.05,
+    **TINY_CONFIGS["seqgan"], **SMALL, "mle_epochs": 1, "d_pretrain_rounds": 40, "d_patience": 2, "iterations": 3,
+    "validate_every": 1, "rollouts": 1, "d_lr": 0.05,
 }  # fmt: skip
 
 
@@ -160,7 +160,7 @@ def test_more_iterations_give_the_run_that_had_them_from_the_start(
     fewer: int, every: int, seed: int, tmp_path: Path
 ) -> None:
     """The last check of the shorter run falls between those of the longer one."""
-    config = {**EARLY, "d_rounds": 2, "d_steps": 1, "check_every": every, "iterations": 5, "g_steps": 1}
+    config = {**EARLY, "d_pretrain_rounds": 2, "d_steps": 1, "validate_every": every, "iterations": 5, "g_steps": 1}
     build, rng = partial(built, "seqgan", config, texts_of("word")), random.Random(0)
     longer = flat(sat(Sitting(begun(tmp_path / "longer", seed), rng), build).state_dict())
     sat(Sitting(begun(tmp_path / "run", seed), rng), partial(build, iterations=fewer))
@@ -173,7 +173,7 @@ def test_a_check_between_two_others_at_the_last_step_only_measures(tmp_path: Pat
             self.checked = 0
 
         def phases(self) -> list[Phase]:
-            return [Phase("only", 5, lambda step: {}, check=self.check, check_every=2)]
+            return [Phase("only", 5, lambda step: {}, check=self.check, validate_every=2)]
 
         def check(self, step: int) -> dict[str, float]:
             self.checked += 1
@@ -196,14 +196,14 @@ def test_a_check_between_two_others_at_the_last_step_only_measures(tmp_path: Pat
 
 
 def test_a_reward_that_draws_from_python_and_numpy_is_the_same_when_resumed(tmp_path: Path) -> None:
-    config = {**EARLY, "iterations": 6, "policy_rate": 0.1}
-    parts = Parts(reward=on_text(capricious))
+    config = {**EARLY, "iterations": 6, "g_lr": 0.1}
+    parts = Components(reward=on_text(capricious))
     rng = random.Random(0)
     ends_the_same(partial(built, "seqgan", config, texts_of("word"), parts), None, tmp_path, rng)
 
 
 def test_a_run_that_stopped_early_says_that_more_steps_change_nothing(tmp_path: Path) -> None:
-    config = {**TINY_CONFIGS["mle"], **of(SMALL, TINY_CONFIGS["mle"]), "mle_patience": 1, "mle_rate": 0.2}
+    config = {**TINY_CONFIGS["mle"], **of(SMALL, TINY_CONFIGS["mle"]), "mle_patience": 1, "mle_lr": 0.2}
     build, rng, said = partial(built, "mle", config, texts_of("word")), random.Random(0), list[str]()
     first = Sitting(begun(tmp_path / "run", 1), rng)
     sat(first, partial(build, mle_epochs=20))

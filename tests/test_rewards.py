@@ -19,28 +19,28 @@ def test_leave_one_out_is_the_mean_of_the_others_that_are_still_there() -> None:
 
 
 def test_a_lone_sample_is_its_own_expectation() -> None:
-    assert_close(advantages(REWARDS[:1], MASK[:1], "batch", normalise=False), torch.zeros(1, 3))
+    assert_close(advantages(REWARDS[:1], MASK[:1], "batch", normalize_advantage=False), torch.zeros(1, 3))
 
 
 def test_the_prefix_baseline_is_the_value_one_token_before() -> None:
     expected = torch.tensor([[-3.0, 1.0, 2.0], [0.0, 2.0, 0.0], [3.0, -3.0, -1.0]])
-    assert_close(advantages(REWARDS, MASK, "prefix", normalise=False), expected)
+    assert_close(advantages(REWARDS, MASK, "prefix", normalize_advantage=False), expected)
 
 
 def test_normalised_advantages_have_unit_mean_square() -> None:
-    unit = advantages(REWARDS, MASK, "prefix", normalise=True)
+    unit = advantages(REWARDS, MASK, "prefix", normalize_advantage=True)
     assert float(unit.square().sum() / MASK.sum()) == pytest.approx(1.0, abs=1e-4)
 
 
 def test_without_a_baseline_rewards_are_paid_as_they_are() -> None:
-    assert_close(advantages(REWARDS, MASK, "none", normalise=False), REWARDS * MASK)
+    assert_close(advantages(REWARDS, MASK, "none", normalize_advantage=False), REWARDS * MASK)
 
 
 @pytest.mark.parametrize("baseline", ["batch", "prefix"])
 def test_a_constant_reward_teaches_nothing_once_there_is_a_baseline(baseline: str) -> None:
     full = torch.ones_like(MASK)
     constant = controlled(REWARDS, full, "constant")
-    assert_close(advantages(constant, full, baseline, normalise=False), torch.zeros(3, 3))
+    assert_close(advantages(constant, full, baseline, normalize_advantage=False), torch.zeros(3, 3))
 
 
 def test_shuffled_rewards_keep_rows_together() -> None:
@@ -109,20 +109,20 @@ def test_equal_rewards_are_advantages_of_exactly_zero(baseline: str, value: floa
     rewards, mask = torch.full((count, 20), value), torch.rand(count, 20).cumsum(dim=1) < 8
     mask[:, 0] = True
     rewards[::3, ::2] = torch.nextafter(rewards[::3, ::2], torch.tensor(float("inf")))  # scores differ by as little
-    assert (advantages(rewards * mask, mask, baseline, normalise=True)[:, 1:][mask[:, 1:]] == 0).all()
-    assert (advantages(rewards * mask, mask, baseline, normalise=True)[:, 0] == 0).all()
+    assert (advantages(rewards * mask, mask, baseline, normalize_advantage=True)[:, 1:][mask[:, 1:]] == 0).all()
+    assert (advantages(rewards * mask, mask, baseline, normalize_advantage=True)[:, 0] == 0).all()
 
 
 def test_small_differences_between_large_rewards_are_still_told() -> None:
     rewards = 1e6 + torch.tensor([[0.0], [1.0], [2.0]])
-    unit = advantages(rewards, torch.ones(3, 1, dtype=torch.bool), "batch", normalise=True)
+    unit = advantages(rewards, torch.ones(3, 1, dtype=torch.bool), "batch", normalize_advantage=True)
     assert_close(unit, torch.tensor([[-1.5], [0.0], [1.5]]) / 1.5**0.5)
 
 
 @pytest.mark.parametrize("scale", [1e-12, 1e-6, 1.0, 1e9])
 def test_normalised_advantages_do_not_depend_on_the_scale_of_rewards(scale: float) -> None:
-    unit = advantages(REWARDS, MASK, "prefix", normalise=True)
-    assert_close(advantages(REWARDS * scale, MASK, "prefix", normalise=True), unit)
+    unit = advantages(REWARDS, MASK, "prefix", normalize_advantage=True)
+    assert_close(advantages(REWARDS * scale, MASK, "prefix", normalize_advantage=True), unit)
 
 
 # --- modules of others

@@ -13,7 +13,7 @@ from torch.testing import assert_close
 
 from seqgan import rollout
 from seqgan.data.symbols import BOS, EOS, PAD
-from seqgan.models.generator import Generator, LSTMSampler
+from seqgan.models.lstm import LSTMPolicy, LSTMSampler
 from seqgan.models.policy import Sampled, Sampler
 from seqgan.rollout import complete, rollout_rewards
 
@@ -27,7 +27,7 @@ def some_score(tokens: Tensor) -> Tensor:
     return ((weights[tokens] * places).sum(dim=1) + 0.3 * (tokens == B).any(dim=1)).tanh()
 
 
-def token_probs(policy: Generator, prefix: list[int]) -> Tensor:
+def token_probs(policy: LSTMPolicy, prefix: list[int]) -> Tensor:
     """The distribution of the token after a prefix, from the weights of `nn.LSTM` and nothing else of ours."""
     fed = torch.tensor([[BOS, *prefix]])
     hidden, _ = policy.lstm(policy.embedding(fed))
@@ -36,31 +36,31 @@ def token_probs(policy: Generator, prefix: list[int]) -> Tensor:
     return logits.softmax(dim=0).detach()
 
 
-def exact_value(policy: Generator, prefix: list[int], longest: int) -> float:
+def exact_value(policy: LSTMPolicy, prefix: list[int], max_length: int) -> float:
     """The expected score of all completions of a prefix, by enumeration."""
-    if len(prefix) == longest or (prefix and prefix[-1] == EOS):
-        padded = prefix + [PAD] * (longest - len(prefix))
+    if len(prefix) == max_length or (prefix and prefix[-1] == EOS):
+        padded = prefix + [PAD] * (max_length - len(prefix))
         return float(some_score(torch.tensor([padded])))
     probs = token_probs(policy, prefix)
-    return sum(float(probs[token]) * exact_value(policy, [*prefix, token], longest) for token in (EOS, A, B))
+    return sum(float(probs[token]) * exact_value(policy, [*prefix, token], max_length) for token in (EOS, A, B))
 
 
-def every_sample(policy: Generator) -> Sampled:
+def every_sample(policy: LSTMPolicy) -> Sampled:
     """All sequences of the policy's language, each once, with the states that sampling would have kept."""
     rows = []
-    for choice in itertools.product((EOS, A, B), repeat=policy.longest):
-        ended = list(choice).index(EOS) + 1 if EOS in choice else policy.longest
-        rows.append((*choice[:ended], *[PAD] * (policy.longest - ended)))
+    for choice in itertools.product((EOS, A, B), repeat=policy.max_length):
+        ended = list(choice).index(EOS) + 1 if EOS in choice else policy.max_length
+        rows.append((*choice[:ended], *[PAD] * (policy.max_length - ended)))
     tokens = torch.tensor(sorted(set(rows)))
     state, states = policy.initial_state(len(tokens)), []
-    for position in range(policy.longest):
+    for position in range(policy.max_length):
         states.append(state)
         state = policy.advance(tokens[:, position], state)
     return Sampled(tokens, tokens != PAD, tuple(torch.stack(parts).detach() for parts in zip(*states, strict=True)))
 
 
 @pytest.mark.parametrize("drop_ended", [True, False])
-def test_rewards_agree_with_exact_enumeration(policy: Generator, drop_ended: bool) -> None:
+def test_rewards_agree_with_exact_enumeration(policy: LSTMPolicy, drop_ended: bool) -> None:
     sampled = every_sample(policy)
     completions = 4000
     with mock.patch.object(rollout, "complete", lambda *args: complete(*args, drop_ended=drop_ended)):
@@ -68,14 +68,14 @@ def test_rewards_agree_with_exact_enumeration(policy: Generator, drop_ended: boo
     for b, row in enumerate(sampled.tokens.tolist()):
         length = int(sampled.mask[b].sum())
         for t in range(length):
-            exact = exact_value(policy, row[: t + 1], policy.longest)
+            exact = exact_value(policy, row[: t + 1], policy.max_length)
             # scores lie in [-1, 1], so a mean of 4,000 has a standard deviation of at most .016: five of them
             tolerance = 1e-6 if t == length - 1 else 5 * completions**-0.5
             assert estimate[b, t].item() == pytest.approx(exact, abs=tolerance)
         assert (estimate[b, length:] == 0).all()
 
 
-def test_completions_follow_the_policy_as_the_naive_loop_does(policy: Generator) -> None:
+def test_completions_follow_the_policy_as_the_naive_loop_does(policy: LSTMPolicy) -> None:
     """Frequencies of whole completions of one prefix against their exact probabilities: chi-square, two-sided."""
     sampled = every_sample(policy)
     wanted = sampled.tokens.tolist().index([A, B, A, B])
@@ -100,16 +100,16 @@ def test_completions_follow_the_policy_as_the_naive_loop_does(policy: Generator)
     assert abs(chi - freedom) / (2 * freedom) ** 0.5 < 5
 
 
-def test_a_prefix_stays_as_it_was_sampled(policy: Generator) -> None:
+def test_a_prefix_stays_as_it_was_sampled(policy: LSTMPolicy) -> None:
     torch.manual_seed(0)
     sampled = policy.sample(50)
     finished, prefix, row, _ = complete(policy, sampled, 3)
-    for g in range(1, policy.longest):
+    for g in range(1, policy.max_length):
         rows = prefix == g
         assert_close(finished[rows][:, :g], sampled.tokens[row[rows]][:, :g])
 
 
-def test_nothing_ended_is_rolled_out_and_nothing_follows_an_end(policy: Generator) -> None:
+def test_nothing_ended_is_rolled_out_and_nothing_follows_an_end(policy: LSTMPolicy) -> None:
     torch.manual_seed(0)
     sampled = policy.sample(200)
     finished, prefix, row, _ = complete(policy, sampled, 2)
@@ -119,7 +119,7 @@ def test_nothing_ended_is_rolled_out_and_nothing_follows_an_end(policy: Generato
     assert (finished[~after_end] >= EOS).all()
 
 
-def test_the_start_token_comes_first(policy: Generator) -> None:
+def test_the_start_token_comes_first(policy: LSTMPolicy) -> None:
     """The state a rollout of one token starts from is that after BOS and the token, not after the token alone."""
     torch.manual_seed(0)
     sampled = policy.sample(5)
@@ -129,7 +129,7 @@ def test_the_start_token_comes_first(policy: Generator) -> None:
     assert (sampled.states[0][1] - without_start[:, 0]).abs().max() > 1e-2
 
 
-def test_a_reward_depends_on_its_own_sample_and_prefix_alone(policy: Generator) -> None:
+def test_a_reward_depends_on_its_own_sample_and_prefix_alone(policy: LSTMPolicy) -> None:
     """Score 1 for completions of one sample's prefix: the rewards of no other sample move."""
     torch.manual_seed(0)
     sampled = every_sample(policy)
@@ -145,7 +145,7 @@ def test_a_reward_depends_on_its_own_sample_and_prefix_alone(policy: Generator) 
         assert (rewards[others & ~same_start] == 0).all()
 
 
-def test_the_whole_sequence_is_scored_once_and_not_per_completion(policy: Generator) -> None:
+def test_the_whole_sequence_is_scored_once_and_not_per_completion(policy: LSTMPolicy) -> None:
     torch.manual_seed(0)
     sampled = policy.sample(30)
     scored = []
@@ -161,15 +161,15 @@ def test_the_whole_sequence_is_scored_once_and_not_per_completion(policy: Genera
     assert_close(rewards[torch.arange(30), last], some_score(sampled.tokens))
 
 
-def test_there_are_t_minus_1_sequential_steps_for_any_number_of_rows(policy: Generator) -> None:
+def test_there_are_t_minus_1_sequential_steps_for_any_number_of_rows(policy: LSTMPolicy) -> None:
     torch.manual_seed(0)
     sampled = policy.sample(40)
     with mock.patch.object(LSTMSampler, "advance", autospec=True, side_effect=LSTMSampler.advance) as advance:
         complete(policy, sampled, 8)
-    assert advance.call_count <= policy.longest - 2 + 1
+    assert advance.call_count <= policy.max_length - 2 + 1
 
 
-def test_no_number_is_read_off_the_device_one_by_one(policy: Generator) -> None:
+def test_no_number_is_read_off_the_device_one_by_one(policy: LSTMPolicy) -> None:
     """Inside a rollout and a score there is no `.item()`, no `.cpu()`, and as much Python for 4 rows as for 400."""
     torch.manual_seed(0)
     with calls_of("item", "cpu", "numpy", "__float__", "__int__") as counts:
@@ -182,7 +182,7 @@ def test_no_number_is_read_off_the_device_one_by_one(policy: Generator) -> None:
         with mock.patch.object(Sampler, "draw", autospec=True, side_effect=Sampler.draw) as drawn:
             complete(policy, sampled, 2, drop_ended=False)
         draws.append(drawn.call_count)
-    joining, under_way = policy.longest - 1, policy.longest - 2
+    joining, under_way = policy.max_length - 1, policy.max_length - 2
     assert draws == [joining + under_way] * 2
 
 
@@ -206,7 +206,7 @@ def calls_of(*names: str) -> Iterator[dict[str, int]]:
 
 def test_a_text_of_one_token_needs_no_completion() -> None:
     torch.manual_seed(0)
-    policy = Generator(vocabulary=6, longest=1, embedding_dim=3, hidden_dim=3).eval()
+    policy = LSTMPolicy(vocab_size=6, max_length=1, embedding_dim=3, hidden_dim=3).eval()
     sampled = policy.sample(7)
     rewards = rollout_rewards(policy, some_score, sampled, 4)
     assert_close(rewards[:, 0], some_score(sampled.tokens))

@@ -42,27 +42,27 @@ def test_a_token_without_weight_is_never_drawn_even_at_the_edges(uniform: float)
     assert (weights.gather(1, drawn) > 0).all()
 
 
-@pytest.mark.parametrize("vocabulary", [97, 1000])
+@pytest.mark.parametrize("vocab_size", [97, 1000])
 @pytest.mark.parametrize("draws", [300_000, pytest.param(100_000_000, marks=pytest.mark.torture)])
-def test_millions_of_draws_hit_no_token_of_probability_zero(draws: int, vocabulary: int) -> None:
+def test_millions_of_draws_hit_no_token_of_probability_zero(draws: int, vocab_size: int) -> None:
     torch.manual_seed(0)
-    weights = torch.rand(vocabulary)
+    weights = torch.rand(vocab_size)
     weights[::3] = 0.0
     weights[-5:] = 0.0
-    weights[64 : 64 + vocabulary // 8] = 0.0
-    hits = torch.zeros(vocabulary, dtype=torch.long)
+    weights[64 : 64 + vocab_size // 8] = 0.0
+    hits = torch.zeros(vocab_size, dtype=torch.long)
     for _ in range(draws // 100_000):
-        drawn = inverse_cdf(weights.expand(100_000, vocabulary), torch.rand(100_000, 1)).squeeze(1)
-        hits += drawn.bincount(minlength=vocabulary)
+        drawn = inverse_cdf(weights.expand(100_000, vocab_size), torch.rand(100_000, 1)).squeeze(1)
+        hits += drawn.bincount(minlength=vocab_size)
     assert hits[weights == 0].sum() == 0
     assert abs(chi_square(hits[weights > 0].double(), (weights[weights > 0] / weights.sum()).double())) < 5
 
 
-@pytest.mark.parametrize("vocabulary", [1, 5, 63, 64, 65, 128, 1000, 4999])
-def test_two_levels_find_what_one_running_sum_finds(vocabulary: int) -> None:
+@pytest.mark.parametrize("vocab_size", [1, 5, 63, 64, 65, 128, 1000, 4999])
+def test_two_levels_find_what_one_running_sum_finds(vocab_size: int) -> None:
     """Against a running sum in double precision; only a number within rounding of an edge may fall to its neighbour."""
     torch.manual_seed(0)
-    weights, uniform = torch.rand(4000, vocabulary) ** 8, torch.rand(4000, 1)
+    weights, uniform = torch.rand(4000, vocab_size) ** 8, torch.rand(4000, 1)
     running = weights.double().cumsum(dim=1)
     heights = uniform.double() * running[:, -1:]
     exact = torch.searchsorted(running, heights, right=True).squeeze(1)

@@ -41,7 +41,7 @@ def test_a_refused_start_of_a_text_run_leaves_nothing(
     runs = tmp_path / "runs"
     long_test = tmp_path / "long.txt"
     long_test.write_text("".join(f"{line} {line} {number}\n" for number, line in enumerate(tiny_lines())))
-    splits = ["--valid", corpus_file, "--test", long_test, "--max-length", 7, "--long", "error"]
+    splits = ["--valid", corpus_file, "--test", long_test, "--max-length", 7, "--overlong", "error"]
     cases: list[list[object]] = [
         ["--corpus", corpus_file, "--threads", 5000],
         ["--corpus", corpus_file, *splits],
@@ -76,7 +76,7 @@ def test_an_error_after_a_run_was_made_and_before_its_first_step_leaves_nothing(
 
 
 def test_a_part_that_fails_leaves_nothing_and_the_run_that_was_to_be_replaced(tmp_path: Path) -> None:
-    def policy(vocabulary: int, longest: int) -> Any:
+    def policy(vocab_size: int, max_length: int) -> Any:
         raise ValueError("someone's own mistake")
 
     seqgan.train(tiny_lines(), run_dir=tmp_path / "run", **MLE)

@@ -16,21 +16,21 @@ from seqgan.data.corpus import corpus_in_memory
 from seqgan.data.splits import part_of
 from seqgan.errors import CorpusError, DivergedError, RunError, StorageError, UsageError
 from seqgan.generation import TextModel, load_tokenizer
-from seqgan.models.generator import Generator
+from seqgan.models.lstm import LSTMPolicy
 from seqgan.rewards import on_text
 
 RUN = {"package": "toy", "seed": 0, "threads": 1, "config": {}}
 
 
 @pytest.mark.parametrize("temperature", [1e-6, 1e-5])
-def test_the_lowest_temperature_draws_the_likeliest_token(policy: Generator, texts: Any, temperature: float) -> None:
+def test_the_lowest_temperature_draws_the_likeliest_token(policy: LSTMPolicy, texts: Any, temperature: float) -> None:
     model = TextModel(policy, texts.tokenizer)
     assert model.draw(4, temperature=temperature) == model.draw(4, top_k=1)
 
 
 @pytest.mark.parametrize("temperature", [1e-7, 1e-40, 1e-320])
 def test_a_temperature_that_logits_would_overflow_with_is_refused(
-    policy: Generator, texts: Any, temperature: float
+    policy: LSTMPolicy, texts: Any, temperature: float
 ) -> None:
     with pytest.raises(UsageError, match=r"temperature is 1e-\d+, but a number from 1e-06 and at most 1e\+06"):
         TextModel(policy, texts.tokenizer).draw(1, temperature=temperature)

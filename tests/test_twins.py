@@ -11,9 +11,9 @@ from torch.testing import assert_close
 
 from seqgan.algorithms.configs import MLEConfig
 from seqgan.algorithms.seqgan import GAME, SeqGAN
-from seqgan.data.texts import Texts
-from seqgan.models.discriminator import plain_response
-from seqgan.models.generator import Generator
+from seqgan.data.dataset import TokenDataset
+from seqgan.models.cnn import plain_response
+from seqgan.models.lstm import LSTMPolicy
 from seqgan.models.policy import PolicyModule
 from seqgan.rewards import DiscriminatorReward
 from seqgan.rollout import each_by_itself
@@ -26,13 +26,13 @@ def one_running_sum(weights: Tensor, uniform: Tensor) -> Tensor:
 
 
 TWINS: dict[str, Any] = {
-    "drawing with packed weights": (Generator, "sampler", PolicyModule.sampler),
+    "drawing with packed weights": (LSTMPolicy, "sampler", PolicyModule.sampler),
     "two levels of the inverse CDF": ("seqgan.models.policy.inverse_cdf", None, one_running_sum),
     "bounded logits": ("seqgan.sampling.is_bounded", None, lambda *_: False),
-    "the fused loss": (Generator, "_nll", PolicyModule._nll),
+    "the fused loss": (LSTMPolicy, "_nll", PolicyModule._nll),
     "bounded logits of the fused loss": ("seqgan.losses.is_bounded", None, lambda *_: False),
     "scores by tables": (DiscriminatorReward, "of_all", each_by_itself),
-    "the gradient of the strongest window": ("seqgan.models.discriminator.strongest_response", None, plain_response),
+    "the gradient of the strongest window": ("seqgan.models.cnn.strongest_response", None, plain_response),
     "rows that a thread keeps": ("seqgan.losses.by_thread", None, lambda rows, _: rows.unsqueeze(0)),
     "chunks": ("seqgan.models.policy.cached_rows", None, lambda *_: 3),
 }
@@ -42,7 +42,7 @@ def replaced(where: Any, name: str | None, twin: Callable[..., Any]) -> Any:
     return mock.patch.object(where, name, twin) if name else mock.patch(where, twin)
 
 
-def trained(texts: Texts, config: MLEConfig) -> dict[str, Tensor]:
+def trained(texts: TokenDataset, config: MLEConfig) -> dict[str, Tensor]:
     """The weights of both players after MLE, the discriminator's learning, and policy updates."""
     game = SeqGAN(config, texts, torch.device("cpu"), 0)
     for step in range(1, 4):
@@ -56,7 +56,7 @@ def trained(texts: Texts, config: MLEConfig) -> dict[str, Tensor]:
 
 @pytest.mark.parametrize("twin", TWINS.values(), ids=TWINS)
 def test_a_training_with_the_plain_twin_comes_out_the_same(
-    twin: tuple[Any, str | None, Callable[..., Any]], texts: Texts, tiny_config: Callable[..., MLEConfig]
+    twin: tuple[Any, str | None, Callable[..., Any]], texts: TokenDataset, tiny_config: Callable[..., MLEConfig]
 ) -> None:
     config = tiny_config("seqgan", mle_weight=1.0, highway=True)
     fast = trained(texts, config)

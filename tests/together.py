@@ -20,21 +20,21 @@ from torch import distributed as dist
 from imagegan.data import digits
 from imagegan.training import new_model, shape_of
 from imagegan.variants.configs import CONFIGS as IMAGE_CONFIGS
+from seqgan.algorithms.components import DEFAULTS, Components
 from seqgan.algorithms.configs import CONFIGS
-from seqgan.algorithms.parts import OURS, Parts
 from seqgan.algorithms.seqgan import SeqGAN
-from seqgan.core import world
+from seqgan.core import distributed
 from seqgan.core.loop import Algorithm, Phase, train
 from seqgan.core.run import Run, create, describe
 from seqgan.core.trial import estimate
 from seqgan.data.batches import Batches, Ragged
 from seqgan.data.corpus import Corpus
+from seqgan.data.dataset import TokenDataset, encode_corpus
 from seqgan.data.splits import split
-from seqgan.data.texts import Texts, encode_corpus
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import RunError, SeqGANError
 from seqgan.losses import policy_gradient_weights
-from seqgan.models.generator import Generator
+from seqgan.models.lstm import LSTMPolicy
 from seqgan.rewards import advantages, controlled
 
 CPU = torch.device("cpu")
@@ -42,7 +42,7 @@ CLOCKS = ("time", "monotonic", "perf_counter", "process_time")
 LENGTHS = [1, 6, 2, 5, 3, 6, 4]  # seven texts: three for the first of two processes, four for the other
 
 
-def texts() -> Texts:
+def texts() -> TokenDataset:
     from tests.conftest import tiny_lines
 
     corpus = Corpus("tiny", **split(tiny_lines()))
@@ -64,27 +64,28 @@ def given() -> dict[str, Tensor]:
     tokens = torch.randint(4, 12, (7, 6), generator=rng)
     mask = torch.arange(6) < torch.tensor(LENGTHS).unsqueeze(1)
     rewards = torch.randn(7, 6, generator=rng) * mask
-    part = world.share(7)
+    part = distributed.shard(7)
     tokens, mask, rewards = (tokens * mask)[part], mask[part], rewards[part]
     found: dict[str, Tensor] = {}
     for reduction in ("mean", "sum"):
         torch.manual_seed(0)
-        policy = Generator(12, 6, 5, 6, init_std=0.5)
+        policy = LSTMPolicy(12, 6, 5, 6, init_std=0.5)
         policy.nll_drawn(tokens, policy_gradient_weights(rewards, mask, reduction)).backward()  # type: ignore[arg-type]
-        world.sum_gradients(policy.parameters())
+        distributed.all_reduce_gradients(policy.parameters())
         found |= _gradients(f"REINFORCE, {reduction}", policy)
     for baseline in ("none", "batch", "prefix"):
-        for normalise in (False, True):
-            paid = advantages(rewards, mask, baseline, normalise=normalise)  # type: ignore[arg-type]
-            found[f"advantages, {baseline}, {normalise}"] = world.gather(paid)
+        for normalize_advantage in (False, True):
+            paid = advantages(rewards, mask, baseline, normalize_advantage=normalize_advantage)  # type: ignore[arg-type]
+            found[f"advantages, {baseline}, {normalize_advantage}"] = distributed.all_gather(paid)
     return found | _updates()
 
 
 def _updates() -> dict[str, Tensor]:
     """One update of each kind of the real thing, without dropout, and with texts that no process draws."""
     config = tiny_config(
-        dropout=0.0, d_dropout=0.0, batch_size=7, d_batch_size=10, policy_batch=7, control="constant", normalise=False,
-        baseline="none", clip=1e9,
+        dropout=0.0, d_dropout=0.0, batch_size=7, d_batch_size=10, g_batch_size=7, control="constant",
+        normalize_advantage=False,
+        baseline="none", max_grad_norm=1e9,
     )  # fmt: skip
     game = SeqGAN(config, texts(), CPU, seed=4)
     opponent = game.opponent
@@ -99,7 +100,7 @@ def _updates() -> dict[str, Tensor]:
     found |= {f"discriminator: {name}": _number(value) for name, value in opponent.update("any", 3).items()}
     found |= _gradients("discriminator", opponent.discriminator)
     tokens = game.mle.batches.at(1).tokens
-    wide = nn.functional.pad(tokens, (0, game.generator.longest - tokens.shape[1]))
+    wide = nn.functional.pad(tokens, (0, game.generator.max_length - tokens.shape[1]))
     original = game.generator.sample
     game.generator.sample = lambda count: original(count)._replace(tokens=wide, mask=wide != 0)  # type: ignore[method-assign]
     found |= {f"policy: {name}": _number(value) for name, value in game.policy_update(5).items()}
@@ -120,9 +121,9 @@ def _number(value: Any) -> Tensor:
 class Judge(nn.Module):
     """A discriminator of one's own that counts along the way."""
 
-    def __init__(self, vocabulary: int, longest: int) -> None:
+    def __init__(self, vocab_size: int, max_length: int) -> None:
         super().__init__()
-        self.embedding, self.norm = nn.Embedding(vocabulary, 6), nn.BatchNorm1d(6)
+        self.embedding, self.norm = nn.Embedding(vocab_size, 6), nn.BatchNorm1d(6)
         self.unused, self.output = nn.Linear(2, 2), nn.Linear(6, 1)
 
     def forward(self, tokens: Tensor) -> Tensor:
@@ -130,7 +131,7 @@ class Judge(nn.Module):
         return scores
 
 
-def seqgan_game(parts: Parts = OURS) -> SeqGAN:
+def seqgan_game(parts: Components = DEFAULTS) -> SeqGAN:
     return SeqGAN(tiny_config(), texts(), CPU, 5, parts)
 
 
@@ -145,9 +146,9 @@ def begun(folder: Path) -> Path:
     about = {"package": "tests", "algorithm": "any", "config": {}, "seed": 5, "threads": 1}
 
     def make() -> None:
-        create(folder, {**about, "world_size": world.size()}, {})
+        create(folder, {**about, "world_size": distributed.world_size()}, {})
 
-    world.on_first(make)
+    distributed.on_rank_zero(make)
     return folder
 
 
@@ -167,7 +168,7 @@ def state_after_stops(folder: Path, make: Callable[[], Algorithm], stops: Sequen
         def stopping(update: Callable[[int], Any], step: int, last: int = stop) -> Any:
             nonlocal taken
             taken += 1
-            if taken == last and world.rank() == 1:
+            if taken == last and distributed.rank() == 1:
                 os.kill(os.getpid(), signal.SIGTERM)
             return update(step)
 
@@ -207,7 +208,7 @@ class Broken:
 @contextmanager
 def clock_fast_in(rank: int) -> Iterator[None]:
     """There every clock runs ten thousand times as fast."""
-    factor = 10_000.0 if world.rank() == rank else 1.0
+    factor = 10_000.0 if distributed.rank() == rank else 1.0
 
     def faster(clock: Callable[[], float]) -> Callable[[], float]:
         began = clock()
@@ -234,25 +235,29 @@ def agreements(folder: Path) -> dict[str, Any]:
         raise RunError("only the first looked")
 
     lone = [nn.Parameter(torch.ones(3)), nn.Parameter(torch.ones(2)), nn.Parameter(torch.ones(1))]
-    lone[0].grad = torch.full((3,), 1.0 + world.rank())
-    lone[1].grad = torch.ones(2) if world.rank() == 1 else None
-    world.sum_gradients(lone)
+    lone[0].grad = torch.full((3,), 1.0 + distributed.rank())
+    lone[1].grad = torch.ones(2) if distributed.rank() == 1 else None
+    distributed.all_reduce_gradients(lone)
     return {
-        "refusal": _error(lambda: world.on_first(refuse)),
+        "refusal": _error(lambda: distributed.on_rank_zero(refuse)),
         "divergence": _error(lambda: state_after(begun(folder / "broken"), Broken)),
-        "too little": _error(lambda: world.share(1)),
-        "from first": world.from_first({"rank": world.rank(), "some": [torch.full((2,), float(world.rank()))]}),
-        "most": world.most(world.rank(), 3 - world.rank()),
-        "mean": float(world.mean(torch.tensor([6.0]) if world.rank() else torch.tensor([1.0, 2.0]))),
+        "too little": _error(lambda: distributed.shard(1)),
+        "from first": distributed.broadcast(
+            {"rank": distributed.rank(), "some": [torch.full((2,), float(distributed.rank()))]}
+        ),
+        "most": distributed.all_reduce_max(distributed.rank(), 3 - distributed.rank()),
+        "mean": float(
+            distributed.all_reduce_mean(torch.tensor([6.0]) if distributed.rank() else torch.tensor([1.0, 2.0]))
+        ),
         "lone gradients": [None if parameter.grad is None else parameter.grad.tolist() for parameter in lone],
-        "shuffled": world.gather(_shuffled()),
+        "shuffled": distributed.all_gather(_shuffled()),
     }
 
 
 def _shuffled() -> Tensor:
-    part = world.share(7)
+    part = distributed.shard(7)
     rewards = torch.arange(14.0).view(7, 2)[part]
-    torch.manual_seed(world.rank())
+    torch.manual_seed(distributed.rank())
     return controlled(rewards, torch.ones(len(rewards), 2, dtype=torch.bool), "shuffled")
 
 
@@ -282,14 +287,14 @@ def counted(act: Callable[[], Any]) -> tuple[Any, list[int]]:
 
 def main(folder: Path) -> None:
     torch.set_num_threads(1)
-    with world.joined(CPU):
+    with distributed.process_group(CPU):
         game = seqgan_game()
         assert game.opponent is not None
         _, policy_sums = counted(lambda: game.policy_update(1))
         game.opponent.generated("any", 0)
         _, judge_sums = counted(lambda: game.opponent.update("any", 0) if game.opponent else None)
         _, mle_sums = counted(lambda: game.mle.update(1))
-        own = Parts(discriminator=Judge)
+        own = Components(discriminator=Judge)
         found = {
             "given": given(),
             "sums": {"policy": policy_sums, "discriminator": judge_sums, "mle": mle_sums},
@@ -302,7 +307,7 @@ def main(folder: Path) -> None:
             "fast": [under_other_clocks(folder, fast) for fast in range(2)],
             "world_size": describe(folder / "seqgan")["world_size"],
         }
-        torch.save(found, folder / f"found-{world.rank()}.pt")
+        torch.save(found, folder / f"found-{distributed.rank()}.pt")
 
 
 if __name__ == "__main__":

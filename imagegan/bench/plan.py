@@ -86,7 +86,7 @@ def within(setting: Setting, shape: Shape, preset: str, budget: int) -> Chosen:
     source, model, rate = setting
     config = as_preset(model, source, preset).config
     rounds = rounds_within(recipes_of(model, config, shape), config.batch_size, budget)
-    rates = {name: rate * getattr(config, name) for name in ("g_rate", "d_rate") if hasattr(config, name)}
+    rates = {name: rate * getattr(config, name) for name in ("g_lr", "d_lr") if hasattr(config, name)}
     return as_preset(model, source, preset, steps=rounds, **rates)
 
 

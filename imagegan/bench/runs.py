@@ -20,7 +20,7 @@ from imagegan import training
 from imagegan.bench.measures import CPU, Row, Source, known, measured
 from imagegan.metrics import Measured, null
 from imagegan.remarks import collapsed
-from seqgan.core import described, files
+from seqgan.core import files, schema
 from seqgan.core.config import Chosen, to_json
 from seqgan.core.log import Silence
 from seqgan.core.run import Interrupted, agree
@@ -28,10 +28,10 @@ from seqgan.errors import DivergedError, LostError, RunError, SeqGANError
 
 RESULT = "bench.json"
 THREADS = 1
-NUMBER = described.Kind("a number, or null", lambda value: value is None or isinstance(value, int | float))
+NUMBER = schema.Kind("a number, or null", lambda value: value is None or isinstance(value, int | float))
 FIELDS = {
-    "failed": described.TEXT_OR_NOTHING,
-    "rows": described.TABLE,
+    "failed": schema.TEXT_OR_NOTHING,
+    "rows": schema.TABLE,
     "cpu_seconds": NUMBER,
     "seconds": NUMBER,
 }
@@ -140,8 +140,8 @@ def read_result(place: Path) -> Result:
     Raises:
         RunError: what lies there is damaged."""
     path = place / RESULT
-    found = described.read(path, RunError, "remove it, and the run is measured again")
-    described.check(path, found, FIELDS, RunError)
+    found = schema.read(path, RunError, "remove it, and the run is measured again")
+    schema.check(path, found, FIELDS, RunError)
     rows = {
         name: {metric: Measured(_nan(n["value"]), _nan(n["stderr"]), n["signature"]) for metric, n in row.items()}
         for name, row in found["rows"].items()

@@ -17,13 +17,15 @@ def acgan(config: ACGANConfig, shape: Shape) -> Recipe:
     head = nn.Linear(pair.discriminator.features, shape.classes)
     players = versus(
         LOSSES["non-saturating"],
-        adam(config.d_rate, config.beta1),
-        adam(config.g_rate, config.beta1),
+        adam(config.d_lr, config.beta1),
+        adam(config.g_lr, config.beta1),
         d_terms={"class_real": Term(lambda view: class_loss(view, view.on_real), config.class_weight)},
         both_terms={"class_fake": Term(lambda view: class_loss(view, view.on_fake), config.class_weight)},
         heads=("classes",),
     )
-    return Recipe({**pair._asdict(), "classes": head}, players, (config.latent,), Code(shape.classes), labelled=True)
+    return Recipe(
+        {**pair._asdict(), "classes": head}, players, (config.latent_dim,), Code(shape.classes), labelled=True
+    )
 
 
 def class_loss(view: View, verdict: Verdict) -> Scalar:

@@ -12,8 +12,8 @@ def cgan(config: CGANConfig, shape: Shape) -> Recipe:
     """max_D E log D(x, y) + E log(1 - D(G(z, y), y)): D, too, is shown y, or it could not ask for it. Equation 2."""
     return Recipe(
         networks(config, shape, code=shape.labelled(), shown=shape.classes)._asdict(),
-        versus(LOSSES["non-saturating"], adam(config.d_rate, config.beta1), adam(config.g_rate, config.beta1)),
-        (config.latent,),
+        versus(LOSSES["non-saturating"], adam(config.d_lr, config.beta1), adam(config.g_lr, config.beta1)),
+        (config.latent_dim,),
         Code(shape.classes),
         labelled=True,
         judged=lambda view, pictures: (pictures, view.code),

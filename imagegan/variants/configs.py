@@ -37,10 +37,10 @@ class ImageConfig(Checked):
     size: Annotated[int, PIXELS, Whole(0, 2**14)] = 28  # 0: as the data has
     steps: Annotated[int, ROUNDS, COUNT] = 20_000
     batch_size: Annotated[int, BATCH, FEWEST_TWO] = 128
-    latent: Annotated[int, LATENT, SIZE] = 100
+    latent_dim: Annotated[int, LATENT, SIZE] = 100
     width: Annotated[int, WIDTH, FEWEST_TWO] = 64
     d_norm: Annotated[Norm, D_NORM] = "batch"
-    g_rate: Annotated[float, G_RATE, RATE] = 2e-4
+    g_lr: Annotated[float, G_RATE, RATE] = 2e-4
     ema: Annotated[float, "decay of an averaged generator, which draws the samples (0: none)", SHARE] = 0.0
     bf16: Annotated[bool, "learn in bfloat16 (autocast); penalties stay in fp32"] = False
 
@@ -56,7 +56,7 @@ class NetsConfig(ImageConfig):
 class GameConfig(NetsConfig):
     """Two players that learn by Adam."""
 
-    d_rate: Annotated[float, D_RATE, RATE] = 2e-4
+    d_lr: Annotated[float, D_RATE, RATE] = 2e-4
     beta1: Annotated[float, BETA1, SHARE] = 0.5
 
 
@@ -88,8 +88,8 @@ class WGANConfig(NetsConfig):
     """A critic with clipped weights, by RMSProp (Arjovsky et al. 2017)."""
 
     batch_size: Annotated[int, BATCH, FEWEST_TWO] = 64
-    g_rate: Annotated[float, G_RATE, RATE] = 5e-5
-    d_rate: Annotated[float, D_RATE, RATE] = 5e-5
+    g_lr: Annotated[float, G_RATE, RATE] = 5e-5
+    d_lr: Annotated[float, D_RATE, RATE] = 5e-5
     clip: Annotated[float, "largest weight of the critic", Real(0, 1e9, above=True)] = 0.01
     critic_steps: Annotated[int, CRITIC_STEPS, COUNT] = 5
     critic_burst: Annotated[int, "the same in each of the first 25 rounds and in every 500th", COUNT] = 100
@@ -101,10 +101,10 @@ class WGANGPConfig(GameConfig):
 
     steps: Annotated[int, ROUNDS, COUNT] = 200_000
     batch_size: Annotated[int, BATCH, FEWEST_TWO] = 50
-    latent: Annotated[int, LATENT, SIZE] = 128
+    latent_dim: Annotated[int, LATENT, SIZE] = 128
     d_norm: Annotated[Norm, D_NORM] = "none"
-    g_rate: Annotated[float, G_RATE, RATE] = 1e-4
-    d_rate: Annotated[float, D_RATE, RATE] = 1e-4
+    g_lr: Annotated[float, G_RATE, RATE] = 1e-4
+    d_lr: Annotated[float, D_RATE, RATE] = 1e-4
     beta2: Annotated[float, BETA2, SHARE] = 0.9
     critic_steps: Annotated[int, CRITIC_STEPS, COUNT] = 5
     penalty_weight: Annotated[float, "lambda of the penalty", WEIGHT] = 10.0
@@ -116,8 +116,8 @@ class DRAGANConfig(GameConfig):
     """A slope of 1 around real images (Kodali et al. 2017)."""
 
     d_norm: Annotated[Norm, D_NORM] = "none"
-    g_rate: Annotated[float, G_RATE, RATE] = 1e-4
-    d_rate: Annotated[float, D_RATE, RATE] = 1e-4
+    g_lr: Annotated[float, G_RATE, RATE] = 1e-4
+    d_lr: Annotated[float, D_RATE, RATE] = 1e-4
     beta2: Annotated[float, BETA2, SHARE] = 0.9
     penalty_weight: Annotated[float, "lambda of the penalty", WEIGHT] = 10.0
     penalty: Annotated[Sides, PENALTY] = "two-sided"
@@ -140,9 +140,9 @@ class InfoGANConfig(GameConfig):
     """A code that can be read off the images again (Chen et al. 2016)."""
 
     steps: Annotated[int, ROUNDS, COUNT] = 5_000
-    latent: Annotated[int, LATENT, SIZE] = 62
+    latent_dim: Annotated[int, LATENT, SIZE] = 62
     nets: Annotated[Nets, NETS] = "common"
-    g_rate: Annotated[float, G_RATE, RATE] = 1e-3
+    g_lr: Annotated[float, G_RATE, RATE] = 1e-3
     categories: Annotated[int, "values of the code's category (0: it has none)", Whole(0, 2**20)] = 10
     continuous: Annotated[int, "numbers in the code", Whole(0, 2**20)] = 2
     information_weight: Annotated[float, "lambda of the mutual information", WEIGHT] = 1.0
@@ -155,7 +155,7 @@ class LAPGANConfig(ImageConfig):
     extendable: ClassVar[str] = ""  # more steps would be steps of every level, not of the last alone
 
     d_norm: Annotated[Norm, D_NORM] = "none"
-    d_rate: Annotated[float, D_RATE, RATE] = 2e-4
+    d_lr: Annotated[float, D_RATE, RATE] = 2e-4
     beta1: Annotated[float, BETA1, SHARE] = 0.5
     top_width: Annotated[int, "units of the perceptrons that make the coarsest image", FEWEST_TWO] = 1600
     top_rounds: Annotated[int, "rounds of the coarsest level for each round of a finer one", COUNT] = 1
@@ -166,10 +166,10 @@ class LAPGANConfig(ImageConfig):
 class VAEConfig(NetsConfig):
     """An encoder and a decoder (Kingma and Welling 2014), as in the comparison study."""
 
-    latent: Annotated[int, LATENT, SIZE] = 64
+    latent_dim: Annotated[int, LATENT, SIZE] = 64
     nets: Annotated[Nets, NETS] = "common"
     d_norm: Annotated[Norm, "encoder: what normalises its layers"] = "batch"
-    g_rate: Annotated[float, "learning rate of both networks", RATE] = 1e-3
+    g_lr: Annotated[float, "learning rate of both networks", RATE] = 1e-3
     beta1: Annotated[float, BETA1, SHARE] = 0.9
 
 
@@ -189,15 +189,15 @@ CONFIGS: dict[str, type[ImageConfig]] = {
 }
 
 # Fields that runs of earlier versions have, where they never changed anything.
-RETIRED: dict[str, tuple[str, ...]] = {"wgan": ("beta1",), "lapgan": ("nets",), "vae": ("d_rate",)}
+RETIRED: dict[str, tuple[str, ...]] = {"wgan": ("beta1",), "lapgan": ("nets",), "vae": ("d_lr",)}
 
 # What differs from the paper. By default, what a core learns in about a minute: narrow networks, high rates and as many
 # rounds as 192,000 images allow that pass through the players' turns. "quick" shows that it runs.
 _DEFAULT: dict[str, Any] = {
     "width": 16,
     "batch_size": 64,
-    "g_rate": 1e-3,
-    "d_rate": 1e-3,
+    "g_lr": 1e-3,
+    "d_lr": 1e-3,
     "ema": 0.99,
     "steps": 1500,
 }
@@ -214,7 +214,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "dcgan": _presets(_DEFAULT, {}),
     "lsgan": _presets(_DEFAULT, {}),
     "wgan": _presets(
-        {**_DEFAULT, "steps": 416, "g_rate": 5e-4, "d_rate": 5e-4, "critic_burst": 25},
+        {**_DEFAULT, "steps": 416, "g_lr": 5e-4, "d_lr": 5e-4, "critic_burst": 25},
         {"steps": 60, "critic_burst": 10},
     ),
     "wgan-gp": _presets(_CRITIC, {"steps": 60}),
@@ -223,11 +223,11 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "dragan": _presets(_DEFAULT, {}),
     "cgan": _presets({**_DEFAULT, "nets": "common"}, {}),
     "acgan": _presets({**_DEFAULT, "ema": 0.998}, {}),
-    "infogan": _presets({**_DEFAULT, "latent": 12, "information_weight": 0.02}, {}),
+    "infogan": _presets({**_DEFAULT, "latent_dim": 12, "information_weight": 0.02}, {}),
     # The coarsest level has few pixels, costs an eighth of another, and needs more rounds, beyond the budget of others.
     "lapgan": _presets(
         {**_DEFAULT, "top_width": 256, "steps": 500, "top_rounds": 10},
         {"steps": 60, "batch_size": 32, "top_width": 64, "top_rounds": 10},
     ),
-    "vae": _presets({name: value for name, value in _DEFAULT.items() if name != "d_rate"} | {"steps": 3000}, {}),
+    "vae": _presets({name: value for name, value in _DEFAULT.items() if name != "d_lr"} | {"steps": 3000}, {}),
 }

@@ -9,5 +9,7 @@ from imagegan.variants.gan import networks
 
 def dcgan(config: DCGANConfig, shape: Shape) -> Recipe:
     """The non-saturating game; what is new stands in the networks (`imagegan.nets`)."""
-    optimizers = adam(config.d_rate, config.beta1), adam(config.g_rate, config.beta1)
-    return Recipe(networks(config, shape)._asdict(), versus(LOSSES["non-saturating"], *optimizers), (config.latent,))
+    optimizers = adam(config.d_lr, config.beta1), adam(config.g_lr, config.beta1)
+    return Recipe(
+        networks(config, shape)._asdict(), versus(LOSSES["non-saturating"], *optimizers), (config.latent_dim,)
+    )

@@ -12,8 +12,8 @@ def dragan(config: DRAGANConfig, shape: Shape) -> Recipe:
     """The discriminator also minimises lambda E (|grad D(x + noise)| - 1)^2; one move each. Algorithm 1."""
     players = versus(
         LOSSES["non-saturating"],
-        adam(config.d_rate, config.beta1, config.beta2),
-        adam(config.g_rate, config.beta1, config.beta2),
+        adam(config.d_lr, config.beta1, config.beta2),
+        adam(config.g_lr, config.beta1, config.beta2),
         d_terms={
             "penalty": Term(
                 lambda view: dragan_penalty(view.score, view.real, config.penalty),
@@ -22,4 +22,4 @@ def dragan(config: DRAGANConfig, shape: Shape) -> Recipe:
             )
         },
     )
-    return Recipe(networks(config, shape)._asdict(), players, (config.latent,))
+    return Recipe(networks(config, shape)._asdict(), players, (config.latent_dim,))

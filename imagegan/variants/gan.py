@@ -21,12 +21,12 @@ def networks(config: NetsConfig, shape: Shape, code: int = 0, shown: int = 0) ->
     """As a config says: a generator that gets a code of this size beside noise, a discriminator that is shown one."""
     nets = family(config.nets, shape)
     return Pair(
-        nets.generator(shape, config.latent + code, config.width),
+        nets.generator(shape, config.latent_dim + code, config.width),
         nets.discriminator(shape, shown, config.width, config.d_norm),
     )
 
 
 def gan(config: GANConfig, shape: Shape) -> Recipe:
     """max_D E log D(x) + E log(1 - D(G(z))); G minimises the same (minimax), or -E log D(G(z)) (non-saturating)."""
-    optimizers = adam(config.d_rate, config.beta1), adam(config.g_rate, config.beta1)
-    return Recipe(networks(config, shape)._asdict(), versus(LOSSES[config.loss], *optimizers), (config.latent,))
+    optimizers = adam(config.d_lr, config.beta1), adam(config.g_lr, config.beta1)
+    return Recipe(networks(config, shape)._asdict(), versus(LOSSES[config.loss], *optimizers), (config.latent_dim,))

@@ -33,12 +33,12 @@ def infogan(config: InfoGANConfig, shape: Shape) -> Recipe:
     )
     players = versus(
         LOSSES["non-saturating"],
-        adam(config.d_rate, config.beta1),
-        adam(config.g_rate, config.beta1),
+        adam(config.d_lr, config.beta1),
+        adam(config.g_lr, config.beta1),
         both_terms={"unread": Term(lambda view: -information(view, code), config.information_weight)},
         heads=("reader",),
     )
-    return Recipe({**pair._asdict(), "reader": reader}, players, (config.latent,), code)
+    return Recipe({**pair._asdict(), "reader": reader}, players, (config.latent_dim,), code)
 
 
 def information(view: View, code: Code) -> Scalar:

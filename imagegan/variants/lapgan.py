@@ -38,13 +38,13 @@ def lapgan(config: LAPGANConfig, shape: Shape) -> Sequence[Recipe]:
 
 def _top(config: LAPGANConfig, shape: Shape, classes: int) -> Recipe:
     nets: dict[str, nn.Module] = {
-        "generator": mlp_generator(shape, config.latent + classes, config.top_width),
+        "generator": mlp_generator(shape, config.latent_dim + classes, config.top_width),
         "discriminator": mlp_discriminator(shape, classes, config.top_width, config.d_norm),
     }
     return Recipe(
         nets,
-        versus(LOSSES["non-saturating"], adam(config.d_rate, config.beta1), adam(config.g_rate, config.beta1)),
-        (config.latent,),
+        versus(LOSSES["non-saturating"], adam(config.d_lr, config.beta1), adam(config.g_lr, config.beta1)),
+        (config.latent_dim,),
         Code(classes),
         labelled=classes > 0,
         judged=lambda view, pictures: (pictures, view.code),
@@ -59,7 +59,7 @@ def _refining(config: LAPGANConfig, shape: Shape, classes: int) -> Recipe:
     }
     return Recipe(
         nets,
-        versus(LOSSES["non-saturating"], adam(config.d_rate, config.beta1), adam(config.g_rate, config.beta1)),
+        versus(LOSSES["non-saturating"], adam(config.d_lr, config.beta1), adam(config.g_lr, config.beta1)),
         (1, shape.size, shape.size),
         Code(classes),
         labelled=classes > 0,

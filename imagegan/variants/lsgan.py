@@ -11,5 +11,5 @@ from imagegan.variants.gan import networks
 
 def lsgan(config: LSGANConfig, shape: Shape) -> Recipe:
     """min_D E (D(x) - 1)^2 / 2 + E D(G(z))^2 / 2, min_G E (D(G(z)) - 1)^2 / 2, on outputs without a sigmoid."""
-    optimizers = adam(config.d_rate, config.beta1), adam(config.g_rate, config.beta1)
-    return Recipe(networks(config, shape)._asdict(), versus(LOSSES["least-squares"], *optimizers), (config.latent,))
+    optimizers = adam(config.d_lr, config.beta1), adam(config.g_lr, config.beta1)
+    return Recipe(networks(config, shape)._asdict(), versus(LOSSES["least-squares"], *optimizers), (config.latent_dim,))

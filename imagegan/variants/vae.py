@@ -22,9 +22,9 @@ class Posterior(NamedTuple):
 class Encoder(nn.Module):
     """Pictures to posteriors, by the trunk that a discriminator would have."""
 
-    def __init__(self, trunk: nn.Module, features: int, latent: int) -> None:
+    def __init__(self, trunk: nn.Module, features: int, latent_dim: int) -> None:
         super().__init__()
-        self.trunk, self.output = trunk, nn.Linear(features, 2 * latent)
+        self.trunk, self.output = trunk, nn.Linear(features, 2 * latent_dim)
 
     def forward(self, pictures: Pictures) -> Posterior:
         return Posterior(*self.output(self.trunk(pictures)).float().chunk(2, dim=1))
@@ -35,11 +35,11 @@ def vae(config: VAEConfig, shape: Shape) -> Recipe:
     chosen = family(config.nets, shape)
     like = chosen.discriminator(shape, 0, config.width, config.d_norm)
     nets: dict[str, nn.Module] = {
-        "generator": chosen.generator(shape, config.latent, config.width),
-        "encoder": Encoder(like.trunk, like.features, config.latent),
+        "generator": chosen.generator(shape, config.latent_dim, config.width),
+        "encoder": Encoder(like.trunk, like.features, config.latent_dim),
     }
     terms = {"reconstruction": Term(reconstruction), "divergence": Term(divergence)}
-    return Recipe(nets, {"vae": Player(tuple(nets), terms, adam(config.g_rate, config.beta1))}, (config.latent,))
+    return Recipe(nets, {"vae": Player(tuple(nets), terms, adam(config.g_lr, config.beta1))}, (config.latent_dim,))
 
 
 def posterior(view: View) -> Posterior:

@@ -18,12 +18,12 @@ def wgan(config: WGANConfig, shape: Shape) -> Recipe:
     """max_D E D(x) - E D(G(z)) with all weights of D in [-c, c]; max_G E D(G(z)). Algorithm 1."""
     players = versus(
         LOSSES["wasserstein"],
-        rmsprop(config.d_rate),
-        rmsprop(config.g_rate),
+        rmsprop(config.d_lr),
+        rmsprop(config.g_lr),
         d_turns=schedule(config.critic_steps, config.critic_burst),
         d_after=clip(config.clip),
     )
-    return Recipe(networks(config, shape)._asdict(), players, (config.latent,))
+    return Recipe(networks(config, shape)._asdict(), players, (config.latent_dim,))
 
 
 def schedule(usual: int, burst: int) -> Callable[[int], int]:

@@ -23,9 +23,9 @@ def wgan_diff(config: WGANGPConfig, shape: Shape) -> Recipe:
 def _penalised(config: WGANGPConfig, shape: Shape, penalty: Callable[[View], Scalar]) -> Recipe:
     players = versus(
         LOSSES["wasserstein"],
-        adam(config.d_rate, config.beta1, config.beta2),
-        adam(config.g_rate, config.beta1, config.beta2),
+        adam(config.d_lr, config.beta1, config.beta2),
+        adam(config.g_lr, config.beta1, config.beta2),
         d_terms={"penalty": Term(penalty, config.penalty_weight, per_picture=True)},
         d_turns=lambda step: config.critic_steps,
     )
-    return Recipe(networks(config, shape)._asdict(), players, (config.latent,))
+    return Recipe(networks(config, shape)._asdict(), players, (config.latent_dim,))

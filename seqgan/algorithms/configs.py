@@ -24,26 +24,26 @@ class MLEConfig(Checked):
         Literal["auto", "char", "word", "bpe", "unigram", "whitespace"],
         "what a token is; auto: what suits the corpus, characters for Chinese and words else",
     ] = "auto"
-    vocabulary: Annotated[int, "tokens at most; characters are all kept", Whole(8, 2**24)] = 5000
+    vocab_size: Annotated[int, "tokens at most; characters are all kept", Whole(8, 2**24)] = 5000
     max_length: Annotated[
         int, "tokens in a text at most, its end included; 0: as the longest, but no more than 64", Whole(0, 2**20)
     ] = 0
-    long: Annotated[Literal["cut", "split", "drop", "error"], "what to do with a longer text"] = "cut"
+    overlong: Annotated[Literal["cut", "split", "drop", "error"], "what to do with a longer text"] = "cut"
 
     embedding_dim: Annotated[int, "policy: size of the token embedding", SIZE] = 32
     hidden_dim: Annotated[int, "policy: LSTM units", SIZE] = 32
-    tied: Annotated[bool, "policy: write tokens with the embedding they are read with"] = False
+    tie_embeddings: Annotated[bool, "policy: write tokens with the embedding they are read with"] = False
     dropout: Annotated[float, "policy: dropout while learning from text", SHARE] = 0.0
 
     mle_epochs: Annotated[int, "MLE: passes over the training texts, at most", STEPS] = 120
     mle_patience: Annotated[
         int, "MLE: stop after this many epochs without a better validation NLL; 0: never, and keep the last", STEPS
     ] = 0
-    mle_rate: Annotated[float, "MLE: learning rate (Adam)", RATE] = 0.01
-    mle_decay: Annotated[float, "MLE: decoupled weight decay", WEIGHT] = 0.0
+    mle_lr: Annotated[float, "MLE: learning rate (Adam)", RATE] = 0.01
+    weight_decay: Annotated[float, "MLE: decoupled weight decay", WEIGHT] = 0.0
     batch_size: Annotated[int, "MLE: texts in a batch", BATCH] = 64
     shuffle: Annotated[bool, "MLE: a new order of the texts every epoch"] = False
-    clip: Annotated[float, "policy: largest norm of a gradient", MAX_NORM] = 5.0
+    max_grad_norm: Annotated[float, "policy: largest norm of a gradient", MAX_NORM] = 5.0
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class SeqGANConfig(MLEConfig):
     extendable: ClassVar[str] = "iterations"
 
     d_embedding_dim: Annotated[int, "discriminator: size of the token embedding", SIZE] = 64
-    widths: Annotated[tuple[int, ...], "discriminator: widths of the filters, in tokens", SIZES] = (
+    filter_sizes: Annotated[tuple[int, ...], "discriminator: widths of the filters, in tokens", SIZES] = (
         1,
         2,
         3,
@@ -67,7 +67,7 @@ class SeqGANConfig(MLEConfig):
         15,
         20,
     )
-    filters: Annotated[tuple[int, ...], "discriminator: filters of each width", SIZES] = (
+    num_filters: Annotated[tuple[int, ...], "discriminator: filters of each width", SIZES] = (
         100,
         200,
         200,
@@ -84,12 +84,12 @@ class SeqGANConfig(MLEConfig):
     highway: Annotated[bool, "discriminator: a highway layer over the features"] = True
     d_dropout: Annotated[float, "discriminator: dropout before the last layer", SHARE] = 0.25
     d_l2: Annotated[float, "discriminator: L2 penalty of the last layer", WEIGHT] = 0.2
-    d_rate: Annotated[float, "discriminator: learning rate (Adam)", RATE] = 1e-4
+    d_lr: Annotated[float, "discriminator: learning rate (Adam)", RATE] = 1e-4
     d_bf16: Annotated[bool, "discriminator: learn in bfloat16 (autocast), faster where the processor has it"] = False
     d_batch_size: Annotated[int, "discriminator: texts in a batch, half of them real", Whole(2, 2**20)] = 64
     d_samples: Annotated[int, "discriminator: generated texts in a round; 0: as many as there are real ones", STEPS] = 0
     d_epochs: Annotated[int, "discriminator: passes over the texts of a round (k)", COUNT] = 3
-    d_rounds: Annotated[int, "discriminator pretraining: rounds, each with newly generated texts", STEPS] = 50
+    d_pretrain_rounds: Annotated[int, "discriminator pretraining: rounds, each with newly generated texts", STEPS] = 50
     d_patience: Annotated[
         int,
         "discriminator: early stop after this many rounds without a better cross-entropy on held-out text, "
@@ -100,8 +100,8 @@ class SeqGANConfig(MLEConfig):
     iterations: Annotated[int, "adversarial: iterations of g and d steps", STEPS] = 200
     g_steps: Annotated[int, "adversarial: policy updates in an iteration (g)", COUNT] = 1
     d_steps: Annotated[int, "adversarial: discriminator rounds in an iteration (d)", STEPS] = 5
-    policy_rate: Annotated[float, "adversarial: learning rate of the policy (Adam)", RATE] = 0.01
-    policy_batch: Annotated[int, "adversarial: texts drawn for a policy update", Whole(2, 2**20)] = 64
+    g_lr: Annotated[float, "adversarial: learning rate of the policy (Adam)", RATE] = 0.01
+    g_batch_size: Annotated[int, "adversarial: texts drawn for a policy update", Whole(2, 2**20)] = 64
     rollouts: Annotated[int, "adversarial: completions of every prefix (N)", Whole(1, 2**16)] = 16
     reward: Annotated[Literal["probability", "log-odds"], "adversarial: the form in which the discriminator pays"] = (
         "probability"
@@ -110,20 +110,21 @@ class SeqGANConfig(MLEConfig):
         Literal["none", "batch", "prefix"],
         "adversarial: what a reward is compared with; prefix: the rollouts from one token before",
     ] = "none"
-    normalise: Annotated[bool, "adversarial: give advantages unit size"] = False
+    normalize_advantage: Annotated[bool, "adversarial: give advantages unit size"] = False
     reduction: Annotated[Literal["mean", "sum"], "adversarial: over the tokens of a batch"] = "sum"
     mle_weight: Annotated[float, "adversarial: weight of an MLE term in every policy update", WEIGHT] = 0.0
     control: Annotated[
         Literal["none", "constant", "shuffled"],
         "adversarial, an ablation: pay every text the same, or each the reward of another",
     ] = "none"
-    check_every: Annotated[int, "adversarial: iterations between two validations", COUNT] = 10
+    validate_every: Annotated[int, "adversarial: iterations between two validations", COUNT] = 10
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if len(self.widths) != len(self.filters):
+        if len(self.filter_sizes) != len(self.num_filters):
             raise ConfigError(
-                f"--widths has {len(self.widths)} numbers and --filters {len(self.filters)}; give as many of each"
+                f"--filter-sizes has {len(self.filter_sizes)} numbers and --num-filters {len(self.num_filters)}; "
+                "give as many of each"
             )
         if self.d_batch_size % 2:
             raise ConfigError(
@@ -136,9 +137,9 @@ CONFIGS: dict[str, type[MLEConfig]] = {"mle": MLEConfig, "seqgan": SeqGANConfig}
 _MLE_DEFAULT: dict[str, Any] = {
     "embedding_dim": 128,
     "hidden_dim": 192,
-    "tied": True,
+    "tie_embeddings": True,
     "dropout": 0.6,
-    "mle_rate": 0.002,
+    "mle_lr": 0.002,
     "mle_epochs": 15,
     "mle_patience": 3,
     "batch_size": 32,
@@ -150,43 +151,43 @@ _MLE_QUICK = {
     "hidden_dim": 64,
     "dropout": 0.3,
     "mle_epochs": 2,
-    "mle_rate": 0.01,
+    "mle_lr": 0.01,
     "batch_size": 64,
     "max_length": 24,
-    "vocabulary": 2000,
+    "vocab_size": 2000,
 }
 _GAME_DEFAULT: dict[str, Any] = {
-    "widths": (1, 2, 3, 4, 5),
-    "filters": (64, 64, 64, 64, 64),
+    "filter_sizes": (1, 2, 3, 4, 5),
+    "num_filters": (64, 64, 64, 64, 64),
     "highway": False,
     "d_dropout": 0.5,
     "d_l2": 0.1,
-    "d_rate": 1e-3,
+    "d_lr": 1e-3,
     "d_batch_size": 256,
     "d_samples": 384,
     "d_epochs": 1,
-    "d_rounds": 100,
+    "d_pretrain_rounds": 100,
     "d_patience": 10,
     "iterations": 50,
     "d_steps": 1,
-    "policy_rate": 3e-4,
-    "policy_batch": 128,
+    "g_lr": 3e-4,
+    "g_batch_size": 128,
     "rollouts": 4,
     "reward": "log-odds",
     "baseline": "prefix",
-    "normalise": True,
+    "normalize_advantage": True,
     "reduction": "mean",
     "mle_weight": 1.0,
 }
 _GAME_QUICK = {
     **_GAME_DEFAULT,
-    "widths": (1, 2, 3),
-    "filters": (32, 32, 32),
-    "d_rounds": 4,
+    "filter_sizes": (1, 2, 3),
+    "num_filters": (32, 32, 32),
+    "d_pretrain_rounds": 4,
     "iterations": 4,
-    "policy_batch": 32,
+    "g_batch_size": 32,
     "rollouts": 2,
-    "check_every": 2,
+    "validate_every": 2,
 }
 
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {

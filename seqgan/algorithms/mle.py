@@ -10,20 +10,20 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from seqgan.algorithms.components import DEFAULTS, Components, MakePolicy
 from seqgan.algorithms.configs import MLEConfig
-from seqgan.algorithms.parts import OURS, MakePolicy, Parts
-from seqgan.core import world
+from seqgan.core import distributed
 from seqgan.core.checkpoint import check, load_optimizer
-from seqgan.core.described import MAYBE_EMPTY, NUMBER, WHOLE
 from seqgan.core.log import Metrics
 from seqgan.core.loop import Phase
+from seqgan.core.schema import MAYBE_EMPTY, NUMBER, WHOLE
 from seqgan.core.seed import seed_everything
 from seqgan.data.batches import Batches, Ragged
-from seqgan.data.texts import Texts
+from seqgan.data.dataset import TokenDataset
 from seqgan.errors import UsageError
 from seqgan.losses import mle_weights
 from seqgan.metrics.nll import likelihood
-from seqgan.models.generator import Generator
+from seqgan.models.lstm import LSTMPolicy
 from seqgan.models.policy import PolicyModule
 from seqgan.shapes import Scalar
 
@@ -35,15 +35,17 @@ SHOWN = 3  # samples at every check
 class MLE:
     """The policy and its training on text. An algorithm by itself, and the first phase of others."""
 
-    def __init__(self, config: MLEConfig, texts: Texts, device: torch.device, seed: int, parts: Parts = OURS) -> None:
+    def __init__(
+        self, config: MLEConfig, texts: TokenDataset, device: torch.device, seed: int, parts: Components = DEFAULTS
+    ) -> None:
         self.config, self.texts, self.started = config, texts, parts.start is not None
         seed_everything(seed, "generator weights")
-        self.generator = new_policy(config, len(texts.tokenizer), texts.longest, parts.policy)
+        self.generator = new_policy(config, len(texts.tokenizer), texts.max_length, parts.policy)
         if parts.start is not None:
             self.generator.load_state_dict(parts.start)
         self.generator.to(device)
         learned = [parameter for parameter in self.generator.parameters() if parameter.requires_grad]
-        self.optimizer = torch.optim.AdamW(learned, config.mle_rate, weight_decay=config.mle_decay, fused=True)
+        self.optimizer = torch.optim.AdamW(learned, config.mle_lr, weight_decay=config.weight_decay, fused=True)
         self.batches = Batches(Ragged.of(texts.train.rows, device), config.batch_size, seed, config.shuffle)
         self.best = Best()
         self.stale = 0  # checks since the best one
@@ -56,7 +58,7 @@ class MLE:
                 start=self.consider_start,
                 update=self.update,
                 check=self.check,
-                check_every=self.batches.per_epoch,
+                validate_every=self.batches.per_epoch,
                 finished=lambda: 0 < self.config.mle_patience <= self.stale,
                 unit="epoch",
                 each=self.batches.per_epoch,
@@ -65,8 +67,8 @@ class MLE:
 
     def update(self, step: int) -> Metrics:
         loss = self.loss(step)
-        descend(self.optimizer, loss, self.generator, self.config.clip)
-        return {"nll": world.total(loss.detach())}
+        descend(self.optimizer, loss, self.generator, self.config.max_grad_norm)
+        return {"nll": distributed.all_reduce_sum(loss.detach())}
 
     def loss(self, step: int) -> Scalar:
         """The NLL of batch number `step`, with dropout."""
@@ -91,7 +93,7 @@ class MLE:
 
     def consider(self, phase: str, step: int) -> float:
         """The validation NLL per token; the policy is remembered where it is the best so far."""
-        nll = world.from_first(likelihood(self.generator, self.texts.valid.rows).per_token)
+        nll = distributed.broadcast(likelihood(self.generator, self.texts.valid.rows).per_token)
         if nll < self.best.nll:
             self.best = Best(nll, phase, step, copied(self.generator))
         return nll
@@ -137,18 +139,20 @@ class MLE:
         return export_policies(self.state_dict()["policies"])
 
 
-def new_policy(config: MLEConfig, vocabulary: int, longest: int, make: MakePolicy | None = None) -> PolicyModule:
+def new_policy(config: MLEConfig, vocab_size: int, max_length: int, make: MakePolicy | None = None) -> PolicyModule:
     """An untrained policy: someone's own, or of the shape that a config asks for. Not in dropout's mode.
 
     Raises:
         UsageError: someone's own is no PolicyModule."""
     if make is not None:
-        own = make(vocabulary, longest)
+        own = make(vocab_size, max_length)
         if not isinstance(own, PolicyModule):
             raise UsageError(f"policy=... made {own!r:.60}; a seqgan.PolicyModule was expected")
         return own.eval()
     dims = (config.embedding_dim, config.hidden_dim)
-    return Generator(vocabulary, longest, *dims, tied=config.tied, dropout=config.dropout).eval()
+    return LSTMPolicy(
+        vocab_size, max_length, *dims, tie_embeddings=config.tie_embeddings, dropout=config.dropout
+    ).eval()
 
 
 class Best:
@@ -163,14 +167,16 @@ class Best:
         return dict(vars(self))
 
 
-def descend(optimizer: torch.optim.Optimizer, loss: Scalar, module: nn.Module, clip: float = float("inf")) -> None:
-    """One step down a loss, the gradient's norm at most `clip`; each process brings its part of the loss."""
+def descend(
+    optimizer: torch.optim.Optimizer, loss: Scalar, module: nn.Module, max_grad_norm: float = float("inf")
+) -> None:
+    """One step down a loss, the gradient's norm at most `max_grad_norm`; each process brings its part of the loss."""
     optimizer.zero_grad()
     loss.backward()
-    world.sum_gradients(module.parameters())
-    world.average_buffers(module)
-    if math.isfinite(clip):
-        nn.utils.clip_grad_norm_(module.parameters(), clip)
+    distributed.all_reduce_gradients(module.parameters())
+    distributed.average_buffers(module)
+    if math.isfinite(max_grad_norm):
+        nn.utils.clip_grad_norm_(module.parameters(), max_grad_norm)
     optimizer.step()
 
 

@@ -9,21 +9,21 @@ from typing import Any
 import torch
 from torch import nn
 
+from seqgan.algorithms.components import Components
 from seqgan.algorithms.configs import SeqGANConfig
 from seqgan.algorithms.mle import Weights, copied, descend
-from seqgan.algorithms.parts import Parts
-from seqgan.core import world
+from seqgan.core import distributed
 from seqgan.core.checkpoint import load_optimizer
-from seqgan.core.described import NUMBER, WHOLE
 from seqgan.core.device import autocast
 from seqgan.core.log import Metrics
+from seqgan.core.schema import NUMBER, WHOLE
 from seqgan.core.seed import derive, seed_everything
 from seqgan.data.batches import Batches, Ragged, by_length, pad, side_by_side
-from seqgan.data.texts import Texts
+from seqgan.data.dataset import TokenDataset
 from seqgan.errors import UsageError
 from seqgan.losses import discriminator_loss, l2_penalty
 from seqgan.metrics import discrimination
-from seqgan.models.discriminator import Discriminator
+from seqgan.models.cnn import CNNDiscriminator
 from seqgan.models.policy import PolicyModule, sample
 from seqgan.rewards import judging
 from seqgan.rollout import in_chunks
@@ -34,12 +34,18 @@ class Opponent:
     """A discriminator that learns against a policy, round by round."""
 
     def __init__(
-        self, config: SeqGANConfig, texts: Texts, device: torch.device, seed: int, policy: PolicyModule, parts: Parts
+        self,
+        config: SeqGANConfig,
+        texts: TokenDataset,
+        device: torch.device,
+        seed: int,
+        policy: PolicyModule,
+        parts: Components,
     ) -> None:
         self.config, self.texts, self.device, self.seed, self.policy = config, texts, device, seed, policy
         seed_everything(seed, "discriminator weights")
-        self.discriminator = new_discriminator(config, len(texts.tokenizer), texts.longest, parts).to(device)
-        self.optimizer = torch.optim.Adam(self.discriminator.parameters(), config.d_rate, fused=True)
+        self.discriminator = new_discriminator(config, len(texts.tokenizer), texts.max_length, parts).to(device)
+        self.optimizer = torch.optim.Adam(self.discriminator.parameters(), config.d_lr, fused=True)
         self.held = Held()
         self.samples = config.d_samples or len(texts.train.rows)
         # As many of one kind as of the other, however few there are: the log-odds that are paid hold no prior.
@@ -62,23 +68,26 @@ class Opponent:
             scores = self.discriminator(side_by_side(real, fake)).float()
         real_scores, fake_scores = scores.split([len(real), len(fake)])
         loss = discriminator_loss(real_scores, fake_scores)
-        descend(self.optimizer, loss + self.penalty() / world.size(), self.discriminator)
-        right = (world.mean((real_scores > 0).float()) + world.mean((fake_scores <= 0).float())) / 2
-        return {"bce": world.total(loss.detach()), "accuracy": right}
+        descend(self.optimizer, loss + self.penalty() / distributed.world_size(), self.discriminator)
+        right = (
+            distributed.all_reduce_mean((real_scores > 0).float())
+            + distributed.all_reduce_mean((fake_scores <= 0).float())
+        ) / 2
+        return {"bce": distributed.all_reduce_sum(loss.detach()), "accuracy": right}
 
     def penalty(self) -> torch.Tensor | float:
         """The L2 penalty of the last layer, as the paper's code has it; someone's own module sees to its own."""
-        if not isinstance(self.discriminator, Discriminator):
+        if not isinstance(self.discriminator, CNNDiscriminator):
             return 0.0
         return self.config.d_l2 * l2_penalty(self.discriminator.output.weight, self.discriminator.output.bias)
 
     def generated(self, phase: str, round: int) -> Batches:
         """The texts the policy wrote for a round: drawn again, the same, when a run resumes in its middle."""
         if self._round[0] != (phase, round):
-            rng = torch.Generator(self.device).manual_seed(derive(self.seed, phase, round, *world.apart()))
-            drawn = sample(self.policy, world.share_size(self.samples), rng=rng).tokens
+            rng = torch.Generator(self.device).manual_seed(derive(self.seed, phase, round, *distributed.rank_suffix()))
+            drawn = sample(self.policy, distributed.shard_size(self.samples), rng=rng).tokens
             order = derive(self.seed, phase, round, "order")
-            self._round = ((phase, round), Batches(Ragged.padded(world.gather(drawn)), self.half, order))
+            self._round = ((phase, round), Batches(Ragged.padded(distributed.all_gather(drawn)), self.half, order))
         return self._round[1]
 
     # --- looking at held-out text
@@ -117,12 +126,12 @@ class Opponent:
             rows = self.texts.valid.rows
             held_out = [
                 pad([rows[number] for number in numbers], self.device).tokens
-                for numbers in by_length(rows, self.policy.vocabulary)
+                for numbers in by_length(rows, self.policy.vocab_size)
             ]
             real = torch.cat([discriminator(self.policy.fill_unknown(some, rng)).cpu() for some in held_out])
             fake = in_chunks(discriminator, sample(self.policy, len(real), rng=rng).tokens).cpu()
         self.discriminator.load_state_dict(current)
-        return world.from_first((discrimination.cross_entropy(real, fake), discrimination.accuracy(real, fake)))
+        return distributed.broadcast((discrimination.cross_entropy(real, fake), discrimination.accuracy(real, fake)))
 
     # --- state
 
@@ -151,22 +160,22 @@ class Held:
         self.bce, self.stale, self.weights = bce, stale, weights or {}
 
 
-def new_discriminator(config: SeqGANConfig, vocabulary: int, longest: int, parts: Parts) -> nn.Module:
+def new_discriminator(config: SeqGANConfig, vocab_size: int, max_length: int, parts: Components) -> nn.Module:
     """An untrained discriminator: someone's own, or of the shape that a config asks for.
 
     Raises:
         UsageError: someone's own is no module, or (when it is called) does not give one logit for each text."""
     if parts.discriminator is not None:
-        own = parts.discriminator(vocabulary, longest)
+        own = parts.discriminator(vocab_size, max_length)
         if not isinstance(own, nn.Module):
             raise UsageError(f"discriminator=... made {own!r:.60}; a torch.nn.Module was expected")
         own.register_forward_hook(_one_logit_each)
         return own
-    return Discriminator(
-        vocabulary,
+    return CNNDiscriminator(
+        vocab_size,
         config.d_embedding_dim,
-        config.widths,
-        config.filters,
+        config.filter_sizes,
+        config.num_filters,
         highway=config.highway,
         dropout=config.d_dropout,
     )

@@ -10,15 +10,15 @@ from typing import Any
 import torch
 from safetensors.torch import save
 
+from seqgan.algorithms.components import DEFAULTS, Components
 from seqgan.algorithms.configs import SeqGANConfig
 from seqgan.algorithms.mle import MLE, Weights, copied, descend, export_policies
 from seqgan.algorithms.opponent import Opponent
-from seqgan.algorithms.parts import OURS, Parts
-from seqgan.core import world
+from seqgan.core import distributed
 from seqgan.core.checkpoint import check, load_optimizer
 from seqgan.core.log import Metrics
 from seqgan.core.loop import Phase, Trial
-from seqgan.data.texts import Texts
+from seqgan.data.dataset import TokenDataset
 from seqgan.losses import policy_gradient_weights
 from seqgan.rewards import DiscriminatorReward, TextReward, advantages, checked, controlled, judging
 from seqgan.rollout import Score, rollout_rewards
@@ -31,10 +31,10 @@ PARTS_OF_UPDATE = 4  # a policy update may take seconds; its time grows with the
 class SeqGAN:
     """Three phases: the policy by MLE, the discriminator against it, then the game between them.
 
-    With someone's own reward (`Parts.reward`) there is no discriminator: MLE, then REINFORCE with that reward."""
+    With someone's own reward (`Components.reward`) there is no discriminator: MLE, then REINFORCE with that reward."""
 
     def __init__(
-        self, config: SeqGANConfig, texts: Texts, device: torch.device, seed: int, parts: Parts = OURS
+        self, config: SeqGANConfig, texts: TokenDataset, device: torch.device, seed: int, parts: Components = DEFAULTS
     ) -> None:
         self.config = config
         self.mle = MLE(config, texts, device, seed, parts)
@@ -42,9 +42,9 @@ class SeqGAN:
         self.reward = _own_reward(parts, texts)
         self.opponent = None if self.reward else Opponent(config, texts, device, seed, self.generator, parts)
         learned = [parameter for parameter in self.generator.parameters() if parameter.requires_grad]
-        self.policy_optimizer = torch.optim.Adam(learned, config.policy_rate, fused=True)
+        self.policy_optimizer = torch.optim.Adam(learned, config.g_lr, fused=True)
         self.after_mle: Weights = {}
-        self.drawn = world.share_size(config.policy_batch)  # of a batch, in this process
+        self.drawn = distributed.shard_size(config.g_batch_size)  # of a batch, in this process
         self.d_updates = config.d_steps * self.opponent.per_round if self.opponent else 0  # in an iteration
         self.per_iteration = config.g_steps + self.d_updates
 
@@ -60,7 +60,7 @@ class SeqGAN:
             start=opponent.take_held if opponent else self.keep_mle,
             update=self.move,
             check=self.check,
-            check_every=config.check_every * self.per_iteration,
+            validate_every=config.validate_every * self.per_iteration,
             trials=self.trials(),
             unit="iteration",
             each=self.per_iteration,
@@ -69,13 +69,13 @@ class SeqGAN:
             return [*self.mle.phases(), game]
         pretrain = Phase(
             PRETRAIN,
-            steps=config.d_rounds * opponent.per_round,
+            steps=config.d_pretrain_rounds * opponent.per_round,
             start=self.keep_mle,
             update=lambda step: opponent.update(PRETRAIN, step - 1),
             check=opponent.check,
-            check_every=opponent.per_round,
+            validate_every=opponent.per_round,
             finished=lambda: 0 < config.d_patience <= opponent.held.stale,
-            trials=self.trials_of_opponent(PRETRAIN, config.d_rounds),
+            trials=self.trials_of_opponent(PRETRAIN, config.d_pretrain_rounds),
             unit="round",
             each=opponent.per_round,
         )
@@ -123,14 +123,14 @@ class SeqGAN:
         with self.score() as score:
             rewards = rollout_rewards(self.generator, score, sampled, config.rollouts)
         rewards = controlled(rewards, sampled.mask, config.control)
-        paid = advantages(rewards, sampled.mask, config.baseline, normalise=config.normalise)
+        paid = advantages(rewards, sampled.mask, config.baseline, normalize_advantage=config.normalize_advantage)
         loss = self.generator.nll_drawn(sampled.tokens, policy_gradient_weights(paid, sampled.mask, config.reduction))
-        metrics: dict[str, Any] = {"loss": world.total(loss.detach()), **_spread(rewards, sampled.mask)}
+        metrics: dict[str, Any] = {"loss": distributed.all_reduce_sum(loss.detach()), **_spread(rewards, sampled.mask)}
         if config.mle_weight:
             nll = self.mle.loss(count)
-            metrics["nll"] = world.total(nll.detach())
+            metrics["nll"] = distributed.all_reduce_sum(nll.detach())
             loss = loss + config.mle_weight * nll
-        descend(self.policy_optimizer, loss, self.generator, config.clip)
+        descend(self.policy_optimizer, loss, self.generator, config.max_grad_norm)
         return metrics
 
     @contextmanager
@@ -186,7 +186,7 @@ class SeqGAN:
         return {**policies, "discriminator.safetensors": save(weights)}
 
 
-def _own_reward(parts: Parts, texts: Texts) -> Score | None:
+def _own_reward(parts: Components, texts: TokenDataset) -> Score | None:
     reward = parts.reward
     if isinstance(reward, TextReward):
         reward = reward.on_tokens(texts.decode)
@@ -196,5 +196,5 @@ def _own_reward(parts: Parts, texts: Texts) -> Score | None:
 def _spread(rewards: Rewards, mask: Mask) -> Metrics:
     """The mean reward of a token, and how much whole sequences differ in theirs."""
     whole = (rewards * mask).sum(dim=1) / mask.sum(dim=1)
-    reward = world.total((rewards * mask).sum()) / world.total(mask.sum())
-    return {"reward": reward, "spread": world.gather(whole).std()}
+    reward = distributed.all_reduce_sum((rewards * mask).sum()) / distributed.all_reduce_sum(mask.sum())
+    return {"reward": reward, "spread": distributed.all_gather(whole).std()}

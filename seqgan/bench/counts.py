@@ -40,14 +40,14 @@ class Sizes:
 
     batch: int = 64
     length: int = 20
-    vocabulary: int = 5000
+    vocab_size: int = 5000
     rollouts: int = 16
     embedding_dim: int = 32
     hidden_dim: int = 32
-    tied: bool = False
+    tie_embeddings: bool = False
     d_embedding_dim: int = 64
-    widths: Sequence[int] = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 15, 20)
-    filters: Sequence[int] = (100, 200, 200, 200, 200, 100, 100, 100, 100, 100, 160, 160)
+    filter_sizes: Sequence[int] = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 15, 20)
+    num_filters: Sequence[int] = (100, 200, 200, 200, 200, 100, 100, 100, 100, 100, 160, 160)
     highway: bool = True
     mle_batch: int = 64
     d_batch: int = 64
@@ -56,7 +56,7 @@ class Sizes:
     @property
     def output_dim(self) -> int:
         """What the last layer of the policy reads."""
-        return self.embedding_dim if self.tied else self.hidden_dim
+        return self.embedding_dim if self.tie_embeddings else self.hidden_dim
 
     @property
     def completions(self) -> int:
@@ -76,31 +76,33 @@ class Sizes:
     @property
     def fitting(self) -> list[tuple[int, int]]:
         """Width and number of the filters that are not wider than a text."""
-        return [(w, f) for w, f in zip(self.widths, self.filters, strict=True) if w <= self.length]
+        return [(w, f) for w, f in zip(self.filter_sizes, self.num_filters, strict=True) if w <= self.length]
 
     @property
     def features(self) -> int:
-        return sum(self.filters)
+        return sum(self.num_filters)
 
     @property
     def policy_parameters(self) -> int:
         cell = 4 * self.hidden_dim * (self.embedding_dim + self.hidden_dim + 1)
-        head = self.vocabulary * (1 if self.tied else self.hidden_dim + 1)
-        projection = self.embedding_dim * (self.hidden_dim + 1) if self.tied else 0
-        return self.vocabulary * self.embedding_dim + cell + projection + head
+        head = self.vocab_size * (1 if self.tie_embeddings else self.hidden_dim + 1)
+        projection = self.embedding_dim * (self.hidden_dim + 1) if self.tie_embeddings else 0
+        return self.vocab_size * self.embedding_dim + cell + projection + head
 
     @property
     def d_parameters(self) -> int:
-        filters = sum(f * (w * self.d_embedding_dim + 1) for w, f in zip(self.widths, self.filters, strict=True))
+        filters = sum(
+            f * (w * self.d_embedding_dim + 1) for w, f in zip(self.filter_sizes, self.num_filters, strict=True)
+        )
         highway = 2 * self.features * (self.features + 1) if self.highway else 0
-        return self.vocabulary * self.d_embedding_dim + filters + highway + 2 * (self.features + 1)
+        return self.vocab_size * self.d_embedding_dim + filters + highway + 2 * (self.features + 1)
 
     @property
     def flops_of_a_token(self) -> int:
         """Forward through the policy."""
         cell = 4 * self.hidden_dim * (self.embedding_dim + self.hidden_dim)
-        projection = self.embedding_dim * self.hidden_dim if self.tied else 0
-        return 2 * (cell + projection + self.output_dim * self.vocabulary)
+        projection = self.embedding_dim * self.hidden_dim if self.tie_embeddings else 0
+        return 2 * (cell + projection + self.output_dim * self.vocab_size)
 
     @property
     def flops_of_windows(self) -> int:
@@ -114,10 +116,10 @@ class Sizes:
 
 def drawing(sizes: Sizes, rows: int) -> dict[str, Work]:
     """Drawing one token for each of so many rows."""
-    logits = rows * sizes.vocabulary
-    projection = 2 * sizes.embedding_dim * sizes.hidden_dim if sizes.tied else 0
+    logits = rows * sizes.vocab_size
+    projection = 2 * sizes.embedding_dim * sizes.hidden_dim if sizes.tie_embeddings else 0
     return {
-        "projection": Work(rows * (2 * sizes.output_dim * sizes.vocabulary + projection), cached=FLOAT * logits),
+        "projection": Work(rows * (2 * sizes.output_dim * sizes.vocab_size + projection), cached=FLOAT * logits),
         "exp2": Work(cached=2 * FLOAT * logits),
         "sums of groups": Work(logits, cached=FLOAT * logits),
         # gates looked up, added to, four times through a function, and the state in and out
@@ -137,7 +139,7 @@ def scores(sizes: Sizes) -> dict[str, Work]:
     for (width, filters), given in itertools.product(sizes.fitting, range(1, sizes.length)):
         reaching = sizes.length - width + 1 - max(0, given - width + 1)  # windows that reach past the prefix
         looked_up += sizes.batch * sizes.rollouts * reaching * width * filters
-    tables = Work(2 * sizes.vocabulary * sizes.d_embedding_dim * places, moved=FLOAT * sizes.vocabulary * places)
+    tables = Work(2 * sizes.vocab_size * sizes.d_embedding_dim * places, moved=FLOAT * sizes.vocab_size * places)
     return {
         "tables": tables,
         "convolution": Work(looked_up, cached=FLOAT * looked_up),
@@ -161,7 +163,7 @@ def mle_epoch(sizes: Sizes) -> dict[str, Work]:
     passes = 2 + 1 + 1 + 2
     return {
         "gradient": Work(3 * tokens * sizes.flops_of_a_token),
-        "softmax": Work(cached=passes * FLOAT * tokens * sizes.vocabulary),
+        "softmax": Work(cached=passes * FLOAT * tokens * sizes.vocab_size),
         "Adam": Work(moved=steps * ADAM * sizes.policy_parameters),
     }
 

@@ -17,14 +17,14 @@ class NaivePolicy(nn.Module):
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
         self.sizes = sizes
-        self.embedding = nn.Embedding(sizes.vocabulary, sizes.embedding_dim)
+        self.embedding = nn.Embedding(sizes.vocab_size, sizes.embedding_dim)
         self.lstm = nn.LSTM(sizes.embedding_dim, sizes.hidden_dim, batch_first=True)
         self.cell = nn.LSTMCell(sizes.embedding_dim, sizes.hidden_dim)
         for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
             setattr(self.cell, name, getattr(self.lstm, f"{name}_l0"))
-        self.projection = nn.Linear(sizes.hidden_dim, sizes.embedding_dim) if sizes.tied else nn.Identity()
-        self.output = nn.Linear(sizes.output_dim, sizes.vocabulary)
-        if sizes.tied:
+        self.projection = nn.Linear(sizes.hidden_dim, sizes.embedding_dim) if sizes.tie_embeddings else nn.Identity()
+        self.output = nn.Linear(sizes.output_dim, sizes.vocab_size)
+        if sizes.tie_embeddings:
             self.output.weight = self.embedding.weight
         for parameter in self.parameters():
             nn.init.normal_(parameter, std=0.1)
@@ -61,7 +61,7 @@ class NaiveDiscriminator(nn.Module):
 
     def __init__(self, sizes: Sizes, dropout: float = 0.25) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(sizes.vocabulary, sizes.d_embedding_dim)
+        self.embedding = nn.Embedding(sizes.vocab_size, sizes.d_embedding_dim)
         self.convolutions = nn.ModuleList(nn.Conv1d(sizes.d_embedding_dim, f, w) for w, f in sizes.fitting)
         features = sum(f for _, f in sizes.fitting)
         self.highway = nn.Linear(features, 2 * features) if sizes.highway else None

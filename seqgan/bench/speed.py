@@ -20,8 +20,8 @@ from seqgan.bench.naive import NaiveTraining, rewards, rollouts
 from seqgan.core.device import peak_memory
 from seqgan.core.trial import timed
 from seqgan.data.batches import Encoded
+from seqgan.data.dataset import TokenDataset
 from seqgan.data.symbols import EOS
-from seqgan.data.texts import Texts
 from seqgan.losses import policy_gradient_weights
 from seqgan.models.policy import sample
 from seqgan.rewards import DiscriminatorReward
@@ -82,10 +82,10 @@ class Bench:
     def __init__(self, config: SeqGANConfig, sizes: Sizes, device: torch.device) -> None:
         self.config, self.sizes, self.device = config, sizes, device
         torch.manual_seed(0)
-        ids = torch.randint(EOS + 1, sizes.vocabulary, (sizes.texts, sizes.length))
+        ids = torch.randint(EOS + 1, sizes.vocab_size, (sizes.texts, sizes.length))
         ids[:, -1] = EOS
         encoded = Encoded(ids.tolist(), 0, 0.0, 0)
-        texts = Texts(encoded, encoded, _Ids(sizes.vocabulary), sizes.length)  # type: ignore[arg-type]
+        texts = TokenDataset(encoded, encoded, _Ids(sizes.vocab_size), sizes.length)  # type: ignore[arg-type]
         self.game = SeqGAN(config, texts, device, 0)
         assert isinstance(self.game.opponent, Opponent)
         self.opponent = self.game.opponent
@@ -114,7 +114,7 @@ class Bench:
         def update() -> None:
             weights = policy_gradient_weights(earned, sampled.mask, self.config.reduction)
             loss = generator.nll_drawn(sampled.tokens, weights)
-            descend(game.policy_optimizer, loss, generator, self.config.clip)
+            descend(game.policy_optimizer, loss, generator, self.config.max_grad_norm)
 
         def repeated(work: Callable[[int], object], count: int) -> Job:
             def job() -> None:
@@ -160,19 +160,19 @@ class Bench:
         }
 
 
-def sizes_of(config: SeqGANConfig, length: int, vocabulary: int, texts: int) -> Sizes:
+def sizes_of(config: SeqGANConfig, length: int, vocab_size: int, texts: int) -> Sizes:
     """What a config amounts to, for texts of a length over a vocabulary."""
     return Sizes(
-        batch=config.policy_batch,
+        batch=config.g_batch_size,
         length=length,
-        vocabulary=vocabulary,
+        vocab_size=vocab_size,
         rollouts=config.rollouts,
         embedding_dim=config.embedding_dim,
         hidden_dim=config.hidden_dim,
-        tied=config.tied,
+        tie_embeddings=config.tie_embeddings,
         d_embedding_dim=config.d_embedding_dim,
-        widths=config.widths,
-        filters=config.filters,
+        filter_sizes=config.filter_sizes,
+        num_filters=config.num_filters,
         highway=config.highway,
         mle_batch=config.batch_size,
         d_batch=config.d_batch_size,

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from seqgan.core import files
-from seqgan.core.described import Kind
+from seqgan.core.schema import Kind
 from seqgan.errors import CheckpointError, quoted, why
 
 FORMAT = 1

@@ -175,7 +175,7 @@ def _first_to_tell() -> bool:
     """Of the processes of one training, the first to fail tells why; the others end for the same reason."""
     if "WORLD_SIZE" not in os.environ:
         return True
-    from seqgan.core.world import first_to_tell
+    from seqgan.core.distributed import first_to_tell
 
     return first_to_tell()
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, Protocol, TypeVar, get_ar
 
 import click
 
-from seqgan.core import described
+from seqgan.core import schema
 from seqgan.core.bounds import PLACE, REAL, TEXT, WHOLE, YES_NO, Bound, OneOf, Ranged, Several, bound_of, held
 from seqgan.errors import ConfigError, quoted
 
@@ -136,7 +136,7 @@ def choose_config(
 def read_config_file(path: Path) -> dict[str, Any]:
     """The keys and values of a `.toml` or `.json` file; a hyphen in a key is as good as an underscore."""
     try:
-        content = described.read(path, ConfigError, "hyper-parameters by their names were expected", pipe=True)
+        content = schema.read(path, ConfigError, "hyper-parameters by their names were expected", pipe=True)
     except FileNotFoundError as error:
         raise ConfigError(f"there is no config file {path}; a .toml or .json file was expected") from error
     named = {key.replace("-", "_"): value for key, value in content.items()}

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-from seqgan.core import memory, world
+from seqgan.core import distributed, memory
 from seqgan.core.log import Metrics
 from seqgan.core.run import Run
 from seqgan.core.seed import seed_everything
@@ -36,17 +36,17 @@ class Phase:
     `update` is one optimiser update (of a game: one move of one of its players), so that a save is never far away.
     `start` runs before step 1 and never on resume. `finished` must be a function of the saved state alone; it is asked
     only while the phase is under way, since a later phase may change that state. `check` may change the state at every
-    `check_every`-th step; a check at the last step that falls between two of those only measures, so that a run which
-    is given more steps equals one that had them from the start.
-    Where several processes train together (`core.world`), each calls all of these: `update` sees to what is shared,
-    and what `check` decides must be the same in all of them; `start` draws the same numbers in all."""
+    `validate_every`-th step; a check at the last step that falls between two of those only measures, so that a run
+    which is given more steps equals one that had them from the start.
+    Where several processes train together (`core.distributed`), each calls all of these: `update` sees to what is
+    shared, and what `check` decides must be the same in all of them; `start` draws the same numbers in all."""
 
     name: str
     steps: int
     update: Callable[[int], Metrics]
     start: Callable[[], None] = nothing
     check: Callable[[int], Metrics] | None = None
-    check_every: int = 1
+    validate_every: int = 1
     finished: Callable[[], bool] = never
     trials: Sequence[Trial] = ()  # where its steps differ in what they cost
     unit: str = "step"  # what the options count it in, such as an epoch
@@ -89,8 +89,8 @@ def train(algorithm: Algorithm, run: Run) -> None:
                 f"the newest checkpoint does not belong to the run {run.folder}: {reason}; remove it to go on from the "
                 "one before it, or restore it from a copy"
             ) from error
-    elif world.size() > 1:
-        algorithm.load_state_dict(world.from_first(algorithm.state_dict()))
+    elif distributed.world_size() > 1:
+        algorithm.load_state_dict(distributed.broadcast(algorithm.state_dict()))
     phases = algorithm.phases()
     run.refuse_other_steps(phases)
     run.announce(phases)
@@ -110,8 +110,8 @@ def train(algorithm: Algorithm, run: Run) -> None:
             seed_everything(run.seed, run.rank, phase.name, step)
             with memory.told(f"step {step} of {phase.name}", run.description.get("config", ())):
                 measured = phase.update(step)
-                if phase.check and (step % phase.check_every == 0 or step == phase.steps):
-                    decides = step % phase.check_every == 0
+                if phase.check and (step % phase.validate_every == 0 or step == phase.steps):
+                    decides = step % phase.validate_every == 0
                     measured = {**measured, **_checked(algorithm, phase.check, step, decides=decides)}
             run.record(phase.name, step, measured)
             due, stopping = run.agree_on_what_is_due()
@@ -121,7 +121,7 @@ def train(algorithm: Algorithm, run: Run) -> None:
                 run.stop(phase.name, step)
         if run.steps_done(phase.name) < step or not run.has_begun(phase.name):
             run.save(phase.name, step, algorithm.state_dict())
-    world.on_first(lambda: run.export(algorithm.exports()))
+    distributed.on_rank_zero(lambda: run.export(algorithm.exports()))
     run.trained()
 
 

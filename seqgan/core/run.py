@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, Protocol, Self, TypeVar
 import torch
 from torch import Tensor
 
-from seqgan.core import checkpoint, described, files, world
+from seqgan.core import checkpoint, distributed, files, schema
 from seqgan.core import folder as placed
 from seqgan.core.config import differences
 from seqgan.core.log import Display, Metrics, Numbers, Planned, Silence
@@ -33,19 +33,19 @@ T = TypeVar("T")
 FORMAT = 1
 LONGEST_NAME = 150  # bytes of a run's name: file systems take 255, and there are longer names beside it
 FIELDS = {
-    "id": described.TEXT,
-    "seed": described.WHOLE,
-    "threads": described.THREADS._replace(needed=False),
-    "world_size": described.COUNT._replace(needed=False),
+    "id": schema.TEXT,
+    "seed": schema.WHOLE,
+    "threads": schema.THREADS._replace(needed=False),
+    "world_size": schema.COUNT._replace(needed=False),
 }
-LINE = {"phase": described.TEXT, "step": described.WHOLE}
+LINE = {"phase": schema.TEXT, "step": schema.WHOLE}
 STATE = {
-    "run": described.TEXT,
-    "steps": described.COUNTS,
-    "seconds": described.DURATION,
-    "record_bytes": described.WHOLE,
-    "record_sha256": described.TEXT_OR_NOTHING,  # the first version did not save it
-    "algorithm": described.TABLE,
+    "run": schema.TEXT,
+    "steps": schema.COUNTS,
+    "seconds": schema.DURATION,
+    "record_bytes": schema.WHOLE,
+    "record_sha256": schema.TEXT_OR_NOTHING,  # the first version did not save it
+    "algorithm": schema.TABLE,
 }
 
 
@@ -78,9 +78,9 @@ def create(
     Raises:
         RunError: the folder exists (give `overwrite`), or is something other than a run.
         StorageError: the folder cannot be made."""
-    identity = hashlib.sha256(described.as_bytes(description)).hexdigest()[:16]
+    identity = hashlib.sha256(schema.as_bytes(description)).hexdigest()[:16]
     whole = {
-        "run.json": described.as_bytes(described.sealed({"format": FORMAT, "id": identity, **description})),
+        "run.json": schema.as_bytes(schema.sealed({"format": FORMAT, "id": identity, **description})),
         **contents,
     }
     placed.place(folder, whole, overwrite=overwrite)
@@ -141,12 +141,12 @@ def begin_or_continue(
             return str(folder), False
         return str(begin()), True
 
-    place, new = world.on_first(ready)
+    place, new = distributed.on_rank_zero(ready)
     folder = Path(place)
     try:
         return folder, carry_out(folder)
     except BaseException:
-        if new and world.rank() == 0 and not checkpoints(folder) and not read_record(folder):
+        if new and distributed.rank() == 0 and not checkpoints(folder) and not read_record(folder):
             placed.undo(folder)
         raise
 
@@ -160,14 +160,14 @@ def describe(folder: Path) -> dict[str, Any]:
     if folder.is_file():
         raise RunError(f"{folder} is a file, but the folder of a run was expected; give that")
     try:
-        description = described.read(
+        description = schema.read(
             path, RunError, "nothing but an extension of the run, or another place of its data, ever changes it"
         )
     except FileNotFoundError as error:
         raise RunError(f"{folder} is not a run directory: it has no run.json; give the folder of a run") from error
     if description.get("format") != FORMAT:
         raise RunError(f"{path} has format {quoted(description.get('format'))}; this version reads format {FORMAT}")
-    described.check(path, description, FIELDS, RunError)
+    schema.check(path, description, FIELDS, RunError)
     return description
 
 
@@ -198,7 +198,7 @@ def rewrite(folder: Path, description: Mapping[str, Any]) -> None:
     Raises:
         RunError: another process works on it."""
     with placed.hold(folder):
-        files.write(folder / "run.json", described.as_bytes(described.sealed(description)))
+        files.write(folder / "run.json", schema.as_bytes(schema.sealed(description)))
 
 
 def refuse_other_world(folder: Path, description: Mapping[str, Any]) -> None:
@@ -207,11 +207,11 @@ def refuse_other_world(folder: Path, description: Mapping[str, Any]) -> None:
     Raises:
         RunError: the run was begun with more processes, or with fewer."""
     begun_with = description.get("world_size", 1)
-    if begun_with != world.size():
+    if begun_with != distributed.world_size():
         how = f"with torchrun --nproc-per-node {begun_with}" if begun_with > 1 else "without torchrun"
         several = "process" if begun_with == 1 else "processes"
         raise RunError(
-            f"{folder} was begun with {begun_with} {several}, now {world.size()}: go on {how} "
+            f"{folder} was begun with {begun_with} {several}, now {distributed.world_size()}: go on {how} "
             "(on several machines, as many in all), or start a new run"
         )
 
@@ -232,7 +232,7 @@ def saved_in(path: Path, folder: Path, description: Mapping[str, Any]) -> dict[s
     Raises:
         CheckpointError: it is damaged, or was saved by another run."""
     saved = checkpoint.load(path)
-    described.check(path, saved, STATE, CheckpointError)
+    schema.check(path, saved, STATE, CheckpointError)
     if saved["run"] != description["id"]:
         raise CheckpointError(f"{path} does not belong to the run {folder}: it was saved by run {saved['run']}")
     if path.name != checkpoint_name(saved["steps"]):
@@ -271,7 +271,7 @@ class Run:
         self.description = describe(folder)
         refuse_other_world(folder, self.description)
         self.seed: int = self.description["seed"]
-        self.rank = world.rank()
+        self.rank = distributed.rank()
         self.display: Display = display if display and self.rank == 0 else Silence()
         self._save_seconds, self._keep = save_seconds, keep
         self._steps: dict[str, int] = {}
@@ -288,7 +288,7 @@ class Run:
     # --- lifetime
 
     def __enter__(self) -> Self:
-        world.on_first(self._lock_folder)
+        distributed.on_rank_zero(self._lock_folder)
         if threading.current_thread() is threading.main_thread():
             self._handlers = {
                 number: signal.signal(number, self._ask_to_stop) for number in (signal.SIGINT, signal.SIGTERM)
@@ -324,9 +324,9 @@ class Run:
         Raises:
             DivergedError: something that was measured is NaN or infinite."""
         due = (self._flush_is_due(), self.save_is_due(), self._signal)
-        flush, save, self._agreed_signal = world.most(*due)
+        flush, save, self._agreed_signal = distributed.all_reduce_max(*due)
         if flush:
-            world.on_first(self._flush)
+            distributed.on_rank_zero(self._flush)
         return bool(save), self._agreed_signal > 0
 
     def stop(self, phase: str, step: int) -> None:
@@ -340,7 +340,11 @@ class Run:
         package, folder = self.description.get("package", "seqgan"), str(self.folder)
         if self.description.get("own"):
             return f"{package}.train(..., run_dir={folder!r}, resume=True)"
-        launcher = f"torchrun --standalone --nproc-per-node {world.size()} -m " if world.size() > 1 else ""
+        launcher = (
+            f"torchrun --standalone --nproc-per-node {distributed.world_size()} -m "
+            if distributed.world_size() > 1
+            else ""
+        )
         return f"{launcher}{package} train --resume {shlex.quote(folder)}"
 
     def trained(self) -> None:
@@ -357,7 +361,7 @@ class Run:
 
     def restore(self) -> dict[str, Any] | None:
         """The algorithm's newest saved state, if any. Cuts the record back to it and clears what a kill left."""
-        saved = world.on_first(self._newest)
+        saved = distributed.on_rank_zero(self._newest)
         if saved is None:
             return None
         self._steps, self._seconds = dict(saved["steps"]), saved["seconds"]
@@ -433,7 +437,7 @@ class Run:
 
     def save(self, phase: str, step: int, state: dict[str, Any]) -> None:
         """Write a checkpoint, unless a number has gone bad: then the last good one stays the newest."""
-        world.on_first(lambda: self._write(phase, step, state))
+        distributed.on_rank_zero(lambda: self._write(phase, step, state))
         self._steps[phase] = step
         self._saved_at = time.monotonic()
 
@@ -544,9 +548,9 @@ def read_record(folder: Path) -> list[dict[str, Any]]:
     path = folder / "metrics.jsonl"
     lines, advice = [], "remove the lines from there on"
     for number, line in enumerate(_raw_record(path).splitlines(), start=1):
-        content = described.table(line, f"{path}, line {number}", RunError, advice)
-        measured = dict.fromkeys(content.keys() - LINE.keys(), described.MEASURED)
-        described.check(path, content, {**LINE, **measured}, RunError, f"line {number}: ", advice)
+        content = schema.table(line, f"{path}, line {number}", RunError, advice)
+        measured = dict.fromkeys(content.keys() - LINE.keys(), schema.MEASURED)
+        schema.check(path, content, {**LINE, **measured}, RunError, f"line {number}: ", advice)
         lines.append(content)
     return lines
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import torch
 
-from seqgan.core import world
+from seqgan.core import distributed
 from seqgan.core.device import on_cpu, peak_memory, synchronize
 from seqgan.core.log import duration
 from seqgan.core.loop import Algorithm, Phase, Trial
@@ -44,7 +44,7 @@ def _of_like_steps(phase: Phase) -> Trial:
 def _timed(phase: Phase, number: int, trial: Trial, call: int, device: torch.device) -> float:
     seed_everything(0, "trial", phase.name, number, call)
     # What a clock says decides whether there is another call: the first process's clock, for all.
-    return world.from_first(timed(lambda: trial.work(call), device))
+    return distributed.broadcast(timed(lambda: trial.work(call), device))
 
 
 def timed(work: Callable[[], object], device: torch.device) -> float:

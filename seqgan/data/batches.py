@@ -11,14 +11,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from seqgan.core.device import on_cpu
+from seqgan.core.distributed import shard
 from seqgan.core.seed import private_generator
-from seqgan.core.world import share
 from seqgan.data.symbols import EOS, PAD, UNK
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import CorpusError
 from seqgan.shapes import Mask, Tokens
 
-Long = Literal["cut", "split", "drop", "error"]
+Overlong = Literal["cut", "split", "drop", "error"]
 
 
 class Batch(NamedTuple):
@@ -36,37 +36,37 @@ class Encoded(NamedTuple):
     lost: int = 0  # tokens of theirs that no row holds
 
 
-def encode(texts: Sequence[str], tokenizer: Tokenizer, longest: int, long: Long = "cut") -> Encoded:
-    """Ids of texts, each at most `longest` tokens with its EOS.
+def encode(texts: Sequence[str], tokenizer: Tokenizer, max_length: int, overlong: Overlong = "cut") -> Encoded:
+    """Ids of texts, each at most `max_length` tokens with its EOS.
 
     A longer text is cut (and then has no EOS), split into several rows, dropped, or an error.
 
     Raises:
-        CorpusError: a text is too long and `long` is "error", or none is left."""
+        CorpusError: a text is too long and `overlong` is "error", or none is left."""
     rows: list[list[int]] = []
     characters = too_long = lost = 0
     for text, ids in zip(texts, tokenizer.encode_all(texts), strict=True):
         row = [*ids, EOS]
-        if len(row) > longest:
+        if len(row) > max_length:
             too_long += 1
-            if long == "error":
+            if overlong == "error":
                 raise CorpusError(
-                    f"a text has {len(row)} tokens, more than --max-length {longest}: {text[:60]!r}; "
-                    "raise the limit, or choose --long cut, split or drop"
+                    f"a text has {len(row)} tokens, more than --max-length {max_length}: {text[:60]!r}; "
+                    "raise the limit, or choose --overlong cut, split or drop"
                 )
-            if long == "drop":
+            if overlong == "drop":
                 lost += len(row)
                 continue
-        pieces = [row[start : start + longest] for start in range(0, len(row), longest)]
-        kept = [piece for piece in pieces if piece != [EOS]] or pieces if long == "split" else pieces[:1]
+        pieces = [row[start : start + max_length] for start in range(0, len(row), max_length)]
+        kept = [piece for piece in pieces if piece != [EOS]] or pieces if overlong == "split" else pieces[:1]
         rows += kept
-        whole = long == "split" or len(pieces) == 1
-        characters += len(text) if whole else len(tokenizer.cut(text, longest)[0])
-        lost += 0 if whole else len(row) - longest
+        whole = overlong == "split" or len(pieces) == 1
+        characters += len(text) if whole else len(tokenizer.cut(text, max_length)[0])
+        lost += 0 if whole else len(row) - max_length
     if not rows:
         raise CorpusError(
-            f"no text is left: all {len(texts)} are longer than --max-length {longest}; "
-            "raise it, or choose --long cut or split"
+            f"no text is left: all {len(texts)} are longer than --max-length {max_length}; "
+            "raise it, or choose --overlong cut or split"
         )
     tokens = sum(map(len, rows))
     return Encoded(rows, characters, sum(row.count(UNK) for row in rows) / tokens, too_long, lost)
@@ -83,21 +83,21 @@ TOKENS_TOGETHER = 2**13
 NUMBERS_TOGETHER = 2**24  # a score for every word of the vocabulary at every token: 64 MB
 
 
-def tokens_together(vocabulary: int) -> int:
+def tokens_together(vocab_size: int) -> int:
     """How many tokens of text a policy looks at together where it is not learning, with a score for every word at each.
 
     What a look at texts needs of memory then depends neither on their number nor on their length."""
-    return max(1, min(TOKENS_TOGETHER, NUMBERS_TOGETHER // vocabulary))
+    return max(1, min(TOKENS_TOGETHER, NUMBERS_TOGETHER // vocab_size))
 
 
-def rows_together(tokens: Tokens, vocabulary: int) -> int:
+def rows_together(tokens: Tokens, vocab_size: int) -> int:
     """How many rows of a padded tensor make `tokens_together`."""
-    return max(1, tokens_together(vocabulary) // max(1, tokens.shape[1]))
+    return max(1, tokens_together(vocab_size) // max(1, tokens.shape[1]))
 
 
-def by_length(rows: Sequence[Sequence[int]], vocabulary: int) -> Iterator[list[int]]:
+def by_length(rows: Sequence[Sequence[int]], vocab_size: int) -> Iterator[list[int]]:
     """The numbers of rows, like lengths together so that little is spent on padding, `tokens_together` at a time."""
-    most, together = tokens_together(vocabulary), list[int]()
+    most, together = tokens_together(vocab_size), list[int]()
     for number in sorted(range(len(rows)), key=lambda number: len(rows[number])):
         if together and (len(together) + 1) * len(rows[number]) > most:
             yield together
@@ -120,7 +120,7 @@ class Ragged(NamedTuple):
     ids: Int[Tensor, "S"]
     starts: Int[Tensor, "N"]
     lengths: Int[Tensor, "N"]
-    longest: int  # known here, where `lengths` would have to be waited for
+    max_length: int  # known here, where `lengths` would have to be waited for
 
     @classmethod
     def of(cls, rows: Sequence[Sequence[int]], device: torch.device | str = "cpu") -> "Ragged":
@@ -140,7 +140,7 @@ class Ragged(NamedTuple):
         """Some rows, padded to the longest among them; on an accelerator, which would have to be asked for it, to the
         longest of all."""
         starts, lengths = self.starts[chosen].unsqueeze(1), self.lengths[chosen].unsqueeze(1)
-        places = torch.arange(int(lengths.max()) if on_cpu(lengths) else self.longest, device=lengths.device)
+        places = torch.arange(int(lengths.max()) if on_cpu(lengths) else self.max_length, device=lengths.device)
         mask = places < lengths
         tokens = self.ids[(starts + places).clamp(max=len(self.ids) - 1)].long()
         return Batch(tokens.masked_fill(~mask, PAD), mask)
@@ -161,7 +161,7 @@ class Batches:
     def __post_init__(self) -> None:
         self.count = len(self.rows.starts)
         self.size = min(self.size, self.count)
-        self._share = share(self.size)
+        self._share = shard(self.size)
         self._epoch, self._order = -1, self.rows.starts
 
     @property

@@ -9,16 +9,16 @@ from importlib.resources import files as resources
 from pathlib import Path
 from typing import Any
 
-from seqgan.core import described
+from seqgan.core import schema
 from seqgan.core.config import nearest
-from seqgan.data import hub, shelf
+from seqgan.data import hub, store
 from seqgan.data.readers import SUFFIXES, a_list_of_texts, kind_of, one_line, read_file, read_texts, stem_of
 from seqgan.data.splits import FEWEST_TEXTS, completed, overlap
 from seqgan.errors import CorpusError, quoted
 
 BUNDLED = {
-    **dict.fromkeys(("file", "language", "licence", "description", "tokenizer"), described.TEXT),
-    "count": described.COUNT,
+    **dict.fromkeys(("file", "language", "licence", "description", "tokenizer"), schema.TEXT),
+    "count": schema.COUNT,
 }
 
 
@@ -63,13 +63,13 @@ def load_corpus(
     elif name.startswith(hub.PREFIX):
         splits = hub.read_hub(name, text_column)
         found = _Found(hub.parse(name).dataset.replace("/", "-"), "", splits, "")
-    elif shelf.has(name):
-        found = _Found(name, name, *shelf.read(name))
+    elif store.has(name):
+        found = _Found(name, name, *store.read(name))
     elif _looks_like_a_path(name):
         found = _from_file(Path(name), text_column)
     else:
         raise CorpusError(
-            f"no corpus is called {quoted(name)}{nearest(name, [*bundled(), *shelf.names()])} "
+            f"no corpus is called {quoted(name)}{nearest(name, [*bundled(), *store.names()])} "
             "(a file of your own is named by its path)"
         )
     for part, given in {"valid": valid, "test": test}.items():
@@ -162,7 +162,7 @@ def _from_file(path: Path, text_column: str | None) -> _Found:
 
 def bundled() -> dict[str, dict[str, Any]]:
     """The manifest of the corpora that come with the package: name -> entry."""
-    return described.entries(corpora_folder() / "MANIFEST.toml", "corpus", BUNDLED, CorpusError)
+    return schema.entries(corpora_folder() / "MANIFEST.toml", "corpus", BUNDLED, CorpusError)
 
 
 def refuse_bundled_name(name: str) -> None:

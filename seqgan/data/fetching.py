@@ -16,23 +16,23 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-from seqgan.core import described
+from seqgan.core import schema
 from seqgan.core.config import nearest
 from seqgan.data.corpus import corpora_folder
-from seqgan.data.shelf import add, refuse_name
+from seqgan.data.store import add, refuse_name
 from seqgan.errors import CorpusError, quoted
 
 SECONDS = 10.0  # without a byte, before an address is given up
 LISTED = {
-    **dict.fromkeys(("description", "language", "licence", "homepage"), described.TEXT),
-    "file": described.Kind("a list of tables", lambda value: isinstance(value, list) and value != []),
+    **dict.fromkeys(("description", "language", "licence", "homepage"), schema.TEXT),
+    "file": schema.Kind("a list of tables", lambda value: isinstance(value, list) and value != []),
 }
 Progress = Callable[[int, int], None]  # bytes so far, bytes in all (0: unknown)
 
 
 def sources(path: Path | None = None) -> dict[str, dict[str, Any]]:
     """What can be fetched: name -> entry."""
-    return described.entries(path or corpora_folder() / "SOURCES.toml", "source", LISTED, CorpusError)
+    return schema.entries(path or corpora_folder() / "SOURCES.toml", "source", LISTED, CorpusError)
 
 
 def fetch(

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from seqgan.core.config import nearest
-from seqgan.core.described import named
+from seqgan.core.schema import named
 from seqgan.errors import CorpusError, quoted, why
 
 SUFFIXES = (".txt", ".csv", ".tsv", ".json", ".jsonl", ".parquet")

@@ -60,7 +60,7 @@ class Tokenizer:
         self._ids = {text: token for token, text in enumerate(self._texts) if token > EOS}
 
     @classmethod
-    def train(cls, texts: Sequence[str], kind: Kind = "char", vocabulary: int = 5000) -> "Tokenizer":
+    def train(cls, texts: Sequence[str], kind: Kind = "char", vocab_size: int = 5000) -> "Tokenizer":
         """Learn a vocabulary of at most this many tokens (characters: all of them) from texts.
 
         Raises:
@@ -70,20 +70,20 @@ class Tokenizer:
         by_blanks = kind in BY_BLANKS
         prepared = [_exchanged(ESCAPES, " ".join(CUT[kind](text)) if by_blanks else text) for text in texts]
         if kind == "char":
-            vocabulary = len(set().union(*prepared)) + EOS + 2
+            vocab_size = len(set().union(*prepared)) + EOS + 2
         elif by_blanks:
-            vocabulary = min(vocabulary, len({word for text in prepared for word in text.split()}) + EOS + 1)
+            vocab_size = min(vocab_size, len({word for text in prepared for word in text.split()}) + EOS + 1)
         else:
             alphabet = len(set().union(*prepared))
-            if vocabulary <= alphabet + EOS:
+            if vocab_size <= alphabet + EOS:
                 raise ConfigError(
-                    f"a {kind} vocabulary of {vocabulary} has no room for the {alphabet} characters of the texts; "
-                    f"give a --vocabulary of {alphabet + EOS + 1} or more, far more for subwords, or --tokenizer char"
+                    f"a {kind} vocabulary of {vocab_size} has no room for the {alphabet} characters of the texts; "
+                    f"give a --vocab-size of {alphabet + EOS + 1} or more, far more for subwords, or --tokenizer char"
                 )
         buffer = io.BytesIO()
         options: dict[str, Any] = {
             "model_type": "word" if by_blanks else kind,
-            "vocab_size": vocabulary,
+            "vocab_size": vocab_size,
             "hard_vocab_limit": False,
             "pad_id": PAD,
             "bos_id": BOS,
@@ -105,15 +105,15 @@ class Tokenizer:
         except (RuntimeError, ValueError) as error:
             reason = str(error).strip().splitlines()[-1][:200]
             raise ConfigError(
-                f"sentencepiece cannot make a {kind} vocabulary of {vocabulary} from {len(texts)} texts: {reason}"
+                f"sentencepiece cannot make a {kind} vocabulary of {vocab_size} from {len(texts)} texts: {reason}"
             ) from error
         try:
             return cls(kind, buffer.getvalue())
         except CheckpointError as error:
-            longest = max((word for text in prepared for word in text.split()), key=len)
+            max_length = max((word for text in prepared for word in text.split()), key=len)
             raise ConfigError(
-                f"sentencepiece cannot hold the longest word of the texts, of {len(longest)} characters "
-                f"({longest[:20]!r}...); leave it out, or choose --tokenizer char or bpe"
+                f"sentencepiece cannot hold the longest word of the texts, of {len(max_length)} characters "
+                f"({max_length[:20]!r}...); leave it out, or choose --tokenizer char or bpe"
             ) from error
 
     def __len__(self) -> int:

@@ -141,8 +141,8 @@ class View:
 
     def signed(self, **more: object) -> str:
         """`n:277|refs:276|tok:chars`, and so on."""
-        long = {"long": self.too_long} if self.too_long else {}
-        parts = {"n": len(self.samples), **more, **long, "tok": self.tokens}
+        overlong = {"overlong": self.too_long} if self.too_long else {}
+        parts = {"n": len(self.samples), **more, **overlong, "tok": self.tokens}
         return "|".join(f"{name}:{value}" for name, value in parts.items())
 
     def aggregated(self, matches: Matches) -> np.ndarray:

@@ -31,7 +31,7 @@ def likelihood(generator: PolicyModule, rows: Sequence[Sequence[int]]) -> Likeli
     exact = sum_dtype(device.type)
     parts = [
         generator.log_probs(pad([rows[number] for number in numbers], device).tokens).to(exact).sum()
-        for numbers in by_length(rows, generator.vocabulary)
+        for numbers in by_length(rows, generator.vocab_size)
     ]
     return Likelihood(-float(torch.stack(parts).sum()), sum(map(len, rows)))
 
@@ -44,7 +44,7 @@ def token_log_probs(
     log_probs = generator.log_probs_drawn if drawn else generator.log_probs
     device = next(generator.parameters()).device
     found: dict[int, Tensor] = {}
-    for numbers in by_length(rows, generator.vocabulary):
+    for numbers in by_length(rows, generator.vocab_size):
         measured = log_probs(pad([rows[number] for number in numbers], device).tokens).cpu().double()
         found.update({number: row[: len(rows[number])] for number, row in zip(numbers, measured, strict=True)})
     return [found[number] for number in range(len(rows))]
@@ -65,7 +65,7 @@ def divergence(drawing: PolicyModule, other: PolicyModule, tokens: Tokens, mask:
     At every prefix of the samples the sum over all next tokens is exact, so the estimate is never negative."""
     parts: list[Float[Tensor, ""]] = []
     exact = sum_dtype(tokens.device.type)
-    size = rows_together(tokens, drawing.vocabulary)
+    size = rows_together(tokens, drawing.vocab_size)
     for rows, counts in zip(tokens.split(size), mask.split(size), strict=True):
         p, q = drawing.distributions(rows), other.distributions(rows)
         parts.append((((p - q) * p.exp()).sum(dim=-1) * counts).to(exact).sum())

@@ -33,8 +33,8 @@ class Sampled(NamedTuple):
 class Policy(Protocol):
     """What sampling and rollouts need of a generator."""
 
-    vocabulary: int
-    longest: int
+    vocab_size: int
+    max_length: int
 
     def initial_state(self, count: int) -> State: ...
     def advance(self, token: Token, state: State) -> State: ...
@@ -49,9 +49,9 @@ class PolicyModule(nn.Module):
 
     pi(token | prefix): PAD and BOS have no probability; UNK has one in text (`log_probs`) but is never drawn."""
 
-    def __init__(self, vocabulary: int, longest: int) -> None:
+    def __init__(self, vocab_size: int, max_length: int) -> None:
         super().__init__()
-        self.vocabulary, self.longest = vocabulary, longest
+        self.vocab_size, self.max_length = vocab_size, max_length
 
     def initial_state(self, count: int) -> State:
         """What is known before the first token of `count` sequences: tensors "B ...", on the policy's device."""
@@ -109,7 +109,7 @@ class PolicyModule(nn.Module):
         """Text in which the policy has written a word of its own in the place of every UNK.
 
         The policy never writes UNK, so a discriminator that saw it in real text would know real text by it alone."""
-        return torch.cat([self._filled(some, rng) for some in tokens.split(rows_together(tokens, self.vocabulary))])
+        return torch.cat([self._filled(some, rng) for some in tokens.split(rows_together(tokens, self.vocab_size))])
 
     def _filled(self, tokens: Tokens, rng: torch.Generator | None) -> Tokens:
         unknown = tokens == UNK
@@ -163,11 +163,11 @@ class Sampler:
         """The next token of every row, drawn `each` times; in chunks of rows whose weights stay in cache."""
         device = state[0].device
         uniform = torch.rand(len(state[0]), each, generator=rng, device=device)
-        size = cached_rows(4 * self.policy.vocabulary, device)
+        size = cached_rows(4 * self.policy.vocab_size, device)
         parts = (part.split(size) for part in (uniform, *state))
         chunks = [inverse_cdf(self.weights(tuple(some)), heights) for heights, *some in zip(*parts, strict=True)]
         # Weights may be padded, and NaN falls anywhere: no id beyond the vocabulary.
-        return (torch.cat(chunks) + EOS).clamp(max=self.policy.vocabulary - 1)
+        return (torch.cat(chunks) + EOS).clamp(max=self.policy.vocab_size - 1)
 
 
 @torch.no_grad()
@@ -188,7 +188,7 @@ def sample(
     need far more, all together."""
     sampler = policy.sampler(temperature=temperature, top_k=top_k, top_p=top_p)
     counts = [count] if keep_states else [min(DRAWN_TOGETHER, count - done) for done in range(0, count, DRAWN_TOGETHER)]
-    parts = [_drawn(sampler, each, policy.longest, keep_states, prompt, rng) for each in counts]
+    parts = [_drawn(sampler, each, policy.max_length, keep_states, prompt, rng) for each in counts]
     tokens, states = torch.cat([tokens for tokens, _ in parts]), parts[0][1]
     stacked = tuple(torch.stack(several) for several in zip(*states, strict=True))
     return Sampled(tokens, tokens != PAD, stacked)
@@ -197,17 +197,17 @@ def sample(
 def _drawn(
     sampler: Sampler,
     count: int,
-    longest: int,
+    max_length: int,
     keep_states: bool,
     prompt: Int[Tensor, "P"] | None,
     rng: torch.Generator | None,
 ) -> tuple[Tokens, list[State]]:
     state = sampler.initial_state(count)
     device = state[0].device
-    tokens = torch.full((count, longest), PAD, device=device)
+    tokens = torch.full((count, max_length), PAD, device=device)
     ended = torch.zeros(count, dtype=torch.bool, device=device)
     states: list[State] = []
-    for position in range(longest):
+    for position in range(max_length):
         if keep_states:
             states.append(state)
         if prompt is not None and position < len(prompt):
@@ -217,6 +217,6 @@ def _drawn(
         token = token.masked_fill(ended, PAD)
         tokens[:, position] = token
         ended |= token == EOS
-        if position + 1 < longest:
+        if position + 1 < max_length:
             state = sampler.advance(token, state)
     return tokens, states

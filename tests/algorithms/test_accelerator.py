@@ -11,14 +11,14 @@ from torch import Tensor, nn
 from torch.testing import assert_close
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from seqgan.algorithms.components import DEFAULTS, Components
 from seqgan.algorithms.configs import MLEConfig
-from seqgan.algorithms.parts import OURS, Parts
 from seqgan.algorithms.seqgan import GAME, SeqGAN
 from seqgan.data.batches import Batches, pad
 from seqgan.data.corpus import Corpus
+from seqgan.data.dataset import TokenDataset, encode_corpus
 from seqgan.data.splits import split
 from seqgan.data.symbols import BOS, PAD
-from seqgan.data.texts import Texts, encode_corpus
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.models.policy import PolicyModule, sample
 from seqgan.rollout import rollout_rewards
@@ -30,7 +30,7 @@ Make = Callable[..., MLEConfig]
 
 
 @pytest.fixture(scope="module")
-def words() -> Texts:
+def words() -> TokenDataset:
     """Texts with words that the tokenizer does not know."""
     corpus = Corpus("tiny", **split(tiny_lines()))
     texts = encode_corpus(corpus, Tokenizer.train(corpus.train, "word", 10))
@@ -41,9 +41,9 @@ def words() -> Texts:
 class Plain(PolicyModule):
     """A policy of three functions (the GRU of the other tests has no kernel on the pretend device)."""
 
-    def __init__(self, vocabulary: int, longest: int) -> None:
-        super().__init__(vocabulary, longest)
-        self.embedding, self.cell, self.output = nn.Embedding(vocabulary, 8), nn.Linear(8, 8), nn.Linear(8, vocabulary)
+    def __init__(self, vocab_size: int, max_length: int) -> None:
+        super().__init__(vocab_size, max_length)
+        self.embedding, self.cell, self.output = nn.Embedding(vocab_size, 8), nn.Linear(8, 8), nn.Linear(8, vocab_size)
 
     def initial_state(self, count: int) -> tuple[Tensor, ...]:
         return (self.embedding.weight[BOS].expand(count, -1),)
@@ -57,7 +57,7 @@ class Plain(PolicyModule):
 
 
 @contextlib.contextmanager
-def on_pretend(texts: Texts, config: Any, parts: Parts = OURS) -> Iterator[SeqGAN]:
+def on_pretend(texts: TokenDataset, config: Any, parts: Components = DEFAULTS) -> Iterator[SeqGAN]:
     """A game on the pretend device. Once an epoch, the order of its texts is copied there."""
     with pretend.device() as device, pretend.allowed(Batches, "order"):
         with pretend.setting_up():
@@ -69,9 +69,9 @@ POLICIES: dict[str, Any] = {"ours": None, "of one's own": Plain}
 
 
 @pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
-@pytest.mark.parametrize("tied", [False, True])
-def test_an_mle_update(policy: Any, tied: bool, words: Texts, tiny_config: Make) -> None:
-    with on_pretend(words, tiny_config("seqgan", tied=tied), Parts(policy=policy)) as game:
+@pytest.mark.parametrize("tie_embeddings", [False, True])
+def test_an_mle_update(policy: Any, tie_embeddings: bool, words: TokenDataset, tiny_config: Make) -> None:
+    with on_pretend(words, tiny_config("seqgan", tie_embeddings=tie_embeddings), Components(policy=policy)) as game:
         for step in range(1, game.mle.batches.per_epoch + 2):
             nll = game.mle.update(step)["nll"]
         assert nll.device.type == pretend.NAME  # it is read where it is written to the record
@@ -86,9 +86,11 @@ def test_an_mle_update(policy: Any, tied: bool, words: Texts, tiny_config: Make)
         ("log-odds", "prefix", "shuffled"),
     ],
 )
-def test_a_policy_update(policy: Any, form: str, baseline: str, control: str, words: Texts, tiny_config: Make) -> None:
+def test_a_policy_update(
+    policy: Any, form: str, baseline: str, control: str, words: TokenDataset, tiny_config: Make
+) -> None:
     config = tiny_config("seqgan", reward=form, baseline=baseline, control=control, highway=True)
-    with on_pretend(words, config, Parts(policy=policy)) as game:
+    with on_pretend(words, config, Components(policy=policy)) as game:
         measured = game.policy_update(1)
         assert {measured[name].device.type for name in ("loss", "reward", "spread", "nll")} == {pretend.NAME}
 
@@ -96,37 +98,37 @@ def test_a_policy_update(policy: Any, form: str, baseline: str, control: str, wo
 @pytest.mark.parametrize("own", [None, Bag], ids=["ours", "of one's own"])
 @pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
 @pytest.mark.parametrize("bf16", [False, True])
-def test_a_discriminator_update(policy: Any, own: Any, bf16: bool, words: Texts, tiny_config: Make) -> None:
+def test_a_discriminator_update(policy: Any, own: Any, bf16: bool, words: TokenDataset, tiny_config: Make) -> None:
     config = tiny_config("seqgan", d_bf16=bf16, highway=True, d_samples=24)
-    with on_pretend(words, config, Parts(policy=policy, discriminator=own)) as game:
+    with on_pretend(words, config, Components(policy=policy, discriminator=own)) as game:
         for update in range(2 * game.opponent.per_round):
             bce = game.opponent.update(GAME, update)["bce"]
         assert bce.device.type == pretend.NAME
 
 
-def test_a_policy_update_with_a_reward_and_a_discriminator_of_one_s_own(words: Texts, tiny_config: Make) -> None:
+def test_a_policy_update_with_a_reward_and_a_discriminator_of_one_s_own(words: TokenDataset, tiny_config: Make) -> None:
     def length(tokens: Tensor) -> Tensor:
         return (tokens != PAD).sum(dim=1)
 
-    for parts in (Parts(reward=length), Parts(discriminator=Bag)):
+    for parts in (Components(reward=length), Components(discriminator=Bag)):
         with on_pretend(words, tiny_config("seqgan"), parts) as game:
             game.policy_update(1)
 
 
 @pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
 @pytest.mark.parametrize("options", [{}, {"temperature": 0.7, "top_k": 5, "top_p": 0.9}], ids=["plain", "truncated"])
-def test_sampling(policy: Any, options: dict[str, Any], words: Texts, tiny_config: Make) -> None:
-    with on_pretend(words, tiny_config("seqgan"), Parts(policy=policy)) as game:
+def test_sampling(policy: Any, options: dict[str, Any], words: TokenDataset, tiny_config: Make) -> None:
+    with on_pretend(words, tiny_config("seqgan"), Components(policy=policy)) as game:
         device = game.opponent.device
         with pretend.setting_up():
             prompt = torch.tensor([7, 8], device=device)
         drawn = sample(game.generator, 5, prompt=prompt, rng=torch.Generator(device), **options)
-        assert drawn.tokens.shape == (5, game.generator.longest)
+        assert drawn.tokens.shape == (5, game.generator.max_length)
 
 
 @pytest.mark.parametrize("own", [None, Bag], ids=["ours", "of one's own"])
-def test_scoring(own: Any, words: Texts, tiny_config: Make) -> None:
-    with on_pretend(words, tiny_config("seqgan"), Parts(discriminator=own)) as game:
+def test_scoring(own: Any, words: TokenDataset, tiny_config: Make) -> None:
+    with on_pretend(words, tiny_config("seqgan"), Components(discriminator=own)) as game:
         with pretend.setting_up():
             tokens = pad(words.valid.rows, game.opponent.device).tokens
         assert game.generator.log_probs(tokens).shape == tokens.shape
@@ -138,7 +140,9 @@ def test_scoring(own: Any, words: Texts, tiny_config: Make) -> None:
             assert score(filled).shape == (len(tokens),)
 
 
-def test_what_is_ours_was_made_for_the_device_and_not_moved_there_in_a_step(words: Texts, tiny_config: Make) -> None:
+def test_what_is_ours_was_made_for_the_device_and_not_moved_there_in_a_step(
+    words: TokenDataset, tiny_config: Make
+) -> None:
     with on_pretend(words, tiny_config("seqgan")) as game:
         game.mle.update(1)
         game.policy_update(1)
@@ -149,11 +153,11 @@ def test_what_is_ours_was_made_for_the_device_and_not_moved_there_in_a_step(word
 
 # --- the same numbers
 
-ASKED = ["data.batches", "losses", "sampling", "models.policy", "models.discriminator", "models.scoring", "rollout"]
+ASKED = ["data.batches", "losses", "sampling", "models.policy", "models.cnn", "ops.table_scores", "rollout"]
 
 
 def test_what_an_accelerator_does_gives_what_a_processor_gives(
-    texts: Texts, tiny_config: Make, monkeypatch: pytest.MonkeyPatch
+    texts: TokenDataset, tiny_config: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Fixed shapes, plain convolutions, logits that need their maximum: the same updates, to rounding."""
     config = tiny_config("seqgan", dropout=0.0, d_dropout=0.0, highway=True)
@@ -187,11 +191,11 @@ class Counting(TorchDispatchMode):
 
 @pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
 def test_a_rollout_takes_as_many_operations_whatever_the_batch_and_the_completions(
-    policy: Any, words: Texts, tiny_config: Make
+    policy: Any, words: TokenDataset, tiny_config: Make
 ) -> None:
     counts = []
     for drawn, rollouts in ((4, 1), (4, 7), (23, 2)):
-        with on_pretend(words, tiny_config("seqgan", mle_weight=0.0), Parts(policy=policy)) as game:
+        with on_pretend(words, tiny_config("seqgan", mle_weight=0.0), Components(policy=policy)) as game:
             sampled = game.generator.sample(drawn)
             with Counting() as operations, game.score() as score:
                 rollout_rewards(game.generator, score, sampled, rollouts)

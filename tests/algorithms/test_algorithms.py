@@ -12,7 +12,7 @@ from seqgan.algorithms.configs import CONFIGS, PRESETS, MLEConfig
 from seqgan.core.config import assemble, parameters, to_json
 from seqgan.core.loop import train
 from seqgan.core.run import Run, create, read_record
-from seqgan.data.texts import Texts
+from seqgan.data.dataset import TokenDataset
 from tests.killing import Killed, contents, dying_at, flat
 
 Make = Callable[..., MLEConfig]
@@ -26,7 +26,7 @@ def begun(folder: Path, config: MLEConfig) -> Path:
     return folder
 
 
-def trained(folder: Path, name: str, config: MLEConfig, texts: Texts, *, save_seconds: float = 0.0) -> Any:
+def trained(folder: Path, name: str, config: MLEConfig, texts: TokenDataset, *, save_seconds: float = 0.0) -> Any:
     algorithm = ALGORITHMS[name](config, texts, CPU, 5)
     with Run(folder, save_seconds=save_seconds) as run:
         train(algorithm, run)
@@ -34,7 +34,7 @@ def trained(folder: Path, name: str, config: MLEConfig, texts: Texts, *, save_se
 
 
 @every_algorithm
-def test_the_loss_falls(name: str, texts: Texts, tiny_config: Make, tmp_path: Path) -> None:
+def test_the_loss_falls(name: str, texts: TokenDataset, tiny_config: Make, tmp_path: Path) -> None:
     trained(begun(tmp_path / "run", tiny_config(name, mle_epochs=8)), name, tiny_config(name, mle_epochs=8), texts)
     for phase, loss in (("pretrain generator", "nll"), ("pretrain discriminator", "bce")):
         values = [line[loss] for line in read_record(tmp_path / "run") if line["phase"] == phase]
@@ -43,7 +43,7 @@ def test_the_loss_falls(name: str, texts: Texts, tiny_config: Make, tmp_path: Pa
 
 
 @every_algorithm
-def test_the_seed_decides_everything(name: str, texts: Texts, tiny_config: Make, tmp_path: Path) -> None:
+def test_the_seed_decides_everything(name: str, texts: TokenDataset, tiny_config: Make, tmp_path: Path) -> None:
     config = tiny_config(name)
     for folder in ("first", "second"):
         trained(begun(tmp_path / folder, config), name, config, texts)
@@ -54,7 +54,7 @@ def test_the_seed_decides_everything(name: str, texts: Texts, tiny_config: Make,
 
 @every_algorithm
 def test_killed_in_any_phase_it_ends_as_the_uninterrupted(
-    name: str, texts: Texts, tiny_config: Make, tmp_path: Path
+    name: str, texts: TokenDataset, tiny_config: Make, tmp_path: Path
 ) -> None:
     config = tiny_config(name)
     trained(begun(tmp_path / "whole", config), name, config, texts)
@@ -74,7 +74,7 @@ def test_killed_in_any_phase_it_ends_as_the_uninterrupted(
 
 
 @every_algorithm
-def test_its_state_round_trips_strictly(name: str, texts: Texts, tiny_config: Make, tmp_path: Path) -> None:
+def test_its_state_round_trips_strictly(name: str, texts: TokenDataset, tiny_config: Make, tmp_path: Path) -> None:
     config = tiny_config(name)
     algorithm = trained(begun(tmp_path / "run", config), name, config, texts)
     other = ALGORITHMS[name](config, texts, CPU, 99)
@@ -88,7 +88,7 @@ def test_its_state_round_trips_strictly(name: str, texts: Texts, tiny_config: Ma
 
 
 @every_algorithm
-def test_building_the_phases_changes_nothing(name: str, texts: Texts, tiny_config: Make) -> None:
+def test_building_the_phases_changes_nothing(name: str, texts: TokenDataset, tiny_config: Make) -> None:
     algorithm = ALGORITHMS[name](tiny_config(name), texts, CPU, 5)
     before, random = flat(algorithm.state_dict()), torch.get_rng_state()
     algorithm.phases()
@@ -97,7 +97,9 @@ def test_building_the_phases_changes_nothing(name: str, texts: Texts, tiny_confi
 
 
 @every_algorithm
-def test_exports_are_the_policies_of_the_state(name: str, texts: Texts, tiny_config: Make, tmp_path: Path) -> None:
+def test_exports_are_the_policies_of_the_state(
+    name: str, texts: TokenDataset, tiny_config: Make, tmp_path: Path
+) -> None:
     from safetensors.torch import load
 
     config = tiny_config(name)
@@ -125,29 +127,29 @@ def test_the_paper_preset_is_the_published_setting() -> None:
         "dropout": 0.0,
         "mle_epochs": 120,
         "mle_patience": 0,
-        "mle_rate": 0.01,
+        "mle_lr": 0.01,
         "batch_size": 64,
         "shuffle": False,
-        "clip": 5.0,
+        "max_grad_norm": 5.0,
         "d_embedding_dim": 64,
         "highway": True,
         "d_dropout": 0.25,
         "d_l2": 0.2,
-        "d_rate": 1e-4,
+        "d_lr": 1e-4,
         "d_batch_size": 64,
         "d_samples": 0,
         "d_epochs": 3,
-        "d_rounds": 50,
+        "d_pretrain_rounds": 50,
         "d_patience": 0,
         "iterations": 200,
         "g_steps": 1,
         "d_steps": 5,
-        "policy_rate": 0.01,
-        "policy_batch": 64,
+        "g_lr": 0.01,
+        "g_batch_size": 64,
         "rollouts": 16,
         "reward": "probability",
         "baseline": "none",
-        "normalise": False,
+        "normalize_advantage": False,
         "reduction": "sum",
         "mle_weight": 0.0,
         "control": "none",

@@ -8,7 +8,7 @@ from seqgan.algorithms.configs import MLEConfig
 from seqgan.algorithms.mle import MLE, descend
 from seqgan.core.loop import train
 from seqgan.core.run import Run, create, read_record
-from seqgan.data.texts import Texts
+from seqgan.data.dataset import TokenDataset
 from seqgan.metrics.nll import likelihood
 
 CPU = torch.device("cpu")
@@ -22,9 +22,9 @@ def run_it(folder: Path, mle: MLE) -> list[dict[str, float]]:
 
 
 def test_it_stops_when_validation_no_longer_improves_and_keeps_the_best(
-    texts: Texts, tiny_config: Callable[..., MLEConfig], tmp_path: Path
+    texts: TokenDataset, tiny_config: Callable[..., MLEConfig], tmp_path: Path
 ) -> None:
-    config = tiny_config("mle", mle_epochs=200, mle_rate=0.05, hidden_dim=32, dropout=0.0)
+    config = tiny_config("mle", mle_epochs=200, mle_lr=0.05, hidden_dim=32, dropout=0.0)
     mle = MLE(config, texts, CPU, 0)
     checks = [line["valid_nll"] for line in run_it(tmp_path / "run", mle) if "valid_nll" in line]
     assert len(checks) < 200
@@ -36,7 +36,7 @@ def test_it_stops_when_validation_no_longer_improves_and_keeps_the_best(
 
 
 def test_without_patience_it_keeps_the_last(
-    texts: Texts, tiny_config: Callable[..., MLEConfig], tmp_path: Path
+    texts: TokenDataset, tiny_config: Callable[..., MLEConfig], tmp_path: Path
 ) -> None:
     mle = MLE(tiny_config("mle", mle_patience=0, mle_epochs=4), texts, CPU, 0)
     checks = [line["step"] for line in run_it(tmp_path / "run", mle) if "valid_nll" in line]
@@ -48,12 +48,12 @@ def test_a_step_is_clipped_to_the_largest_norm() -> None:
     module = torch.nn.Linear(4, 1)
     optimizer = torch.optim.SGD(module.parameters(), lr=1.0)
     before = torch.cat([p.detach().flatten().clone() for p in module.parameters()])
-    descend(optimizer, module(torch.full((1, 4), 100.0)).square().sum() * 1e3, module, clip=0.5)
+    descend(optimizer, module(torch.full((1, 4), 100.0)).square().sum() * 1e3, module, max_grad_norm=0.5)
     moved = torch.cat([p.detach().flatten() for p in module.parameters()]) - before
     assert float(moved.norm()) == pytest.approx(0.5, rel=1e-3)
 
 
-def test_a_stored_trajectory_guards_refactorings(texts: Texts, tiny_config: Callable[..., MLEConfig]) -> None:
+def test_a_stored_trajectory_guards_refactorings(texts: TokenDataset, tiny_config: Callable[..., MLEConfig]) -> None:
     """Losses of given texts, without dropout: only arithmetic decides them. Change them only with a reason."""
     mle = MLE(tiny_config("mle", dropout=0.0), texts, CPU, 0)
     losses = [float(mle.update(step)["nll"]) for step in (1, 2, 3, 4, 5)]

@@ -14,8 +14,8 @@ from seqgan.algorithms.configs import CONFIGS, MLEConfig
 from seqgan.core.loop import train
 from seqgan.core.run import describe, read_record
 from seqgan.data.corpus import Corpus
+from seqgan.data.dataset import TokenDataset, encode_corpus
 from seqgan.data.splits import split
-from seqgan.data.texts import Texts, encode_corpus
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import ConfigError
 from seqgan.tables import Evaluation
@@ -24,35 +24,38 @@ from tests.killing import flat
 
 # As short as a run can be in which each of them matters: it learns fast enough to get worse, so that patience counts.
 LEARNING: dict[str, Any] = {
-    "embedding_dim": 6, "hidden_dim": 6, "tied": True, "dropout": 0.2, "mle_epochs": 3, "mle_patience": 1,
-    "mle_rate": 1.0, "batch_size": 16, "shuffle": True, "clip": 0.5,
+    "embedding_dim": 6, "hidden_dim": 6, "tie_embeddings": True, "dropout": 0.2, "mle_epochs": 3, "mle_patience": 1,
+    "mle_lr": 1.0, "batch_size": 16, "shuffle": True, "max_grad_norm": 0.5,
 }  # fmt: skip
 PLAYING: dict[str, Any] = {
-    **LEARNING, "d_embedding_dim": 6, "widths": (1, 2), "filters": (3, 3), "highway": False, "d_rate": 0.1,
-    "d_batch_size": 20, "d_samples": 20, "d_epochs": 1, "d_rounds": 4, "d_patience": 1, "iterations": 3, "d_steps": 1,
-    "policy_rate": 0.01, "policy_batch": 6, "rollouts": 2, "reward": "log-odds", "baseline": "prefix",
-    "reduction": "mean", "mle_weight": 0.5, "check_every": 2,
+    **LEARNING, "d_embedding_dim": 6, "filter_sizes": (1, 2), "num_filters": (3, 3), "highway": False, "d_lr": 0.1,
+    "d_batch_size": 20, "d_samples": 20, "d_epochs": 1, "d_pretrain_rounds": 4, "d_patience": 1,
+    "iterations": 3, "d_steps": 1,
+    "g_lr": 0.01, "g_batch_size": 6, "rollouts": 2, "reward": "log-odds", "baseline": "prefix",
+    "reduction": "mean", "mle_weight": 0.5, "validate_every": 2,
 }  # fmt: skip
 BASES = {"mle": LEARNING, "seqgan": PLAYING}
 OTHER: dict[str, Any] = {
-    "tied": False, "shuffle": False, "highway": True, "d_bf16": True, "normalise": True,
-    "embedding_dim": 7, "hidden_dim": 7, "dropout": 0.3, "mle_epochs": 1, "mle_patience": 0, "mle_rate": 0.2,
-    "mle_decay": 0.1, "batch_size": 15, "clip": 0.4, "d_embedding_dim": 7, "widths": (1, 3), "filters": (3, 4),
-    "d_dropout": 0.5, "d_l2": 0.1, "d_rate": 0.2, "d_batch_size": 18, "d_samples": 21, "d_epochs": 2, "d_rounds": 1,
-    "d_patience": 0, "iterations": 1, "g_steps": 2, "d_steps": 2, "policy_rate": 0.02, "policy_batch": 7,
+    "tie_embeddings": False, "shuffle": False, "highway": True, "d_bf16": True, "normalize_advantage": True,
+    "embedding_dim": 7, "hidden_dim": 7, "dropout": 0.3, "mle_epochs": 1, "mle_patience": 0, "mle_lr": 0.2,
+    "weight_decay": 0.1, "batch_size": 15, "max_grad_norm": 0.4, "d_embedding_dim": 7,
+    "filter_sizes": (1, 3), "num_filters": (3, 4),
+    "d_dropout": 0.5, "d_l2": 0.1, "d_lr": 0.2, "d_batch_size": 18, "d_samples": 21, "d_epochs": 2,
+    "d_pretrain_rounds": 1,
+    "d_patience": 0, "iterations": 1, "g_steps": 2, "d_steps": 2, "g_lr": 0.02, "g_batch_size": 7,
     "rollouts": 3, "reward": "probability", "baseline": "batch", "reduction": "sum", "mle_weight": 0.4,
-    "control": "shuffled", "check_every": 1,
+    "control": "shuffled", "validate_every": 1,
 }  # fmt: skip
-BEFORE = {"tokenizer": "whitespace", "vocabulary": 9, "max_length": 4, "long": "split"}  # what a text is
+BEFORE = {"tokenizer": "whitespace", "vocab_size": 9, "max_length": 4, "overlong": "split"}  # what a text is
 
 
 @pytest.fixture(scope="module")
-def words() -> Texts:
+def words() -> TokenDataset:
     corpus = Corpus("tiny", **split(tiny_lines()))
     return encode_corpus(corpus, Tokenizer.train(corpus.train, "word", 14))
 
 
-def ends(name: str, config: MLEConfig, texts: Texts) -> tuple[str, dict[str, bytes]]:
+def ends(name: str, config: MLEConfig, texts: TokenDataset) -> tuple[str, dict[str, bytes]]:
     """What a training ends with, that leaves nothing on a disk: its state, and the files it would leave."""
     algorithm = ALGORITHMS[name](config, texts, torch.device("cpu"), 5)
     run = mock.MagicMock(seed=5, rank=0, description={})
@@ -70,7 +73,7 @@ def ends(name: str, config: MLEConfig, texts: Texts) -> tuple[str, dict[str, byt
 
 
 @pytest.fixture(scope="module")
-def base(words: Texts) -> dict[str, Any]:
+def base(words: TokenDataset) -> dict[str, Any]:
     return {name: ends(name, CONFIGS[name](**BASES[name]), words) for name in BASES}
 
 
@@ -78,7 +81,7 @@ def base(words: Texts) -> dict[str, Any]:
     ("name", "option"),
     [(name, field.name) for name in CONFIGS for field in fields(CONFIGS[name]) if field.name not in BEFORE],
 )
-def test_an_option_changes_the_run(name: str, option: str, words: Texts, base: dict[str, Any]) -> None:
+def test_an_option_changes_the_run(name: str, option: str, words: TokenDataset, base: dict[str, Any]) -> None:
     config = CONFIGS[name](**BASES[name])
     assert getattr(config, option) != OTHER[option]
     state, files = ends(name, replace(config, **{option: OTHER[option]}), words)
@@ -86,7 +89,7 @@ def test_an_option_changes_the_run(name: str, option: str, words: Texts, base: d
     assert files != base[name][1]
 
 
-def test_the_same_options_give_the_same_run(words: Texts, base: dict[str, Any]) -> None:
+def test_the_same_options_give_the_same_run(words: TokenDataset, base: dict[str, Any]) -> None:
     for name in BASES:
         assert ends(name, CONFIGS[name](**BASES[name]), words) == base[name]
 
@@ -96,12 +99,12 @@ def test_an_option_of_texts_changes_what_is_learned_from(
     option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("seqgan.training.evaluate_models", lambda *_, **__: Evaluation())
-    options: dict[str, Any] = {**LEARNING, "mle_epochs": 1, "tokenizer": "word", "vocabulary": 14, "max_length": 3}
+    options: dict[str, Any] = {**LEARNING, "mle_epochs": 1, "tokenizer": "word", "vocab_size": 14, "max_length": 3}
     found = []
     for number, changes in enumerate(({}, {option: BEFORE[option]})):
         run = seqgan.train(tiny_lines(), algorithm="mle", run_dir=tmp_path / str(number), **{**options, **changes})
         found.append([line["nll"] for line in read_record(run.folder) if "nll" in line])
-        assert describe(run.folder)["config"][option] == {**options, "long": "cut", **changes}[option]
+        assert describe(run.folder)["config"][option] == {**options, "overlong": "cut", **changes}[option]
     assert found[0] != found[1]
 
 

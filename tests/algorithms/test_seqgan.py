@@ -17,15 +17,15 @@ from seqgan.core.loop import train
 from seqgan.core.run import Run, create, read_record
 from seqgan.data.batches import pad
 from seqgan.data.corpus import Corpus
+from seqgan.data.dataset import TokenDataset, encode_corpus
 from seqgan.data.splits import split
 from seqgan.data.symbols import EOS, UNK
-from seqgan.data.texts import Texts, encode_corpus
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.evaluation import evaluate_models
 from seqgan.generation import TextModel
 from seqgan.losses import discriminator_loss, policy_gradient_weights
 from seqgan.metrics.nll import divergence
-from seqgan.models.generator import Generator
+from seqgan.models.lstm import LSTMPolicy
 from seqgan.models.policy import sample
 from seqgan.rewards import advantages
 from seqgan.rollout import rollout_rewards
@@ -35,11 +35,11 @@ CPU = torch.device("cpu")
 Make = Callable[..., MLEConfig]
 
 
-def made(texts: Texts, config: Any) -> SeqGAN:
+def made(texts: TokenDataset, config: Any) -> SeqGAN:
     return SeqGAN(config, texts, CPU, 0)
 
 
-def test_an_iteration_is_g_policy_updates_and_d_rounds(texts: Texts, tiny_config: Make) -> None:
+def test_an_iteration_is_g_policy_updates_and_d_rounds(texts: TokenDataset, tiny_config: Make) -> None:
     game = made(texts, tiny_config("seqgan", g_steps=2, d_steps=3, d_epochs=2, d_samples=24, iterations=4))
     assert game.opponent.per_round == 2 * 3  # 24 texts in halves of 8, twice
     assert game.per_iteration == 2 + 3 * 6
@@ -55,7 +55,7 @@ def test_an_iteration_is_g_policy_updates_and_d_rounds(texts: Texts, tiny_config
     assert sum(bool(metrics) for metrics in recorded) == 2 * 3 * 2  # one line an epoch of the discriminator
 
 
-def test_the_discriminator_judges_without_dropout_and_learns_with_it(texts: Texts, tiny_config: Make) -> None:
+def test_the_discriminator_judges_without_dropout_and_learns_with_it(texts: TokenDataset, tiny_config: Make) -> None:
     game = made(texts, tiny_config("seqgan", d_dropout=0.5))
     modes: dict[str, set[bool]] = {"judging": set(), "learning": set()}
     game.discriminator.train()
@@ -76,7 +76,7 @@ def test_the_discriminator_judges_without_dropout_and_learns_with_it(texts: Text
     ids=["as asked for", "few texts", "fewer samples", "many samples", "few texts and many samples"],
 )
 def test_half_of_a_discriminator_s_batch_is_real(
-    batch: int, samples: int, half: int, texts: Texts, tiny_config: Make
+    batch: int, samples: int, half: int, texts: TokenDataset, tiny_config: Make
 ) -> None:
     """Else the prior is part of the log-odds, and is paid: log(50 / 128) = -.94 for every token."""
     assert len(texts.train.rows) == 43
@@ -112,7 +112,7 @@ def test_the_discriminator_never_sees_an_unknown_token(tiny_config: Make) -> Non
     assert EOS in seen
 
 
-def test_the_rollout_policy_is_the_current_generator(texts: Texts, tiny_config: Make) -> None:
+def test_the_rollout_policy_is_the_current_generator(texts: TokenDataset, tiny_config: Make) -> None:
     game = made(texts, tiny_config("seqgan"))
     seen = []
     with mock.patch(
@@ -126,16 +126,16 @@ def test_the_rollout_policy_is_the_current_generator(texts: Texts, tiny_config: 
     assert any(not weights[name].equal(tensor) for name, tensor in game.generator.state_dict().items())
 
 
-def test_dropout_of_the_policy_is_off_in_the_game_but_for_the_mle_term(texts: Texts, tiny_config: Make) -> None:
+def test_dropout_of_the_policy_is_off_in_the_game_but_for_the_mle_term(texts: TokenDataset, tiny_config: Make) -> None:
     game = made(texts, tiny_config("seqgan", mle_weight=0.0))
     with mock.patch.object(
-        Generator, "train", side_effect=AssertionError("the policy must not train with dropout here")
+        LSTMPolicy, "train", side_effect=AssertionError("the policy must not train with dropout here")
     ):
         game.policy_update(1)
     assert not game.generator.training
 
 
-def test_a_round_s_texts_are_drawn_again_the_same(texts: Texts, tiny_config: Make) -> None:
+def test_a_round_s_texts_are_drawn_again_the_same(texts: TokenDataset, tiny_config: Make) -> None:
     game = made(texts, tiny_config("seqgan"))
     first = game.opponent.generated(GAME, 3)
     game.opponent.generated(GAME, 4)
@@ -148,9 +148,9 @@ def test_a_round_s_texts_are_drawn_again_the_same(texts: Texts, tiny_config: Mak
 
 
 def test_the_game_begins_from_the_best_mle_and_the_held_discriminator(
-    texts: Texts, tiny_config: Make, tmp_path: Path
+    texts: TokenDataset, tiny_config: Make, tmp_path: Path
 ) -> None:
-    config = tiny_config("seqgan", iterations=0, mle_epochs=30, mle_rate=0.05, hidden_dim=32, dropout=0.0)
+    config = tiny_config("seqgan", iterations=0, mle_epochs=30, mle_lr=0.05, hidden_dim=32, dropout=0.0)
     game = made(texts, config)
     create(tmp_path / "run", {"seed": 1, "threads": 2}, {})
     with Run(tmp_path / "run") as run:
@@ -165,7 +165,7 @@ def test_the_game_begins_from_the_best_mle_and_the_held_discriminator(
     )
 
 
-def test_a_discriminator_that_got_worse_goes_back(texts: Texts, tiny_config: Make) -> None:
+def test_a_discriminator_that_got_worse_goes_back(texts: TokenDataset, tiny_config: Make) -> None:
     game = made(texts, tiny_config("seqgan"))
     game.opponent.check(1)
     good = copied(game.discriminator)
@@ -175,8 +175,8 @@ def test_a_discriminator_that_got_worse_goes_back(texts: Texts, tiny_config: Mak
     assert all(good[name].equal(tensor) for name, tensor in game.discriminator.state_dict().items())
 
 
-def test_the_adversarial_phase_moves_the_policy(texts: Texts, tiny_config: Make, tmp_path: Path) -> None:
-    game = made(texts, tiny_config("seqgan", policy_rate=1e-2))
+def test_the_adversarial_phase_moves_the_policy(texts: TokenDataset, tiny_config: Make, tmp_path: Path) -> None:
+    game = made(texts, tiny_config("seqgan", g_lr=1e-2))
     create(tmp_path / "run", {"seed": 1, "threads": 2}, {})
     with Run(tmp_path / "run") as run:
         train(game, run)
@@ -186,7 +186,7 @@ def test_the_adversarial_phase_moves_the_policy(texts: Texts, tiny_config: Make,
     assert divergence(game.generator, before, drawn.tokens, drawn.mask) > 1e-4
 
 
-def test_stored_trajectories_guard_refactorings(texts: Texts, tiny_config: Make) -> None:
+def test_stored_trajectories_guard_refactorings(texts: TokenDataset, tiny_config: Make) -> None:
     """Losses of both players on given texts and rewards, without dropout: only arithmetic decides them."""
     game = made(texts, tiny_config("seqgan", dropout=0.0, d_dropout=0.0))
     rows = texts.train.rows[:16]
@@ -199,7 +199,7 @@ def test_stored_trajectories_guard_refactorings(texts: Texts, tiny_config: Make)
         descend(game.opponent.optimizer, loss, game.discriminator)
         judged.append(loss.item())
         loss = game.generator.nll(real, policy_gradient_weights(rewards, mask))
-        descend(game.policy_optimizer, loss, game.generator, clip=5.0)
+        descend(game.policy_optimizer, loss, game.generator, max_grad_norm=5.0)
         paid.append(loss.item())
     assert judged == pytest.approx([0.690451, 0.685344, 0.680797, 0.674456, 0.66577], rel=1e-3)
     assert paid == pytest.approx([-0.062746, -0.062886, -0.063024, -0.063162, -0.0633], rel=1e-3)
@@ -209,7 +209,7 @@ def test_stored_trajectories_guard_refactorings(texts: Texts, tiny_config: Make)
 
 
 def exact_gradient(
-    policy: Generator, rewards: Callable[[torch.Tensor], torch.Tensor], language: torch.Tensor
+    policy: LSTMPolicy, rewards: Callable[[torch.Tensor], torch.Tensor], language: torch.Tensor
 ) -> torch.Tensor:
     """d/d theta of the expected reward, by summing over every sequence there is."""
     policy.zero_grad()
@@ -217,14 +217,14 @@ def exact_gradient(
     return torch.cat([p.grad.flatten().clone() for p in policy.parameters() if p.grad is not None])
 
 
-def language_of(policy: Generator) -> torch.Tensor:
+def language_of(policy: LSTMPolicy) -> torch.Tensor:
     from tests.test_rollout import every_sample
 
     return every_sample(policy).tokens
 
 
 @pytest.mark.parametrize("baseline", ["none", "batch", "prefix"])
-def test_the_policy_gradient_is_unbiased_with_every_baseline(policy: Generator, baseline: str) -> None:
+def test_the_policy_gradient_is_unbiased_with_every_baseline(policy: LSTMPolicy, baseline: str) -> None:
     """The mean of many estimates agrees with the exact gradient, coordinate by coordinate."""
     from tests.test_rollout import some_score
 
@@ -234,7 +234,7 @@ def test_the_policy_gradient_is_unbiased_with_every_baseline(policy: Generator, 
     for _ in range(400):
         sampled = policy.sample(32)
         rewards = rollout_rewards(policy, some_score, sampled, 2)
-        paid = advantages(rewards, sampled.mask, baseline, normalise=False)
+        paid = advantages(rewards, sampled.mask, baseline, normalize_advantage=False)
         policy.zero_grad()
         (-policy.nll_drawn(sampled.tokens, policy_gradient_weights(paid, sampled.mask, "sum")) / 32).backward()
         estimates.append(torch.cat([p.grad.flatten().clone() for p in policy.parameters() if p.grad is not None]))
@@ -246,7 +246,7 @@ def test_the_policy_gradient_is_unbiased_with_every_baseline(policy: Generator, 
     assert z.abs().max() < 6
 
 
-def test_the_prefix_baseline_has_far_less_noise_than_none(policy: Generator) -> None:
+def test_the_prefix_baseline_has_far_less_noise_than_none(policy: LSTMPolicy) -> None:
     from tests.test_rollout import some_score
 
     noise = {}
@@ -256,7 +256,7 @@ def test_the_prefix_baseline_has_far_less_noise_than_none(policy: Generator) -> 
         for _ in range(150):
             sampled = policy.sample(32)
             rewards = rollout_rewards(policy, lambda tokens: some_score(tokens) + 1.0, sampled, 8)
-            paid = advantages(rewards, sampled.mask, baseline, normalise=False)
+            paid = advantages(rewards, sampled.mask, baseline, normalize_advantage=False)
             policy.zero_grad()
             policy.nll_drawn(sampled.tokens, policy_gradient_weights(paid, sampled.mask, "sum")).backward()
             estimates.append(torch.cat([p.grad.flatten().clone() for p in policy.parameters() if p.grad is not None]))
@@ -264,9 +264,9 @@ def test_the_prefix_baseline_has_far_less_noise_than_none(policy: Generator) -> 
     assert noise["prefix"] < noise["none"] / 5
 
 
-def test_a_reward_that_can_be_learned_is_learned(texts: Texts, tiny_config: Make) -> None:
+def test_a_reward_that_can_be_learned_is_learned(texts: TokenDataset, tiny_config: Make) -> None:
     """With a judge that loves one token, REINFORCE makes the policy write it."""
-    config = replace(tiny_config("seqgan"), mle_weight=0.0, policy_rate=0.02, policy_batch=32)
+    config = replace(tiny_config("seqgan"), mle_weight=0.0, g_lr=0.02, g_batch_size=32)
     game = made(texts, config)
     loved = texts.tokenizer.encode("a")[0]
 

@@ -26,13 +26,13 @@ from seqgan.algorithms.seqgan import GAME, PRETRAIN, SeqGAN
 from seqgan.core.seed import derive, private_generator
 from seqgan.data.batches import pad
 from seqgan.data.corpus import Corpus
+from seqgan.data.dataset import TokenDataset, encode_corpus
 from seqgan.data.splits import split
 from seqgan.data.symbols import BOS, EOS, PAD, UNK
-from seqgan.data.texts import Texts, encode_corpus
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.losses import discriminator_loss, l2_penalty, policy_gradient_weights
-from seqgan.models.discriminator import Discriminator
-from seqgan.models.generator import Generator
+from seqgan.models.cnn import CNNDiscriminator
+from seqgan.models.lstm import LSTMPolicy
 from seqgan.models.policy import PolicyModule, sample
 from seqgan.rewards import DiscriminatorReward, advantages, controlled
 from seqgan.rollout import complete, rollout_rewards
@@ -43,27 +43,27 @@ CPU, SEED = torch.device("cpu"), 3
 # No value is the default one, and no two sizes are equal. What a text is (tokenizer, vocabulary, max_length, long) is
 # decided before an algorithm is made.
 CONFIG = SeqGANConfig(
-    tokenizer="word", vocabulary=12, max_length=7, long="drop",
-    embedding_dim=6, hidden_dim=5, tied=True, dropout=0.3,
-    mle_epochs=3, mle_patience=2, mle_rate=0.03, mle_decay=0.2, batch_size=9, shuffle=True, clip=0.02,
-    d_embedding_dim=7, widths=(1, 3), filters=(4, 3), highway=False, d_dropout=0.4, d_l2=0.7, d_rate=0.02,
-    d_bf16=True, d_batch_size=10, d_samples=13, d_epochs=2, d_rounds=4, d_patience=1,
-    iterations=5, g_steps=2, d_steps=3, policy_rate=0.005, policy_batch=8, rollouts=3, reward="log-odds",
-    baseline="prefix", normalise=True, reduction="mean", mle_weight=0.5, control="shuffled", check_every=2,
+    tokenizer="word", vocab_size=12, max_length=7, overlong="drop",
+    embedding_dim=6, hidden_dim=5, tie_embeddings=True, dropout=0.3,
+    mle_epochs=3, mle_patience=2, mle_lr=0.03, weight_decay=0.2, batch_size=9, shuffle=True, max_grad_norm=0.02,
+    d_embedding_dim=7, filter_sizes=(1, 3), num_filters=(4, 3), highway=False, d_dropout=0.4, d_l2=0.7, d_lr=0.02,
+    d_bf16=True, d_batch_size=10, d_samples=13, d_epochs=2, d_pretrain_rounds=4, d_patience=1,
+    iterations=5, g_steps=2, d_steps=3, g_lr=0.005, g_batch_size=8, rollouts=3, reward="log-odds",
+    baseline="prefix", normalize_advantage=True, reduction="mean", mle_weight=0.5, control="shuffled", validate_every=2,
 )  # fmt: skip
 fill_unknown = PolicyModule.fill_unknown  # as it is without a mutant
-BEFORE = ("tokenizer", "vocabulary", "max_length", "long")
+BEFORE = ("tokenizer", "vocab_size", "max_length", "overlong")
 
 
 @pytest.fixture(scope="module")
-def words() -> Texts:
+def words() -> TokenDataset:
     corpus = Corpus("tiny", **split(tiny_lines()))
-    texts = encode_corpus(corpus, Tokenizer.train(corpus.train, "word", CONFIG.vocabulary), CONFIG.max_length, "drop")
+    texts = encode_corpus(corpus, Tokenizer.train(corpus.train, "word", CONFIG.vocab_size), CONFIG.max_length, "drop")
     assert texts.train.unknown
     return texts
 
 
-def made(texts: Texts, config: SeqGANConfig) -> SeqGAN:
+def made(texts: TokenDataset, config: SeqGANConfig) -> SeqGAN:
     """A game whose players are sharp, so that no gradient is next to nothing."""
     game = SeqGAN(config, texts, CPU, SEED)
     with torch.no_grad():
@@ -79,7 +79,7 @@ def test_no_value_is_the_default_one() -> None:
 # --- in plain tensor algebra
 
 
-def nll_by_hand(policy: Generator, tokens: Tensor, lowest: int, dropout: float) -> Tensor:
+def nll_by_hand(policy: LSTMPolicy, tokens: Tensor, lowest: int, dropout: float) -> Tensor:
     """-log pi of every token, of the ids from `lowest` up; with the policy's own draws of dropout."""
     fed = torch.cat([torch.full_like(tokens[:, :1], BOS), tokens[:, :-1]], dim=1)
     hidden, _ = policy.lstm(F.dropout(policy.embedding(fed), dropout, training=dropout > 0))
@@ -90,7 +90,7 @@ def nll_by_hand(policy: Generator, tokens: Tensor, lowest: int, dropout: float) 
     return -logits.log_softmax(dim=2).gather(2, targets).squeeze(2) * (tokens != PAD)
 
 
-def mle_by_hand(policy: Generator, texts: Texts, config: SeqGANConfig, step: int) -> Tensor:
+def mle_by_hand(policy: LSTMPolicy, texts: TokenDataset, config: SeqGANConfig, step: int) -> Tensor:
     """The NLL per token of the batch of a step, with dropout."""
     rows, size = texts.train.rows, config.batch_size
     epoch, index = divmod(step - 1, len(rows) // size)
@@ -99,7 +99,7 @@ def mle_by_hand(policy: Generator, texts: Texts, config: SeqGANConfig, step: int
     return nll_by_hand(policy, tokens, UNK, config.dropout).sum() / (tokens != PAD).sum()
 
 
-def logits_by_hand(judge: Discriminator, tokens: Tensor, dropout: float) -> Tensor:
+def logits_by_hand(judge: CNNDiscriminator, tokens: Tensor, dropout: float) -> Tensor:
     embedded, lengths = judge.embedding(tokens).transpose(1, 2), (tokens != PAD).sum(dim=1)
     found = []
     for convolution in judge.convolutions:
@@ -113,7 +113,7 @@ def logits_by_hand(judge: Discriminator, tokens: Tensor, dropout: float) -> Tens
 @torch.no_grad()
 def rewards_by_hand(game: SeqGAN, config: SeqGANConfig) -> tuple[Tensor, Tensor, Tensor]:
     """Tokens, their mask, and the log-odds of each token's completions, within +-8."""
-    sampled = sample(game.generator, config.policy_batch, keep_states=True)
+    sampled = sample(game.generator, config.g_batch_size, keep_states=True)
     finished = complete(game.generator, sampled, config.rollouts)
     tokens, mask = sampled.tokens, sampled.mask
     own = logits_by_hand(game.discriminator, tokens, 0.0).clamp(-8, 8)
@@ -166,7 +166,7 @@ def assert_moved(module: nn.Module, expected: dict[str, Tensor]) -> None:
 # --- the recomputations; `config` is what the game is given, what is expected is CONFIG
 
 
-def check_mle_update(texts: Texts, config: SeqGANConfig) -> None:
+def check_mle_update(texts: TokenDataset, config: SeqGANConfig) -> None:
     game = made(texts, config)
     policy, step = copy.deepcopy(game.generator), 6
     torch.manual_seed(1)
@@ -175,11 +175,11 @@ def check_mle_update(texts: Texts, config: SeqGANConfig) -> None:
     torch.manual_seed(1)
     assert_close(game.mle.update(step)["nll"], loss.detach(), rtol=1e-5, atol=0.0)
     found = gradients(game.generator)
-    assert_close(found, clipped(gradients(policy), CONFIG.clip), rtol=1e-4, atol=1e-7)
-    assert_moved(game.generator, by_adam(policy, found, CONFIG.mle_rate, CONFIG.mle_decay))
+    assert_close(found, clipped(gradients(policy), CONFIG.max_grad_norm), rtol=1e-4, atol=1e-7)
+    assert_moved(game.generator, by_adam(policy, found, CONFIG.mle_lr, CONFIG.weight_decay))
 
 
-def check_policy_update(texts: Texts, config: SeqGANConfig) -> None:
+def check_policy_update(texts: TokenDataset, config: SeqGANConfig) -> None:
     game = made(texts, config)
     hand, policy, count = copy.deepcopy(game.generator), copy.deepcopy(game), 6
     torch.manual_seed(2)
@@ -194,11 +194,11 @@ def check_policy_update(texts: Texts, config: SeqGANConfig) -> None:
     assert "nll" in measured
     assert_close(measured["nll"], nll.detach(), rtol=1e-5, atol=0.0)
     found = gradients(game.generator)
-    assert_close(found, clipped(gradients(hand), CONFIG.clip), rtol=1e-4, atol=1e-7)
-    assert_moved(game.generator, by_adam(hand, found, CONFIG.policy_rate))
+    assert_close(found, clipped(gradients(hand), CONFIG.max_grad_norm), rtol=1e-4, atol=1e-7)
+    assert_moved(game.generator, by_adam(hand, found, CONFIG.g_lr))
 
 
-def check_discriminator_update(texts: Texts, config: SeqGANConfig) -> None:
+def check_discriminator_update(texts: TokenDataset, config: SeqGANConfig) -> None:
     """The update after one round and an epoch: batch 2 of the second round, batch 6 of the real texts."""
     game = made(texts, config)
     judge, update, half, rows = copy.deepcopy(game.discriminator), 5, CONFIG.d_batch_size // 2, texts.train.rows
@@ -231,10 +231,10 @@ def check_discriminator_update(texts: Texts, config: SeqGANConfig) -> None:
     found = gradients(game.discriminator)
     # Sums are rounded to 8 bits, in an order of their own.
     assert_close(found, gradients(judge), rtol=0.02, atol=2e-3)
-    assert_moved(game.discriminator, by_adam(judge, found, CONFIG.d_rate))
+    assert_moved(game.discriminator, by_adam(judge, found, CONFIG.d_lr))
 
 
-def check_schedule(texts: Texts, config: SeqGANConfig) -> None:
+def check_schedule(texts: TokenDataset, config: SeqGANConfig) -> None:
     """Who moves when, how often is looked, and when a phase is over."""
     game = SeqGAN(config, texts, CPU, SEED)
     rows = len(texts.train.rows)
@@ -242,10 +242,10 @@ def check_schedule(texts: Texts, config: SeqGANConfig) -> None:
     iteration = CONFIG.g_steps + CONFIG.d_steps * per_round
     mle, pretrain, adversarial = game.phases()
     assert [phase.steps for phase in (mle, pretrain, adversarial)] == [
-        CONFIG.mle_epochs * per_epoch, CONFIG.d_rounds * per_round, CONFIG.iterations * iteration,
+        CONFIG.mle_epochs * per_epoch, CONFIG.d_pretrain_rounds * per_round, CONFIG.iterations * iteration,
     ]  # fmt: skip
-    assert [phase.check_every for phase in (mle, pretrain, adversarial)] == [
-        per_epoch, per_round, CONFIG.check_every * iteration,
+    assert [phase.validate_every for phase in (mle, pretrain, adversarial)] == [
+        per_epoch, per_round, CONFIG.validate_every * iteration,
     ]  # fmt: skip
     moved: list[str] = []
     game.policy_update = lambda count: moved.append(f"g{count}") or {}  # type: ignore[method-assign, func-returns-value]
@@ -263,18 +263,18 @@ def check_schedule(texts: Texts, config: SeqGANConfig) -> None:
         assert phase.finished()
 
 
-def check_sizes(texts: Texts, config: SeqGANConfig) -> None:
+def check_sizes(texts: TokenDataset, config: SeqGANConfig) -> None:
     game = SeqGAN(config, texts, CPU, SEED)
     assert game.generator.embedding.weight.shape == (len(texts.tokenizer), CONFIG.embedding_dim)
     assert game.generator.lstm.hidden_size == CONFIG.hidden_dim
-    assert (game.generator.output.weight is game.generator.embedding.weight) == CONFIG.tied
+    assert (game.generator.output.weight is game.generator.embedding.weight) == CONFIG.tie_embeddings
     assert game.discriminator.embedding.embedding_dim == CONFIG.d_embedding_dim
     shapes = [(layer.weight.shape[2], layer.weight.shape[0]) for layer in game.discriminator.convolutions]
-    assert shapes == list(zip(CONFIG.widths, CONFIG.filters, strict=True))
+    assert shapes == list(zip(CONFIG.filter_sizes, CONFIG.num_filters, strict=True))
     assert (game.discriminator.highway is not None) == CONFIG.highway
 
 
-CHECKS: dict[str, Callable[[Texts, SeqGANConfig], None]] = {
+CHECKS: dict[str, Callable[[TokenDataset, SeqGANConfig], None]] = {
     "sizes": check_sizes,
     "schedule": check_schedule,
     "MLE update": check_mle_update,
@@ -284,11 +284,11 @@ CHECKS: dict[str, Callable[[Texts, SeqGANConfig], None]] = {
 
 
 @pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
-def test_as_recomputed(check: Callable[[Texts, SeqGANConfig], None], words: Texts) -> None:
+def test_as_recomputed(check: Callable[[TokenDataset, SeqGANConfig], None], words: TokenDataset) -> None:
     check(words, CONFIG)
 
 
-def test_the_discriminator_update_in_full_precision(words: Texts, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_discriminator_update_in_full_precision(words: TokenDataset, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same to seven digits, where nothing is rounded to eight bits."""
     monkeypatch.setattr("tests.algorithms.test_wiring.CONFIG", replace(CONFIG, d_bf16=False))
     close: Any = assert_close
@@ -302,7 +302,7 @@ def test_the_discriminator_update_in_full_precision(words: Texts, monkeypatch: p
 # --- mutants, each of which a recomputation must notice
 
 
-def noticed(check: str, texts: Texts, config: SeqGANConfig = CONFIG) -> bool:
+def noticed(check: str, texts: TokenDataset, config: SeqGANConfig = CONFIG) -> bool:
     try:
         CHECKS[check](texts, config)
     except AssertionError:
@@ -310,9 +310,9 @@ def noticed(check: str, texts: Texts, config: SeqGANConfig = CONFIG) -> bool:
     return False
 
 
-@pytest.mark.parametrize("name", [field.name for field in fields(CONFIG) if field.name not in (*BEFORE, "filters")])
-def test_a_value_put_back_to_its_default_is_noticed(name: str, words: Texts) -> None:
-    names = ("widths", "filters") if name == "widths" else (name,)  # there must be as many of each
+@pytest.mark.parametrize("name", [field.name for field in fields(CONFIG) if field.name not in (*BEFORE, "num_filters")])
+def test_a_value_put_back_to_its_default_is_noticed(name: str, words: TokenDataset) -> None:
+    names = ("filter_sizes", "num_filters") if name == "filter_sizes" else (name,)  # there must be as many of each
     config = replace(CONFIG, **{name: getattr(SeqGANConfig(), name) for name in names})
     assert any(noticed(check, words, config) for check in CHECKS)
 
@@ -348,7 +348,7 @@ loss, generated = MLE.loss, Opponent.generated
 
 # What is wrong: the check that must notice, where it is, its name, and what stands there instead.
 MUTANTS: dict[str, tuple[str, Any, str, Any]] = {
-    "REINFORCE follows the distribution of text": (POLICY, Generator, "nll_drawn", Generator.nll),
+    "REINFORCE follows the distribution of text": (POLICY, LSTMPolicy, "nll_drawn", LSTMPolicy.nll),
     "REINFORCE lowers what paid more": with_seqgan(
         "policy_gradient_weights", wrongly(policy_gradient_weights, torch.neg)
     ),
@@ -364,23 +364,23 @@ MUTANTS: dict[str, tuple[str, Any, str, Any]] = {
     ),
     "the baseline is ignored": with_seqgan("advantages", ignoring(advantages, baseline="none")),
     "the baseline is its neighbour": with_seqgan("advantages", ignoring(advantages, baseline="batch")),
-    "advantages keep their size": with_seqgan("advantages", ignoring(advantages, normalise=False)),
+    "advantages keep their size": with_seqgan("advantages", ignoring(advantages, normalize_advantage=False)),
     "rewards are not shuffled": with_seqgan("controlled", lambda rewards, mask, control: rewards),
     "rewards are constant": with_seqgan("controlled", ignoring(controlled, control="constant")),
     "the discriminator judges with dropout": with_seqgan("judging", lambda module: nullcontext(module.train())),
     "the policy samples with dropout": (
-        POLICY, Generator, "sample", lambda policy, count: sample(policy.train(), count, keep_states=True),
+        POLICY, LSTMPolicy, "sample", lambda policy, count: sample(policy.train(), count, keep_states=True),
     ),
     "half a batch is drawn": (
-        POLICY, Generator, "sample", lambda policy, count: sample(policy, count // 2, keep_states=True),
+        POLICY, LSTMPolicy, "sample", lambda policy, count: sample(policy, count // 2, keep_states=True),
     ),
     "the MLE term is of another batch": (POLICY, MLE, "loss", lambda mle, step: loss(mle, step + 1)),
     "the MLE term counts double": (POLICY, MLE, "loss", lambda mle, step: 2 * loss(mle, step)),
-    "a policy update is not clipped": with_seqgan("descend", ignoring(descend, clip=math.inf)),
-    "MLE follows the distribution of samples": (LEARNING, Generator, "nll", Generator.nll_drawn),
-    "an MLE update is not clipped": (LEARNING, mle, "descend", ignoring(descend, clip=math.inf)),
+    "a policy update is not clipped": with_seqgan("descend", ignoring(descend, max_grad_norm=math.inf)),
+    "MLE follows the distribution of samples": (LEARNING, LSTMPolicy, "nll", LSTMPolicy.nll_drawn),
+    "an MLE update is not clipped": (LEARNING, mle, "descend", ignoring(descend, max_grad_norm=math.inf)),
     "MLE is the sum over tokens": (LEARNING, mle, "mle_weights", lambda mask: mask.float()),
-    "MLE has no dropout": (LEARNING, Generator, "train", lambda policy, _=True: nn.Module.train(policy, False)),
+    "MLE has no dropout": (LEARNING, LSTMPolicy, "train", lambda policy, _=True: nn.Module.train(policy, False)),
     "MLE is of another batch": (LEARNING, MLE, "loss", lambda mle, step: loss(mle, step - 1)),
     "no L2 penalty": with_opponent("penalty", lambda opponent: 0.0),
     "the L2 penalty is of another layer": with_opponent(
@@ -392,7 +392,7 @@ MUTANTS: dict[str, tuple[str, Any, str, Any]] = {
         "discriminator_loss", lambda real, fake: discriminator_loss(fake, real)
     ),
     "the discriminator learns without dropout": (
-        JUDGE, Discriminator, "train", lambda judge, _=True: nn.Module.train(judge, False),
+        JUDGE, CNNDiscriminator, "train", lambda judge, _=True: nn.Module.train(judge, False),
     ),
     "the discriminator sees unknown words": (
         JUDGE, PolicyModule, "fill_unknown", lambda policy, tokens, rng=None: tokens,
@@ -411,14 +411,16 @@ MUTANTS: dict[str, tuple[str, Any, str, Any]] = {
 
 
 @pytest.mark.parametrize("mutant", MUTANTS.values(), ids=MUTANTS)
-def test_a_mutant_is_noticed(mutant: tuple[str, Any, str, Any], words: Texts, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mutant_is_noticed(
+    mutant: tuple[str, Any, str, Any], words: TokenDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
     check, where, name, wrong = mutant
     assert not noticed(check, words)
     monkeypatch.setattr(where, name, wrong)
     assert noticed(check, words)
 
 
-def test_an_optimizer_of_another_player_is_noticed(words: Texts, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_optimizer_of_another_player_is_noticed(words: TokenDataset, monkeypatch: pytest.MonkeyPatch) -> None:
     original = SeqGAN.__init__
 
     def exchanged(game: SeqGAN, *given: Any) -> None:

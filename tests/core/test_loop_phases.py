@@ -14,7 +14,7 @@ from seqgan.algorithms.seqgan import GAME, PRETRAIN, SeqGAN
 from seqgan.core import checkpoint
 from seqgan.core.loop import Phase, train
 from seqgan.core.run import Run, checkpoints, create, read_record
-from seqgan.data.texts import Texts
+from seqgan.data.dataset import TokenDataset
 from tests.core.toy import Toy
 from tests.killing import Killed, contents, dying_at
 
@@ -88,9 +88,9 @@ def test_a_first_phase_without_steps_does_not_start_again_in_a_later_one(tmp_pat
 
 
 def test_a_game_without_a_trained_discriminator_ends_the_same_when_killed(
-    texts: Texts, tiny_config: Make, tmp_path: Path
+    texts: TokenDataset, tiny_config: Make, tmp_path: Path
 ) -> None:
-    config: Any = tiny_config("seqgan", d_rounds=0, mle_epochs=1)
+    config: Any = tiny_config("seqgan", d_pretrain_rounds=0, mle_epochs=1)
 
     def made() -> SeqGAN:
         return SeqGAN(config, texts, CPU, 3)

@@ -215,7 +215,7 @@ def test_a_step_that_does_not_fit_is_named_with_what_would_make_it_smaller(tmp_p
         def exports(self) -> dict[str, bytes]:
             return {}
 
-    config = {"rollouts": 4, "batch_size": 8, "mle_rate": 0.1}
+    config = {"rollouts": 4, "batch_size": 8, "mle_lr": 0.1}
     create(tmp_path / "run", {"package": "tests", "config": config, "seed": 0}, {})
     with (
         pytest.raises(ShortageError, match=r"step 3 of only: 40.0 GB more .*; make --batch-size or --rollouts smaller"),

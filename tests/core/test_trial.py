@@ -13,14 +13,14 @@ import torch
 
 import seqgan
 from seqgan.advice import about_data
+from seqgan.algorithms.components import Components
 from seqgan.algorithms.configs import MLEConfig
-from seqgan.algorithms.parts import Parts
 from seqgan.algorithms.seqgan import GAME, PRETRAIN, SeqGAN
 from seqgan.core import trial
 from seqgan.core.loop import Phase, Trial
 from seqgan.core.trial import Cost, estimate, in_words
 from seqgan.data.corpus import Corpus, corpus_in_memory, load_corpus
-from seqgan.data.texts import Texts, encode_corpus
+from seqgan.data.dataset import TokenDataset, encode_corpus
 from seqgan.data.tokenizer import Kind, Tokenizer
 from seqgan.models.policy import sample
 from tests.conftest import TINY_GAME, tiny_lines
@@ -99,7 +99,7 @@ def test_the_first_process_s_clock_decides_how_often_work_is_tried(
     told: float, calls: int, clock: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As in one of several processes, to which the first tells what its clock says."""
-    monkeypatch.setattr("seqgan.core.world.from_first", lambda own: told)
+    monkeypatch.setattr("seqgan.core.distributed.from_first", lambda own: told)
     timed = Timed(clock, {"policy": 4.0 if told < 1 else 0.01})  # its own clock says otherwise
     timed.add("game", 12, policy=4)
     assert estimate(timed, CPU).seconds == 4 * told
@@ -138,10 +138,10 @@ def test_a_cost_is_told_in_words(seconds: float, told: str, monkeypatch: pytest.
 @pytest.mark.parametrize("changes", [{}, {"g_steps": 2, "d_steps": 3}, {"d_steps": 0}, {"iterations": 0}], ids=str)
 @pytest.mark.parametrize("own_reward", [False, True])
 def test_the_trials_of_a_game_stand_for_all_its_work(
-    changes: dict[str, int], own_reward: bool, texts: Texts, tiny_config: Make
+    changes: dict[str, int], own_reward: bool, texts: TokenDataset, tiny_config: Make
 ) -> None:
-    parts = Parts(reward=lambda tokens: torch.ones(len(tokens))) if own_reward else Parts()
-    config: Any = tiny_config("seqgan", policy_batch=20, **changes)
+    parts = Components(reward=lambda tokens: torch.ones(len(tokens))) if own_reward else Components()
+    config: Any = tiny_config("seqgan", g_batch_size=20, **changes)
     algorithm = SeqGAN(config, texts, CPU, 0, parts)
     game = algorithm.phases()[-1]
     assert game.name == GAME
@@ -173,7 +173,7 @@ def test_the_trials_of_a_game_stand_for_all_its_work(
 
 
 def test_the_texts_that_a_discriminator_learns_from_are_counted(
-    clock: SimpleNamespace, texts: Texts, tiny_config: Make
+    clock: SimpleNamespace, texts: TokenDataset, tiny_config: Make
 ) -> None:
     config: Any = tiny_config("seqgan")
     algorithm = SeqGAN(config, texts, CPU, 0)
@@ -185,7 +185,7 @@ def test_the_texts_that_a_discriminator_learns_from_are_counted(
     with mock.patch("seqgan.algorithms.opponent.sample", side_effect=slow):
         cost = estimate(algorithm, CPU)
     assert [phase.name for phase in algorithm.phases()][1:] == [PRETRAIN, GAME]
-    assert cost.seconds >= config.d_rounds + config.iterations * config.d_steps  # a second for each round
+    assert cost.seconds >= config.d_pretrain_rounds + config.iterations * config.d_steps  # a second for each round
 
 
 def test_a_run_that_shows_its_cost_ends_as_a_quiet_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -202,10 +202,10 @@ def test_a_run_that_shows_its_cost_ends_as_a_quiet_one(tmp_path: Path, capsys: p
 # --- the data
 
 
-def described(corpus: Corpus, kind: Kind = "word", vocabulary: int = 5000, source: str = "preset default") -> list[str]:
+def schema(corpus: Corpus, kind: Kind = "word", vocab_size: int = 5000, source: str = "preset default") -> list[str]:
     """What is said of a corpus when a run with this tokenizer is begun."""
-    tokenizer = Tokenizer.train(corpus.train, kind, vocabulary)
-    return about_data(corpus, encode_corpus(corpus, tokenizer), vocabulary, source)
+    tokenizer = Tokenizer.train(corpus.train, kind, vocab_size)
+    return about_data(corpus, encode_corpus(corpus, tokenizer), vocab_size, source)
 
 
 def plenty() -> Corpus:
@@ -216,7 +216,7 @@ def plenty() -> Corpus:
 
 def test_where_nothing_is_wrong_only_the_sizes_are_told() -> None:
     corpus = plenty()
-    [line] = described(corpus)
+    [line] = schema(corpus)
     assert line.startswith(
         f"plenty: {len(corpus.train)} train, {len(corpus.valid)} valid, {len(corpus.test)} test texts;"
     )
@@ -226,7 +226,7 @@ def test_where_nothing_is_wrong_only_the_sizes_are_told() -> None:
 def test_held_out_texts_that_were_learned_from_are_told(tmp_path: Path) -> None:
     (tmp_path / "train.txt").write_text("\n".join([*tiny_lines(200), "hi anna"]) + "\n")
     (tmp_path / "valid.txt").write_text("hi anna\nnever seen\noh bo\n")
-    lines = described(load_corpus(str(tmp_path / "train.txt"), valid=str(tmp_path / "valid.txt")))
+    lines = schema(load_corpus(str(tmp_path / "train.txt"), valid=str(tmp_path / "valid.txt")))
     warnings = [line for line in lines if line.startswith("warning")]
     assert len(warnings) == 1
     assert warnings[0].startswith("warning: 1 of the 3 valid texts stand in an earlier split as well")
@@ -235,25 +235,25 @@ def test_held_out_texts_that_were_learned_from_are_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("source", ["command line", "config mine.toml", "arguments"])
 def test_a_vocabulary_that_was_asked_for_and_is_not_there_is_told(source: str) -> None:
     corpus = plenty()
-    [told] = [line for line in described(corpus, vocabulary=300, source=source) if "was asked for" in line]
+    [told] = [line for line in schema(corpus, vocab_size=300, source=source) if "was asked for" in line]
     words = len({word for text in corpus.train for word in text.split()})
-    assert told == f"--vocabulary 300 was asked for; the training text has no more than {words + 4} tokens"
+    assert told == f"--vocab-size 300 was asked for; the training text has no more than {words + 4} tokens"
     for others in (
-        described(corpus, vocabulary=300),  # nobody asked for it
-        described(corpus, vocabulary=15, source=source),  # it is there
-        described(corpus, "char", vocabulary=300, source=source),  # of characters all are kept
+        schema(corpus, vocab_size=300),  # nobody asked for it
+        schema(corpus, vocab_size=15, source=source),  # it is there
+        schema(corpus, "char", vocab_size=300, source=source),  # of characters all are kept
     ):
         assert not any("was asked for" in line for line in others)
 
 
 def test_a_text_that_is_small_for_its_vocabulary_is_told() -> None:
     distinct = corpus_in_memory([f"word{number} name{number} thing{number}" for number in range(60)])
-    [told] = [line for line in described(distinct) if "small for its vocabulary" in line]
+    [told] = [line for line in schema(distinct) if "small for its vocabulary" in line]
     # Three words and an end in each text, and three words that no other text has.
     assert "(1.3 tokens for each of" in told
     assert "100% of which occur less than three times" in told
     assert "--tokenizer bpe" in told
-    [by_characters] = [line for line in described(plenty_of_characters(), "char") if "small for its" in line]
+    [by_characters] = [line for line in schema(plenty_of_characters(), "char") if "small for its" in line]
     assert "--tokenizer" not in by_characters
 
 
@@ -264,8 +264,8 @@ def plenty_of_characters() -> Corpus:
 def test_much_that_is_unknown_is_told() -> None:
     corpus = plenty()
     strange = replace(corpus, valid=["hi zebra", "hi yak", "hi anna"])
-    [told] = [line for line in described(strange) if "unknown" in line]
+    [told] = [line for line in schema(strange) if "unknown" in line]
     # Two words that nobody knows, of six words and three ends.
     assert told.startswith("advice: 22% of the validation tokens are unknown")
     little = replace(corpus, valid=[*corpus.valid[:20], "hi zebra"])
-    assert not any("unknown" in line for line in described(little))
+    assert not any("unknown" in line for line in schema(little))

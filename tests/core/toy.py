@@ -24,9 +24,9 @@ class Toy:
 
     def phases(self) -> Sequence[Phase]:
         return [
-            Phase("first", 20, self.update, check=self.check, check_every=2, finished=lambda: self.stale >= 2),
+            Phase("first", 20, self.update, check=self.check, validate_every=2, finished=lambda: self.stale >= 2),
             Phase("second", 3, self.update, start=self.keep),
-            Phase("game", self.steps, self.move, start=self.back, check=self.check, check_every=3),
+            Phase("game", self.steps, self.move, start=self.back, check=self.check, validate_every=3),
         ]
 
     def update(self, step: int) -> dict[str, Any]:

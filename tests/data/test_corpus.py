@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from seqgan.data.corpus import bundled, load_corpus
+from seqgan.data.dataset import encode_corpus, suitable_tokenizer
 from seqgan.data.splits import split
-from seqgan.data.texts import encode_corpus, suitable_tokenizer
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import CorpusError
 from tests.conftest import tiny_lines
@@ -101,6 +101,6 @@ def test_real_quatrains_can_be_encoded(real_data: Path) -> None:
     corpus = load_corpus(str(real_data / "poems" / "jueju5.train.txt.gz"))
     assert suitable_tokenizer(corpus)[0] == "char"
     texts = encode_corpus(corpus, Tokenizer.train(corpus.train, "char"))
-    assert texts.longest == 24
+    assert texts.max_length == 24
     assert texts.train.too_long == 0
     assert texts.decode(texts.train.rows[:5]) == corpus.train[:5]

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from seqgan.data import fetching, shelf
+from seqgan.data import fetching, store
 from seqgan.data.corpus import bundled, load_corpus
 from seqgan.data.fetching import fetch, sources
 from seqgan.errors import CorpusError
@@ -88,9 +88,9 @@ def tarred(**members: bytes) -> bytes:
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w:gz") as archive:
         for name, data in members.items():
-            described = tarfile.TarInfo(name)
-            described.size = len(data)
-            archive.addfile(described, io.BytesIO(data))
+            schema = tarfile.TarInfo(name)
+            schema.size = len(data)
+            archive.addfile(schema, io.BytesIO(data))
     return content.getvalue()
 
 
@@ -138,21 +138,21 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def source(*described: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def source(*schema: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """A list of sources with one of them, `ours`, made of these files."""
     facts = {"description": "d", "language": "English", "licence": "CC0-1.0", "homepage": "http://h"}
-    return {"ours": {"name": "ours", **facts, "file": list(described)}}
+    return {"ours": {"name": "ours", **facts, "file": list(schema)}}
 
 
-def get(*described: Mapping[str, Any], **options: Any) -> dict[str, Any]:
+def get(*schema: Mapping[str, Any], **options: Any) -> dict[str, Any]:
     """Fetch a source that is made of these files; the report."""
-    return fetch("ours", lambda done, size: None, known=source(*described), **options)
+    return fetch("ours", lambda done, size: None, known=source(*schema), **options)
 
 
-def refused(home: Path, *described: Mapping[str, Any]) -> str:
+def refused(home: Path, *schema: Mapping[str, Any]) -> str:
     """What is said of a source that cannot be had; nothing is kept of it."""
     with pytest.raises(CorpusError) as error:
-        get(*described)
+        get(*schema)
     assert not list(home.rglob("*"))
     assert "\n" not in str(error.value)
     return str(error.value)
@@ -179,7 +179,7 @@ def test_every_kind_of_file_gives_the_same_corpus(name: str, how: dict[str, Any]
 def test_a_source_may_have_several_files(address: str) -> None:
     parts = [{"urls": [address + name], "sha256": sha256(FILES[name])} for name in ("/half", "/rest")]
     assert get(*parts)["texts_given"] == 60
-    about = shelf.about("ours")
+    about = store.about("ours")
     assert about["source"] == [address + "/half", address + "/rest"]
     assert (about["language"], about["licence"], about["homepage"]) == ("English", "CC0-1.0", "http://h")
 
@@ -211,7 +211,7 @@ def test_the_second_address_is_taken_when_the_first_fails(first: str, address: s
     asked.clear()
     get({"urls": [address + first, address + "/lines"], "sha256": sha256(LINES)})
     assert asked == [first, "/lines"]
-    assert load_corpus("ours").provenance["texts"] == sum(shelf.about("ours")["report"]["split"].values())
+    assert load_corpus("ours").provenance["texts"] == sum(store.about("ours")["report"]["split"].values())
 
 
 def test_the_second_address_is_not_asked_when_the_first_answers(address: str, asked: list[str]) -> None:
@@ -304,11 +304,11 @@ def test_what_was_fetched_is_fetched_again_only_when_asked(address: str) -> None
     with pytest.raises(CorpusError, match=r"there is a corpus 'ours' already .* --overwrite"):
         get(file)
     get({"urls": [address + "/table"], "sha256": sha256(FILES["/table"]), "field": 1}, overwrite=True)
-    assert shelf.about("ours")["source"] == [address + "/table"]
+    assert store.about("ours")["source"] == [address + "/table"]
 
 
 def test_a_taken_name_is_refused_before_anything_is_downloaded(address: str, asked: list[str]) -> None:
-    shelf.add("ours", tiny_lines(), {})
+    store.add("ours", tiny_lines(), {})
     asked.clear()
     with pytest.raises(CorpusError, match="there is a corpus 'ours' already"):
         get({"urls": [address + "/lines"], "sha256": sha256(LINES)})

@@ -16,7 +16,7 @@ from seqgan.data.readers import a_list_of_texts
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import CorpusError, SeqGANError
 from seqgan.generation import TextModel
-from seqgan.models.generator import Generator
+from seqgan.models.lstm import LSTMPolicy
 from tests.conftest import tiny_lines
 
 TEXTS = tiny_lines()
@@ -48,7 +48,7 @@ HOLDERS: dict[str, Callable[[list[str]], Any]] = {
 @pytest.fixture(scope="module")
 def model() -> TextModel:
     tokenizer = Tokenizer.train(TEXTS, "char")
-    return TextModel(Generator(len(tokenizer), 30).eval(), tokenizer)
+    return TextModel(LSTMPolicy(len(tokenizer), 30).eval(), tokenizer)
 
 
 USES: dict[str, Callable[[TextModel, Any], Any]] = {

@@ -50,9 +50,9 @@ def test_nothing_is_rewritten_on_the_way(kind: str, text: str) -> None:
 
 
 def test_a_line_longer_than_sentencepiece_likes_is_not_lost() -> None:
-    long = "ab" * 5000 + "z"
-    tokenizer = Tokenizer.train([*tiny_lines(), long], "char")
-    assert tokenizer.decode(tokenizer.encode(long)) == long
+    overlong = "ab" * 5000 + "z"
+    tokenizer = Tokenizer.train([*tiny_lines(), overlong], "char")
+    assert tokenizer.decode(tokenizer.encode(overlong)) == overlong
 
 
 def test_unknown_characters_and_words_become_unk() -> None:

@@ -96,7 +96,7 @@ def test_every_setting_gets_the_rounds_of_the_budget_and_both_rates(tmp_path: Pa
         config = jobs[0].chosen.config
         turns = 2 if model == "gan" else 6
         assert config.steps == 60_000 // (turns * config.batch_size)
-        assert (config.g_rate, config.d_rate) == (rate * usual[model].g_rate, rate * usual[model].d_rate)
+        assert (config.g_lr, config.d_lr) == (rate * usual[model].g_lr, rate * usual[model].d_lr)
         assert [job.seed for job in jobs] == [3, 5]
         assert source.name == "ring"
     assert len({job.place for jobs in found.values() for job in jobs}) == 8

@@ -41,7 +41,7 @@ def test_a_round_keeps_to_the_rules_of_a_gpu(model: str) -> None:
         ("Game._move", "loss.backward()", "loss.isfinite().all() and loss.backward()"),
         (
             "Game.view",
-            "View(self.recipe, batch, world.share_size(size), self.device)",
+            "View(self.recipe, batch, distributed.shard_size(size), self.device)",
             "View(self.recipe, batch, size, CPU)",
         ),
         ("Game.chosen", ".to(self.device)", ""),

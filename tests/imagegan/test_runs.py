@@ -21,7 +21,7 @@ from imagegan.data import load
 from imagegan.evaluation import draw, evaluate_model, evaluate_runs
 from imagegan.generation import load_model
 from imagegan.metrics.networks import network
-from seqgan.core import described
+from seqgan.core import schema
 from seqgan.core.run import describe
 from seqgan.errors import SeqGANError
 from tests.imagegan.test_data import idx
@@ -178,7 +178,7 @@ def test_a_run_of_the_first_version_goes_on(run: Path, tmp_path: Path) -> None:
 
     old = Path(shutil.copytree(run, tmp_path / "old"))
     description = json.loads((old / "run.json").read_text())
-    description.pop(described.SEAL)  # it has none either
+    description.pop(schema.SEAL)  # it has none either
     pixels = training.images_of(run, 60).train.pixels
     description["data"] = {
         "name": "digits",
@@ -322,7 +322,7 @@ def test_a_run_that_is_asked_for_something_else_is_refused(run: Path, mnist: Pat
     cases: list[tuple[list[object], str]] = [
         (["train", "--resume", run, "--data", "ring"], "--data was digits and is now ring"),
         (["train", "--resume", run, "--data-dir", mnist], "--data-dir was None and is now"),
-        (["train", "--resume", run, "--latent", 7], "latent was 6 and is now 7"),
+        (["train", "--resume", run, "--latent-dim", 7], "latent was 6 and is now 7"),
         (["train", "--resume", run, "--images", 70], "images was 60 and is now 70"),
         (["train", "--resume", damaged], "is damaged"),
         (["train", "--resume", foreign], "does not belong to the run"),

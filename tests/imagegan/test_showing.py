@@ -28,15 +28,15 @@ from imagegan.pyramid import Pyramid
 from imagegan.samples import read_samples
 from imagegan.training import images_of, new_model
 from seqgan.core import checkpoint
-from seqgan.core.described import SEAL
 from seqgan.core.loop import Phase
 from seqgan.core.run import checkpoints, describe
+from seqgan.core.schema import SEAL
 from seqgan.core.seed import private_generator
 from seqgan.errors import RunError, UsageError
 from tests.imagegan.tiny import as_options, config_of, made
 from tests.killing import flat
 
-VARIED: dict[str, Any] = {"nets": "mlp", "width": 32, "g_rate": 0.01}  # pictures that differ at once
+VARIED: dict[str, Any] = {"nets": "mlp", "width": 32, "g_lr": 0.01}  # pictures that differ at once
 
 
 def played(game: Game | Pyramid) -> Game | Pyramid:

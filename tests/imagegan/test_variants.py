@@ -53,11 +53,11 @@ def test_every_variant_has_a_config_and_presets() -> None:
 
 @every_model
 def test_it_learns_where_the_ink_is(model: str) -> None:
-    changes: dict[str, Any] = {"steps": 60, "batch_size": 16, "latent": 16, "width": 8, "ema": 0.0, "nets": "dcgan"}
+    changes: dict[str, Any] = {"steps": 60, "batch_size": 16, "latent_dim": 16, "width": 8, "ema": 0.0, "nets": "dcgan"}
     rate = 5e-4 if model == "lapgan" else 2e-3
     sizes = {"gan": {"nets": "mlp", "width": 64}, "lapgan": {"top_width": 64}}.get(model, {})
     data = digits(300, seed=1)
-    wanted = {**changes, "g_rate": rate, "d_rate": rate, **sizes}
+    wanted = {**changes, "g_lr": rate, "d_lr": rate, **sizes}
     config = config_of(model, **{name: value for name, value in wanted.items() if hasattr(CONFIGS[model], name)})
     game = training.new_model(model, config, data, SHAPE, CPU, 0)
     real = data.pixels.mean(dim=0)
@@ -123,7 +123,7 @@ def test_the_command_trains_resumes_and_generates(model: str, tmp_path: Path) ->
     levels = 3 if model == "lapgan" else 1
     assert len(read_record(tmp_path / "run")) == TINY["steps"] * levels
     with pytest.raises(SeqGANError, match="latent was 6 and is now 7"):
-        imagegan.main([*words, "--latent", "7"], standalone_mode=False)
+        imagegan.main([*words, "--latent-dim", "7"], standalone_mode=False)
     output = tmp_path / "some.npz"
     result = CliRunner().invoke(
         imagegan, ["generate", str(tmp_path / "run"), "-n", "7", "--output", str(output)], catch_exceptions=False

@@ -36,7 +36,7 @@ from imagegan.variants import vae as vae_m
 from imagegan.variants import wgan as wgan_m
 from imagegan.variants import wgan_gp as wgan_gp_m
 from imagegan.variants.configs import CONFIGS, ImageConfig
-from seqgan.core import described
+from seqgan.core import schema
 from seqgan.core.seed import derive
 from seqgan.errors import SeqGANError
 from tests.imagegan.mutants import FOUND, Mutant, mutated
@@ -66,12 +66,12 @@ OTHER: dict[str, Any] = {
     "size": 20,
     "steps": 5,
     "batch_size": 9,
-    "latent": 7,
+    "latent_dim": 7,
     "nets": "common",
     "width": 6,
     "d_norm": "layer",
-    "g_rate": 0.01,
-    "d_rate": 0.01,
+    "g_lr": 0.01,
+    "d_lr": 0.01,
     "beta1": 0.3,
     "beta2": 0.5,
     "ema": 0.0,
@@ -126,7 +126,7 @@ def test_every_field_of_every_config_changes_the_run(model: str, field: str) -> 
     [
         (["--model", "lapgan", "--nets", "mlp"], "--nets belongs to --model"),
         (["--model", "wgan", "--beta1", "0.1"], "--beta1 belongs to --model"),
-        (["--model", "vae", "--d-rate", "0.1"], "--d-rate belongs to --model"),
+        (["--model", "vae", "--d-lr", "0.1"], "--d-lr belongs to --model"),
         (["--model", "dcgan", "--data", "folder", "--size", "14", "--d-norm", "layer"], "--d-norm layer has no effect"),
         (
             ["--model", "cgan", "--nets", "dcgan", "--data", "folder", "--size", "10", "--d-norm", "batch"],
@@ -166,7 +166,7 @@ def test_an_option_that_would_change_nothing_is_refused(words: list[str], messag
 
 
 @pytest.mark.parametrize(
-    ("model", "field", "value"), [("wgan", "beta1", 0.5), ("lapgan", "nets", "dcgan"), ("vae", "d_rate", 0.001)]
+    ("model", "field", "value"), [("wgan", "beta1", 0.5), ("lapgan", "nets", "dcgan"), ("vae", "d_lr", 0.001)]
 )
 def test_a_run_that_was_begun_with_a_field_in_vain_goes_on(
     model: str, field: str, value: object, tmp_path: Path
@@ -178,7 +178,7 @@ def test_a_run_that_was_begun_with_a_field_in_vain_goes_on(
     assert begun.exit_code == 0, begun.output
     description = json.loads((tmp_path / "run" / "run.json").read_text())
     description["config"][field] = value
-    description.pop(described.SEAL)  # an earlier version has none
+    description.pop(schema.SEAL)  # an earlier version has none
     (tmp_path / "run" / "run.json").write_text(json.dumps(description))
     again = CliRunner().invoke(imagegan, ["train", "--resume", str(tmp_path / "run"), "--quiet"])
     assert again.exit_code == 0, again.output
@@ -190,12 +190,12 @@ AWAY: dict[str, Any] = {
     "images": 40,
     "size": 16,
     "batch_size": 6,
-    "latent": 5,
+    "latent_dim": 5,
     "nets": "common",
     "width": 4,
     "d_norm": "layer",
-    "g_rate": 3e-3,
-    "d_rate": 2e-3,
+    "g_lr": 3e-3,
+    "d_lr": 2e-3,
     "beta1": 0.3,
     "beta2": 0.7,
     "ema": 0.4,
@@ -289,12 +289,12 @@ def adversaries(
         for turn in range(turns(c, step)):
             real, _ = hand.batch(step, "d", turn)
             on_real = hand.d(real)
-            noise, nothing = hand.noise(c.latent), Code().draw(c.batch_size, CPU)
+            noise, nothing = hand.noise(c.latent_dim), Code().draw(c.batch_size, CPU)
             fake = hand.g(noise, nothing).detach()
             loss = d_loss(on_real, hand.d(fake))
             hand.minimise("d", loss + (c.penalty_weight * fine(hand, real, fake) if fine else 0))
             after(hand)
-        noise, nothing = hand.noise(c.latent), Code().draw(c.batch_size, CPU)
+        noise, nothing = hand.noise(c.latent_dim), Code().draw(c.batch_size, CPU)
         hand.minimise("g", g_loss(hand.d(hand.g(noise, nothing))))
 
     return once
@@ -348,9 +348,9 @@ def cgan(hand: ByHand, step: int) -> None:
     real, labels = hand.batch(step, "d")
     code = one_hot(labels, 10).float()
     on_real = hand.d(real, code)
-    fake = hand.g(hand.noise(hand.config.latent), code).detach()
+    fake = hand.g(hand.noise(hand.config.latent_dim), code).detach()
     hand.minimise("d", logistic_d(on_real, hand.d(fake, code)))
-    noise, (_, labels) = hand.noise(hand.config.latent), hand.batch(step, "g")
+    noise, (_, labels) = hand.noise(hand.config.latent_dim), hand.batch(step, "g")
     code = one_hot(labels, 10).float()
     hand.minimise("g", logistic_g(hand.d(hand.g(noise, code), code)))
 
@@ -359,10 +359,10 @@ def acgan(hand: ByHand, step: int) -> None:
     c, d, classes = hand.config, hand.nets["discriminator"], hand.nets["classes"]
     real, labels = hand.batch(step, "d")
     on_real = d(real)
-    on_fake = d(hand.g(hand.noise(c.latent), one_hot(labels, 10).float()).detach())
+    on_fake = d(hand.g(hand.noise(c.latent_dim), one_hot(labels, 10).float()).detach())
     named = cross_entropy(classes(on_real.features), labels) + cross_entropy(classes(on_fake.features), labels)
     hand.minimise("d", logistic_d(on_real.score, on_fake.score) + c.class_weight * named)
-    noise, (_, labels) = hand.noise(c.latent), hand.batch(step, "g")
+    noise, (_, labels) = hand.noise(c.latent_dim), hand.batch(step, "g")
     on_fake = d(hand.g(noise, one_hot(labels, 10).float()))
     hand.minimise("g", logistic_g(on_fake.score) + c.class_weight * cross_entropy(classes(on_fake.features), labels))
 
@@ -379,11 +379,11 @@ def infogan(hand: ByHand, step: int) -> None:
 
     real, _ = hand.batch(step, "d")
     on_real = d(real)
-    noise, code = hand.noise(c.latent), Code(c.categories, c.continuous).draw(c.batch_size, CPU)
+    noise, code = hand.noise(c.latent_dim), Code(c.categories, c.continuous).draw(c.batch_size, CPU)
     on_fake = d(hand.g(noise, code).detach())
     loss = logistic_d(on_real.score, on_fake.score) + c.information_weight * unread(on_fake.features, code)
     hand.minimise("d", loss)
-    noise, code = hand.noise(c.latent), Code(c.categories, c.continuous).draw(c.batch_size, CPU)
+    noise, code = hand.noise(c.latent_dim), Code(c.categories, c.continuous).draw(c.batch_size, CPU)
     on_fake = d(hand.g(noise, code))
     hand.minimise("g", logistic_g(on_fake.score) + c.information_weight * unread(on_fake.features, code))
 
@@ -392,7 +392,7 @@ def vae(hand: ByHand, step: int) -> None:
     c = hand.config
     real, _ = hand.batch(step, "vae")
     mean, log_variance = hand.nets["encoder"](real)
-    noise, nothing = hand.noise(c.latent), Code().draw(c.batch_size, CPU)
+    noise, nothing = hand.noise(c.latent_dim), Code().draw(c.batch_size, CPU)
     made = hand.g(mean + (log_variance / 2).exp() * noise, nothing)
     lost = binary_cross_entropy((made + 1) / 2, (real + 1) / 2, reduction="sum") / c.batch_size
     divergence = (mean**2 + log_variance.exp() - 1 - log_variance).sum() / 2 / c.batch_size
@@ -466,12 +466,12 @@ def by_hand(model: str, game: Game, config: Any, level: int = 0) -> ByHand:
             rate = getattr(config, f"{player}_rate")
             hand.optimizers[player] = torch.optim.RMSprop(hand.nets[net].parameters(), rate)
     elif model == "vae":
-        hand.optimise("vae", "generator", "encoder", rate=config.g_rate, beta1=config.beta1)
+        hand.optimise("vae", "generator", "encoder", rate=config.g_lr, beta1=config.beta1)
     else:
         beta2 = getattr(config, "beta2", 0.999)
         heads = HEADS.get(model, ())
-        hand.optimise("d", "discriminator", *heads, rate=config.d_rate, beta1=config.beta1, beta2=beta2)
-        hand.optimise("g", "generator", rate=config.g_rate, beta1=config.beta1, beta2=beta2)
+        hand.optimise("d", "discriminator", *heads, rate=config.d_lr, beta1=config.beta1, beta2=beta2)
+        hand.optimise("g", "generator", rate=config.g_lr, beta1=config.beta1, beta2=beta2)
     return hand
 
 
@@ -529,7 +529,7 @@ def check_networks(model: str) -> None:
         if model == "infogan"
         else {"cgan": 10, "acgan": 10}
     )
-    assert linear.in_features == config.latent + codes.get(model, 0)
+    assert linear.in_features == config.latent_dim + codes.get(model, 0)
     assert linear.out_features == {"common": 16 * config.width, "dcgan": 2 * config.width * 16}[config.nets]
     judge = game.recipe.nets["encoder" if model == "vae" else "discriminator"]
     assert any(isinstance(layer, nn.GroupNorm) for layer in judge.modules())
@@ -575,14 +575,14 @@ MISTAKES: list[tuple[ModuleType, str, str, str, str]] = [
     (gan_m, "networks", "config.nets", '"dcgan"', "networks cgan"),
     (gan_m, "gan", "config.loss", '"non-saturating"', "rounds gan"),
     (gan_m, "gan", "config.beta1", "0.5", "rounds gan"),
-    (dcgan_m, "dcgan", "config.d_rate", "config.g_rate", "rounds dcgan"),
+    (dcgan_m, "dcgan", "config.d_lr", "config.g_lr", "rounds dcgan"),
     (lsgan_m, "lsgan", "least-squares", "non-saturating", "rounds lsgan"),
-    (wgan_m, "wgan", "rmsprop(config.g_rate)", "rmsprop(config.d_rate)", "rounds wgan"),
+    (wgan_m, "wgan", "rmsprop(config.g_lr)", "rmsprop(config.d_lr)", "rounds wgan"),
     (wgan_m, "wgan", "clip(config.clip)", "clip(0.01)", "rounds wgan"),
     (wgan_m, "wgan", "schedule(config.critic_steps", "schedule(config.critic_burst", "rounds wgan"),
     (wgan_gp_m, "_penalised", "config.critic_steps", "5", "rounds wgan-diff"),
     (wgan_gp_m, "_penalised", "config.beta2),", "0.9),", "rounds wgan-gp"),
-    (wgan_gp_m, "_penalised", "config.d_rate", "config.g_rate", "rounds wgan-gp"),
+    (wgan_gp_m, "_penalised", "config.d_lr", "config.g_lr", "rounds wgan-gp"),
     (wgan_gp_m, "_penalised", ", config.penalty_weight", "", "rounds wgan-gp"),
     (wgan_gp_m, "wgan_gp", ", config.penalty", "", "rounds wgan-gp"),
     (wgan_gp_m, "wgan_diff", ", config.penalty", "", "rounds wgan-diff"),
@@ -592,14 +592,14 @@ MISTAKES: list[tuple[ModuleType, str, str, str, str]] = [
     (acgan_m, "acgan", "view.on_real), config.class_weight", "view.on_real), 1.0", "rounds acgan"),
     (acgan_m, "acgan", "view.on_fake), config.class_weight", "view.on_fake), 1.0", "rounds acgan"),
     (infogan_m, "infogan", "config.information_weight", "1.0", "rounds infogan"),
-    (infogan_m, "infogan", "adam(config.g_rate", "adam(config.d_rate", "rounds infogan"),
+    (infogan_m, "infogan", "adam(config.g_lr", "adam(config.d_lr", "rounds infogan"),
     (infogan_m, "infogan", ", config.continuous", ", 2", "networks infogan"),
     (vae_m, "vae", "config.beta1", "0.9", "rounds vae"),
     (vae_m, "vae", "config.d_norm", '"batch"', "networks vae"),
     (lapgan_m, "_top", "config.d_norm", '"none"', "rounds lapgan"),
     (lapgan_m, "_top", "rounds=config.top_rounds", "rounds=1", "rounds lapgan"),
-    (lapgan_m, "_top", "adam(config.d_rate", "adam(config.g_rate", "rounds lapgan"),
-    (lapgan_m, "_refining", "adam(config.d_rate", "adam(config.g_rate", "rounds lapgan"),
+    (lapgan_m, "_top", "adam(config.d_lr", "adam(config.g_lr", "rounds lapgan"),
+    (lapgan_m, "_refining", "adam(config.d_lr", "adam(config.g_lr", "rounds lapgan"),
     (lapgan_m, "_refining", "labelled=classes > 0", "labelled=False", "rounds lapgan"),
     (pyramid_m, "Pyramid.__init__", "len(recipes) - 1 - level", "level", "rounds lapgan"),
 ]  # fmt: skip

@@ -5,30 +5,32 @@ import torch
 from torch.testing import assert_close
 
 from seqgan.data.symbols import EOS
-from seqgan.models.discriminator import Discriminator
-from seqgan.models.generator import Generator
-from seqgan.models.scoring import filter_table, prefix_scores, responses, tables_pay
+from seqgan.models.cnn import CNNDiscriminator
+from seqgan.models.lstm import LSTMPolicy
+from seqgan.ops.table_scores import filter_table, prefix_scores, responses, tables_pay
 from seqgan.rewards import DiscriminatorReward, judging
 from seqgan.rollout import Completions, complete, in_chunks
 
 
 @pytest.fixture(params=[True, False], ids=["highway", "plain"])
-def judge(request: pytest.FixtureRequest) -> Discriminator:
+def judge(request: pytest.FixtureRequest) -> CNNDiscriminator:
     torch.manual_seed(0)
-    widths = (1, 2, 3, 5, 9, 12)
-    return Discriminator(30, 6, widths, (4, 8, 5, 3, 7, 2), highway=request.param).eval()
+    filter_sizes = (1, 2, 3, 5, 9, 12)
+    return CNNDiscriminator(30, 6, filter_sizes, (4, 8, 5, 3, 7, 2), highway=request.param).eval()
 
 
 @pytest.fixture
-def policy() -> Generator:
+def policy() -> LSTMPolicy:
     torch.manual_seed(1)
-    return Generator(vocabulary=30, longest=9, embedding_dim=5, hidden_dim=6, init_std=1.0).eval()
+    return LSTMPolicy(vocab_size=30, max_length=9, embedding_dim=5, hidden_dim=6, init_std=1.0).eval()
 
 
 @pytest.mark.parametrize("drop_ended", [True, False])
 @pytest.mark.parametrize("ends", [-20.0, 0.0, 2.0])  # nothing ends early, some texts do, most do
 @torch.no_grad()
-def test_scores_are_those_of_the_module(judge: Discriminator, policy: Generator, ends: float, drop_ended: bool) -> None:
+def test_scores_are_those_of_the_module(
+    judge: CNNDiscriminator, policy: LSTMPolicy, ends: float, drop_ended: bool
+) -> None:
     """Texts of all lengths, filters wider than a text and than all texts, prefixes of every length."""
     policy.output.bias[EOS] = ends
     sampled = policy.sample(40)
@@ -39,18 +41,18 @@ def test_scores_are_those_of_the_module(judge: Discriminator, policy: Generator,
 
 @torch.no_grad()
 def test_scores_do_not_depend_on_the_size_of_chunks(
-    judge: Discriminator, policy: Generator, monkeypatch: pytest.MonkeyPatch
+    judge: CNNDiscriminator, policy: LSTMPolicy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sampled = policy.sample(10)
     finished = complete(policy, sampled, 4)
     given = (judge, sampled.tokens, finished.tokens, finished.begun, finished.sample)
     whole = prefix_scores(*given)
-    monkeypatch.setattr("seqgan.models.scoring.cached_rows", lambda *_: 3)
+    monkeypatch.setattr("seqgan.ops.table_scores.cached_rows", lambda *_: 3)
     assert_close(prefix_scores(*given), whole, atol=1e-6, rtol=0.0)
 
 
 @torch.no_grad()
-def test_a_table_holds_what_a_convolution_does(judge: Discriminator) -> None:
+def test_a_table_holds_what_a_convolution_does(judge: CNNDiscriminator) -> None:
     tokens = torch.randint(EOS, 30, (7, 9))
     for convolution in judge.convolutions[:5]:
         width = convolution.kernel_size[0]
@@ -59,7 +61,9 @@ def test_a_table_holds_what_a_convolution_does(judge: Discriminator) -> None:
 
 
 @pytest.mark.parametrize("kind", ["probability", "log-odds"])
-def test_the_reward_is_the_same_by_tables_and_by_the_module(judge: Discriminator, policy: Generator, kind: str) -> None:
+def test_the_reward_is_the_same_by_tables_and_by_the_module(
+    judge: CNNDiscriminator, policy: LSTMPolicy, kind: str
+) -> None:
     sampled = policy.sample(20)
     finished = complete(policy, sampled, 4)
     assert tables_pay(judge, finished.tokens)
@@ -69,7 +73,7 @@ def test_the_reward_is_the_same_by_tables_and_by_the_module(judge: Discriminator
         assert_close(reward.of_all(sampled.tokens, finished), plain, atol=1e-5, rtol=0.0)
 
 
-def test_someone_s_own_discriminator_takes_the_general_path(judge: Discriminator, policy: Generator) -> None:
+def test_someone_s_own_discriminator_takes_the_general_path(judge: CNNDiscriminator, policy: LSTMPolicy) -> None:
     class Own(torch.nn.Module):
         def forward(self, tokens: torch.Tensor) -> torch.Tensor:
             return tokens.float().mean(dim=1)
@@ -81,6 +85,6 @@ def test_someone_s_own_discriminator_takes_the_general_path(judge: Discriminator
     assert_close(values, finished.tokens.float().mean(dim=1).clamp(-8, 8))
 
 
-def test_a_few_texts_and_a_large_vocabulary_are_not_worth_a_table(judge: Discriminator) -> None:
+def test_a_few_texts_and_a_large_vocabulary_are_not_worth_a_table(judge: CNNDiscriminator) -> None:
     assert not tables_pay(judge, torch.ones(3, 10, dtype=torch.long))
     assert tables_pay(judge, torch.ones(3, 11, dtype=torch.long))

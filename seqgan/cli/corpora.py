@@ -11,16 +11,16 @@ from seqgan.core.command import completing
 
 
 def _known(ctx: click.Context, incomplete: str) -> list[str]:
-    from seqgan.data import shelf
+    from seqgan.data import store
     from seqgan.data.corpus import bundled
 
-    return [*bundled(), *shelf.names()]
+    return [*bundled(), *store.names()]
 
 
 def _own(ctx: click.Context, incomplete: str) -> list[str]:
-    from seqgan.data import shelf
+    from seqgan.data import store
 
-    return shelf.names()
+    return store.names()
 
 
 def _public(ctx: click.Context, incomplete: str) -> list[str]:
@@ -40,7 +40,7 @@ def corpora() -> None:
 @corpora.command("list")
 def list_corpora() -> None:
     """Name, language, size and licence of every corpus: bundled, your own, and what could be fetched."""
-    from seqgan.data import shelf
+    from seqgan.data import store
     from seqgan.data.corpus import bundled
     from seqgan.data.fetching import sources
 
@@ -48,12 +48,12 @@ def list_corpora() -> None:
     for entry in bundled().values():
         shown = (entry["name"], entry["language"], entry["count"], entry["licence"], entry["description"])
         click.echo(line.format(*shown))
-    own = shelf.names()
+    own = store.names()
     for name in own:
-        about = shelf.about(name)
+        about = store.about(name)
         count = sum(about["report"]["split"].values())
-        described = about.get("description") or f"added from {about.get('source')}"
-        click.echo(line.format(name, about.get("language") or "", count, about.get("licence") or "", described))
+        schema = about.get("description") or f"added from {about.get('source')}"
+        click.echo(line.format(name, about.get("language") or "", count, about.get("licence") or "", schema))
     for name, entry in sources().items():
         if name not in own:
             shown = (name, entry["language"], "?", entry["licence"], entry["description"])
@@ -67,11 +67,11 @@ def list_corpora() -> None:
 @click.option("--text-column", type=TEXT, help="the column that holds the texts, where the source has columns")
 def show(name: str, count: int, split: str, text_column: str | None) -> None:
     """How a corpus (by name, path or hf: address) is made up, and its first texts."""
-    from seqgan.data import shelf
+    from seqgan.data import store
     from seqgan.data.corpus import bundled, load_corpus
 
     corpus = load_corpus(name, text_column=text_column)
-    about = bundled().get(name) or (shelf.about(name) if shelf.has(name) else {"name": corpus.name})
+    about = bundled().get(name) or (store.about(name) if store.has(name) else {"name": corpus.name})
     for key, value in {**about, **about.get("report", {}), **corpus.provenance}.items():
         if value is not None and key != "report":
             click.echo(f"{key.replace('_', ' ')}: {_shown(value)}")
@@ -104,13 +104,13 @@ def export(name: str, folder: Path, text_column: str | None, overwrite: bool) ->
 @click.option("--overwrite", is_flag=True, help="replace a corpus of that name")
 def add_corpus(path: Path, name: str, text_column: str | None, overwrite: bool) -> None:
     """Clean a file of texts, split it by hash, and keep it under a name; tells what became of every text."""
-    from seqgan.data import shelf
+    from seqgan.data import store
     from seqgan.data.corpus import refuse_bundled_name
     from seqgan.data.readers import read_file, read_texts
 
     refuse_bundled_name(name)
     texts = read_texts(path, read_file(path), text_column)
-    report = shelf.add(name, texts, {"source": str(path.resolve())}, overwrite=overwrite)
+    report = store.add(name, texts, {"source": str(path.resolve())}, overwrite=overwrite)
     _print_report(name, report)
 
 
@@ -131,15 +131,15 @@ def fetch_corpus(name: str, overwrite: bool) -> None:
 @click.argument("name", type=TEXT, shell_complete=completing(_own, files=False))
 def remove_corpus(name: str) -> None:
     """Remove a corpus of your own. A run that learned from it can then no longer be resumed or evaluated."""
-    from seqgan.data import shelf
+    from seqgan.data import store
     from seqgan.data.corpus import refuse_bundled_name
 
     refuse_bundled_name(name)
-    click.echo(f"removed {name} from {shelf.remove(name)}")
+    click.echo(f"removed {name} from {store.remove(name)}")
 
 
 def _print_report(name: str, report: Mapping[str, Any]) -> None:
-    from seqgan.data.shelf import folder_of
+    from seqgan.data.store import folder_of
 
     for key, value in report.items():
         click.echo(f"{key.replace('_', ' ')}: {_shown(value)}")

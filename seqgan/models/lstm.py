@@ -14,28 +14,28 @@ from seqgan.sampling import Head
 from seqgan.shapes import Logits, LogProbs, Mask, Scalar, Token, Tokens
 
 
-class Generator(PolicyModule):
+class LSTMPolicy(PolicyModule):
     """The LSTM policy: `nn.LSTM` over whole sequences while learning, the same weights step by step while drawing."""
 
     def __init__(
         self,
-        vocabulary: int,
-        longest: int,
+        vocab_size: int,
+        max_length: int,
         embedding_dim: int = 32,
         hidden_dim: int = 32,
         *,
-        tied: bool = False,
+        tie_embeddings: bool = False,
         dropout: float = 0.0,
         init_std: float = 0.1,
     ) -> None:
-        super().__init__(vocabulary, longest)
-        self.embedding = nn.Embedding(vocabulary, embedding_dim)
+        super().__init__(vocab_size, max_length)
+        self.embedding = nn.Embedding(vocab_size, embedding_dim)
         self.dropout = nn.Dropout(dropout)
         self.lstm = nn.LSTM(embedding_dim, hidden_dim, batch_first=True)
         # Tied (Press and Wolf 2017): a token is written with the vector it is read with, so few texts teach it faster.
-        self.projection = nn.Linear(hidden_dim, embedding_dim) if tied else nn.Identity()
-        self.output = nn.Linear(embedding_dim if tied else hidden_dim, vocabulary)
-        if tied:
+        self.projection = nn.Linear(hidden_dim, embedding_dim) if tie_embeddings else nn.Identity()
+        self.output = nn.Linear(embedding_dim if tie_embeddings else hidden_dim, vocab_size)
+        if tie_embeddings:
             self.output.weight = self.embedding.weight
         for parameter in self.parameters():
             nn.init.normal_(parameter, std=init_std)
@@ -49,7 +49,7 @@ class Generator(PolicyModule):
 
     def _log_probs(self, tokens: Tokens, lowest: int) -> LogProbs:
         features, targets = self._features(tokens).flatten(0, 1), targets_of(tokens, lowest).flatten()
-        weight, bias, size = self.output.weight[lowest:], self.output.bias[lowest:], tokens_together(self.vocabulary)
+        weight, bias, size = self.output.weight[lowest:], self.output.bias[lowest:], tokens_together(self.vocab_size)
         parts = zip(features.split(size), targets.split(size), strict=True)
         losses = [
             nn.functional.cross_entropy(nn.functional.linear(some, weight, bias), wanted, reduction="none")
@@ -103,10 +103,10 @@ class LSTMSampler(Sampler):
 
     The input half of a step is the same for the same token, so it is a row of a table; the softmax is a `Head`."""
 
-    policy: Generator
+    policy: LSTMPolicy
 
     @torch.no_grad()
-    def __init__(self, policy: Generator, temperature: float = 1.0) -> None:
+    def __init__(self, policy: LSTMPolicy, temperature: float = 1.0) -> None:
         super().__init__(policy, temperature)
         input_weight, recurrent_weight, bias, second_bias = policy.lstm.all_weights[0]
         self.gates = torch.addmm(bias + second_bias, policy.embedding.weight, input_weight.t())  # "V 4H"

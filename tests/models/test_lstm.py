@@ -3,17 +3,19 @@ import torch
 from torch.testing import assert_close
 
 from seqgan.data.symbols import BOS, EOS, PAD, UNK
-from seqgan.models.generator import Generator
+from seqgan.models.lstm import LSTMPolicy
 from seqgan.models.policy import sample
 
 
-@pytest.fixture(params=[False, True], ids=["untied", "tied"])
-def wide(request: pytest.FixtureRequest) -> Generator:
+@pytest.fixture(params=[False, True], ids=["untied", "tie_embeddings"])
+def wide(request: pytest.FixtureRequest) -> LSTMPolicy:
     torch.manual_seed(0)
-    return Generator(vocabulary=40, longest=9, embedding_dim=7, hidden_dim=11, tied=request.param, init_std=0.7).eval()
+    return LSTMPolicy(
+        vocab_size=40, max_length=9, embedding_dim=7, hidden_dim=11, tie_embeddings=request.param, init_std=0.7
+    ).eval()
 
 
-def test_stepping_gives_what_nn_lstm_gives(wide: Generator) -> None:
+def test_stepping_gives_what_nn_lstm_gives(wide: LSTMPolicy) -> None:
     tokens = torch.randint(EOS, 40, (6, 9))
     hidden, _ = wide.lstm(wide.embedding(torch.cat([torch.full((6, 1), BOS), tokens[:, :-1]], dim=1)))
     state = wide.initial_state(6)
@@ -22,7 +24,7 @@ def test_stepping_gives_what_nn_lstm_gives(wide: Generator) -> None:
         state = wide.advance(tokens[:, t], state)
 
 
-def test_log_probs_are_of_the_next_token_and_zero_at_padding(wide: Generator) -> None:
+def test_log_probs_are_of_the_next_token_and_zero_at_padding(wide: LSTMPolicy) -> None:
     tokens = torch.tensor([[9, UNK, 12, EOS, PAD, PAD]])
     log_probs = wide.log_probs(tokens)
     state = wide.initial_state(1)
@@ -33,7 +35,7 @@ def test_log_probs_are_of_the_next_token_and_zero_at_padding(wide: Generator) ->
     assert (log_probs[0, 4:] == 0).all()
 
 
-def test_pad_and_bos_have_no_probability_and_unk_is_never_drawn(wide: Generator) -> None:
+def test_pad_and_bos_have_no_probability_and_unk_is_never_drawn(wide: LSTMPolicy) -> None:
     prefix = torch.tensor([[9, 12, 30]])
     text = sum(wide.log_probs(torch.cat([prefix, torch.tensor([[t]])], dim=1))[0, 3].exp() for t in range(UNK, 40))
     assert_close(text, torch.tensor(1.0))
@@ -44,7 +46,7 @@ def test_pad_and_bos_have_no_probability_and_unk_is_never_drawn(wide: Generator)
     assert not torch.isin(tokens, torch.tensor([BOS, UNK])).any()
 
 
-def test_log_probs_drawn_are_those_of_the_distribution_drawn_from(wide: Generator) -> None:
+def test_log_probs_drawn_are_those_of_the_distribution_drawn_from(wide: LSTMPolicy) -> None:
     tokens = torch.tensor([[9, 12, EOS]])
     table = wide.distributions(tokens)
     expected = table[0, torch.arange(3), tokens[0] - EOS]
@@ -52,7 +54,7 @@ def test_log_probs_drawn_are_those_of_the_distribution_drawn_from(wide: Generato
     assert (wide.log_probs_drawn(tokens) > wide.log_probs(tokens)).all()  # without UNK there is more for the others
 
 
-def test_samples_are_as_frequent_as_log_probs_say(policy: Generator) -> None:
+def test_samples_are_as_frequent_as_log_probs_say(policy: LSTMPolicy) -> None:
     torch.manual_seed(0)
     tokens = policy.sample(50_000).tokens
     rows, counts = tokens.unique(dim=0, return_counts=True)
@@ -62,19 +64,19 @@ def test_samples_are_as_frequent_as_log_probs_say(policy: Generator) -> None:
     assert (z[expected > 5] ** 2).mean() == pytest.approx(1.0, abs=0.6)
 
 
-def test_a_sample_ends_with_eos_or_at_the_longest_and_is_masked(policy: Generator) -> None:
+def test_a_sample_ends_with_eos_or_at_the_longest_and_is_masked(policy: LSTMPolicy) -> None:
     torch.manual_seed(0)
     tokens, mask, states = policy.sample(500)
-    assert tokens.shape == mask.shape == (500, policy.longest)
-    assert states[0].shape == (policy.longest, 500, 6)
+    assert tokens.shape == mask.shape == (500, policy.max_length)
+    assert states[0].shape == (policy.max_length, 500, 6)
     lengths = mask.sum(dim=1)
     for row, length in zip(tokens.tolist(), lengths.tolist(), strict=True):
         assert EOS not in row[: length - 1]
-        assert row[length - 1] == EOS or length == policy.longest
+        assert row[length - 1] == EOS or length == policy.max_length
         assert set(row[length:]) <= {PAD}
 
 
-def test_a_prompt_is_continued(wide: Generator) -> None:
+def test_a_prompt_is_continued(wide: LSTMPolicy) -> None:
     prompt = torch.tensor([9, 12, 30])
     tokens = sample(wide, 20, prompt=prompt).tokens
     assert (tokens[:, :3] == prompt).all()
@@ -82,7 +84,7 @@ def test_a_prompt_is_continued(wide: Generator) -> None:
 
 
 @torch.no_grad()
-def test_draws_in_chunks_are_those_of_all_rows_at_once(wide: Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_draws_in_chunks_are_those_of_all_rows_at_once(wide: LSTMPolicy, monkeypatch: pytest.MonkeyPatch) -> None:
     sampler, state = wide.sampler(), wide.initial_state(30)
     state = (torch.randn_like(state[0]), state[1])
     whole = sampler.draw(state, 3, rng=torch.Generator().manual_seed(0))
@@ -92,7 +94,7 @@ def test_draws_in_chunks_are_those_of_all_rows_at_once(wide: Generator, monkeypa
 
 def test_dropout_is_for_learning_only() -> None:
     torch.manual_seed(0)
-    policy = Generator(20, 5, 6, 6, dropout=0.5)
+    policy = LSTMPolicy(20, 5, 6, 6, dropout=0.5)
     tokens = torch.randint(EOS, 20, (4, 5))
     assert not policy.train().log_probs(tokens).equal(policy.log_probs(tokens))
     assert policy.eval().log_probs(tokens).equal(policy.log_probs(tokens))
@@ -100,7 +102,7 @@ def test_dropout_is_for_learning_only() -> None:
 
 @pytest.mark.parametrize("on_cpu", [True, False], ids=["where one is", "in every place, as on an accelerator"])
 def test_an_unknown_word_is_filled_in_by_the_policy_and_nothing_else_changes(
-    wide: Generator, on_cpu: bool, monkeypatch: pytest.MonkeyPatch
+    wide: LSTMPolicy, on_cpu: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("seqgan.models.policy.on_cpu", lambda _: on_cpu)
     torch.manual_seed(0)
@@ -117,21 +119,21 @@ def test_an_unknown_word_is_filled_in_by_the_policy_and_nothing_else_changes(
     assert ((counts - wanted)[often] / wanted[often].sqrt()).abs().max() < 5
 
 
-def test_padding_never_changes_a_probability(wide: Generator) -> None:
+def test_padding_never_changes_a_probability(wide: LSTMPolicy) -> None:
     short = torch.tensor([[9, 12, EOS]])
     padded = torch.cat([short, torch.full((1, 4), PAD)], dim=1)
     assert_close(wide.log_probs(padded)[:, :3], wide.log_probs(short))
 
 
 def test_the_second_lstm_bias_stays_zero() -> None:
-    policy = Generator(20, 5, 6, 6)
+    policy = LSTMPolicy(20, 5, 6, 6)
     torch.optim.Adam([p for p in policy.parameters() if p.requires_grad], 0.1).zero_grad()
     policy.log_probs(torch.randint(EOS, 20, (4, 5))).sum().backward()
     assert policy.lstm.bias_hh_l0.grad is None
     assert (policy.lstm.bias_hh_l0 == 0).all()
 
 
-def test_the_loss_is_the_weighted_sum_of_the_log_probs(wide: Generator) -> None:
+def test_the_loss_is_the_weighted_sum_of_the_log_probs(wide: LSTMPolicy) -> None:
     """The fused way and the plain one, with a gradient for every parameter; also of tokens drawn."""
     tokens = wide.sample(20).tokens
     weights = torch.randn(tokens.shape) * (tokens != PAD)
@@ -142,11 +144,13 @@ def test_the_loss_is_the_weighted_sum_of_the_log_probs(wide: Generator) -> None:
         assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("tied", [False, True])
-def test_weights_with_two_biases_are_drawn_from_as_nn_lstm_reads_them(tied: bool) -> None:
+@pytest.mark.parametrize("tie_embeddings", [False, True])
+def test_weights_with_two_biases_are_drawn_from_as_nn_lstm_reads_them(tie_embeddings: bool) -> None:
     """Weights from elsewhere may have a second bias, where ours is zero."""
     torch.manual_seed(0)
-    policy = Generator(vocabulary=30, longest=6, embedding_dim=7, hidden_dim=5, tied=tied, init_std=0.7).eval()
+    policy = LSTMPolicy(
+        vocab_size=30, max_length=6, embedding_dim=7, hidden_dim=5, tie_embeddings=tie_embeddings, init_std=0.7
+    ).eval()
     foreign = {**policy.state_dict(), "lstm.bias_hh_l0": torch.randn(20)}
     policy.load_state_dict(foreign)
     tokens = torch.randint(EOS + 1, 30, (5, 6))

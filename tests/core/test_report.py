@@ -6,7 +6,7 @@ import pytest
 from rich import console as rich_console
 
 from seqgan.core import printing
-from seqgan.core.printing import print_table
+from seqgan.core.report import print_table
 
 HEADINGS = ["", "nll valid", "entropy", "bleu 3", "backward bleu 3", "self bleu 3", "distinct", "d auc"]
 ROWS = [

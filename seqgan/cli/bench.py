@@ -27,7 +27,7 @@ def bench() -> None:
 @click.option("-B", "--batch", type=Whole(2, 2**20), help="texts in a policy update  [as the preset]")
 @click.option("-N", "--rollouts", type=COUNT, help="completions of every prefix  [as the preset]")
 @click.option("-T", "--length", type=Whole(2, 2**20), default=20, help="tokens in a text", show_default=True)
-@click.option("-V", "--vocabulary", type=Whole(8, 2**24), default=5000, help="tokens", show_default=True)
+@click.option("-V", "--vocab-size", type=Whole(8, 2**24), default=5000, help="tokens", show_default=True)
 @click.option("--texts", type=Whole(64), default=10_000, help="texts in an epoch", show_default=True)
 @click.option("--bf16", is_flag=True, help="let the discriminator learn in bfloat16")
 @click.option("--only", type=OneOf(NAMES), multiple=True, help="measure nothing else (may be repeated)")
@@ -42,7 +42,7 @@ def speed(
     batch: int | None,
     rollouts: int | None,
     length: int,
-    vocabulary: int,
+    vocab_size: int,
     texts: int,
     bf16: bool,
     only: tuple[str, ...],
@@ -67,15 +67,15 @@ def speed(
     config = SeqGANConfig(**PRESETS["seqgan"][preset])
     config = replace(
         config,
-        policy_batch=batch or config.policy_batch,
+        g_batch_size=batch or config.g_batch_size,
         rollouts=rollouts or config.rollouts,
         d_samples=texts,
         d_bf16=bf16,
     )
-    sizes = sizes_of(config, length, vocabulary, texts)
+    sizes = sizes_of(config, length, vocab_size, texts)
     machine, figures, memory = measure(config, sizes, resolve(device), pairs, only, plain)
     if as_json:
-        about = {"preset": preset, "B": sizes.batch, "T": length, "V": vocabulary, "N": sizes.rollouts, "bf16": bf16}
+        about = {"preset": preset, "B": sizes.batch, "T": length, "V": vocab_size, "N": sizes.rollouts, "bf16": bf16}
         told = {name: figure.as_json(machine) for name, figure in figures.items()}
         click.echo(json.dumps({"setting": about, "machine": machine._asdict(), "peak_bytes": memory, **told}, indent=2))
     else:
@@ -83,7 +83,7 @@ def speed(
 
 
 def _print(machine: "Ceilings", figures: "dict[str, Figure]", memory: int | None) -> None:
-    from seqgan.core.printing import print_table
+    from seqgan.core.report import print_table
 
     step = figures.get("generator_step")
     rows = []

@@ -11,8 +11,8 @@ import click
 
 from seqgan import __version__
 from seqgan.algorithms.configs import CONFIGS, PRESETS
-from seqgan.cli_bench import bench
-from seqgan.cli_corpora import CORPORA, corpora
+from seqgan.cli.bench import bench
+from seqgan.cli.corpora import CORPORA, corpora
 from seqgan.core.bounds import (
     DRAWN,
     PLACE,
@@ -104,11 +104,11 @@ def train(
         )
 
     from seqgan import training
-    from seqgan.core import world
+    from seqgan.core import distributed
 
     machine = options.machine()
     source = {"name": corpus, "text_column": text_column, "valid": valid, "test": test}
-    with world.joined(machine["device"]):
+    with distributed.process_group(machine["device"]):
         _, finished = training.begin_or_continue(
             wanted, chosen, source, start=start, display=options.display(), **machine
         )
@@ -135,7 +135,7 @@ def _report(finished: Any) -> None:
 
 
 def _print_tables(tables: Iterable["Table"]) -> None:
-    from seqgan.core.printing import print_table
+    from seqgan.core.report import print_table
 
     for title, headings, rows, signatures in tables:
         print_table([one_line(heading) for heading in headings], rows, title)
@@ -465,7 +465,7 @@ def _evaluate_runs(
     as_markdown: bool,
 ) -> None:
     from seqgan import compare, evaluation
-    from seqgan.core import described, files
+    from seqgan.core import files, schema
 
     options: dict[str, Any] = {"count": count, "seed": seed, "tokens": tokens, "aggregation": aggregate}
     if len(trained) > 1:
@@ -476,7 +476,7 @@ def _evaluate_runs(
         remarks = evaluation.remarks(result)
     if len(trained) == 1:
         files.make_folder(trained[0].folder / "evaluations")
-        files.write(trained[0].folder / "evaluations" / "evaluation.json", described.as_bytes(result.as_json()))
+        files.write(trained[0].folder / "evaluations" / "evaluation.json", schema.as_bytes(result.as_json()))
     _show(result, remarks, as_json, as_markdown)
     if check:
         _check(result, tokens, trained[0].description["tokenizer"])
@@ -513,11 +513,11 @@ def _evaluate_model(
 
 def _show(result: Any, remarks: Sequence[str], as_json: bool, as_markdown: bool) -> None:
     """An evaluation on stdout, in the form that was asked for."""
-    from seqgan.core import described
+    from seqgan.core import schema
     from seqgan.tables import markdown, tables
 
     if as_json:
-        click.echo(described.as_bytes(result.as_json()).decode(), nl=False)
+        click.echo(schema.as_bytes(result.as_json()).decode(), nl=False)
     elif as_markdown:
         click.echo("\n".join([markdown(result.rows, result.pairs), "", *(f"- {one_line(line)}" for line in remarks)]))
     else:

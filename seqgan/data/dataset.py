@@ -4,7 +4,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from seqgan.data.batches import Encoded, Long, encode
+from seqgan.data.batches import Encoded, Overlong, encode
 from seqgan.data.corpus import Corpus
 from seqgan.data.tokenizer import Tokenizer, rewritten_in_words
 from seqgan.data.tokens import suitable_tokens
@@ -16,48 +16,50 @@ LONGEST_WORD = 2000  # characters; sentencepiece holds some 8,000 bytes
 
 
 @dataclass(frozen=True)
-class Texts:
+class TokenDataset:
     """What training may look at: the test split is not here."""
 
     train: Encoded
     valid: Encoded
     tokenizer: Tokenizer
-    longest: int  # tokens, EOS included
+    max_length: int  # tokens, EOS included
 
     def decode(self, rows: Sequence[Sequence[int]]) -> list[str]:
         return [self.tokenizer.decode(row) for row in rows]
 
 
-def encode_corpus(corpus: Corpus, tokenizer: Tokenizer, longest: int = 0, long: Long = "cut") -> Texts:
-    """The training and validation splits as ids; `longest` 0 takes the longest training text, within reason.
+def encode_corpus(
+    corpus: Corpus, tokenizer: Tokenizer, max_length: int = 0, overlong: Overlong = "cut"
+) -> TokenDataset:
+    """The training and validation splits as ids; `max_length` 0 takes the longest training text, within reason.
 
     Raises:
-        CorpusError: a text of any split is too long and `long` is "error", or none is left of one."""
-    if not longest:
-        longest = min(LONGEST_BY_DEFAULT, max(map(len, tokenizer.encode_all(corpus.train))) + 1)
-    if long in ("error", "drop"):  # refused now rather than when training is over
-        encode(corpus.test, tokenizer, longest, long)
-    return Texts(
-        encode(corpus.train, tokenizer, longest, long),
-        encode(corpus.valid, tokenizer, longest, long),
+        CorpusError: a text of any split is too long and `overlong` is "error", or none is left of one."""
+    if not max_length:
+        max_length = min(LONGEST_BY_DEFAULT, max(map(len, tokenizer.encode_all(corpus.train))) + 1)
+    if overlong in ("error", "drop"):  # refused now rather than when training is over
+        encode(corpus.test, tokenizer, max_length, overlong)
+    return TokenDataset(
+        encode(corpus.train, tokenizer, max_length, overlong),
+        encode(corpus.valid, tokenizer, max_length, overlong),
         tokenizer,
-        longest,
+        max_length,
     )
 
 
-def as_learned(corpus: Corpus, tokenizer: Tokenizer, longest: int, long: Long) -> Corpus:
-    """The corpus with its texts as a policy sees them: those over `longest` tokens cut, split or dropped.
+def as_learned(corpus: Corpus, tokenizer: Tokenizer, max_length: int, overlong: Overlong) -> Corpus:
+    """The corpus with its texts as a policy sees them: those over `max_length` tokens cut, split or dropped.
 
     It is the corpus itself where no text is too long."""
 
     def fitting(texts: Sequence[str]) -> list[str]:
         kept: list[str] = []
         for text, ids in zip(texts, tokenizer.encode_all(texts), strict=True):
-            if len(ids) < longest:  # its end is a token, too
+            if len(ids) < max_length:  # its end is a token, too
                 kept.append(text)
-            elif long != "drop":
-                pieces = tokenizer.cut(text, longest)
-                kept += pieces if long == "split" else pieces[:1]
+            elif overlong != "drop":
+                pieces = tokenizer.cut(text, max_length)
+                kept += pieces if overlong == "split" else pieces[:1]
         return kept
 
     fitted = replace(corpus, train=fitting(corpus.train), valid=fitting(corpus.valid), test=fitting(corpus.test))
@@ -78,11 +80,11 @@ def suitable_tokenizer(corpus: Corpus) -> tuple[str, str]:
         return "char", "most letters are Chinese, Japanese or Korean"
     if sum(len(text.split()) <= 2 for text in texts) * 2 > len(texts):
         return "char", "most texts hold one or two words"
-    longest = max(
+    max_length = max(
         (len(piece) for text in corpus.train if len(text) > LONGEST_WORD for piece in text.split()), default=0
     )
-    if longest > LONGEST_WORD:
-        return "bpe", f"a word of {longest} characters is too long for a vocabulary of words"
+    if max_length > LONGEST_WORD:
+        return "bpe", f"a word of {max_length} characters is too long for a vocabulary of words"
     unlike = sum(rewritten_in_words(text) != text for text in texts)
     if unlike * 2 <= len(texts):
         return "word", "its words bring most texts back as they were"

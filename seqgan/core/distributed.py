@@ -40,7 +40,7 @@ _meeting: Store | None = None  # where processes find each other; it outlives an
 
 
 @contextmanager
-def joined(device: torch.device) -> Iterator[None]:
+def process_group(device: torch.device) -> Iterator[None]:
     """Train together with the processes that torchrun has started beside this one, if it has.
 
     After an error nothing is taken down: the others notice when this process ends, which is after its message."""
@@ -68,7 +68,7 @@ def _backend(device: torch.device) -> str:
     return backend
 
 
-def size() -> int:
+def world_size() -> int:
     """How many processes train together."""
     return dist.get_world_size() if dist.is_initialized() else 1
 
@@ -78,7 +78,7 @@ def rank() -> int:
     return dist.get_rank() if dist.is_initialized() else 0
 
 
-def apart() -> tuple[int, ...]:
+def rank_suffix() -> tuple[int, ...]:
     """To end the path of a seed with, where processes must draw differently; the first draws as if it were alone."""
     return (rank(),) if rank() else ()
 
@@ -86,52 +86,52 @@ def apart() -> tuple[int, ...]:
 # --- what is split, and put together again
 
 
-def share(count: int) -> slice:
+def shard(count: int) -> slice:
     """The part of `count` things that falls to this process; the parts differ by one at most.
 
     Raises:
         UsageError: there are fewer things than processes."""
-    if count < size():
+    if count < world_size():
         raise UsageError(
-            f"a batch of {count} cannot be split over {size()} processes, each of which needs a part of it; "
+            f"a batch of {count} cannot be split over {world_size()} processes, each of which needs a part of it; "
             "start fewer processes, or make the batch larger"
         )
-    return slice(count * rank() // size(), count * (rank() + 1) // size())
+    return slice(count * rank() // world_size(), count * (rank() + 1) // world_size())
 
 
-def share_size(count: int) -> int:
+def shard_size(count: int) -> int:
     """How many of `count` things fall to this process."""
-    return len(range(count)[share(count)])
+    return len(range(count)[shard(count)])
 
 
-def total(part: Tensor) -> Tensor:
+def all_reduce_sum(part: Tensor) -> Tensor:
     """The sum over all processes; no gradient flows through it."""
-    return part if size() == 1 else _added_up(part.detach().clone())
+    return part if world_size() == 1 else _added_up(part.detach().clone())
 
 
-def weight(count: int) -> float:
+def mean_weight(count: int) -> float:
     """What a mean over `count` things of this process counts for in the mean over all: weighted, the means add up."""
-    return count / int(total(torch.tensor(count)))
+    return count / int(all_reduce_sum(torch.tensor(count)))
 
 
-def mean(values: Tensor) -> Tensor:
+def all_reduce_mean(values: Tensor) -> Tensor:
     """The mean over the values of all processes."""
-    return total(values.mean() * weight(len(values)))
+    return all_reduce_sum(values.mean() * mean_weight(len(values)))
 
 
-def gather(part: Tensor) -> Tensor:
-    """The rows of all processes, of which each has its `share`."""
-    if size() == 1:
+def all_gather(part: Tensor) -> Tensor:
+    """The rows of all processes, of which each has its `shard`."""
+    if world_size() == 1:
         return part
-    count = int(total(torch.tensor(len(part))))
+    count = int(all_reduce_sum(torch.tensor(len(part))))
     rows = part.new_zeros(count, *part.shape[1:])
-    rows[share(count)] = part.detach()
+    rows[shard(count)] = part.detach()
     return _added_up(rows)
 
 
-def sum_gradients(parameters: Iterable[nn.Parameter]) -> None:
+def all_reduce_gradients(parameters: Iterable[nn.Parameter]) -> None:
     """Add up the gradients of all processes, in one flat all-reduce."""
-    if size() == 1:
+    if world_size() == 1:
         return
     learned = [parameter for parameter in parameters if parameter.requires_grad]
     here = [parameter.grad is not None for parameter in learned]
@@ -150,9 +150,9 @@ def sum_gradients(parameters: Iterable[nn.Parameter]) -> None:
 def average_buffers(*modules: nn.Module) -> None:
     """Give all processes the mean of what each has counted along the way, such as BatchNorm's running statistics."""
     buffers = [buffer for module in modules for buffer in module.buffers() if buffer.is_floating_point()]
-    if size() == 1 or not buffers:
+    if world_size() == 1 or not buffers:
         return
-    flat = _added_up(torch.cat([buffer.flatten() for buffer in buffers])) / size()
+    flat = _added_up(torch.cat([buffer.flatten() for buffer in buffers])) / world_size()
     for buffer, average in zip(buffers, flat.split([buffer.numel() for buffer in buffers]), strict=True):
         buffer.copy_(average.view_as(buffer))
 
@@ -160,9 +160,9 @@ def average_buffers(*modules: nn.Module) -> None:
 # --- what is agreed
 
 
-def most(*values: int) -> tuple[int, ...]:
+def all_reduce_max(*values: int) -> tuple[int, ...]:
     """Of each value the largest that any process has: what is true for one is then true for all."""
-    if size() == 1:
+    if world_size() == 1:
         return values
     agreed = torch.tensor(values)
     with _in_touch():
@@ -170,9 +170,9 @@ def most(*values: int) -> tuple[int, ...]:
     return tuple(agreed.tolist())
 
 
-def from_first(value: T) -> T:
+def broadcast(value: T) -> T:
     """The first process's value (tensors and plain Python) for all."""
-    if size() == 1:
+    if world_size() == 1:
         return value
     buffer = io.BytesIO()
     if rank() == 0:
@@ -190,9 +190,9 @@ def from_first(value: T) -> T:
     return received["value"]
 
 
-def on_first(task: Callable[[], T]) -> T:
+def on_rank_zero(task: Callable[[], T]) -> T:
     """Do in the first process what only one may do. All get what came of it, or its error; until then they wait."""
-    if size() == 1:
+    if world_size() == 1:
         return task()
     outcome: dict[str, Any] = {}
     failure: BaseException | None = None
@@ -203,7 +203,7 @@ def on_first(task: Callable[[], T]) -> T:
             failure = error
             told = str(error) if isinstance(error, SeqGANError) else "the first process failed, and says why"
             outcome = {"error": type(error).__name__, "message": told}
-    outcome = from_first(outcome)
+    outcome = broadcast(outcome)
     if failure is not None:
         raise failure
     if "error" in outcome:

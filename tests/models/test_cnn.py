@@ -5,30 +5,30 @@ from torch.testing import assert_close
 
 from seqgan.data.symbols import EOS, PAD
 from seqgan.errors import UsageError
-from seqgan.models.discriminator import Discriminator, plain_response, strongest_response
+from seqgan.models.cnn import CNNDiscriminator, plain_response, strongest_response
 
 
 @pytest.fixture
-def judge() -> Discriminator:
+def judge() -> CNNDiscriminator:
     torch.manual_seed(0)
-    return Discriminator(30, 6, (1, 2, 3, 5), (4, 4, 3, 3), highway=True).eval()
+    return CNNDiscriminator(30, 6, (1, 2, 3, 5), (4, 4, 3, 3), highway=True).eval()
 
 
-def test_padding_never_enters_a_feature(judge: Discriminator) -> None:
+def test_padding_never_enters_a_feature(judge: CNNDiscriminator) -> None:
     text = torch.tensor([[7, 9, 11, 20, 8, EOS]])
     padded = torch.cat([text, torch.full((1, 6), PAD)], dim=1)
     assert_close(judge.features(padded), judge.features(text))
     assert_close(judge(padded), judge(text))
 
 
-def test_a_filter_wider_than_the_text_yields_zero(judge: Discriminator) -> None:
+def test_a_filter_wider_than_the_text_yields_zero(judge: CNNDiscriminator) -> None:
     text = torch.tensor([[7, EOS]])
     features = judge.features(text)[0]
     assert (features[8:] == 0).all()  # widths 3 and 5
     assert features[:8].abs().sum() > 0
 
 
-def test_a_feature_is_the_strongest_window(judge: Discriminator) -> None:
+def test_a_feature_is_the_strongest_window(judge: CNNDiscriminator) -> None:
     text = torch.tensor([[7, 9, 11, 20, EOS]])
     convolution = judge.convolutions[2]  # width 3
     embedded = judge.embedding(text)[0]
@@ -36,7 +36,7 @@ def test_a_feature_is_the_strongest_window(judge: Discriminator) -> None:
     assert_close(judge.features(text)[0, 8:11], torch.stack(windows).amax(dim=0).relu(), atol=1e-5, rtol=1e-5)
 
 
-def test_the_highway_carries_what_it_does_not_transform(judge: Discriminator) -> None:
+def test_the_highway_carries_what_it_does_not_transform(judge: CNNDiscriminator) -> None:
     features = torch.rand(2, 14)
     assert judge.highway is not None
     judge.highway.weight.data.zero_()
@@ -46,7 +46,7 @@ def test_the_highway_carries_what_it_does_not_transform(judge: Discriminator) ->
     assert_close(judge._through_highway(features), torch.zeros(2, 14))
 
 
-def test_the_strongest_window_refuses_a_second_derivative(judge: Discriminator) -> None:
+def test_the_strongest_window_refuses_a_second_derivative(judge: CNNDiscriminator) -> None:
     """A penalty on the gradient needs one; the plain form has it."""
     embedded = judge.embedding(torch.tensor([[7, 9, 11, 20, 8, EOS]]))
     found = strongest_response(judge.convolutions[1], embedded, torch.tensor([6])).square().sum()
@@ -56,7 +56,7 @@ def test_the_strongest_window_refuses_a_second_derivative(judge: Discriminator) 
     assert torch.autograd.grad(found, embedded, create_graph=True)[0].requires_grad
 
 
-def test_the_gradient_is_finite_where_no_window_fits(judge: Discriminator) -> None:
+def test_the_gradient_is_finite_where_no_window_fits(judge: CNNDiscriminator) -> None:
     judge(torch.tensor([[7, EOS], [EOS, PAD]])).sum().backward()
     assert all(p.grad is None or p.grad.isfinite().all() for p in judge.parameters())
 
@@ -65,11 +65,12 @@ def test_the_paper_has_1720_filters_and_27_million_multiplications() -> None:
     from seqgan.algorithms.configs import SeqGANConfig
 
     config = SeqGANConfig()
-    assert sum(config.filters) == 1720
-    assert len(config.widths) == len(config.filters) == 12
-    judge = Discriminator(5000, config.d_embedding_dim, config.widths, config.filters)
+    assert sum(config.num_filters) == 1720
+    assert len(config.filter_sizes) == len(config.num_filters) == 12
+    judge = CNNDiscriminator(5000, config.d_embedding_dim, config.filter_sizes, config.num_filters)
     windows = (
-        sum((20 - w + 1) * w * f for w, f in zip(config.widths, config.filters, strict=True)) * config.d_embedding_dim
+        sum((20 - w + 1) * w * f for w, f in zip(config.filter_sizes, config.num_filters, strict=True))
+        * config.d_embedding_dim
     )
     assert judge.highway is not None
     flops = 2 * (windows + judge.highway.weight.numel() + judge.output.weight.numel())
@@ -91,7 +92,7 @@ def test_the_strongest_window_and_its_gradients_are_those_of_a_convolution(width
 
 def test_in_bfloat16_gradients_point_the_same_way() -> None:
     torch.manual_seed(0)
-    judge = Discriminator(30, 16, (1, 2, 3, 5), (40, 40, 30, 30), dropout=0.0)
+    judge = CNNDiscriminator(30, 16, (1, 2, 3, 5), (40, 40, 30, 30), dropout=0.0)
     tokens = torch.randint(EOS, 30, (64, 9))
     gradients = []
     for enabled in (False, True):

@@ -177,6 +177,6 @@ def _print(rows: Sequence[Sequence[str]], markdown: bool) -> None:
 
         click.echo(as_markdown(rows) + "\n")
         return
-    from seqgan.core.printing import print_table
+    from seqgan.core.report import print_table
 
     print_table([heading.replace("-", " ") for heading in rows[0]], rows[1:])

@@ -10,29 +10,29 @@ from torch import Tensor, nn
 
 from seqgan.core.device import on_cpu
 from seqgan.data.symbols import PAD
-from seqgan.models.convolution import strongest_window
+from seqgan.ops.max_window import strongest_window
 from seqgan.shapes import Scores, Tokens
 
 
-class Discriminator(nn.Module):
+class CNNDiscriminator(nn.Module):
     """Is a text real? Windows that touch padding do not count, and a filter wider than the text yields 0."""
 
     def __init__(
         self,
-        vocabulary: int,
+        vocab_size: int,
         embedding_dim: int,
-        widths: Sequence[int],
-        filters: Sequence[int],
+        filter_sizes: Sequence[int],
+        num_filters: Sequence[int],
         *,
         highway: bool = True,
         dropout: float = 0.25,
     ) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(vocabulary, embedding_dim)
+        self.embedding = nn.Embedding(vocab_size, embedding_dim)
         self.convolutions = nn.ModuleList(
-            nn.Conv1d(embedding_dim, count, width) for width, count in zip(widths, filters, strict=True)
+            nn.Conv1d(embedding_dim, count, width) for width, count in zip(filter_sizes, num_filters, strict=True)
         )
-        self.widest, features = max(widths), sum(filters)
+        self.widest, features = max(filter_sizes), sum(num_filters)
         self.highway = nn.Linear(features, 2 * features) if highway else None
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(features, 2)

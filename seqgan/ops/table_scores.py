@@ -13,13 +13,13 @@ from torch.nn import functional as F
 
 from seqgan.core.device import cached_rows, on_cpu
 from seqgan.data.symbols import PAD
-from seqgan.models.discriminator import Discriminator
+from seqgan.models.cnn import CNNDiscriminator
 from seqgan.shapes import Scores, Tokens
 
 Table = Float[Tensor, "V W F"]
 
 
-def tables_pay(module: Discriminator, finished: Int[Tensor, "R T"]) -> bool:
+def tables_pay(module: CNNDiscriminator, finished: Int[Tensor, "R T"]) -> bool:
     """Whether there is enough to look up: a table costs as much as the windows of one text with the whole vocabulary.
 
     On an accelerator, where multiplying is cheap and looking up is not, tables never pay."""
@@ -28,7 +28,11 @@ def tables_pay(module: Discriminator, finished: Int[Tensor, "R T"]) -> bool:
 
 @torch.no_grad()
 def prefix_scores(
-    module: Discriminator, samples: Tokens, finished: Int[Tensor, "R T"], begun: Sequence[int], owner: Int[Tensor, "R"]
+    module: CNNDiscriminator,
+    samples: Tokens,
+    finished: Int[Tensor, "R T"],
+    begun: Sequence[int],
+    owner: Int[Tensor, "R"],
 ) -> tuple[Scores, Float[Tensor, "R"]]:
     """The logits of samples, and of completions of their prefixes: what the module gives in eval mode, to rounding.
 

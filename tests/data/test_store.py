@@ -10,7 +10,7 @@ import pytest
 
 from seqgan.core import files
 from seqgan.core.run import describe
-from seqgan.data import shelf
+from seqgan.data import store
 from seqgan.data.corpus import load_corpus
 from seqgan.data.splits import part_of, split
 from seqgan.data.tokens import words
@@ -31,7 +31,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def mine() -> dict[str, Any]:
     """A corpus of that name on the shelf; its report."""
-    return shelf.add("mine", tiny_lines(), {"source": "a test", "language": "English"})
+    return store.add("mine", tiny_lines(), {"source": "a test", "language": "English"})
 
 
 def distinct(count: int) -> list[str]:
@@ -59,11 +59,11 @@ def on_the_shelf(home: Path) -> list[str]:
 )
 def test_a_text_is_composed_without_control_characters_and_with_single_blanks(given: str, kept: str) -> None:
     changed = "changed: blanks, control characters, decomposed letters"
-    assert shelf.cleaned([given]) == ([kept], {changed: 1} if given != kept else {})
+    assert store.cleaned([given]) == ([kept], {changed: 1} if given != kept else {})
 
 
 def test_empty_texts_and_copies_are_dropped_and_counted() -> None:
-    kept, reasons = shelf.cleaned(["a b", "", "a  b", "\x00 \t", "c", "c", "c"])
+    kept, reasons = store.cleaned(["a b", "", "a  b", "\x00 \t", "c", "c", "c"])
     assert kept == ["a b", "c"]
     assert reasons == {
         "changed: blanks, control characters, decomposed letters": 2,
@@ -73,8 +73,8 @@ def test_empty_texts_and_copies_are_dropped_and_counted() -> None:
 
 
 def test_cleaning_twice_changes_nothing_more() -> None:
-    kept, _ = shelf.cleaned([" e\u0301 \x01 x", "\x01e\u0301 x", "e  \u0301"])
-    assert shelf.cleaned(kept) == (kept, {})
+    kept, _ = store.cleaned([" e\u0301 \x01 x", "\x01e\u0301 x", "e  \u0301"])
+    assert store.cleaned(kept) == (kept, {})
 
 
 # --- near-duplicates
@@ -83,16 +83,16 @@ def test_cleaning_twice_changes_nothing_more() -> None:
 def test_half_of_the_shingles_in_common_make_a_near_duplicate() -> None:
     training = [list("abcdef")]  # abc bcd cde def
     held_out = ["abcdex", "abcdxy", "abcdef", "fedcba"]  # 3 in common of 5 in all, 2 of 6, 4 of 4, none
-    assert shelf.near_duplicates([list(text) for text in held_out], training) == {0, 2}
+    assert store.near_duplicates([list(text) for text in held_out], training) == {0, 2}
 
 
 def test_a_close_copy_is_found_among_longer_texts_that_share_more() -> None:
     copy, longer = list("abcdefgh"), [list("abcdefghi" + letter * 20 + "zyxwv") for letter in "123"]
-    assert shelf.near_duplicates([list("abcdefghi")], [*longer, copy]) == {0}
+    assert store.near_duplicates([list("abcdefghi")], [*longer, copy]) == {0}
 
 
 def test_a_text_shorter_than_a_shingle_is_compared_whole() -> None:
-    assert shelf.near_duplicates([["a", "b"], ["b", "a"], ["a"]], [["a", "b"]]) == {0}
+    assert store.near_duplicates([["a", "b"], ["b", "a"], ["a"]], [["a", "b"]]) == {0}
 
 
 def test_a_held_out_text_that_is_nearly_a_training_text_is_dropped_and_counted() -> None:
@@ -101,7 +101,7 @@ def test_a_held_out_text_that_is_nearly_a_training_text_is_dropped_and_counted()
     variants = [text + " again" for text in parts["train"]]  # 6 shingles in common of 7
     held_out = [text for text in variants if part_of(text) != "train"]
     assert len(held_out) > 5
-    report = shelf.add("mine", [*texts, *held_out], {})
+    report = store.add("mine", [*texts, *held_out], {})
     assert report["dropped: held out, but nearly a copy of a text in an earlier split"] == len(held_out)
     corpus = load_corpus("mine")
     assert (corpus.train, corpus.valid, corpus.test) == (parts["train"], parts["valid"], parts["test"])
@@ -117,19 +117,19 @@ def test_what_is_added_is_read_back_by_its_name(mine: dict[str, Any]) -> None:
     assert all(part_of(text) == part for part in SPLITS for text in getattr(corpus, part))
     assert {part: len(getattr(corpus, part)) for part in SPLITS} == mine["split"] == corpus.provenance["split"]
     assert (corpus.name, corpus.provenance["path"]) == ("mine", "mine")
-    assert corpus.provenance["sha256"] == shelf.about("mine")["sha256"]
+    assert corpus.provenance["sha256"] == store.about("mine")["sha256"]
     assert corpus.provenance["overlap"] == {"valid": 0, "test": 0}
 
 
 def test_adding_the_same_texts_again_gives_the_same_corpus(mine: dict[str, Any]) -> None:
-    before = shelf.about("mine")["sha256"]
-    assert shelf.add("mine", tiny_lines(), {}, overwrite=True) == mine
-    assert shelf.about("mine")["sha256"] == before
+    before = store.about("mine")["sha256"]
+    assert store.add("mine", tiny_lines(), {}, overwrite=True) == mine
+    assert store.about("mine")["sha256"] == before
 
 
 def test_the_report_tells_split_length_vocabulary_and_unknown_tokens() -> None:
     texts = distinct(100)
-    report = shelf.add("mine", [*texts, "", texts[0]], {"source": "a test"})
+    report = store.add("mine", [*texts, "", texts[0]], {"source": "a test"})
     parts = split(texts)
     assert report == {
         "texts_given": 102,
@@ -142,13 +142,13 @@ def test_the_report_tells_split_length_vocabulary_and_unknown_tokens() -> None:
         "unknown_held_out": "100.00% of the tokens",
     }
     assert len(words(texts[0])) == 8
-    about = shelf.about("mine")
+    about = store.about("mine")
     assert (about["name"], about["source"], about["report"]) == ("mine", "a test", report)
 
 
 def test_chinese_texts_are_measured_in_characters() -> None:
     texts = [chr(0x4E00 + i) + chr(0x5E00 + i) + chr(0x6E00 + i) + chr(0x7E00 + i) for i in range(60)]
-    report = shelf.add("mine", texts, {})
+    report = store.add("mine", texts, {})
     assert report["tokens"] == "chars"
     assert report["length"] == "4 to 4, median 4"
 
@@ -158,10 +158,10 @@ def test_without_seqgan_home_the_shelf_lies_with_the_users_data(
 ) -> None:
     monkeypatch.delenv("SEQGAN_HOME")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    assert shelf.folder_of("mine") == tmp_path / "data" / "seqgan" / "corpora" / "mine"
+    assert store.folder_of("mine") == tmp_path / "data" / "seqgan" / "corpora" / "mine"
     monkeypatch.delenv("XDG_DATA_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert shelf.folder_of("mine") == tmp_path / ".local" / "share" / "seqgan" / "corpora" / "mine"
+    assert store.folder_of("mine") == tmp_path / ".local" / "share" / "seqgan" / "corpora" / "mine"
 
 
 # --- names
@@ -170,9 +170,9 @@ def test_without_seqgan_home_the_shelf_lies_with_the_users_data(
 def test_a_taken_name_is_refused_and_what_is_there_stays(mine: dict[str, Any], home: Path) -> None:
     before = load_corpus("mine")
     with pytest.raises(CorpusError, match=r"there is a corpus 'mine' already .* or give --overwrite"):
-        shelf.add("mine", distinct(50), {})
+        store.add("mine", distinct(50), {})
     assert load_corpus("mine") == before
-    shelf.add("mine", distinct(50), {}, overwrite=True)
+    store.add("mine", distinct(50), {}, overwrite=True)
     assert load_corpus("mine").provenance["texts"] == 50
     assert on_the_shelf(home) == ["mine"]
 
@@ -180,13 +180,13 @@ def test_a_taken_name_is_refused_and_what_is_there_stays(mine: dict[str, Any], h
 @pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", "/x", "a b", "a\n", "-x", ".x", "hf:me/x"])
 def test_a_name_that_is_no_file_name_is_refused(name: str, home: Path) -> None:
     with pytest.raises(CorpusError, match="is no good as a name"):
-        shelf.add(name, tiny_lines(), {})
+        store.add(name, tiny_lines(), {})
     assert on_the_shelf(home) == []
 
 
 @pytest.mark.parametrize("name", ["x" * 300, "x" * 300 + ".txt"])
 def test_a_name_that_is_too_long_for_a_file_is_refused(name: str, mine: dict[str, Any]) -> None:
-    for attempt in (lambda: shelf.add(name, tiny_lines(), {}), lambda: load_corpus(name)):
+    for attempt in (lambda: store.add(name, tiny_lines(), {}), lambda: load_corpus(name)):
         with pytest.raises(SeqGANError):
             attempt()
 
@@ -212,7 +212,7 @@ def test_an_unknown_name_points_to_a_near_one_on_the_shelf(mine: dict[str, Any])
 )
 def test_too_few_texts_left_are_refused_with_the_counts(texts: Sequence[str], home: Path) -> None:
     with pytest.raises(CorpusError, match=rf"only \d+ texts are left of {len(texts)}; at least 20 are needed"):
-        shelf.add("mine", texts, {})
+        store.add("mine", texts, {})
     assert on_the_shelf(home) == []
 
 
@@ -220,7 +220,7 @@ def test_an_empty_split_is_refused(home: Path) -> None:
     training_only = [text for text in distinct(60) if part_of(text) == "train"]
     assert len(training_only) > 20
     with pytest.raises(CorpusError, match="at least 20 are needed"):
-        shelf.add("mine", training_only, {})
+        store.add("mine", training_only, {})
     assert on_the_shelf(home) == []
 
 
@@ -257,7 +257,7 @@ def test_a_damaged_description_is_told(content: bytes, mine: dict[str, Any], hom
 
 def test_a_folder_without_a_description_is_no_corpus(mine: dict[str, Any], home: Path) -> None:
     (home / "mine" / "about.json").unlink()
-    assert shelf.names() == []
+    assert store.names() == []
     with pytest.raises(CorpusError, match="no corpus is called 'mine'"):
         load_corpus("mine")
 
@@ -292,9 +292,9 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Failing:
 def test_a_failing_write_leaves_nothing_on_the_shelf(name: str, failing: Failing, home: Path) -> None:
     failing(name)
     with pytest.raises(StorageError, match="No space left on device"):
-        shelf.add("mine", tiny_lines(), {})
+        store.add("mine", tiny_lines(), {})
     assert on_the_shelf(home) == []
-    assert not shelf.has("mine")
+    assert not store.has("mine")
 
 
 @pytest.mark.parametrize(
@@ -307,11 +307,11 @@ def test_a_failing_write_leaves_nothing_on_the_shelf(name: str, failing: Failing
     ],
 )
 def test_a_failing_write_leaves_the_earlier_corpus_as_it_was(name: str, failing: Failing, home: Path) -> None:
-    shelf.add("mine", tiny_lines(), {})
+    store.add("mine", tiny_lines(), {})
     before = load_corpus("mine")
     failing(name)
     with pytest.raises(StorageError):
-        shelf.add("mine", distinct(50), {}, overwrite=True)
+        store.add("mine", distinct(50), {}, overwrite=True)
     assert on_the_shelf(home) == ["mine"]
     assert load_corpus("mine") == before
 
@@ -344,10 +344,10 @@ def test_a_file_is_added_listed_shown_exported_and_trained_on(
     run = tmp_path / "run"
     options = ["--algorithm", "mle", *tiny_options("mle"), "--threads", "1", "--quiet"]
     assert "what training achieved" in call("train", "--corpus", "mine", *options, "--run-dir", run).output
-    described = describe(run)["corpus"]
-    assert (described["name"], described["path"]) == ("mine", "mine")
-    assert described["sha256"] == json.loads((home / "mine" / "about.json").read_text())["sha256"]
-    shelf.add("mine", distinct(50), {}, overwrite=True)
+    schema = describe(run)["corpus"]
+    assert (schema["name"], schema["path"]) == ("mine", "mine")
+    assert schema["sha256"] == json.loads((home / "mine" / "about.json").read_text())["sha256"]
+    store.add("mine", distinct(50), {}, overwrite=True)
     assert "the corpus mine is not the one that" in refusal("train", "--resume", run, "--quiet")[0]
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from seqgan.core import described, files
+from seqgan.core import files, schema
 from seqgan.core.config import nearest
 from seqgan.data.splits import FEWEST_TEXTS, split
 from seqgan.data.tokens import TOKENS, suitable_tokens
@@ -22,9 +22,9 @@ from seqgan.errors import CorpusError, SeqGANError, quoted, why
 
 NAME = r"[A-Za-z0-9][\w.-]{0,99}"
 ABOUT = {
-    "sha256": described.TEXT,
-    "report": described.TABLE,
-    **dict.fromkeys(("description", "language", "licence"), described.TEXT_OR_NOTHING),
+    "sha256": schema.TEXT,
+    "report": schema.TABLE,
+    **dict.fromkeys(("description", "language", "licence"), schema.TEXT_OR_NOTHING),
 }
 SPLITS = ("train", "valid", "test")
 SHINGLE = 3  # tokens that near-duplicates are compared by, at a time
@@ -54,9 +54,9 @@ def about(name: str) -> dict[str, Any]:
         CorpusError: its description is damaged."""
     path = folder_of(name) / "about.json"
     advice = f"add or fetch the corpus {quoted(name)} again"
-    known = described.read(path, CorpusError, advice)
-    described.check(path, known, ABOUT, CorpusError, advice=advice)
-    described.check(path, known["report"], {"split": described.COUNTS}, CorpusError, "report: ", advice)
+    known = schema.read(path, CorpusError, advice)
+    schema.check(path, known, ABOUT, CorpusError, advice=advice)
+    schema.check(path, known["report"], {"split": schema.COUNTS}, CorpusError, "report: ", advice)
     return known
 
 
@@ -111,8 +111,8 @@ def keep(name: str, splits: Mapping[str, Sequence[str]], facts: Mapping[str, Any
             raw = "".join(text + "\n" for text in splits[part]).encode()
             digest.update(hashlib.sha256(raw).digest())
             files.write(partial / f"{part}.txt", raw)
-        described = {"name": name, **facts, "sha256": digest.hexdigest()}
-        files.write(partial / "about.json", (json.dumps(described, ensure_ascii=False, indent=2) + "\n").encode())
+        schema = {"name": name, **facts, "sha256": digest.hexdigest()}
+        files.write(partial / "about.json", (json.dumps(schema, ensure_ascii=False, indent=2) + "\n").encode())
         if folder.exists():
             files.rename(folder, aside)
         files.rename(partial, folder)

@@ -14,7 +14,7 @@ MakeDiscriminator = Callable[[int, int], nn.Module]
 
 
 @dataclass(frozen=True)
-class Parts:
+class Components:
     """Each None stands for our own. Modules are given as functions of `(vocabulary, longest)`, which are known only
     once the tokenizer is trained; they are called under the run's seed."""
 
@@ -24,4 +24,4 @@ class Parts:
     start: dict[str, Tensor] | None = None  # weights of the policy to begin with
 
 
-OURS = Parts()
+DEFAULTS = Components()

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from imagegan.cli_bench import bench
-from imagegan.cli_evaluate import DATA, FILE, evaluate, print_remarks, print_rows
-from imagegan.cli_generate import generate, walk
+from imagegan.cli.bench import bench
+from imagegan.cli.evaluate import DATA, FILE, evaluate, print_remarks, print_rows
+from imagegan.cli.generate import generate, walk
 from imagegan.variants.configs import CONFIGS, PRESETS
 from seqgan import __version__
 from seqgan.core.bounds import TEXT
@@ -42,10 +42,10 @@ def train(
     chosen = options.choose(name, CONFIGS[name], PRESETS[name], hyper)
 
     from imagegan import training
-    from seqgan.core import world
+    from seqgan.core import distributed
 
     machine = options.machine()
-    with world.joined(machine["device"]):
+    with distributed.process_group(machine["device"]):
         place, finished = training.begin_or_continue(
             options.wanted(name), chosen, data, data_dir, display=options.display(), **machine
         )

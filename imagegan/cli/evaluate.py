@@ -98,7 +98,7 @@ def evaluate(
 def print_rows(rows: "Mapping[str, Row]") -> None:
     """A line for each metric, a column for each row, and below what each number depends on."""
     from imagegan.evaluation import lines
-    from seqgan.core.printing import print_table
+    from seqgan.core.report import print_table
 
     shown: list[list[str]] = []
     signatures: dict[str, list[str]] = {}

@@ -1,0 +1,1 @@
+"""Kernels: operations that the package computes its own way, each beside its plain twin."""
