@@ -201,8 +201,8 @@ license: {license}
 
 # A text generator trained by {algorithm}
 
-Made with seqgan {version}: a policy ({kind}) over a vocabulary of {vocabulary} ({tokenizer}), which writes texts of at
-most {longest} tokens.
+Made with seqgan {version}: a policy ({kind}) over a vocabulary of {vocab_size} ({tokenizer}), which writes texts of at
+most {max_length} tokens.
 
 ```python
 import seqgan

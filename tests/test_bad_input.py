@@ -438,7 +438,7 @@ def test_a_config_file_for_an_algorithm_that_is_none(algorithm: str, tmp_path: P
 
 def test_a_config_file_names_a_value_once(tmp_path: Path) -> None:
     path = tmp_path / "c.toml"
-    path.write_text("mle-rate = 0.1\nmle_rate = 0.2\n")
+    path.write_text("mle-lr = 0.1\nmle_lr = 0.2\n")
     assert "'mle-rate' twice" in told(lambda: read_config_file(path))
 
 

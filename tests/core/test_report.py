@@ -5,7 +5,7 @@ import re
 import pytest
 from rich import console as rich_console
 
-from seqgan.core import printing
+from seqgan.core import report as printing
 from seqgan.core.report import print_table
 
 HEADINGS = ["", "nll valid", "entropy", "bleu 3", "backward bleu 3", "self bleu 3", "distinct", "d auc"]

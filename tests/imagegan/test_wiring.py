@@ -463,7 +463,7 @@ def by_hand(model: str, game: Game, config: Any, level: int = 0) -> ByHand:
     hand = ByHand(game, config, pictures, data.labels)
     if model == "wgan":
         for player, net in (("d", "discriminator"), ("g", "generator")):
-            rate = getattr(config, f"{player}_rate")
+            rate = getattr(config, f"{player}_lr")
             hand.optimizers[player] = torch.optim.RMSprop(hand.nets[net].parameters(), rate)
     elif model == "vae":
         hand.optimise("vae", "generator", "encoder", rate=config.g_lr, beta1=config.beta1)
