@@ -255,7 +255,7 @@ def _judged(model: Game, real: Images, seed: int) -> Row:
     batches as large as those of training, whose statistics BatchNorm takes, and with dropout; the generator is the one
     that draws the samples."""
     watched = {name: of for player in model.recipe.players.values() for name, of in player.watch.items()}
-    size = min(model.play.batch_size, len(real.labels))
+    size = min(model.config.batch_size, len(real.labels))
     count = len(real.labels) // max(1, size) * size
     seed_everything(seed, "judged")
     nets = {name: copy.deepcopy(net).train() for name, net in model.recipe.nets.items()}  # as it was: forwards count

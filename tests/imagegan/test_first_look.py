@@ -16,11 +16,13 @@ from torch import Tensor, nn
 from imagegan.cli import imagegan
 from imagegan.data import Images, Sets, digits, toy
 from imagegan.evaluation import first_look, lines, written
-from imagegan.game import Game, Play, Recipe, adam, versus
+from imagegan.game import Game, Recipe, versus
 from imagegan.losses import LOSSES
 from imagegan.metrics import Measured, undefined
 from imagegan.nets import Generator, Verdict
 from imagegan.remarks import remarks
+from imagegan.variants.configs import ImageConfig
+from seqgan.core.game import adam
 from tests.imagegan.tiny import CPU, as_options, made
 from tests.killing import flat
 
@@ -73,7 +75,7 @@ def played(loss: str, discriminator: nn.Module, generator: nn.Module | None = No
         (3,),
     )
     images = bright(100)
-    return Game(recipe, Play(1, 16, **play), images.pictures, images.labels, CPU, 0)
+    return Game(recipe, ImageConfig(steps=1, batch_size=16, **play), images.pictures, images.labels, CPU, 0)
 
 
 def row_of(game: Game, held_out: int = 70) -> dict[str, Measured]:
