@@ -8,10 +8,9 @@ ROOT = Path(__file__).parents[1]
 LAYERS = [
     {"errors", "shapes"},
     {"core"},
-    {"ops"},
     {"sampling", "losses"},
     {"data"},
-    {"models"},
+    {"models", "ops"},
     {"metrics"},
     {"reporting"},
     {"rollout", "rewards"},
