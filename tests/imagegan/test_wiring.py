@@ -550,7 +550,6 @@ MISTAKES: list[tuple[ModuleType, str, str, str, str]] = [
     (game_m, "Game.__init__", "if config.ema", "if 0.0", "rounds dcgan"),
     (game_m, "Game.chosen", "self.config.batch_size", "128", "rounds dcgan"),
     (game_m, "Game.view", "self.config.batch_size", "128", "rounds dcgan"),
-    (game_m, "Game.phase", "self.config.steps", "20_000", "field lapgan steps"),
     (gan_m, "networks", "config.d_norm", '"batch"', "networks acgan"),
     (gan_m, "networks", "code, config.width", "code, 64", "networks gan"),
     (gan_m, "networks", "config.nets", '"dcgan"', "networks cgan"),
