@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from seqgan import rewards
+    from seqgan.core.report import Measured
     from seqgan.data.corpus import Corpus, load_corpus
     from seqgan.errors import SeqGANError
     from seqgan.generation import Scored, TextModel
     from seqgan.library import TrainedRun, load, register, train
-    from seqgan.metrics import Measured
     from seqgan.metrics.texts import evaluate
     from seqgan.models.policy import PolicyModule
     from seqgan.pretrained import from_pretrained
@@ -36,7 +36,7 @@ _HOMES = {
     "load_corpus": "data.corpus",
     "PolicyModule": "models.policy",
     "Evaluation": "tables",
-    "Measured": "metrics",
+    "Measured": "core.report",
     "Scored": "generation",
     "SeqGANError": "errors",
 }
