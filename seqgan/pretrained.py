@@ -22,7 +22,8 @@ from seqgan.core import checkpoint, files, outputs, schema
 from seqgan.core.bounds import MAKER, PLACE_NAME, checked
 from seqgan.core.report import Row, as_cell, markdown, metrics_of
 from seqgan.errors import CheckpointError, RunError, UsageError, quoted, why
-from seqgan.generation import FORMAT, MODEL_FIELDS, TextModel, load_tokenizer, model_json, own_parts_given, run_config
+from seqgan.model import TextModel
+from seqgan.runs import FORMAT, MODEL_FIELDS, load_tokenizer, model_json, own_parts_given, run_config
 
 FILES = ["config.json", "tokenizer.model", "*.safetensors"]
 POLICY, DISCRIMINATOR = "generator.safetensors", "discriminator.safetensors"

@@ -50,7 +50,7 @@ def device() -> Iterator[torch.device]:
     patches = (
         mock.patch.object(nn.Module, "to", lambda module, *_, **__: module),  # it was made where it belongs
         mock.patch.object(nn.init, "trunc_normal_", lambda weight, *_, **__: weight.data.normal_()),  # asks for values
-        mock.patch.object(torch, "LSTMPolicy", _Generator),
+        mock.patch.object(torch, "Generator", _Generator),
         mock.patch.object(torch, "autocast", return_value=contextlib.nullcontext()),  # it has no other types
     )
     with contextlib.ExitStack() as stack:

@@ -30,10 +30,10 @@ from seqgan.data.corpus import load_corpus
 from seqgan.data.readers import read_file, read_texts
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import CheckpointError, SeqGANError
-from seqgan.generation import load_model
 from seqgan.library import TrainedRun, load, train
 from seqgan.pretrained import from_pretrained
 from seqgan.ratings import analyse, read_ratings, read_sheets, write_sheet
+from seqgan.runs import load_model
 from tests.conftest import TINY, TINY_GAME, tiny_lines
 from tests.test_cli import call, refusal
 
@@ -162,11 +162,11 @@ def withstands(act: Callable[[], Any], expected: Any, path: Path, mutation: str,
 
 COMPARED = ("format", "id", "package", "sha256", "tokenizer_sha256")  # a difference is told in words of their own
 RUN_FIELDS = (
-    "format id package algorithm config sources seed threads corpus from own tokenizer tokenizer_sha256 vocabulary "
-    "longest versions command world_size checksum"
+    "format id package algorithm config sources seed threads corpus from own tokenizer tokenizer_sha256 vocab_size "
+    "max_length versions command world_size checksum"
 )
 CORPUS_FIELDS = "name path text_column valid test sha256 texts_sha256 texts split overlap"
-MODEL_FIELDS = "format package algorithm tokenizer tokenizer_sha256 vocabulary longest own config files checksum"
+MODEL_FIELDS = "format package algorithm tokenizer tokenizer_sha256 vocab_size max_length own config files checksum"
 ABOUT_FIELDS = "name source language licence report sha256"
 REPORT_FIELDS = "texts_given split tokens length vocabulary unknown_held_out"
 
@@ -439,7 +439,7 @@ def test_a_config_file_for_an_algorithm_that_is_none(algorithm: str, tmp_path: P
 def test_a_config_file_names_a_value_once(tmp_path: Path) -> None:
     path = tmp_path / "c.toml"
     path.write_text("mle-lr = 0.1\nmle_lr = 0.2\n")
-    assert "'mle-rate' twice" in told(lambda: read_config_file(path))
+    assert "'mle-lr' twice" in told(lambda: read_config_file(path))
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ from seqgan.metrics import (
     over_texts,
     variety,
 )
-from seqgan.tables import differences, differences_as_json, tables
+from seqgan.reporting import differences, differences_as_json, tables
 
 SETS = 40
 

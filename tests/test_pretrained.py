@@ -14,8 +14,8 @@ import yaml
 from torch import nn
 
 import seqgan
-from seqgan.data.tokenizer import Tokenizer
 from seqgan.core.report import cell
+from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import CheckpointError, RunError, SeqGANError
 from tests.conftest import TINY, TINY_GAME, tiny_lines
 from tests.test_cli import call, refusal

@@ -12,7 +12,7 @@ from seqgan.errors import ShortageError
 # Fewer or smaller of these take less memory.
 TAKING = (
     *("count", "batch_size", "g_batch_size", "d_batch_size", "rollouts", "max_length", "vocab_size", "hidden_dim"),
-    *("embedding_dim", "d_embedding_dim", "num_filters", "width", "size", "images", "latent"),
+    *("embedding_dim", "d_embedding_dim", "num_filters", "width", "size", "images", "latent_dim"),
 )
 # What torch, numpy, the C++ libraries and the system say, each in its own way.
 SAID = re.compile(

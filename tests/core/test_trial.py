@@ -12,13 +12,13 @@ import pytest
 import torch
 
 import seqgan
-from seqgan.advice import about_data
 from seqgan.algorithms.components import Components
 from seqgan.algorithms.configs import MLEConfig
 from seqgan.algorithms.seqgan import GAME, PRETRAIN, SeqGAN
 from seqgan.core import trial
 from seqgan.core.loop import Phase, Trial
 from seqgan.core.trial import Cost, estimate, in_words
+from seqgan.data.checks import about_data
 from seqgan.data.corpus import Corpus, corpus_in_memory, load_corpus
 from seqgan.data.dataset import TokenDataset, encode_corpus
 from seqgan.data.tokenizer import Kind, Tokenizer
@@ -99,7 +99,7 @@ def test_the_first_process_s_clock_decides_how_often_work_is_tried(
     told: float, calls: int, clock: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As in one of several processes, to which the first tells what its clock says."""
-    monkeypatch.setattr("seqgan.core.distributed.from_first", lambda own: told)
+    monkeypatch.setattr("seqgan.core.distributed.broadcast", lambda own: told)
     timed = Timed(clock, {"policy": 4.0 if told < 1 else 0.01})  # its own clock says otherwise
     timed.add("game", 12, policy=4)
     assert estimate(timed, CPU).seconds == 4 * told

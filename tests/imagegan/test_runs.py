@@ -322,7 +322,7 @@ def test_a_run_that_is_asked_for_something_else_is_refused(run: Path, mnist: Pat
     cases: list[tuple[list[object], str]] = [
         (["train", "--resume", run, "--data", "ring"], "--data was digits and is now ring"),
         (["train", "--resume", run, "--data-dir", mnist], "--data-dir was None and is now"),
-        (["train", "--resume", run, "--latent-dim", 7], "latent was 6 and is now 7"),
+        (["train", "--resume", run, "--latent-dim", 7], "latent_dim was 6 and is now 7"),
         (["train", "--resume", run, "--images", 70], "images was 60 and is now 70"),
         (["train", "--resume", damaged], "is damaged"),
         (["train", "--resume", foreign], "does not belong to the run"),

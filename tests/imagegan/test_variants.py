@@ -122,7 +122,7 @@ def test_the_command_trains_resumes_and_generates(model: str, tmp_path: Path) ->
     assert describe(tmp_path / "run")["package"] == "imagegan"
     levels = 3 if model == "lapgan" else 1
     assert len(read_record(tmp_path / "run")) == TINY["steps"] * levels
-    with pytest.raises(SeqGANError, match="latent was 6 and is now 7"):
+    with pytest.raises(SeqGANError, match="latent_dim was 6 and is now 7"):
         imagegan.main([*words, "--latent-dim", "7"], standalone_mode=False)
     output = tmp_path / "some.npz"
     result = CliRunner().invoke(
