@@ -21,7 +21,6 @@ from seqgan.core.stats import Units, mean_influences, ratio_influences, unit_blo
 from seqgan.data.batches import Encoded, by_length, encode, pad
 from seqgan.data.corpus import Corpus
 from seqgan.data.dataset import as_learned
-from seqgan.data.symbols import EOS, UNK
 from seqgan.data.tokens import suitable_tokens
 from seqgan.errors import UsageError
 from seqgan.generation import TextModel
@@ -29,6 +28,7 @@ from seqgan.metrics import Aggregation, Measured, View, discrimination, nll, ove
 from seqgan.metrics.texts import measure
 from seqgan.rewards import judging
 from seqgan.rollout import in_chunks
+from seqgan.symbols import EOS, UNK
 from seqgan.tables import REAL, Evaluation, Row, as_difference
 
 MOST_SAMPLES = 10_000

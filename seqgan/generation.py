@@ -19,12 +19,12 @@ from seqgan.core.config import assemble, parameters
 from seqgan.core.run import checkpoints, describe, saved_in
 from seqgan.data.batches import Overlong, by_length, pad
 from seqgan.data.readers import a_list_of_texts
-from seqgan.data.symbols import EOS, UNK
 from seqgan.data.tokenizer import Kind, Tokenizer
 from seqgan.errors import CheckpointError, ConfigError, RunError, UsageError, quoted, why
 from seqgan.metrics.nll import text_log_probs, token_log_probs
 from seqgan.models.policy import PolicyModule, sample
 from seqgan.rewards import judging
+from seqgan.symbols import EOS, UNK
 
 FORMAT = 1  # of config.json and the files beside it
 STAGES = ("mle", "final", "best")

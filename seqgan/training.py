@@ -31,7 +31,6 @@ from seqgan.data.batches import encode
 from seqgan.data.corpus import Corpus, as_files, load_corpus
 from seqgan.data.dataset import TokenDataset, encode_corpus, suitable_tokenizer
 from seqgan.data.readers import kind_of
-from seqgan.data.symbols import EOS, UNK
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import CheckpointError, CorpusError, RunError, UsageError, quoted, why
 from seqgan.evaluation import BEFORE_THE_GAME, evaluate_models
@@ -44,6 +43,7 @@ from seqgan.generation import (
     own_parts_given,
     run_config,
 )
+from seqgan.symbols import EOS, UNK
 from seqgan.tables import Evaluation
 
 # What a policy that was trained before brings along; the rest of a config may differ.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 LAYERS = [
-    {"errors", "shapes"},
+    {"errors", "shapes", "symbols"},
     {"core"},
     {"ops"},
     {"sampling", "losses"},

@@ -12,13 +12,14 @@ from torch.utils._pytree import tree_leaves
 from seqgan.algorithms.components import Components
 from seqgan.algorithms.configs import SeqGANConfig
 from seqgan.algorithms.opponent import Opponent
-from seqgan.data.batches import NUMBERS_TOGETHER, TOKENS_TOGETHER, Encoded, by_length, pad, tokens_together
+from seqgan.data.batches import Encoded, by_length, pad
 from seqgan.data.dataset import TokenDataset
-from seqgan.data.symbols import EOS, UNK
 from seqgan.metrics.nll import divergence, likelihood, text_log_probs, token_log_probs
 from seqgan.models.lstm import LSTMPolicy
 from seqgan.models.policy import PolicyModule, sample
+from seqgan.ops.chunks import NUMBERS_TOGETHER, TOKENS_TOGETHER, tokens_together
 from seqgan.shapes import Logits, Token
+from seqgan.symbols import EOS, UNK
 
 V, T = 1000, 6
 FEW, MANY = 500, 4000
@@ -143,7 +144,7 @@ def test_looked_at_together_or_apart_the_numbers_are_the_same(monkeypatch: pytes
     together = text_log_probs(policy, rows)
     total = likelihood(policy, rows).total
     filled = policy.fill_unknown(pad(rows).tokens, torch.Generator().manual_seed(1))
-    monkeypatch.setattr("seqgan.data.batches.TOKENS_TOGETHER", 12)
+    monkeypatch.setattr("seqgan.ops.chunks.TOKENS_TOGETHER", 12)
     torch.testing.assert_close(text_log_probs(policy, rows), together)
     assert likelihood(policy, rows).total == pytest.approx(total)
     torch.testing.assert_close(policy.fill_unknown(pad(rows).tokens, torch.Generator().manual_seed(1)), filled)
