@@ -16,11 +16,11 @@ import seqgan
 from seqgan.data.dataset import as_learned
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import UsageError
-from seqgan.generation import load_model
 from seqgan.metrics import METRICS
 from seqgan.ratings import analyse, read_ratings
+from seqgan.reporting import SHORT, TABLES, tables
+from seqgan.runs import load_model
 from seqgan.symbols import EOS
-from seqgan.tables import SHORT, TABLES, tables
 from tests.conftest import TINY_GAME
 from tests.test_cli import call, refusal
 

@@ -91,7 +91,7 @@ def divergence_of(policy: PolicyModule, rows: list[list[int]]) -> float:
 def test_the_largest_tensor_of_a_look_does_not_grow_with_the_texts(
     look: str, policy: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("seqgan.data.batches.NUMBERS_TOGETHER", 2**20)  # so that few texts are many
+    monkeypatch.setattr("seqgan.ops.chunks.NUMBERS_TOGETHER", 2**20)  # so that few texts are many
     monkeypatch.setattr("seqgan.models.policy.DRAWN_TOGETHER", 100)
     made, bytes = policy(V, T).eval(), []
     for count in (FEW, MANY):

@@ -41,7 +41,7 @@ class Verdict(NamedTuple):
     of_fake: Float[np.ndarray, "M"]
 
 
-def classifys(real: RealScores, fake: FakeScores) -> dict[str, Verdict]:
+def verdicts(real: RealScores, fake: FakeScores) -> dict[str, Verdict]:
     """All of them, and `d-spread`, the standard deviation of the generated texts' scores (where there are two).
 
     What single scores bring to the AUC are the placements of DeLong et al. (1988)."""

@@ -6,7 +6,7 @@ import torch
 from torch.testing import assert_close
 
 from seqgan.errors import UsageError
-from seqgan.ops.fused_nll import linear_nll
+from seqgan.ops.fused_nll import linear_nll, plain_linear_nll
 
 
 def some_rows(rows: int, scale: float) -> tuple[torch.Tensor, ...]:

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from seqgan.ops.inverse_cdf import Head, inverse_cdf, is_bounded
+from seqgan.ops.inverse_cdf import Head, inverse_cdf, is_bounded, plain_inverse_cdf
 from tests.test_sampling import chi_square
 
 
