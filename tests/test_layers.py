@@ -8,9 +8,10 @@ ROOT = Path(__file__).parents[1]
 LAYERS = [
     {"errors", "shapes", "symbols"},
     {"core"},
+    {"ops"},
     {"sampling", "losses"},
     {"data"},
-    {"models", "ops"},
+    {"models"},
     {"metrics"},
     {"reporting"},
     {"rollout", "rewards"},
