@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from seqgan import rewards
     from seqgan.data.corpus import Corpus, load_corpus
     from seqgan.errors import SeqGANError
-    from seqgan.generation import Scored, TextModel
     from seqgan.library import TrainedRun, load, register, train
     from seqgan.metrics import Measured
     from seqgan.metrics.texts import evaluate
+    from seqgan.model import Scored, TextModel
     from seqgan.models.policy import PolicyModule
     from seqgan.pretrained import from_pretrained
-    from seqgan.tables import Evaluation
+    from seqgan.reporting import Evaluation
 
 __version__ = version("seqgan")
 
@@ -31,13 +31,13 @@ _HOMES = {
     "register": "library",
     "TrainedRun": "library",
     "from_pretrained": "pretrained",
-    "TextModel": "generation",
+    "TextModel": "model",
     "Corpus": "data.corpus",
     "load_corpus": "data.corpus",
     "PolicyModule": "models.policy",
-    "Evaluation": "tables",
+    "Evaluation": "reporting",
     "Measured": "metrics",
-    "Scored": "generation",
+    "Scored": "model",
     "SeqGANError": "errors",
 }
 __all__ = [

@@ -11,7 +11,7 @@ from seqgan.core.stats import mean_influences
 from seqgan.errors import UsageError
 from seqgan.library import TrainedRun
 from seqgan.metrics import Aggregation, Measured
-from seqgan.tables import REAL, Evaluation, Row
+from seqgan.reporting import REAL, Evaluation, Row
 
 
 def compare(

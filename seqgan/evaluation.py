@@ -24,12 +24,12 @@ from seqgan.data.dataset import as_learned
 from seqgan.data.symbols import EOS, UNK
 from seqgan.data.tokens import suitable_tokens
 from seqgan.errors import UsageError
-from seqgan.generation import TextModel
 from seqgan.metrics import Aggregation, Measured, View, discrimination, nll, over_texts
 from seqgan.metrics.texts import measure
+from seqgan.model import TextModel
+from seqgan.reporting import REAL, Evaluation, Row, as_difference
 from seqgan.rewards import judging
 from seqgan.rollout import in_chunks
-from seqgan.tables import REAL, Evaluation, Row, as_difference
 
 MOST_SAMPLES = 10_000
 SAMPLES = "samples"  # the source of the influences of what a policy draws, as in `View`

@@ -31,12 +31,13 @@ from seqgan.core.run import Wanted
 from seqgan.data.corpus import Corpus, corpus_in_memory
 from seqgan.data.tokens import TOKENS
 from seqgan.errors import ConfigError, UsageError, quoted
-from seqgan.generation import Scored, TextModel, describe_run, load_model
 from seqgan.metrics import Aggregation
+from seqgan.model import Scored, TextModel
 from seqgan.pretrained import refuse_taken, save_pretrained
+from seqgan.reporting import Evaluation
 from seqgan.rewards import TextReward
 from seqgan.rollout import Score
-from seqgan.tables import Evaluation
+from seqgan.runs import describe_run, load_model
 
 CUT, SUMMED = OneOf(list(TOKENS)), OneOf(get_args(Aggregation))
 PAYING = Function("a function of tokens or seqgan.rewards.on_text(...)", TextReward)

@@ -21,9 +21,10 @@ from seqgan.algorithms.opponent import new_discriminator
 from seqgan.core import checkpoint, files, outputs, schema
 from seqgan.core.bounds import MAKER, PLACE_NAME, checked
 from seqgan.errors import CheckpointError, RunError, UsageError, quoted, why
-from seqgan.generation import FORMAT, MODEL_FIELDS, TextModel, load_tokenizer, model_json, own_parts_given, run_config
 from seqgan.metrics import Measured
-from seqgan.tables import as_cell
+from seqgan.model import TextModel
+from seqgan.reporting import as_cell
+from seqgan.runs import FORMAT, MODEL_FIELDS, load_tokenizer, model_json, own_parts_given, run_config
 
 FILES = ["config.json", "tokenizer.model", "*.safetensors"]
 POLICY, DISCRIMINATOR = "generator.safetensors", "discriminator.safetensors"

@@ -13,7 +13,6 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from seqgan.advice import about_data
 from seqgan.algorithms import ALGORITHMS
 from seqgan.algorithms.components import DEFAULTS, Components
 from seqgan.algorithms.configs import CONFIGS, MLEConfig
@@ -28,6 +27,7 @@ from seqgan.core.run import begin_or_continue as core_begin
 from seqgan.core.schema import as_bytes
 from seqgan.core.trial import estimate, in_words
 from seqgan.data.batches import encode
+from seqgan.data.checks import about_data
 from seqgan.data.corpus import Corpus, as_files, load_corpus
 from seqgan.data.dataset import TokenDataset, encode_corpus, suitable_tokenizer
 from seqgan.data.readers import kind_of
@@ -35,16 +35,8 @@ from seqgan.data.symbols import EOS, UNK
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import CheckpointError, CorpusError, RunError, UsageError, quoted, why
 from seqgan.evaluation import BEFORE_THE_GAME, evaluate_models
-from seqgan.generation import (
-    describe_run,
-    load_model,
-    load_tokenizer,
-    model_config,
-    model_json,
-    own_parts_given,
-    run_config,
-)
-from seqgan.tables import Evaluation
+from seqgan.reporting import Evaluation
+from seqgan.runs import describe_run, load_model, load_tokenizer, model_config, model_json, own_parts_given, run_config
 
 # What a policy that was trained before brings along; the rest of a config may differ.
 INHERITED = ("tokenizer", "vocab_size", "embedding_dim", "hidden_dim", "tie_embeddings")

@@ -30,10 +30,10 @@ from seqgan.data.corpus import load_corpus
 from seqgan.data.readers import read_file, read_texts
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import CheckpointError, SeqGANError
-from seqgan.generation import load_model
 from seqgan.library import TrainedRun, load, train
 from seqgan.pretrained import from_pretrained
 from seqgan.ratings import analyse, read_ratings, read_sheets, write_sheet
+from seqgan.runs import load_model
 from tests.conftest import TINY, TINY_GAME, tiny_lines
 from tests.test_cli import call, refusal
 

@@ -15,7 +15,7 @@ from seqgan.data.corpus import Corpus
 from seqgan.errors import UsageError
 from seqgan.evaluation import remarks
 from seqgan.metrics import Measured
-from seqgan.tables import Evaluation, tables
+from seqgan.reporting import Evaluation, tables
 from seqgan.training import unfinished
 from tests.conftest import TINY, TINY_GAME
 from tests.test_cli import call, refusal

@@ -21,9 +21,9 @@ from seqgan.core import checkpoint
 from seqgan.core.loop import train
 from seqgan.core.run import Run, checkpoints, describe
 from seqgan.errors import CheckpointError, RunError, SeqGANError
-from seqgan.generation import load_model, run_config
 from seqgan.library import train as train_run
 from seqgan.pretrained import from_pretrained
+from seqgan.runs import load_model, run_config
 from seqgan.training import encode_corpus, load_tokenizer, same_corpus
 from tests.conftest import TINY_GAME, tiny_lines
 from tests.killing import flat

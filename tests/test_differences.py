@@ -33,7 +33,7 @@ from seqgan.metrics import (
     over_texts,
     variety,
 )
-from seqgan.tables import as_difference, differences, differences_as_json, tables
+from seqgan.reporting import as_difference, differences, differences_as_json, tables
 
 SETS = 40
 

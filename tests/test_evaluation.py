@@ -17,10 +17,10 @@ from seqgan.data.dataset import as_learned
 from seqgan.data.symbols import EOS
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import UsageError
-from seqgan.generation import load_model
 from seqgan.metrics import METRICS
 from seqgan.ratings import analyse, read_ratings
-from seqgan.tables import SHORT, TABLES, tables
+from seqgan.reporting import SHORT, TABLES, tables
+from seqgan.runs import load_model
 from tests.conftest import TINY_GAME
 from tests.test_cli import call, refusal
 

@@ -14,7 +14,7 @@ from torch import nn
 import seqgan
 from seqgan.core.run import Run, checkpoints, describe, read_record
 from seqgan.errors import RunError, UsageError
-from seqgan.generation import load_model
+from seqgan.runs import load_model
 from tests.conftest import TINY, TINY_GAME, tiny_lines
 from tests.killing import Killed, contents, dying_at
 from tests.test_cli import call, refusal

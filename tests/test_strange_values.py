@@ -15,9 +15,10 @@ from seqgan.core.stats import paired
 from seqgan.data.corpus import corpus_in_memory
 from seqgan.data.splits import part_of
 from seqgan.errors import CorpusError, DivergedError, RunError, StorageError, UsageError
-from seqgan.generation import TextModel, load_tokenizer
+from seqgan.model import TextModel
 from seqgan.models.lstm import LSTMPolicy
 from seqgan.rewards import on_text
+from seqgan.runs import load_tokenizer
 
 RUN = {"package": "toy", "seed": 0, "threads": 1, "config": {}}
 

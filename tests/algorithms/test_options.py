@@ -18,7 +18,7 @@ from seqgan.data.dataset import TokenDataset, encode_corpus
 from seqgan.data.splits import split
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import ConfigError
-from seqgan.tables import Evaluation
+from seqgan.reporting import Evaluation
 from tests.conftest import tiny_lines
 from tests.killing import flat
 

@@ -22,9 +22,9 @@ from seqgan.data.splits import split
 from seqgan.data.symbols import EOS, UNK
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.evaluation import evaluate_models
-from seqgan.generation import TextModel
 from seqgan.losses import discriminator_loss, policy_gradient_weights
 from seqgan.metrics.nll import divergence
+from seqgan.model import TextModel
 from seqgan.models.lstm import LSTMPolicy
 from seqgan.models.policy import sample
 from seqgan.rewards import advantages

@@ -12,13 +12,13 @@ import pytest
 import torch
 
 import seqgan
-from seqgan.advice import about_data
 from seqgan.algorithms.components import Components
 from seqgan.algorithms.configs import MLEConfig
 from seqgan.algorithms.seqgan import GAME, PRETRAIN, SeqGAN
 from seqgan.core import trial
 from seqgan.core.loop import Phase, Trial
 from seqgan.core.trial import Cost, estimate, in_words
+from seqgan.data.checks import about_data
 from seqgan.data.corpus import Corpus, corpus_in_memory, load_corpus
 from seqgan.data.dataset import TokenDataset, encode_corpus
 from seqgan.data.tokenizer import Kind, Tokenizer

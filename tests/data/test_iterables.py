@@ -15,7 +15,7 @@ from seqgan.data.corpus import corpus_in_memory, load_corpus
 from seqgan.data.readers import a_list_of_texts
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import CorpusError, SeqGANError
-from seqgan.generation import TextModel
+from seqgan.model import TextModel
 from seqgan.models.lstm import LSTMPolicy
 from tests.conftest import tiny_lines
 

@@ -63,7 +63,7 @@ def test_a_grid_shows_the_pictures_row_by_row() -> None:
 
 def test_a_run_of_the_other_package_is_refused(tmp_path: Path) -> None:
     from seqgan.cli import seqgan
-    from seqgan.generation import load_model
+    from seqgan.runs import load_model
 
     create(tmp_path / "run", {"package": "imagegan", "algorithm": "dcgan", "seed": 5, "threads": 2}, {})
     with pytest.raises(SeqGANError, match="is a run of imagegan, not of seqgan"):

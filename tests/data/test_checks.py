@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from seqgan.advice import about_data
+from seqgan.data.checks import about_data
 from seqgan.data.corpus import Corpus, corpus_in_memory, load_corpus
 from seqgan.data.dataset import encode_corpus, suitable_tokenizer
 from seqgan.data.tokenizer import Tokenizer

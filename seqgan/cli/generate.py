@@ -1,0 +1,131 @@
+"""`seqgan generate` and `seqgan score`."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from seqgan.cli.shared import DEVICE, THREAD_COUNT, model_of
+from seqgan.core.bounds import DRAWN, PLACE, PROMPT, SEED, STAGE, TEMPERATURE, TEXT, TOP_K, TOP_P
+from seqgan.core.command import RUNS
+
+
+@click.command()
+@click.argument("run", type=PLACE, shell_complete=RUNS)
+@click.option("-n", "--count", type=DRAWN, default=10, help="how many texts", show_default=True)
+@click.option("--prompt", type=PROMPT, default="", help="continue this text")
+@click.option(
+    "--temperature",
+    type=TEMPERATURE,
+    default=1.0,
+    help="below 1: likelier and less varied",
+    show_default=True,
+)
+@click.option("--top-k", type=TOP_K, default=0, help="only the k likeliest tokens; 0: all", show_default=True)
+@click.option(
+    "--top-p",
+    type=TOP_P,
+    default=1.0,
+    help="only the likeliest tokens with this mass",
+    show_default=True,
+)
+@click.option(
+    "--seed",
+    type=SEED,
+    default=None,
+    help="the same seed, the same texts  [a new one, told on stderr]",
+)
+@click.option(
+    "--stage",
+    type=STAGE,
+    default="final",
+    help="mle, final, best (by validation NLL), or the number of a checkpoint",
+    show_default=True,
+)
+@click.option("--json", "as_json", is_flag=True, help="one JSON object a line: text, tokens, ended")
+@click.option("--output", type=PLACE, help="write to this file instead of stdout")
+@click.option("--overwrite", is_flag=True, help="replace the file that --output names")
+@DEVICE
+@THREAD_COUNT
+def generate(
+    run: Path,
+    count: int,
+    prompt: str,
+    temperature: float,
+    top_k: int,
+    top_p: float,
+    seed: int | None,
+    stage: str,
+    as_json: bool,
+    output: Path | None,
+    overwrite: bool,
+    device: str,
+    threads: int,
+) -> None:
+    """Write texts with the policy of RUN, one a line."""
+    from seqgan.core import outputs
+    from seqgan.core.device import use_threads
+
+    write = outputs.writer(output, overwrite=overwrite) if output else None
+    use_threads(threads)
+    fresh = seed is None
+    seed = int.from_bytes(os.urandom(4), "big") if seed is None else seed
+    model = model_of(run, stage, device, judge=False)
+    _say_if_unfinished(run, stage)
+    written = model.write(count, prompt=prompt, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed)
+    lines = [json.dumps(item._asdict(), ensure_ascii=False) if as_json else item.text for item in written]
+    text = "".join(line + "\n" for line in lines)
+    if write:
+        write(text.encode())
+    else:
+        sys.stdout.write(text)
+    if fresh:
+        click.echo(f"--seed {seed}", err=True)
+
+
+@click.command()
+@click.argument("run", type=PLACE, shell_complete=RUNS)
+@click.argument("file", type=PLACE)
+@click.option(
+    "--stage", type=STAGE, default="final", help="mle, final, best, or the number of a checkpoint", show_default=True
+)
+@click.option("--text-column", type=TEXT, help="the column that holds the texts, where the file has columns")
+@click.option("--json", "as_json", is_flag=True, help="one JSON object a line")
+@DEVICE
+@THREAD_COUNT
+def score(run: Path, file: Path, stage: str, text_column: str | None, as_json: bool, device: str, threads: int) -> None:
+    """How probable the texts in FILE are to the policy of RUN, and what its discriminator makes of them.
+
+    One line a text: log-probability in nats, the same per token, tokens, unknown ones, P(real), the text. With --json
+    also that of every token by itself (by_token), the end included."""
+    from seqgan.core.device import use_threads
+    from seqgan.data.readers import read_samples
+
+    use_threads(threads)
+    model = model_of(run, stage, device)
+    scored = model.score(read_samples(file, text_column))
+    if not as_json:
+        click.echo("log_prob\tper_token\ttokens\tunknown\treal\ttext")
+    for item in scored:
+        if as_json:
+            click.echo(json.dumps({**item._asdict(), "per_token": item.per_token}, ensure_ascii=False))
+        else:
+            real = "" if item.real is None else f"{item.real:.3f}"
+            numbers = f"{item.log_prob:.3f}\t{item.per_token:.3f}\t{item.tokens}\t{item.unknown}\t{real}"
+            click.echo(f"{numbers}\t{item.text}")
+    tokens = sum(item.tokens for item in scored)
+    total = sum(item.log_prob for item in scored)
+    unknown = sum(item.unknown for item in scored) / tokens
+    click.echo(f"{len(scored)} texts, {-total / tokens:.4f} nats per token, {unknown:.1%} of them unknown", err=True)
+
+
+def _say_if_unfinished(folder: Path, stage: str) -> None:
+    """Of a run whose training has not ended, that its texts are of a policy on the way; a checkpoint is asked for as
+    such."""
+    from seqgan.runs import STAGES, describe_run
+    from seqgan.training import unfinished
+
+    if stage in STAGES and (folder / "run.json").is_file() and (told := unfinished(folder, describe_run(folder))):
+        click.echo(f"{told[0]}", err=True)

@@ -1,0 +1,96 @@
+"""`seqgan train`."""
+
+from typing import Any
+
+import click
+
+from seqgan.algorithms.configs import CONFIGS, PRESETS
+from seqgan.cli.corpora import CORPORA
+from seqgan.cli.shared import print_tables
+from seqgan.core.bounds import PLACE_NAME, TEXT
+from seqgan.core.command import CHOICES, RunOptions, completing, run_options, runs, say_what_quick_is
+from seqgan.core.config import ConfiguredCommand
+from seqgan.errors import UsageError, one_line
+
+
+def _origins(ctx: click.Context, incomplete: str) -> list[str]:
+    run, at, _ = incomplete.partition("@")
+    return [f"{run}@{stage}" for stage in ("mle", "final", "best")] if at else runs(ctx, incomplete)
+
+
+@click.command(cls=ConfiguredCommand, chooser="--algorithm", configs=CONFIGS, presets=PRESETS, usual="seqgan")
+@click.option(
+    "--corpus",
+    type=TEXT,
+    shell_complete=CORPORA,
+    help="a name (seqgan corpora list), a .txt/.csv/.json/.jsonl/.parquet file, or hf:owner/name",
+)
+@click.option("--text-column", type=TEXT, help="the column that holds the texts, in a file or dataset that has columns")
+@click.option(
+    "--valid", type=PLACE_NAME, metavar="FILE", help="validation texts  [a tenth of the corpus, by a hash of each text]"
+)
+@click.option("--test", type=PLACE_NAME, metavar="FILE", help="test texts  [another tenth]")
+@click.option(
+    "--from",
+    "start",
+    type=TEXT,
+    shell_complete=completing(_origins),
+    metavar="RUN[@STAGE]",
+    help="begin from the policy of a run: @mle, @best, @STEP  [final]",
+)
+@click.option("--algorithm", default=None, shell_complete=CHOICES, help=f"{', '.join(CONFIGS)}  [seqgan]")
+@run_options
+@click.pass_context
+def train(
+    ctx: click.Context,
+    /,
+    corpus: str | None,
+    text_column: str | None,
+    valid: str | None,
+    test: str | None,
+    start: str | None,
+    algorithm: str | None,
+    options: RunOptions,
+    **hyper: Any,
+) -> None:
+    """Train a generator on a corpus, and measure what training achieved.
+
+    The options below are the hyper-parameters of the chosen --algorithm; in brackets, what is used without --preset."""
+    name = ctx.meta["choice"]
+    chosen = options.choose(name, CONFIGS[name], PRESETS[name], hyper)
+    wanted = options.wanted(name)
+    if corpus is None and not wanted.existing():
+        nothing = f"there is no run in {options.resume} to continue, and " if options.resume else ""
+        raise UsageError(
+            f"{nothing}--corpus is missing: give a bundled one (poems, speeches) or a text file, one text a line"
+        )
+
+    from seqgan import training
+    from seqgan.core import distributed
+
+    machine = options.machine()
+    source = {"name": corpus, "text_column": text_column, "valid": valid, "test": test}
+    with distributed.process_group(machine["device"]):
+        _, finished = training.begin_or_continue(
+            wanted, chosen, source, start=start, display=options.display(), **machine
+        )
+    if finished:
+        _report(finished)
+
+
+def _report(finished: Any) -> None:
+    """Five texts, a table, where the run lies, and how to go on."""
+    from seqgan.evaluation import remarks
+    from seqgan.reporting import tables
+
+    print_tables(tables(finished.evaluation.rows, short=True))
+    for line in remarks(finished.evaluation):
+        click.echo(line)
+    click.echo("\nfive texts of the final policy:")
+    for text in finished.texts:
+        click.echo(f"  {one_line(text)}")
+    click.echo(
+        f"\nthe run is in {finished.folder} ({finished.seconds:.0f} s of training); "
+        f"more texts: seqgan generate {finished.folder} -n 20; all numbers: seqgan evaluate {finished.folder}"
+    )
+    say_what_quick_is(finished.folder)
