@@ -31,12 +31,12 @@ from seqgan.data.checks import about_data
 from seqgan.data.corpus import Corpus, as_files, load_corpus
 from seqgan.data.dataset import TokenDataset, encode_corpus, suitable_tokenizer
 from seqgan.data.readers import kind_of
-from seqgan.data.symbols import EOS, UNK
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import CheckpointError, CorpusError, RunError, UsageError, quoted, why
 from seqgan.evaluation import BEFORE_THE_GAME, evaluate_models
 from seqgan.reporting import Evaluation
 from seqgan.runs import describe_run, load_model, load_tokenizer, model_config, model_json, own_parts_given, run_config
+from seqgan.symbols import EOS, UNK
 
 # What a policy that was trained before brings along; the rest of a config may differ.
 INHERITED = ("tokenizer", "vocab_size", "embedding_dim", "hidden_dim", "tie_embeddings")
