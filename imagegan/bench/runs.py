@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 import torch
 
 from imagegan import training
-from imagegan.bench.measures import CPU, Row, Source, known, measured
+from imagegan.bench.measures import Source, known, measured
+from imagegan.measures import Row
 from imagegan.summary import collapsed
 from seqgan.core import files, schema
 from seqgan.core.config import Chosen, to_json
@@ -116,7 +117,7 @@ def _one(job: Job) -> Result:
     try:
         if fresh:
             training.begin(job.place, job.model, job.chosen, *job.source, seed=job.seed, threads=THREADS)
-        if finished := training.carry_out(job.place, Silence(), device=CPU):
+        if finished := training.carry_out(job.place, Silence(), device=torch.device("cpu")):
             seconds = finished.seconds
             rows = measured(finished.model, known(job.source, job.chosen.config.images, job.seed), job.seed)
         failed = "collapsed" if collapsed(rows["test"]) else None

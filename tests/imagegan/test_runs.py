@@ -18,8 +18,8 @@ from PIL import Image
 from imagegan import training
 from imagegan.cli import imagegan
 from imagegan.data import load
-from imagegan.evaluation import draw, evaluate_model, evaluate_runs
-from imagegan.generation import load_model
+from imagegan.evaluation import evaluate, evaluate_runs
+from imagegan.generation import draw_samples, load_model
 from imagegan.metrics.classifier import network
 from seqgan.core import schema
 from seqgan.core.run import describe
@@ -255,12 +255,12 @@ def test_samples_of_a_model_are_of_the_classes_that_training_images_have(tmp_pat
     run = train(tmp_path / "run", "cgan", "--data", "grid", "--seed", 3)
     model, sets = load_model(run, CPU), training.images_of(run, 60)
     few = sets.train._replace(labels=torch.arange(len(sets.train.labels)) % 2 * 7)
-    drawn = draw(model, 250, 0, few)
+    drawn = draw_samples(model, 250, 0, few)
     assert drawn.labels is not None
     assert sorted(drawn.labels.unique().tolist()) == [0, 7]
     assert drawn.pixels.shape == (250, 2, 1, 1)
-    assert drawn.pixels.equal(draw(model, 250, 0, few).pixels)
-    assert "accuracy" in evaluate_model(model, sets, "grid", count=100)["samples"]
+    assert drawn.pixels.equal(draw_samples(model, 250, 0, few).pixels)
+    assert "accuracy" in evaluate({"samples": draw_samples(model, 100, 0, sets.train)}, sets, "grid")["samples"]
 
 
 # --- what a user may get wrong
