@@ -2,7 +2,7 @@
 
     Recipe   networks and players (`seqgan.core.game`), in the order in which they move
     View     a minibatch as one player sees it; nothing in it is computed before a term asks for it
-    Game     a recipe at work on images: one round is one step of a phase of `seqgan.core.loop`
+    Game     a recipe at work on images: one round is one step of a phase of `seqgan.core.phase`
 
 Only the networks of the player whose turn it is learn anything: to it, the others are fixed functions."""
 
@@ -30,8 +30,7 @@ from seqgan.core import distributed
 from seqgan.core.checkpoint import check, load_optimizer
 from seqgan.core.device import autocast
 from seqgan.core.game import Nets, Optimise, Player, Term, move, nothing, once, watched
-from seqgan.core.log import Metrics
-from seqgan.core.loop import Phase
+from seqgan.core.phase import Metrics, Phase
 from seqgan.core.seed import derive, private_generator
 from seqgan.errors import ConfigError, UsageError
 

@@ -11,8 +11,7 @@ from imagegan.data.dataset import Stored, as_floats
 from imagegan.grids import POINTS, Bytes, as_bytes, drawn, gif, is_points, png
 from imagegan.latents import Latents, Prior
 from imagegan.nets import Pictures
-from seqgan.core.log import Metrics
-from seqgan.core.loop import Phase
+from seqgan.core.phase import Metrics, Phase
 from seqgan.core.schema import COUNT, Kind
 
 Draw = Callable[[Latents], Pictures]

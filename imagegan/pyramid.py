@@ -14,7 +14,7 @@ from imagegan.latents import Codes, Latents, Prior
 from imagegan.nets import Pictures
 from imagegan.variants.configs import ImageConfig
 from seqgan.core.checkpoint import ANYTHING, check
-from seqgan.core.loop import Phase
+from seqgan.core.phase import Phase
 from seqgan.core.seed import derive
 
 

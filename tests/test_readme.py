@@ -235,6 +235,17 @@ def test_every_function_that_a_readme_names_is_defined(name: str) -> None:
     assert not missing_code(name, READMES[name])
 
 
+def missing_files(name: str, text: str) -> list[str]:
+    """The modules in the prose that lie neither beside the README nor below the root."""
+    paths = re.findall(r"`([\w./]+/\w+\.py)`", prose(text))
+    return [path for path in paths if not ((ROOT / name).parent / path).is_file() and not (ROOT / path).is_file()]
+
+
+@every_readme
+def test_every_module_that_a_readme_names_exists(name: str) -> None:
+    assert not missing_files(name, READMES[name])
+
+
 @pytest.mark.parametrize("name", ["seqgan/README.md", "imagegan/README.md"])
 def test_every_row_from_the_paper_names_code(name: str) -> None:
     rows = table_rows(section(READMES[name], PAPER))
@@ -290,4 +301,7 @@ def test_the_checks_find_what_is_wrong() -> None:
     assert missing_code("seqgan/README.md", "`losses.py::no_such`, `no_such.py::f`, `losses.py::l2_penalty`") == [
         "losses.py::no_such",
         "no_such.py::f",
+    ]
+    assert missing_files("seqgan/README.md", "`core/loop.py` `tests/test_readme.py` `core/no_such.py`") == [
+        "core/no_such.py"
     ]

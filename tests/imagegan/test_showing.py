@@ -27,7 +27,7 @@ from imagegan.nets import Shape
 from imagegan.pyramid import Pyramid
 from imagegan.samples import read_samples
 from imagegan.training import images_of, new_model
-from seqgan.core.loop import Phase
+from seqgan.core.phase import Phase
 from seqgan.core.run import describe
 from seqgan.core.schema import SEAL
 from seqgan.core.seed import private_generator
