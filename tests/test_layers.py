@@ -48,7 +48,9 @@ def imports(path: Path, *, everywhere: bool = True) -> Iterator[str]:
 
 def test_every_module_has_a_layer() -> None:
     assert {
-        path.stem for path in (ROOT / "seqgan").iterdir() if path.name not in ("__init__.py", "py.typed", "__pycache__")
+        path.stem
+        for path in (ROOT / "seqgan").iterdir()
+        if path.name not in ("__init__.py", "py.typed", "__pycache__", "README.md")
     } == set(LEVEL)
 
 
