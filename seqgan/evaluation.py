@@ -17,16 +17,17 @@ from torch import nn
 
 from seqgan.algorithms.mle import PHASE
 from seqgan.algorithms.seqgan import PRETRAIN
+from seqgan.core.report import Measured, as_difference
 from seqgan.core.stats import Units, mean_influences, ratio_influences, unit_blocks, units_of
 from seqgan.data.batches import Encoded, by_length, encode, pad
 from seqgan.data.corpus import Corpus
 from seqgan.data.dataset import as_learned
 from seqgan.data.tokens import suitable_tokens
 from seqgan.errors import UsageError
-from seqgan.metrics import Aggregation, Measured, View, discrimination, nll, over_texts
+from seqgan.metrics import Aggregation, View, discrimination, nll, over_texts
 from seqgan.metrics.texts import measure
 from seqgan.model import TextModel
-from seqgan.reporting import REAL, Evaluation, Row, as_difference
+from seqgan.reporting import REAL, Evaluation, Row
 from seqgan.rewards import judging
 from seqgan.rollout import in_chunks
 from seqgan.symbols import EOS, UNK

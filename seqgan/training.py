@@ -20,12 +20,11 @@ from seqgan.algorithms.mle import PHASE
 from seqgan.core import device as devices
 from seqgan.core import distributed, schema
 from seqgan.core.config import Chosen, to_json
-from seqgan.core.log import Display, Silence
+from seqgan.core.log import Display
 from seqgan.core.loop import train
 from seqgan.core.run import Run, Wanted, checkpoints, create, read_record, saved_in
 from seqgan.core.run import begin_or_continue as core_begin
 from seqgan.core.schema import as_bytes
-from seqgan.core.trial import estimate, in_words
 from seqgan.data.batches import encode
 from seqgan.data.checks import about_data
 from seqgan.data.corpus import Corpus, as_files, load_corpus
@@ -232,11 +231,7 @@ def carry_out(
         vocab_size, automatic = description["sources"].get("vocab_size", ""), config.tokenizer == "auto"
         about = about_data(corpus, texts, config.vocab_size, vocab_size, overlong=config.overlong, automatic=automatic)
         for line in moved(folder, corpus) + about:
-            run.display.say(line)
-        if distributed.broadcast(not isinstance(display, Silence) and not checkpoints(folder)):
-            cost = estimate(build(), device)
-            run.display.expect(cost.phases)
-            run.display.say(in_words(cost, device))
+            run.display.message(line)
         train(build(), run)
         if distributed.rank():
             return None
