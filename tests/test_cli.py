@@ -159,7 +159,7 @@ def test_texts_that_are_too_long_are_counted_and_told(corpus_file: Path, tiny_op
         "--quiet",
     ]
     output = call(*words, "--max-length", "13", "--run-dir", tmp_path / "run").output
-    told = re.search(r"(\d+) validation and test texts are longer than --max-length 13: they are cut", output)
+    told = re.search(r"(\d+) validation and test texts are longer than --max-length 13: they are truncated", output)
     assert told is not None
     kept = load_corpus(str(corpus_file))
     assert int(told[1]) == sum(len(text) + 1 > 13 for text in kept.valid + kept.test)
