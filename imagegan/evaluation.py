@@ -4,13 +4,12 @@ Held-out real images are measured beside the samples, as many of them: their dis
 should be expected to go below."""
 
 import copy
-import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,7 +23,6 @@ from imagegan.data.toys import centres
 from imagegan.game import Batch, Game, View
 from imagegan.generation import load_model
 from imagegan.latents import Codes
-from imagegan.metrics import Measured, jackknife, undefined
 from imagegan.metrics.classes import accuracy, covered, covered_error, imbalance, modes, shares
 from imagegan.metrics.codes import MOST_CLASSES, class_found, factors_found, factors_read
 from imagegan.metrics.distances import FEWEST, frechet, frechet_infinity, kernel_distance
@@ -46,9 +44,11 @@ from imagegan.remarks import remarks
 from imagegan.samples import Labels, Samples
 from imagegan.training import images_of, understood
 from seqgan import __version__
+from seqgan.core.report import Measured, rows_as_json
 from seqgan.core.run import checkpoints
+from seqgan.core.schema import as_bytes
 from seqgan.core.seed import derive, private_generator, seed_everything
-from seqgan.core.stats import jackknife_error, standard_error
+from seqgan.core.stats import jackknife, jackknife_error, standard_error
 from seqgan.errors import DataError
 
 Row = dict[str, Measured]
@@ -57,7 +57,6 @@ FIRST_KNOWN = 10_000  # training images among which copies are sought at the end
 AT_A_TIME = 100
 NEIGHBOURLY = ("random", "pca64")  # the spaces for precision and recall, the first that there is: without labels
 AGAINST = "train"
-NOISE = 1e-12  # what sums of floats leave of zero
 
 
 def draw(model: Game | Pyramid, count: int, seed: int, train: Images) -> Samples:
@@ -232,7 +231,7 @@ def first_look(model: Game | Pyramid, sets: Sets, data: str, seed: int = 0) -> d
         for name, some in parts.items():
             if count < FEWEST:
                 reason = f"of {count} held-out images there is no distance; {FEWEST} or more are needed"
-                rows[name][f"fd-{space.name}"] = undefined(reason)
+                rows[name][f"fd-{space.name}"] = Measured.undefined(reason)
             else:
                 near = space.features(sets.train.take(slice(0, count)).pixels)
                 rows[name][f"fd-{space.name}"] = frechet(space, space.features(some.pixels), near, AGAINST)
@@ -255,7 +254,7 @@ def _judged(model: Game, real: Images, seed: int) -> Row:
     batches as large as those of training, whose statistics BatchNorm takes, and with dropout; the generator is the one
     that draws the samples."""
     watched = {name: of for player in model.recipe.players.values() for name, of in player.watch.items()}
-    size = min(model.play.batch_size, len(real.labels))
+    size = min(model.config.batch_size, len(real.labels))
     count = len(real.labels) // max(1, size) * size
     seed_everything(seed, "judged")
     nets = {name: copy.deepcopy(net).train() for name, net in model.recipe.nets.items()}  # as it was: forwards count
@@ -276,7 +275,9 @@ def _judged(model: Game, real: Images, seed: int) -> Row:
             signature = f"{about}, in batches of {size} as it learns, N={count}"
             row[name.replace("_", "-")] = Measured(float(each.mean()), _error(each), signature)
         else:
-            row[name.replace("_", "-")] = undefined(f"{about}: {counted(len(real.labels), 'image')} cannot be a batch")
+            row[name.replace("_", "-")] = Measured.undefined(
+                f"{about}: {counted(len(real.labels), 'image')} cannot be a batch"
+            )
     return row
 
 
@@ -305,9 +306,9 @@ def _variety(pictures: Pictures, real: Pictures) -> Row:
     """How much pictures differ from each other, of held-out images 1."""
     about = "mean standard deviation of a pixel, that of held-out images 1"
     if len(pictures) < 2:
-        return {"variety": undefined("a single picture has none")}
+        return {"variety": Measured.undefined("a single picture has none")}
     if not real.std(dim=0).any():
-        return {"variety": undefined("the held-out images are all equal")}
+        return {"variety": Measured.undefined("the held-out images are all equal")}
 
     def varied(some: Pictures, others: Pictures) -> float:
         return float(some.std(dim=0).mean() / others.std(dim=0).mean())
@@ -373,33 +374,10 @@ def _share_error(share: float, count: int) -> float:
     return math.sqrt(share * (1 - share) / count)
 
 
-class Line(NamedTuple):
-    metric: str
-    cells: list[str]  # one for each row
-    signature: str
-
-
-def lines(rows: Mapping[str, Row]) -> Iterator[Line]:
-    """A line for each metric, with what every row has there."""
-    for metric in dict.fromkeys(name for row in rows.values() for name in row):
-        measured = [row.get(metric) for row in rows.values()]
-        signatures = dict.fromkeys(number.signature for number in measured if number is not None)
-        yield Line(metric, [as_cell(number) for number in measured], "; ".join(signatures))
-
-
-def as_cell(number: Measured | None) -> str:
-    """`2.31 ±0.12`; four digits, and for the error two; nothing where the number is not defined."""
-    if number is None or math.isnan(number.value):
-        return ""
-    value, error = (0.0 if abs(part) < NOISE else part for part in number[:2])
-    return f"{value:.4g}" + ("" if math.isnan(error) else f" ±{error:.2g}")
-
-
 def written(rows: Mapping[str, Row], facts: Mapping[str, Any]) -> bytes:
-    return (json.dumps(as_json(rows, facts), ensure_ascii=False, indent=2, allow_nan=False) + "\n").encode()
+    return as_bytes(as_json(rows, facts))
 
 
 def as_json(rows: Mapping[str, Row], facts: Mapping[str, Any]) -> dict[str, Any]:
     """Null for a number that is not defined, or where there is no standard error."""
-    numbers = {name: {metric: number.as_json() for metric, number in row.items()} for name, row in rows.items()}
-    return {"version": __version__, "rows": numbers, "remarks": remarks(rows), **facts}
+    return {"version": __version__, "rows": rows_as_json(rows), "remarks": remarks(rows), **facts}

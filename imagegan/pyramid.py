@@ -9,9 +9,10 @@ from torch.nn.functional import avg_pool2d, interpolate
 
 from imagegan.data.images import Stored
 from imagegan.film import Film
-from imagegan.game import Game, Labels, Play, Recipe
+from imagegan.game import Game, Labels, Recipe
 from imagegan.latents import Codes, Latents, Prior
 from imagegan.nets import Pictures
+from imagegan.variants.configs import ImageConfig
 from seqgan.core.checkpoint import ANYTHING, check
 from seqgan.core.loop import Phase
 from seqgan.core.seed import derive
@@ -67,7 +68,7 @@ class Pyramid:
     def __init__(
         self,
         recipes: Sequence[Recipe],
-        play: Play,
+        config: ImageConfig,
         pictures: Stored,
         labels: Labels,
         device: torch.device,
@@ -76,8 +77,9 @@ class Pyramid:
         self.device, self.seed, self.pictures = device, seed, pictures.to(device)
         self.games = []
         for level, recipe in enumerate(recipes):
-            seen = partial(at_level, halvings=len(recipes) - 1 - level)
-            self.games.append(Game(recipe, play, self.pictures, labels, device, seed, f"level {level + 1}", seen))
+            preprocess = partial(at_level, halvings=len(recipes) - 1 - level)
+            name = f"level {level + 1}"
+            self.games.append(Game(recipe, config, self.pictures, labels, device, seed, name, preprocess))
         self.film = Film(self.prior, derive(seed, "shown"), self.pictures)
 
     def phases(self) -> Sequence[Phase]:
@@ -113,15 +115,13 @@ class Pyramid:
         return self.draw(self.prior.draw(count, seed, codes), refined)
 
     def state_dict(self) -> dict[str, Any]:
-        film = {"film": self.film.frames} if self.film.frames else {}
-        return {**{game.name: game.state_dict() for game in self.games}, **film}
+        return {**{game.name: game.state_dict() for game in self.games}, "film": self.film.frames}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        film = {"film": self.film.like} if "film" in state else {}  # a run of an earlier version has none
-        check(state, {**{game.name: ANYTHING for game in self.games}, **film})
+        check(state, {**{game.name: ANYTHING for game in self.games}, "film": self.film.like})
         for game in self.games:
             game.load_state_dict(state[game.name])
-        self.film.frames = state.get("film", {})
+        self.film.frames = state["film"]
 
     def exports(self) -> Mapping[str, bytes]:
         weights = {

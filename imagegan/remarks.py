@@ -3,14 +3,12 @@
 import math
 from collections.abc import Iterator, Mapping
 
-from imagegan.metrics import Measured
+from seqgan.core.report import Row
 
 VARIED, CLASSES, MODES = 0.5, 0.5, 0.5  # below half of what real images have, a model has collapsed
 COPIED = 0.5
 SURE = 0.95
 HELD_OUT = "held-out"  # how the names of rows of real images begin
-
-Row = Mapping[str, Measured]
 
 
 def collapsed(row: Row) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import torch
 
 from imagegan.data import MADE, NATIVE, TOYS, Images, Sets, load
-from imagegan.game import Game, Play, Recipe
+from imagegan.game import Game, Recipe
 from imagegan.nets import Shape, halvings
 from imagegan.pyramid import Pyramid
 from imagegan.variants import VARIANTS
@@ -113,10 +113,9 @@ def new_model(
         UsageError: it learns from labels, and images have none."""
     seed_everything(seed, "weights")
     made = VARIANTS[model](config, shape)
-    play = Play(config.steps, config.batch_size, config.ema, config.bf16)
     if isinstance(made, Recipe):
-        return Game(made, play, images.pictures, images.labels, device, seed)
-    return Pyramid(made, play, images.pictures, images.labels, device, seed)
+        return Game(made, config, images.pictures, images.labels, device, seed)
+    return Pyramid(made, config, images.pictures, images.labels, device, seed)
 
 
 def shape_of(images: Images) -> Shape:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from seqgan import rewards
+    from seqgan.core.report import Measured
     from seqgan.data.corpus import Corpus, load_corpus
     from seqgan.errors import SeqGANError
     from seqgan.library import TrainedRun, load, register, train
-    from seqgan.metrics import Measured
     from seqgan.metrics.texts import evaluate
     from seqgan.model import Scored, TextModel
     from seqgan.models.policy import PolicyModule
@@ -36,7 +36,7 @@ _HOMES = {
     "load_corpus": "data.corpus",
     "PolicyModule": "models.policy",
     "Evaluation": "reporting",
-    "Measured": "metrics",
+    "Measured": "core.report",
     "Scored": "model",
     "SeqGANError": "errors",
 }

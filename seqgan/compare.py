@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from seqgan.core.report import Measured
 from seqgan.core.stats import mean_influences
 from seqgan.errors import UsageError
 from seqgan.library import TrainedRun
-from seqgan.metrics import Aggregation, Measured
+from seqgan.metrics import Aggregation
 from seqgan.reporting import REAL, Evaluation, Row
 
 

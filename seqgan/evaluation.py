@@ -15,20 +15,21 @@ import torch
 from numpy.typing import ArrayLike
 from torch import nn
 
+from seqgan.core.report import Measured, as_difference
 from seqgan.core.stats import Units, mean_influences, ratio_influences, unit_blocks, units_of
 from seqgan.data.batches import Encoded, by_length, encode, pad
 from seqgan.data.corpus import Corpus
 from seqgan.data.dataset import as_learned
-from seqgan.data.symbols import EOS, UNK
 from seqgan.data.tokens import suitable_tokens
 from seqgan.errors import UsageError
-from seqgan.metrics import Aggregation, Measured, View, discrimination, nll, over_texts
+from seqgan.metrics import Aggregation, View, discrimination, nll, over_texts
 from seqgan.metrics.texts import measure
 from seqgan.model import TextModel
-from seqgan.reporting import REAL, Evaluation, Row, as_difference
+from seqgan.reporting import REAL, Evaluation, Row
 from seqgan.rewards import judging
 from seqgan.rollout import in_chunks
 from seqgan.runs import PRETRAINING
+from seqgan.symbols import EOS, UNK
 
 MOST_SAMPLES = 10_000
 SAMPLES = "samples"  # the source of the influences of what a policy draws, as in `View`

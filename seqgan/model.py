@@ -10,12 +10,12 @@ from torch import nn
 from seqgan.core.bounds import DRAWN, PROMPT, SEED, TEMPERATURE, TOP_K, TOP_P, checked
 from seqgan.data.batches import Overlong, by_length, pad
 from seqgan.data.readers import a_list_of_texts
-from seqgan.data.symbols import EOS, UNK
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import UsageError
 from seqgan.metrics.nll import text_log_probs, token_log_probs
 from seqgan.models.policy import PolicyModule, sample
 from seqgan.rewards import judging
+from seqgan.symbols import EOS, UNK
 
 
 class Written(NamedTuple):
@@ -59,7 +59,7 @@ class TextModel:
     @property
     def overlong(self) -> Overlong:
         """What became of texts that were too long when it was trained."""
-        return self.about["config"]["overlong"]
+        return self.about.get("config", {}).get("overlong", "truncate")
 
     @property
     def device(self) -> torch.device:

@@ -20,10 +20,9 @@ from seqgan.algorithms.mle import new_policy
 from seqgan.algorithms.opponent import new_discriminator
 from seqgan.core import checkpoint, files, outputs, schema
 from seqgan.core.bounds import MAKER, PLACE_NAME, checked
+from seqgan.core.report import Row, as_cell, markdown, metrics_of
 from seqgan.errors import CheckpointError, RunError, UsageError, quoted, why
-from seqgan.metrics import Measured
 from seqgan.model import TextModel
-from seqgan.reporting import as_cell
 from seqgan.runs import MODEL_FIELDS, load_tokenizer, refuse_missing, run_config
 
 FORMAT = 2  # of config.json and the files beside it
@@ -195,16 +194,16 @@ def card(model: TextModel, facts: Mapping[str, Any]) -> str:
     )
 
 
-def _as_markdown(rows: Mapping[str, Mapping[str, Measured]]) -> str:
+def _as_markdown(rows: Mapping[str, Row]) -> str:
     """A line for each number, a column for each row, and the signature (of the first row that has the number)."""
     if not rows:
         return "Nothing was measured."
-    lines = [f"| | {' | '.join(rows)} | signature |", f"|---|{'---:|' * len(rows)}---|"]
-    for name in dict.fromkeys(name for row in rows.values() for name in row):
+    lines = []
+    for name in metrics_of(rows):
         found = [row.get(name) for row in rows.values()]
         signature = next(number.signature for number in found if number)
-        lines.append(f"| {name} | {' | '.join(map(as_cell, found))} | `{signature.replace('|', ' ')}` |")
-    return "\n".join(lines)
+        lines.append([name, *map(as_cell, found), f"`{signature.replace('|', ' ')}`"])
+    return markdown(["", *rows, "signature"], lines)
 
 
 CARD = """---

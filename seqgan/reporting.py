@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from seqgan import __version__
+from seqgan.core import report
+from seqgan.core.report import Measured, as_cell, as_difference, finite, metrics_of, rows_as_json, signatures
 from seqgan.errors import one_line
-from seqgan.metrics import Measured
 
 Row = dict[str, Measured]
 Pairs = Sequence[tuple[str, str]]
@@ -71,30 +72,18 @@ class Evaluation:
     def as_json(self) -> dict[str, Any]:
         return {
             "version": __version__,
-            "rows": {name: row_as_json(row) for name, row in self.rows.items()},
+            "rows": rows_as_json(self.rows),
             "differences": {name: differences_as_json(row) for name, row in self.differences.items()},
             **self.facts,
         }
 
 
-def row_as_json(row: Row) -> dict[str, dict[str, Any]]:
-    """`{"bleu-2": {"value": ..., "stderr": ..., "signature": ...}, ...}`; null where there is no standard error."""
+def differences_as_json(row: Row) -> dict[str, dict[str, Any]]:
+    """As JSON, with `t`, the difference in paired standard errors (null where that error is 0 or unknown)."""
     return {
-        name: {"value": number.value, "stderr": _or_null(number.stderr), "signature": number.signature}
+        name: {**number.as_json(), "t": finite(number.value / number.stderr if number.stderr else math.nan)}
         for name, number in row.items()
     }
-
-
-def differences_as_json(row: Row) -> dict[str, dict[str, Any]]:
-    """As `row_as_json`, with `t`, the difference in paired standard errors (null where that error is 0 or unknown)."""
-    return {
-        name: {**told, "t": _or_null(row[name].value / row[name].stderr if row[name].stderr else math.nan)}
-        for name, told in row_as_json(row).items()
-    }
-
-
-def _or_null(number: float) -> float | None:
-    return number if math.isfinite(number) else None
 
 
 def differences(rows: Mapping[str, Row], pairs: Pairs | None = None) -> dict[str, Row]:
@@ -137,7 +126,7 @@ def tables(rows: Mapping[str, Row], pairs: Pairs | None = None, *, short: bool =
     for title, metrics in TABLES.items():
         if (title == SHORT) == short:
             for table in _tables(title, columns, metrics, beside):
-                told = [*_signatures(rows, [line[0] for line in table.cells]), *([TOLD] if short and beside else [])]
+                told = [*signatures(rows, [line[0] for line in table.cells]), *([TOLD] if short and beside else [])]
                 yield table._replace(signatures=told)
     if between and not short:
         for table in _tables("differences", between, _metrics(rows), between):
@@ -162,33 +151,9 @@ def _line(metric: str, columns: Mapping[str, Row], between: Mapping[str, Row]) -
     return [metric, *cells]
 
 
-def as_cell(number: Measured | None) -> str:
-    """`0.228 ±.007`"""
-    if number is None:
-        return ""
-    error = "" if math.isnan(number.stderr) else f" ±{number.stderr:.3f}".replace("±0.", "±.")
-    return f"{number.value:.3f}{error}"
-
-
-def as_difference(number: Measured | None) -> str:
-    """`-0.00450 ±.00008*`: with two digits of the error, and a star where it is more than two errors from zero."""
-    if number is None:
-        return ""
-    if math.isnan(number.stderr):
-        return f"{number.value:+.3f}"
-    digits = min(6, max(3, 1 - math.floor(math.log10(number.stderr)))) if number.stderr else 3
-    error = f"{number.stderr:.{digits}f}".removeprefix("0")
-    return f"{number.value:+.{digits}f} ±{error}{'*' if number.differs else ''}"
-
-
 def _metrics(rows: Mapping[str, Row]) -> list[str]:
     """Every number that a row has, in the order of the tables; what stands in none of them last."""
-    known = [name for title, names in TABLES.items() if title != SHORT for name in names]
-    return [
-        name
-        for name in dict.fromkeys([*known, *(name for row in rows.values() for name in row)])
-        if any(name in row for row in rows.values())
-    ]
+    return metrics_of(rows, (name for title, names in TABLES.items() if title != SHORT for name in names))
 
 
 def markdown(rows: Mapping[str, Row], pairs: Pairs | None = None, *, aligned: bool = False) -> str:
@@ -196,33 +161,6 @@ def markdown(rows: Mapping[str, Row], pairs: Pairs | None = None, *, aligned: bo
     `aligned` for reading it as it stands."""
     between = differences(rows, pairs)
     columns = {**rows, **between}
-    names = [one_line(name).replace("|", "\\|") for name in columns]
-    lines = [["", *names], *(_line(metric, columns, between) for metric in _metrics(rows))]
-    filter_sizes = [max(map(len, column)) if aligned else 0 for column in zip(*lines, strict=True)]
-    first, *rest = (
-        "| " + " | ".join(text.ljust(width) for text, width in zip(line, filter_sizes, strict=True)) + " |"
-        for line in lines
-    )
-    rule = "|---|" + "---:|" * len(columns)
-    return "\n".join([first, rule, *rest, "", f"{TOLD}.", "", "```text", *_signatures(rows, _metrics(rows)), "```"])
-
-
-def _signatures(rows: Mapping[str, Row], columns: Sequence[str]) -> list[str]:
-    """One line for each signature, with the columns it belongs to."""
-    owners: dict[str, list[str]] = {}
-    for column in columns:
-        for signature in dict.fromkeys(row[column].signature for row in rows.values() if column in row):
-            owners.setdefault(signature, []).append(column)
-    return [f"{', '.join(_joined(names))}: {signature}" for signature, names in owners.items()]
-
-
-def _joined(names: Sequence[str]) -> list[str]:
-    """bleu-2, bleu-3, bleu-4, bleu-5 -> bleu-2..5"""
-    groups: dict[str, list[str]] = {}
-    for name in names:
-        stem, _, order = name.rpartition("-")
-        groups.setdefault(*((f"{stem}-", []) if order.isdigit() else (name, []))).append(order)
-    return [
-        stem if not stem.endswith("-") else stem + "..".join(dict.fromkeys((orders[0], orders[-1])))
-        for stem, orders in groups.items()
-    ]
+    headings = ["", *map(one_line, columns)]
+    table = report.markdown(headings, [_line(name, columns, between) for name in _metrics(rows)], aligned=aligned)
+    return "\n".join([table, "", f"{TOLD}.", "", "```text", *signatures(rows, _metrics(rows)), "```"])

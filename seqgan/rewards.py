@@ -118,8 +118,9 @@ class DiscriminatorReward:
         """The rewards of samples and of completions of their prefixes, which our own discriminator finds faster."""
         own = self.discriminator
         # A subclass may judge otherwise: it takes the general path, as anyone's own module does.
-        if type(own) is CNNDiscriminator and tables_pay(own, finished.tokens):
-            scores = prefix_scores(own, samples, finished.tokens, finished.begun, finished.sample)
+        if type(own) is CNNDiscriminator and tables_pay(own.embedding.num_embeddings, finished.tokens):
+            parts = own.embedding, own.filters, own.classify
+            scores = prefix_scores(*parts, samples, finished.tokens, finished.begun, finished.sample)
         else:
             scores = each_by_itself(own, samples, finished)
         return self.paid(scores[0]), self.paid(scores[1])

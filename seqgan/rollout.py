@@ -12,9 +12,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from seqgan.core.device import on_cpu
-from seqgan.data.symbols import EOS, PAD
 from seqgan.models.policy import PolicyModule, Sampled
 from seqgan.shapes import Rewards, Scores, Tokens
+from seqgan.symbols import EOS, PAD
 
 Score = Callable[[Tokens], Scores]
 SCORED_TOKENS = 20_000  # as many tokens at a time as keep a discriminator's activations within some 100 MB

@@ -26,7 +26,6 @@ from seqgan.core.trial import estimate, in_words
 from seqgan.data.checks import about_data
 from seqgan.data.corpus import Corpus, as_files
 from seqgan.data.dataset import TokenDataset, encode_corpus, suitable_tokenizer
-from seqgan.data.symbols import EOS, UNK
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import RunError, UsageError, quoted
 from seqgan.evaluation import evaluate_models
@@ -45,6 +44,7 @@ from seqgan.runs import (
     selection,
     stages_of,
 )
+from seqgan.symbols import EOS, UNK
 
 # What the policy of --init-from brings with it; the rest of a config may differ.
 INHERITED = ("tokenizer", "vocab_size", "embedding_dim", "hidden_dim", "tie_embeddings")

@@ -10,7 +10,7 @@ import pytest
 from jaxtyping import install_import_hook
 
 # Every function that computes checks the shapes of its tensors, in tests only.
-COMPUTING = ["sampling", "losses", "models", "metrics", "rollout", "rewards"]
+COMPUTING = ["ops", "sampling", "losses", "models", "metrics", "rollout", "rewards"]
 install_import_hook(
     [
         *(f"seqgan.{module}" for module in COMPUTING),

@@ -12,9 +12,9 @@ from seqgan.bench import naive
 from seqgan.bench.counts import PARTS, Ceilings, Sizes, Work, floor
 from seqgan.cli import seqgan
 from seqgan.cli.bench import NAMES
-from seqgan.data.symbols import EOS
 from seqgan.models.cnn import CNNDiscriminator
 from seqgan.models.lstm import LSTMPolicy
+from seqgan.symbols import EOS
 
 GIGA = 1e9
 KNOWN = Ceilings(gemm=175 * GIGA, gemm_bf16=396 * GIGA, cache=48 * GIGA, memory=43 * GIGA)

@@ -10,11 +10,11 @@ import pytest
 
 import seqgan
 from seqgan.compare import compare
+from seqgan.core.report import Measured
 from seqgan.core.run import Interrupted, Run
 from seqgan.data.corpus import Corpus
 from seqgan.errors import UsageError
 from seqgan.evaluation import remarks
-from seqgan.metrics import Measured
 from seqgan.reporting import Evaluation, tables
 from seqgan.runs import progress
 from tests.conftest import TINY, TINY_GAME
@@ -149,7 +149,7 @@ def test_remarks_call_a_difference_one_by_its_paired_error() -> None:
         "real": row(unknown=0.0, self_bleu_2=0.5),
     }
     told = "\n".join(remarks(Evaluation(rows, {"seed": 0})))
-    assert "Final minus mle, more than the paired error explains: nll-valid -0.01000" in told
+    assert "Final minus mle, more than the paired error explains: nll-valid -0.0100 ±.0010" in told
     assert "Final minus mle, no more than the paired error explains: bleu-3 +0.0001" in told
 
 

@@ -14,13 +14,13 @@ import torch
 
 import seqgan
 from seqgan.data.dataset import as_learned
-from seqgan.data.symbols import EOS
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import UsageError
 from seqgan.metrics import METRICS
 from seqgan.ratings import analyse, read_ratings
 from seqgan.reporting import SHORT, TABLES, tables
 from seqgan.runs import load_model
+from seqgan.symbols import EOS
 from tests.conftest import TINY_GAME
 from tests.test_cli import call, refusal
 

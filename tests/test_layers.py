@@ -6,11 +6,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 LAYERS = [
-    {"errors", "shapes"},
+    {"errors", "shapes", "symbols"},
     {"core"},
+    {"ops"},
     {"sampling", "losses"},
     {"data"},
-    {"models", "ops"},
+    {"models"},
     {"metrics"},
     {"reporting"},
     {"rollout", "rewards"},

@@ -16,8 +16,8 @@ import torch
 import seqgan
 from seqgan.core.run import Run, create, describe, read_record
 from seqgan.data.splits import split
-from seqgan.data.symbols import EOS, UNK
 from seqgan.errors import ConfigError, CorpusError, RunError, UsageError
+from seqgan.symbols import EOS, UNK
 from tests.conftest import TINY, TINY_GAME, tiny_lines
 from tests.killing import Killed, contents, dying_at
 

@@ -12,13 +12,14 @@ from torch.utils._pytree import tree_leaves
 from seqgan.algorithms.components import Components
 from seqgan.algorithms.configs import SeqGANConfig
 from seqgan.algorithms.opponent import Opponent
-from seqgan.data.batches import NUMBERS_TOGETHER, TOKENS_TOGETHER, Encoded, by_length, pad, tokens_together
+from seqgan.data.batches import Encoded, by_length, pad
 from seqgan.data.dataset import TokenDataset
-from seqgan.data.symbols import EOS, UNK
 from seqgan.metrics.nll import divergence, likelihood, text_log_probs, token_log_probs
 from seqgan.models.lstm import LSTMPolicy
 from seqgan.models.policy import PolicyModule, sample
+from seqgan.ops.chunks import NUMBERS_TOGETHER, TOKENS_TOGETHER, tokens_together
 from seqgan.shapes import Logits, Token
+from seqgan.symbols import EOS, UNK
 
 V, T = 1000, 6
 FEW, MANY = 500, 4000
@@ -90,7 +91,7 @@ def divergence_of(policy: PolicyModule, rows: list[list[int]]) -> float:
 def test_the_largest_tensor_of_a_look_does_not_grow_with_the_texts(
     look: str, policy: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("seqgan.data.batches.NUMBERS_TOGETHER", 2**20)  # so that few texts are many
+    monkeypatch.setattr("seqgan.ops.chunks.NUMBERS_TOGETHER", 2**20)  # so that few texts are many
     monkeypatch.setattr("seqgan.models.policy.DRAWN_TOGETHER", 100)
     made, bytes = policy(V, T).eval(), []
     for count in (FEW, MANY):
@@ -143,7 +144,7 @@ def test_looked_at_together_or_apart_the_numbers_are_the_same(monkeypatch: pytes
     together = text_log_probs(policy, rows)
     total = likelihood(policy, rows).total
     filled = policy.fill_unknown(pad(rows).tokens, torch.Generator().manual_seed(1))
-    monkeypatch.setattr("seqgan.data.batches.TOKENS_TOGETHER", 12)
+    monkeypatch.setattr("seqgan.ops.chunks.TOKENS_TOGETHER", 12)
     torch.testing.assert_close(text_log_probs(policy, rows), together)
     assert likelihood(policy, rows).total == pytest.approx(total)
     torch.testing.assert_close(policy.fill_unknown(pad(rows).tokens, torch.Generator().manual_seed(1)), filled)

@@ -3,10 +3,10 @@ import math
 import pytest
 import torch
 
-from seqgan.data.symbols import EOS
 from seqgan.metrics import discrimination, diversity, nll
 from seqgan.models.lstm import LSTMPolicy
 from seqgan.models.policy import sample
+from seqgan.symbols import EOS
 
 
 def test_auc_counts_the_pairs_that_are_ranked_rightly() -> None:

@@ -21,10 +21,10 @@ from seqgan.algorithms.seqgan import SeqGAN
 from seqgan.core.loop import Phase
 from seqgan.core.run import Run, checkpoints, describe, read_record
 from seqgan.data.dataset import TokenDataset
-from seqgan.data.symbols import BOS, EOS, PAD, UNK
 from seqgan.errors import DivergedError, RunError, UsageError
 from seqgan.models.lstm import LSTMPolicy
 from seqgan.models.policy import sample
+from seqgan.symbols import BOS, EOS, PAD, UNK
 from tests.conftest import TINY, TINY_GAME, tiny_lines
 from tests.killing import Killed, contents, dying_at
 

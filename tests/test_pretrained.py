@@ -14,6 +14,7 @@ import yaml
 from torch import nn
 
 import seqgan
+from seqgan.core.report import cell
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import CheckpointError, RunError, SeqGANError
 from tests.conftest import TINY, TINY_GAME, tiny_lines
@@ -152,9 +153,9 @@ def told(card: str, rows: dict[str, dict[str, Any]]) -> None:
     """Every number stands in a line of the card, with all parts of its signature."""
     lines = card.splitlines()
     for row in rows.values():
-        for name, (value, _, signature) in row.items():
+        for name, (value, stderr, signature) in row.items():
             [line] = [line for line in lines if re.match(rf"\W*{re.escape(name)} ", line)]
-            assert f"{value:.3f}" in line
+            assert cell(value, stderr) in line
             for part in signature.split("|"):
                 assert part in line
 

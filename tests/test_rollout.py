@@ -12,10 +12,10 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from seqgan import rollout
-from seqgan.data.symbols import BOS, EOS, PAD
 from seqgan.models.lstm import LSTMPolicy, LSTMSampler
 from seqgan.models.policy import Sampled, Sampler
 from seqgan.rollout import complete, rollout_rewards
+from seqgan.symbols import BOS, EOS, PAD
 
 A, B = EOS + 1, EOS + 2
 

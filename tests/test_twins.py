@@ -12,28 +12,23 @@ from torch.testing import assert_close
 from seqgan.algorithms.configs import MLEConfig
 from seqgan.algorithms.seqgan import GAME, SeqGAN
 from seqgan.data.dataset import TokenDataset
-from seqgan.models.cnn import plain_response
 from seqgan.models.lstm import LSTMPolicy
 from seqgan.models.policy import PolicyModule
+from seqgan.ops.fused_nll import plain_linear_nll
+from seqgan.ops.inverse_cdf import plain_inverse_cdf
+from seqgan.ops.max_window import plain_max_over_windows
 from seqgan.rewards import DiscriminatorReward
 from seqgan.rollout import each_by_itself
 
-
-def one_running_sum(weights: Tensor, uniform: Tensor) -> Tensor:
-    running = weights.cumsum(dim=1)
-    found = torch.searchsorted(running, uniform * running[:, -1:], right=True)
-    return found.clamp(max=weights.shape[1] - 1)
-
-
 TWINS: dict[str, Any] = {
     "drawing with packed weights": (LSTMPolicy, "sampler", PolicyModule.sampler),
-    "two levels of the inverse CDF": ("seqgan.models.policy.inverse_cdf", None, one_running_sum),
-    "bounded logits": ("seqgan.sampling.is_bounded", None, lambda *_: False),
-    "the fused loss": (LSTMPolicy, "_nll", PolicyModule._nll),
-    "bounded logits of the fused loss": ("seqgan.losses.is_bounded", None, lambda *_: False),
+    "two levels of the inverse CDF": ("seqgan.models.policy.inverse_cdf", None, plain_inverse_cdf),
+    "bounded logits": ("seqgan.ops.inverse_cdf.is_bounded", None, lambda *_: False),
+    "the fused loss": ("seqgan.models.lstm.linear_nll", None, plain_linear_nll),
+    "bounded logits of the fused loss": ("seqgan.ops.fused_nll.is_bounded", None, lambda *_: False),
     "scores by tables": (DiscriminatorReward, "of_all", each_by_itself),
-    "the gradient of the strongest window": ("seqgan.models.cnn.strongest_response", None, plain_response),
-    "rows that a thread keeps": ("seqgan.losses.by_thread", None, lambda rows, _: rows.unsqueeze(0)),
+    "the gradient of the maximum over windows": ("seqgan.models.cnn.max_over_windows", None, plain_max_over_windows),
+    "rows that a thread keeps": ("seqgan.ops.fused_nll.by_thread", None, lambda rows, _: rows.unsqueeze(0)),
     "chunks": ("seqgan.models.policy.cached_rows", None, lambda *_: 3),
 }
 

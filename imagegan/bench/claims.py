@@ -12,11 +12,10 @@ import torch
 
 from imagegan.bench.plan import ON_POINTS, UNINFORMED
 from imagegan.bench.runs import Result
-from imagegan.bench.table import Number, in_words
 from imagegan.data import Images
-from imagegan.metrics import Measured, null
 from imagegan.training import new_model, shape_of
 from imagegan.variants.configs import CONFIGS, PRESETS
+from seqgan.core.report import Measured, cell, finite
 from seqgan.core.seed import seed_everything
 
 DISTANCE = "fd-random"
@@ -41,10 +40,10 @@ class Claim(NamedTuple):
     plain: float  # what plain gan gets; NaN where it has no such figure
 
     def as_json(self) -> dict[str, Any]:
-        return {**self._asdict(), **{name: null(getattr(self, name)) for name in ("figure", "spread", "plain")}}
+        return {**self._asdict(), **{name: finite(getattr(self, name)) for name in ("figure", "spread", "plain")}}
 
     def cells(self) -> list[str]:
-        figure = "none" if math.isnan(self.figure) else in_words(Number(self.figure, self.spread))
+        figure = "none" if math.isnan(self.figure) else cell(self.figure, self.spread)
         plain = "" if math.isnan(self.plain) else f"{self.plain:.3g}"
         return [self.claim, figure, self.target, VERDICTS[self.met], plain]
 

@@ -15,7 +15,6 @@ import torch
 from imagegan.data import FACTORS, MODAL, TOYS, Images, load
 from imagegan.evaluation import draw
 from imagegan.game import Batch, Game, View
-from imagegan.metrics import Measured
 from imagegan.metrics.classes import accuracy, covered, modes, shares
 from imagegan.metrics.codes import MOST_CLASSES, class_found, factors_found
 from imagegan.metrics.distances import frechet
@@ -25,6 +24,7 @@ from imagegan.penalties import between, gradient_norms
 from imagegan.penalties import shares as along
 from imagegan.pyramid import Pyramid
 from imagegan.samples import Samples
+from seqgan.core.report import Measured
 from seqgan.core.seed import derive, private_generator
 
 SAMPLES = 1000
@@ -107,7 +107,7 @@ def purpose(model: Game | Pyramid, samples: Samples, of: Known, seed: int) -> Ro
         row |= _told(samples, of.classifier, of.train.classes)
     if samples.numbers is not None and of.train.factors.shape[1]:
         found = factors_found(samples.numbers, samples.pixels, network(of.train, "factors"), of.test, FACTORS)
-        row["correlation"] = max(found.values())
+        row["correlation"] = max(found.values(), key=lambda number: number.value)
     if isinstance(model, Pyramid):
         row |= _refined(model, of, seed)
     elif "discriminator" in model.recipe.nets:

@@ -18,11 +18,11 @@ import torch
 
 from imagegan import training
 from imagegan.bench.measures import CPU, Row, Source, known, measured
-from imagegan.metrics import Measured, null
 from imagegan.remarks import collapsed
 from seqgan.core import files, schema
 from seqgan.core.config import Chosen, to_json
 from seqgan.core.log import Silence
+from seqgan.core.report import Measured, finite, rows_as_json
 from seqgan.core.run import Interrupted, agree
 from seqgan.errors import DivergedError, LostError, RunError, SeqGANError
 
@@ -131,8 +131,8 @@ def _one(job: Job) -> Result:
 
 def _as_json(result: Result) -> dict[str, Any]:
     """Null for what is not known."""
-    rows = {name: {metric: number.as_json() for metric, number in row.items()} for name, row in result.rows.items()}
-    return {**result._asdict(), "rows": rows, "cpu_seconds": null(result.cpu_seconds), "seconds": null(result.seconds)}
+    seconds = {name: finite(getattr(result, name)) for name in ("cpu_seconds", "seconds")}
+    return {**result._asdict(), "rows": rows_as_json(result.rows), **seconds}
 
 
 def read_result(place: Path) -> Result:

@@ -10,7 +10,7 @@ import numpy as np
 from imagegan.bench.measures import Source
 from imagegan.bench.plan import Setting
 from imagegan.bench.runs import Job, Result
-from imagegan.metrics import null
+from seqgan.core.report import cell, finite
 
 COLUMNS = ("fd-random", "fd-pca64", "fd-labels", "variety", "classes", "accuracy", "agreement", "modes", "quality")
 CHOSEN_BY = "fd-random", "fd-pca64"  # on validation images, the first that there is: points have no random space
@@ -107,7 +107,7 @@ def headings(entries: Sequence[Entry]) -> list[str]:
 def cells(found: Entry, columns: Sequence[str]) -> list[str]:
     """A model's line: name, starred where a run failed, a number in each column, then what it took."""
     star = "*" if found.failed else ""
-    numbers = [in_words(found.numbers[name]) if name in found.numbers else "" for name in columns]
+    numbers = [cell(*found.numbers[name][:2]) if name in found.numbers else "" for name in columns]
     if found.model == REAL:
         return [REAL, *numbers, "", "", "", ""]
     return [
@@ -123,13 +123,6 @@ def cells(found: Entry, columns: Sequence[str]) -> list[str]:
 LAST = ("failed", "rounds", "CPU s", "train s")
 
 
-def in_words(value: Number) -> str:
-    """`2.31 ±0.12`, the deviation over seeds."""
-    if math.isnan(value.mean):
-        return ""
-    return f"{value.mean:.3g}" + ("" if math.isnan(value.deviation) else f" ±{value.deviation:.2g}")
-
-
 def _seconds(value: float) -> str:
     return "" if math.isnan(value) else f"{value:.0f}"
 
@@ -143,20 +136,14 @@ def signatures(entries: Sequence[Entry], columns: Sequence[str]) -> Iterable[str
         yield f"{name}: {'; '.join(told)}"
 
 
-def markdown(rows: Sequence[Sequence[str]]) -> str:
-    """The first row is the heading."""
-    head, *body = ["| " + " | ".join(row) + " |" for row in rows]
-    return "\n".join([head, "|" + " --- |" * len(rows[0]), *body])
-
-
 def as_json(found: Entry) -> dict[str, Any]:
     numbers = {
-        name: {"mean": null(value.mean), "deviation": null(value.deviation), "signatures": value.signatures}
+        name: {"mean": finite(value.mean), "deviation": finite(value.deviation), "signatures": value.signatures}
         for name, value in found.numbers.items()
     }
     return {
         **found._asdict(),
         "numbers": numbers,
-        "cpu_seconds": null(found.cpu_seconds),
-        "seconds": null(found.seconds),
+        "cpu_seconds": finite(found.cpu_seconds),
+        "seconds": finite(found.seconds),
     }

@@ -172,11 +172,9 @@ def _listed(numbers: Sequence[float]) -> str:
 
 
 def _print(rows: Sequence[Sequence[str]], markdown: bool) -> None:
+    from seqgan.core import report
+
     if markdown:
-        from imagegan.bench.table import markdown as as_markdown
-
-        click.echo(as_markdown(rows) + "\n")
+        click.echo(report.markdown(rows[0], rows[1:]) + "\n")
         return
-    from seqgan.core.report import print_table
-
-    print_table([heading.replace("-", " ") for heading in rows[0]], rows[1:])
+    report.print_table([heading.replace("-", " ") for heading in rows[0]], rows[1:])

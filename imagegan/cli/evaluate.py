@@ -97,17 +97,14 @@ def evaluate(
 
 def print_rows(rows: "Mapping[str, Row]") -> None:
     """A line for each metric, a column for each row, and below what each number depends on."""
-    from imagegan.evaluation import lines
-    from seqgan.core.report import print_table
+    from seqgan.core.report import as_cell, metrics_of, print_table, signatures
 
-    shown: list[list[str]] = []
-    signatures: dict[str, list[str]] = {}
-    for metric, cells, signature in lines(rows):
-        shown.append([metric.replace("-", " "), *cells])
-        signatures.setdefault(signature, []).append(metric)
-    print_table(["", *rows], shown)
-    for signature, metrics in signatures.items():
-        click.echo(f"  {', '.join(metrics)}: {signature}")
+    metrics = metrics_of(rows)
+    print_table(
+        ["", *rows], [[name.replace("-", " "), *(as_cell(row.get(name)) for row in rows.values())] for name in metrics]
+    )
+    for line in signatures(rows, metrics):
+        click.echo(f"  {line}")
 
 
 def print_remarks(rows: "Mapping[str, Row]") -> None:

@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from imagegan.data.images import Images
-from imagegan.metrics import Measured
 from imagegan.metrics.classes import pairs
 from imagegan.metrics.networks import Network, Pictures
+from seqgan.core.report import Measured
 from seqgan.errors import DataError
 
 Array = NDArray[np.float64]

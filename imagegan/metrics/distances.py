@@ -6,17 +6,46 @@ mean."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from imagegan.metrics import Measured, jackknife, left_out
 from imagegan.metrics.spaces import Features, Space
-from seqgan.core.stats import Moments, blocks, blocks_of, frechet_distance, jackknife_error, moments, standard_error
+from seqgan.core.report import Measured
+from seqgan.core.stats import BLOCKS, blocks, jackknife, jackknife_error, left_out, standard_error
 from seqgan.errors import DataError, why
 
 FEWEST = 20
 LARGEST = 1e100  # of a feature, whose square can still be told
 Sets = Sequence[Features]  # the same images in each map of a space
+
+
+class Moments(NamedTuple):
+    """The mean and the covariance (with N - 1) of a set of features."""
+
+    mean: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+
+
+def moments(features: ArrayLike) -> Moments:
+    """Of features N x D, in float64."""
+    values = np.asarray(features, dtype=np.float64)
+    return Moments(values.mean(axis=0), np.atleast_2d(np.cov(values, rowvar=False)))
+
+
+def frechet_distance(first: Moments, second: Moments) -> float:
+    """The squared Frechet (2-Wasserstein) distance of two normal distributions (Dowson & Landau 1982; Heusel et al.
+    2017, equation 6): |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)).
+
+    The last trace is the sum of the roots of the eigenvalues of R S2 R with R = S1^(1/2), a symmetric matrix: never
+    imaginary. What rounding makes of a zero is cut to zero, so the distance is never negative."""
+    values, vectors = np.linalg.eigh(first.covariance)
+    root = (vectors * np.sqrt(values.clip(min=0))) @ vectors.T
+    crossed = np.linalg.eigvalsh(root @ second.covariance @ root).clip(min=0)
+    shift = first.mean - second.mean
+    spread = np.trace(first.covariance) + np.trace(second.covariance) - 2 * np.sqrt(crossed).sum()
+    return max(0.0, float(shift @ shift + spread))
 
 
 def frechet(space: Space, samples: Sets, reference: Sets, split: str) -> Measured:
@@ -64,10 +93,10 @@ def kernel_distance(space: Space, samples: Sets, reference: Sets, split: str) ->
     samples, reference = _as_many(samples, reference)
     scales = [np.sqrt(np.mean(y**2)) or 1.0 for y in reference]
     samples, reference = ([x / scale for x, scale in zip(some, scales, strict=True)] for some in (samples, reference))
-    values = _of_blocks(kid, samples, reference)
-    cut = blocks_of(len(samples[0]))
-    value = float(np.mean(values)) if values else _mean(kid, samples, reference)
-    return Measured(value, float(standard_error(values)), f"KID[{space}, N={len(samples[0])}, {split}, blocks {cut}]")
+    count, size = len(samples[0]), len(samples[0]) // BLOCKS
+    values = [_mean(kid, [x[at[:size]] for x in samples], [y[at[:size]] for y in reference]) for (at,) in blocks(count)]
+    signature = f"KID[{space}, N={count}, {split}, blocks {BLOCKS}x{size}]"
+    return Measured(float(np.mean(values)), float(standard_error(values)), signature)
 
 
 def kid(samples: Features, reference: Features) -> float:
@@ -189,11 +218,6 @@ def _as_many(samples: Sets, reference: Sets) -> tuple[Sets, Sets]:
 
 def _mean(measure: Callable[[Features, Features], float], samples: Sets, reference: Sets) -> float:
     return float(np.mean([measure(x, y) for x, y in zip(samples, reference, strict=True)]))
-
-
-def _of_blocks(measure: Callable[[Features, Features], float], samples: Sets, reference: Sets) -> list[float]:
-    places = blocks(range(len(samples[0])))
-    return [_mean(measure, [x[list(at)] for x in samples], [y[list(at)] for y in reference]) for at in places]
 
 
 def _left_out(samples: Sets, reference: Sets) -> list[float]:

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from imagegan.data.images import as_floats
-from imagegan.metrics import jackknife, left_out
 from imagegan.metrics.networks import AT_ONCE, Pictures
 from imagegan.metrics.spaces import Features
+from seqgan.core.stats import jackknife, left_out
 
 NEIGHBOURS = 5
 SPARE = 8  # times as many neighbours are looked at, since a tenth of them may be left out

@@ -3,12 +3,13 @@
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from imagegan.game import Recipe, Term, View, adam, versus
+from imagegan.game import Recipe, View, versus
 from imagegan.latents import Code
 from imagegan.losses import LOSSES, Scalar, mean
 from imagegan.nets import Shape, Verdict
 from imagegan.variants.configs import ACGANConfig
 from imagegan.variants.gan import networks
+from seqgan.core.game import Term, adam
 
 
 def acgan(config: ACGANConfig, shape: Shape) -> Recipe:

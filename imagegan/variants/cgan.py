@@ -1,11 +1,12 @@
 """CGAN, Mirza and Osindero (2014): both players are told the class."""
 
-from imagegan.game import Recipe, adam, versus
+from imagegan.game import Recipe, versus
 from imagegan.latents import Code
 from imagegan.losses import LOSSES
 from imagegan.nets import Shape
 from imagegan.variants.configs import CGANConfig
 from imagegan.variants.gan import networks
+from seqgan.core.game import adam
 
 
 def cgan(config: CGANConfig, shape: Shape) -> Recipe:

@@ -1,10 +1,11 @@
 """Radford et al. (2016): the same game between convolutions, with BatchNorm and Adam at beta1 = 0.5."""
 
-from imagegan.game import Recipe, adam, versus
+from imagegan.game import Recipe, versus
 from imagegan.losses import LOSSES
 from imagegan.nets import Shape
 from imagegan.variants.configs import DCGANConfig
 from imagegan.variants.gan import networks
+from seqgan.core.game import adam
 
 
 def dcgan(config: DCGANConfig, shape: Shape) -> Recipe:

@@ -1,11 +1,12 @@
 """DRAGAN, Kodali et al. (2017): a slope near 1 around real pictures, in the non-saturating game."""
 
-from imagegan.game import Recipe, Term, adam, versus
+from imagegan.game import Recipe, versus
 from imagegan.losses import LOSSES
 from imagegan.nets import Shape
 from imagegan.penalties import dragan_penalty
 from imagegan.variants.configs import DRAGANConfig
 from imagegan.variants.gan import networks
+from seqgan.core.game import Term, adam
 
 
 def dragan(config: DRAGANConfig, shape: Shape) -> Recipe:
@@ -18,7 +19,7 @@ def dragan(config: DRAGANConfig, shape: Shape) -> Recipe:
             "penalty": Term(
                 lambda view: dragan_penalty(view.score, view.real, config.penalty),
                 config.penalty_weight,
-                per_picture=True,
+                per_sample=True,
             )
         },
     )

@@ -4,10 +4,11 @@ from typing import NamedTuple
 
 from torch import nn
 
-from imagegan.game import Recipe, adam, versus
+from imagegan.game import Recipe, versus
 from imagegan.losses import LOSSES
 from imagegan.nets import Discriminator, Shape, family
 from imagegan.variants.configs import GANConfig, NetsConfig
+from seqgan.core.game import adam
 
 
 class Pair(NamedTuple):

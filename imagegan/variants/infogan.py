@@ -5,12 +5,13 @@ import math
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from imagegan.game import Recipe, Term, View, adam, versus
+from imagegan.game import Recipe, View, versus
 from imagegan.latents import Code, Codes
 from imagegan.losses import LOSSES, Scalar, mean
 from imagegan.nets import Shape
 from imagegan.variants.configs import InfoGANConfig
 from imagegan.variants.gan import networks
+from seqgan.core.game import Term, adam
 from seqgan.errors import ConfigError
 
 

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from imagegan.game import Recipe, adam, versus
+from imagegan.game import Recipe, versus
 from imagegan.latents import Code, Codes
 from imagegan.losses import LOSSES
 from imagegan.nets import Pictures, Shape, dcgan_discriminator, mlp_discriminator, mlp_generator
 from imagegan.pyramid import high, low
 from imagegan.variants.configs import LAPGANConfig
+from seqgan.core.game import adam
 from seqgan.errors import ConfigError
 
 SMALLEST = 8  # a level is halved only where it is larger than this

@@ -2,11 +2,12 @@
 
 (Qi's loss-sensitive GAN of the same letters is another model.)"""
 
-from imagegan.game import Recipe, adam, versus
+from imagegan.game import Recipe, versus
 from imagegan.losses import LOSSES
 from imagegan.nets import Shape
 from imagegan.variants.configs import LSGANConfig
 from imagegan.variants.gan import networks
+from seqgan.core.game import adam
 
 
 def lsgan(config: LSGANConfig, shape: Shape) -> Recipe:

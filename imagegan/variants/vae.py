@@ -5,11 +5,12 @@ from typing import NamedTuple
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy
 
-from imagegan.game import Player, Recipe, Term, View, adam
+from imagegan.game import Recipe, View
 from imagegan.losses import Scalar, mean
 from imagegan.nets import Pictures, Shape, family
 from imagegan.variants.configs import VAEConfig
 from seqgan.core.device import autocast
+from seqgan.core.game import Player, Term, adam
 
 
 class Posterior(NamedTuple):
@@ -42,13 +43,9 @@ def vae(config: VAEConfig, shape: Shape) -> Recipe:
     return Recipe(nets, {"vae": Player(tuple(nets), terms, adam(config.g_lr, config.beta1))}, (config.latent_dim,))
 
 
-def posterior(view: View) -> Posterior:
-    return view.once("posterior", lambda: view.recipe.nets["encoder"](view.real))
-
-
 def reconstruction(view: View) -> Scalar:
     """-E_q log p(x | z), in nats a picture: each pixel a Bernoulli variable, z = mu + sigma * noise."""
-    q = posterior(view)
+    q: Posterior = view.encoded
     made = view.recipe.nets["generator"](q.mean + (q.log_variance / 2).exp() * view.noise, view.code)
     with autocast(made.device, enabled=False):
         lost = binary_cross_entropy((made.float() + 1) / 2, (view.real + 1) / 2, reduction="none")
@@ -57,5 +54,5 @@ def reconstruction(view: View) -> Scalar:
 
 def divergence(view: View) -> Scalar:
     """KL(q(z | x) | N(0, 1)) in nats. Kingma and Welling (2014), appendix B."""
-    q = posterior(view)
+    q: Posterior = view.encoded
     return mean((q.mean.square() + q.log_variance.exp() - 1 - q.log_variance).sum(dim=1) / 2)

@@ -1,15 +1,15 @@
 """WGAN, Arjovsky et al. (2017): a critic within bounds, near its optimum before the generator moves."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import torch
-from torch import nn
 
-from imagegan.game import Recipe, rmsprop, versus
+from imagegan.game import Recipe, View, versus
 from imagegan.losses import LOSSES
 from imagegan.nets import Shape
 from imagegan.variants.configs import WGANConfig
 from imagegan.variants.gan import networks
+from seqgan.core.game import Nets, rmsprop
 
 FIRST, EVERY = 25, 500  # rounds in which the official code lets the critic learn for long
 
@@ -31,13 +31,12 @@ def schedule(usual: int, burst: int) -> Callable[[int], int]:
     return lambda step: burst if step <= FIRST or (step - 1) % EVERY == 0 else usual
 
 
-def clip(bound: float) -> Callable[[Iterable[nn.Module]], None]:
-    """Bring all weights back into [-bound, bound]."""
+def clip(bound: float) -> Callable[[View, Nets], None]:
+    """Clamp all weights of the critic to [-bound, bound]."""
 
     @torch.no_grad()
-    def clipped(networks: Iterable[nn.Module]) -> None:
-        for network in networks:
-            for weight in network.parameters():
-                weight.clamp_(-bound, bound)
+    def clipped(view: View, nets: Nets) -> None:
+        for weight in nets["discriminator"].parameters():
+            weight.clamp_(-bound, bound)
 
     return clipped

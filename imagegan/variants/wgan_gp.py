@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 
-from imagegan.game import Recipe, Term, View, adam, versus
+from imagegan.game import Recipe, View, versus
 from imagegan.losses import LOSSES, Scalar
 from imagegan.nets import Shape
 from imagegan.penalties import difference_penalty, gradient_penalty
 from imagegan.variants.configs import WGANGPConfig
 from imagegan.variants.gan import networks
+from seqgan.core.game import Term, adam
 
 
 def wgan_gp(config: WGANGPConfig, shape: Shape) -> Recipe:
@@ -25,7 +26,7 @@ def _penalised(config: WGANGPConfig, shape: Shape, penalty: Callable[[View], Sca
         LOSSES["wasserstein"],
         adam(config.d_lr, config.beta1, config.beta2),
         adam(config.g_lr, config.beta1, config.beta2),
-        d_terms={"penalty": Term(penalty, config.penalty_weight, per_picture=True)},
+        d_terms={"penalty": Term(penalty, config.penalty_weight, per_sample=True)},
         d_turns=lambda step: config.critic_steps,
     )
     return Recipe(networks(config, shape)._asdict(), players, (config.latent_dim,))

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import torch
 
 from seqgan.bench.counts import Ceilings
-from seqgan.core.device import cache_bytes
 from seqgan.core.trial import timed
+from seqgan.ops.chunks import cache_bytes
 
 SIZE = 2048  # rows and columns of the matrices
 REPEATS = 7

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seqgan.bench.counts import Sizes
-from seqgan.data.symbols import BOS, EOS
+from seqgan.symbols import BOS, EOS
 
 
 class NaivePolicy(nn.Module):

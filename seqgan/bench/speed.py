@@ -21,11 +21,11 @@ from seqgan.core.device import peak_memory
 from seqgan.core.trial import timed
 from seqgan.data.batches import Encoded
 from seqgan.data.dataset import TokenDataset
-from seqgan.data.symbols import EOS
 from seqgan.losses import policy_gradient_weights
 from seqgan.models.policy import sample
 from seqgan.rewards import DiscriminatorReward
 from seqgan.rollout import complete
+from seqgan.symbols import EOS
 
 Job = Callable[[], object]
 PAIRS = 5

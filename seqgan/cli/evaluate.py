@@ -251,11 +251,12 @@ def _evaluate_file(
     as_json: bool,
     as_markdown: bool,
 ) -> None:
+    from seqgan.core.report import rows_as_json
     from seqgan.data.readers import read_file, read_samples, read_texts
     from seqgan.data.tokens import suitable_tokens
     from seqgan.metrics.crosscheck import check_bleu
     from seqgan.metrics.texts import evaluate
-    from seqgan.reporting import REAL, differences, differences_as_json, markdown, row_as_json, tables
+    from seqgan.reporting import REAL, differences, differences_as_json, markdown, tables
 
     texts = read_samples(samples, column)
     others = {name: read_texts(path, read_file(path), column) if path else [] for name, path in given.items()}
@@ -272,9 +273,10 @@ def _evaluate_file(
         some = others["real"][: len(texts)]
         rows[REAL] = evaluate(some, **against, tokens=cut, aggregation=aggregate, held_out=True)
     if as_json:
-        told: dict[str, Any] = row_as_json(rows[name])
+        measured = rows_as_json(rows)
+        told: dict[str, Any] = measured[name]
         if REAL in rows:
-            told[REAL] = row_as_json(rows[REAL])
+            told[REAL] = measured[REAL]
             told["differences"] = {pair: differences_as_json(row) for pair, row in differences(rows).items()}
         click.echo(json.dumps(told, ensure_ascii=False, indent=2))
     elif as_markdown:
@@ -303,12 +305,13 @@ def _write_sheet(trained: "TrainedRun", sheet: Path, count: int, seed: int | Non
 
 def _analyse(sheets: Sequence[Path], as_json: bool) -> None:
     from seqgan import ratings
+    from seqgan.core.report import cell
     from seqgan.reporting import Table
 
     rated, chances = ratings.analyse(ratings.read_sheets(sheets))
     if as_json:
         click.echo(json.dumps(ratings.as_json(rated, chances), indent=2))
         return
-    rows = [[source, f"{r.mean:.3f} ±{r.stderr:.3f}", str(r.texts), str(r.ratings)] for source, r in rated.items()]
+    rows = [[source, cell(r.mean, r.stderr), str(r.texts), str(r.ratings)] for source, r in rated.items()]
     told = [f"{pair}: p = {chance:.4f} (two-sided permutation of texts)" for pair, chance in chances.items()]
     print_tables([Table("ratings", ["", "mean", "texts", "ratings"], rows, told)])

@@ -1,19 +1,19 @@
 """How sure a number is, and the difference of two: influences of independent units, disjoint blocks (by their spread or
-left out in turn), and permutation tests; and how far two sets of features are apart.
+left out in turn), and permutation tests.
 
 A bootstrap draws with replacement, and copies are just what Self-BLEU and its like react to; blocks hold none."""
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import NamedTuple, TypeVar
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from seqgan.errors import UsageError
 
-Item = TypeVar("Item")
 BLOCKS = 10
 Units = NDArray[np.int64]  # the number of the unit that each item belongs to
+Places = NDArray[np.int64]
 Influences = Mapping[str, NDArray[np.float64]]  # source of units -> how each unit moves an estimate
 
 
@@ -107,20 +107,19 @@ def standard_error(values: ArrayLike) -> NDArray[np.float64]:
     return np.asarray(array.std(axis=0, ddof=1) / np.sqrt(len(array)))
 
 
-def blocks(items: Sequence[Item], size: int = 2) -> list[Sequence[Item]]:
-    """Ten disjoint blocks of equal size, with every tenth item each, so that neighbours in a file part. Fewer where a
-    block would have less than `size` items, and none for a single block."""
-    count = min(BLOCKS, len(items) // size)
-    if count < 2:
-        return []
-    whole = items[: len(items) // count * count]
-    return [whole[start::count] for start in range(count)]
+def blocks(*counts: int) -> list[tuple[Places, ...]]:
+    """The places of ten disjoint blocks in sets of so many items: for each block, every tenth item of each set, so that
+    neighbours in a file part. Fewer blocks where one would hold less than two items, and none for a single block."""
+    parts = min(BLOCKS, min(counts) // 2)
+    return [tuple(np.arange(part, count, parts) for count in counts) for part in range(parts)] if parts > 1 else []
 
 
-def blocks_of(size: int) -> str:
-    """How `blocks` cuts so many items, for a signature: `10x27` is ten blocks of 27."""
-    found = blocks(range(size))
-    return f"{len(found)}x{len(found[0])}" if found else "none"
+def left_out(*counts: int) -> list[tuple[Places, ...]]:
+    """The places that are kept where one of the `blocks` of each set is left out."""
+    return [
+        tuple(np.delete(np.arange(count), block) for count, block in zip(counts, places, strict=True))
+        for places in blocks(*counts)
+    ]
 
 
 def jackknife_error(without: ArrayLike) -> NDArray[np.float64]:
@@ -129,6 +128,15 @@ def jackknife_error(without: ArrayLike) -> NDArray[np.float64]:
     For measures that depend on the number of items, as Self-BLEU does: nine tenths of the items stand for all of them,
     where a block of a tenth by itself may vary three times too little."""
     return np.asarray(np.sqrt((jackknife_influences(without) ** 2).sum(axis=0)))
+
+
+def jackknife(measure: Callable[..., ArrayLike], *sets: Any) -> NDArray[np.float64]:
+    """The standard error of a measure of several independent sets (arrays or tensors): a block of each is left out at
+    a time. Right for what depends on how many things there are, as a Frechet distance does, where the spread of blocks
+    of a tenth is not: for a measure that is biased by 1/N a block is ten times as biased."""
+    kept = left_out(*map(len, sets))
+    without = [measure(*(some[at] for some, at in zip(sets, places, strict=True))) for places in kept]
+    return jackknife_error(np.asarray(without, dtype=np.float64))
 
 
 def permutation_test(first: Sequence[float], second: Sequence[float], *, rounds: int = 10_000, seed: int = 0) -> float:
@@ -140,30 +148,3 @@ def permutation_test(first: Sequence[float], second: Sequence[float], *, rounds:
     shuffled = np.random.default_rng(seed).permuted(np.tile(values, (rounds, 1)), axis=1)
     differences = np.abs(shuffled[:, :count].mean(axis=1) - shuffled[:, count:].mean(axis=1))
     return float((1 + (differences >= observed - 1e-12).sum()) / (1 + rounds))
-
-
-class Moments(NamedTuple):
-    """The mean and the covariance (with N - 1) of a set of features."""
-
-    mean: NDArray[np.float64]
-    covariance: NDArray[np.float64]
-
-
-def moments(features: ArrayLike) -> Moments:
-    """Of features N x D, in float64."""
-    values = np.asarray(features, dtype=np.float64)
-    return Moments(values.mean(axis=0), np.atleast_2d(np.cov(values, rowvar=False)))
-
-
-def frechet_distance(first: Moments, second: Moments) -> float:
-    """The squared Frechet (2-Wasserstein) distance of two normal distributions (Dowson & Landau 1982; Heusel et al.
-    2017, equation 6): |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)).
-
-    The last trace is the sum of the roots of the eigenvalues of R S2 R with R = S1^(1/2), a symmetric matrix: never
-    imaginary. What rounding makes of a zero is cut to zero, so the distance is never negative."""
-    values, vectors = np.linalg.eigh(first.covariance)
-    root = (vectors * np.sqrt(values.clip(min=0))) @ vectors.T
-    crossed = np.linalg.eigvalsh(root @ second.covariance @ root).clip(min=0)
-    shift = first.mean - second.mean
-    spread = np.trace(first.covariance) + np.trace(second.covariance) - 2 * np.sqrt(crossed).sum()
-    return max(0.0, float(shift @ shift + spread))

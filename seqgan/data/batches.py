@@ -13,10 +13,11 @@ from torch.nn import functional as F
 from seqgan.core.device import on_cpu
 from seqgan.core.distributed import shard
 from seqgan.core.seed import private_generator
-from seqgan.data.symbols import EOS, PAD, UNK
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import CorpusError
+from seqgan.ops.chunks import tokens_together
 from seqgan.shapes import Mask, Tokens
+from seqgan.symbols import EOS, PAD, UNK
 
 Overlong = Literal["truncate", "split", "drop", "error"]
 
@@ -77,22 +78,6 @@ def pad(rows: Sequence[Sequence[int]], device: torch.device | str = "cpu") -> Ba
     width = max(map(len, rows))
     tokens = torch.tensor([[*row, *[PAD] * (width - len(row))] for row in rows], device=device)
     return Batch(tokens, tokens != PAD)
-
-
-TOKENS_TOGETHER = 2**13
-NUMBERS_TOGETHER = 2**24  # a score for every word of the vocabulary at every token: 64 MB
-
-
-def tokens_together(vocab_size: int) -> int:
-    """How many tokens of text a policy looks at together where it is not learning, with a score for every word at each.
-
-    What a look at texts needs of memory then depends neither on their number nor on their length."""
-    return max(1, min(TOKENS_TOGETHER, NUMBERS_TOGETHER // vocab_size))
-
-
-def rows_together(tokens: Tokens, vocab_size: int) -> int:
-    """How many rows of a padded tensor make `tokens_together`."""
-    return max(1, tokens_together(vocab_size) // max(1, tokens.shape[1]))
 
 
 def by_length(rows: Sequence[Sequence[int]], vocab_size: int) -> Iterator[list[int]]:

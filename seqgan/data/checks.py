@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from seqgan.data.batches import Overlong, encode
 from seqgan.data.corpus import Corpus
 from seqgan.data.dataset import TokenDataset, some_of, suitable_tokenizer
-from seqgan.data.symbols import EOS
 from seqgan.data.tokenizer import Tokenizer
+from seqgan.symbols import EOS
 
 TOKENS_PER_TYPE = 8  # fewer than this, and most of the vocabulary is hardly ever seen
 MUCH_UNKNOWN = 0.1

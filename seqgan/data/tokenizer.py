@@ -13,9 +13,9 @@ from typing import Any, Literal, get_args
 import sentencepiece
 from nltk.tokenize.treebank import TreebankWordDetokenizer
 
-from seqgan.data.symbols import BOS, EOS, PAD, UNK
 from seqgan.data.tokens import words
 from seqgan.errors import CheckpointError, ConfigError
+from seqgan.symbols import BOS, EOS, PAD, UNK
 
 Kind = Literal["char", "word", "bpe", "unigram", "whitespace"]
 

@@ -3,7 +3,7 @@
 `METRICS` holds what can be measured on text alone; each entry is a function from a `View` to named numbers."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, get_args
@@ -11,14 +11,12 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
+from seqgan.core.report import Measured
 from seqgan.core.stats import (
-    Influences,
     Units,
     jackknife_influences,
     mean_influences,
-    paired,
     ratio_influences,
-    standard_error_of,
     unit_blocks,
     units_of,
 )
@@ -31,58 +29,6 @@ from seqgan.metrics.novelty import copied
 
 Aggregation = Literal["sentence", "corpus"]
 BLEUS = range(2, ORDERS + 1)
-# Standard errors that a difference must exceed to be called one: the two-sided 5 % quantiles of Student's t for 2 to 10
-# units (blocks, seeds), and two for more.
-STUDENT = dict(zip(range(2, 11), (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26), strict=True))
-DIFFERENT = 2.0
-
-
-@dataclass(frozen=True)
-class Measured:
-    """A number, how sure it is (NaN where that cannot be said), and all that it depends on besides the texts.
-
-    `influences` are what the error is made of: with them the difference of two numbers gets its paired error."""
-
-    value: float
-    stderr: float
-    signature: str
-    influences: Influences = field(default_factory=dict, compare=False, repr=False)
-
-    @classmethod
-    def of(cls, value: float, influences: Influences, signature: str) -> "Measured":
-        """With the standard error that the influences amount to."""
-        return cls(float(value), standard_error_of(influences), signature, influences)
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter((self.value, self.stderr, self.signature))
-
-    def __sub__(self, other: "Measured") -> "Measured":
-        """The difference, with its paired error where both know their influences.
-
-        Raises:
-            UsageError: they are of sets of different sizes."""
-        if not isinstance(other, Measured):
-            return NotImplemented
-        known = self.influences and other.influences
-        influences = paired(self.influences, other.influences) if known else {}
-        parts = (f"err:paired {part[4:]}" if part.startswith("err:") else part for part in self.signature.split("|"))
-        return Measured.of(self.value - other.value, influences, "|".join(parts))
-
-    def comparable(self, other: "Measured") -> bool:
-        """Whether both depend on the same things, the way their errors were found aside."""
-        mine, theirs = (
-            [part for part in number.signature.split("|") if not part.startswith("err:")] for number in (self, other)
-        )
-        return mine == theirs
-
-    @property
-    def differs(self) -> bool:
-        """Of a difference: whether it is more than its paired error explains (`STUDENT`, `DIFFERENT`). A few seeds that
-        happen to agree have an error of 0, and show nothing."""
-        if self.stderr == 0:
-            return self.value != 0 and max(map(len, self.influences.values()), default=0) >= max(STUDENT)
-        units = min((len(of) for of in self.influences.values() if of.any()), default=0)
-        return abs(self.value) > STUDENT.get(units, DIFFERENT) * self.stderr
 
 
 @dataclass(frozen=True)

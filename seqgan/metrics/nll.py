@@ -8,8 +8,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from seqgan.core.device import sum_dtype
-from seqgan.data.batches import by_length, pad, rows_together
+from seqgan.data.batches import by_length, pad
 from seqgan.models.policy import PolicyModule
+from seqgan.ops.chunks import rows_together
 from seqgan.shapes import Mask, Tokens
 
 

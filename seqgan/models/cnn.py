@@ -3,15 +3,15 @@
 Yu et al. (2017), section 3.2: windows of several widths, max over time, highway, two classes."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from seqgan.core.device import on_cpu
-from seqgan.data.symbols import PAD
-from seqgan.ops.max_window import strongest_window
+from seqgan.ops.max_window import max_over_windows
 from seqgan.shapes import Scores, Tokens
+from seqgan.symbols import PAD
 
 
 class CNNDiscriminator(nn.Module):
@@ -50,19 +50,26 @@ class CNNDiscriminator(nn.Module):
 
     def forward(self, tokens: Tokens) -> Scores:
         """The logit of "real": log-odds by which the text is real rather than generated."""
-        return self.verdict(self.features(tokens))
+        return self.classify(self.features(tokens))
 
-    def verdict(self, features: Float[Tensor, "B F"]) -> Scores:
+    def classify(self, features: Float[Tensor, "B F"]) -> Scores:
         """The logit of "real" of texts whose features are known."""
         scores = self.output(self.dropout(self._through_highway(features)))
         return scores[:, 1] - scores[:, 0]
 
     def features(self, tokens: Tokens) -> Float[Tensor, "B F"]:
-        """The strongest response of every filter among the windows that lie inside the text."""
+        """The largest response of every filter among the windows that lie inside the text; 0 where none fits."""
         lengths = (tokens != PAD).sum(dim=1)
         missing = max(0, self.widest - tokens.shape[1])
         embedded = self.embedding(nn.functional.pad(tokens, (0, missing), value=PAD))
-        return torch.cat([strongest_response(c, embedded, lengths) for c in self.convolutions], dim=1)
+        # The maximum of no window is minus infinity, and the ReLU makes that 0, with no gradient.
+        maxima = [max_over_windows(embedded, c.weight, lengths) + c.bias for c in self.filters]  # type: ignore[operator]
+        return torch.cat(maxima, dim=1).relu()
+
+    @property
+    def filters(self) -> list[nn.Conv1d]:
+        """The convolutions, with the type that a ModuleList does not keep."""
+        return cast("list[nn.Conv1d]", list(self.convolutions))
 
     def _through_highway(self, features: Float[Tensor, "B F"]) -> Float[Tensor, "B F"]:
         """carry * x + transform * relu(W x + b), with carry = 1 - transform."""
@@ -70,25 +77,3 @@ class CNNDiscriminator(nn.Module):
             return features
         candidate, gate = self.highway(features).to(features.dtype).chunk(2, dim=1)
         return torch.lerp(features, candidate.relu(), gate.sigmoid())
-
-
-def strongest_response(
-    convolution: nn.Module, embedded: Float[Tensor, "B T E"], lengths: Int[Tensor, "B"]
-) -> Float[Tensor, "B F"]:
-    """What a layer of filters finds in the windows that lie inside each text; 0 where no window fits."""
-    assert isinstance(convolution, nn.Conv1d)
-    if not on_cpu(embedded):
-        return plain_response(convolution, embedded, lengths)
-    assert convolution.bias is not None
-    return (strongest_window(embedded, convolution.weight, lengths) + convolution.bias).relu()
-
-
-def plain_response(
-    convolution: nn.Conv1d, embedded: Float[Tensor, "B T E"], lengths: Int[Tensor, "B"]
-) -> Float[Tensor, "B F"]:
-    """The same by `Conv1d`: for GPUs, where multiplying is what is cheap."""
-    responses = convolution(embedded.transpose(1, 2))
-    starts = torch.arange(responses.shape[2], device=embedded.device)
-    outside = starts > lengths.unsqueeze(1) - convolution.kernel_size[0]
-    # The maximum of no window is minus infinity, and the ReLU makes that 0, with no gradient.
-    return responses.masked_fill(outside.unsqueeze(1), float("-inf")).amax(dim=2).relu()

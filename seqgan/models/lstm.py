@@ -6,12 +6,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from seqgan.data.batches import tokens_together
-from seqgan.data.symbols import BOS, EOS, PAD
-from seqgan.losses import Weights, linear_nll
+from seqgan.losses import Weights
 from seqgan.models.policy import PolicyModule, Sampler, State, targets_of
-from seqgan.sampling import Head
+from seqgan.ops.chunks import tokens_together
+from seqgan.ops.fused_nll import linear_nll
+from seqgan.ops.inverse_cdf import Head
 from seqgan.shapes import Logits, LogProbs, Mask, Scalar, Token, Tokens
+from seqgan.symbols import BOS, EOS, PAD
 
 
 class LSTMPolicy(PolicyModule):

@@ -9,12 +9,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from seqgan.core.device import cached_rows, on_cpu
-from seqgan.data.batches import rows_together
-from seqgan.data.symbols import EOS, PAD, UNK
+from seqgan.core.device import on_cpu
 from seqgan.losses import Weights, weighted_nll
-from seqgan.sampling import draw, inverse_cdf, weights_of
+from seqgan.ops.chunks import cached_rows, rows_together
+from seqgan.ops.inverse_cdf import inverse_cdf
+from seqgan.sampling import draw, weights_of
 from seqgan.shapes import Logits, LogProbs, Mask, Scalar, Token, Tokens
+from seqgan.symbols import EOS, PAD, UNK
 
 State = tuple[Tensor, ...]  # each "B ...": what the policy knows after a prefix
 

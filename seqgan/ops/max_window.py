@@ -7,23 +7,37 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from seqgan.core.device import refuse_second_derivative
+from seqgan.core.device import on_cpu
+from seqgan.ops import refuse_second_derivative
 
 
-def strongest_window(
+def max_over_windows(
     embedded: Float[Tensor, "B T E"], weight: Float[Tensor, "F E W"], lengths: Int[Tensor, "B"]
 ) -> Float[Tensor, "B F"]:
     """The largest response of every filter among the windows inside each text; minus infinity where none fits.
 
-    Of a filter's windows only the strongest has a gradient: the filters' own gradient is a sum of as many windows as
-    there are texts, looked up, where `Conv1d` multiplies with all of them. It has no second derivative."""
+    Of a filter's windows only the one with the maximum has a gradient: the filters' own gradient is a sum of as many
+    windows as there are texts, looked up, where `Conv1d` multiplies with all of them. It has no second derivative. On
+    an accelerator, where multiplying is what is cheap, it is the plain twin."""
+    if not on_cpu(embedded):
+        return plain_max_over_windows(embedded, weight, lengths)
     filters, _, width = weight.shape
     matrix = weight.permute(2, 1, 0).reshape(-1, filters)
-    strongest: Tensor = _StrongestWindow.apply(embedded, matrix, lengths, width)  # type: ignore[no-untyped-call]
-    return strongest
+    highest: Tensor = _MaxOverWindows.apply(embedded, matrix, lengths, width)  # type: ignore[no-untyped-call]
+    return highest
 
 
-class _StrongestWindow(torch.autograd.Function):
+def plain_max_over_windows(
+    embedded: Float[Tensor, "B T E"], weight: Float[Tensor, "F E W"], lengths: Int[Tensor, "B"]
+) -> Float[Tensor, "B F"]:
+    """The plain twin: a convolution and its maximum. It has every derivative."""
+    responses = F.conv1d(embedded.transpose(1, 2), weight)
+    starts = torch.arange(responses.shape[2], device=embedded.device)
+    outside = starts > (lengths - weight.shape[2]).unsqueeze(1)
+    return responses.masked_fill(outside.unsqueeze(1), float("-inf")).amax(dim=2)
+
+
+class _MaxOverWindows(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, embedded: Tensor, matrix: Tensor, lengths: Tensor, width: int) -> Tensor:
         ctx.kind = embedded.dtype
@@ -34,14 +48,14 @@ class _StrongestWindow(torch.autograd.Function):
         texts, starts, _ = windows.shape
         responses = torch.mm(windows.flatten(0, 1), matrix).view(texts, starts, -1)
         outside = torch.arange(starts, device=lengths.device) > (lengths - width).unsqueeze(1)
-        strongest, where = responses.masked_fill_(outside.unsqueeze(2), float("-inf")).max(dim=1)
+        highest, where = responses.masked_fill_(outside.unsqueeze(2), float("-inf")).max(dim=1)
         ctx.save_for_backward(windows, matrix, where)
         ctx.width = width
-        return strongest.to(ctx.kind)
+        return highest.to(ctx.kind)
 
     @staticmethod
     def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
-        refuse_second_derivative("strongest_window", "plain_response")
+        refuse_second_derivative("max_over_windows", "plain_max_over_windows")
         windows, matrix, where = ctx.saved_tensors
         texts, starts, _ = windows.shape
         gradient = outer[0].to(windows.dtype)

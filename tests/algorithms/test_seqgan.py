@@ -19,7 +19,6 @@ from seqgan.data.batches import pad
 from seqgan.data.corpus import Corpus
 from seqgan.data.dataset import TokenDataset, encode_corpus
 from seqgan.data.splits import split
-from seqgan.data.symbols import EOS, UNK
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.evaluation import evaluate_models
 from seqgan.losses import discriminator_loss, policy_gradient_weights
@@ -29,6 +28,7 @@ from seqgan.models.lstm import LSTMPolicy
 from seqgan.models.policy import sample
 from seqgan.rewards import advantages
 from seqgan.rollout import rollout_rewards
+from seqgan.symbols import EOS, UNK
 from tests.conftest import tiny_lines
 
 CPU = torch.device("cpu")

@@ -28,7 +28,6 @@ from seqgan.data.batches import pad
 from seqgan.data.corpus import Corpus
 from seqgan.data.dataset import TokenDataset, encode_corpus
 from seqgan.data.splits import split
-from seqgan.data.symbols import BOS, EOS, PAD, UNK
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.losses import discriminator_loss, l2_penalty, policy_gradient_weights
 from seqgan.models.cnn import CNNDiscriminator
@@ -36,6 +35,7 @@ from seqgan.models.lstm import LSTMPolicy
 from seqgan.models.policy import PolicyModule, sample
 from seqgan.rewards import DiscriminatorReward, advantages, controlled
 from seqgan.rollout import complete, rollout_rewards
+from seqgan.symbols import BOS, EOS, PAD, UNK
 from tests.conftest import tiny_lines
 
 CPU, SEED = torch.device("cpu"), 3

@@ -1,4 +1,4 @@
-"""Where it is computed, how much work is done at a time, and by whom."""
+"""Where it is computed, and with how many threads."""
 
 import ast
 import sys
@@ -16,10 +16,6 @@ from seqgan.cli import seqgan
 from seqgan.core import device as devices
 from seqgan.core.device import (
     autocast,
-    by_thread,
-    cache_bytes,
-    cached_rows,
-    most_parts,
     on_cpu,
     peak_memory,
     resolve,
@@ -30,25 +26,6 @@ from seqgan.errors import UsageError
 
 CPU, META = torch.device("cpu"), torch.device("meta")
 PACKAGES = [Path(__file__).parents[2] / name for name in ("seqgan", "imagegan")]
-
-
-@pytest.fixture
-def three_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
-
-
-def test_every_thread_gets_as_many_rows(three_threads: None) -> None:
-    rows = torch.arange(12).view(6, 2)
-    assert by_thread(rows, 3).tolist() == [rows[:2].tolist(), rows[2:4].tolist(), rows[4:].tolist()]
-    assert by_thread(rows, 3).data_ptr() == rows.data_ptr()
-    assert by_thread(rows[:5], 3).tolist() == [rows[:5].tolist()]  # it does not come out even
-
-
-def test_a_chunk_fits_its_share_of_the_cache_and_comes_out_even(three_threads: None) -> None:
-    rows = cached_rows(1000, CPU, share=1 / 4)
-    assert rows % 3 == 0
-    assert 0 <= cache_bytes() / 4 - 1000 * rows < 3000
-    assert cached_rows(10**12, CPU) == 3  # rows that fit nowhere
 
 
 # --- which device
@@ -152,24 +129,6 @@ def test_sums_are_in_float64_where_the_device_has_it(fresh_sum_dtype: None) -> N
         assert sum_dtype("mps") is torch.float32
 
 
-def test_a_loss_is_summed_in_what_the_device_bears() -> None:
-    from seqgan.losses import linear_nll
-
-    kinds: list[torch.dtype | None] = []
-    zeros = torch.zeros
-    arguments = [torch.randn(5, 3), torch.randn(7, 3), torch.randn(7), torch.arange(5), torch.ones(5)]
-    exact = linear_nll(*arguments)
-
-    def watched(*sizes: object, dtype: torch.dtype | None = None, **others: object) -> torch.Tensor:
-        kinds.append(dtype)
-        return zeros(*sizes, dtype=dtype, **others)  # type: ignore[call-overload]
-
-    with mock.patch("seqgan.losses.sum_dtype", return_value=torch.float32), mock.patch("torch.zeros", watched):
-        coarse = linear_nll(*arguments)
-    assert torch.float64 not in kinds
-    torch.testing.assert_close(coarse, exact)
-
-
 def test_bfloat16_is_refused_only_where_it_is_asked_for_and_unknown() -> None:
     with autocast(CPU, enabled=True):
         product = torch.ones(2, 2) @ torch.ones(2, 2)
@@ -229,12 +188,3 @@ def test_where_the_system_tells_no_affinity_all_cores_count(monkeypatch: pytest.
     assert devices.cores() == 5
     monkeypatch.setattr(devices.os, "cpu_count", lambda: None)
     assert devices.cores() == 1
-
-
-def test_parts_are_as_many_as_threads_while_all_of_them_fit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 64)
-    cpu, matrix = torch.device("cpu"), 4 * 50_000 * 193
-    assert most_parts(cpu) == most_parts(cpu, 4 * 5000 * 193) == 64
-    assert most_parts(cpu, matrix) == 4  # a divisor of 64, so that rows for 64 threads come out even
-    assert most_parts(cpu, matrix) * matrix < 2**28
-    assert most_parts(cpu, 2**40) == 1

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from seqgan.core.stats import BLOCKS, blocks, blocks_of, jackknife_error, permutation_test, standard_error
+from seqgan.core.stats import BLOCKS, blocks, jackknife, jackknife_error, left_out, permutation_test, standard_error
 
 # --- the standard error
 
@@ -39,41 +39,36 @@ def test_the_standard_error_is_how_much_means_differ() -> None:
 
 
 @pytest.mark.parametrize("count", range(4, 60))
-def test_blocks_are_disjoint_of_equal_size_and_part_neighbours(count: int) -> None:
-    parts = blocks(range(count))
+def test_blocks_are_disjoint_of_nearly_equal_size_and_part_neighbours(count: int) -> None:
+    parts = [places.tolist() for (places,) in blocks(count)]
     assert len(parts) == min(BLOCKS, count // 2)
-    assert {len(part) for part in parts} == {count // len(parts)}
-    flat = sorted(item for part in parts for item in part)
-    assert flat == list(range(len(flat)))
+    assert {len(part) for part in parts} <= {count // len(parts), count // len(parts) + 1}
+    assert sorted(item for part in parts for item in part) == list(range(count))
     assert all(later - earlier == len(parts) for part in parts for earlier, later in pairwise(part))
-    assert blocks_of(count) == f"{len(parts)}x{len(parts[0])}"
-    assert len(flat) > count - len(parts)  # no more is left out than cannot be shared out
 
 
 def test_there_are_ten_blocks_where_there_is_enough() -> None:
-    assert len(blocks(range(20))) == len(blocks(range(10_000))) == BLOCKS == 10
-    assert len(blocks(range(50), size=10)) == 5
+    assert len(blocks(20)) == len(blocks(10_000)) == BLOCKS == 10
 
 
 @pytest.mark.parametrize("count", range(4))
-def test_of_fewer_than_four_items_no_spread_is_told(count: int) -> None:
-    means = [sum(part) / len(part) for part in blocks(range(count))]
-    assert len(means) < 2
-    assert math.isnan(float(standard_error(means)))
+def test_of_fewer_than_four_items_there_are_no_blocks(count: int) -> None:
+    assert blocks(count) == blocks(100, count) == left_out(count) == []
+    assert math.isnan(jackknife(np.mean, np.arange(float(count))))
 
 
-def test_too_few_items_for_one_block_make_none() -> None:
-    assert blocks([]) == blocks([1]) == blocks(range(4), size=5) == []
-
-
-def test_blocks_of_any_sequence_are_of_its_kind() -> None:
-    assert blocks("abcdefgh") == ["ae", "bf", "cg", "dh"]
-    assert blocks(["a", "b", "c", "d", "e"]) == [["a", "c"], ["b", "d"]]
+def test_what_is_left_out_comes_round_once() -> None:
+    for counts in ((100, 57), (23, 20), (5, 4)):
+        parts = left_out(*counts)
+        assert len(parts) == min(BLOCKS, min(counts) // 2)
+        for number, count in enumerate(counts):
+            missing = [np.setdiff1d(np.arange(count), part[number]) for part in parts]
+            assert np.sort(np.concatenate(missing)).tolist() == list(range(count))
 
 
 def test_the_jackknife_of_a_mean_is_the_standard_error_of_its_blocks() -> None:
     values = np.random.default_rng(0).normal(size=60)
-    parts = blocks(values)
+    parts = [values[places] for (places,) in blocks(len(values))]
     without = [np.delete(values, range(start, 60, BLOCKS)).mean() for start in range(BLOCKS)]
     assert jackknife_error(without) == pytest.approx(standard_error([part.mean() for part in parts]))
     assert np.isnan(jackknife_error([1.0]))

@@ -2,9 +2,9 @@ import pytest
 import torch
 
 from seqgan.data.batches import Batches, Ragged, encode, pad
-from seqgan.data.symbols import EOS, PAD, UNK
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import CorpusError
+from seqgan.symbols import EOS, PAD, UNK
 from tests.conftest import tiny_lines
 
 ROWS = [[10 + i] * (1 + i % 5) + [EOS] for i in range(23)]

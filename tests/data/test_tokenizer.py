@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 from seqgan.data.corpus import load_corpus
-from seqgan.data.symbols import BOS, EOS, PAD, UNK
 from seqgan.data.tokenizer import CUT, NONCHARACTERS, Tokenizer
 from seqgan.errors import CheckpointError, ConfigError
+from seqgan.symbols import BOS, EOS, PAD, UNK
 from tests.conftest import tiny_lines
 
 

@@ -51,5 +51,9 @@ def mutated(mutant: Mutant) -> Iterator[None]:
 
 def _users(name: str, function: Any) -> list[Any]:
     """The modules that have imported it, tests too."""
-    ours = [module for place, module in sys.modules.items() if place.startswith(("imagegan", "tests.imagegan"))]
+    ours = [
+        module
+        for place, module in sys.modules.items()
+        if place.startswith(("imagegan", "seqgan.core", "tests.imagegan"))
+    ]
     return [module for module in ours if vars(module).get(name) is function]

@@ -24,10 +24,10 @@ from imagegan.bench.plan import Setting
 from imagegan.bench.runs import Job, Result
 from imagegan.cli import imagegan
 from imagegan.game import Game, View
-from imagegan.metrics import Measured
 from imagegan.nets import Verdict
 from imagegan.remarks import collapsed
 from imagegan.variants.configs import CONFIGS
+from seqgan.core.report import Measured
 from seqgan.errors import DivergedError, SeqGANError
 from tests.imagegan.tiny import SHAPE, config_of, made
 
@@ -115,7 +115,7 @@ def test_a_line_holds_mean_and_deviation_over_seeds_and_counts_what_failed() -> 
     entry = table.entry("gan", [result(1.0), result(3.0), result(math.nan, "diverged"), result(5.0, "collapsed")])
     assert entry.numbers["fd-random"] == table.Number(3.0, 2.0, ("FD[x]",))
     assert (entry.runs, entry.failed, entry.cpu_seconds) == (4, 2, 10.0)
-    assert table.cells(entry, ["fd-random"])[:3] == ["gan*", "3 ±2", "2 of 4"]
+    assert table.cells(entry, ["fd-random"])[:3] == ["gan*", "3.0 ±2.0", "2 of 4"]
     assert table.cells(table.entry("gan", [result(1.0)]), ["fd-random"])[:3] == ["gan", "1", ""]
     assert table.as_json(table.entry("gan", [result(math.nan, "diverged")]))["numbers"] == {}
 
@@ -154,7 +154,7 @@ def test_a_claim_is_its_target_and_what_plain_gan_gets() -> None:
     asked = next(aim for aim in claims.AIMS if aim.model == "cgan")
     met = claims.reached({"cgan": [*of(accuracy=0.85), *of(accuracy=0.97)], "gan": of(accuracy=0.1)}, asked)
     assert met == pytest.approx(("cgan: samples of the class asked for", 0.91, 0.0848528, ">= 0.9", True, 0.1))
-    assert met.cells() == ["cgan: samples of the class asked for", "0.91 ±0.085", ">= 0.9", "met", "0.1"]
+    assert met.cells() == ["cgan: samples of the class asked for", "0.91 ±.08", ">= 0.9", "met", "0.1"]
     missed = claims.reached({"cgan": of(accuracy=0.89), "gan": of()}, asked)
     assert not missed.met
     assert missed.as_json()["plain"] is None

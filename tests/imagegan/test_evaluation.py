@@ -12,8 +12,7 @@ from click.testing import CliRunner
 
 from imagegan.cli import imagegan
 from imagegan.data import UNLABELLED, Sets, digits, toy
-from imagegan.evaluation import as_cell, evaluate_samples, lines
-from imagegan.metrics import Measured
+from imagegan.evaluation import evaluate_samples
 from imagegan.metrics.networks import network
 from imagegan.samples import Samples, read_samples
 from seqgan.errors import SeqGANError
@@ -108,12 +107,6 @@ def test_samples_of_another_shape_or_kind_are_told(sets: Sets, tmp_path: Path) -
     assert (read.pixels == 1).all()
     assert read.labels is not None
     assert read.labels.tolist() == list(range(30))
-
-
-def test_a_line_shows_what_each_row_has() -> None:
-    rows = {"samples": {"fd": Measured(2.31234, 0.1234, "FD[x]")}, "held-out": {}}
-    assert list(lines(rows)) == [("fd", ["2.312 ±0.12", ""], "FD[x]")]
-    assert as_cell(Measured(-3e-16, 6.7e-16, "")) == "0 ±0"  # what floats leave of zero
 
 
 @pytest.mark.usefixtures("_threads")

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.testing import assert_close
 
 from imagegan import game, latents, losses, penalties, pyramid
-from imagegan.game import Game, Play, Player, Recipe, Term, View
+from imagegan.game import Game, Recipe, View
 from imagegan.latents import Code
 from imagegan.nets import Verdict
 from imagegan.variants import acgan as acgan_m
@@ -27,6 +27,9 @@ from imagegan.variants import lsgan as lsgan_m
 from imagegan.variants import vae as vae_m
 from imagegan.variants import wgan as wgan_m
 from imagegan.variants import wgan_gp as wgan_gp_m
+from imagegan.variants.configs import ImageConfig
+from seqgan.core import game as core_game
+from seqgan.core.game import Player, Term
 from tests.imagegan.mutants import FOUND, Mutant, mutated
 from tests.imagegan.tiny import CPU, SHAPE, config_of, view_of
 
@@ -308,7 +311,7 @@ def check_penalties_in_their_games() -> None:
         made = recipe_of(module, name, model)
         term = made.players["d"].terms["penalty"]
         assert term.weight == 10.0
-        assert term.per_picture
+        assert term.per_sample
         recorder = Recorder()
         view = patched(made, discriminator=recorder)
         term.of(view)
@@ -446,7 +449,7 @@ def check_the_critic_s_schedule_and_bounds() -> None:
     net = Linear(5.0)
     with torch.no_grad():
         net.weight[0] = -7.0
-    made.players["d"].after([net])
+    made.players["d"].after(view_of(made), {**made.nets, "discriminator": net})
     assert net.weight.max().item() == pytest.approx(0.01)
     assert net.weight.min().item() == pytest.approx(-0.01)
     assert recipe_of(wgan_gp_m, "wgan_gp", "wgan-gp").players["d"].turns(1) == 2
@@ -471,7 +474,14 @@ def check_one_joint_loss() -> None:
         turns=lambda step: 2,
     )
     made = Recipe({"mine": mine, "generator": other}, {"p": player}, (3,))
-    played = Game(made, Play(1, 4), torch.arange(40.0).view(40, 1, 1, 1), torch.zeros(0, dtype=torch.long), CPU, 0)
+    played = Game(
+        made,
+        ImageConfig(steps=1, batch_size=4),
+        torch.arange(40.0).view(40, 1, 1, 1),
+        torch.zeros(0, dtype=torch.long),
+        CPU,
+        0,
+    )
     measured = played.update(1)
     # w <- w - .1 (2 + 6 w), twice: 2 -> .6 -> .04; the loss of the second turn is 2 * .6 + 3 * .36
     assert_close(mine.weight.detach(), torch.tensor(0.04))
@@ -500,7 +510,14 @@ def check_the_averaged_generator_follows() -> None:
     """In the long run it keeps 9 of 10 parts of itself in a round; in round 1, 2 of 11."""
     made = recipe_of(gan_m, "gan", "gan")
     for step, keep in ((1, 2 / 11), (10_000, 0.9)):
-        played = Game(made, Play(1, 4, ema=0.9), torch.zeros(4, 1, 28, 28), torch.zeros(0, dtype=torch.long), CPU, 0)
+        played = Game(
+            made,
+            ImageConfig(steps=1, batch_size=4, ema=0.9),
+            torch.zeros(4, 1, 28, 28),
+            torch.zeros(0, dtype=torch.long),
+            CPU,
+            0,
+        )
         assert played.averaged is not None
         live, old = played.recipe.nets["generator"], next(iter(played.averaged.parameters())).detach().clone()
         with torch.no_grad():
@@ -575,13 +592,13 @@ SIGNS_AND_REDUCTIONS: list[tuple[ModuleType, str, str, str]] = [
     (game, "versus", "(view.on_real.score, view.on_fake.score)", "(view.on_fake.score, view.on_real.score)"),
     (game, "versus", "loss.generator(view.on_fake.score)", "loss.generator(view.on_real.score)"),  # E15
     (game, "versus", "loss.generator(view.on_fake.score)", "loss.generator(view.on_fake.score.detach())"),
-    (game, "Game._move", "net in player.moves", "True"),  # the other side no longer fixed
-    (game, "Game._move", "term.weight * parts", "parts"),
-    (game, "Game._move", "optimizer.zero_grad()", "pass"),
-    (game, "Game._move", "term.of(view)", "-term.of(view)"),
+    (core_game, "move", "if name not in player.moves", "if False"),  # the other side no longer fixed
+    (core_game, "move", "term.weight * values", "values"),
+    (core_game, "move", "optimizer.zero_grad()", "pass"),
+    (core_game, "move", "term.of(view)", "-term.of(view)"),
     (game, "Game.chosen", "step, player, turn)", "step, player)"),
     (game, "Game.update", "range(player.turns(step))", "range(player.turns(step) + 1)"),  # E12
-    (game, "Game._average", "1 - keep", "keep"),
+    (game, "Game._average", "1 - decay", "decay"),
     (latents, "Code.draw", "2 * torch.rand", "torch.rand"),
     (latents, "Code.join", "[chosen, numbers]", "[numbers, chosen]"),
     (wgan_gp_m, "wgan_gp", "view.real, view.fake", "view.real, view.real"),
@@ -589,7 +606,7 @@ SIGNS_AND_REDUCTIONS: list[tuple[ModuleType, str, str, str]] = [
     (wgan_gp_m, "wgan_diff", "view.real, view.fake", "view.real, view.real"),
     (wgan_gp_m, "_penalised", ", config.penalty_weight", ", 1.0"),
     (wgan_gp_m, "_penalised", ", config.penalty_weight", ", -config.penalty_weight"),
-    (wgan_gp_m, "_penalised", "per_picture=True", "per_picture=False"),
+    (wgan_gp_m, "_penalised", "per_sample=True", "per_sample=False"),
     (dragan_m, "dragan", "view.real", "-view.real"),
     (dragan_m, "dragan", "config.penalty_weight", "-config.penalty_weight"),
     (cgan_m, "cgan", "(pictures, view.code)", "(pictures, 0 * view.code)"),  # E18

@@ -22,6 +22,7 @@ from imagegan.variants import VARIANTS
 from imagegan.variants.configs import CONFIGS, PRESETS
 from seqgan.core import checkpoint
 from seqgan.core.config import assemble
+from seqgan.core.game import move
 from seqgan.core.loop import train
 from seqgan.core.run import Run, checkpoints, create, describe, read_record
 from seqgan.core.seed import seed_everything
@@ -140,7 +141,7 @@ def test_each_player_moves_its_own_networks_only(model: str) -> None:
             before = {net: [p.detach().clone() for p in m.parameters()] for net, m in played.recipe.nets.items()}
             for module in played.recipe.nets.values():
                 module.zero_grad()
-            played._move(name, player, played.view(1, name))
+            move(player, played.view(1, name), played.recipe.nets, played.optimizers[name])
             for net, module in played.recipe.nets.items():
                 same = [p.equal(old) for p, old in zip(module.parameters(), before[net], strict=True)]
                 assert all(same) == (net not in player.moves), (name, net)

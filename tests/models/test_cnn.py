@@ -3,9 +3,8 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from seqgan.data.symbols import EOS, PAD
-from seqgan.errors import UsageError
-from seqgan.models.cnn import CNNDiscriminator, plain_response, strongest_response
+from seqgan.models.cnn import CNNDiscriminator
+from seqgan.symbols import EOS, PAD
 
 
 @pytest.fixture
@@ -28,7 +27,7 @@ def test_a_filter_wider_than_the_text_yields_zero(judge: CNNDiscriminator) -> No
     assert features[:8].abs().sum() > 0
 
 
-def test_a_feature_is_the_strongest_window(judge: CNNDiscriminator) -> None:
+def test_a_feature_is_the_maximum_over_windows(judge: CNNDiscriminator) -> None:
     text = torch.tensor([[7, 9, 11, 20, EOS]])
     convolution = judge.convolutions[2]  # width 3
     embedded = judge.embedding(text)[0]
@@ -44,16 +43,6 @@ def test_the_highway_carries_what_it_does_not_transform(judge: CNNDiscriminator)
     assert_close(judge._through_highway(features), features)
     judge.highway.bias.data[14:] = 50.0  # the gate is open: relu(0) is left
     assert_close(judge._through_highway(features), torch.zeros(2, 14))
-
-
-def test_the_strongest_window_refuses_a_second_derivative(judge: CNNDiscriminator) -> None:
-    """A penalty on the gradient needs one; the plain form has it."""
-    embedded = judge.embedding(torch.tensor([[7, 9, 11, 20, 8, EOS]]))
-    found = strongest_response(judge.convolutions[1], embedded, torch.tensor([6])).square().sum()
-    with pytest.raises(UsageError, match=r"strongest_window has no second derivative .* use plain_response"):
-        torch.autograd.grad(found, embedded, create_graph=True)
-    found = plain_response(judge.convolutions[1], embedded, torch.tensor([6])).square().sum()
-    assert torch.autograd.grad(found, embedded, create_graph=True)[0].requires_grad
 
 
 def test_the_gradient_is_finite_where_no_window_fits(judge: CNNDiscriminator) -> None:
@@ -75,19 +64,6 @@ def test_the_paper_has_1720_filters_and_27_million_multiplications() -> None:
     assert judge.highway is not None
     flops = 2 * (windows + judge.highway.weight.numel() + judge.output.weight.numel())
     assert flops == pytest.approx(27.0e6, rel=0.01)
-
-
-@pytest.mark.parametrize("width", [1, 2, 3, 5, 9])
-def test_the_strongest_window_and_its_gradients_are_those_of_a_convolution(width: int) -> None:
-    """Values and gradients of text, filters and bias, with texts of all lengths, some too short for any window."""
-    torch.manual_seed(width)
-    convolution = nn.Conv1d(6, 11, width)
-    embedded, lengths = torch.randn(40, 9, 6, requires_grad=True), torch.arange(40) % 9 + 1
-    towards = torch.randn(40, 11)
-    inputs = (embedded, convolution.weight, convolution.bias)
-    results = [respond(convolution, embedded, lengths) for respond in (strongest_response, plain_response)]
-    assert_close(*results, atol=1e-6, rtol=1e-5)
-    assert_close(*(torch.autograd.grad(result, inputs, towards) for result in results), atol=1e-5, rtol=1e-5)
 
 
 def test_in_bfloat16_gradients_point_the_same_way() -> None:

@@ -2,9 +2,9 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from seqgan.data.symbols import BOS, EOS, PAD, UNK
 from seqgan.models.lstm import LSTMPolicy
 from seqgan.models.policy import sample
+from seqgan.symbols import BOS, EOS, PAD, UNK
 
 
 @pytest.fixture(params=[False, True], ids=["untied", "tie_embeddings"])

@@ -1,15 +1,17 @@
 """Scores by tables against those of the module itself."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch.testing import assert_close
 
-from seqgan.data.symbols import EOS
 from seqgan.models.cnn import CNNDiscriminator
 from seqgan.models.lstm import LSTMPolicy
 from seqgan.ops.table_scores import filter_table, prefix_scores, responses, tables_pay
 from seqgan.rewards import DiscriminatorReward, judging
 from seqgan.rollout import Completions, complete, in_chunks
+from seqgan.symbols import EOS
 
 
 @pytest.fixture(params=[True, False], ids=["highway", "plain"])
@@ -17,6 +19,10 @@ def judge(request: pytest.FixtureRequest) -> CNNDiscriminator:
     torch.manual_seed(0)
     filter_sizes = (1, 2, 3, 5, 9, 12)
     return CNNDiscriminator(30, 6, filter_sizes, (4, 8, 5, 3, 7, 2), highway=request.param).eval()
+
+
+def parts_of(judge: CNNDiscriminator) -> tuple[Any, ...]:
+    return judge.embedding, judge.filters, judge.classify
 
 
 @pytest.fixture
@@ -35,7 +41,7 @@ def test_scores_are_those_of_the_module(
     policy.output.bias[EOS] = ends
     sampled = policy.sample(40)
     finished = complete(policy, sampled, 3, drop_ended=drop_ended)
-    found = prefix_scores(judge, sampled.tokens, finished.tokens, finished.begun, finished.sample)
+    found = prefix_scores(*parts_of(judge), sampled.tokens, finished.tokens, finished.begun, finished.sample)
     assert_close(found, (judge(sampled.tokens), judge(finished.tokens)), atol=1e-5, rtol=0.0)
 
 
@@ -45,7 +51,7 @@ def test_scores_do_not_depend_on_the_size_of_chunks(
 ) -> None:
     sampled = policy.sample(10)
     finished = complete(policy, sampled, 4)
-    given = (judge, sampled.tokens, finished.tokens, finished.begun, finished.sample)
+    given = (*parts_of(judge), sampled.tokens, finished.tokens, finished.begun, finished.sample)
     whole = prefix_scores(*given)
     monkeypatch.setattr("seqgan.ops.table_scores.cached_rows", lambda *_: 3)
     assert_close(prefix_scores(*given), whole, atol=1e-6, rtol=0.0)
@@ -66,7 +72,7 @@ def test_the_reward_is_the_same_by_tables_and_by_the_module(
 ) -> None:
     sampled = policy.sample(20)
     finished = complete(policy, sampled, 4)
-    assert tables_pay(judge, finished.tokens)
+    assert tables_pay(judge.embedding.num_embeddings, finished.tokens)
     with judging(judge):
         reward = DiscriminatorReward(judge, kind)
         plain = in_chunks(reward, sampled.tokens), in_chunks(reward, finished.tokens)
@@ -85,6 +91,6 @@ def test_someone_s_own_discriminator_takes_the_general_path(judge: CNNDiscrimina
     assert_close(values, finished.tokens.float().mean(dim=1).clamp(-8, 8))
 
 
-def test_a_few_texts_and_a_large_vocabulary_are_not_worth_a_table(judge: CNNDiscriminator) -> None:
-    assert not tables_pay(judge, torch.ones(3, 10, dtype=torch.long))
-    assert tables_pay(judge, torch.ones(3, 11, dtype=torch.long))
+def test_a_few_texts_and_a_large_vocabulary_are_not_worth_a_table() -> None:
+    assert not tables_pay(30, torch.ones(3, 10, dtype=torch.long))
+    assert tables_pay(30, torch.ones(3, 11, dtype=torch.long))
