@@ -52,7 +52,7 @@ CORPUS_FIELDS = {
     "path": schema.PATH,
     "sha256": schema.TEXT,
     "texts_sha256": schema.TEXT,
-    **dict.fromkeys(("text_column", "valid", "test"), schema.TEXT_OR_NOTHING),
+    **dict.fromkeys(("text_column", "valid", "test"), schema.TEXT_OR_NOTHING._replace(needed=True)),
 }
 
 

@@ -810,7 +810,7 @@ def test_a_run_begun_from_another_says_what_is_wrong_with_its_first_weights(
     for name in ("embedding_dim", "hidden_dim", "tie_embeddings"):
         options.pop(name)
     begun = train(corpus, algorithm="mle", init_from=origin, run_dir=tmp_path / "begun", **options)
-    weights = begun.folder / "start.safetensors"
+    weights = begun.folder / "init.safetensors"
     for content in (b"", weights.read_bytes()[:-9], b"\xff" * 40):
         weights.write_bytes(content)
         assert str(weights) in told(lambda: use_run(begun.folder))

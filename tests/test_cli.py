@@ -265,7 +265,7 @@ def test_generate_refuses_what_the_run_cannot_do(train: Callable[..., Result], t
         or "damaged" in refusal("train", "--resume", folder)[0]
     )
     (folder / "tokenizer.model").unlink()
-    assert "without it the run's ids cannot be turned into text" in refusal("generate", folder)[0]
+    assert "the ids of the run cannot be decoded without it" in refusal("generate", folder)[0]
     (folder / "tokenizer.model").write_bytes(model)
     for path in checkpoints(folder).values():
         path.unlink()

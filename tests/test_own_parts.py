@@ -538,7 +538,7 @@ def test_a_run_of_an_algorithm_that_is_not_registered_is_told(tmp_path: Path) ->
     seqgan.train(TEXTS, run_dir=tmp_path / "run", **REHEARSAL)
     for table in (CONFIGS, PRESETS, ALGORITHMS):
         del table["rehearsal"]  # type: ignore[attr-defined]
-    with pytest.raises(RunError, match=r"algorithm 'rehearsal' is not known here; seqgan.register it first"):
+    with pytest.raises(RunError, match=r"there is no algorithm 'rehearsal'; seqgan.register it first"):
         seqgan.load(tmp_path / "run").generate(2)
     assert checkpoints(tmp_path / "run")
 
