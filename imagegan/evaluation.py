@@ -18,14 +18,16 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from imagegan.data import FACTORS, MODAL, TOYS, Images, Sets
-from imagegan.data.images import Stored, counted, need_labels
+from imagegan.data.dataset import Stored, counted, need_labels
 from imagegan.data.toys import centres
 from imagegan.game import Batch, Game, View
 from imagegan.generation import load_model
 from imagegan.latents import Codes
 from imagegan.metrics.classes import accuracy, covered, covered_error, imbalance, modes, shares
+from imagegan.metrics.classifier import Network, Pictures, network
 from imagegan.metrics.codes import MOST_CLASSES, class_found, factors_found, factors_read
 from imagegan.metrics.distances import FEWEST, frechet, frechet_infinity, kernel_distance
+from imagegan.metrics.features import Features, Space, spaces_for
 from imagegan.metrics.neighbours import (
     NEIGHBOURS,
     Manifolds,
@@ -37,11 +39,9 @@ from imagegan.metrics.neighbours import (
     manifolds_left_out,
     nearest,
 )
-from imagegan.metrics.networks import Network, Pictures, network
-from imagegan.metrics.spaces import Features, Space, spaces_for
 from imagegan.pyramid import Pyramid
-from imagegan.remarks import remarks
 from imagegan.samples import Labels, Samples
+from imagegan.summary import remarks
 from imagegan.training import images_of, understood
 from seqgan import __version__
 from seqgan.core.report import Measured, rows_as_json

@@ -2,7 +2,7 @@
 
     Recipe   networks and players (`seqgan.core.game`), in the order in which they move
     View     a minibatch as one player sees it; nothing in it is computed before a term asks for it
-    Game     a recipe at work on images: one round is one step of a phase of `seqgan.core.loop`
+    Game     a recipe at work on images: one round is one step of a phase of `seqgan.core.phase`
 
 Only the networks of the player whose turn it is learn anything: to it, the others are fixed functions."""
 
@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 from torch.optim import Optimizer
 
-from imagegan.data.images import Stored, as_floats
-from imagegan.film import Film
+from imagegan.data.dataset import Stored, as_floats
+from imagegan.history import SampleHistory
 from imagegan.latents import NO_CODE, Code, Codes, Latents, Prior
 from imagegan.losses import Loss, Scores
 from imagegan.nets import Pictures, Verdict, has_batchnorm
@@ -30,8 +30,7 @@ from seqgan.core import distributed
 from seqgan.core.checkpoint import check, load_optimizer
 from seqgan.core.device import autocast
 from seqgan.core.game import Nets, Optimise, Player, Term, move, nothing, once, watched
-from seqgan.core.log import Metrics
-from seqgan.core.loop import Phase
+from seqgan.core.phase import Metrics, Phase
 from seqgan.core.seed import derive, private_generator
 from seqgan.errors import ConfigError, UsageError
 
@@ -201,10 +200,10 @@ class Game:
             net.to(device)
         self.optimizers = {name: player.new_optimizer(recipe.nets) for name, player in recipe.players.items()}
         self.averaged = copy.deepcopy(recipe.nets["generator"]) if config.ema else None
-        self.film = Film(self.prior, derive(seed, "shown"), self.pictures)
+        self.history = SampleHistory(self.prior, derive(seed, "shown"), self.pictures)
 
     def phases(self) -> Sequence[Phase]:
-        return [self.film.over(self.phase, self.draw)]
+        return [self.history.record(self.phase, self.draw)]
 
     @property
     def phase(self) -> Phase:
@@ -279,17 +278,17 @@ class Game:
     # --- its state
 
     def state_dict(self) -> dict[str, Any]:
-        return {**{name: part.state_dict() for name, part in self._parts().items()}, "film": self.film.frames}
+        return {**{name: part.state_dict() for name, part in self._parts().items()}, "history": self.history.frames}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         parts = self._parts()
-        check(state, {**parts, "film": self.film.like})
+        check(state, {**parts, "history": self.history.like})
         for name, part in parts.items():
             if isinstance(part, Optimizer):
                 load_optimizer(part, state[name])
             else:
                 part.load_state_dict(state[name])
-        self.film.frames = state["film"]
+        self.history.frames = state["history"]
 
     def _parts(self) -> dict[str, Any]:
         averaged = {} if self.averaged is None else {"averaged": self.averaged}
@@ -306,4 +305,4 @@ class Game:
 
     def exports(self) -> Mapping[str, bytes]:
         weights = {f"{name}.safetensors": data for name, data in self.weights().items()}
-        return {**weights, **self.film.exports(self.draw)}
+        return {**weights, **self.history.exports(self.draw)}

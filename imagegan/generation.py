@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from imagegan.data import TOYS, Images, toy
-from imagegan.data.folders import folder_names
+from imagegan.data.layout import folder_names
 from imagegan.game import Game
 from imagegan.grids import POINTS, as_bytes, is_points, png
 from imagegan.latents import Code, Codes, Latents
@@ -150,7 +150,7 @@ def _among(value: int, count: int, what: str) -> None:
 
 def over_training(model: Game | Pyramid) -> bytes:
     """The GIF of the pictures that a run has kept while it learned."""
-    return model.film.gif(model.draw)
+    return model.history.gif(model.draw)
 
 
 def npz(pictures: Pictures, **told: Tensor) -> bytes:

@@ -9,7 +9,7 @@ from jaxtyping import UInt8
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from imagegan.data.images import Stored, as_floats
+from imagegan.data.dataset import Stored, as_floats
 from imagegan.nets import Pictures
 
 Bytes = UInt8[Tensor, "N C S S"]
@@ -31,16 +31,14 @@ def as_bytes(pictures: Pictures) -> Bytes:
     return ((pictures.detach().cpu().float().clamp(-1, 1) + 1) * 127.5).round().byte()
 
 
-def drawn(
-    pictures: Pictures, columns: int = 10, *, real: Stored | None = None, numbered: bool = False, tracks: int = 1
-) -> Image.Image:
+def drawn(pictures: Pictures, columns: int = 10, *, real: Stored | None = None, tracks: int = 1) -> Image.Image:
     """Pictures row by row; or points in the plane above `real` ones, of as many colours as there are `tracks`."""
     if is_points(pictures):
-        return _plane(pictures, real, numbered, tracks)
-    return _grid(pictures, columns, numbered)
+        return _plane(pictures, real, tracks)
+    return _grid(pictures, columns)
 
 
-def _grid(pictures: Pictures, columns: int, numbered: bool, enlarge: int = 2) -> Image.Image:
+def _grid(pictures: Pictures, columns: int, enlarge: int = 2) -> Image.Image:
     count, channels, height, width = pictures.shape
     columns = min(columns, count)
     rows = -(-count // columns)
@@ -52,16 +50,10 @@ def _grid(pictures: Pictures, columns: int, numbered: bool, enlarge: int = 2) ->
         .reshape(rows * height, columns * width, channels)
     )
     small = Image.fromarray(grid[:, :, 0] if channels == 1 else grid)
-    image = small.resize((small.width * enlarge, small.height * enlarge), Image.Resampling.NEAREST)
-    if numbered:
-        pen = ImageDraw.Draw(image)
-        for number in range(count):
-            place = (number % columns * width * enlarge + 2, number // columns * height * enlarge)
-            pen.text(place, str(number), "white", stroke_width=1, stroke_fill="black")
-    return image
+    return small.resize((small.width * enlarge, small.height * enlarge), Image.Resampling.NEAREST)
 
 
-def _plane(points: Pictures, real: Stored | None, numbered: bool, tracks: int) -> Image.Image:
+def _plane(points: Pictures, real: Stored | None, tracks: int) -> Image.Image:
     image = Image.new("RGB", (SIDE, SIDE), "white")
     pen = ImageDraw.Draw(image)
     if real is not None and is_points(real):
@@ -71,8 +63,6 @@ def _plane(points: Pictures, real: Stored | None, numbered: bool, tracks: int) -
         track = number * tracks // len(points)
         colour = PLAIN if tracks == 1 else _colour(track / tracks)
         pen.ellipse((x - 1.5, y - 1.5, x + 1.5, y + 1.5), colour)
-        if numbered:
-            pen.text((x + 3, y - 5), str(number), "black")
     return image
 
 

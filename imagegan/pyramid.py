@@ -7,14 +7,14 @@ from typing import Any
 import torch
 from torch.nn.functional import avg_pool2d, interpolate
 
-from imagegan.data.images import Stored
-from imagegan.film import Film
+from imagegan.data.dataset import Stored
 from imagegan.game import Game, Labels, Recipe
+from imagegan.history import SampleHistory
 from imagegan.latents import Codes, Latents, Prior
 from imagegan.nets import Pictures
 from imagegan.variants.configs import ImageConfig
 from seqgan.core.checkpoint import ANYTHING, check
-from seqgan.core.loop import Phase
+from seqgan.core.phase import Phase
 from seqgan.core.seed import derive
 
 
@@ -80,14 +80,14 @@ class Pyramid:
             preprocess = partial(at_level, halvings=len(recipes) - 1 - level)
             name = f"level {level + 1}"
             self.games.append(Game(recipe, config, self.pictures, labels, device, seed, name, preprocess))
-        self.film = Film(self.prior, derive(seed, "shown"), self.pictures)
+        self.history = SampleHistory(self.prior, derive(seed, "shown"), self.pictures)
 
     def phases(self) -> Sequence[Phase]:
         """Filmed as whole pictures, with the levels that have learned nothing yet left out."""
         phases: list[Phase] = []
         for level, game in enumerate(self.games):
             before = sum(phase.steps for phase in phases)
-            phases.append(self.film.over(game.phase, partial(self.draw, refined=level), before))
+            phases.append(self.history.record(game.phase, partial(self.draw, refined=level), before))
         return phases
 
     @property
@@ -115,13 +115,13 @@ class Pyramid:
         return self.draw(self.prior.draw(count, seed, codes), refined)
 
     def state_dict(self) -> dict[str, Any]:
-        return {**{game.name: game.state_dict() for game in self.games}, "film": self.film.frames}
+        return {**{game.name: game.state_dict() for game in self.games}, "history": self.history.frames}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        check(state, {**{game.name: ANYTHING for game in self.games}, "film": self.film.like})
+        check(state, {**{game.name: ANYTHING for game in self.games}, "history": self.history.like})
         for game in self.games:
             game.load_state_dict(state[game.name])
-        self.film.frames = state["film"]
+        self.history.frames = state["history"]
 
     def exports(self) -> Mapping[str, bytes]:
         weights = {
@@ -129,4 +129,4 @@ class Pyramid:
             for game in self.games
             for name, data in game.weights().items()
         }
-        return {**weights, **self.film.exports(self.draw)}
+        return {**weights, **self.history.exports(self.draw)}

@@ -9,12 +9,12 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
-from imagegan.data.folders import class_names, folder_names, found_in
-from imagegan.data.images import Images, as_floats, counted
-from imagegan.data.pictures import read_pictures
+from imagegan.data.dataset import Images, as_floats, counted
+from imagegan.data.image_files import read_pictures
+from imagegan.data.layout import class_names, folder_names, found_in
 from imagegan.grids import POINT
+from imagegan.metrics.classifier import Pictures
 from imagegan.metrics.distances import read_arrays
-from imagegan.metrics.networks import Pictures
 from seqgan.core.bounds import PLACE, checked
 from seqgan.core.seed import private_generator
 from seqgan.errors import DataError

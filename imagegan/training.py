@@ -214,7 +214,7 @@ def carry_out(
     devices.use_threads(description["threads"])
     sets = images_of(folder, HELD_OUT)
     if distributed.rank() == 0:
-        display.say(sets.summary(description["data"]["name"]))
+        display.message(sets.summary(description["data"]["name"]))
     model = new_model(description["algorithm"], config, sets.train, shape, device, description["seed"])
     with Run(folder, display=display, save_seconds=save_seconds, keep=keep) as run:
         train(model, run)

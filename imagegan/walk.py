@@ -9,10 +9,10 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
-from imagegan.film import SHOWN
 from imagegan.game import Game
 from imagegan.generation import latents, pictures_of
 from imagegan.grids import drawn, stacked
+from imagegan.history import SHOWN
 from imagegan.latents import Latents, Noise
 from imagegan.pyramid import Pyramid
 from seqgan.errors import UsageError
@@ -97,7 +97,7 @@ def arithmetic(model: Game | Pyramid, concepts: Sequence[Sequence[int]], seed: i
     for number in (number for numbers in concepts for number in numbers):
         if number >= SHOWN:
             raise UsageError(
-                f"there is no picture {number} to calculate with: imagegan generate --numbers shows 0 to {SHOWN - 1}"
+                f"there is no picture {number} to calculate with: imagegan generate shows 0 to {SHOWN - 1}"
             )
     known = torch.cat(model.prior.draw(SHOWN, seed), dim=1)
     rows = [known[list(numbers)] for numbers in concepts]

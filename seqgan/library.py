@@ -26,7 +26,7 @@ from seqgan.core.bounds import (
 from seqgan.core.config import choose_config, nearest, parameters
 from seqgan.core.device import resolve
 from seqgan.core.log import Silence, display
-from seqgan.core.loop import Algorithm
+from seqgan.core.phase import Algorithm
 from seqgan.core.run import Wanted
 from seqgan.data.corpus import Corpus, corpus_in_memory
 from seqgan.data.tokens import TOKENS
@@ -276,9 +276,9 @@ def register(
 ) -> None:
     """Make an algorithm of one's own known by a name, for `train(algorithm=name)`.
 
-    It is built as `algorithm(config, texts, device, seed, parts)` and trained phase by phase
-    (`seqgan.core.loop.Algorithm`); `state_dict()["policies"]` must hold the weights of its policies by stage, "mle" and
-    "final" at least. `default` are the values of `--preset default` that differ from the config's own.
+    It is a `seqgan.core.phase.Algorithm`, built as `algorithm(config, texts, device, seed, parts)` and trained phase by
+    phase; `state_dict()["policies"]` must hold the weights of its policies by stage, "mle" and "final" at least.
+    `default` are the values of `--preset default` that differ from the config's own.
 
     Raises:
         UsageError: the name is taken by another algorithm."""

@@ -17,12 +17,11 @@ from seqgan.algorithms.configs import CONFIGS, MLEConfig
 from seqgan.core import device as devices
 from seqgan.core import distributed
 from seqgan.core.config import Chosen, to_json
-from seqgan.core.log import Display, Silence
+from seqgan.core.log import Display
 from seqgan.core.loop import train
 from seqgan.core.run import Run, Wanted, checkpoints, create
 from seqgan.core.run import begin_or_continue as core_begin
 from seqgan.core.schema import as_bytes
-from seqgan.core.trial import estimate, in_words
 from seqgan.data.checks import about_data
 from seqgan.data.corpus import Corpus, as_files
 from seqgan.data.dataset import TokenDataset, encode_corpus, suitable_tokenizer
@@ -266,23 +265,15 @@ def carry_out(
     description = describe_run(folder)
     refuse_missing(folder, description, components)
     devices.use_threads(description["threads"])
-    config = run_config(folder / "run.json", description)
+    config, make = run_config(folder / "run.json", description), ALGORITHMS[description["algorithm"]]
     if begun := description["init_from"]:
         components = replace(components, start=read_weights(folder / INITIAL, begun["sha256"]))
-
-    def build() -> Any:
-        return ALGORITHMS[description["algorithm"]](config, data.encoded, device, description["seed"], components)
-
     with Run(folder, display=display, save_seconds=save_seconds, keep=keep) as run:
         asked, automatic = description["sources"].get("vocab_size", ""), config.tokenizer == "auto"
         about = about_data(*data, config.vocab_size, asked, overlong=config.overlong, automatic=automatic)
         for line in moved(folder, data.corpus) + about:
-            run.display.say(line)
-        if distributed.broadcast(not isinstance(display, Silence) and not checkpoints(folder)):
-            cost = estimate(build(), device)
-            run.display.expect(cost.phases)
-            run.display.say(in_words(cost, device))
-        train(build(), run)
+            run.display.message(line)
+        train(make(config, data.encoded, device, description["seed"], components), run)
         if distributed.rank():
             return None
         seconds = run.seconds

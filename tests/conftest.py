@@ -18,7 +18,7 @@ install_import_hook(
         "imagegan.losses",
         "imagegan.grids",
         "imagegan.latents",
-        "imagegan.film",
+        "imagegan.history",
         "imagegan.walk",
         "imagegan.metrics",
     ],

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from seqgan.core.loop import Algorithm, train
+from seqgan.core.loop import train
+from seqgan.core.phase import Algorithm
 from seqgan.core.run import Interrupted, Run, create
 from tests.killing import Killed, contents, flat
 

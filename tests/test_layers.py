@@ -31,10 +31,7 @@ FREE_OF_TORCH = [
     *(f"seqgan/cli/{path.name}" for path in sorted((ROOT / "seqgan" / "cli").glob("*.py"))),
     "seqgan/bench/counts.py",
     "seqgan/algorithms/configs.py",
-    "imagegan/cli/__init__.py",
-    "imagegan/cli/bench.py",
-    "imagegan/cli/evaluate.py",
-    "imagegan/cli/generate.py",
+    *(f"imagegan/cli/{path.name}" for path in sorted((ROOT / "imagegan" / "cli").glob("*.py"))),
     "imagegan/variants/configs.py",
 ]
 

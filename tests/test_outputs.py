@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from imagegan.cli import imagegan
-from imagegan.cli.generate import _writer
+from imagegan.cli.options import writer_for
 from seqgan.cli import seqgan
 from seqgan.core import outputs
 from seqgan.core.command import _commands
@@ -148,7 +148,7 @@ def test_pictures_are_refused_likewise(command: str, tmp_path: Path) -> None:
 
 def test_what_a_run_gets_where_nobody_names_a_file_is_made_anew(run: Path) -> None:
     for content in (b"first", b"second"):
-        _writer(None, run / "generated.png", overwrite=False)(content)
+        writer_for(None, run / "generated.png", overwrite=False)(content)
     assert (run / "generated.png").read_bytes() == b"second"
 
 

@@ -18,7 +18,7 @@ from seqgan.algorithms.components import DEFAULTS, Components
 from seqgan.algorithms.configs import CONFIGS, PRESETS, MLEConfig
 from seqgan.algorithms.mle import MLE, copied, export_policies
 from seqgan.algorithms.seqgan import SeqGAN
-from seqgan.core.loop import Phase
+from seqgan.core.phase import Phase
 from seqgan.core.run import Run, checkpoints, describe, read_record
 from seqgan.data.dataset import TokenDataset
 from seqgan.errors import DivergedError, RunError, UsageError

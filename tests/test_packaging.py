@@ -21,8 +21,9 @@ def run(*words: str, cwd: Path, **environment: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of the source distribution: what leaves the sdist behind is missing here."""
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the source distribution, as it is and unpacked, and the wheel made of it: what the sdist leaves
+    out is missing in the wheel."""
     folder = tmp_path_factory.mktemp("dist")
     run(sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", str(folder), cwd=ROOT)
     [sdist] = folder.glob("*.tar.gz")
@@ -30,7 +31,12 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         archive.extractall(folder, filter="data")
     [unpacked] = [path for path in folder.iterdir() if path.is_dir()]
     run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder), cwd=unpacked)
-    [built] = folder.glob("*.whl")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(dist: Path) -> Path:
+    [built] = dist.glob("*.whl")
     return built
 
 
@@ -43,6 +49,29 @@ def test_the_wheel_holds_every_module_and_the_corpora_and_only_two_import_names(
     assert {f"seqgan/_corpora/{path.name}" for path in (ROOT / "corpora").iterdir()} <= names
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"seqgan", "imagegan"}
     assert {"seqgan/py.typed", "imagegan/py.typed"} <= names
+
+
+def test_the_sdist_holds_every_readme_with_its_pictures(dist: Path) -> None:
+    [sdist] = dist.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    listed = run("git", "ls-files", "--", "README.md", "*/README.md", ".assets", cwd=ROOT).split()
+    assert {"README.md", "seqgan/README.md", "imagegan/README.md"} < set(listed) <= names
+
+
+def test_the_wheel_holds_the_readmes_of_the_packages_and_the_first_one_as_its_description(wheel: Path) -> None:
+    archive = zipfile.ZipFile(wheel)
+    readmes = {name for name in archive.namelist() if name.endswith("README.md")}
+    assert readmes == {
+        "seqgan/README.md",
+        "seqgan/bench/README.md",
+        "seqgan/_corpora/README.md",
+        "imagegan/README.md",
+    }
+    [metadata] = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+    head, _, description = archive.read(metadata).decode("utf-8").partition("\n\n")
+    assert "Description-Content-Type: text/markdown" in head
+    assert description.strip() == (ROOT / "README.md").read_text(encoding="utf-8").strip()
 
 
 def test_an_installed_wheel_imports_and_trains(wheel: Path, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from torch import nn
 from seqgan.algorithms import ALGORITHMS
 from seqgan.algorithms.components import DEFAULTS, Components
 from seqgan.algorithms.configs import CONFIGS
-from seqgan.core.loop import Phase
+from seqgan.core.phase import Phase
 from seqgan.data.corpus import Corpus
 from seqgan.data.dataset import TokenDataset, encode_corpus
 from seqgan.data.splits import split
@@ -208,7 +208,7 @@ def test_a_run_that_stopped_early_says_that_more_steps_change_nothing(tmp_path: 
     first = Sitting(begun(tmp_path / "run", 1), rng)
     sat(first, partial(build, mle_epochs=20))
     again = Sitting(tmp_path / "run", rng)
-    again.display.say = said.append  # type: ignore[method-assign]
+    again.display.message = said.append  # type: ignore[method-assign]
     sat(again, partial(build, mle_epochs=40))
     assert not again.places
     assert said == [

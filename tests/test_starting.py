@@ -13,7 +13,8 @@ from imagegan.cli import imagegan
 from seqgan.cli import seqgan as command
 from seqgan.core.run import describe
 from seqgan.errors import RunError, SeqGANError, UsageError
-from tests.conftest import TINY, tiny_lines
+from tests.conftest import TINY, TINY_GAME, tiny_lines
+from tests.killing import contents
 
 MLE: dict[str, Any] = {**TINY, "algorithm": "mle", "threads": 1, "mle_epochs": 1}
 QUICK = ["--algorithm", "mle", "--preset", "quick", "--mle-epochs", "1", "--quiet"]
@@ -57,7 +58,7 @@ def test_a_refused_start_of_a_text_run_leaves_nothing(
     assert not list(runs.iterdir()) if runs.exists() else True
 
 
-@pytest.mark.parametrize("place", ["seqgan.training.estimate", "seqgan.training.train", "seqgan.training.about_data"])
+@pytest.mark.parametrize("place", ["seqgan.training.train", "seqgan.training.about_data"])
 def test_an_error_after_a_run_was_made_and_before_its_first_step_leaves_nothing(
     place: str, corpus_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -118,3 +119,15 @@ def test_to_resume_in_the_library_the_run_must_be_named(tmp_path: Path, monkeypa
     with pytest.raises(UsageError, match="ask for one of them"):
         seqgan.train(tiny_lines(), resume=True, overwrite=True, run_dir="run", **MLE)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_run_that_shows_its_progress_ends_as_a_quiet_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options: dict[str, Any] = {**TINY_GAME, "threads": 1}
+    for name, progress in (("quiet", False), ("told", True)):
+        seqgan.train(tiny_lines(), run_dir=tmp_path / name, progress=progress, **options)
+        told = capsys.readouterr().err
+        assert told.count("43 train, 7 valid, 10 test texts") == progress
+        assert told.count("GB of memory, at the peak so far") == 3 * progress  # once in a phase
+    assert contents(tmp_path / "told") == contents(tmp_path / "quiet")
+    seqgan.train(tiny_lines(), run_dir=tmp_path / "told", resume=True, progress=True, **options)
+    assert "of memory" not in capsys.readouterr().err  # of a training that is under way it is not told again

@@ -16,10 +16,10 @@ from imagegan.data import FACTORS, MODAL, TOYS, Images, load
 from imagegan.evaluation import draw
 from imagegan.game import Batch, Game, View
 from imagegan.metrics.classes import accuracy, covered, modes, shares
+from imagegan.metrics.classifier import Network, Pictures, network
 from imagegan.metrics.codes import MOST_CLASSES, class_found, factors_found
 from imagegan.metrics.distances import frechet
-from imagegan.metrics.networks import Network, Pictures, network
-from imagegan.metrics.spaces import Space, spaces_for
+from imagegan.metrics.features import Space, spaces_for
 from imagegan.penalties import between, gradient_norms
 from imagegan.penalties import shares as along
 from imagegan.pyramid import Pyramid

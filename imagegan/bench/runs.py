@@ -18,7 +18,7 @@ import torch
 
 from imagegan import training
 from imagegan.bench.measures import CPU, Row, Source, known, measured
-from imagegan.remarks import collapsed
+from imagegan.summary import collapsed
 from seqgan.core import files, schema
 from seqgan.core.config import Chosen, to_json
 from seqgan.core.log import Silence

@@ -1,74 +1,25 @@
-"""The command line, thin. What it imports at the top must not import torch."""
-
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+"""The command line: a file for each command. What they import at the top must not import torch."""
 
 import click
 
 from imagegan.cli.bench import bench
-from imagegan.cli.evaluate import DATA, FILE, evaluate, print_remarks, print_rows
-from imagegan.cli.generate import generate, walk
-from imagegan.variants.configs import CONFIGS, PRESETS
+from imagegan.cli.evaluate import evaluate
+from imagegan.cli.generate import generate
+from imagegan.cli.train import train
+from imagegan.cli.walk import walk
 from seqgan import __version__
-from seqgan.core.bounds import TEXT
-from seqgan.core.command import CHOICES, RunOptions, run_command, run_options, say_what_quick_is
-from seqgan.core.config import ConfiguredCommand
-
-if TYPE_CHECKING:
-    from imagegan.training import Finished
+from seqgan.core.command import run_command
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.version_option(__version__)
 def imagegan() -> None:
-    """Image GANs on the trainer core of seqgan.
+    """GANs for images: train, sample and evaluate.
 
     Start with: imagegan train --model dcgan --data digits"""
 
 
-@imagegan.command(cls=ConfiguredCommand, chooser="--model", configs=CONFIGS, presets=PRESETS, usual="dcgan")
-@click.option("--model", default=None, shell_complete=CHOICES, help=f"{', '.join(CONFIGS)}  [dcgan]")
-@click.option("--data", type=TEXT, metavar="NAME", help=f"{DATA}  [digits]")
-@click.option("--data-dir", type=FILE, metavar="PATH", help="where idx files or pictures lie")
-@run_options
-@click.pass_context
-def train(
-    ctx: click.Context, /, model: str | None, data: str | None, data_dir: Path | None, options: RunOptions, **hyper: Any
-) -> None:
-    """Train an image GAN; leaves a grid of samples as PNG and first numbers in the run directory.
-
-    The options below are the hyper-parameters of the chosen --model; in brackets, what is used without --preset."""
-    name = ctx.meta["choice"]
-    chosen = options.choose(name, CONFIGS[name], PRESETS[name], hyper)
-
-    from imagegan import training
-    from seqgan.core import distributed
-
-    machine = options.machine()
-    with distributed.process_group(machine["device"]):
-        place, finished = training.begin_or_continue(
-            options.wanted(name), chosen, data, data_dir, display=options.display(), **machine
-        )
-    if finished:
-        _report(place, finished)
-
-
-def _report(folder: Path, finished: "Finished") -> None:
-    from imagegan import evaluation
-    from seqgan.core import files
-
-    rows = evaluation.first_look(finished.model, finished.sets, finished.data)
-    print_rows(rows)
-    print_remarks(rows)
-    facts = {"data": finished.data, "samples": "drawn with seed 0", "steps": evaluation.steps_learned(folder)}
-    files.make_folder(folder / "evaluations")
-    files.write(folder / "evaluations" / "training.json", evaluation.written(rows, facts))
-    click.echo(f"a grid of samples is in {folder / 'samples.png'} ({finished.seconds:.0f} s of training)")
-    click.echo(f"all numbers: imagegan evaluate {folder}")
-    say_what_quick_is(folder)
-
-
-for command in (generate, walk, evaluate, bench):
+for command in (train, generate, walk, evaluate, bench):
     imagegan.add_command(command)
 
 

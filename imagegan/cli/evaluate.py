@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from imagegan.cli.options import DATA, DATA_DIR
 from seqgan.core.bounds import PLACE, SEED, TEXT, THREADS, Whole
 from seqgan.core.command import RUNS
 from seqgan.errors import UsageError
@@ -13,25 +14,22 @@ from seqgan.errors import UsageError
 if TYPE_CHECKING:
     from imagegan.evaluation import Row
 
-FILE = PLACE
-DATA = "digits, mnist, fashion-mnist, cifar10, folder, ring, grid, swissroll, hf:owner/name"
-
 
 @click.command()
-@click.argument("runs", nargs=-1, type=FILE, shell_complete=RUNS, metavar="[RUN]...")
+@click.argument("runs", nargs=-1, type=PLACE, shell_complete=RUNS, metavar="[RUN]...")
 @click.option(
     "--samples",
-    type=FILE,
+    type=PLACE,
     metavar="PATH",
     help="an npz file (samples, and perhaps the labels they should have), or a folder of pictures",
 )
 @click.option("--data", type=TEXT, metavar="NAME", help=f"what to compare --samples with: {DATA}  [digits]")
-@click.option("--data-dir", type=FILE, metavar="PATH", help="where idx files or pictures lie")
+@DATA_DIR
 @click.option("--size", type=Whole(1, 2**14), default=None, help="pixels of an edge  [as the data has]")
 @click.option("--images", type=Whole(100), default=None, help="training images  [10000, or all that are read]")
 @click.option("--seed", type=SEED, default=0, help="of all that is drawn", show_default=True)
 @click.option("--count", type=Whole(20), default=2000, help="samples to measure, at most", show_default=True)
-@click.option("--inception", type=FILE, metavar="FILE", help="an npz file of Inception features of yours, for FID")
+@click.option("--inception", type=PLACE, metavar="FILE", help="an npz file of Inception features of yours, for FID")
 @click.option(
     "--device", type=TEXT, default="auto", help="where a RUN draws: auto, cpu, cuda, cuda:1 ...", show_default=True
 )
@@ -108,7 +106,7 @@ def print_rows(rows: "Mapping[str, Row]") -> None:
 
 
 def print_remarks(rows: "Mapping[str, Row]") -> None:
-    from imagegan.remarks import remarks
+    from imagegan.summary import remarks
 
     for line in remarks(rows):
         click.echo(line)

@@ -4,10 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
+from imagegan.data.dataset import UNLABELLED, Images, Sets, Stored, as_floats, need_labels
 from imagegan.data.digits import FACTORS, SIZES, digits
-from imagegan.data.folders import read_folder
+from imagegan.data.folder import read_folder
 from imagegan.data.hub import KNOWN, read_hub
-from imagegan.data.images import UNLABELLED, Images, Sets, Stored, as_floats, need_labels
 from imagegan.data.toys import MODAL, TOYS, toy
 from seqgan.core.bounds import PLACE, SEED, TEXT, Whole, checked
 from seqgan.core.config import nearest

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from imagegan.data.images import Images
+from imagegan.data.dataset import Images
 from seqgan.errors import DataError
 
 FACTORS = ("slant", "width", "size", "x", "y")

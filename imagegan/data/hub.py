@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from imagegan.data.arrange import Part, arrange
-from imagegan.data.folders import SPLITS
-from imagegan.data.images import UNLABELLED, Sets
-from imagegan.data.pictures import Seen, as_seen, as_square, gathered, telling
+from imagegan.data.dataset import UNLABELLED, Sets
+from imagegan.data.image_files import Seen, as_seen, as_square, gathered, telling
+from imagegan.data.layout import SPLITS
+from imagegan.data.splits import Part, arrange
 from seqgan.core.hub import PREFIX, dataset_of, load_dataset
 from seqgan.errors import DataError
 

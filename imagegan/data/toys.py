@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from imagegan.data.images import UNLABELLED, Images
+from imagegan.data.dataset import UNLABELLED, Images
 from seqgan.core.seed import private_generator
 
 Points = Float[Tensor, "N 2"]

@@ -11,9 +11,9 @@ from jaxtyping import Float, Int
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from imagegan.data.images import Images
+from imagegan.data.dataset import Images
 from imagegan.metrics.classes import pairs
-from imagegan.metrics.networks import Network, Pictures
+from imagegan.metrics.classifier import Network, Pictures
 from seqgan.core.report import Measured
 from seqgan.errors import DataError
 

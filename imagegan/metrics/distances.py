@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from imagegan.metrics.spaces import Features, Space
+from imagegan.metrics.features import Features, Space
 from seqgan.core.report import Measured
 from seqgan.core.stats import BLOCKS, blocks, jackknife, jackknife_error, left_out, standard_error
 from seqgan.errors import DataError, why

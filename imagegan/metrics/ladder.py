@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d
 
-from imagegan.data.images import Images, need_labels
-from imagegan.metrics.networks import Pictures
+from imagegan.data.dataset import Images, need_labels
+from imagegan.metrics.classifier import Pictures
 from seqgan.core.seed import private_generator
 from seqgan.errors import DataError
 

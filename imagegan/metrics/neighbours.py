@@ -9,9 +9,9 @@ from jaxtyping import Bool, Float, Int, Shaped
 from numpy.typing import NDArray
 from torch import Tensor
 
-from imagegan.data.images import as_floats
-from imagegan.metrics.networks import AT_ONCE, Pictures
-from imagegan.metrics.spaces import Features
+from imagegan.data.dataset import as_floats
+from imagegan.metrics.classifier import AT_ONCE, Pictures
+from imagegan.metrics.features import Features
 from seqgan.core.stats import jackknife, left_out
 
 NEIGHBOURS = 5

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from seqgan.core.loop import Algorithm
+    from seqgan.core.phase import Algorithm
 
 ALGORITHMS: "dict[str, Callable[..., Algorithm]]"
 

@@ -1,5 +1,5 @@
 """The hyper-parameters of every algorithm: the defaults are those of the paper's published code in its last version
-(README, "Hyper-parameters", says what differs from it all the same), the presets are differences from them.
+(seqgan/README.md, "Differences from the published code", lists what differs), the presets are differences from them.
 
 No torch here: the command line reads this file to answer `--help`."""
 

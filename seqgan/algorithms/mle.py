@@ -14,8 +14,7 @@ from seqgan.algorithms.components import DEFAULTS, Components, MakePolicy
 from seqgan.algorithms.configs import MLEConfig
 from seqgan.core import distributed
 from seqgan.core.checkpoint import check, load_optimizer
-from seqgan.core.log import Metrics
-from seqgan.core.loop import Phase
+from seqgan.core.phase import Metrics, Phase
 from seqgan.core.schema import MAYBE_EMPTY, NUMBER, WHOLE
 from seqgan.core.seed import seed_everything
 from seqgan.data.batches import Batches, Ragged
@@ -61,7 +60,7 @@ class MLE:
                 validate_every=self.batches.per_epoch,
                 finished=lambda: 0 < self.config.mle_patience <= self.stale,
                 unit="epoch",
-                each=self.batches.per_epoch,
+                steps_per_unit=self.batches.per_epoch,
             )
         ]
 

@@ -15,7 +15,7 @@ from seqgan.algorithms.mle import Weights, copied, descend
 from seqgan.core import distributed
 from seqgan.core.checkpoint import load_optimizer
 from seqgan.core.device import autocast
-from seqgan.core.log import Metrics
+from seqgan.core.phase import Metrics
 from seqgan.core.schema import NUMBER, WHOLE
 from seqgan.core.seed import derive, seed_everything
 from seqgan.data.batches import Batches, Ragged, by_length, pad, side_by_side

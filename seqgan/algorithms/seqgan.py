@@ -16,8 +16,7 @@ from seqgan.algorithms.mle import MLE, Weights, copied, descend, export_policies
 from seqgan.algorithms.opponent import Opponent
 from seqgan.core import distributed
 from seqgan.core.checkpoint import check, load_optimizer
-from seqgan.core.log import Metrics
-from seqgan.core.loop import Phase, Trial
+from seqgan.core.phase import Metrics, Phase
 from seqgan.data.dataset import TokenDataset
 from seqgan.losses import policy_gradient_weights
 from seqgan.rewards import DiscriminatorReward, TextReward, advantages, checked, controlled, judging
@@ -25,7 +24,6 @@ from seqgan.rollout import Score, rollout_rewards
 from seqgan.shapes import Mask, Rewards
 
 PRETRAIN, GAME = "pretrain discriminator", "adversarial"
-PARTS_OF_UPDATE = 4  # a policy update may take seconds; its time grows with the sequences drawn, so a part tells it
 
 
 class SeqGAN:
@@ -61,9 +59,8 @@ class SeqGAN:
             update=self.move,
             check=self.check,
             validate_every=config.validate_every * self.per_iteration,
-            trials=self.trials(),
             unit="iteration",
-            each=self.per_iteration,
+            steps_per_unit=self.per_iteration,
         )
         if opponent is None:
             return [*self.mle.phases(), game]
@@ -75,30 +72,10 @@ class SeqGAN:
             check=opponent.check,
             validate_every=opponent.per_round,
             finished=lambda: 0 < config.d_patience <= opponent.held.stale,
-            trials=self.trials_of_opponent(PRETRAIN, config.d_pretrain_rounds),
             unit="round",
-            each=opponent.per_round,
+            steps_per_unit=opponent.per_round,
         )
         return [*self.mle.phases(), pretrain, game]
-
-    def trials(self) -> list[Trial]:
-        """Of the game's work: a part of a policy update, and what the opponent does."""
-        config, part = self.config, min(self.drawn, max(2, self.drawn // PARTS_OF_UPDATE))
-        update = Trial(
-            lambda call: self.policy_update(call + 1, part), config.iterations * config.g_steps * self.drawn / part
-        )
-        return [update, *self.trials_of_opponent(GAME, config.iterations * config.d_steps)]
-
-    def trials_of_opponent(self, phase: str, rounds: int) -> list[Trial]:
-        """Of so many rounds: the updates that begin one and draw its texts, and the other ones."""
-        opponent = self.opponent
-        if opponent is None:
-            return []
-        length = opponent.per_round
-        return [
-            Trial(lambda call: opponent.update(phase, call * length), rounds),
-            Trial(lambda call: opponent.update(phase, 1), rounds * (length - 1)),
-        ]
 
     def keep_mle(self) -> None:
         self.after_mle = self.mle.chosen()
@@ -114,12 +91,10 @@ class SeqGAN:
         ends_an_epoch = (within + 1) % self.opponent.per_epoch == 0
         return metrics if ends_an_epoch else {}
 
-    def policy_update(self, count: int, drawn: int | None = None) -> Metrics:
-        """Sample, reward, loss, step; perhaps with an MLE term that keeps the policy near real text.
-
-        `drawn` sequences in this process; for a trial fewer than the config's batch."""
+    def policy_update(self, count: int) -> Metrics:
+        """Sample, reward, loss, step; perhaps with an MLE term that keeps the policy near real text."""
         config = self.config
-        sampled = self.generator.sample(drawn or self.drawn)
+        sampled = self.generator.sample(self.drawn)
         with self.score() as score:
             rewards = rollout_rewards(self.generator, score, sampled, config.rollouts)
         rewards = controlled(rewards, sampled.mask, config.control)

@@ -15,10 +15,9 @@ from seqgan.algorithms.mle import descend
 from seqgan.algorithms.opponent import Opponent
 from seqgan.algorithms.seqgan import GAME, SeqGAN
 from seqgan.bench.counts import PARTS, Ceilings, Sizes, Work, floor
-from seqgan.bench.machine import ceilings
+from seqgan.bench.machine import ceilings, timed
 from seqgan.bench.naive import NaiveTraining, rewards, rollouts
 from seqgan.core.device import peak_memory
-from seqgan.core.trial import timed
 from seqgan.data.batches import Encoded
 from seqgan.data.dataset import TokenDataset
 from seqgan.losses import policy_gradient_weights
@@ -192,7 +191,7 @@ def measure(
     reference left out of that; of the figures, too, where `plain` is false."""
     bench = Bench(config, sizes, device)
     bench.game.policy_update(1)
-    memory = peak_memory(device)
+    memory = peak_memory()
     machine = ceilings(device)
     figures = {}
     for name, (ours, naive, our_scale, naive_scale) in bench.jobs().items():

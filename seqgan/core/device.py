@@ -114,12 +114,13 @@ def synchronize(device: torch.device) -> None:
         torch.accelerator.synchronize(device)
 
 
-def peak_memory(device: torch.device) -> int | None:
-    """The most memory this process ever held, in bytes; on an accelerator that counts it, what its tensors held there.
-
-    None where the system does not tell."""
-    if not on_cpu(device) and hasattr(torch.get_device_module(device), "max_memory_allocated"):
-        return int(torch.get_device_module(device).max_memory_allocated(device))
+def peak_memory() -> int | None:
+    """The most memory this process ever held, in bytes: that of its tensors on the accelerator where it has been used,
+    else that of the process. None where the system reports neither."""
+    accelerator = _accelerator()
+    counter = getattr(torch.get_device_module(accelerator), "max_memory_allocated", None) if accelerator else None
+    if counter and (held := int(counter())):
+        return held
     try:
         import resource
     except ImportError:  # Windows

@@ -24,7 +24,7 @@ from torch.distributed.distributed_c10d import PrefixStore, Store
 from seqgan import errors
 from seqgan.core.device import on_cpu
 from seqgan.core.launch import Launch, launch, meeting_place
-from seqgan.core.log import tell
+from seqgan.core.log import print_stderr
 from seqgan.errors import LostError, SeqGANError, UsageError
 
 T = TypeVar("T")
@@ -297,7 +297,7 @@ def wait(ready: Callable[[], bool], awaited: Callable[[], str], limit: timedelta
             )
         if waited >= PATIENCE and not told:
             told = True
-            tell(f"waiting for {awaited()}; still trying, for {minutes} at most")
+            print_stderr(f"waiting for {awaited()}; still trying, for {minutes} at most")
         time.sleep(pause)
         pause = min(2 * pause, 0.2)
 

@@ -1,11 +1,11 @@
-"""What a person sees while training: live bars on a terminal, plain lines in a log file."""
+"""Progress of a training: live bars on a terminal, plain lines in a log file."""
 
 import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from rich.console import Console
 from rich.progress import (
@@ -19,70 +19,41 @@ from rich.progress import (
 )
 from rich.table import Column
 from rich.text import Text
-from torch import Tensor
 
-# Numbers (device scalars are read later, many at once) or, for texts to look at, a list of strings.
-Metrics = Mapping[str, "float | Tensor | list[str]"]
-Numbers = dict[str, float]
-
-
-class Planned(NamedTuple):
-    """A phase to come, and the unit in which the options count its steps."""
-
-    name: str
-    steps: int  # at most
-    done: int = 0
-    unit: str = "step"
-    each: int = 1  # steps in a unit
-
-    def counted(self, step: int) -> str:
-        """`3/15`, in units: the one that the step belongs to."""
-        return f"{-(-step // self.each)}/{-(-self.steps // self.each)}"
+from seqgan.core.phase import Numbers, Phase
 
 
 class Display(Protocol):
-    """Told of everything; may show it or not."""
+    """Where a run reports its progress."""
 
-    def expect(self, seconds: Mapping[str, float]) -> None:
-        """What each phase is estimated to take."""
-        ...
-
-    def begin(self, phases: Sequence[Planned]) -> None:
-        """The phases to come."""
+    def begin(self, phases: Sequence[Phase], done: Mapping[str, int]) -> None:
+        """All phases, and how many steps of each are done."""
         ...
 
     def step(self, phase: str, step: int, numbers: Numbers) -> None: ...
-    def say(self, text: str) -> None: ...
+    def message(self, text: str) -> None: ...
     def end(self) -> None: ...
 
 
 class Silence:
     """For library use and tests."""
 
-    def expect(self, seconds: Mapping[str, float]) -> None: ...
-    def begin(self, phases: Sequence[Planned]) -> None: ...
+    def begin(self, phases: Sequence[Phase], done: Mapping[str, int]) -> None: ...
     def step(self, phase: str, step: int, numbers: Numbers) -> None: ...
-    def say(self, text: str) -> None: ...
+    def message(self, text: str) -> None: ...
     def end(self) -> None: ...
 
 
 class Pace:
-    """How fast it goes, and so how long it takes: the phase under way, and all that are still to come."""
+    """The time that the phase under way still takes, from the steps measured so far."""
 
-    def __init__(self) -> None:
-        self.phases: dict[str, Planned] = {}
+    def __init__(self, phases: Sequence[Phase] = ()) -> None:
+        self.phases = {phase.name: phase for phase in phases}
         self.current = ""
-        self._expected: dict[str, float] = {}
         self._since, self._first = 0.0, 0
 
-    def expect(self, seconds: Mapping[str, float]) -> None:
-        self._expected = dict(seconds)
-
-    def begin(self, phases: Sequence[Planned]) -> None:
-        self.phases = {phase.name: phase for phase in phases}
-
     def left(self, phase: str, step: int) -> str:
-        """`at most 12 s left, 4 min in all` after a step: phases may stop early."""
+        """`at most 12 s left` after a step: a phase may stop early."""
         now = time.monotonic()
         if phase != self.current:
             self.current, self._since, self._first = phase, now, step
@@ -91,12 +62,7 @@ class Pace:
             return "done"
         if step == self._first:
             return "begins"
-        here = (now - self._since) / (step - self._first) * (steps - step)
-        names = list(self.phases)
-        later = [name for name in names[names.index(phase) + 1 :] if self.phases[name].steps]
-        known = later and all(name in self._expected for name in later)
-        whole = here + sum(self._expected[name] for name in later) if known else None
-        return f"at most {duration(here)} left" + (f", {duration(whole)} in all" if whole else "")
+        return f"at most {duration((now - self._since) / (step - self._first) * (steps - step))} left"
 
 
 def duration(seconds: float) -> str:
@@ -107,7 +73,7 @@ def duration(seconds: float) -> str:
 
 
 class Bars:
-    """Live progress on stderr, one line a phase. What tells most comes first, and a narrow terminal leaves the rest
+    """Live progress on stderr, one line a phase. Validation numbers come first, and a narrow terminal leaves others
     out: a number is never cut."""
 
     WIDE = 100  # columns, from where on there is room for a bar
@@ -128,19 +94,17 @@ class Bars:
         self._numbers: dict[str, Numbers] = {}
         self._pace = Pace()
 
-    def expect(self, seconds: Mapping[str, float]) -> None:
-        self._pace.expect(seconds)
-
-    def begin(self, phases: Sequence[Planned]) -> None:
-        self._pace.begin(phases)
+    def begin(self, phases: Sequence[Phase], done: Mapping[str, int]) -> None:
+        self._pace = Pace(phases)
         for phase in phases:
+            steps = done.get(phase.name, 0)
             self._tasks[phase.name] = self._progress.add_task(
                 phase.name,
                 total=phase.steps,
-                completed=phase.done,
+                completed=steps,
                 start=False,
-                visible=phase.done > 0,
-                count=self._count(phase, phase.done),
+                visible=steps > 0,
+                count=self._count(phase, steps),
                 left="",
                 numbers="",
             )
@@ -157,15 +121,15 @@ class Bars:
         latest = self._numbers.setdefault(phase, {})
         latest.update(numbers)
         count = self._count(planned, step)
-        left = left if self._wide else left.removeprefix("at most ").replace(" left", "").partition(",")[0]
+        left = left if self._wide else left.removeprefix("at most ").replace(" left", "")
         used = len(f"{phase} {count} {left} ") + (13 if self._wide else 0)
         fitting = shown(latest, self._progress.console.width - used)
         self._progress.update(task, completed=step, visible=True, count=count, left=left, numbers=fitting)
 
-    def _count(self, phase: Planned, step: int) -> str:
+    def _count(self, phase: Phase, step: int) -> str:
         return f"{phase.unit} {phase.counted(step)}" if self._wide else phase.counted(step)
 
-    def say(self, text: str) -> None:
+    def message(self, text: str) -> None:
         self._progress.console.print(Text(text))
 
     def end(self) -> None:
@@ -174,7 +138,7 @@ class Bars:
 
 @contextmanager
 def transfer(name: str) -> Iterator[Callable[[int, int], None]]:
-    """Show how a download gets on, to a person who watches; call what it gives with bytes so far and bytes in all."""
+    """A progress bar for a download, on a terminal; call what it yields with the bytes so far and in all."""
     console = Console(stderr=True)
     with Progress(
         TextColumn(name),
@@ -196,11 +160,8 @@ class Lines:
         self._numbers: Numbers = {}
         self._pace = Pace()
 
-    def expect(self, seconds: Mapping[str, float]) -> None:
-        self._pace.expect(seconds)
-
-    def begin(self, phases: Sequence[Planned]) -> None:
-        self._pace.begin(phases)
+    def begin(self, phases: Sequence[Phase], done: Mapping[str, int]) -> None:
+        self._pace = Pace(phases)
 
     def step(self, phase: str, step: int, numbers: Numbers) -> None:
         if phase != self._pace.current:
@@ -210,22 +171,21 @@ class Lines:
         if now - self._last >= self._every or step == planned.steps:
             self._last = now
             units = "" if planned.unit == "step" else f"{planned.unit} {planned.counted(step)}  "
-            self.say(f"{phase}  {units}step {step}/{planned.steps}  {left}  {shown(self._numbers)}")
+            self.message(f"{phase}  {units}step {step}/{planned.steps}  {left}  {shown(self._numbers)}")
 
-    def say(self, text: str) -> None:
-        tell(text)
+    def message(self, text: str) -> None:
+        print_stderr(text)
 
     def end(self) -> None: ...
 
 
-def tell(text: str) -> None:
-    """One line to whoever reads stderr."""
+def print_stderr(text: str) -> None:
     with contextlib.suppress(OSError):  # a log that is full, or whose reader has gone, ends no training
         print(text, file=sys.stderr, flush=True)
 
 
 def shown(numbers: Numbers, width: int | None = None) -> str:
-    """Names and values, what was held out before what was learned from; as many as have room, each whole."""
+    """Names and values, those of the validation split first; as many as have room, each whole."""
     ordered = sorted(numbers.items(), key=lambda pair: not pair[0].startswith("valid"))
     parts = [f"{name} {value:.3g}" for name, value in ordered]
     while width is not None and parts[1:] and len("  ".join(parts)) > width:
@@ -234,6 +194,6 @@ def shown(numbers: Numbers, width: int | None = None) -> str:
 
 
 def display() -> Display:
-    """Bars where a person watches, plain lines where the output goes to a file."""
+    """Bars on a terminal, plain lines where the output goes to a file."""
     console = Console(stderr=True)
     return Bars(console) if console.is_terminal else Lines()

@@ -1,72 +1,14 @@
-"""The only loop of the project: an algorithm is a list of phases, a phase a number of updates."""
+"""The only training loop: run the phases of an algorithm, step by step, from wherever its run stands."""
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable
 
 from seqgan.core import distributed, memory
-from seqgan.core.log import Metrics
+from seqgan.core.device import peak_memory
+from seqgan.core.phase import Algorithm, Metrics
 from seqgan.core.run import Run
 from seqgan.core.seed import seed_everything
 from seqgan.errors import CheckpointError
-
-
-def nothing() -> None:
-    """Between most phases nothing happens."""
-
-
-def never() -> bool:
-    """Most phases end with their last step."""
-    return False
-
-
-class Trial(NamedTuple):
-    """Work that stands for other work in an estimate of what a phase costs. Call 1 costs what all later ones cost;
-    call 0 may also set something up."""
-
-    work: Callable[[int], object]
-    times: float  # that the phase does as much
-
-
-@dataclass(frozen=True)
-class Phase:
-    """A stretch of training in which every step does the same thing.
-
-    `update` is one optimiser update (of a game: one move of one of its players), so that a save is never far away.
-    `start` runs before step 1 and never on resume. `finished` must be a function of the saved state alone; it is asked
-    only while the phase is under way, since a later phase may change that state. `check` may change the state at every
-    `validate_every`-th step; a check at the last step that falls between two of those only measures, so that a run
-    which is given more steps equals one that had them from the start.
-    Where several processes train together (`core.distributed`), each calls all of these: `update` sees to what is
-    shared, and what `check` decides must be the same in all of them; `start` draws the same numbers in all."""
-
-    name: str
-    steps: int
-    update: Callable[[int], Metrics]
-    start: Callable[[], None] = nothing
-    check: Callable[[int], Metrics] | None = None
-    validate_every: int = 1
-    finished: Callable[[], bool] = never
-    trials: Sequence[Trial] = ()  # where its steps differ in what they cost
-    unit: str = "step"  # what the options count it in, such as an epoch
-    each: int = 1  # steps of a unit
-
-
-class Algorithm(Protocol):
-    """What can be trained. Building the list of phases changes nothing."""
-
-    def phases(self) -> Sequence[Phase]: ...
-
-    def state_dict(self) -> dict[str, Any]:
-        """All that cannot be derived: weights, optimisers, best values. Tensors and plain Python only."""
-        ...
-
-    def load_state_dict(self, state: dict[str, Any]) -> None: ...
-
-    def exports(self) -> Mapping[str, bytes]:
-        """Files to leave in the run directory, made from the state alone: name -> contents."""
-        ...
 
 
 def train(algorithm: Algorithm, run: Run) -> None:
@@ -101,7 +43,7 @@ def train(algorithm: Algorithm, run: Run) -> None:
             seed_everything(run.seed, 0, phase.name, 0)
             phase.start()
         elif phase is phases[-1] and step < phase.steps and phase.finished():
-            run.display.say(
+            run.display.message(
                 f"{phase.name} has stopped early, at step {step} of {phase.steps}, as it would have if it had been "
                 "given more steps from the start; nothing is left to do"
             )
@@ -114,6 +56,8 @@ def train(algorithm: Algorithm, run: Run) -> None:
                     decides = step % phase.validate_every == 0
                     measured = {**measured, **_checked(algorithm, phase.check, step, decides=decides)}
             run.record(phase.name, step, measured)
+            if step == 1 and (peak := peak_memory()):
+                run.display.message(f"{phase.name} takes {peak / 1e9:.1f} GB of memory, at the peak so far")
             due, stopping = run.agree_on_what_is_due()
             if due or stopping:
                 run.save(phase.name, step, algorithm.state_dict())

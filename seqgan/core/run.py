@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Any, NamedTuple, Protocol, Self, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 import torch
 from torch import Tensor
@@ -25,7 +25,8 @@ from torch import Tensor
 from seqgan.core import checkpoint, distributed, files, schema
 from seqgan.core import folder as placed
 from seqgan.core.config import differences
-from seqgan.core.log import Display, Metrics, Numbers, Planned, Silence
+from seqgan.core.log import Display, Silence
+from seqgan.core.phase import Metrics, Numbers, Phase
 from seqgan.errors import CheckpointError, DivergedError, RunError, SeqGANError, StorageError, UsageError, quoted, why
 
 T = TypeVar("T")
@@ -55,19 +56,6 @@ class Interrupted(SeqGANError):
     def __init__(self, message: str, signal_number: int) -> None:
         super().__init__(message)
         self.exit_code = 128 + signal_number
-
-
-class NamedSteps(Protocol):
-    """Of a phase, the run needs to know only this."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def steps(self) -> int: ...
-    @property
-    def unit(self) -> str: ...
-    @property
-    def each(self) -> int: ...
 
 
 def create(
@@ -316,7 +304,7 @@ class Run:
         self._signal = number
         if self._trained:
             self.trained()
-        self.display.say("stopping after this step; once more to stop at once, losing what came after the last save")
+        self.display.message("stopping after this step; again to stop at once, losing what came after the last save")
 
     def agree_on_what_is_due(self) -> tuple[bool, bool]:
         """After a step: whether to save, and whether to stop. Clocks and signals differ, so all processes agree.
@@ -401,7 +389,7 @@ class Run:
             )
         return summed
 
-    def refuse_other_steps(self, phases: Sequence[NamedSteps]) -> None:
+    def refuse_other_steps(self, phases: Sequence[Phase]) -> None:
         """Refuse saved steps that these phases cannot have taken.
 
         Raises:
@@ -465,7 +453,7 @@ class Run:
             try:
                 placed.settle(self.folder)
             except StorageError as error:
-                self.display.say(str(error))
+                self.display.message(str(error))
 
     def _prune(self) -> None:
         for path in list(checkpoints(self.folder).values())[: -self._keep]:
@@ -473,8 +461,8 @@ class Run:
 
     # --- record
 
-    def announce(self, phases: Sequence[NamedSteps]) -> None:
-        self.display.begin([Planned(p.name, p.steps, self.steps_done(p.name), p.unit, max(1, p.each)) for p in phases])
+    def announce(self, phases: Sequence[Phase]) -> None:
+        self.display.begin(phases, self._steps)
 
     def record(self, phase: str, step: int, metrics: Metrics) -> None:
         """Keep what a step measured. Device scalars are read later, many at once, so that no step waits for them."""
@@ -505,7 +493,7 @@ class Run:
                 raise DivergedError(self._diverged(phase, step, ", ".join(wrong)))
             self.display.step(phase, step, numbers)
             for name, several in texts.items():
-                self.display.say("\n".join([f"{name} at step {step} of {phase}:", *(f"  {text}" for text in several)]))
+                self.display.message("\n  ".join([f"{name} at step {step} of {phase}:", *several]))
             if metrics:
                 lines.append(json.dumps({"phase": phase, "step": step, **numbers, **texts}, ensure_ascii=False))
         if lines:

@@ -159,14 +159,15 @@ def test_an_accelerator_in_use_is_seeded_whatever_it_is_called(in_use: bool, mon
 
 
 def test_the_memory_of_an_accelerator_is_told_where_it_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    counting = SimpleNamespace(max_memory_allocated=lambda device: 12)
+    counting = SimpleNamespace(max_memory_allocated=lambda: 12)
+    monkeypatch.setattr(devices, "_accelerator", lambda: torch.device("xpu"))
     monkeypatch.setattr(torch, "get_device_module", lambda device: counting)
-    assert peak_memory(torch.device("xpu:0")) == 12
-    assert (peak_memory(CPU) or 0) > 50e6  # torch alone takes more than 50 MB
-    monkeypatch.setattr(torch, "get_device_module", lambda device: SimpleNamespace())
-    assert peak_memory(torch.device("mps")) == peak_memory(CPU)
+    assert peak_memory() == 12
+    for other in (SimpleNamespace(max_memory_allocated=lambda: 0), SimpleNamespace()):  # not in use, or not counted
+        monkeypatch.setattr(torch, "get_device_module", lambda device, other=other: other)
+        assert (peak_memory() or 0) > 50e6  # torch alone takes more than 50 MB
     monkeypatch.setitem(sys.modules, "resource", None)
-    assert peak_memory(CPU) is None
+    assert peak_memory() is None
 
 
 def test_the_cores_are_shared_out_among_the_processes_of_a_machine(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -145,7 +145,7 @@ def test_what_cannot_be_removed_of_the_old_run_does_not_stop_the_new_one(
 
     monkeypatch.setattr("shutil.rmtree", refuse)
     with Run(place) as run:
-        run.display.say = said.append  # type: ignore[method-assign]
+        run.display.message = said.append  # type: ignore[method-assign]
         train(Toy(), run)
     assert checkpoints(place)
     assert f"cannot remove {tmp_path / '.run.replaced'}: Permission denied" in "\n".join(said)

@@ -7,12 +7,18 @@ import pytest
 from rich.console import Console
 
 from seqgan.core import log
-from seqgan.core.log import Bars, Lines, Planned, shown
+from seqgan.core.log import Bars, Lines, shown
+from seqgan.core.phase import Metrics, Phase
+
+
+def update(step: int) -> Metrics:
+    return {}
+
 
 PHASES = [
-    Planned("pretrain generator", 300, 0, "epoch", 20),
-    Planned("pretrain discriminator", 40, 0, "round", 10),
-    Planned("adversarial", 400, 0, "iteration", 8),
+    Phase("pretrain generator", 300, update, unit="epoch", steps_per_unit=20),
+    Phase("pretrain discriminator", 40, update, unit="round", steps_per_unit=10),
+    Phase("adversarial", 400, update, unit="iteration", steps_per_unit=8),
 ]
 NUMBERS = {"nll": 3.123, "gradient": 1.5, "valid_nll": 3.456, "accuracy": 0.75, "bce": 0.612, "spread": 0.031}
 
@@ -40,7 +46,7 @@ def last_frame(made: Bars) -> list[str]:
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 120, 160, 250])
 def test_what_tells_most_stands_first_and_no_number_is_cut(width: int, clock: SimpleNamespace) -> None:
     made, _ = bars(width)
-    made.begin(PHASES)
+    made.begin(PHASES, {})
     made.step("pretrain generator", 1, NUMBERS)
     clock.now += 4000.0
     made.step("pretrain generator", 41, NUMBERS)
@@ -62,7 +68,7 @@ def test_what_tells_most_stands_first_and_no_number_is_cut(width: int, clock: Si
 
 def test_bars_stay_where_they_were_when_training_is_stopped(clock: SimpleNamespace) -> None:
     made, _ = bars(120)
-    made.begin(PHASES)
+    made.begin(PHASES, {})
     made.step("pretrain generator", 20, NUMBERS)
     made.end()
     [line] = last_frame(made)
@@ -73,7 +79,7 @@ def test_bars_stay_where_they_were_when_training_is_stopped(clock: SimpleNamespa
 
 def test_a_phase_that_stopped_early_is_done_once_the_next_begins(clock: SimpleNamespace) -> None:
     made, _ = bars(120)
-    made.begin(PHASES)
+    made.begin(PHASES, {})
     made.step("pretrain generator", 20, NUMBERS)
     made.step("pretrain discriminator", 1, {"bce": 0.6})
     made.end()
@@ -83,28 +89,25 @@ def test_a_phase_that_stopped_early_is_done_once_the_next_begins(clock: SimpleNa
     assert [task.finished for task in made._progress.tasks] == [True, False, False]
 
 
-def test_lines_tell_the_time_of_the_phase_and_of_all(
+def test_lines_tell_the_time_that_the_phase_still_takes(
     clock: SimpleNamespace, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lines = Lines(every_seconds=10.0)
-    lines.expect({"pretrain generator": 1.0, "pretrain discriminator": 100.0, "adversarial": 500.0})
-    lines.begin(PHASES)
+    lines.begin(PHASES, {})
     for step in range(1, 301):
         lines.step("pretrain generator", step, {"nll": 3.0})
         clock.now += 0.5
     told = capsys.readouterr().err.splitlines()
     assert told[0] == "pretrain generator  epoch 1/15  step 1/300  begins  nll 3"
-    # 279 steps of half a second, and what the other phases are expected to take
-    assert told[1] == "pretrain generator  epoch 2/15  step 21/300  at most 2 min left, 12 min in all  nll 3"
+    # 279 steps of half a second
+    assert told[1] == "pretrain generator  epoch 2/15  step 21/300  at most 2 min left  nll 3"
     assert told[-1] == "pretrain generator  epoch 15/15  step 300/300  done  nll 3"
     assert not any(" 0 s" in line for line in told)
 
 
-def test_without_an_estimate_only_the_time_of_the_phase_is_told(
-    clock: SimpleNamespace, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_phase_without_a_unit_is_counted_in_steps(clock: SimpleNamespace, capsys: pytest.CaptureFixture[str]) -> None:
     lines = Lines(every_seconds=0.0)
-    lines.begin([Planned("only", 3)])
+    lines.begin([Phase("only", 3, update)], {})
     for step in range(1, 4):
         lines.step("only", step, {})
         clock.now += 0.1

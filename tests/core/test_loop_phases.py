@@ -12,7 +12,8 @@ from safetensors.torch import load_file
 from seqgan.algorithms.configs import MLEConfig
 from seqgan.algorithms.seqgan import GAME, PRETRAIN, SeqGAN
 from seqgan.core import checkpoint
-from seqgan.core.loop import Phase, train
+from seqgan.core.loop import train
+from seqgan.core.phase import Phase
 from seqgan.core.run import Run, checkpoints, create, read_record
 from seqgan.data.dataset import TokenDataset
 from tests.core.toy import Toy

@@ -19,7 +19,8 @@ import torch
 from seqgan.cli import seqgan
 from seqgan.core import memory, streams
 from seqgan.core.command import READER_GONE, run_command, say_what_quick_is
-from seqgan.core.loop import Phase, train
+from seqgan.core.loop import train
+from seqgan.core.phase import Phase
 from seqgan.core.run import Interrupted, Run, checkpoints, create
 from seqgan.errors import ShortageError
 from tests.core.toy import Toy
@@ -139,7 +140,7 @@ def test_a_log_that_takes_nothing_ends_no_training(monkeypatch: pytest.MonkeyPat
     from seqgan.core.log import Lines
 
     monkeypatch.setattr(sys, "stderr", Refusing(errno.EPIPE))
-    Lines().say("anything")
+    Lines().message("anything")
 
 
 # --- memory

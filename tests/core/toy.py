@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save
 from torch import nn
 
-from seqgan.core.loop import Phase
+from seqgan.core.phase import Phase
 from seqgan.core.seed import derive
 
 

@@ -3,6 +3,7 @@
 import itertools
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from seqgan.data.checks import about_data
 from seqgan.data.corpus import Corpus, corpus_in_memory, load_corpus
 from seqgan.data.dataset import encode_corpus, suitable_tokenizer
-from seqgan.data.tokenizer import Tokenizer
+from seqgan.data.tokenizer import Kind, Tokenizer
 from seqgan.data.tokens import words
 from seqgan.errors import CorpusError
 from tests.conftest import tiny_lines
@@ -168,3 +169,75 @@ def test_the_end_of_a_split_of_nothing_but_long_texts_is_told() -> None:
     corpus = Corpus("mine", tiny_lines(), ["hi anna"], ["hi " * 50], provenance={})
     with pytest.raises(CorpusError, match="no text is left"):
         encode_corpus(corpus, Tokenizer.train(corpus.train, "word"), 20, "drop")
+
+
+# --- messages of a run that begins
+
+
+def begun(corpus: Corpus, kind: Kind = "word", vocab_size: int = 5000, source: str = "preset default") -> list[str]:
+    """What is said of a corpus when a run with this tokenizer is begun."""
+    tokenizer = Tokenizer.train(corpus.train, kind, vocab_size)
+    return about_data(corpus, encode_corpus(corpus, tokenizer), vocab_size, source)
+
+
+def plenty() -> Corpus:
+    """Few words, each of them often."""
+    texts = dict.fromkeys(text.replace("!", "") for text in tiny_lines(400))
+    return replace(corpus_in_memory(texts.keys()), name="plenty")
+
+
+def test_where_nothing_is_wrong_only_the_sizes_are_told() -> None:
+    corpus = plenty()
+    [line] = begun(corpus)
+    assert line.startswith(
+        f"plenty: {len(corpus.train)} train, {len(corpus.valid)} valid, {len(corpus.test)} test texts;"
+    )
+    assert "tokens in the vocabulary, at most 5 in a text" in line
+
+
+def test_held_out_texts_that_were_learned_from_are_told(tmp_path: Path) -> None:
+    (tmp_path / "train.txt").write_text("\n".join([*tiny_lines(200), "hi anna"]) + "\n")
+    (tmp_path / "valid.txt").write_text("hi anna\nnever seen\noh bo\n")
+    lines = begun(load_corpus(str(tmp_path / "train.txt"), valid=str(tmp_path / "valid.txt")))
+    warnings = [line for line in lines if line.startswith("warning")]
+    assert len(warnings) == 1
+    assert warnings[0].startswith("warning: 1 of the 3 valid texts stand in an earlier split as well")
+
+
+@pytest.mark.parametrize("source", ["command line", "config mine.toml", "arguments"])
+def test_a_vocabulary_that_was_asked_for_and_is_not_there_is_told(source: str) -> None:
+    corpus = plenty()
+    [told] = [line for line in begun(corpus, vocab_size=300, source=source) if "was asked for" in line]
+    words = len({word for text in corpus.train for word in text.split()})
+    assert told == f"--vocab-size 300 was asked for; the training text has no more than {words + 4} tokens"
+    for others in (
+        begun(corpus, vocab_size=300),  # nobody asked for it
+        begun(corpus, vocab_size=15, source=source),  # it is there
+        begun(corpus, "char", vocab_size=300, source=source),  # of characters all are kept
+    ):
+        assert not any("was asked for" in line for line in others)
+
+
+def test_a_text_that_is_small_for_its_vocabulary_is_told() -> None:
+    distinct = corpus_in_memory([f"word{number} name{number} thing{number}" for number in range(60)])
+    [told] = [line for line in begun(distinct) if "small for its vocabulary" in line]
+    # Three words and an end in each text, and three words that no other text has.
+    assert "(1.3 tokens for each of" in told
+    assert "100% of which occur less than three times" in told
+    assert "--tokenizer bpe" in told
+    [by_characters] = [line for line in begun(plenty_of_characters(), "char") if "small for its" in line]
+    assert "--tokenizer" not in by_characters
+
+
+def plenty_of_characters() -> Corpus:
+    return corpus_in_memory([chr(0x4E00 + number) + chr(0x5E00 + number) for number in range(60)])
+
+
+def test_much_that_is_unknown_is_told() -> None:
+    corpus = plenty()
+    strange = replace(corpus, valid=["hi zebra", "hi yak", "hi anna"])
+    [told] = [line for line in begun(strange) if "unknown" in line]
+    # Two words that nobody knows, of six words and three ends.
+    assert told.startswith("advice: 22% of the validation tokens are unknown")
+    little = replace(corpus, valid=[*corpus.valid[:20], "hi zebra"])
+    assert not any("unknown" in line for line in begun(little))

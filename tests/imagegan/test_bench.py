@@ -25,7 +25,7 @@ from imagegan.bench.runs import Job, Result
 from imagegan.cli import imagegan
 from imagegan.game import Game, View
 from imagegan.nets import Verdict
-from imagegan.remarks import collapsed
+from imagegan.summary import collapsed
 from imagegan.variants.configs import CONFIGS
 from seqgan.core.report import Measured
 from seqgan.errors import DivergedError, SeqGANError
@@ -220,7 +220,7 @@ def test_the_command_prints_a_line_for_each_claim(tmp_path: Path, monkeypatch: p
 def of_digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Known:
     """A few of them, and a classifier that has hardly learned."""
     monkeypatch.setattr(measures, "SAMPLES", 60)
-    monkeypatch.setattr("imagegan.metrics.networks.network.__kwdefaults__", {"steps": 5, "folder": tmp_path})
+    monkeypatch.setattr("imagegan.metrics.classifier.network.__kwdefaults__", {"steps": 5, "folder": tmp_path})
     return known(Source("digits"), 137, 0)
 
 

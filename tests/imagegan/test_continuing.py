@@ -53,4 +53,4 @@ def test_stopped_in_the_middle_it_goes_on_with_averages_frames_and_bursts(
     whole = played(model, set())
     assert played(model, {2, 5, ROUNDS + 1, 2 * ROUNDS}) == whole
     assert "averaged" in whole
-    assert "'film'" in whole
+    assert "'history'" in whole

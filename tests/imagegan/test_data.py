@@ -13,10 +13,10 @@ from PIL import Image
 from torch.testing import assert_close
 
 from imagegan.data import FACTORS, SIZES, UNLABELLED, digits, load, need_labels, toy
-from imagegan.data.arrange import part_of
-from imagegan.data.folders import read_folder
+from imagegan.data.folder import read_folder
 from imagegan.data.hub import as_sets
 from imagegan.data.idx import read_idx
+from imagegan.data.splits import part_of
 from imagegan.data.toys import DEVIATION, centres
 from imagegan.pyramid import Pyramid
 from seqgan.errors import DataError, UsageError

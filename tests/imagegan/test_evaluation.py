@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from imagegan.cli import imagegan
 from imagegan.data import UNLABELLED, Sets, digits, toy
 from imagegan.evaluation import evaluate_samples
-from imagegan.metrics.networks import network
+from imagegan.metrics.classifier import network
 from imagegan.samples import Samples, read_samples
 from seqgan.errors import SeqGANError
 

@@ -19,7 +19,7 @@ from imagegan.evaluation import first_look, written
 from imagegan.game import Game, Recipe, versus
 from imagegan.losses import LOSSES
 from imagegan.nets import Generator, Verdict
-from imagegan.remarks import remarks
+from imagegan.summary import remarks
 from imagegan.variants.configs import ImageConfig
 from seqgan.core.game import adam
 from seqgan.core.report import Measured, as_cell

@@ -12,9 +12,9 @@ import torch
 from PIL import Image
 
 from imagegan.data import UNLABELLED, Images, Sets
-from imagegan.data.arrange import arrange, part_of
-from imagegan.data.folders import read_folder
+from imagegan.data.folder import read_folder
 from imagegan.data.hub import as_sets
+from imagegan.data.splits import arrange, part_of
 from seqgan.errors import DataError
 from tests.imagegan.test_data import idx
 

@@ -12,6 +12,7 @@ import torch
 
 from imagegan.data import Images, Sets, digits, toy
 from imagegan.metrics.classes import accuracy, covered, covered_error, imbalance, modes, shares
+from imagegan.metrics.classifier import Network, network
 from imagegan.metrics.codes import (
     agreement,
     best_matching,
@@ -33,6 +34,7 @@ from imagegan.metrics.distances import (
     moments,
     read_arrays,
 )
+from imagegan.metrics.features import Space, pca64, random, spaces_for
 from imagegan.metrics.ladder import FALLING, RUNGS, ladder
 from imagegan.metrics.neighbours import (
     Nearest,
@@ -42,8 +44,6 @@ from imagegan.metrics.neighbours import (
     manifolds_left_out,
     nearest,
 )
-from imagegan.metrics.networks import Network, network
-from imagegan.metrics.spaces import Space, pca64, random, spaces_for
 from seqgan.core.report import Measured
 from seqgan.core.stats import jackknife, jackknife_error, left_out
 from seqgan.errors import DataError

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imagegan.data.folders import read_folder
-from imagegan.data.pictures import Unreadable, as_pixels, as_seen, as_square, read_pictures
+from imagegan.data.folder import read_folder
+from imagegan.data.image_files import Unreadable, as_pixels, as_seen, as_square, read_pictures
 from seqgan.errors import DataError
 
 GREYS = np.array([[0, 100], [200, 255]], np.uint8)

@@ -20,7 +20,7 @@ from imagegan.cli import imagegan
 from imagegan.data import load
 from imagegan.evaluation import draw, evaluate_model, evaluate_runs
 from imagegan.generation import load_model
-from imagegan.metrics.networks import network
+from imagegan.metrics.classifier import network
 from seqgan.core import schema
 from seqgan.core.run import describe
 from seqgan.errors import SeqGANError

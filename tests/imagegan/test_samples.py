@@ -14,7 +14,7 @@ from imagegan.cli import imagegan
 from imagegan.data import Sets, digits, toy
 from imagegan.evaluation import evaluate_samples
 from imagegan.generation import npz, png_files
-from imagegan.metrics.networks import network
+from imagegan.metrics.classifier import network
 from imagegan.samples import Samples, read_samples
 from seqgan.errors import DataError
 

@@ -1,4 +1,4 @@
-"""What a trained run can show: its training as a film, pictures as asked for, walks between them."""
+"""What a trained run can show: samples over training, images as asked for, walks between them."""
 
 import io
 import json
@@ -15,19 +15,19 @@ from click.testing import CliRunner
 from PIL import Image, ImageSequence
 from torch.testing import assert_close
 
-from imagegan import film, walk
+from imagegan import history, walk
 from imagegan.cli import imagegan
 from imagegan.data import as_floats, toy
-from imagegan.film import Film, spacing
 from imagegan.game import Game
 from imagegan.generation import class_number, generate, load_model, npz, pictures_of
 from imagegan.grids import FAINT, PLAIN, SIDE, as_bytes, drawn
+from imagegan.history import SampleHistory, spacing
 from imagegan.latents import CPU, Code, Latents, Prior, normal
 from imagegan.nets import Shape
 from imagegan.pyramid import Pyramid
 from imagegan.samples import read_samples
 from imagegan.training import images_of, new_model
-from seqgan.core.loop import Phase
+from seqgan.core.phase import Phase
 from seqgan.core.run import describe
 from seqgan.core.schema import SEAL
 from seqgan.core.seed import private_generator
@@ -106,7 +106,7 @@ def test_a_picture_has_its_number_however_many_are_drawn() -> None:
     assert_close(generate(game, 3, 0), generate(game, 13, 0)[:3])
 
 
-# --- the film of a training
+# --- samples over training
 
 
 def test_frames_are_evenly_spaced_and_never_too_many() -> None:
@@ -115,26 +115,26 @@ def test_frames_are_evenly_spaced_and_never_too_many() -> None:
         for done in range(1, rounds + 1):
             apart = spacing(done)
             kept = {at for at in kept | {done} if (at - 1) % apart == 0}
-            assert len(kept) <= film.FRAMES
+            assert len(kept) <= history.FRAMES
         assert sorted(kept) == list(range(1, rounds + 1, spacing(rounds)))
-        assert len(kept) > min(rounds - 1, film.FRAMES // 2)
+        assert len(kept) > min(rounds - 1, history.FRAMES // 2)
 
 
 @pytest.mark.parametrize("model", ["dcgan", "lapgan"])
-def test_to_be_filmed_changes_nothing(model: str) -> None:
-    filmed, plain = made(model, ema=0.0), made(model, ema=0.0)
-    for game, phases in ((filmed, filmed.phases()), (plain, _unfilmed(plain))):
+def test_to_be_recorded_changes_nothing(model: str) -> None:
+    recorded, plain = made(model, ema=0.0), made(model, ema=0.0)
+    for game, phases in ((recorded, recorded.phases()), (plain, _unrecorded(plain))):
         torch.manual_seed(0)
         for phase in phases:
             for step in range(1, 4):
                 phase.update(step)
-        assert bool(game.film.frames) == (game is filmed)
-    state = filmed.state_dict()
-    assert list(state.pop("film")) == ([1, 2, 3] if model == "dcgan" else [1, 2, 3, 5, 6, 7, 9, 10, 11])
-    assert flat(state) == flat({name: part for name, part in plain.state_dict().items() if name != "film"})
+        assert bool(game.history.frames) == (game is recorded)
+    state = recorded.state_dict()
+    assert list(state.pop("history")) == ([1, 2, 3] if model == "dcgan" else [1, 2, 3, 5, 6, 7, 9, 10, 11])
+    assert flat(state) == flat({name: part for name, part in plain.state_dict().items() if name != "history"})
 
 
-def _unfilmed(game: Game | Pyramid) -> list[Phase]:
+def _unrecorded(game: Game | Pyramid) -> list[Phase]:
     return [part.phase for part in (game.games if isinstance(game, Pyramid) else [game])]
 
 
@@ -155,10 +155,10 @@ def test_the_last_frame_is_the_first_rows_of_the_samples() -> None:
     assert durations[-1] == 100 + 2000
 
 
-def test_a_pyramid_is_filmed_whole_with_what_it_has_learned() -> None:
+def test_a_pyramid_is_recorded_whole_with_what_it_has_learned() -> None:
     """28 pixels are three levels: while the first learns, four pixels of a side are alike, then two."""
     game = played(made("lapgan", ema=0.0))
-    frames = list(game.film.frames.items())
+    frames = list(game.history.frames.items())
     assert [at for at, _ in frames] == list(range(1, 13))
     for at, frame in frames:
         side = {0: 4, 1: 2, 2: 1}[(at - 1) // 4]
@@ -174,9 +174,9 @@ def test_a_pyramid_is_filmed_whole_with_what_it_has_learned() -> None:
     ("shape", "count"), [((1, 28, 28), 30), ((1, 64, 64), 30), ((3, 64, 64), 10), ((2, 1, 1), 1000)]
 )
 def test_frames_stay_below_five_megabytes(shape: tuple[int, ...], count: int) -> None:
-    shown = Film(Prior(3, Code()), 0, torch.zeros(2, *shape))
+    shown = SampleHistory(Prior(3, Code()), 0, torch.zeros(2, *shape))
     assert shown.latents.noise.shape == (count, 3)
-    assert count * math.prod(shape) * film.FRAMES <= film.BYTES
+    assert count * math.prod(shape) * history.FRAMES <= history.BYTES
 
 
 def test_bytes_come_back_as_they_were() -> None:
@@ -195,10 +195,9 @@ def test_points_are_drawn_where_they_lie_above_the_real_ones() -> None:
     assert image.getpixel((SIDE // 2, SIDE // 2)) == FAINT
     two = drawn(torch.cat([corner, -corner]), tracks=2)
     assert two.getpixel((SIDE - 20, 20)) != two.getpixel((20, SIDE - 20)) != (255, 255, 255)
-    assert drawn(corner, numbered=True).tobytes() != drawn(corner).tobytes()
 
 
-def test_a_toy_is_filmed_sampled_and_walked_as_points() -> None:
+def test_a_toy_is_recorded_sampled_and_walked_as_points() -> None:
     game = played(of_points())
     exports = game.exports()
     assert Image.open(io.BytesIO(exports["samples.png"])).size == (SIDE, SIDE)
@@ -327,8 +326,8 @@ def call(*words: object) -> str:
 
 def test_generate_writes_how_a_run_has_learned(run_of: Callable[[str], Path], tmp_path: Path) -> None:
     run = run_of("cgan")
-    assert "how" in call("generate", run, "--output", tmp_path / "film.gif")
-    assert (tmp_path / "film.gif").read_bytes() == (run / "training.gif").read_bytes()
+    assert "how" in call("generate", run, "--output", tmp_path / "history.gif")
+    assert (tmp_path / "history.gif").read_bytes() == (run / "training.gif").read_bytes()
 
 
 def test_an_npz_says_what_its_pictures_should_show(run_of: Callable[[str], Path], tmp_path: Path) -> None:
@@ -345,12 +344,12 @@ def test_an_npz_says_what_its_pictures_should_show(run_of: Callable[[str], Path]
     assert sorted(np.load(output)) == ["codes", "images"]
 
 
-def test_truncated_and_numbered_pictures(run_of: Callable[[str], Path], tmp_path: Path) -> None:
+def test_truncated_images(run_of: Callable[[str], Path], tmp_path: Path) -> None:
     run, written = run_of("infogan"), {}
-    for options in ([], ["--truncation", "0.01"], ["--numbers"]):
+    for options in ([], ["--truncation", "0.01"]):
         call("generate", run, "-n", "30", *options, "--output", tmp_path / "a.png", "--overwrite")
         written[" ".join(options)] = (tmp_path / "a.png").read_bytes()
-    assert len(set(written.values())) == 3
+    assert len(set(written.values())) == 2
     model = load_model(run, CPU)
     code = (1.0, 0.0, 0.0)
     assert (

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
 
-from imagegan.data.images import Images, as_floats
-from imagegan.metrics.networks import AT_ONCE, FEATURES, Network, Pictures
+from imagegan.data.dataset import Images, as_floats
+from imagegan.metrics.classifier import AT_ONCE, FEATURES, Network, Pictures
 
 Features = NDArray[np.float64]  # N x D
 COMPONENTS = 64

@@ -1,4 +1,4 @@
-"""Sets of images on the disk: idx files, or pictures, those of a class in a folder of its own.
+"""Which files of a folder are of which split and class: idx files, or pictures in a folder for each class.
 
     train/<class>/ test/<class>/       or val, valid, validation; in any case of letters
     seg_train/<class>/ seg_test/...    splits whose names have another part in common
@@ -17,12 +17,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
-from imagegan.data.arrange import Part, arrange, part_of
-from imagegan.data.idx import read_idx
-from imagegan.data.images import UNLABELLED, Sets, counted
-from imagegan.data.pictures import SUFFIXES, read_pictures, shown
+from imagegan.data.dataset import counted
+from imagegan.data.image_files import SUFFIXES, shown
 from seqgan.errors import DataError
 
 SPLITS = {
@@ -46,38 +42,6 @@ class Layout(NamedTuple):
     train: list[Found]
     test: list[Found] | None
     notes: list[str]
-
-
-def read_folder(folder: Path, size: int = 32) -> Sets:
-    """What lies in a folder, see above; pictures become `size` x `size`. Those of a test split are held out, without
-    one those of a validation split, without either a tenth.
-
-    Raises:
-        DataError: there is no such folder, nothing in it, or what is in it cannot be read."""
-    if not folder.is_dir():
-        raise DataError(f"there is no folder {folder}; a folder with idx files or with pictures was expected")
-    root = _descended(folder)
-    if _idx_files(root, "images"):
-        return _read_idx_sets(root)
-    layout = _layout(root)
-    if not layout.train:
-        there = "" if layout.test is None else "; there is a split to test on alone"
-        raise DataError(
-            f"{folder} has neither images to train on as idx files nor pictures ({', '.join(sorted(SUFFIXES))}){there}"
-        )
-    names = class_names(layout.train)
-    foreign = [name for name in class_names(layout.test or []) if name not in names]
-    every = [*names, *foreign]  # what only those to test on are of, `arrange` refuses
-    files = [*layout.train, *(layout.test or [])]
-    pictures, remarks = read_pictures([file.path for file in files], size, str(folder))
-    numbers: dict[str | None, int] = {name: number for number, name in enumerate(every)}
-    labels = np.array([numbers.get(file.name, UNLABELLED) for file in files], dtype=np.int64)
-    whole, split = Part(pictures, labels), len(layout.train)
-    train, test = whole.take(slice(split)), whole.take(slice(split, None))
-    notes = [*layout.notes, *remarks]
-    if every and (loose := int((labels == UNLABELLED).sum())):
-        notes.append(f"{counted(loose, 'picture')} in no class folder")
-    return arrange(train, test if layout.test else None, str(folder), every, notes)
 
 
 def found_in(folder: Path) -> tuple[list[Found], list[str]]:
@@ -107,17 +71,14 @@ def class_names(files: Sequence[Found]) -> list[str]:
     return sorted({file.name for file in files if file.name is not None}, key=key)
 
 
-# --- where what is
-
-
-def _descended(folder: Path) -> Path:
+def descended(folder: Path) -> Path:
     """As archives unpack: a lone folder in the folder, in which the set lies."""
     while True:
         visible = _visible(folder)
         folders = [path for path in visible if path.is_dir()]
-        if len(folders) != 1 or _split_of(folders[0]) or any(map(_is_picture, visible)) or _idx_files(folder, "images"):
+        if len(folders) != 1 or _split_of(folders[0]) or any(map(_is_picture, visible)) or idx_files(folder, "images"):
             return folder
-        if not any(path.is_dir() for path in _visible(folders[0])) and not _idx_files(folders[0], "images"):
+        if not any(path.is_dir() for path in _visible(folders[0])) and not idx_files(folders[0], "images"):
             return folder
         folder = folders[0]
 
@@ -129,7 +90,7 @@ def _unwrapped(split: Path) -> Path:
     return visible[0] if alone else split
 
 
-def _layout(root: Path) -> Layout:
+def layout(root: Path) -> Layout:
     splits: dict[str, Path] = {}
     beside: list[Path] = []
     visible = _visible(root)
@@ -148,7 +109,7 @@ def _layout(root: Path) -> Layout:
         return list(_found(paths, others))
 
     plain = {split: _unwrapped(path) for split, path in splits.items()}
-    inner = {split: _descended(path) for split, path in plain.items()}
+    inner = {split: descended(path) for split, path in plain.items()}
     if any(inner[split] == path for split, path in plain.items()):
         inner = plain
     train = below(_visible(inner["train"]) if "train" in splits else beside)
@@ -250,36 +211,8 @@ def _is_picture(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and path.is_file()
 
 
-# --- idx files
-
-
-def _idx_files(folder: Path, what: str) -> list[Path]:
+def idx_files(folder: Path, what: str) -> list[Path]:
     """Those of images or labels; of a file and its packed copy the file."""
     found = [path for path in _visible(folder) if what in path.name.lower() and "idx" in path.name.lower()]
     plain = {path.name for path in found}
     return [path for path in found if path.is_file() and not (path.suffix in (".gz", ".xz") and path.stem in plain)]
-
-
-def _read_idx_sets(root: Path) -> Sets:
-    splits: dict[str, list[Path]] = {}
-    for path in _idx_files(root, "images"):
-        words = re.findall("t10k|[a-z]+", path.name.lower().partition("images")[0])
-        splits.setdefault(next((SPLITS[word] for word in words if word in SPLITS), "train"), []).append(path)
-    for several in splits.values():
-        if len(several) > 1:
-            raise DataError(f"{root} has several sets of images ({', '.join(p.name for p in several)}); keep one")
-    if "train" not in splits:
-        there = ", ".join(path.name for several in splits.values() for path in several)
-        raise DataError(f"{root} has no images to train on: {there}, where train-images... was expected; rename it")
-    notes = []
-    if "test" in splits and "val" in splits:
-        notes.append(f"left out: {splits['val'][0].name}, since {splits['test'][0].name} is held out")
-    train = _read_idx_part(splits["train"][0])
-    held = splits.get("test") or splits.get("val")
-    return arrange(train, _read_idx_part(held[0]) if held else None, str(root), (), notes)
-
-
-def _read_idx_part(path: Path) -> Part:
-    prefix = path.name.lower().partition("images")[0]
-    labels = [file for file in _idx_files(path.parent, "labels") if file.name.lower().startswith(prefix)]
-    return part_of(read_idx(path), read_idx(labels[0]) if labels else None, str(path))

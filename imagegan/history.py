@@ -1,4 +1,4 @@
-"""The same pictures over the course of a training, kept in its state."""
+"""Samples of the same latents over the course of training, kept in the state of a run."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -7,12 +7,11 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from imagegan.data.images import Stored, as_floats
+from imagegan.data.dataset import Stored, as_floats
 from imagegan.grids import POINTS, Bytes, as_bytes, drawn, gif, is_points, png
 from imagegan.latents import Latents, Prior
 from imagegan.nets import Pictures
-from seqgan.core.log import Metrics
-from seqgan.core.loop import Phase
+from seqgan.core.phase import Metrics, Phase
 from seqgan.core.schema import COUNT, Kind
 
 Draw = Callable[[Latents], Pictures]
@@ -22,7 +21,7 @@ FRAMES = 32
 BYTES = 5_000_000  # of all frames together, at most
 
 
-class Film:
+class SampleHistory:
     """Frames after the rounds 1, 1 + k, 1 + 2k ... k doubles when there are too many, so that they do not depend on
     how long the training will be: a run that is extended keeps those of a longer one. To draw them disturbs nothing."""
 
@@ -30,8 +29,8 @@ class Film:
         self.prior, self.seed, self.real = prior, seed, real
         self.frames: dict[int, Bytes] = {}  # by the round after which they were drawn
 
-    def over(self, phase: Phase, draw: Draw, before: int = 0) -> Phase:
-        """The phase, filmed; `before` it there were so many rounds."""
+    def record(self, phase: Phase, draw: Draw, before: int = 0) -> Phase:
+        """The phase, with a frame now and then; `before` is the number of rounds that earlier phases take."""
 
         def update(step: int) -> Metrics:
             measured = phase.update(step)

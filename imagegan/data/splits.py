@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from imagegan.data.images import UNLABELLED, Images, Sets, counted
+from imagegan.data.dataset import UNLABELLED, Images, Sets, counted
 from seqgan.errors import DataError
 
 FEWEST, MOST_HELD_OUT = 10, 5000

@@ -13,7 +13,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, mse_loss, relu
 
-from imagegan.data.images import Images, as_floats, need_labels
+from imagegan.data.dataset import Images, as_floats, need_labels
 from seqgan.core import files
 from seqgan.core.seed import derive, private_generator
 from seqgan.errors import DataError, StorageError

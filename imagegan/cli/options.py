@@ -1,0 +1,47 @@
+"""Options that several commands share. What it imports at the top must not import torch."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from seqgan.core.bounds import PLACE, SEED, TEXT
+from seqgan.core.command import RUNS
+from seqgan.errors import UsageError
+
+DATA = "digits, mnist, fashion-mnist, cifar10, folder, ring, grid, swissroll, hf:owner/name"
+DATA_DIR = click.option("--data-dir", type=PLACE, metavar="PATH", help="folder of idx files or images to read")
+RUN = click.argument("run", type=PLACE, shell_complete=RUNS)
+SAMPLING_SEED = click.option("--seed", type=SEED, default=0, help="seed of the noise", show_default=True)
+DEVICE = click.option("--device", type=TEXT, default="auto", help="auto, cpu, cuda, cuda:1 ...", show_default=True)
+CLASS = click.option(
+    "--class",
+    "label",
+    type=TEXT,
+    metavar="NAME",
+    help="of one class, by name or number (cgan, acgan, lapgan --conditional)",
+)
+OVERWRITE = click.option("--overwrite", is_flag=True, help="replace the file that --output names")
+
+
+def writer_for(output: Path | None, place: Path, overwrite: bool) -> Callable[[bytes], None]:
+    """What writes where someone asked for it; the file that a run gets where nobody did is made anew each time."""
+    from seqgan.core import outputs
+
+    if output:
+        return outputs.writer(output, overwrite=overwrite)
+    return lambda data: outputs.writer(place, overwrite=True)(data)
+
+
+def with_suffix(place: Path, *known: str) -> Path:
+    if place.suffix.lower() not in known:
+        endings = [ending or "a folder (a name without an ending)" for ending in known]
+        either = f"neither {' nor '.join(endings)}" if len(known) > 1 else f"no {endings[0]}"
+        raise UsageError(f"--output {place} is {either}")
+    return place
+
+
+def typed(ctx: click.Context, *names: str) -> list[str]:
+    """Which of these options someone has given."""
+    given = {name for name in names if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE}
+    return [option.opts[-1] for option in ctx.command.params if option.name in given]

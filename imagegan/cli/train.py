@@ -1,0 +1,58 @@
+"""`imagegan train`. What it imports at the top must not import torch."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from imagegan.cli.evaluate import print_remarks, print_rows
+from imagegan.cli.options import DATA, DATA_DIR
+from imagegan.variants.configs import CONFIGS, PRESETS
+from seqgan.core.bounds import TEXT
+from seqgan.core.command import CHOICES, RunOptions, run_options, say_what_quick_is
+from seqgan.core.config import ConfiguredCommand
+
+if TYPE_CHECKING:
+    from imagegan.training import Finished
+
+
+@click.command(cls=ConfiguredCommand, chooser="--model", configs=CONFIGS, presets=PRESETS, usual="dcgan")
+@click.option("--model", default=None, shell_complete=CHOICES, help=f"{', '.join(CONFIGS)}  [dcgan]")
+@click.option("--data", type=TEXT, metavar="NAME", help=f"{DATA}  [digits]")
+@DATA_DIR
+@run_options
+@click.pass_context
+def train(
+    ctx: click.Context, /, model: str | None, data: str | None, data_dir: Path | None, options: RunOptions, **hyper: Any
+) -> None:
+    """Train an image GAN; leaves a grid of samples as PNG and first numbers in the run directory.
+
+    The options below are the hyper-parameters of the chosen --model; in brackets, what is used without --preset."""
+    name = ctx.meta["choice"]
+    chosen = options.choose(name, CONFIGS[name], PRESETS[name], hyper)
+
+    from imagegan import training
+    from seqgan.core import distributed
+
+    machine = options.machine()
+    with distributed.process_group(machine["device"]):
+        place, finished = training.begin_or_continue(
+            options.wanted(name), chosen, data, data_dir, display=options.display(), **machine
+        )
+    if finished:
+        _report(place, finished)
+
+
+def _report(folder: Path, finished: "Finished") -> None:
+    from imagegan import evaluation
+    from seqgan.core import files
+
+    rows = evaluation.first_look(finished.model, finished.sets, finished.data)
+    print_rows(rows)
+    print_remarks(rows)
+    facts = {"data": finished.data, "samples": "drawn with seed 0", "steps": evaluation.steps_learned(folder)}
+    files.make_folder(folder / "evaluations")
+    files.write(folder / "evaluations" / "training.json", evaluation.written(rows, facts))
+    click.echo(f"a grid of samples is in {folder / 'samples.png'} ({finished.seconds:.0f} s of training)")
+    click.echo(f"all numbers: imagegan evaluate {folder}")
+    say_what_quick_is(folder)

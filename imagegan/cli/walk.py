@@ -1,0 +1,95 @@
+"""`imagegan walk`. What it imports at the top must not import torch."""
+
+import re
+from pathlib import Path
+
+import click
+
+from imagegan.cli.options import CLASS, DEVICE, OVERWRITE, RUN, SAMPLING_SEED, typed, with_suffix, writer_for
+from seqgan.core.bounds import PLACE, Bound, OneOf, Whole
+from seqgan.errors import UsageError
+
+
+class Concepts(Bound):
+    """`3,7,12-1,5,9+20,22,31` on the command line."""
+
+    name = "a,b,c-d,e,f+g,h,i"
+    expected = "three numbers - three + three, such as 3,7,12-1,5,9+20,22,31"
+
+    def read(self, text: str) -> list[list[int]]:
+        three = r"(\d{1,9},\d{1,9},\d{1,9})"
+        found = re.fullmatch(rf"{three}-{three}\+{three}", text.replace(" ", ""), re.ASCII)
+        if not found:
+            raise ValueError
+        return [[int(number) for number in numbers.split(",")] for numbers in found.groups()]
+
+    def check(self, value: list[list[int]]) -> list[list[int]]:
+        return value
+
+
+@click.command()
+@RUN
+@click.option(
+    "--kind",
+    type=OneOf(["interpolation", "codes"]),
+    default=None,
+    help="from noise to noise, or along each code by itself  [codes where the model has found some, as infogan]",
+)
+@click.option(
+    "--arithmetic",
+    type=Concepts(),
+    default=None,
+    help="instead, with the means of three pictures each, by their numbers: 3,7,12-1,5,9+20,22,31",
+)
+@CLASS
+@click.option("--rows", type=Whole(1, 1000), default=10, help="how many walks", show_default=True)
+@click.option("--steps", type=Whole(2, 1000), default=10, help="pictures of a walk", show_default=True)
+@SAMPLING_SEED
+@click.option("--output", type=PLACE, default=None, help="a .png (walks as rows) or .gif (as time)  [RUN/walk.png]")
+@OVERWRITE
+@DEVICE
+@click.pass_context
+def walk(
+    ctx: click.Context,
+    run: Path,
+    kind: str | None,
+    arithmetic: list[list[int]] | None,
+    label: str | None,
+    rows: int,
+    steps: int,
+    seed: int,
+    output: Path | None,
+    overwrite: bool,
+    device: str,
+) -> None:
+    """Show what a trained run generates between two noise vectors, or along its codes.
+
+    --arithmetic counts the images of imagegan generate RUN from 0, row by row, ten in a row, with the same --seed."""
+    place = with_suffix(output or run / "walk.png", ".png", *([] if arithmetic else [".gif"]))
+    write = writer_for(output, place, overwrite)
+    if arithmetic and (choices := typed(ctx, "kind", "label", "rows", "steps")):
+        raise UsageError(f"--arithmetic has three rows of its own; leave out {', '.join(choices)}")
+    if kind == "codes" and label is not None:
+        raise UsageError("--kind codes goes through all classes; leave out --class")
+
+    from imagegan import walk as walks
+    from imagegan.generation import class_number, load_model
+    from imagegan.grids import gif, png
+    from imagegan.training import class_names
+    from seqgan.core.device import resolve
+
+    model = load_model(run, resolve(device))
+    found_some = model.prior.code.size > 0 and not model.recipe.labelled
+    if arithmetic:
+        blocks = walks.arithmetic(model, arithmetic, seed)
+    elif kind == "codes" or (kind is None and label is None and found_some):
+        blocks = walks.traversal(model, rows, steps, seed)
+    else:
+        number = None if label is None else class_number(model, class_names(run), label)
+        blocks = walks.interpolation(model, rows, steps, seed, number)
+    if place.suffix.lower() == ".png":
+        write(png(walks.still(model, blocks)))
+    else:
+        write(gif(walks.moving(model, blocks)))
+    rows = sum(block.rows for block in blocks)
+    click.echo(f"{'1 row of pictures is' if rows == 1 else f'{rows} rows of pictures are'} in {place}")
