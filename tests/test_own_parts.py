@@ -7,7 +7,6 @@ from typing import Annotated, Any, ClassVar
 
 import pytest
 import torch
-from click import IntRange
 from safetensors.torch import load_file
 from torch import nn
 from torch.testing import assert_close
@@ -18,6 +17,7 @@ from seqgan.algorithms.components import DEFAULTS, Components
 from seqgan.algorithms.configs import CONFIGS, PRESETS, MLEConfig
 from seqgan.algorithms.mle import MLE, copied, export_policies
 from seqgan.algorithms.seqgan import SeqGAN
+from seqgan.core.bounds import Whole
 from seqgan.core.phase import Phase
 from seqgan.core.run import Run, checkpoints, describe, read_record
 from seqgan.data.dataset import TokenDataset
@@ -442,7 +442,7 @@ class RehearsalConfig(MLEConfig):
 
     extendable: ClassVar[str] = "rehearsals"
 
-    rehearsals: Annotated[int, "steps after MLE", IntRange(min=0)] = 4
+    rehearsals: Annotated[int, "steps after MLE", Whole(0)] = 4
     rehearsal_rate: Annotated[float, "learning rate of these steps"] = 0.01
 
 

@@ -9,8 +9,7 @@ from imagegan.cli.evaluate import print_remarks, print_rows
 from imagegan.cli.options import DATA, DATA_DIR
 from imagegan.variants.configs import CONFIGS, PRESETS
 from seqgan.core.bounds import TEXT
-from seqgan.core.command import CHOICES, RunOptions, run_options, say_what_quick_is
-from seqgan.core.config import ConfiguredCommand
+from seqgan.core.command import CHOICES, ConfiguredCommand, RunOptions, run_options, say_what_quick_is
 
 if TYPE_CHECKING:
     from imagegan.training import Finished

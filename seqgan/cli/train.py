@@ -8,8 +8,7 @@ from seqgan.algorithms.configs import CONFIGS, PRESETS
 from seqgan.cli.corpora import CORPORA
 from seqgan.cli.shared import print_tables
 from seqgan.core.bounds import PLACE_NAME, TEXT
-from seqgan.core.command import CHOICES, RunOptions, completing, run_options, runs, say_what_quick_is
-from seqgan.core.config import ConfiguredCommand
+from seqgan.core.command import CHOICES, ConfiguredCommand, RunOptions, completing, run_options, runs, say_what_quick_is
 from seqgan.errors import UsageError, one_line
 
 
