@@ -283,11 +283,11 @@ def test_every_stage_is_a_policy_of_its_own(played: seqgan.TrainedRun) -> None:
 
 def log_prob_by_hand(model: seqgan.TextModel, text: str) -> float:
     """Token for token: what the policy knows, log pi of the next token among all a text may hold, and on."""
-    total, state = 0.0, model.policy.initial_state(1)
+    total, state = 0.0, model.policy.begin(1)
     for token in [*model.tokenizer.encode(text), EOS]:
-        logits = model.policy.logits(state)[0, UNK:].double()
+        logits = model.policy.logits(model.policy.features(state), UNK)[0].double()
         total += float(logits[token - UNK] - logits.logsumexp(dim=0))
-        state = model.policy.advance(torch.tensor([token]), state)
+        state = model.policy.step(model.policy.embed(torch.tensor([token])), state)
     return total
 
 

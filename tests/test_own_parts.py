@@ -24,7 +24,7 @@ from seqgan.data.dataset import TokenDataset
 from seqgan.errors import DivergedError, RunError, UsageError
 from seqgan.models.lstm import LSTMPolicy
 from seqgan.models.policy import sample
-from seqgan.symbols import BOS, EOS, PAD, UNK
+from seqgan.symbols import EOS, PAD, UNK
 from tests.conftest import TINY, TINY_GAME, tiny_lines
 from tests.killing import Killed, contents, dying_at
 
@@ -308,15 +308,13 @@ class Recurrent(seqgan.PolicyModule):
         self.output = nn.Linear(12, vocab_size)
 
     def initial_state(self, count: int) -> tuple[torch.Tensor, ...]:
-        device = self.output.weight.device
-        start = torch.full((count,), BOS, device=device)
-        return self.advance(start, (torch.zeros(count, 12, device=device),))
+        return (self.output.weight.new_zeros(count, 12),)
 
-    def advance(self, token: torch.Tensor, state: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
-        return (self.cell(self.embedding(token), state[0]),)
+    def step(self, embedded: torch.Tensor, state: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+        return (self.cell(embedded, state[0]),)
 
-    def logits(self, state: tuple[torch.Tensor, ...]) -> torch.Tensor:
-        return self.output(state[0])
+    def features(self, state: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        return state[0]
 
 
 @pytest.mark.parametrize("options", [LEARNING, GAME], ids=["mle", "seqgan"])
@@ -358,16 +356,16 @@ class Thin(seqgan.PolicyModule):
 
     def __init__(self, inner: LSTMPolicy) -> None:
         super().__init__(inner.vocab_size, inner.max_length)
-        self.inner = inner
+        self.inner, self.embedding, self.output = inner, inner.embedding, inner.output
 
     def initial_state(self, count: int) -> tuple[torch.Tensor, ...]:
         return self.inner.initial_state(count)
 
-    def advance(self, token: torch.Tensor, state: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
-        return self.inner.advance(token, state)
+    def step(self, embedded: torch.Tensor, state: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+        return self.inner.step(embedded, state)
 
-    def logits(self, state: tuple[torch.Tensor, ...]) -> torch.Tensor:
-        return self.inner.logits(state)
+    def features(self, state: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        return self.inner.features(state)
 
 
 @pytest.fixture(params=[False, True], ids=["untied", "tie_embeddings"])
@@ -395,14 +393,8 @@ def test_the_general_path_of_a_policy_is_the_fast_one(pair: tuple[LSTMPolicy, Th
     tokens = some_text()
     unknown = tokens == UNK
     assert unknown.sum() > 5
-    for lowest in (0, UNK, EOS):
-        assert_close(
-            thin.teacher_forced(tokens, lowest)[tokens != PAD],
-            fast.teacher_forced(tokens, lowest)[tokens != PAD],
-            atol=1e-5,
-            rtol=0.0,
-        )
-    assert_close(thin.logits_before(tokens, unknown), fast.logits_before(tokens, unknown), atol=1e-5, rtol=0.0)
+    features = [policy.features_before(tokens)[tokens != PAD] for policy in pair]
+    assert_close(features[1], features[0], atol=1e-5, rtol=0.0)
     assert_close(thin.log_probs(tokens), fast.log_probs(tokens), atol=1e-5, rtol=0.0)
     drawn = sample(fast, 20).tokens
     assert_close(thin.log_probs_drawn(drawn), fast.log_probs_drawn(drawn), atol=1e-5, rtol=0.0)
@@ -426,11 +418,12 @@ def test_the_general_path_of_a_policy_has_the_gradient_of_the_fast_one(pair: tup
         assert_close(gradients[1][name], gradient, atol=1e-4, rtol=1e-4)
 
 
-def test_what_a_policy_does_not_say_is_asked_for() -> None:
-    policy = seqgan.PolicyModule(5, 4)
-    for call in (lambda: policy.initial_state(2), lambda: policy.sample(2)):
-        with pytest.raises(NotImplementedError):
-            call()
+def test_what_a_policy_does_not_implement_is_named() -> None:
+    class Unfinished(Recurrent):
+        features = seqgan.PolicyModule.features
+
+    with pytest.raises(TypeError, match=r"abstract method.*features"):
+        Unfinished(5, 4)
 
 
 # --- an algorithm
