@@ -16,7 +16,7 @@ from seqgan.data.corpus import Corpus
 from seqgan.errors import UsageError
 from seqgan.evaluation import remarks
 from seqgan.reporting import Evaluation, tables
-from seqgan.training import unfinished
+from seqgan.runs import progress
 from tests.conftest import TINY, TINY_GAME
 from tests.test_cli import call, refusal
 
@@ -209,13 +209,11 @@ def test_a_run_has_ended_if_its_closing_evaluation_was_made_at_its_last_step(
     closing = run.folder / "evaluations" / "training.json"
     told = closing.read_text()
     try:
-        assert unfinished(run.folder, run.description) is None
+        assert "unfinished" not in progress(run.folder)
         closing.write_text(told.replace(f'"steps": {json.loads(told)["steps"]}', '"steps": 1'))
-        assert unfinished(run.folder, run.description) is not None  # given more steps, and stopped on the way
-        closing.write_text("{}")  # of an earlier version
-        assert unfinished(run.folder, run.description) is None
+        assert "unfinished" in progress(run.folder)  # given more steps, and stopped on the way
         closing.unlink()
-        assert unfinished(run.folder, run.description) is not None
+        assert "unfinished" in progress(run.folder)
     finally:
         closing.write_text(told)
 

@@ -136,7 +136,7 @@ def test_the_evaluation_is_kept_in_the_run(run: seqgan.TrainedRun) -> None:
     assert json.loads((run.folder / "evaluations" / "evaluation.json").read_text()) == printed
     closing = json.loads((run.folder / "evaluations" / "training.json").read_text())
     assert closing["rows"] == printed["rows"]
-    assert "MLE keeps step" in closing["kept"]
+    assert "MLE keeps step" in closing["selection"]
 
 
 def test_every_metric_is_in_a_table_and_every_column_is_a_metric(run: seqgan.TrainedRun) -> None:
@@ -161,13 +161,13 @@ def test_tables_stand_with_their_signatures(run: seqgan.TrainedRun) -> None:
 def test_texts_too_long_to_be_learned_are_treated_here_as_they_were_there() -> None:
     corpus = seqgan.Corpus("overlong", ["a b c d e f g", "a b"], ["a b c d"], ["b c d e f"])
     words = Tokenizer.train(corpus.train, "whitespace", 50)
-    assert as_learned(corpus, words, 100, "cut") is corpus
-    assert as_learned(corpus, words, 4, "cut").train == ["a b c d", "a b"]
+    assert as_learned(corpus, words, 100, "truncate") is corpus
+    assert as_learned(corpus, words, 4, "truncate").train == ["a b c d", "a b"]
     assert as_learned(corpus, words, 4, "split").train == ["a b c d", "e f g", "a b"]
     assert as_learned(corpus, words, 4, "drop").train == ["a b"]
     english = seqgan.Corpus("overlong", ["Isn't it fine, today?"] * 3, ["x"], ["x"])
     word = Tokenizer.train(english.train, "word", 50)
-    assert as_learned(english, word, 4, "cut").train[0] == "Isn't it fine"
+    assert as_learned(english, word, 4, "truncate").train[0] == "Isn't it fine"
 
 
 def test_score_gives_the_probability_of_every_text_and_the_discriminators_verdict(
@@ -298,7 +298,7 @@ def test_a_numbers_signature_tells_the_vocabulary_the_blocks_and_the_judge(run: 
     row = run.evaluate(count=25).rows["mle"]
     vocab_size = len(run.model().tokenizer)
     for name in ("nll-valid", "entropy", "unknown", "kl-to-final", "d-auc"):
-        assert f"tok:word/{vocab_size}|long:cut@" in row[name].signature, name
+        assert f"tok:word/{vocab_size}|overlong:truncate@" in row[name].signature, name
         assert re.search(r"err:(texts|blocks-\d+x\d+)\|", row[name].signature), name
     assert "err:jackknife-10x2|" in row["self-bleu-2"].signature
     assert re.match(r"discriminator:[0-9a-f]{8}\|", row["d-auc"].signature)

@@ -207,14 +207,14 @@ def test_a_resume_with_other_options_is_refused(played: seqgan.TrainedRun) -> No
     assert contents(played.folder) == before
 
 
-@pytest.mark.parametrize("what", ["corpus", "start", "reward"])
+@pytest.mark.parametrize("what", ["corpus", "init_from", "reward"])
 def test_a_resume_with_another_corpus_or_start_or_part_is_refused(
     what: str, learned: seqgan.TrainedRun, tmp_path: Path
 ) -> None:
     seqgan.train(TEXTS, run_dir=tmp_path / "run", **GAME)
     corpus = tiny_lines(50) if what == "corpus" else TEXTS
     other = {
-        "start": {"start": str(learned.folder)},
+        "init_from": {"init_from": str(learned.folder)},
         "reward": {"reward": lambda tokens: torch.ones(len(tokens))},
     }.get(what, {})
     with pytest.raises(RunError):

@@ -124,11 +124,11 @@ def test_a_run_with_a_reward_ends_the_same_when_killed(tmp_path: Path) -> None:
 
 def test_a_run_with_a_reward_has_no_discriminator_and_wants_its_reward_again(tmp_path: Path) -> None:
     run = seqgan.train(TEXTS, run_dir=tmp_path / "run", reward=share_of_five, **GAME)
-    assert describe(run.folder)["own"] == ["reward"]
+    assert describe(run.folder)["custom"] == ["reward"]
     assert run.score(TEXTS[:2])[0].real is None
     assert not (run.folder / "discriminator.safetensors").exists()
     assert seqgan.load(run.folder, reward=share_of_five).generate(5) == run.generate(5)
-    with pytest.raises(RunError, match=r"someone's own reward; .* reward=\.\.\."):
+    with pytest.raises(RunError, match=r"custom reward; .* reward=\.\.\."):
         seqgan.train(TEXTS, run_dir=run.folder, resume=True, **GAME)
 
 
@@ -261,7 +261,7 @@ def test_a_discriminator_of_ones_own_learns(bagged: seqgan.TrainedRun, tmp_path:
 
 
 def test_a_discriminator_of_ones_own_is_saved_and_judges_again(bagged: seqgan.TrainedRun) -> None:
-    assert describe(bagged.folder)["own"] == ["discriminator"]
+    assert describe(bagged.folder)["custom"] == ["discriminator"]
     loaded = seqgan.load(bagged.folder, discriminator=Bag)
     assert [item.real for item in loaded.score(TEXTS)] == [item.real for item in bagged.score(TEXTS)]
     model = loaded.model()
@@ -276,7 +276,7 @@ def test_a_discriminator_of_ones_own_is_saved_and_judges_again(bagged: seqgan.Tr
 
 
 def test_a_run_with_a_discriminator_of_ones_own_is_not_loaded_without_it(bagged: seqgan.TrainedRun) -> None:
-    with pytest.raises(RunError, match=r"someone's own discriminator; .* discriminator=\.\.\.") as error:
+    with pytest.raises(RunError, match=r"custom discriminator; .* discriminator=\.\.\.") as error:
         seqgan.load(bagged.folder).generate(2)
     assert str(bagged.folder) in str(error.value)
     with pytest.raises(RunError, match="does not belong to the run"):
@@ -327,7 +327,7 @@ def test_a_policy_of_three_functions_trains_writes_and_loads(options: dict[str, 
     assert loaded.generate(20, prompt="hi") == run.generate(20, prompt="hi")
     assert loaded.score(TEXTS) == run.score(TEXTS)
     assert loaded.evaluate().as_json() == run.evaluate().as_json()
-    with pytest.raises(RunError, match=r"someone's own policy; .* policy=\.\.\."):
+    with pytest.raises(RunError, match=r"custom policy; .* policy=\.\.\."):
         seqgan.load(run.folder).generate(2)
 
 
@@ -531,7 +531,7 @@ def test_a_run_of_an_algorithm_that_is_not_registered_is_told(tmp_path: Path) ->
     seqgan.train(TEXTS, run_dir=tmp_path / "run", **REHEARSAL)
     for table in (CONFIGS, PRESETS, ALGORITHMS):
         del table["rehearsal"]  # type: ignore[attr-defined]
-    with pytest.raises(RunError, match=r"algorithm 'rehearsal' is not known here; seqgan.register it first"):
+    with pytest.raises(RunError, match=r"there is no algorithm 'rehearsal'; seqgan.register it first"):
         seqgan.load(tmp_path / "run").generate(2)
     assert checkpoints(tmp_path / "run")
 

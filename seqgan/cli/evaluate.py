@@ -99,7 +99,7 @@ def evaluate(
                    25 are different, copies count as one; paired: of a difference
       smooth, agg  smoothing of BLEU; mean over sentences, or one for the corpus
       tok          tokens that are counted, or the tokenizer and its vocabulary
-      long         what became of longer texts, and the longest: cut@64
+      overlong     what became of longer texts, and the limit: truncate@64
       discriminator, unknown   whose verdicts; what stood for unknown tokens"""
     modes = {"RUN": runs, "--samples": samples, "--ratings": ratings}
     given = [name for name, value in modes.items() if value]
