@@ -46,7 +46,7 @@ from imagegan.training import images_of, understood
 from seqgan import __version__
 from seqgan.core.report import Measured, rows_as_json
 from seqgan.core.run import checkpoints
-from seqgan.core.schema import as_bytes
+from seqgan.core.schema import json_bytes
 from seqgan.core.seed import derive, private_generator, seed_everything
 from seqgan.core.stats import jackknife, jackknife_error, standard_error
 from seqgan.errors import DataError
@@ -375,7 +375,7 @@ def _share_error(share: float, count: int) -> float:
 
 
 def written(rows: Mapping[str, Row], facts: Mapping[str, Any]) -> bytes:
-    return as_bytes(as_json(rows, facts))
+    return json_bytes(as_json(rows, facts))
 
 
 def as_json(rows: Mapping[str, Row], facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -31,7 +31,7 @@ HELD_OUT = 1000  # images to make beside those to learn from
 ONE_PIXEL = {"nets": "mlp", "width": 128, "d_norm": "none", "g_lr": 1e-3, "d_lr": 1e-3, "penalty_weight": 0.1}
 POINT_STEPS = 6000  # by default, of a few milliseconds each
 FIELDS = {
-    "algorithm": schema.Kind(f"one of {', '.join(CONFIGS)}", lambda value: value in CONFIGS),
+    "algorithm": schema.Field(f"one of {', '.join(CONFIGS)}", lambda value: value in CONFIGS),
     "config": schema.TABLE,
     "threads": schema.THREADS,
     "data": schema.TABLE,
@@ -188,8 +188,6 @@ def begin(
         "config": to_json(config),
         "sources": chosen.sources,
         "seed": seed,
-        "threads": torch.get_num_threads(),
-        "world_size": distributed.world_size(),
         "data": {
             "name": data,
             "folder": place and str(place),

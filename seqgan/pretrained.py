@@ -23,7 +23,7 @@ from seqgan.core.bounds import MAKER, PLACE_NAME, checked
 from seqgan.core.report import Row, as_cell, markdown, metrics_of
 from seqgan.errors import CheckpointError, RunError, UsageError, quoted, why
 from seqgan.model import TextModel
-from seqgan.runs import FORMAT, MODEL_FIELDS, load_tokenizer, model_json, own_parts_given, run_config
+from seqgan.runs import MODEL_FIELDS, load_tokenizer, model_json, own_parts_given, run_config
 
 FILES = ["config.json", "tokenizer.model", "*.safetensors"]
 POLICY, DISCRIMINATOR = "generator.safetensors", "discriminator.safetensors"
@@ -95,8 +95,8 @@ def from_pretrained(
         about = schema.read(path, CheckpointError, "is this a saved model?")
     except FileNotFoundError as error:
         raise CheckpointError(f"{path} is missing; is this a saved model?") from error
-    if about.get("package") != "seqgan" or about.get("format") != FORMAT:
-        raise CheckpointError(f"{path} is not of a seqgan model of format {FORMAT}")
+    if about.get("package") != "seqgan" or about.get("format") != schema.FORMAT:
+        raise CheckpointError(f"{path} is not of a seqgan model of format {schema.FORMAT}")
     schema.check(path, about, MODEL_FIELDS, CheckpointError)
     own_parts_given(folder, about, parts, ["policy", "discriminator"])
     tokenizer, config = load_tokenizer(folder, about), run_config(path, about)

@@ -18,11 +18,10 @@ from seqgan.data.tokenizer import Kind, Tokenizer
 from seqgan.errors import CheckpointError, ConfigError, RunError, quoted, why
 from seqgan.model import TextModel
 
-FORMAT = 1  # of config.json and the files beside it
 STAGES = ("mle", "final", "best")
 MODEL_FIELDS = {
     "algorithm": schema.TEXT,
-    "tokenizer": schema.Kind(f"one of {', '.join(get_args(Kind))}", lambda value: value in get_args(Kind)),
+    "tokenizer": schema.Field(f"one of {', '.join(get_args(Kind))}", lambda value: value in get_args(Kind)),
     "tokenizer_sha256": schema.TEXT,
     "max_length": schema.SIZE,
     "own": schema.NAMES,
@@ -168,10 +167,10 @@ def model_config(description: Mapping[str, Any]) -> dict[str, Any]:
     """What is needed beside the weights and the tokenizer to build a model again."""
     names = ("package", "algorithm", "tokenizer", "tokenizer_sha256", "vocab_size", "max_length")
     kept = {name: description[name] for name in names if name in description}
-    return {"format": FORMAT, **kept, "own": description.get("own", []), "config": description["config"]}
+    return {"format": schema.FORMAT, **kept, "own": description.get("own", []), "config": description["config"]}
 
 
 def model_json(about: Mapping[str, Any], weights: Mapping[str, bytes]) -> bytes:
     """config.json: what is known of a model, the sha256 of each of its files of weights, and a checksum of all that."""
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in weights.items()}
-    return schema.as_bytes(schema.sealed({**about, "files": hashes}))
+    return schema.json_bytes(schema.with_checksum({**about, "files": hashes}))

@@ -24,7 +24,7 @@ from seqgan.core.log import Display
 from seqgan.core.loop import train
 from seqgan.core.run import Run, Wanted, checkpoints, create, read_record, saved_in
 from seqgan.core.run import begin_or_continue as core_begin
-from seqgan.core.schema import as_bytes
+from seqgan.core.schema import json_bytes
 from seqgan.data.batches import encode
 from seqgan.data.checks import about_data
 from seqgan.data.corpus import Corpus, as_files, load_corpus
@@ -155,8 +155,6 @@ def begin(
         "config": to_json(config),
         "sources": sources,
         "seed": seed,
-        "threads": torch.get_num_threads(),
-        "world_size": distributed.world_size(),
         "corpus": {"name": corpus.name, **corpus.provenance},
         "from": origin and {**origin.schema(), "sha256": hashlib.sha256(contents["start.safetensors"]).hexdigest()},
         "own": own_parts(parts),
@@ -240,7 +238,7 @@ def carry_out(
         run.export(
             {
                 "config.json": model_json(model_config(description), _weights_in(folder)),
-                "evaluations/training.json": as_bytes(evaluation.as_json()),
+                "evaluations/training.json": json_bytes(evaluation.as_json()),
             }
         )
     written = load_model(folder, device=device, parts=parts).generate(5, seed=description["seed"])

@@ -18,6 +18,7 @@ import torch
 
 from seqgan.algorithms import ALGORITHMS
 from seqgan.core import checkpoint
+from seqgan.core.checkpoint import digest
 from seqgan.core.loop import train
 from seqgan.core.run import Run, checkpoints, describe
 from seqgan.errors import CheckpointError, RunError, SeqGANError
@@ -189,7 +190,7 @@ def fields_are_mutated(whole: Path, folder: Path, numbers: range) -> None:
     state = torch.load(newest, weights_only=True)
     for number in numbers:
         rng, place = random.Random(number), copied(whole, folder / str(number))
-        kind = ("checkpoint", "unsigned", "run/run.json", "model/config.json")[number % 4]
+        kind = ("checkpoint", "consistent", "run/run.json", "model/config.json")[number % 4]
         if "." in kind:
             content = json.loads((place / kind).read_text())
             what = mutated(content, rng)
@@ -198,9 +199,9 @@ def fields_are_mutated(whole: Path, folder: Path, numbers: range) -> None:
             withstands(whole, place, f"{kind} {what} ({number})", only=kind.split("/")[0])
         else:
             content = copy.deepcopy(state)
-            if kind == "unsigned":  # as checkpoints of the first version are: what is of another kind is refused
-                del content["sha256"]
             what = mutated(content, rng)
+            if kind == "consistent" and isinstance(content, dict):  # its checksum is right, its content is not
+                content["sha256"] = digest({name: value for name, value in content.items() if name != "sha256"})
             save_as_it_is(place / "run" / "checkpoints" / newest.name, content)
             if kind == "checkpoint":
                 withstands(whole, place, f"{what} ({number})", only="run")
@@ -237,7 +238,7 @@ def test_two_thousand_mutated_fields(first: int, whole: Path, tmp_path: Path) ->
 
 
 def changed(run: Path, *place: Any, to: Any = None) -> Path:
-    """A run whose newest checkpoint has another value at a place (gone, where none is given), without a sha256."""
+    """A run whose newest checkpoint has another value at a place (gone, where none is given), and a sha256 that is right."""
     path = list(checkpoints(run).values())[-1]
     state = torch.load(path, weights_only=True)
     del state["sha256"]
@@ -248,7 +249,7 @@ def changed(run: Path, *place: Any, to: Any = None) -> Path:
         del part[place[-1]]
     else:
         part[place[-1]] = to
-    save_as_it_is(path, state)
+    save_as_it_is(path, {**state, "sha256": digest(state)})
     return run
 
 

@@ -182,7 +182,7 @@ def _evaluate_runs(
         remarks = evaluation.remarks(result)
     if len(trained) == 1:
         files.make_folder(trained[0].folder / "evaluations")
-        files.write(trained[0].folder / "evaluations" / "evaluation.json", schema.as_bytes(result.as_json()))
+        files.write(trained[0].folder / "evaluations" / "evaluation.json", schema.json_bytes(result.as_json()))
     _show(result, remarks, as_json, as_markdown)
     if check:
         _check(result, tokens, trained[0].description["tokenizer"])
@@ -223,7 +223,7 @@ def _show(result: Any, remarks: Sequence[str], as_json: bool, as_markdown: bool)
     from seqgan.reporting import markdown, tables
 
     if as_json:
-        click.echo(schema.as_bytes(result.as_json()).decode(), nl=False)
+        click.echo(schema.json_bytes(result.as_json()).decode(), nl=False)
     elif as_markdown:
         click.echo("\n".join([markdown(result.rows, result.pairs), "", *(f"- {one_line(line)}" for line in remarks)]))
     else:

@@ -178,7 +178,7 @@ def test_a_run_of_the_first_version_goes_on(run: Path, tmp_path: Path) -> None:
 
     old = Path(shutil.copytree(run, tmp_path / "old"))
     description = json.loads((old / "run.json").read_text())
-    description.pop(schema.SEAL)  # it has none either
+    description.pop(schema.CHECKSUM)  # it has none either
     pixels = training.images_of(run, 60).train.pixels
     description["data"] = {
         "name": "digits",

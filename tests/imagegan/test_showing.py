@@ -29,7 +29,7 @@ from imagegan.samples import read_samples
 from imagegan.training import images_of, new_model
 from seqgan.core.phase import Phase
 from seqgan.core.run import describe
-from seqgan.core.schema import SEAL
+from seqgan.core.schema import CHECKSUM
 from seqgan.core.seed import private_generator
 from seqgan.errors import RunError, UsageError
 from tests.imagegan.tiny import as_options, config_of, made
@@ -429,7 +429,7 @@ def test_a_run_whose_pictures_an_earlier_version_read_says_why_it_cannot_go_on(
     old = Path(shutil.copytree(of_animals / "run", tmp_path / "old"))
     description = json.loads((old / "run.json").read_text())
     assert description["data"].pop("class_names") == ["cat", "dog", "owl"]
-    del description[SEAL]
+    del description[CHECKSUM]
     description["data"]["sha256"] = "0" * 64
     (old / "run.json").write_text(json.dumps(description))
     with pytest.raises(
