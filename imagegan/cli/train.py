@@ -44,9 +44,10 @@ def train(
 
 def _report(folder: Path, finished: "Finished") -> None:
     from imagegan import evaluation
+    from imagegan.first_numbers import first_numbers
     from seqgan.core import files
 
-    rows = evaluation.first_look(finished.model, finished.sets, finished.data)
+    rows = first_numbers(finished.model, finished.sets, finished.data)
     print_rows(rows)
     print_remarks(rows)
     facts = {"data": finished.data, "samples": "drawn with seed 0", "steps": evaluation.steps_learned(folder)}
