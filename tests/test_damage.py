@@ -4,6 +4,7 @@ Every file is taken whole and mutated: a byte flipped, the rest cut off, a field
 never happens: another exception, or another result."""
 
 import copy
+import hashlib
 import io
 import json
 import random
@@ -21,6 +22,7 @@ from seqgan.core import checkpoint
 from seqgan.core.checkpoint import digest
 from seqgan.core.loop import train
 from seqgan.core.run import Run, checkpoints, describe
+from seqgan.core.schema import with_checksum
 from seqgan.errors import CheckpointError, RunError, SeqGANError
 from seqgan.library import train as train_run
 from seqgan.pretrained import from_pretrained
@@ -289,8 +291,9 @@ def test_weights_of_nan_are_refused_wherever_they_are_read(whole: Path, tmp_path
     path = tmp_path / "model" / "generator.safetensors"
     save_file({**load_file(path), name: torch.full_like(tensor, float("nan"))}, path)
     config = tmp_path / "model" / "config.json"
-    kept = {key: value for key, value in json.loads(config.read_text()).items() if key not in ("files", "checksum")}
-    config.write_text(json.dumps(kept))
+    about = json.loads(config.read_text())
+    about["files"][path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    config.write_text(json.dumps(with_checksum(about)))
     with pytest.raises(CheckpointError, match=f"{name} holds NaN or infinite values"):
         of_model(tmp_path / "model")
 
