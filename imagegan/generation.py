@@ -9,8 +9,10 @@ from typing import Annotated
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from imagegan.data import TOYS, Images, toy
 from imagegan.data.layout import folder_names
@@ -19,13 +21,17 @@ from imagegan.grids import POINTS, as_bytes, is_points, png
 from imagegan.latents import Code, Codes, Latents
 from imagegan.nets import Pictures
 from imagegan.pyramid import Pyramid
-from imagegan.training import new_model, understood
+from imagegan.runs import understood
+from imagegan.samples import Labels, Samples
+from imagegan.training import new_model
 from seqgan.core.bounds import COUNT, PLACE, SEED, STEPS, Real, Several, checked
 from seqgan.core.config import nearest
 from seqgan.core.run import checkpoints, saved_in
+from seqgan.core.seed import derive, private_generator
 from seqgan.errors import CheckpointError, RunError, UsageError, quoted, why
 
 AT_A_TIME = 500
+EVALUATED_AT_A_TIME = 100  # another number would draw other samples with the same seed
 MOST_NAMED = 50  # classes, in a message
 TRUNCATION = Real(0, math.inf, above=True)
 CODE = Several(Real(-1e6, 1e6), "3,-1,0.5")
@@ -84,6 +90,27 @@ def pictures_of(model: Game | Pyramid, chosen: Latents) -> Pictures:
     count = len(chosen.noise)
     parts = [chosen.take(slice(first, first + AT_A_TIME)) for first in range(0, count, AT_A_TIME)]
     return torch.cat([model.draw(part).cpu() for part in parts])
+
+
+def draw_samples(model: Game | Pyramid, count: int, seed: int, train: Images) -> Samples:
+    """Samples that depend on the seed alone. Classes are asked for as often as the training images are of them, codes
+    as often as in training."""
+    rng = private_generator(seed, "evaluation")
+    code, cpu = model.recipe.code, torch.device("cpu")
+    labels = train.labels[torch.randint(len(train.labels), (count,), generator=rng)] if model.recipe.labelled else None
+    codes = code.draw(count, cpu, rng) if labels is None else one_hot(labels, code.categories).float()
+    parts = [
+        model.sample(len(some), derive(seed, "evaluation", part), some).cpu()
+        for part, some in enumerate(codes.split(EVALUATED_AT_A_TIME))
+    ]
+    return Samples(torch.cat(parts), labels, *(_code_parts(model, codes) if labels is None else ()))
+
+
+def _code_parts(model: Game | Pyramid, codes: Codes) -> tuple[Labels | None, Float[Tensor, "N U"] | None]:
+    """The category and the numbers of a code, as far as it has them."""
+    code = model.recipe.code
+    categories = codes[:, : code.categories].argmax(dim=1) if code.categories else None
+    return categories, codes[:, code.categories :] if code.continuous else None
 
 
 @checked

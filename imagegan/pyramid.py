@@ -45,23 +45,6 @@ def high(pictures: Pictures) -> Pictures:
     return pictures - low(pictures)
 
 
-def taken_apart(pictures: Pictures, levels: int) -> list[Pictures]:
-    """[the coarsest picture, h of the next level, ..., h of the finest]."""
-    parts = []
-    for _ in range(levels - 1):
-        parts.append(high(pictures))
-        pictures = coarser(pictures)
-    return [pictures, *reversed(parts)]
-
-
-def put_together(parts: Sequence[Pictures]) -> Pictures:
-    """I = u(I') + h, from the coarsest on. Ibid., equation 4."""
-    whole = parts[0]
-    for finer in parts[1:]:
-        whole = wider(whole) + finer
-    return whole
-
-
 class Pyramid:
     """A game for each level, the coarsest first; each is played on real pictures of its level alone."""
 

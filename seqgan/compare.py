@@ -82,7 +82,7 @@ def compare(
 
 def remarks(result: Evaluation) -> list[str]:
     """What each run's policies are, and how the rows came about."""
-    lines = [f"{name}: {facts['kept']}; seed {facts['seed']}." for name, facts in result.facts["runs"].items()]
+    lines = [f"{name}: {facts['selection']}; seed {facts['seed']}." for name, facts in result.facts["runs"].items()]
     lines += [
         f"{name}: {facts['unfinished']}." for name, facts in result.facts["runs"].items() if "unfinished" in facts
     ]
@@ -105,7 +105,7 @@ def _arms(descriptions: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[int
     groups: dict[str, list[int]] = {}
     for number, description in enumerate(descriptions):
         told = [description[part] for part in ("algorithm", "config", "tokenizer_sha256")]
-        begun = [description.get("own", []), (description.get("from") or {}).get("stage")]
+        begun = [description["custom"], (description["init_from"] or {}).get("stage")]
         groups.setdefault(json.dumps([*told, *begun], sort_keys=True), []).append(number)
     configs = [descriptions[places[0]]["config"] for places in groups.values()]
     varied = [key for key in configs[0] if any(config.get(key) != configs[0][key] for config in configs)]

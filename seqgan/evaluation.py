@@ -2,7 +2,7 @@
 
 The references are the test split; the real row is the validation split, scored as if it had been generated. All rows
 have the same number N of texts, since most of these numbers depend on it, and texts that were too long to be learned
-whole are cut, split or dropped here as they were there."""
+whole are truncated, split or dropped here as in training."""
 
 import hashlib
 import math
@@ -15,8 +15,6 @@ import torch
 from numpy.typing import ArrayLike
 from torch import nn
 
-from seqgan.algorithms.mle import PHASE
-from seqgan.algorithms.seqgan import PRETRAIN
 from seqgan.core.report import Measured, as_difference
 from seqgan.core.stats import Units, mean_influences, ratio_influences, unit_blocks, units_of
 from seqgan.data.batches import Encoded, by_length, encode, pad
@@ -30,11 +28,11 @@ from seqgan.model import TextModel
 from seqgan.reporting import REAL, Evaluation, Row
 from seqgan.rewards import judging
 from seqgan.rollout import in_chunks
+from seqgan.runs import PRETRAINING
 from seqgan.symbols import EOS, UNK
 
 MOST_SAMPLES = 10_000
 SAMPLES = "samples"  # the source of the influences of what a policy draws, as in `View`
-BEFORE_THE_GAME = (PHASE, PRETRAIN)  # phases in which the final policy is that of MLE
 MOSTLY = 0.5  # share of the samples that stand in the training texts, to be remarked upon
 
 
@@ -64,7 +62,7 @@ def evaluate_models(
         raise UsageError(
             f"no validation text is short enough for --max-length {first.policy.max_length} "
             f"(--overlong {first.overlong}), "
-            "and they are the row of real text; train with a larger --max-length, or with --overlong cut"
+            "and they are the row of real text; train with a larger --max-length, or with --overlong truncate"
         )
     count = count or min(len(fitted.valid), MOST_SAMPLES)
     if count > len(fitted.valid):
@@ -156,7 +154,7 @@ def _per(
 
 def _tokens_of(model: TextModel) -> str:
     """What a token is to a policy, for a signature: kind and size of the vocabulary, and the longest text."""
-    return f"tok:{model.tokenizer.kind}/{len(model.tokenizer)}|long:{model.overlong}@{model.policy.max_length}"
+    return f"tok:{model.tokenizer.kind}/{len(model.tokenizer)}|overlong:{model.overlong}@{model.policy.max_length}"
 
 
 def _divergence(drawing: TextModel, other: TextModel, drawn: Sequence[Sequence[int]]) -> Measured:
@@ -222,9 +220,9 @@ def remarks(result: Evaluation) -> list[str]:
     """What the numbers say, in words; above all when they say that nothing was gained."""
     rows, facts = result.rows, result.facts
     policies = [name for name in rows if name != REAL]
-    lines = [f"{facts[name]}." for name in ("kept", "unfinished") if name in facts]
+    lines = [f"{facts[name]}." for name in ("selection", "unfinished") if name in facts]
     if facts.get("too_long"):
-        became = {"cut": "they are cut", "split": "each is several rows", "drop": "they are left out"}[
+        became = {"truncate": "they are truncated", "split": "each is several rows", "drop": "they are left out"}[
             facts["overlong"]
         ]
         lines.append(
@@ -247,7 +245,7 @@ def remarks(result: Evaluation) -> list[str]:
                 f"{seen.value:.0%} of the {name} samples stand word for word in the training texts "
                 f"(of held-out real texts {rows[REAL]['seen'].value:.0%}): the policy mostly copies."
             )
-    begun = list(facts.get("trained", {"": 0}))[-1] not in BEFORE_THE_GAME
+    begun = list(facts.get("trained", {"": 0}))[-1] not in PRETRAINING
     if begun and "kl-to-mle" in rows.get("final", {}):
         lines += _what_the_game_changed(result)
     if "self-bleu-2" not in rows[REAL]:

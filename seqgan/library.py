@@ -6,7 +6,7 @@ from typing import Annotated, Any, get_args
 
 from seqgan import evaluation, training
 from seqgan.algorithms import ALGORITHMS
-from seqgan.algorithms.components import Components, MakeDiscriminator, MakePolicy
+from seqgan.algorithms.components import DEFAULTS, Components, MakeDiscriminator, MakePolicy
 from seqgan.algorithms.configs import CONFIGS, PRESETS, MLEConfig
 from seqgan.core import distributed
 from seqgan.core.bounds import (
@@ -37,7 +37,7 @@ from seqgan.pretrained import refuse_taken, save_pretrained
 from seqgan.reporting import Evaluation
 from seqgan.rewards import TextReward
 from seqgan.rollout import Score
-from seqgan.runs import describe_run, load_model
+from seqgan.runs import NOWHERE, Source, corpus_of, describe_run, load_model, progress, stages_of
 
 CUT, SUMMED = OneOf(list(TOKENS)), OneOf(get_args(Aggregation))
 PAYING = Function("a function of tokens or seqgan.rewards.on_text(...)", TextReward)
@@ -53,10 +53,10 @@ class TrainedRun:
         self,
         folder: Path,
         device: str = "auto",
-        parts: Components | None = None,
-        source: Mapping[str, Any] | None = None,
+        components: Components = DEFAULTS,
+        source: Source = NOWHERE,
     ) -> None:
-        self.folder, self.parts, self._source = folder, parts or Components(), source or {}
+        self.folder, self.components, self._source = folder, components, source
         self._corpus: Corpus | None = None
         self.description: Mapping[str, Any] = describe_run(folder)
         self._device, self._models = resolve(device), dict[str, TextModel]()
@@ -74,7 +74,7 @@ class TrainedRun:
             CheckpointError: the checkpoint is damaged."""
         stage = str(stage)
         if stage not in self._models:
-            self._models[stage] = load_model(self.folder, stage, self._device, self.parts)
+            self._models[stage] = load_model(self.folder, stage, self._device, self.components)
         return self._models[stage]
 
     def generate(self, count: int = 10, *, stage: str | int = "final", **options: Any) -> list[str]:
@@ -97,7 +97,7 @@ class TrainedRun:
 
         Raises:
             RunError: they cannot be read, or are no longer what they were."""
-        self._corpus = self._corpus or training.same_corpus(self.folder, **self._source)
+        self._corpus = self._corpus or corpus_of(self.folder, self._source)
         return self._corpus
 
     @checked
@@ -117,11 +117,11 @@ class TrainedRun:
         Raises:
             UsageError: `count` is more than there are validation texts.
             RunError: the corpus is no longer what it was."""
-        models = {stage: self.model(stage) for stage in training.stages_of(self.description)}
+        models = {stage: self.model(stage) for stage in stages_of(self.description)}
         seed = self.description["seed"] if seed is None else seed
         options: dict[str, Any] = {"count": count, "seed": seed, "tokens": tokens, "aggregation": aggregation}
         result = evaluation.evaluate_models(models, self.corpus(), **options)
-        result.facts |= training.stages_in_words(self.folder, self.description)
+        result.facts |= progress(self.folder)
         return result
 
     @checked
@@ -163,7 +163,7 @@ def train(
     run_dir: Annotated[str | Path | None, PLACE] = None,
     resume: Annotated[bool, YES_NO] = False,
     overwrite: Annotated[bool, YES_NO] = False,
-    start: Annotated[str | None, TEXT] = None,
+    init_from: Annotated[str | None, TEXT] = None,
     text_column: Annotated[str | None, TEXT] = None,
     valid: Annotated[str | Path | None, PLACE_NAME] = None,
     test: Annotated[str | Path | None, PLACE_NAME] = None,
@@ -216,21 +216,16 @@ def train(
     chosen = choose_config(
         algorithm, CONFIGS[algorithm], PRESETS[algorithm], preset=preset, typed=hyper, source="arguments"
     )
-    parts = Components(policy, discriminator, reward)
-    place, source = resolve(device), {"text_column": text_column, "valid": valid, "test": test}
-    given: dict[str, Any] = {
-        "name": str(corpus) if isinstance(corpus, str | Path) else corpus_in_memory(corpus),
-        **source,
-    }
-
+    components, place = Components(policy, discriminator, reward), resolve(device)
+    source = _source(corpus, text_column, valid, test)
     wanted = Wanted(algorithm, Path(run_dir) if run_dir else None, resume, overwrite, seed, threads)
     wanted.existing()  # refuses what contradicts itself, in every process
-    told = display() if progress else Silence()
+    shown = display() if progress else Silence()
     with distributed.process_group(place):
         folder, _ = training.begin_or_continue(
-            wanted, chosen, given, start=start, display=told, device=place, parts=parts
+            wanted, chosen, source, init_from=init_from, display=shown, device=place, components=components
         )
-    return TrainedRun(folder, device, parts, given)
+    return TrainedRun(folder, device, components, source)
 
 
 @checked
@@ -253,13 +248,22 @@ def load(
 
     Raises:
         RunError: there is no run, its format is not known to this version, or the corpus has other content."""
-    named = corpus is None or isinstance(corpus, str | Path)
-    name = (str(corpus) if corpus else None) if named else corpus_in_memory(corpus)  # type: ignore[arg-type]
-    given = {"name": name, "text_column": text_column, "valid": valid, "test": test}
-    trained = TrainedRun(Path(run), device, Components(policy, discriminator, reward), given)
-    if any(given.values()):
+    source = _source(corpus, text_column, valid, test)
+    trained = TrainedRun(Path(run), device, Components(policy, discriminator, reward), source)
+    if any(source):
         trained.corpus()  # refused at once, rather than by the first evaluation
     return trained
+
+
+def _source(
+    corpus: str | Path | Corpus | Iterable[str] | None,
+    text_column: str | None,
+    valid: str | Path | None,
+    test: str | Path | None,
+) -> Source:
+    named = corpus is None or isinstance(corpus, str | Path)
+    texts = (str(corpus) if corpus else None) if named else corpus_in_memory(corpus)  # type: ignore[arg-type]
+    return Source(texts, text_column, str(valid) if valid else None, str(test) if test else None)
 
 
 @checked

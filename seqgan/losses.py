@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from seqgan.core.distributed import all_reduce_sum, mean_weight
-from seqgan.shapes import LogProbs, Mask, Rewards, Scalar
+from seqgan.shapes import Mask, Rewards, Scalar
 
 Weights = Float[Tensor, "B T"]  # of tokens: how much each counts in a loss
 
@@ -26,11 +26,6 @@ def policy_gradient_weights(rewards: Rewards, mask: Mask, reduction: Literal["me
     Yu et al. (2017), equation 8. The published code sums over the batch; the mean is over the tokens that count."""
     weights = rewards.detach() * mask
     return weights if reduction == "sum" else weights / all_reduce_sum(mask.sum())
-
-
-def weighted_nll(log_probs: LogProbs, weights: Weights) -> Scalar:
-    """The negative log-likelihood of tokens, each as much as it weighs."""
-    return -(log_probs * weights).sum()
 
 
 def discriminator_loss(real: Float[Tensor, "N"], fake: Float[Tensor, "M"]) -> Scalar:

@@ -59,7 +59,7 @@ class TextModel:
     @property
     def overlong(self) -> Overlong:
         """What became of texts that were too long when it was trained."""
-        return self.about.get("config", {}).get("overlong", "cut")
+        return self.about.get("config", {}).get("overlong", "truncate")
 
     @property
     def device(self) -> torch.device:

@@ -23,10 +23,12 @@ from seqgan.core.bounds import MAKER, PLACE_NAME, checked
 from seqgan.core.report import Row, as_cell, markdown, metrics_of
 from seqgan.errors import CheckpointError, RunError, UsageError, quoted, why
 from seqgan.model import TextModel
-from seqgan.runs import FORMAT, MODEL_FIELDS, load_tokenizer, model_json, own_parts_given, run_config
+from seqgan.runs import MODEL_FIELDS, load_tokenizer, refuse_missing, run_config
 
+FORMAT = 2  # of config.json and the files beside it
 FILES = ["config.json", "tokenizer.model", "*.safetensors"]
-POLICY, DISCRIMINATOR = "generator.safetensors", "discriminator.safetensors"
+WEIGHTS = POLICY, DISCRIMINATOR = "generator.safetensors", "discriminator.safetensors"
+FIELDS = {**MODEL_FIELDS, "files": schema.WORDS}
 
 
 def save_pretrained(
@@ -39,9 +41,9 @@ def save_pretrained(
         StorageError: the folder cannot be written."""
     refuse_taken(folder, overwrite)
     files.make_folder(folder)
-    weights = {POLICY: _weights(model.policy)}
+    weights = {POLICY: weights_of(model.policy)}
     if model.discriminator is not None:
-        weights[DISCRIMINATOR] = _weights(model.discriminator)
+        weights[DISCRIMINATOR] = weights_of(model.discriminator)
     contents = {
         "config.json": model_json(model.about, weights),
         "tokenizer.model": model.tokenizer.model,
@@ -83,61 +85,73 @@ def from_pretrained(
 ) -> TextModel:
     """A model from a folder that `save_pretrained` wrote, or from the hub (`owner/name`).
 
-    `policy` and `discriminator` are functions of (vocabulary, longest) that make the modules it was trained with,
-    where they were someone's own.
+    `policy` and `discriminator` are functions of (vocab_size, max_length) that make the custom modules it was trained
+    with, if any.
 
     Raises:
-        RunError: neither a folder nor to be had from the hub, or trained with a module that is not given.
+        RunError: neither a folder nor on the hub, or trained with a module that is not given.
         CheckpointError: a file is missing, damaged, or does not belong to the others."""
-    folder, parts = Path(name) if Path(name).is_dir() else _from_hub(str(name)), Components(policy, discriminator)
-    path = folder / "config.json"
+    folder = Path(name) if Path(name).is_dir() else _from_hub(str(name))
+    components, path = Components(policy, discriminator), folder / "config.json"
     try:
         about = schema.read(path, CheckpointError, "is this a saved model?")
     except FileNotFoundError as error:
         raise CheckpointError(f"{path} is missing; is this a saved model?") from error
     if about.get("package") != "seqgan" or about.get("format") != FORMAT:
-        raise CheckpointError(f"{path} is not of a seqgan model of format {FORMAT}")
-    schema.check(path, about, MODEL_FIELDS, CheckpointError)
-    own_parts_given(folder, about, parts, ["policy", "discriminator"])
+        raise CheckpointError(
+            f"{path} is of {quoted(about.get('package'))}, format {quoted(about.get('format'))}; a model of seqgan of "
+            f"format {FORMAT} was expected: save it again from its run"
+        )
+    schema.check(path, about, FIELDS, CheckpointError)
+    refuse_missing(folder, about, components, ["policy", "discriminator"])
     tokenizer, config = load_tokenizer(folder, about), run_config(path, about)
-    sizes = (len(tokenizer), about["max_length"])
-    made, judge = new_policy(config, *sizes, parts.policy), None
+    sizes, made = (len(tokenizer), about["max_length"]), dict[str, Any]()
+    made[POLICY] = new_policy(config, *sizes, policy)
     if (folder / DISCRIMINATOR).exists():
-        if parts.discriminator is None and not isinstance(config, SeqGANConfig):
+        if discriminator is None and not isinstance(config, SeqGANConfig):
             raise CheckpointError(
                 f"{path}: algorithm {quoted(about['algorithm'])} has no discriminator, but one lies beside it"
             )
-        judge = new_discriminator(config, *sizes, parts)  # type: ignore[arg-type]
-    _fill(made, folder / POLICY, about)
-    if judge is not None:
-        _fill(judge, folder / DISCRIMINATOR, about)
-        judge.to(device).eval()
-    return TextModel(made.to(device), tokenizer, judge, about)
+        made[DISCRIMINATOR] = new_discriminator(config, *sizes, components)  # type: ignore[arg-type]
+    for file, module in made.items():
+        module.load_state_dict(read_weights(folder / file, about["files"].get(file), module))
+        module.to(device)
+    judge = made[DISCRIMINATOR].eval() if DISCRIMINATOR in made else None
+    return TextModel(made[POLICY], tokenizer, judge, about)
 
 
-def _weights(module: torch.nn.Module) -> bytes:
+def weights_of(module: torch.nn.Module) -> bytes:
     return save({name: tensor.cpu().clone().contiguous() for name, tensor in module.state_dict().items()})
 
 
-def _fill(module: torch.nn.Module, path: Path, about: Mapping[str, Any]) -> None:
-    """Load weights into a module, if they are those that the model was saved with, and fit."""
+def read_weights(path: Path, sha256: str | None, module: torch.nn.Module | None = None) -> dict[str, torch.Tensor]:
+    """
+    Raises:
+        CheckpointError: they are not those that were saved, or do not fit the module."""
     try:
         data = path.read_bytes()
         weights = load(data)
-        checkpoint.check(weights, module)
+        if module is not None:
+            checkpoint.check(weights, module)
     except (OSError, SafetensorError, ValueError) as error:
         raise CheckpointError(
             f"{path} is missing, damaged, or of another model ({why(error)}); restore it from a copy"
         ) from error
-    known = (about.get("files") or {}).get(path.name)  # models of the first version have none
-    if known not in (None, hashlib.sha256(data).hexdigest()):
-        raise CheckpointError(f"{path} is not what the model was saved with (another sha256); restore it from a copy")
+    if sha256 != hashlib.sha256(data).hexdigest():
+        raise CheckpointError(f"{path} is not what was saved there (another sha256); restore it from a copy")
     if broken := checkpoint.first_broken(weights):
         raise CheckpointError(
             f"{path}: the tensor {broken} holds NaN or infinite values, but finite ones were expected; restore it from "
             "a copy"
         )
-    module.load_state_dict(weights)
+    return weights
+
+
+def model_json(about: Mapping[str, Any], weights: Mapping[str, bytes]) -> bytes:
+    """config.json: what is needed to build a model again, and the sha256 of each file of weights; with a checksum."""
+    known = {name: about[name] for name in ("package", "vocab_size", *MODEL_FIELDS)}
+    hashes = {name: hashlib.sha256(data).hexdigest() for name, data in weights.items()}
+    return schema.as_bytes(schema.sealed({"format": FORMAT, **known, "files": hashes}))
 
 
 def _from_hub(name: str) -> Path:

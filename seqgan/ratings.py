@@ -19,7 +19,7 @@ from seqgan.core.stats import permutation_test, standard_error
 from seqgan.data.dataset import as_learned
 from seqgan.errors import UsageError, quoted, why
 from seqgan.library import TrainedRun
-from seqgan.training import stages_of
+from seqgan.runs import stages_of
 
 COLUMNS = ["number", "text", "rating"]
 

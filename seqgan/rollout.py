@@ -86,7 +86,7 @@ def complete(
     for position in range(1, max_length):
         # Those under way take in their last token and draw the next one.
         if len(under_way):
-            state = sampler.advance(token, state)
+            state = sampler.step(token, state)
             token = sampler.draw(state).squeeze(1)
         # The prefixes of this length join with the state they were left in: one softmax for all their completions.
         joining = torch.arange(begun[position - 1], begun[position], device=device)

@@ -1,33 +1,37 @@
-"""Read a run, check it, and load the model of one of its stages."""
+"""Read a run and check it: its description, its corpus, its tokenizer, its stages; load the model of one of them."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 import torch
 
 from seqgan.algorithms.components import DEFAULTS, Components
 from seqgan.algorithms.configs import CONFIGS, MLEConfig
-from seqgan.algorithms.mle import new_policy
+from seqgan.algorithms.mle import PHASE, new_policy
 from seqgan.algorithms.opponent import new_discriminator
+from seqgan.algorithms.seqgan import PRETRAIN
 from seqgan.core import checkpoint, schema
 from seqgan.core.config import assemble, parameters
-from seqgan.core.run import checkpoints, describe, saved_in
+from seqgan.core.run import checkpoints, describe, read_record, saved_in
+from seqgan.data.corpus import Corpus, load_corpus
+from seqgan.data.readers import kind_of
 from seqgan.data.tokenizer import Kind, Tokenizer
-from seqgan.errors import CheckpointError, ConfigError, RunError, quoted, why
+from seqgan.errors import CheckpointError, ConfigError, CorpusError, RunError, quoted, why
 from seqgan.model import TextModel
 
-FORMAT = 1  # of config.json and the files beside it
 STAGES = ("mle", "final", "best")
+CUSTOM = ("policy", "discriminator", "reward")  # components that the user may replace
+PRETRAINING = (PHASE, PRETRAIN)  # phases during which the final policy is that of MLE
 MODEL_FIELDS = {
     "algorithm": schema.TEXT,
     "tokenizer": schema.Kind(f"one of {', '.join(get_args(Kind))}", lambda value: value in get_args(Kind)),
     "tokenizer_sha256": schema.TEXT,
     "max_length": schema.SIZE,
-    "own": schema.NAMES,
+    "custom": schema.TEXTS,
     "config": schema.TABLE,
-    "files": schema.WORDS._replace(needed=False),
 }
 RUN_FIELDS = {
     **MODEL_FIELDS,
@@ -35,57 +39,127 @@ RUN_FIELDS = {
     "vocab_size": schema.SIZE,
     "sources": schema.WORDS,
     "corpus": schema.TABLE,
-    "from": schema.ORIGIN,
+    "init_from": schema.Kind(
+        "a run, a stage and a sha256, or null",
+        lambda value: (
+            value is None
+            or (isinstance(value, dict) and all(isinstance(value.get(key), str) for key in ("run", "stage", "sha256")))
+        ),
+    ),
 }
 CORPUS_FIELDS = {
     "name": schema.TEXT,
     "path": schema.PATH,
     "sha256": schema.TEXT,
-    "texts_sha256": schema.TEXT_OR_NOTHING,
-    "text_column": schema.TEXT_OR_NOTHING,
-    "valid": schema.TEXT_OR_NOTHING,
-    "test": schema.TEXT_OR_NOTHING,
+    "texts_sha256": schema.TEXT,
+    **dict.fromkeys(("text_column", "valid", "test"), schema.TEXT_OR_NOTHING._replace(needed=True)),
 }
+
+
+def describe_run(folder: Path) -> dict[str, Any]:
+    """The description of a run of seqgan, from its `run.json`.
+
+    Raises:
+        RunError: no run, a damaged one, or one of another package."""
+    description = describe(folder)
+    if description.get("package") != "seqgan":
+        raise RunError(f"{folder} is a run of {description.get('package')}, not of seqgan")
+    path = folder / "run.json"
+    schema.check(path, description, RUN_FIELDS, RunError)
+    schema.check(path, description["corpus"], CORPUS_FIELDS, RunError, "corpus: ")
+    return description
+
+
+def run_config(path: Path, description: Mapping[str, Any]) -> MLEConfig:
+    """The config in a description, which was read from a path.
+
+    Raises:
+        RunError: it is of an unknown algorithm, or a value is bad."""
+    name = description["algorithm"]
+    if name not in CONFIGS:
+        raise RunError(f"{path}: there is no algorithm {quoted(name)}; seqgan.register it first")
+    try:
+        config, _ = assemble(CONFIGS[name], [(str(path), description["config"])])
+    except ConfigError as error:
+        raise RunError(str(error)) from error
+    damaged = RunError if path.name == "run.json" else CheckpointError
+    schema.refuse_changed(path, description, damaged, [parameter.name for parameter in parameters(CONFIGS[name])])
+    return config
+
+
+def load_tokenizer(folder: Path, description: Mapping[str, Any]) -> Tokenizer:
+    path = folder / "tokenizer.model"
+    try:
+        model = path.read_bytes()
+    except OSError as error:
+        raise RunError(
+            f"{path} cannot be read: {why(error)}; the ids of the run cannot be decoded without it"
+        ) from error
+    # Checked first, since sentencepiece writes to stderr when it loads a damaged model.
+    if hashlib.sha256(model).hexdigest() != description["tokenizer_sha256"]:
+        raise CheckpointError(f"{path} is not the one this was made with; restore it from a copy, or train anew")
+    try:
+        return Tokenizer(description["tokenizer"], model)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+
+
+def custom_names(components: Components) -> list[str]:
+    return [name for name in CUSTOM if getattr(components, name) is not None]
+
+
+def refuse_missing(
+    folder: Path, description: Mapping[str, Any], components: Components, needed: Collection[str] = CUSTOM
+) -> None:
+    """
+    Raises:
+        RunError: a custom component that is needed is not given."""
+    missing = [name for name in description["custom"] if name in needed and getattr(components, name) is None]
+    if missing:
+        raise RunError(
+            f"{folder} was trained with a custom {' and '.join(missing)}; load it from Python, "
+            f"with {', '.join(f'{name}=...' for name in missing)}"
+        )
 
 
 def load_model(
     folder: Path,
     stage: str = "final",
     device: torch.device | str = "cpu",
-    parts: Components = DEFAULTS,
+    components: Components = DEFAULTS,
     *,
-    judge: bool = True,
+    with_discriminator: bool = True,
 ) -> TextModel:
     """The model of a run: after MLE, the final one, the best by validation NLL, or that of a checkpoint by its number.
 
-    `parts` must be given where the run was trained with someone's own modules; without `judge`, the discriminator
-    stays where it is.
+    `components` must hold the custom modules that the run was trained with.
 
     Raises:
         RunError: not a run, nothing saved yet, no such stage, or trained with a module that is not given.
         CheckpointError: the checkpoint is damaged or belongs to another model."""
     description = describe_run(folder)
-    own_parts_given(folder, description, parts, ["policy", "discriminator"] if judge else ["policy"])
+    refuse_missing(folder, description, components, ["policy", "discriminator"] if with_discriminator else ["policy"])
     path, stage = _checkpoint_of(folder, stage)
-    learned = saved_in(path, folder, description)["algorithm"]
+    state = saved_in(path, folder, description)["algorithm"]
     tokenizer = load_tokenizer(folder, description)
     config = run_config(folder / "run.json", description)
     sizes = (len(tokenizer), description["max_length"])
-    policy, discriminator = new_policy(config, *sizes, parts.policy), None
+    policy, discriminator = new_policy(config, *sizes, components.policy), None
     try:
-        checkpoint.check(learned["policies"][stage], policy, f"policies/{stage}")
-        policy.load_state_dict(learned["policies"][stage])
-        if judge and "discriminator" in learned:
-            discriminator = new_discriminator(config, *sizes, parts)  # type: ignore[arg-type]
-            checkpoint.check(learned["discriminator"], discriminator, "discriminator")
-            discriminator.load_state_dict(learned["discriminator"])
+        checkpoint.check(state["policies"][stage], policy, f"policies/{stage}")
+        policy.load_state_dict(state["policies"][stage])
+        if with_discriminator and "discriminator" in state:
+            discriminator = new_discriminator(config, *sizes, components)  # type: ignore[arg-type]
+            checkpoint.check(state["discriminator"], discriminator, "discriminator")
+            discriminator.load_state_dict(state["discriminator"])
             discriminator.to(device).eval()
     except (LookupError, TypeError, ValueError, RuntimeError, AttributeError) as error:
         raise CheckpointError(
             f"{path} does not belong to the run {folder}: {why(error)}; restore it from a copy, or remove it to use "
             "the one before it"
         ) from error
-    return TextModel(policy.to(device), tokenizer, discriminator, model_config(description))
+    about = {name: description[name] for name in ("package", "vocab_size", *MODEL_FIELDS)}
+    return TextModel(policy.to(device), tokenizer, discriminator, about)
 
 
 def _checkpoint_of(folder: Path, stage: str) -> tuple[Path, str]:
@@ -103,75 +177,125 @@ def _checkpoint_of(folder: Path, stage: str) -> tuple[Path, str]:
     )
 
 
-def describe_run(folder: Path) -> dict[str, Any]:
-    """The description of a run of seqgan.
+# --- its corpus
+
+
+class Source(NamedTuple):
+    """Where texts are: a corpus or what names one, and files with given splits."""
+
+    corpus: str | Corpus | None = None
+    text_column: str | None = None
+    valid: str | None = None
+    test: str | None = None
+
+    def load(self) -> Corpus:
+        """
+        Raises:
+            CorpusError: it cannot be read."""
+        if isinstance(self.corpus, Corpus):
+            return self.corpus
+        return load_corpus(self.corpus or "", text_column=self.text_column, valid=self.valid, test=self.test)
+
+
+NOWHERE = Source()
+
+
+def corpus_of(folder: Path, source: Source = NOWHERE) -> Corpus:
+    """The corpus of a run, from where it was or from where `source` says it is now, by the sha256 of its texts.
 
     Raises:
-        RunError: no run, a damaged one, or one of another package."""
-    description = describe(folder)
-    if description.get("package") != "seqgan":
-        raise RunError(f"{folder} is a run of {description.get('package')}, not of seqgan")
-    path = folder / "run.json"
-    schema.check(path, description, RUN_FIELDS, RunError)
-    schema.check(path, description["corpus"], CORPUS_FIELDS, RunError, "corpus: ")
-    return description
-
-
-def own_parts_given(folder: Path, description: Mapping[str, Any], parts: Components, needed: Sequence[str]) -> None:
-    """Refuse to build a run without those of its modules that are needed.
-
-    Raises:
-        RunError: it was trained with someone's own module, and none is given."""
-    missing = [name for name in description.get("own", []) if name in needed and getattr(parts, name) is None]
-    if missing:
+        RunError: it cannot be read, or its content is not what the run was begun with."""
+    stored = describe_run(folder)["corpus"]
+    corpus = source.corpus if isinstance(source.corpus, Corpus) else _read_again(folder, stored, source)
+    found, column = corpus.provenance, source.text_column or stored["text_column"]
+    if found["texts_sha256"] == stored["texts_sha256"]:
+        return corpus
+    if found["sha256"] == stored["sha256"] and column != stored["text_column"]:  # another column of the same file
         raise RunError(
-            f"{folder} was trained with someone's own {' and '.join(missing)}; load it from Python, "
-            f"with {', '.join(f'{name}=...' for name in missing)}"
+            f"{folder} was begun with the column {quoted(stored['text_column'])}, not {quoted(column)}; "
+            "leave --text-column out to go on, or start a new run"
         )
+    raise RunError(
+        f"the corpus {found['path'] or 'given'} is not the one that {folder} was begun with (sha256 "
+        f"{found['sha256'][:12]}..., then {stored['sha256']}); give the texts it was begun with, or start a new run"
+    )
 
 
-def load_tokenizer(folder: Path, description: Mapping[str, Any]) -> Tokenizer:
-    path = folder / "tokenizer.model"
+def _read_again(folder: Path, stored: Mapping[str, Any], source: Source) -> Corpus:
+    given = source._replace(corpus=None) if source.corpus == stored.get("source") else source
+    in_memory = not stored["path"] and not given.corpus
+    if in_memory:  # such texts are stored in the run
+        train, valid, test = (str(folder / "corpus" / f"{part}.txt") for part in ("train", "valid", "test"))
+    else:
+        train, valid, test = (stored[key] for key in ("path", "valid", "test"))
+    there = Source(given.corpus or train, given.text_column, given.valid or valid, given.test or test)
+    if not there.text_column and kind_of(Path(str(there.corpus))) != ".txt":
+        there = there._replace(text_column=stored["text_column"])
     try:
-        model = path.read_bytes()
-    except OSError as error:
+        corpus = there.load()
+    except CorpusError as error:
+        known = {"corpus": train, "valid": valid, "test": test}
+        missing = [key for key, place in known.items() if place and not getattr(given, key)]
+        if not missing:
+            raise
+        options, arguments = (form.join(missing) for form in (" PATH and --", "=, "))
         raise RunError(
-            f"{path} cannot be read: {why(error)}; without it the run's ids cannot be turned into text"
+            f"cannot read the corpus that {folder} was begun with: {error}; give the same texts by "
+            f"--{options} PATH (in Python {arguments}=); their sha256 is {stored['sha256']}"
         ) from error
-    # First of all, since sentencepiece writes of a damaged model to stderr by itself.
-    if hashlib.sha256(model).hexdigest() != description["tokenizer_sha256"]:
-        raise CheckpointError(f"{path} is not the one this was made with; restore it from a copy, or train anew")
+    return replace(corpus, name=stored["name"]) if in_memory else corpus
+
+
+def moved(folder: Path, corpus: Corpus) -> list[str]:
+    """A line where the texts of a run were read from another place than the one it was begun with."""
+    was, now = describe_run(folder)["corpus"]["path"], corpus.provenance["path"]
+    if not was or now == was:
+        return []
+    return [f"the texts come from {now or 'memory'}; they are those of {was}, by their sha256"]
+
+
+# --- how far it has come
+
+
+def stages_of(description: Mapping[str, Any]) -> list[str]:
+    """The policies of a run that an evaluation has a row for."""
+    return ["mle"] if description["algorithm"] == "mle" else ["mle", "final"]
+
+
+def progress(folder: Path) -> dict[str, Any]:
+    """What an evaluation says of a run beside its numbers: which steps its policies are of (`selection`) and, where
+    training has not ended, how far it has come in words (`unfinished`) and by phase (`trained`)."""
+    description = describe_run(folder)
+    found = checkpoints(folder)
+    if not found or _ended(folder, max(found)):
+        return {"selection": selection(folder)}
+    steps = saved_in(found[max(found)], folder, description)["steps"]
+    so_far = ", ".join(f"{count} {'step' if count == 1 else 'steps'} of {phase}" for phase, count in steps.items())
+    waiting = description["algorithm"] != "mle" and list(steps)[-1] in PRETRAINING
+    not_begun = " and the adversarial phase has not begun, so that final is the MLE policy" if waiting else ""
+    unfinished = f"Training has not ended: {so_far} so far{not_begun}; go on with seqgan train --resume {folder}"
+    return {"selection": selection(folder).partition(";")[0], "unfinished": unfinished, "trained": steps}
+
+
+def selection(folder: Path) -> str:
+    """Which steps the policies of a run are of, and what selected them."""
+    description = describe_run(folder)
+    checks = [line for line in read_record(folder) if line["phase"] == PHASE and "valid_nll" in line]
+    mle_alone = description["algorithm"] == "mle"
+    last = "" if mle_alone else "; final is the policy after the last step of all, not a best one"
+    if not checks:
+        return f"MLE: no step was taken{last}"
+    if not run_config(folder / "run.json", description).mle_patience:
+        return f"MLE keeps its last step, {checks[-1]['step']}{last}"
+    best = min(checks, key=lambda line: float(line["valid_nll"]))
+    or_start = " or the policy it began from" if description["init_from"] else ""
+    return f"MLE keeps step {best['step']} of {checks[-1]['step']}{or_start}, by validation NLL{last}"
+
+
+def _ended(folder: Path, steps: int) -> bool:
+    """Whether the closing evaluation was made of a run at this step."""
     try:
-        return Tokenizer(description["tokenizer"], model)
-    except CheckpointError as error:
-        raise CheckpointError(f"{path}: {error}") from error
-
-
-def run_config(path: Path, description: Mapping[str, Any]) -> MLEConfig:
-    """The config in a description, which was read from a path.
-
-    Raises:
-        RunError: it is of an algorithm that is not known here, or a value is bad."""
-    name = description["algorithm"]
-    if name not in CONFIGS:
-        raise RunError(f"{path}: algorithm {quoted(name)} is not known here; seqgan.register it first")
-    try:
-        config, _ = assemble(CONFIGS[name], [(str(path), description["config"])])
-    except ConfigError as error:
-        raise RunError(str(error)) from error
-    damaged = RunError if path.name == "run.json" else CheckpointError
-    schema.refuse_changed(path, description, damaged, [parameter.name for parameter in parameters(CONFIGS[name])])
-    return config
-
-
-def model_config(description: Mapping[str, Any]) -> dict[str, Any]:
-    """What is needed beside the weights and the tokenizer to build a model again."""
-    names = ("package", "algorithm", "tokenizer", "tokenizer_sha256", "vocab_size", "max_length")
-    kept = {name: description[name] for name in names if name in description}
-    return {"format": FORMAT, **kept, "own": description.get("own", []), "config": description["config"]}
-
-
-def model_json(about: Mapping[str, Any], weights: Mapping[str, bytes]) -> bytes:
-    """config.json: what is known of a model, the sha256 of each of its files of weights, and a checksum of all that."""
-    hashes = {name: hashlib.sha256(data).hexdigest() for name, data in weights.items()}
-    return schema.as_bytes(schema.sealed({**about, "files": hashes}))
+        closing = schema.read(folder / "evaluations" / "training.json", RunError, "remove it")
+    except (FileNotFoundError, RunError):
+        return False
+    return closing.get("steps") == steps

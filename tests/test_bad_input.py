@@ -33,7 +33,7 @@ from seqgan.errors import CheckpointError, SeqGANError
 from seqgan.library import TrainedRun, load, train
 from seqgan.pretrained import from_pretrained
 from seqgan.ratings import analyse, read_ratings, read_sheets, write_sheet
-from seqgan.runs import load_model
+from seqgan.runs import NOWHERE, load_model
 from tests.conftest import TINY, TINY_GAME, tiny_lines
 from tests.test_cli import call, refusal
 
@@ -162,11 +162,11 @@ def withstands(act: Callable[[], Any], expected: Any, path: Path, mutation: str,
 
 COMPARED = ("format", "id", "package", "sha256", "tokenizer_sha256")  # a difference is told in words of their own
 RUN_FIELDS = (
-    "format id package algorithm config sources seed threads corpus from own tokenizer tokenizer_sha256 vocab_size "
-    "max_length versions command world_size checksum"
+    "format id package algorithm config sources seed threads corpus init_from custom tokenizer tokenizer_sha256 "
+    "vocab_size max_length versions command world_size checksum"
 )
 CORPUS_FIELDS = "name path text_column valid test sha256 texts_sha256 texts split overlap"
-MODEL_FIELDS = "format package algorithm tokenizer tokenizer_sha256 vocab_size max_length own config files checksum"
+MODEL_FIELDS = "format package algorithm tokenizer tokenizer_sha256 vocab_size max_length custom config files checksum"
 ABOUT_FIELDS = "name source language licence report sha256"
 REPORT_FIELDS = "texts_given split tokens length vocabulary unknown_held_out"
 
@@ -174,7 +174,7 @@ REPORT_FIELDS = "texts_given split tokens length vocabulary unknown_held_out"
 def use_run(folder: Path) -> list[str]:
     """Load a run, draw from it, and go on with its training, which is at its end."""
     texts = load(folder, device="cpu").generate(20, seed=0)
-    training.carry_out(folder, Silence(), device=CPU)
+    training.carry_out(folder, Silence(), device=CPU, data=training.read_data(folder, NOWHERE))
     return texts
 
 
@@ -809,8 +809,8 @@ def test_a_run_begun_from_another_says_what_is_wrong_with_its_first_weights(
     options: dict[str, Any] = {**TINY, "mle_epochs": 1, "threads": 1, "device": "cpu", "progress": False}
     for name in ("embedding_dim", "hidden_dim", "tie_embeddings"):
         options.pop(name)
-    begun = train(corpus, algorithm="mle", start=origin, run_dir=tmp_path / "begun", **options)
-    weights = begun.folder / "start.safetensors"
+    begun = train(corpus, algorithm="mle", init_from=origin, run_dir=tmp_path / "begun", **options)
+    weights = begun.folder / "init.safetensors"
     for content in (b"", weights.read_bytes()[:-9], b"\xff" * 40):
         weights.write_bytes(content)
         assert str(weights) in told(lambda: use_run(begun.folder))
@@ -948,13 +948,13 @@ def test_texts_in_another_script_cannot_be_compared_with(
 def test_a_single_sample_has_no_self_bleu_and_that_is_said(tmp_path: Path) -> None:
     one, real = written(tmp_path / "one.txt", LATIN[:1]), written(tmp_path / "real.txt", LATIN)
     result = call("evaluate", "--samples", one, "--references", real, "--json")
-    assert f"{one} holds a single line: Self-BLEU, which compares a text with the others, is undefined" in result.stderr
-    numbers = json.loads(result.stdout)
+    assert f"{one} holds a single text, of which there is no Self-BLEU" in result.stderr
+    numbers = json.loads(result.stdout)["rows"]["one.txt"]
     assert "bleu-2" in numbers
     assert not [name for name in numbers if name.startswith("self-bleu")]
     assert numbers["bleu-2"]["stderr"] is None
     two = call("evaluate", "--samples", written(tmp_path / "two.txt", LATIN[:2]), "--references", real, "--json")
-    assert "self-bleu-2" in json.loads(two.stdout)
+    assert "self-bleu-2" in json.loads(two.stdout)["rows"]["two.txt"]
     assert "Self-BLEU" not in two.stderr
 
 

@@ -94,7 +94,7 @@ def test_the_plain_losses_are_ours_for_the_same_weights() -> None:
     ours, plain = LSTMPolicy(30, 7, 4, 6).eval(), naive.NaivePolicy(Sizes(**SMALL))
     ours.load_state_dict({name: value for name, value in plain.state_dict().items() if not name.startswith("cell.")})
     tokens = torch.randint(EOS, 30, (5, 7))
-    logits = ours.teacher_forced(tokens, 0)
+    logits = ours.logits(ours.features_before(tokens), 0)
     expected = -logits.log_softmax(dim=2).gather(2, tokens.unsqueeze(2)).squeeze(2)
     assert_close(plain.losses(tokens), expected, atol=1e-5, rtol=1e-5)
 

@@ -159,7 +159,7 @@ def test_texts_that_are_too_long_are_counted_and_told(corpus_file: Path, tiny_op
         "--quiet",
     ]
     output = call(*words, "--max-length", "13", "--run-dir", tmp_path / "run").output
-    told = re.search(r"(\d+) validation and test texts are longer than --max-length 13: they are cut", output)
+    told = re.search(r"(\d+) validation and test texts are longer than --max-length 13: they are truncated", output)
     assert told is not None
     kept = load_corpus(str(corpus_file))
     assert int(told[1]) == sum(len(text) + 1 > 13 for text in kept.valid + kept.test)
@@ -265,7 +265,7 @@ def test_generate_refuses_what_the_run_cannot_do(train: Callable[..., Result], t
         or "damaged" in refusal("train", "--resume", folder)[0]
     )
     (folder / "tokenizer.model").unlink()
-    assert "without it the run's ids cannot be turned into text" in refusal("generate", folder)[0]
+    assert "the ids of the run cannot be decoded without it" in refusal("generate", folder)[0]
     (folder / "tokenizer.model").write_bytes(model)
     for path in checkpoints(folder).values():
         path.unlink()

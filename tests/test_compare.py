@@ -16,7 +16,7 @@ from seqgan.data.corpus import Corpus
 from seqgan.errors import UsageError
 from seqgan.evaluation import remarks
 from seqgan.reporting import Evaluation, tables
-from seqgan.training import unfinished
+from seqgan.runs import progress
 from tests.conftest import TINY, TINY_GAME
 from tests.test_cli import call, refusal
 
@@ -209,13 +209,11 @@ def test_a_run_has_ended_if_its_closing_evaluation_was_made_at_its_last_step(
     closing = run.folder / "evaluations" / "training.json"
     told = closing.read_text()
     try:
-        assert unfinished(run.folder, run.description) is None
+        assert "unfinished" not in progress(run.folder)
         closing.write_text(told.replace(f'"steps": {json.loads(told)["steps"]}', '"steps": 1'))
-        assert unfinished(run.folder, run.description) is not None  # given more steps, and stopped on the way
-        closing.write_text("{}")  # of an earlier version
-        assert unfinished(run.folder, run.description) is None
+        assert "unfinished" in progress(run.folder)  # given more steps, and stopped on the way
         closing.unlink()
-        assert unfinished(run.folder, run.description) is not None
+        assert "unfinished" in progress(run.folder)
     finally:
         closing.write_text(told)
 
@@ -280,8 +278,8 @@ def test_a_file_beside_real_text_gets_the_difference_too(tmp_path: Path) -> None
         (tmp_path / f"{name}.txt").write_text("\n".join(lines) + "\n")
     files = ["--samples", tmp_path / "s.txt", "--references", tmp_path / "r.txt", "--real", tmp_path / "real.txt"]
     told = json.loads(call("evaluate", *files, "--json").stdout)
-    difference = told["differences"]["s.txt - real"]["bleu-2"]
-    assert difference["value"] == pytest.approx(told["bleu-2"]["value"] - told["real"]["bleu-2"]["value"])
+    rows, difference = told["rows"], told["differences"]["s.txt - real"]["bleu-2"]
+    assert difference["value"] == pytest.approx(rows["s.txt"]["bleu-2"]["value"] - rows["real"]["bleu-2"]["value"])
     assert difference["stderr"] > 0
     assert "s.txt - real" in call("evaluate", *files).stdout
     assert call("evaluate", *files, "--markdown").stdout.startswith("|  | s.txt | real | s.txt - real |")

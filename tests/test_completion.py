@@ -41,7 +41,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["train", "--algorithm", "mle", "--rollou"], []),
         (["train", "--rollou"], ["--rollouts"]),
         (["train", "--resume", "runs/"], ["runs/one-1"]),
-        (["train", "--from", "runs/one-1@"], ["runs/one-1@mle", "runs/one-1@final", "runs/one-1@best"]),
+        (["train", "--init-from", "runs/one-1@"], ["runs/one-1@mle", "runs/one-1@final", "runs/one-1@best"]),
         (["generate", ""], ["runs/one-1"]),
         (["generate", "elsewhere/"], ["elsewhere/two"]),
         (["evaluate", "runs/o"], ["runs/one-1"]),

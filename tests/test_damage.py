@@ -23,8 +23,8 @@ from seqgan.core.run import Run, checkpoints, describe
 from seqgan.errors import CheckpointError, RunError, SeqGANError
 from seqgan.library import train as train_run
 from seqgan.pretrained import from_pretrained
-from seqgan.runs import load_model, run_config
-from seqgan.training import encode_corpus, load_tokenizer, same_corpus
+from seqgan.runs import NOWHERE, load_model, run_config
+from seqgan.training import read_data
 from tests.conftest import TINY_GAME, tiny_lines
 from tests.killing import flat
 
@@ -50,14 +50,13 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def texts_of(run: Path) -> list[str]:
-    return load_model(run, judge=True).generate(9)
+    return load_model(run, with_discriminator=True).generate(9)
 
 
 def end_of(run: Path) -> str:
     """The state in which a run ends that goes on from where it stands."""
     description = describe(run)
-    config, tokenizer = run_config(run / "run.json", description), load_tokenizer(run, description)
-    texts = encode_corpus(same_corpus(run), tokenizer, description["max_length"], config.overlong)
+    config, texts = run_config(run / "run.json", description), read_data(run, NOWHERE).encoded
     algorithm: Any = ALGORITHMS[description["algorithm"]](config, texts, torch.device("cpu"), description["seed"])
     with Run(run, save_seconds=1e9) as going:
         train(algorithm, going)

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -24,6 +25,14 @@ LAYERS = [
     {"library"},
     {"ratings", "compare"},
     {"cli", "__main__"},
+]
+CORE = [
+    {"bounds", "files", "hub", "launch", "memory", "phase", "schema", "stats", "streams"},
+    {"checkpoint", "config", "device", "folder", "log", "report"},
+    {"distributed", "outputs", "seed"},
+    {"game", "run"},
+    {"loop"},
+    {"command"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 FREE_OF_TORCH = [
@@ -48,7 +57,9 @@ def imports(path: Path, *, everywhere: bool = True) -> Iterator[str]:
 
 def test_every_module_has_a_layer() -> None:
     assert {
-        path.stem for path in (ROOT / "seqgan").iterdir() if path.name not in ("__init__.py", "py.typed", "__pycache__")
+        path.stem
+        for path in (ROOT / "seqgan").iterdir()
+        if path.name not in ("__init__.py", "py.typed", "README.md", "__pycache__")
     } == set(LEVEL)
 
 
@@ -62,6 +73,29 @@ def test_no_module_imports_what_lies_above_it() -> None:
             if package == "seqgan" and target in LEVEL and LEVEL[target] > LEVEL.get(part, front_door):
                 climbing.append(f"{path.relative_to(ROOT)} imports {name}")
     assert climbing == []
+
+
+def test_modules_of_the_core_import_only_what_lies_below_them() -> None:
+    level = {name: level for level, names in enumerate(CORE) for name in names}
+    folder = ROOT / "seqgan" / "core"
+    assert {path.stem for path in folder.glob("*.py")} == {*level, "__init__"}
+    climbing = {
+        f"{path.name} imports {target}"
+        for path in folder.glob("*.py")
+        for name in imports(path)
+        if (target := name.removeprefix("seqgan.core.").partition(".")[0]) in level
+        if name.startswith("seqgan.core.") and level[target] >= level[path.stem]
+    }
+    assert climbing == set()
+
+
+def test_no_modules_import_each_other() -> None:
+    """Neither directly nor by way of others, imports within functions included; the packages' front doors aside."""
+    paths = [path for name in ("seqgan", "imagegan") for path in (ROOT / name).glob("*/**/*.py")]
+    paths += [path for name in ("seqgan", "imagegan") for path in (ROOT / name).glob("[a-z]*.py")]
+    modules = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in paths}
+    graph = {name: {used for used in imports(path) if used in modules} - {name} for name, path in modules.items()}
+    TopologicalSorter(graph).prepare()
 
 
 def test_imagegan_uses_the_core_of_seqgan_and_nothing_else_of_it() -> None:

@@ -207,14 +207,14 @@ def test_a_resume_with_other_options_is_refused(played: seqgan.TrainedRun) -> No
     assert contents(played.folder) == before
 
 
-@pytest.mark.parametrize("what", ["corpus", "start", "reward"])
+@pytest.mark.parametrize("what", ["corpus", "init_from", "reward"])
 def test_a_resume_with_another_corpus_or_start_or_part_is_refused(
     what: str, learned: seqgan.TrainedRun, tmp_path: Path
 ) -> None:
     seqgan.train(TEXTS, run_dir=tmp_path / "run", **GAME)
     corpus = tiny_lines(50) if what == "corpus" else TEXTS
     other = {
-        "start": {"start": str(learned.folder)},
+        "init_from": {"init_from": str(learned.folder)},
         "reward": {"reward": lambda tokens: torch.ones(len(tokens))},
     }.get(what, {})
     with pytest.raises(RunError):
@@ -283,11 +283,11 @@ def test_every_stage_is_a_policy_of_its_own(played: seqgan.TrainedRun) -> None:
 
 def log_prob_by_hand(model: seqgan.TextModel, text: str) -> float:
     """Token for token: what the policy knows, log pi of the next token among all a text may hold, and on."""
-    total, state = 0.0, model.policy.initial_state(1)
+    total, state = 0.0, model.policy.begin(1)
     for token in [*model.tokenizer.encode(text), EOS]:
-        logits = model.policy.logits(state)[0, UNK:].double()
+        logits = model.policy.logits(model.policy.features(state), UNK)[0].double()
         total += float(logits[token - UNK] - logits.logsumexp(dim=0))
-        state = model.policy.advance(torch.tensor([token]), state)
+        state = model.policy.step(model.policy.embed(torch.tensor([token])), state)
     return total
 
 

@@ -18,7 +18,6 @@ from seqgan.metrics.nll import divergence, likelihood, text_log_probs, token_log
 from seqgan.models.lstm import LSTMPolicy
 from seqgan.models.policy import PolicyModule, sample
 from seqgan.ops.chunks import NUMBERS_TOGETHER, TOKENS_TOGETHER, tokens_together
-from seqgan.shapes import Logits, Token
 from seqgan.symbols import EOS, UNK
 
 V, T = 1000, 6
@@ -26,20 +25,20 @@ FEW, MANY = 500, 4000
 
 
 class Bigram(PolicyModule):
-    """Someone's own policy: the next token depends on the last one. It has the three functions that it must have."""
+    """A custom policy: the next token depends on the last one."""
 
     def __init__(self, vocab_size: int, max_length: int) -> None:
         super().__init__(vocab_size, max_length)
-        self.read, self.write = nn.Embedding(vocab_size, 4), nn.Linear(4, vocab_size)
+        self.embedding, self.output = nn.Embedding(vocab_size, 4), nn.Linear(4, vocab_size)
 
     def initial_state(self, count: int) -> tuple[Tensor, ...]:
-        return (self.write.weight.new_zeros(count, 4),)
+        return (self.output.weight.new_zeros(count, 4),)
 
-    def advance(self, token: Token, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        return (self.read(token),)
+    def step(self, embedded: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return (embedded,)
 
-    def logits(self, state: tuple[Tensor, ...]) -> Logits:
-        return self.write(state[0])
+    def features(self, state: tuple[Tensor, ...]) -> Tensor:
+        return state[0]
 
 
 class Judge(nn.Module):
@@ -125,6 +124,17 @@ def test_a_single_long_text_is_no_more_than_what_is_looked_at_together() -> None
     with Largest() as noted:
         token_log_probs(LSTMPolicy(V, 600, 4, 4).eval(), [[EOS + 1] * 20_000])
     assert noted.bytes <= 4 * NUMBERS_TOGETHER
+
+
+@pytest.mark.parametrize("policy", [Bigram, lambda *sizes: LSTMPolicy(*sizes, 4, 4)], ids=["custom", "LSTM"])
+def test_a_loss_never_holds_a_score_for_every_word_at_every_token(
+    policy: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("seqgan.ops.chunks.cache_bytes", lambda: 2**20)
+    made, tokens = policy(V, 50), torch.randint(EOS, V, (64, 50))
+    with Largest() as noted:
+        made.nll(tokens, torch.ones(64, 50)).backward()
+    assert noted.bytes < 4 * 64 * 50 * V / 5
 
 
 def test_rows_are_looked_at_once_each_within_the_bound() -> None:

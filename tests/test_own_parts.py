@@ -7,7 +7,6 @@ from typing import Annotated, Any, ClassVar
 
 import pytest
 import torch
-from click import IntRange
 from safetensors.torch import load_file
 from torch import nn
 from torch.testing import assert_close
@@ -18,13 +17,14 @@ from seqgan.algorithms.components import DEFAULTS, Components
 from seqgan.algorithms.configs import CONFIGS, PRESETS, MLEConfig
 from seqgan.algorithms.mle import MLE, copied, export_policies
 from seqgan.algorithms.seqgan import SeqGAN
+from seqgan.core.bounds import Whole
 from seqgan.core.phase import Phase
 from seqgan.core.run import Run, checkpoints, describe, read_record
 from seqgan.data.dataset import TokenDataset
 from seqgan.errors import DivergedError, RunError, UsageError
 from seqgan.models.lstm import LSTMPolicy
 from seqgan.models.policy import sample
-from seqgan.symbols import BOS, EOS, PAD, UNK
+from seqgan.symbols import EOS, PAD, UNK
 from tests.conftest import TINY, TINY_GAME, tiny_lines
 from tests.killing import Killed, contents, dying_at
 
@@ -124,11 +124,11 @@ def test_a_run_with_a_reward_ends_the_same_when_killed(tmp_path: Path) -> None:
 
 def test_a_run_with_a_reward_has_no_discriminator_and_wants_its_reward_again(tmp_path: Path) -> None:
     run = seqgan.train(TEXTS, run_dir=tmp_path / "run", reward=share_of_five, **GAME)
-    assert describe(run.folder)["own"] == ["reward"]
+    assert describe(run.folder)["custom"] == ["reward"]
     assert run.score(TEXTS[:2])[0].real is None
     assert not (run.folder / "discriminator.safetensors").exists()
     assert seqgan.load(run.folder, reward=share_of_five).generate(5) == run.generate(5)
-    with pytest.raises(RunError, match=r"someone's own reward; .* reward=\.\.\."):
+    with pytest.raises(RunError, match=r"custom reward; .* reward=\.\.\."):
         seqgan.train(TEXTS, run_dir=run.folder, resume=True, **GAME)
 
 
@@ -261,7 +261,7 @@ def test_a_discriminator_of_ones_own_learns(bagged: seqgan.TrainedRun, tmp_path:
 
 
 def test_a_discriminator_of_ones_own_is_saved_and_judges_again(bagged: seqgan.TrainedRun) -> None:
-    assert describe(bagged.folder)["own"] == ["discriminator"]
+    assert describe(bagged.folder)["custom"] == ["discriminator"]
     loaded = seqgan.load(bagged.folder, discriminator=Bag)
     assert [item.real for item in loaded.score(TEXTS)] == [item.real for item in bagged.score(TEXTS)]
     model = loaded.model()
@@ -276,7 +276,7 @@ def test_a_discriminator_of_ones_own_is_saved_and_judges_again(bagged: seqgan.Tr
 
 
 def test_a_run_with_a_discriminator_of_ones_own_is_not_loaded_without_it(bagged: seqgan.TrainedRun) -> None:
-    with pytest.raises(RunError, match=r"someone's own discriminator; .* discriminator=\.\.\.") as error:
+    with pytest.raises(RunError, match=r"custom discriminator; .* discriminator=\.\.\.") as error:
         seqgan.load(bagged.folder).generate(2)
     assert str(bagged.folder) in str(error.value)
     with pytest.raises(RunError, match="does not belong to the run"):
@@ -308,15 +308,13 @@ class Recurrent(seqgan.PolicyModule):
         self.output = nn.Linear(12, vocab_size)
 
     def initial_state(self, count: int) -> tuple[torch.Tensor, ...]:
-        device = self.output.weight.device
-        start = torch.full((count,), BOS, device=device)
-        return self.advance(start, (torch.zeros(count, 12, device=device),))
+        return (self.output.weight.new_zeros(count, 12),)
 
-    def advance(self, token: torch.Tensor, state: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
-        return (self.cell(self.embedding(token), state[0]),)
+    def step(self, embedded: torch.Tensor, state: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+        return (self.cell(embedded, state[0]),)
 
-    def logits(self, state: tuple[torch.Tensor, ...]) -> torch.Tensor:
-        return self.output(state[0])
+    def features(self, state: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        return state[0]
 
 
 @pytest.mark.parametrize("options", [LEARNING, GAME], ids=["mle", "seqgan"])
@@ -329,7 +327,7 @@ def test_a_policy_of_three_functions_trains_writes_and_loads(options: dict[str, 
     assert loaded.generate(20, prompt="hi") == run.generate(20, prompt="hi")
     assert loaded.score(TEXTS) == run.score(TEXTS)
     assert loaded.evaluate().as_json() == run.evaluate().as_json()
-    with pytest.raises(RunError, match=r"someone's own policy; .* policy=\.\.\."):
+    with pytest.raises(RunError, match=r"custom policy; .* policy=\.\.\."):
         seqgan.load(run.folder).generate(2)
 
 
@@ -358,16 +356,16 @@ class Thin(seqgan.PolicyModule):
 
     def __init__(self, inner: LSTMPolicy) -> None:
         super().__init__(inner.vocab_size, inner.max_length)
-        self.inner = inner
+        self.inner, self.embedding, self.output = inner, inner.embedding, inner.output
 
     def initial_state(self, count: int) -> tuple[torch.Tensor, ...]:
         return self.inner.initial_state(count)
 
-    def advance(self, token: torch.Tensor, state: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
-        return self.inner.advance(token, state)
+    def step(self, embedded: torch.Tensor, state: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+        return self.inner.step(embedded, state)
 
-    def logits(self, state: tuple[torch.Tensor, ...]) -> torch.Tensor:
-        return self.inner.logits(state)
+    def features(self, state: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        return self.inner.features(state)
 
 
 @pytest.fixture(params=[False, True], ids=["untied", "tie_embeddings"])
@@ -395,14 +393,8 @@ def test_the_general_path_of_a_policy_is_the_fast_one(pair: tuple[LSTMPolicy, Th
     tokens = some_text()
     unknown = tokens == UNK
     assert unknown.sum() > 5
-    for lowest in (0, UNK, EOS):
-        assert_close(
-            thin.teacher_forced(tokens, lowest)[tokens != PAD],
-            fast.teacher_forced(tokens, lowest)[tokens != PAD],
-            atol=1e-5,
-            rtol=0.0,
-        )
-    assert_close(thin.logits_before(tokens, unknown), fast.logits_before(tokens, unknown), atol=1e-5, rtol=0.0)
+    features = [policy.features_before(tokens)[tokens != PAD] for policy in pair]
+    assert_close(features[1], features[0], atol=1e-5, rtol=0.0)
     assert_close(thin.log_probs(tokens), fast.log_probs(tokens), atol=1e-5, rtol=0.0)
     drawn = sample(fast, 20).tokens
     assert_close(thin.log_probs_drawn(drawn), fast.log_probs_drawn(drawn), atol=1e-5, rtol=0.0)
@@ -426,11 +418,12 @@ def test_the_general_path_of_a_policy_has_the_gradient_of_the_fast_one(pair: tup
         assert_close(gradients[1][name], gradient, atol=1e-4, rtol=1e-4)
 
 
-def test_what_a_policy_does_not_say_is_asked_for() -> None:
-    policy = seqgan.PolicyModule(5, 4)
-    for call in (lambda: policy.initial_state(2), lambda: policy.sample(2)):
-        with pytest.raises(NotImplementedError):
-            call()
+def test_what_a_policy_does_not_implement_is_named() -> None:
+    class Unfinished(Recurrent):
+        features = seqgan.PolicyModule.features
+
+    with pytest.raises(TypeError, match=r"abstract method.*features"):
+        Unfinished(5, 4)
 
 
 # --- an algorithm
@@ -442,7 +435,7 @@ class RehearsalConfig(MLEConfig):
 
     extendable: ClassVar[str] = "rehearsals"
 
-    rehearsals: Annotated[int, "steps after MLE", IntRange(min=0)] = 4
+    rehearsals: Annotated[int, "steps after MLE", Whole(0)] = 4
     rehearsal_rate: Annotated[float, "learning rate of these steps"] = 0.01
 
 
@@ -538,7 +531,7 @@ def test_a_run_of_an_algorithm_that_is_not_registered_is_told(tmp_path: Path) ->
     seqgan.train(TEXTS, run_dir=tmp_path / "run", **REHEARSAL)
     for table in (CONFIGS, PRESETS, ALGORITHMS):
         del table["rehearsal"]  # type: ignore[attr-defined]
-    with pytest.raises(RunError, match=r"algorithm 'rehearsal' is not known here; seqgan.register it first"):
+    with pytest.raises(RunError, match=r"there is no algorithm 'rehearsal'; seqgan.register it first"):
         seqgan.load(tmp_path / "run").generate(2)
     assert checkpoints(tmp_path / "run")
 

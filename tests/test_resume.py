@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from seqgan.algorithms import ALGORITHMS
 from seqgan.algorithms.components import DEFAULTS, Components
@@ -21,7 +21,6 @@ from seqgan.data.splits import split
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.models.policy import PolicyModule, State
 from seqgan.rewards import on_text
-from seqgan.shapes import Logits, Token
 from tests.conftest import TINY_CONFIGS, tiny_lines
 from tests.interruptions import Sitting, begun, ends_the_same, sat
 from tests.killing import flat
@@ -41,11 +40,11 @@ class Gated(PolicyModule):
     def initial_state(self, count: int) -> State:
         return (self.output.weight.new_zeros(count, 4),)
 
-    def advance(self, token: Token, state: State) -> State:
-        return (self.cell(self.embedding(token), state[0]),)
+    def step(self, embedded: Tensor, state: State) -> State:
+        return (self.cell(embedded, state[0]),)
 
-    def logits(self, state: State) -> Logits:
-        return self.output(self.drop(state[0]))
+    def features(self, state: State) -> Tensor:
+        return self.drop(state[0])
 
 
 def capricious(texts: Sequence[str]) -> list[float]:

@@ -52,10 +52,10 @@ def every_sample(policy: LSTMPolicy) -> Sampled:
         ended = list(choice).index(EOS) + 1 if EOS in choice else policy.max_length
         rows.append((*choice[:ended], *[PAD] * (policy.max_length - ended)))
     tokens = torch.tensor(sorted(set(rows)))
-    state, states = policy.initial_state(len(tokens)), []
+    state, states = policy.begin(len(tokens)), []
     for position in range(policy.max_length):
         states.append(state)
-        state = policy.advance(tokens[:, position], state)
+        state = policy.step(policy.embed(tokens[:, position]), state)
     return Sampled(tokens, tokens != PAD, tuple(torch.stack(parts).detach() for parts in zip(*states, strict=True)))
 
 
@@ -164,9 +164,9 @@ def test_the_whole_sequence_is_scored_once_and_not_per_completion(policy: LSTMPo
 def test_there_are_t_minus_1_sequential_steps_for_any_number_of_rows(policy: LSTMPolicy) -> None:
     torch.manual_seed(0)
     sampled = policy.sample(40)
-    with mock.patch.object(LSTMSampler, "advance", autospec=True, side_effect=LSTMSampler.advance) as advance:
+    with mock.patch.object(LSTMSampler, "step", autospec=True, side_effect=LSTMSampler.step) as step:
         complete(policy, sampled, 8)
-    assert advance.call_count <= policy.max_length - 2 + 1
+    assert step.call_count <= policy.max_length - 2 + 1
 
 
 def test_no_number_is_read_off_the_device_one_by_one(policy: LSTMPolicy) -> None:

@@ -47,7 +47,7 @@ def test_a_refused_start_of_a_text_run_leaves_nothing(
         ["--corpus", corpus_file, "--threads", 5000],
         ["--corpus", corpus_file, *splits],
         ["--corpus", corpus_file, "--seed", 2**70],
-        ["--corpus", corpus_file, "--from", tmp_path / "nowhere"],
+        ["--corpus", corpus_file, "--init-from", tmp_path / "nowhere"],
         ["--corpus", tmp_path / "none.txt"],
     ]
     for words in cases:

@@ -13,18 +13,26 @@ from seqgan.algorithms.configs import MLEConfig
 from seqgan.algorithms.seqgan import GAME, SeqGAN
 from seqgan.data.dataset import TokenDataset
 from seqgan.models.lstm import LSTMPolicy
-from seqgan.models.policy import PolicyModule
+from seqgan.models.policy import PolicyModule, Sampler, State
 from seqgan.ops.fused_nll import plain_linear_nll
 from seqgan.ops.inverse_cdf import plain_inverse_cdf
 from seqgan.ops.max_window import plain_max_over_windows
 from seqgan.rewards import DiscriminatorReward
 from seqgan.rollout import each_by_itself
+from seqgan.sampling import weights_of
+
+
+def weights_of_logits(sampler: Sampler, state: State) -> Tensor:
+    policy = sampler.policy
+    return weights_of(policy.logits(policy.features(state)))
+
 
 TWINS: dict[str, Any] = {
-    "drawing with packed weights": (LSTMPolicy, "sampler", PolicyModule.sampler),
+    "a packed LSTM": (LSTMPolicy, "sampler", PolicyModule.sampler),
+    "a packed output layer": ("seqgan.models.policy.Sampler.weights", None, weights_of_logits),
     "two levels of the inverse CDF": ("seqgan.models.policy.inverse_cdf", None, plain_inverse_cdf),
     "bounded logits": ("seqgan.ops.inverse_cdf.is_bounded", None, lambda *_: False),
-    "the fused loss": ("seqgan.models.lstm.linear_nll", None, plain_linear_nll),
+    "the fused loss": ("seqgan.models.policy.linear_nll", None, plain_linear_nll),
     "bounded logits of the fused loss": ("seqgan.ops.fused_nll.is_bounded", None, lambda *_: False),
     "scores by tables": (DiscriminatorReward, "of_all", each_by_itself),
     "the gradient of the maximum over windows": ("seqgan.models.cnn.max_over_windows", None, plain_max_over_windows),

@@ -1,2 +1,2 @@
-"""Models compared at an equal budget: what a run may cost (`budget`), runs and what was measured of them (`runs`),
-their table (`table`), and what each variant exists for, beside its target (`claims`)."""
+"""Models compared at an equal budget: what a run may cost (`budget`), which runs there are (`plan`), runs and what is
+measured of them (`runs`, `measures`), and their table (`table`)."""

@@ -17,11 +17,6 @@ def recipes_of(model: str, config: ImageConfig, shape: Shape) -> Sequence[Recipe
     return [made] if isinstance(made, Recipe) else made
 
 
-def images_in(recipes: Sequence[Recipe], batch_size: int, rounds: int) -> int:
-    """How many images pass through the turns of so many rounds, of every level."""
-    return sum(images_in_round(recipes, batch_size, step) for step in range(1, rounds + 1))
-
-
 def images_in_round(recipes: Sequence[Recipe], batch_size: int, step: int) -> int:
     turns = sum(recipe.rounds * player.turns(step) for recipe in recipes for player in recipe.players.values())
     return batch_size * turns

@@ -13,10 +13,6 @@ from imagegan.training import settled, shape_of
 from imagegan.variants.configs import CONFIGS, PRESETS
 from seqgan.core.config import Chosen, choose_config
 
-UNINFORMED = "infogan-0"  # the information weighs nothing
-POINTS, ON_POINTS = "ring", "ring-"  # a set, and what the names of runs on it begin with
-POINTS_BUDGET = 600_000  # they are learned fast
-PLANAR = [model for model in CONFIGS if model != "lapgan"]  # a point cannot be halved
 FEW = 20  # images that tell what all of a set are like
 
 
@@ -57,22 +53,6 @@ def compared(
             for seed in seeds
         ]
     return found
-
-
-def claimed(seeds: Sequence[int], preset: str, out: Path) -> dict[str, list[Job]]:
-    """The runs that the claims are about: every model on digits as its preset has it, infogan once more without
-    information, and every model on points."""
-    digits, points = Source("digits"), Source(POINTS)
-    asked = {model: (model, digits, as_preset(model, digits, preset)) for model in CONFIGS}
-    asked[UNINFORMED] = ("infogan", digits, as_preset("infogan", digits, preset, information_weight=0.0))
-    shape = shape_in(points)
-    for model in PLANAR:
-        options = within(Setting(points, model, 1.0), shape, preset, POINTS_BUDGET)
-        asked[ON_POINTS + model] = (model, points, options)
-    return {
-        name: [Job(out / name / f"seed-{seed}", model, source, seed, options) for seed in seeds]
-        for name, (model, source, options) in asked.items()
-    }
 
 
 def as_preset(model: str, source: Source, preset: str, **changes: Any) -> Chosen:

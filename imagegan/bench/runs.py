@@ -17,7 +17,9 @@ from typing import Any, NamedTuple
 import torch
 
 from imagegan import training
-from imagegan.bench.measures import CPU, Row, Source, known, measured
+from imagegan.bench.measures import Source, known, measured
+from imagegan.measures import Row
+from imagegan.runs import refuse_other_images
 from imagegan.summary import collapsed
 from seqgan.core import files, schema
 from seqgan.core.config import Chosen, to_json
@@ -64,7 +66,7 @@ def carried_out(jobs: Sequence[Job], workers: int, tell: Callable[[str], None]) 
         SeqGANError: a run cannot be trained."""
     for job in jobs:
         if (job.place / "run.json").is_file():
-            training.refuse_other_images(job.place, *job.source)
+            refuse_other_images(job.place, *job.source)
             asked = {**to_json(job.chosen.config), "algorithm": job.model, "seed": job.seed, "threads": THREADS}
             agree(job.place, asked, extendable="")
     # Runs on the same images follow each other, so that a process has them at hand.
@@ -116,7 +118,7 @@ def _one(job: Job) -> Result:
     try:
         if fresh:
             training.begin(job.place, job.model, job.chosen, *job.source, seed=job.seed, threads=THREADS)
-        if finished := training.carry_out(job.place, Silence(), device=CPU):
+        if finished := training.carry_out(job.place, Silence(), device=torch.device("cpu")):
             seconds = finished.seconds
             rows = measured(finished.model, known(job.source, job.chosen.config.images, job.seed), job.seed)
         failed = "collapsed" if collapsed(rows["test"]) else None

@@ -12,7 +12,7 @@ from seqgan.core.command import RUNS
 from seqgan.errors import UsageError
 
 if TYPE_CHECKING:
-    from imagegan.evaluation import Row
+    from imagegan.measures import Row
 
 
 @click.command()
@@ -79,7 +79,7 @@ def evaluate(
         sets = load(data, count=images or 0, held_out=count, seed=seed, size=size or 0, folder=data_dir)
         given = read_samples(samples, sets.train).some(count, seed)
         facts["samples"] = given.said
-        rows = evaluation.evaluate_samples(given, sets, data)
+        rows = evaluation.evaluate({"samples": given}, sets, data)
     if inception:
         rows.setdefault("samples", {})["fid"] = fid(inception)
     if as_json:

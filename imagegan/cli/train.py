@@ -9,8 +9,7 @@ from imagegan.cli.evaluate import print_remarks, print_rows
 from imagegan.cli.options import DATA, DATA_DIR
 from imagegan.variants.configs import CONFIGS, PRESETS
 from seqgan.core.bounds import TEXT
-from seqgan.core.command import CHOICES, RunOptions, run_options, say_what_quick_is
-from seqgan.core.config import ConfiguredCommand
+from seqgan.core.command import CHOICES, ConfiguredCommand, RunOptions, run_options, say_what_quick_is
 
 if TYPE_CHECKING:
     from imagegan.training import Finished
@@ -45,9 +44,10 @@ def train(
 
 def _report(folder: Path, finished: "Finished") -> None:
     from imagegan import evaluation
+    from imagegan.first_numbers import first_numbers
     from seqgan.core import files
 
-    rows = evaluation.first_look(finished.model, finished.sets, finished.data)
+    rows = first_numbers(finished.model, finished.sets, finished.data)
     print_rows(rows)
     print_remarks(rows)
     facts = {"data": finished.data, "samples": "drawn with seed 0", "steps": evaluation.steps_learned(folder)}

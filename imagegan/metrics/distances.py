@@ -58,34 +58,6 @@ def frechet(space: Space, samples: Sets, reference: Sets, split: str) -> Measure
     )
 
 
-def frechet_gap(space: Space, samples: Sets, others: Sets, reference: Sets, split: str) -> Measured:
-    """How much farther the samples are than others from the same reference, and how sure that is: more so than both
-    distances are by themselves, since what is odd about the reference they share."""
-    count = min(len(some[0]) for some in (samples, others, reference))
-    pairs = [_as_many([x[:count] for x in some], reference) for some in (samples, others)]
-    value, other = (_mean(_frechet, *pair) for pair in pairs)
-    without, other_without = (np.array(_left_out(*pair)) for pair in pairs)
-    return Measured(
-        value - other, float(jackknife_error(without - other_without)), f"gap of FD[{space}, N={count}, {split}]"
-    )
-
-
-def frechet_infinity(space: Space, samples: Sets, reference: Sets, split: str) -> Measured:
-    """The distance for infinitely many images (Chong & Forsyth 2020): the intercept of a line in 1/N through N, N/2
-    and N/4, of which there are one, two and four disjoint sets. Near zero it may come out below."""
-    samples, reference = _as_many(samples, reference)
-    count = len(samples[0])
-    at, values = [], []
-    for parts in (1, 2, 4):
-        pairs = [([x[k::parts] for x in samples], [y[k::parts] for y in reference]) for k in range(parts)]
-        at.append(parts / count)
-        values.append(np.mean([_mean(_frechet, *pair) for pair in pairs]))
-    _, intercept = np.polyfit(at, values, 1)
-    return Measured(
-        float(intercept), np.nan, f"FD[{space}, N={count}, {count // 2}, {count // 4} -> infinity, {split}]"
-    )
-
-
 def kernel_distance(space: Space, samples: Sets, reference: Sets, split: str) -> Measured:
     """KID, the mean over disjoint blocks, whose size does not bias it. The features are first divided by the root of
     the reference's mean square: the kernel was made for Inception's, which are about that large, and of larger ones

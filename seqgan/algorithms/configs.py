@@ -28,7 +28,7 @@ class MLEConfig(Checked):
     max_length: Annotated[
         int, "tokens in a text at most, its end included; 0: as the longest, but no more than 64", Whole(0, 2**20)
     ] = 0
-    overlong: Annotated[Literal["cut", "split", "drop", "error"], "what to do with a longer text"] = "cut"
+    overlong: Annotated[Literal["truncate", "split", "drop", "error"], "what to do with a longer text"] = "truncate"
 
     embedding_dim: Annotated[int, "policy: size of the token embedding", SIZE] = 32
     hidden_dim: Annotated[int, "policy: LSTM units", SIZE] = 32

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from seqgan.cli.shared import DEVICE, THREAD_COUNT, model_of
+from seqgan.cli.shared import DEVICE, THREAD_COUNT, is_saved_model, model_of
 from seqgan.core.bounds import DRAWN, PLACE, PROMPT, SEED, STAGE, TEMPERATURE, TEXT, TOP_K, TOP_P
 from seqgan.core.command import RUNS
 
@@ -72,8 +72,8 @@ def generate(
     use_threads(threads)
     fresh = seed is None
     seed = int.from_bytes(os.urandom(4), "big") if seed is None else seed
-    model = model_of(run, stage, device, judge=False)
-    _say_if_unfinished(run, stage)
+    model = model_of(run, stage, device, with_discriminator=False)
+    _warn_if_unfinished(run, stage)
     written = model.write(count, prompt=prompt, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed)
     lines = [json.dumps(item._asdict(), ensure_ascii=False) if as_json else item.text for item in written]
     text = "".join(line + "\n" for line in lines)
@@ -121,11 +121,9 @@ def score(run: Path, file: Path, stage: str, text_column: str | None, as_json: b
     click.echo(f"{len(scored)} texts, {-total / tokens:.4f} nats per token, {unknown:.1%} of them unknown", err=True)
 
 
-def _say_if_unfinished(folder: Path, stage: str) -> None:
-    """Of a run whose training has not ended, that its texts are of a policy on the way; a checkpoint is asked for as
-    such."""
-    from seqgan.runs import STAGES, describe_run
-    from seqgan.training import unfinished
+def _warn_if_unfinished(folder: Path, stage: str) -> None:
+    """Of a run whose training has not ended; a checkpoint by its number is meant as such."""
+    from seqgan.runs import STAGES, progress
 
-    if stage in STAGES and (folder / "run.json").is_file() and (told := unfinished(folder, describe_run(folder))):
-        click.echo(f"{told[0]}", err=True)
+    if stage in STAGES and not is_saved_model(folder) and (message := progress(folder).get("unfinished")):
+        click.echo(message, err=True)

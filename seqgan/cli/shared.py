@@ -20,7 +20,7 @@ THREAD_COUNT = click.option(
 )
 
 
-def model_of(folder: Path, stage: str, device: str, *, judge: bool = True) -> "TextModel":
+def model_of(folder: Path, stage: str, device: str, *, with_discriminator: bool = True) -> "TextModel":
     """The model of a run's stage, or of a folder that `save_pretrained` wrote, which has one."""
     from seqgan.core.device import resolve
     from seqgan.pretrained import from_pretrained
@@ -28,7 +28,7 @@ def model_of(folder: Path, stage: str, device: str, *, judge: bool = True) -> "T
 
     if is_saved_model(folder) and stage == "final":
         return from_pretrained(folder, device=resolve(device))
-    return load_model(folder, stage, resolve(device), judge=judge)
+    return load_model(folder, stage, resolve(device), with_discriminator=with_discriminator)
 
 
 def is_saved_model(folder: Path) -> bool:
@@ -38,7 +38,7 @@ def is_saved_model(folder: Path) -> bool:
 def found_again(run: Path, device: str, **source: Any) -> "TrainedRun":
     """A run with its corpus, wherever that is now."""
     from seqgan.library import load
-    from seqgan.training import moved
+    from seqgan.runs import moved
 
     trained = load(run, device=device, **source)
     for line in moved(run, trained.corpus()):

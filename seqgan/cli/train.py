@@ -8,12 +8,11 @@ from seqgan.algorithms.configs import CONFIGS, PRESETS
 from seqgan.cli.corpora import CORPORA
 from seqgan.cli.shared import print_tables
 from seqgan.core.bounds import PLACE_NAME, TEXT
-from seqgan.core.command import CHOICES, RunOptions, completing, run_options, runs, say_what_quick_is
-from seqgan.core.config import ConfiguredCommand
+from seqgan.core.command import CHOICES, ConfiguredCommand, RunOptions, completing, run_options, runs, say_what_quick_is
 from seqgan.errors import UsageError, one_line
 
 
-def _origins(ctx: click.Context, incomplete: str) -> list[str]:
+def _stages(ctx: click.Context, incomplete: str) -> list[str]:
     run, at, _ = incomplete.partition("@")
     return [f"{run}@{stage}" for stage in ("mle", "final", "best")] if at else runs(ctx, incomplete)
 
@@ -31,12 +30,11 @@ def _origins(ctx: click.Context, incomplete: str) -> list[str]:
 )
 @click.option("--test", type=PLACE_NAME, metavar="FILE", help="test texts  [another tenth]")
 @click.option(
-    "--from",
-    "start",
+    "--init-from",
     type=TEXT,
-    shell_complete=completing(_origins),
+    shell_complete=completing(_stages),
     metavar="RUN[@STAGE]",
-    help="begin from the policy of a run: @mle, @best, @STEP  [final]",
+    help="begin with the policy of a run: @mle, @best, @STEP  [final]",
 )
 @click.option("--algorithm", default=None, shell_complete=CHOICES, help=f"{', '.join(CONFIGS)}  [seqgan]")
 @run_options
@@ -48,7 +46,7 @@ def train(
     text_column: str | None,
     valid: str | None,
     test: str | None,
-    start: str | None,
+    init_from: str | None,
     algorithm: str | None,
     options: RunOptions,
     **hyper: Any,
@@ -67,12 +65,12 @@ def train(
 
     from seqgan import training
     from seqgan.core import distributed
+    from seqgan.runs import Source
 
-    machine = options.machine()
-    source = {"name": corpus, "text_column": text_column, "valid": valid, "test": test}
+    machine, source = options.machine(), Source(corpus, text_column, valid, test)
     with distributed.process_group(machine["device"]):
         _, finished = training.begin_or_continue(
-            wanted, chosen, source, start=start, display=options.display(), **machine
+            wanted, chosen, source, init_from=init_from, display=options.display(), **machine
         )
     if finished:
         _report(finished)

@@ -99,23 +99,6 @@ class Real(Bound):
         return number
 
 
-class Ranged(Bound):
-    """A range of click, within the bounds of its kind of number."""
-
-    def __init__(self, range: click.IntRange | click.FloatRange, kind: Bound) -> None:
-        self.range, self.kind, self.name = range, kind, kind.name
-        self.expected = f"{kind.expected} in the range {range._describe_range()}"
-
-    def read(self, text: str) -> Any:
-        return self.kind.read(text)
-
-    def check(self, value: Any) -> Any:
-        try:
-            return self.range.convert(self.kind.check(value), None, None)
-        except click.BadParameter as error:
-            raise ValueError from error
-
-
 class Several(Bound):
     """`1,2,3` on a command line, a list in a file: at least one value, and no more than anybody needs."""
 

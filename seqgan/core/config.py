@@ -8,10 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol, TypeVar, get_args, get_origin, get_type_hints
 
-import click
-
 from seqgan.core import schema
-from seqgan.core.bounds import PLACE, REAL, TEXT, WHOLE, YES_NO, Bound, OneOf, Ranged, Several, bound_of, held
+from seqgan.core.bounds import REAL, TEXT, WHOLE, YES_NO, Bound, OneOf, Several, bound_of, held
 from seqgan.errors import ConfigError, quoted
 
 
@@ -168,104 +166,12 @@ def nearest(word: str, known: Mapping[str, Any] | Sequence[str]) -> str:
     return f"; choose one of {', '.join(names[:MOST_SHOWN])}{more}"
 
 
-class ConfiguredCommand(click.Command):
-    """A command whose options are those of the config that another option (`--algorithm`, `--model`) chooses.
-
-    The chooser is read first, so that an option that belongs to another choice is an error that says so."""
-
-    def __init__(
-        self,
-        *args: Any,
-        chooser: str,
-        configs: Mapping[str, type[Dataclass]],
-        presets: Mapping[str, Mapping[str, Any]],
-        usual: str,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(*args, **kwargs)
-        self.chooser, self.configs, self.presets, self.usual = chooser, configs, presets, usual
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        ctx.meta["choice"] = self._choice(args)
-        try:
-            return super().parse_args(ctx, args)
-        except click.NoSuchOption as error:
-            name = error.option_name.lstrip("-").removeprefix("no-").replace("-", "_")
-            owners = [choice for choice, config in self.configs.items() if name in {p.name for p in parameters(config)}]
-            if owners:
-                raise click.UsageError(
-                    f"{error.option_name} belongs to {self.chooser} {' and '.join(owners)}, "
-                    f"not to {ctx.meta['choice']}",
-                    ctx,
-                ) from error
-            raise
-
-    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        choice = ctx.meta.get("choice", self.usual)
-        preset = self.presets.get(choice, {}).get("default", {})
-        return [*super().get_params(ctx), *(_as_option(p, preset) for p in parameters(self.configs[choice]))]
-
-    def _choice(self, args: Sequence[str]) -> str:
-        """The value of the chooser among the arguments, in a config file they name, or in the run they resume."""
-        given = _scan(args, self.chooser)
-        if given is None and (file := _scan(args, "--config")) is not None:
-            given = read_config_file(_place(file, "--config")).get(self.chooser.lstrip("-"))
-        if given is None and (resumed := _scan(args, "--resume")) is not None:
-            folder = _place(resumed, "--resume")
-            if (folder / "run.json").is_file():
-                from seqgan.core.run import describe
-
-                description = describe(folder)
-                given = description.get("algorithm")
-                if not isinstance(given, str) or given not in self.configs:
-                    package = description.get("package")
-                    raise click.UsageError(f"{folder} is a run of {package}, with {self.chooser} {given}")
-        if given is not None and (not isinstance(given, str) or given not in self.configs):
-            raise click.BadParameter(
-                f"there is no {quoted(given)}{nearest(str(given), self.configs)}", param_hint=self.chooser
-            )
-        return given or self.usual
-
-
-def _place(path: str, option: str) -> Path:
-    try:
-        return PLACE.convert(path, None, None)
-    except click.BadParameter as error:
-        error.param_hint = option
-        raise
-
-
-def _scan(args: Sequence[str], option: str) -> str | None:
-    for index, arg in enumerate(args):
-        if arg == option and index + 1 < len(args):
-            return args[index + 1]
-        if arg.startswith(option + "="):
-            return arg.split("=", 1)[1]
-    return None
-
-
-def _as_option(parameter: Parameter, preset: Mapping[str, Any]) -> click.Option:
-    usual = preset.get(parameter.name, parameter.default)
-    shown = _show(usual) if usual == parameter.default else f"{_show(usual)}; paper: {_show(parameter.default)}"
-    names = [parameter.option]
-    if parameter.type is YES_NO:
-        names = [f"{parameter.option}/--no-{parameter.option[2:]}"]
-    return click.Option(names, type=parameter.type, default=None, help=f"{parameter.help}  [{shown}]")
-
-
-def _show(value: Any) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
-
-
 def _bound(annotation: Any) -> Bound:
     """The bound of a field; of numbers that declare none, one that keeps them finite."""
-    kind, *notes = get_args(annotation)
+    kind = get_args(annotation)[0]
     usual: dict[Any, Bound] = {int: WHOLE, float: REAL, str: TEXT, bool: YES_NO, tuple: Several(WHOLE, "1,2,3")}
     if declared := bound_of(annotation):
         return declared
     if get_origin(kind) is Literal:
         return OneOf(get_args(kind))
-    for note in notes:  # someone's own config may use the ranges of click
-        if isinstance(note, click.IntRange | click.FloatRange):
-            return Ranged(note, usual[kind])
     return usual[get_origin(kind) or kind]

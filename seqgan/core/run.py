@@ -326,7 +326,7 @@ class Run:
     def _go_on(self) -> str:
         """The whole command that continues this run."""
         package, folder = self.description.get("package", "seqgan"), str(self.folder)
-        if self.description.get("own"):
+        if self.description.get("custom"):
             return f"{package}.train(..., run_dir={folder!r}, resume=True)"
         launcher = (
             f"torchrun --standalone --nproc-per-node {distributed.world_size()} -m "

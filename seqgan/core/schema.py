@@ -42,11 +42,6 @@ COUNT = Kind("a whole number from 1", lambda value: _whole(value) and 1 <= value
 SIZE = Kind("a whole number from 1 to 16777216", lambda value: _whole(value) and 1 <= value <= 2**24)
 THREADS = Kind("a whole number from 0 to 4096", lambda value: _whole(value) and 0 <= value <= 4096)
 TABLE = Kind("a table", lambda value: isinstance(value, dict))
-ORIGIN = Kind(
-    "a run and a stage, or null",
-    lambda value: value is None or (isinstance(value, dict) and all(_text(value.get(key)) for key in ("run", "stage"))),
-    needed=False,
-)
 WORDS = Kind("a table of texts", lambda value: isinstance(value, dict) and all(map(_text, value.values())))
 COUNTS = Kind(
     "a table of whole numbers from 0", lambda value: isinstance(value, dict) and all(map(WHOLE.holds, value.values()))

@@ -19,7 +19,7 @@ from seqgan.ops.chunks import tokens_together
 from seqgan.shapes import Mask, Tokens
 from seqgan.symbols import EOS, PAD, UNK
 
-Overlong = Literal["cut", "split", "drop", "error"]
+Overlong = Literal["truncate", "split", "drop", "error"]
 
 
 class Batch(NamedTuple):
@@ -30,17 +30,17 @@ class Batch(NamedTuple):
 class Encoded(NamedTuple):
     """A split of a corpus as ids, with what the encoding did to it."""
 
-    rows: list[list[int]]  # each ends with EOS, unless it was cut
+    rows: list[list[int]]  # each ends with EOS, unless it was truncated
     characters: int  # of the texts these rows stand for
     unknown: float  # share of tokens outside the vocabulary
     too_long: int  # texts longer than the limit
     lost: int = 0  # tokens of theirs that no row holds
 
 
-def encode(texts: Sequence[str], tokenizer: Tokenizer, max_length: int, overlong: Overlong = "cut") -> Encoded:
+def encode(texts: Sequence[str], tokenizer: Tokenizer, max_length: int, overlong: Overlong = "truncate") -> Encoded:
     """Ids of texts, each at most `max_length` tokens with its EOS.
 
-    A longer text is cut (and then has no EOS), split into several rows, dropped, or an error.
+    A longer text is truncated (and then has no EOS), split into several rows, dropped, or an error.
 
     Raises:
         CorpusError: a text is too long and `overlong` is "error", or none is left."""
@@ -53,7 +53,7 @@ def encode(texts: Sequence[str], tokenizer: Tokenizer, max_length: int, overlong
             if overlong == "error":
                 raise CorpusError(
                     f"a text has {len(row)} tokens, more than --max-length {max_length}: {text[:60]!r}; "
-                    "raise the limit, or choose --overlong cut, split or drop"
+                    "raise the limit, or choose --overlong truncate, split or drop"
                 )
             if overlong == "drop":
                 lost += len(row)
@@ -67,7 +67,7 @@ def encode(texts: Sequence[str], tokenizer: Tokenizer, max_length: int, overlong
     if not rows:
         raise CorpusError(
             f"no text is left: all {len(texts)} are longer than --max-length {max_length}; "
-            "raise it, or choose --overlong cut or split"
+            "raise it, or choose --overlong truncate or split"
         )
     tokens = sum(map(len, rows))
     return Encoded(rows, characters, sum(row.count(UNK) for row in rows) / tokens, too_long, lost)

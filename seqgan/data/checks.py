@@ -19,7 +19,13 @@ SPLITS = ("train", "valid", "test")
 
 
 def about_data(
-    corpus: Corpus, texts: TokenDataset, asked: int, source: str, *, overlong: Overlong = "cut", automatic: bool = False
+    corpus: Corpus,
+    texts: TokenDataset,
+    asked: int,
+    source: str,
+    *,
+    overlong: Overlong = "truncate",
+    automatic: bool = False,
 ) -> list[str]:
     """What is being learned from, and what is wrong with it. `asked` is the vocabulary's size by that `source`;
     `automatic`: nobody chose the kind of tokenizer."""
@@ -91,7 +97,9 @@ def _too_long(corpus: Corpus, texts: TokenDataset, overlong: Overlong) -> list[s
             lost = rows.lost / (rows.lost + sum(map(len, rows.rows)))
             tokens = f", {lost:.2%} of the tokens" if lost else ""
             told.append(f"{part} {rows.too_long / count:.2%} of the texts{tokens}")
-    became = {"cut": "cut off there", "split": "several rows each", "drop": "left out", "error": "refused"}[overlong]
+    became = {"truncate": "truncated there", "split": "several rows each", "drop": "left out", "error": "refused"}[
+        overlong
+    ]
     return [f"longer than --max-length {texts.max_length}, and {became}: {'; '.join(told)}"] if told else []
 
 

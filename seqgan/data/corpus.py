@@ -128,7 +128,7 @@ def corpus_in_memory(texts: "Corpus | Iterable[str]", name: str = "texts") -> Co
     else:
         tokenizer, splits = None, {"train": texts}
     lines = {part: list(filter(None, map(one_line, a_list_of_texts(given)))) for part, given in splits.items()}
-    return _corpus(_Found(name, "", lines, "", tokenizer), {})
+    return _corpus(_Found(name, "", lines, "", tokenizer), dict.fromkeys(("text_column", "valid", "test")))
 
 
 def as_files(corpus: Corpus) -> tuple[dict[str, bytes], str]:

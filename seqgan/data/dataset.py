@@ -29,7 +29,7 @@ class TokenDataset:
 
 
 def encode_corpus(
-    corpus: Corpus, tokenizer: Tokenizer, max_length: int = 0, overlong: Overlong = "cut"
+    corpus: Corpus, tokenizer: Tokenizer, max_length: int = 0, overlong: Overlong = "truncate"
 ) -> TokenDataset:
     """The training and validation splits as ids; `max_length` 0 takes the longest training text, within reason.
 
@@ -48,7 +48,7 @@ def encode_corpus(
 
 
 def as_learned(corpus: Corpus, tokenizer: Tokenizer, max_length: int, overlong: Overlong) -> Corpus:
-    """The corpus with its texts as a policy sees them: those over `max_length` tokens cut, split or dropped.
+    """The corpus with its texts as a policy sees them: those over `max_length` tokens truncated, split or dropped.
 
     It is the corpus itself where no text is too long."""
 

@@ -43,7 +43,7 @@ class View:
     training: Sequence[str] = ()
     tokens: str = "words"
     aggregation: Aggregation = "sentence"
-    too_long: str = ""  # what became of texts that were too long, where there were any: cut@64
+    too_long: str = ""  # what became of texts that were too long, where there were any: truncate@64
     held_out: bool = False
     part_of: Mapping[str, str] = field(default_factory=dict)  # piece of a held-out text that was split -> that text
 

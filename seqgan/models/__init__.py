@@ -1,1 +1,1 @@
-"""The players: a policy that writes, a discriminator that judges."""
+"""The networks: a policy that generates text, a discriminator that classifies it."""

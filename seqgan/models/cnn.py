@@ -1,4 +1,4 @@
-"""The judge: a convolutional text classifier (Kim 2014) with a highway layer (Srivastava et al. 2015).
+"""The CNN discriminator: a convolutional text classifier (Kim 2014) with a highway layer (Srivastava et al. 2015).
 
 Yu et al. (2017), section 3.2: windows of several widths, max over time, highway, two classes."""
 
@@ -8,10 +8,11 @@ from typing import cast
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional as F
 
+from seqgan.models import soft
 from seqgan.ops.max_window import max_over_windows
-from seqgan.shapes import Scores, Tokens
-from seqgan.symbols import PAD
+from seqgan.shapes import Scores, SoftTokens, Tokens
 
 
 class CNNDiscriminator(nn.Module):
@@ -48,20 +49,19 @@ class CNNDiscriminator(nn.Module):
                 assert layer.bias is not None
                 nn.init.constant_(layer.bias, 0.0 if layer is self.highway else 0.1)
 
-    def forward(self, tokens: Tokens) -> Scores:
+    def forward(self, tokens: Tokens | SoftTokens) -> Scores:
         """The logit of "real": log-odds by which the text is real rather than generated."""
         return self.classify(self.features(tokens))
 
     def classify(self, features: Float[Tensor, "B F"]) -> Scores:
-        """The logit of "real" of texts whose features are known."""
+        """The logit of "real" from the features."""
         scores = self.output(self.dropout(self._through_highway(features)))
         return scores[:, 1] - scores[:, 0]
 
-    def features(self, tokens: Tokens) -> Float[Tensor, "B F"]:
+    def features(self, tokens: Tokens | SoftTokens) -> Float[Tensor, "B F"]:
         """The largest response of every filter among the windows that lie inside the text; 0 where none fits."""
-        lengths = (tokens != PAD).sum(dim=1)
-        missing = max(0, self.widest - tokens.shape[1])
-        embedded = self.embedding(nn.functional.pad(tokens, (0, missing), value=PAD))
+        lengths, missing = soft.lengths_of(tokens), max(0, self.widest - tokens.shape[1])
+        embedded = F.pad(soft.embed(self.embedding, tokens), (0, 0, 0, missing))
         # The maximum of no window is minus infinity, and the ReLU makes that 0, with no gradient.
         maxima = [max_over_windows(embedded, c.weight, lengths) + c.bias for c in self.filters]  # type: ignore[operator]
         return torch.cat(maxima, dim=1).relu()

@@ -1,21 +1,25 @@
-"""What a policy is: something that tells, after every prefix, how likely each next token is.
+"""What a policy is: features of what has been read so far, and one linear layer from them to the next token.
 
-Sampling and rollouts need three functions of it (`Policy`). `PolicyModule` makes the rest of what training needs from
-the same three, one token at a time: correct for any policy, and slow until it is overridden."""
+A subclass reads tokens one at a time; `PolicyModule` makes all else of that, for every policy alike: teacher forcing,
+the fused loss, drawing, and relaxed samples. It alone knows which ids may be drawn, and that BOS is read first."""
 
-from typing import NamedTuple, Protocol, runtime_checkable
+from abc import ABC, abstractmethod
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from seqgan.core.device import on_cpu
-from seqgan.losses import Weights, weighted_nll
-from seqgan.ops.chunks import cached_rows, rows_together
-from seqgan.ops.inverse_cdf import inverse_cdf
+from seqgan.losses import Weights
+from seqgan.models import soft
+from seqgan.ops.chunks import cached_rows, rows_together, tokens_together
+from seqgan.ops.fused_nll import linear_nll
+from seqgan.ops.inverse_cdf import Head, inverse_cdf
 from seqgan.sampling import draw, weights_of
-from seqgan.shapes import Logits, LogProbs, Mask, Scalar, Token, Tokens
-from seqgan.symbols import EOS, PAD, UNK
+from seqgan.shapes import LogProbs, Mask, Scalar, SoftTokens, Token, Tokens
+from seqgan.symbols import BOS, EOS, PAD, UNK
 
 State = tuple[Tensor, ...]  # each "B ...": what the policy knows after a prefix
 
@@ -26,55 +30,88 @@ class Sampled(NamedTuple):
     tokens: Tokens
     mask: Mask  # True up to and with EOS
     # Each "T B ...": states[k][t] belongs to the prefix of length t, and tokens[:, t] was drawn from it. Empty where
-    # nobody asked to keep them.
+    # they were not kept.
     states: State
 
 
-@runtime_checkable
-class Policy(Protocol):
-    """What sampling and rollouts need of a generator."""
+class Relaxed(NamedTuple):
+    """Sequences a policy drew, and the relaxation of each token through which a gradient flows."""
 
-    vocab_size: int
-    max_length: int
-
-    def initial_state(self, count: int) -> State: ...
-    def advance(self, token: Token, state: State) -> State: ...
-    def logits(self, state: State) -> Logits: ...
+    tokens: Tokens
+    mask: Mask  # True up to and with EOS
+    soft: SoftTokens  # softmax(beta * (logits + Gumbel noise)); one-hot PAD after the end
 
 
 DRAWN_TOGETHER = 1000  # sequences
 
 
-class PolicyModule(nn.Module):
-    """A policy that can be trained. Subclass it with the three functions of `Policy`, and it trains as it is.
+class PolicyModule(nn.Module, ABC):
+    """A policy that can be trained. A subclass sets `embedding` and `output` and implements the three abstract methods.
 
     pi(token | prefix): PAD and BOS have no probability; UNK has one in text (`log_probs`) but is never drawn."""
+
+    embedding: nn.Embedding
+    output: nn.Linear  # from features to a logit for every id of the vocabulary
 
     def __init__(self, vocab_size: int, max_length: int) -> None:
         super().__init__()
         self.vocab_size, self.max_length = vocab_size, max_length
 
+    # --- what a policy has to implement
+
+    @abstractmethod
     def initial_state(self, count: int) -> State:
-        """What is known before the first token of `count` sequences: tensors "B ...", on the policy's device."""
-        raise NotImplementedError
+        """The state of `count` sequences before anything is read: tensors "B ...", on the policy's device."""
 
-    def advance(self, token: Token, state: State) -> State:
-        """The state after one more token (where a sequence has ended it is PAD, and what comes of it is unused)."""
-        raise NotImplementedError
+    @abstractmethod
+    def step(self, embedded: Float[Tensor, "B E"], state: State) -> State:
+        """The state after one more token. (Where a sequence has ended it is PAD, and what comes of it is unused.)"""
 
-    def logits(self, state: State) -> Logits:
-        """Scores of every id as the next token; only those from EOS up may be drawn."""
-        raise NotImplementedError
+    @abstractmethod
+    def features(self, state: State) -> Float[Tensor, "B H"]:
+        """What the output layer reads."""
 
-    def teacher_forced(self, tokens: Tokens, lowest: int) -> Float[Tensor, "B T D"]:
-        """Scores of the ids from `lowest` up, before every token of whole sequences. Override it where it can be had
-        faster than one token at a time."""
-        state = self.initial_state(len(tokens))
-        scores = [self.logits(state)[:, lowest:]]
-        for token in tokens[:, :-1].unbind(dim=1):
-            state = self.advance(token, state)
-            scores.append(self.logits(state)[:, lowest:])
-        return torch.stack(scores, dim=1)
+    # --- what it may override for speed
+
+    def teacher_forced(self, embedded: Float[Tensor, "B T E"]) -> Float[Tensor, "B T H"]:
+        """The features after each token of whole sequences."""
+        state, features = self.initial_state(len(embedded)), []
+        for one in embedded.unbind(dim=1):
+            state = self.step(one, state)
+            features.append(self.features(state))
+        return torch.stack(features, dim=1)
+
+    def feature_bound(self) -> Float[Tensor, "H"] | None:
+        """The largest absolute value that each feature can have, where it is known: it may save a pass in drawing."""
+        return None
+
+    def sampler(self, *, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0) -> "Sampler":
+        """What draws tokens with the weights as they are now."""
+        return Sampler(self, temperature, top_k, top_p)
+
+    # --- what follows from these
+
+    def embed(self, tokens: Int[Tensor, "*shape"] | Float[Tensor, "*shape V"]) -> Float[Tensor, "*shape E"]:
+        """The vectors of tokens, or the mean vectors of soft tokens."""
+        return soft.embed(self.embedding, tokens)
+
+    def begin(self, count: int) -> State:
+        """The state from which the first token is drawn: BOS has been read."""
+        bos = torch.full((count,), BOS, device=self.output.weight.device)
+        return self.step(self.embed(bos), self.initial_state(count))
+
+    def logits(self, features: Float[Tensor, "*shape H"], lowest: int = EOS) -> Float[Tensor, "*shape D"]:
+        """Scores of the ids from `lowest` up as the next token; those that may be drawn are EOS and up."""
+        return F.linear(features, *self._output_from(lowest))
+
+    def _output_from(self, lowest: int) -> tuple[Float[Tensor, "D H"], Float[Tensor, "D"]]:
+        weight, bias = self.output.weight[lowest:], self.output.bias
+        return weight, weight.new_zeros(len(weight)) if bias is None else bias[lowest:]
+
+    def features_before(self, tokens: Tokens) -> Float[Tensor, "B T H"]:
+        """The features from which each token is predicted: those after BOS and all tokens before it."""
+        read = torch.cat([torch.full_like(tokens[:, :1], BOS), tokens[:, :-1]], dim=1)
+        return self.teacher_forced(self.embed(read))
 
     def log_probs(self, tokens: Tokens) -> LogProbs:
         """log pi(token | all before it) of text, teacher-forced; 0 at padding."""
@@ -85,10 +122,13 @@ class PolicyModule(nn.Module):
         return self._log_probs(tokens, lowest=EOS)
 
     def _log_probs(self, tokens: Tokens, lowest: int) -> LogProbs:
-        logits = self.teacher_forced(tokens, lowest)
-        targets = targets_of(tokens, lowest)
-        log_probs = -nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
-        return log_probs.view_as(tokens).masked_fill(tokens == PAD, 0.0)
+        features, targets = self.features_before(tokens).flatten(0, 1), targets_of(tokens, lowest).flatten()
+        size = tokens_together(self.vocab_size)
+        losses = [
+            F.cross_entropy(self.logits(some, lowest), wanted, reduction="none")
+            for some, wanted in zip(features.split(size), targets.split(size), strict=True)
+        ]
+        return -torch.cat(losses).view_as(tokens).masked_fill(tokens == PAD, 0.0)
 
     def nll(self, tokens: Tokens, weights: Weights) -> Scalar:
         """The sum of `weights` * -log pi(token | all before it) over the tokens of text: a loss."""
@@ -99,43 +139,66 @@ class PolicyModule(nn.Module):
         return self._nll(tokens, weights, lowest=EOS)
 
     def _nll(self, tokens: Tokens, weights: Weights, lowest: int) -> Scalar:
-        return weighted_nll(self._log_probs(tokens, lowest), weights)
+        features, targets = self.features_before(tokens).flatten(0, 1), targets_of(tokens, lowest).flatten()
+        return linear_nll(features, *self._output_from(lowest), targets, weights.flatten())
 
     def distributions(self, tokens: Tokens) -> Float[Tensor, "B T D"]:
         """log pi over all D tokens that can be drawn (EOS and up), after every prefix of the sequences."""
-        return self.teacher_forced(tokens, EOS).log_softmax(dim=-1)
+        return self.logits(self.features_before(tokens)).log_softmax(dim=-1)
 
     @torch.no_grad()
     def fill_unknown(self, tokens: Tokens, rng: torch.Generator | None = None) -> Tokens:
-        """Text in which the policy has written a word of its own in the place of every UNK.
+        """Text in which the policy has drawn a word in the place of every UNK.
 
-        The policy never writes UNK, so a discriminator that saw it in real text would know real text by it alone."""
+        The policy never draws UNK, so a discriminator that saw it in real text would know real text by it alone."""
         return torch.cat([self._filled(some, rng) for some in tokens.split(rows_together(tokens, self.vocab_size))])
 
     def _filled(self, tokens: Tokens, rng: torch.Generator | None) -> Tokens:
         unknown = tokens == UNK
-        if on_cpu(tokens):  # where they are is asked for there alone; elsewhere a word is drawn for every place
-            written = _words(self.logits_before(tokens, unknown), rng) if bool(unknown.any()) else tokens
-            return tokens.masked_scatter(unknown, written)
-        return torch.where(unknown, _words(self.logits_before(tokens), rng).view_as(tokens), tokens)
+        if not on_cpu(tokens):  # where they are would have to be waited for: a word is drawn in every place
+            words = self._words(self.features_before(tokens).flatten(0, 1), rng)
+            return torch.where(unknown, words.view_as(tokens), tokens)
+        if not bool(unknown.any()):
+            return tokens
+        return tokens.masked_scatter(unknown, self._words(self.features_before(tokens)[unknown], rng))
 
-    def logits_before(self, tokens: Tokens, where: Mask | None = None) -> Float[Tensor, "U V"]:
-        """Scores of every id in the place of the tokens that are marked; if none are, in that of all."""
-        scores = self.teacher_forced(tokens, 0)
-        return scores.flatten(0, 1) if where is None else scores[where]
-
-    def sampler(self, *, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0) -> "Sampler":
-        """What draws tokens with the weights as they are now. Override it where drawing can be made faster."""
-        return Sampler(self, temperature, top_k, top_p)
+    def _words(self, features: Float[Tensor, "U H"], rng: torch.Generator | None) -> Int[Tensor, "U"]:
+        """Drawn tokens that end no text: one that is unknown stands in the middle of it."""
+        return draw(self.logits(features, EOS + 1), rng=rng) + EOS + 1
 
     def sample(self, count: int) -> Sampled:
         """Draw sequences, keeping the state before every token for rollouts."""
         return sample(self, count, keep_states=True)
 
+    def relaxed_sample(
+        self, count: int, beta: float, *, straight_through: bool = False, rng: torch.Generator | None = None
+    ) -> Relaxed:
+        """Draw sequences together with a relaxation of each token (Gumbel-softmax), as RelGAN does.
 
-def _words(logits: Logits, rng: torch.Generator | None) -> Token:
-    """Drawn tokens that end no text: one that is unknown stands in the middle of it."""
-    return draw(logits[:, EOS + 1 :], rng=rng) + EOS + 1
+        Nie et al. (2019), section 3.2. With h = logits + Gumbel noise, the token is argmax h, an exact draw whatever
+        the inverse temperature `beta`, and it is what the policy reads next: no gradient passes through the choice.
+        The soft token is softmax(beta * h). With `straight_through` its value is one-hot and its gradient that of the
+        softmax: then no discriminator can tell it from text by its largest entry."""
+        state = self.begin(count)
+        end = self.output.weight.new_zeros(self.vocab_size)
+        end[PAD] = 1.0
+        ended = torch.zeros(count, dtype=torch.bool, device=end.device)
+        tokens, relaxed = [], []
+        for position in range(self.max_length):
+            logits = self.logits(self.features(state))
+            noisy = logits - torch.empty_like(logits).exponential_(generator=rng).log()
+            token, weights = noisy.argmax(dim=1), (beta * noisy).softmax(dim=1)
+            if straight_through:
+                one_hot = torch.zeros_like(weights).scatter_(1, token.unsqueeze(1), 1.0)
+                weights = one_hot + (weights - weights.detach())
+            token = (token + EOS).masked_fill(ended, PAD)
+            tokens.append(token)
+            relaxed.append(torch.where(ended.unsqueeze(1), end, F.pad(weights, (EOS, 0))))
+            ended = ended | (token == EOS)
+            if position + 1 < self.max_length:
+                state = self.step(self.embed(token), state)
+        drawn = torch.stack(tokens, dim=1)
+        return Relaxed(drawn, drawn != PAD, torch.stack(relaxed, dim=1))
 
 
 def targets_of(tokens: Tokens, lowest: int) -> Tokens:
@@ -145,20 +208,31 @@ def targets_of(tokens: Tokens, lowest: int) -> Tokens:
 
 
 class Sampler:
-    """Draws tokens from a policy whose weights stay as they are. This one asks any policy for its logits."""
+    """Draws tokens from a policy whose weights stay as they are, with its output layer packed for that."""
 
-    def __init__(self, policy: Policy, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0) -> None:
+    @torch.no_grad()
+    def __init__(self, policy: PolicyModule, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0) -> None:
         self.policy, self.temperature, self.top_k, self.top_p = policy, temperature, top_k, top_p
+        whole = not top_k and top_p == 1.0  # else what is drawn from is another set of tokens for each row
+        self.head = Head(*policy._output_from(EOS), policy.feature_bound(), temperature) if whole else None
+        self.buffer = policy.output.weight.new_empty(0)
 
-    def initial_state(self, count: int) -> State:
-        return self.policy.initial_state(count)
+    def begin(self, count: int) -> State:
+        return self.policy.begin(count)
 
-    def advance(self, token: Token, state: State) -> State:
-        return self.policy.advance(token, state)
+    def step(self, token: Token, state: State) -> State:
+        """The state after one more token."""
+        return self.policy.step(self.policy.embed(token), state)
 
     def weights(self, state: State) -> Float[Tensor, "B W"]:
         """What each id from EOS up weighs in the draw of the next token, up to a factor for each row."""
-        return weights_of(self.policy.logits(state)[:, EOS:], self.temperature, self.top_k, self.top_p)
+        features = self.policy.features(state)
+        if self.head is None:
+            return weights_of(self.policy.logits(features), self.temperature, self.top_k, self.top_p)
+        count = len(features) * self.head.padded
+        if count > self.buffer.numel():  # the first chunk is the largest
+            self.buffer = features.new_empty(count)
+        return self.head.weights(features, out=self.buffer[:count].view(len(features), self.head.padded))
 
     def draw(self, state: State, each: int = 1, rng: torch.Generator | None = None) -> Int[Tensor, "B K"]:
         """The next token of every row, drawn `each` times; in chunks of rows whose weights stay in cache."""
@@ -203,7 +277,7 @@ def _drawn(
     prompt: Int[Tensor, "P"] | None,
     rng: torch.Generator | None,
 ) -> tuple[Tokens, list[State]]:
-    state = sampler.initial_state(count)
+    state = sampler.begin(count)
     device = state[0].device
     tokens = torch.full((count, max_length), PAD, device=device)
     ended = torch.zeros(count, dtype=torch.bool, device=device)
@@ -219,5 +293,5 @@ def _drawn(
         tokens[:, position] = token
         ended |= token == EOS
         if position + 1 < max_length:
-            state = sampler.advance(token, state)
+            state = sampler.step(token, state)
     return tokens, states

@@ -68,7 +68,7 @@ class Head:
         self,
         weight: Float[Tensor, "V H"],
         bias: Float[Tensor, "V"],
-        largest_feature: Float[Tensor, "H"],
+        largest_feature: Float[Tensor, "H"] | None = None,
         temperature: float = 1.0,
     ) -> None:
         scale = LOG2_E / temperature
@@ -79,8 +79,10 @@ class Head:
         torch.mul(weight.t(), scale, out=self.weight[:, : self.vocab_size])
         self.bias = bias.new_full((self.padded,), float("-inf"))
         torch.mul(bias, scale, out=self.bias[: self.vocab_size])
+        self.bounded = False
         # On an accelerator the answer would have to be waited for, and the pass it saves costs little.
-        self.bounded = on_cpu(weight) and is_bounded(weight * scale, bias * scale, largest_feature)
+        if largest_feature is not None and on_cpu(weight):
+            self.bounded = is_bounded(weight * scale, bias * scale, largest_feature)
 
     def weights(self, features: Float[Tensor, "B H"], out: Float[Tensor, "B W"] | None = None) -> Float[Tensor, "B W"]:
         """What each token weighs in a draw, up to a factor for each row."""

@@ -21,7 +21,7 @@ from seqgan.data.splits import split
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.models.policy import PolicyModule, sample
 from seqgan.rollout import rollout_rewards
-from seqgan.symbols import BOS, PAD
+from seqgan.symbols import PAD
 from tests import pretend
 from tests.conftest import tiny_lines
 from tests.test_own_parts import Bag
@@ -46,14 +46,13 @@ class Plain(PolicyModule):
         self.embedding, self.cell, self.output = nn.Embedding(vocab_size, 8), nn.Linear(8, 8), nn.Linear(8, vocab_size)
 
     def initial_state(self, count: int) -> tuple[Tensor, ...]:
-        return (self.embedding.weight[BOS].expand(count, -1),)
+        return (self.output.weight.new_zeros(count, 8),)
 
-    def advance(self, token: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        return ((self.cell(state[0]) + self.embedding(token)).tanh(),)
+    def step(self, embedded: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return ((self.cell(state[0]) + embedded).tanh(),)
 
-    def logits(self, state: tuple[Tensor, ...]) -> Tensor:
-        logits: Tensor = self.output(state[0])
-        return logits
+    def features(self, state: tuple[Tensor, ...]) -> Tensor:
+        return state[0]
 
 
 @contextlib.contextmanager

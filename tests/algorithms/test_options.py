@@ -104,7 +104,7 @@ def test_an_option_of_texts_changes_what_is_learned_from(
     for number, changes in enumerate(({}, {option: BEFORE[option]})):
         run = seqgan.train(tiny_lines(), algorithm="mle", run_dir=tmp_path / str(number), **{**options, **changes})
         found.append([line["nll"] for line in read_record(run.folder) if "nll" in line])
-        assert describe(run.folder)["config"][option] == {**options, "overlong": "cut", **changes}[option]
+        assert describe(run.folder)["config"][option] == {**options, "overlong": "truncate", **changes}[option]
     assert found[0] != found[1]
 
 

@@ -64,7 +64,7 @@ def test_on_an_accelerator_a_batch_is_as_wide_as_the_longest_row_of_all(monkeypa
 
 
 def test_a_text_ends_with_eos_and_a_long_one_is_cut(chars: Tokenizer) -> None:
-    encoded = encode(["hi bo", "hm"], chars, max_length=4, overlong="cut")
+    encoded = encode(["hi bo", "hm"], chars, max_length=4, overlong="truncate")
     assert encoded.rows == [chars.encode("hi b"), [*chars.encode("hm"), EOS]]
     assert encoded.too_long == 1
     assert encoded.characters == 6

@@ -86,7 +86,7 @@ def test_words_too_long_for_a_vocabulary_of_words_are_no_words() -> None:
 
 def said(corpus: Corpus, kind: Any = "word", vocab_size: int = 5000, max_length: int = 0, **options: Any) -> list[str]:
     tokenizer = Tokenizer.train(corpus.train, kind, vocab_size)
-    texts = encode_corpus(corpus, tokenizer, max_length, options.get("overlong", "cut"))
+    texts = encode_corpus(corpus, tokenizer, max_length, options.get("overlong", "truncate"))
     return about_data(corpus, texts, vocab_size, "preset default", **options)
 
 
@@ -111,7 +111,7 @@ def test_copies_are_told_of_every_split() -> None:
 
 
 @pytest.mark.parametrize(
-    ("overlong", "became"), [("cut", "cut off there"), ("drop", "left out"), ("split", "several rows")]
+    ("overlong", "became"), [("truncate", "truncated there"), ("drop", "left out"), ("split", "several rows")]
 )
 def test_what_is_cut_is_told_of_every_split_with_its_share_of_texts_and_tokens(overlong: Any, became: str) -> None:
     short, lengthy = [f"a b c{i}" for i in range(9)], ["a b c d e f g h i"]
@@ -119,7 +119,7 @@ def test_what_is_cut_is_told_of_every_split_with_its_share_of_texts_and_tokens(o
     [line] = [line for line in said(corpus, max_length=5, overlong=overlong) if "longer than" in line]
     assert line.startswith(f"longer than --max-length 5, and {became}")
     # 9 texts of 4 tokens with their end, and one of 10, of which 5 (or all) are lost.
-    lost = {"cut": (5 / 46, 5 / 22, 3 / 16), "drop": (10 / 46, 10 / 22, 8 / 16), "split": ()}[overlong]
+    lost = {"truncate": (5 / 46, 5 / 22, 3 / 16), "drop": (10 / 46, 10 / 22, 8 / 16), "split": ()}[overlong]
     shares = [f", {share:.2%} of the tokens" for share in lost] or ["", "", ""]
     texts = (f"train {1 / 10:.2%}", f"valid {1 / 4:.2%}", f"test {1 / 3:.2%}")
     told = "; ".join(f"{count} of the texts{share}" for count, share in zip(texts, shares, strict=True))

@@ -155,16 +155,6 @@ def test_texts_from_memory_are_found_in_a_file(tmp_path: Path) -> None:
     assert seqgan.load(tmp_path / "run", corpus=tmp_path / "texts.txt").evaluate(count=2).rows
 
 
-def test_a_run_of_an_earlier_version_is_known_by_the_sha256_of_its_file(run: Path, begun: Path) -> None:
-    description = json.loads((run / "run.json").read_text())
-    del description["corpus"]["texts_sha256"]
-    (run / "run.json").write_text(json.dumps(description))
-    there = begun / "after" / "texts.txt"
-    assert seqgan.load(run, corpus=there).corpus().train == split(TEXTS)["train"]
-    with pytest.raises(RunError, match="is not the one"):
-        seqgan.load(run, corpus="poems")
-
-
 def test_one_sha256_names_the_texts_whatever_they_are_read_from(corpus_file: Path, tmp_path: Path) -> None:
     names = {load_corpus(str(corpus_file)).provenance["texts_sha256"]}
     names |= {load_corpus(str(as_gzip(tmp_path)["corpus"])).provenance["texts_sha256"]}

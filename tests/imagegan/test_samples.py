@@ -12,7 +12,7 @@ from PIL import Image
 
 from imagegan.cli import imagegan
 from imagegan.data import Sets, digits, toy
-from imagegan.evaluation import evaluate_samples
+from imagegan.evaluation import evaluate
 from imagegan.generation import npz, png_files
 from imagegan.metrics.classifier import network
 from imagegan.samples import Samples, read_samples
@@ -141,7 +141,8 @@ def test_numbers_are_the_same_however_samples_are_kept(tmp_path: Path) -> None:
     assert (kept[3].pixels - made).abs().max() < 1e-6
     classifier = network(sets.train, steps=3, folder=tmp_path)
     of_run, of_file = (
-        evaluate_samples(some, sets, "digits", classifier=classifier)["samples"] for some in (Samples(made), kept[1])
+        evaluate({"samples": some}, sets, "digits", classifier=classifier)["samples"]
+        for some in (Samples(made), kept[1])
     )
     for metric in ("fd-pca64", "fd-random", "nearest"):
         assert of_file[metric].value == pytest.approx(of_run[metric].value, rel=0.005), metric

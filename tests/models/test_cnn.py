@@ -4,6 +4,7 @@ from torch import nn
 from torch.testing import assert_close
 
 from seqgan.models.cnn import CNNDiscriminator
+from seqgan.ops.max_window import plain_max_over_windows
 from seqgan.symbols import EOS, PAD
 
 
@@ -79,3 +80,24 @@ def test_in_bfloat16_gradients_point_the_same_way() -> None:
         gradients.append(torch.cat([parameter.grad.flatten() for parameter in judge.parameters()]))
     assert torch.cosine_similarity(*gradients, dim=0) > 0.99
     assert not torch.equal(*gradients)
+
+
+def test_one_hot_soft_tokens_get_the_logits_of_their_tokens(judge: CNNDiscriminator) -> None:
+    """Padding and texts that are shorter than a filter included."""
+    tokens = torch.tensor([[7, 9, 11, 20, 8, EOS], [5, EOS, PAD, PAD, PAD, PAD], [EOS, PAD, PAD, PAD, PAD, PAD]])
+    for given in (tokens, tokens[:, :3]):
+        assert_close(judge(nn.functional.one_hot(given, 30).float()), judge(given))
+
+
+def test_soft_tokens_have_the_gradient_of_finite_differences(
+    judge: CNNDiscriminator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    soft = torch.randn(3, 6, 30, dtype=torch.float64).softmax(dim=2)
+    soft[1, 4:] = nn.functional.one_hot(torch.tensor(PAD), 30)
+    judge.double()
+    towards = torch.autograd.grad(judge(soft.requires_grad_()).sum(), soft)
+    monkeypatch.setattr("seqgan.models.cnn.max_over_windows", plain_max_over_windows)
+    assert torch.autograd.gradcheck(judge, soft.detach().requires_grad_(), eps=1e-6)
+    assert_close(torch.autograd.grad(judge(soft).sum(), soft), towards)
+    assert towards[0][0].abs().sum() > 0

@@ -18,20 +18,20 @@ def wide(request: pytest.FixtureRequest) -> LSTMPolicy:
 def test_stepping_gives_what_nn_lstm_gives(wide: LSTMPolicy) -> None:
     tokens = torch.randint(EOS, 40, (6, 9))
     hidden, _ = wide.lstm(wide.embedding(torch.cat([torch.full((6, 1), BOS), tokens[:, :-1]], dim=1)))
-    state = wide.initial_state(6)
+    state = wide.begin(6)
     for t in range(9):
         assert_close(state[0], hidden[:, t], atol=1e-6, rtol=1e-5)
-        state = wide.advance(tokens[:, t], state)
+        state = wide.step(wide.embed(tokens[:, t]), state)
 
 
 def test_log_probs_are_of_the_next_token_and_zero_at_padding(wide: LSTMPolicy) -> None:
     tokens = torch.tensor([[9, UNK, 12, EOS, PAD, PAD]])
     log_probs = wide.log_probs(tokens)
-    state = wide.initial_state(1)
+    state = wide.begin(1)
     for t, token in enumerate([9, UNK, 12, EOS]):
-        by_hand = wide.logits(state)[0, UNK:].log_softmax(0)[token - UNK]
+        by_hand = wide.logits(wide.features(state), UNK)[0].log_softmax(0)[token - UNK]
         assert_close(log_probs[0, t], by_hand, atol=1e-5, rtol=1e-5)
-        state = wide.advance(torch.tensor([token]), state)
+        state = wide.step(wide.embed(torch.tensor([token])), state)
     assert (log_probs[0, 4:] == 0).all()
 
 
@@ -85,7 +85,7 @@ def test_a_prompt_is_continued(wide: LSTMPolicy) -> None:
 
 @torch.no_grad()
 def test_draws_in_chunks_are_those_of_all_rows_at_once(wide: LSTMPolicy, monkeypatch: pytest.MonkeyPatch) -> None:
-    sampler, state = wide.sampler(), wide.initial_state(30)
+    sampler, state = wide.sampler(), wide.begin(30)
     state = (torch.randn_like(state[0]), state[1])
     whole = sampler.draw(state, 3, rng=torch.Generator().manual_seed(0))
     monkeypatch.setattr("seqgan.models.policy.cached_rows", lambda *_: 7)
@@ -158,8 +158,8 @@ def test_weights_with_two_biases_are_drawn_from_as_nn_lstm_reads_them(tie_embedd
         hidden, _ = policy.lstm(policy.embedding(torch.cat([torch.full((5, 1), BOS), tokens[:, :-1]], dim=1)))
         expected = policy.output(policy.projection(hidden))[..., EOS:].softmax(dim=-1)
         for sampler in (policy.sampler(), policy.sampler(top_k=27)):  # with packed weights, and step by step
-            state = sampler.initial_state(5)
+            state = sampler.begin(5)
             for t in range(6):
                 weights = sampler.weights(state)[:, : 30 - EOS]
                 assert_close(weights / weights.sum(dim=1, keepdim=True), expected[:, t], atol=1e-6, rtol=1e-5)
-                state = sampler.advance(tokens[:, t], state)
+                state = sampler.step(tokens[:, t], state)

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from imagegan.cli import imagegan
 from imagegan.data import Images, Sets, digits, toy
-from imagegan.evaluation import first_look, written
+from imagegan.evaluation import written
+from imagegan.first_numbers import first_numbers
 from imagegan.game import Game, Recipe, versus
 from imagegan.losses import LOSSES
 from imagegan.nets import Generator, Verdict
@@ -79,7 +80,7 @@ def played(loss: str, discriminator: nn.Module, generator: nn.Module | None = No
 
 
 def row_of(game: Game, held_out: int = 70) -> dict[str, Measured]:
-    return first_look(game, Sets(bright(100), bright(held_out)), "folder")["samples"]
+    return first_numbers(game, Sets(bright(100), bright(held_out)), "folder")["samples"]
 
 
 # --- how well the discriminator tells samples from real images
@@ -137,7 +138,7 @@ def test_the_discriminator_is_asked_about_the_samples_that_the_table_is_about() 
 @pytest.mark.parametrize("held_out", [1, 2, 19])
 def test_of_few_images_some_numbers_are_blank_with_their_reason(held_out: int) -> None:
     game = played("non-saturating", Brightness(3.0, -3.0))
-    rows = first_look(game, Sets(bright(11), bright(held_out)), "folder")
+    rows = first_numbers(game, Sets(bright(11), bright(held_out)), "folder")
     assert all(math.isnan(row["fd-random"].value) for row in rows.values())
     assert [as_cell(row["fd-random"]) for row in rows.values()] == ["", ""]
     count = min(11, held_out)
@@ -151,7 +152,7 @@ def test_of_few_images_some_numbers_are_blank_with_their_reason(held_out: int) -
 @pytest.mark.parametrize("model", ["dcgan", "wgan", "cgan", "acgan", "infogan", "lapgan", "vae"])
 def test_every_model_ends_with_numbers_of_few_images(model: str) -> None:
     for count in (1, 2, 5):
-        rows = first_look(made(model), Sets(digits(11, seed=1), digits(count, seed=2)), "digits")
+        rows = first_numbers(made(model), Sets(digits(11, seed=1), digits(count, seed=2)), "digits")
         written(rows, {})
         remarks(rows)
 
@@ -235,7 +236,7 @@ def drawing(pictures: Tensor) -> Game:
 )
 def test_copies_and_a_collapse_are_seen(samples: Callable[[Sets], Tensor], words: list[str]) -> None:
     sets = Sets(digits(120, seed=1), digits(90, seed=2))
-    rows = first_look(drawing(samples(sets)), sets, "digits")
+    rows = first_numbers(drawing(samples(sets)), sets, "digits")
     found = remarks({**rows, "samples": {name: one for name, one in rows["samples"].items() if name != "d-accuracy"}})
     assert len(found) == len(words), found
     assert all(word in line for word, line in zip(words, found, strict=True))
@@ -245,6 +246,6 @@ def test_a_missing_mode_of_points_is_a_collapse() -> None:
     sets = Sets(toy("ring", 300, 1), toy("ring", 300, 2))
     game = drawing(sets.train.pixels[sets.train.labels < 3])
     game.recipe.nets["discriminator"].forward = Brightness(1.0, -1.0).forward
-    rows = first_look(game, sets, "ring")
+    rows = first_numbers(game, sets, "ring")
     assert rows["samples"]["modes"].value == 3 / 8
     assert any("modes 0.38" in line for line in remarks(rows))

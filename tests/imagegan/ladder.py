@@ -13,7 +13,11 @@ from torch.nn.functional import conv2d
 
 from imagegan.data.dataset import Images, need_labels
 from imagegan.metrics.classifier import Pictures
+from imagegan.metrics.distances import Sets, _as_many, _frechet, _left_out, _mean
+from imagegan.metrics.features import Space
+from seqgan.core.report import Measured
 from seqgan.core.seed import private_generator
+from seqgan.core.stats import jackknife_error
 from seqgan.errors import DataError
 
 # disturbance -> its rungs, the mildest first
@@ -62,4 +66,16 @@ def blurred(pictures: Pictures, width: float) -> Pictures:
     flat = torch.nn.functional.pad(pictures.view(-1, 1, height, wide), (reach,) * 4, mode="replicate")
     return conv2d(conv2d(flat, kernel[None, None, None, :]), kernel[None, None, :, None]).view(
         count, channels, height, wide
+    )
+
+
+def frechet_gap(space: Space, samples: Sets, others: Sets, reference: Sets, split: str) -> Measured:
+    """How much farther the samples are than others from the same reference, and how sure that is: more so than both
+    distances are by themselves, since what is odd about the reference they share."""
+    count = min(len(some[0]) for some in (samples, others, reference))
+    pairs = [_as_many([x[:count] for x in some], reference) for some in (samples, others)]
+    value, other = (_mean(_frechet, *pair) for pair in pairs)
+    without, other_without = (np.array(_left_out(*pair)) for pair in pairs)
+    return Measured(
+        value - other, float(jackknife_error(without - other_without)), f"gap of FD[{space}, N={count}, {split}]"
     )

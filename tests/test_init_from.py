@@ -24,6 +24,7 @@ GAME: dict[str, Any] = {**TINY_GAME, "threads": 1}
 # Nothing but the policy that it begins from: one round of a discriminator, and no game.
 UNTRAINED: dict[str, Any] = {**GAME, "mle_epochs": 0, "d_pretrain_rounds": 1, "iterations": 0}
 TEXTS = tiny_lines()
+ALONE: dict[str, Any] = {"algorithm": "mle", "threads": 1}
 Options = Callable[[str], list[str]]
 
 
@@ -62,7 +63,7 @@ def same(ones: dict[str, torch.Tensor], others: dict[str, torch.Tensor]) -> bool
 def test_a_run_begins_with_exactly_the_weights_of_the_stage(origin: Path, tmp_path: Path) -> None:
     distinct = []
     for number, (start, stage) in enumerate(stages(origin).items()):
-        run = seqgan.train(TEXTS, run_dir=tmp_path / str(number), start=start, **UNTRAINED)
+        run = seqgan.train(TEXTS, run_dir=tmp_path / str(number), init_from=start, **UNTRAINED)
         begun = weights(origin, stage)
         assert same(load_file(run.folder / "mle" / "generator.safetensors"), begun)
         assert same(load_file(run.folder / "generator.safetensors"), begun)
@@ -81,7 +82,7 @@ def test_a_run_begins_with_exactly_the_weights_of_the_stage(origin: Path, tmp_pa
 def test_a_run_that_takes_no_step_at_all_is_the_policy_it_began_from(
     options: dict[str, Any], origin: Path, tmp_path: Path
 ) -> None:
-    run = seqgan.train(TEXTS, run_dir=tmp_path / "run", start=f"{origin}@mle", **options)
+    run = seqgan.train(TEXTS, run_dir=tmp_path / "run", init_from=f"{origin}@mle", **options)
     assert same(load_file(run.folder / "generator.safetensors"), weights(origin, "mle"))
     assert run.generate(9) == seqgan.load(origin).generate(9, stage="mle")
 
@@ -89,9 +90,9 @@ def test_a_run_that_takes_no_step_at_all_is_the_policy_it_began_from(
 def test_tokenizer_and_sizes_come_along_and_the_run_says_so(origin: Path, corpus_file: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     words = ["--algorithm", "mle", "--mle-epochs", "1", "--max-length", "5", "--threads", "1", "--quiet"]
-    call("train", "--corpus", corpus_file, "--from", f"{origin}@mle", *words, "--run-dir", folder)
+    call("train", "--corpus", corpus_file, "--init-from", f"{origin}@mle", *words, "--run-dir", folder)
     schema, theirs = describe(folder), describe(origin)
-    assert schema["from"].items() >= {"run": str(origin.resolve()), "stage": "mle"}.items()
+    assert schema["init_from"].items() >= {"run": str(origin.resolve()), "stage": "mle"}.items()
     for name in ("embedding_dim", "hidden_dim", "tie_embeddings", "vocab_size"):
         assert schema["config"][name] == theirs["config"][name]
         assert schema["sources"][name] == f"from {origin}@mle"
@@ -104,7 +105,7 @@ def test_tokenizer_and_sizes_come_along_and_the_run_says_so(origin: Path, corpus
 
 def test_a_run_begins_from_a_policy_of_other_texts(origin: Path, tmp_path: Path) -> None:
     others = [f"{text} {text[::-1]}" for text in tiny_lines(80)]
-    run = seqgan.train(others, run_dir=tmp_path / "run", start=str(origin), **{**MLE, "mle_epochs": 1})
+    run = seqgan.train(others, run_dir=tmp_path / "run", init_from=str(origin), **{**MLE, "mle_epochs": 1})
     assert run.description["max_length"] != describe(origin)["max_length"]
     assert max(item.unknown for item in run.score(others)) > 0
     assert len(run.generate(5)) == 5
@@ -114,9 +115,9 @@ def test_a_run_begins_from_a_policy_of_ones_own(tmp_path: Path) -> None:
     from tests.test_own_parts import Recurrent
 
     first = seqgan.train(TEXTS, run_dir=tmp_path / "first", policy=Recurrent, **MLE)
-    with pytest.raises(RunError, match=r"someone's own policy; .* policy=\.\.\."):
-        seqgan.train(TEXTS, run_dir=tmp_path / "run", start=str(first.folder), **MLE)
-    run = seqgan.train(TEXTS, run_dir=tmp_path / "run", start=str(first.folder), policy=Recurrent, **UNTRAINED)
+    with pytest.raises(RunError, match=r"custom policy; .* policy=\.\.\."):
+        seqgan.train(TEXTS, run_dir=tmp_path / "run", init_from=str(first.folder), **MLE)
+    run = seqgan.train(TEXTS, run_dir=tmp_path / "run", init_from=str(first.folder), policy=Recurrent, **UNTRAINED)
     assert run.log_probs(TEXTS) == first.log_probs(TEXTS)
 
 
@@ -136,7 +137,7 @@ def test_only_the_policy_comes_along_so_the_discriminator_may_be_another(own_fir
     own: list[dict[str, Any]] = [{"discriminator": Constant}, {}]
     theirs, ours = own if own_first else own[::-1]
     first = seqgan.train(TEXTS, run_dir=tmp_path / "first", **{**GAME, **theirs})
-    run = seqgan.train(TEXTS, run_dir=tmp_path / "run", start=str(first.folder), **{**UNTRAINED, **ours})
+    run = seqgan.train(TEXTS, run_dir=tmp_path / "run", init_from=str(first.folder), **{**UNTRAINED, **ours})
     assert run.log_probs(TEXTS) == first.log_probs(TEXTS)
 
 
@@ -150,21 +151,21 @@ def test_only_the_policy_comes_along_so_the_discriminator_may_be_another(own_fir
 def test_an_option_that_contradicts_the_policy_is_refused(
     option: str, value: str, brought: str, origin: Path, corpus_file: Path, tmp_path: Path
 ) -> None:
-    words = ["train", "--corpus", corpus_file, "--from", origin, "--algorithm", "mle", option, value, "--quiet"]
+    words = ["train", "--corpus", corpus_file, "--init-from", origin, "--algorithm", "mle", option, value, "--quiet"]
     message, code = refusal(*words, "--run-dir", tmp_path / "run")
-    assert f"{option} {value} was asked for, but the policy of {origin} brings {brought} along" in message
+    assert f"{option} {value} was given, but the policy of {origin} has {brought}" in message
     assert code == 2
     assert not (tmp_path / "run").exists()
 
 
 def test_an_option_that_says_what_the_policy_brings_is_no_contradiction(origin: Path, tmp_path: Path) -> None:
     asked = {**UNTRAINED, "tokenizer": "auto", "hidden_dim": 8, "vocab_size": 5000}
-    run = seqgan.train(TEXTS, run_dir=tmp_path / "run", start=str(origin), **asked)
+    run = seqgan.train(TEXTS, run_dir=tmp_path / "run", init_from=str(origin), **asked)
     assert run.description["config"]["tokenizer"] == "word"
 
 
 def test_an_origin_that_is_not_there_is_told(origin: Path, corpus_file: Path, tmp_path: Path) -> None:
-    words = ["train", "--corpus", corpus_file, "--run-dir", tmp_path / "run", "--quiet", "--from"]
+    words = ["train", "--corpus", corpus_file, "--run-dir", tmp_path / "run", "--quiet", "--init-from"]
     for start, message in (
         (tmp_path / "nowhere", "nowhere is not a run directory"),
         (f"{tmp_path / 'nowhere'}@mle", "nowhere is not a run directory"),
@@ -180,8 +181,8 @@ def test_a_folder_may_have_an_at_in_its_name(origin: Path, tmp_path: Path) -> No
     moved = tmp_path / "night@work"
     shutil.copytree(origin, moved)
     for start, stage in ((f"{moved}", "final"), (f"{moved}@mle", "mle")):
-        run = seqgan.train(TEXTS, run_dir=tmp_path / stage, start=start, **UNTRAINED)
-        assert run.description["from"].items() >= {"run": str(moved.resolve()), "stage": stage}.items()
+        run = seqgan.train(TEXTS, run_dir=tmp_path / stage, init_from=start, **UNTRAINED)
+        assert run.description["init_from"].items() >= {"run": str(moved.resolve()), "stage": stage}.items()
 
 
 # --- going on
@@ -192,7 +193,7 @@ def test_resumed_it_ends_as_the_uninterrupted_and_needs_its_origin_no_more(origi
     shutil.copytree(origin, start)
 
     def train(folder: Path) -> None:
-        seqgan.train(TEXTS, run_dir=folder, resume=True, start=f"{start}@mle", **GAME)
+        seqgan.train(TEXTS, run_dir=folder, resume=True, init_from=f"{start}@mle", **GAME)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Run, "save_is_due", every_step_saved)
@@ -216,20 +217,20 @@ def test_a_requeued_command_line_goes_on_with_its_own_run_and_with_no_other_star
     folder = tmp_path / "run"
     words = ["train", "--corpus", corpus_file, "--algorithm", "mle", *tiny_options("mle"), "--quiet", "--threads", "1"]
     words += ["--resume", folder]
-    call(*words, "--from", f"{origin}@mle")
+    call(*words, "--init-from", f"{origin}@mle")
     record = read_record(folder)
-    call(*words, "--from", f"{origin}@mle")
+    call(*words, "--init-from", f"{origin}@mle")
     call(*words)
     assert read_record(folder) == record
     for other in (origin, f"{origin}@best"):
-        message, code = refusal(*words, "--from", other)
-        assert f"was begun from {origin.resolve()}@mle, not from {other}; leave --from out" in message
+        message, code = refusal(*words, "--init-from", other)
+        assert f"was begun from {origin.resolve()}@mle, not from {other}; leave --init-from out" in message
         assert code == 2
 
 
 def test_a_run_begun_from_random_weights_does_not_go_on_from_others(origin: Path, tmp_path: Path) -> None:
     seqgan.train(TEXTS, run_dir=tmp_path / "run", **{**MLE, "mle_epochs": 1})
-    message, _ = refusal("train", "--resume", tmp_path / "run", "--from", origin, "--quiet")
+    message, _ = refusal("train", "--resume", tmp_path / "run", "--init-from", origin, "--quiet")
     assert f"was begun from random weights, not from {origin}" in message
 
 
@@ -237,13 +238,15 @@ def test_a_requeued_command_line_with_a_preset_goes_on_with_its_own_run(
     origin: Path, corpus_file: Path, tiny_options: Options, tmp_path: Path
 ) -> None:
     words = ["train", "--corpus", corpus_file, "--algorithm", "mle", "--preset", "default", *tiny_options("mle")]
-    words += ["--from", f"{origin}@mle", "--resume", tmp_path / "run", "--threads", "1", "--quiet"]
+    words += ["--init-from", f"{origin}@mle", "--resume", tmp_path / "run", "--threads", "1", "--quiet"]
     call(*words)
     call(*words)
 
 
 def test_a_preset_yields_to_what_the_policy_brings(origin: Path, tmp_path: Path) -> None:
-    run = seqgan.train(TEXTS, run_dir=tmp_path / "run", start=str(origin), preset="quick", algorithm="mle", threads=1)
+    run = seqgan.train(
+        TEXTS, run_dir=tmp_path / "run", init_from=str(origin), preset="quick", algorithm="mle", threads=1
+    )
     assert run.description["config"]["hidden_dim"] == 8
     assert run.description["config"]["mle_epochs"] == 2
 
@@ -252,7 +255,7 @@ def test_a_preset_yields_to_what_the_policy_brings(origin: Path, tmp_path: Path)
 
 
 def test_two_arms_from_one_mle_share_their_policy_and_their_discriminator(origin: Path, tmp_path: Path) -> None:
-    common = {**GAME, "mle_epochs": 0, "start": f"{origin}@mle"}
+    common = {**GAME, "mle_epochs": 0, "init_from": f"{origin}@mle"}
     arms = {
         control: seqgan.train(TEXTS, run_dir=tmp_path / control, **{**common, "control": control})
         for control in ("none", "constant")
@@ -273,7 +276,7 @@ def test_two_arms_from_one_mle_share_their_policy_and_their_discriminator(origin
 
 def test_tuning_that_only_makes_validation_worse_keeps_the_policy_it_began_with(origin: Path, tmp_path: Path) -> None:
     harmful = {**MLE, "mle_lr": 3.0, "mle_epochs": 20, "mle_patience": 3}
-    run = seqgan.train(TEXTS, run_dir=tmp_path / "run", start=str(origin), **harmful)
+    run = seqgan.train(TEXTS, run_dir=tmp_path / "run", init_from=str(origin), **harmful)
     valid = run.corpus().valid
     scored = seqgan.load(origin).score(valid)
     begun = -sum(item.log_prob for item in scored) / sum(item.tokens for item in scored)
@@ -282,32 +285,32 @@ def test_tuning_that_only_makes_validation_worse_keeps_the_policy_it_began_with(
     assert min(checks) > begun + 0.1
     for name in ("generator", "mle/generator", "best/generator"):
         assert same(load_file(run.folder / f"{name}.safetensors"), weights(origin, "final"))
-    told = json.loads((run.folder / "evaluations" / "training.json").read_text())["kept"]
+    told = json.loads((run.folder / "evaluations" / "training.json").read_text())["selection"]
     assert "the policy it began from" in told
 
 
 def test_without_patience_tuning_keeps_its_last_step_however_bad(origin: Path, tmp_path: Path) -> None:
     harmful = {**MLE, "mle_lr": 3.0, "mle_epochs": 2, "mle_patience": 0}
-    run = seqgan.train(TEXTS, run_dir=tmp_path / "run", start=str(origin), **harmful)
+    run = seqgan.train(TEXTS, run_dir=tmp_path / "run", init_from=str(origin), **harmful)
     assert not same(load_file(run.folder / "generator.safetensors"), weights(origin, "final"))
     assert same(load_file(run.folder / "best" / "generator.safetensors"), weights(origin, "final"))
 
 
 def test_tuning_that_helps_moves_the_policy(origin: Path, tmp_path: Path) -> None:
-    run = seqgan.train(TEXTS, run_dir=tmp_path / "run", start=str(origin), **{**MLE, "mle_epochs": 6})
+    run = seqgan.train(TEXTS, run_dir=tmp_path / "run", init_from=str(origin), **{**MLE, "mle_epochs": 6})
     valid = run.corpus().valid
     assert sum(run.log_probs(valid)) > sum(seqgan.load(origin).log_probs(valid)) + 0.5
     assert not same(load_file(run.folder / "generator.safetensors"), weights(origin, "final"))
 
 
 def test_a_contradiction_is_told_to_the_library_too(origin: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="9 was asked for, but the policy"):
-        seqgan.train(TEXTS, run_dir=tmp_path / "run", start=str(origin), **{**MLE, "hidden_dim": 9})
+    with pytest.raises(UsageError, match="9 was given, but the policy"):
+        seqgan.train(TEXTS, run_dir=tmp_path / "run", init_from=str(origin), **{**MLE, "hidden_dim": 9})
 
 
 def test_a_corpus_that_the_origin_cannot_read_is_refused(origin: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.txt"
     other.write_text("".join(f"天{chr(0x4E00 + i)}地{chr(0x5E00 + i)}\n" for i in range(60)), encoding="utf-8")
-    message = refusal("train", "--corpus", other, "--from", f"{origin}@mle", "--run-dir", tmp_path / "run")[0]
+    message = refusal("train", "--corpus", other, "--init-from", f"{origin}@mle", "--run-dir", tmp_path / "run")[0]
     assert "of the corpus's tokens are unknown to the tokenizer" in message
     assert not (tmp_path / "run").exists()

@@ -1,0 +1,138 @@
+"""Samples -> rows of numbers, beside held-out real images: what is printed under which name, with its signature."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from imagegan.data import FACTORS, Images, Sets
+from imagegan.data.dataset import Stored
+from imagegan.data.toys import centres
+from imagegan.metrics import classes as class_metrics
+from imagegan.metrics.classes import accuracy, covered, covered_error, imbalance, shares
+from imagegan.metrics.classifier import Network, Pictures
+from imagegan.metrics.codes import MOST_CLASSES, class_found, factors_found
+from imagegan.metrics.distances import frechet, kernel_distance
+from imagegan.metrics.features import Features, Space
+from imagegan.metrics.neighbours import (
+    NEIGHBOURS,
+    Manifolds,
+    Nearest,
+    closer,
+    closer_error,
+    copied,
+    manifolds,
+    manifolds_left_out,
+    nearest,
+)
+from imagegan.samples import Samples
+from seqgan.core.report import Measured
+from seqgan.core.stats import jackknife, jackknife_error, standard_error
+
+Row = dict[str, Measured]
+
+
+def distances(space: Space, samples: Sequence[Features], reference: Sequence[Features], split: str) -> Row:
+    """Frechet distance and KID to real images of a split."""
+    return {
+        f"fd-{space.name}": frechet(space, samples, reference, split),
+        f"kid-{space.name}": kernel_distance(space, samples, reference, split),
+    }
+
+
+def manifold(space: Space, samples: Sequence[Features], reference: Sequence[Features], split: str) -> Row:
+    """Precision, recall, density and coverage, averaged over the maps of a space."""
+    pairs = list(zip(samples, reference, strict=True))
+    found = np.mean([manifolds(*pair) for pair in pairs], axis=0)
+    errors = jackknife_error(np.mean([manifolds_left_out(*pair) for pair in pairs], axis=0))
+    signature = f"{NEIGHBOURS} neighbours [{space}, N={len(samples[0])}, {split}]"
+    return {
+        metric: Measured(float(value), float(error), signature)
+        for metric, value, error in zip(Manifolds._fields, found, errors, strict=True)
+    }
+
+
+def variety(pictures: Pictures, real: Pictures) -> Row:
+    """How much pictures differ from each other, of held-out images 1."""
+    about = "mean standard deviation of a pixel, that of held-out images 1"
+    if len(pictures) < 2:
+        return {"variety": Measured.undefined("a single picture has none")}
+    if not real.std(dim=0).any():
+        return {"variety": Measured.undefined("the held-out images are all equal")}
+
+    def varied(some: Pictures, others: Pictures) -> float:
+        return float(some.std(dim=0).mean() / others.std(dim=0).mean())
+
+    # Held-out images beside themselves have no error; beside them, samples have that of both.
+    error = math.nan if pictures is real else float(jackknife(varied, pictures, real))
+    return {"variety": Measured(varied(pictures, real), error, f"{about}, N={len(pictures)}")}
+
+
+def copies(pictures: Pictures, beside: Nearest, training: Stored) -> Row:
+    """How near training images are; held-out images, whose nearest ones are `beside`, tell how near they should be."""
+    found = nearest(pictures, training)
+    signature = f"in pixels, among {len(training)} training images, N={len(pictures)}"
+    share = copied(found, beside)
+    return {
+        "nearest": Measured(float(found.distance.mean()), mean_error(found.distance), f"distance {signature}"),
+        "closer": Measured(closer(found, beside), closer_error(found, beside), f"than held-out images, {signature}"),
+        "copies": Measured(
+            share,
+            _share_error(share, len(pictures)),
+            f"share less than half as far from a training image as the median held-out image is, {signature}",
+        ),
+    }
+
+
+def modes(samples: Samples, data: str) -> Row:
+    points = samples.pixels.flatten(1)
+    found = class_metrics.modes(points, data)
+    signature = f"N={len(points)}, within 3 standard deviations of a mode"
+    about = f"share of the modes of {data} with a tenth of their points, {signature}"
+    row = {
+        "modes": Measured(found.covered, found.covered_error, about),
+        "quality": Measured(found.quality, _share_error(found.quality, len(points)), signature),
+    }
+    if samples.labels is not None:
+        right = accuracy(torch.cdist(points, centres(data)).argmin(dim=1), samples.labels)
+        row["accuracy"] = Measured(right, _share_error(right, len(points)), f"by the nearest mode, N={len(points)}")
+    return row
+
+
+def classes(samples: Samples, train: Images, classifier: Network) -> Row:
+    found = classifier.classify(samples.pixels)
+    got, real = shares(found, train.classes), shares(train.labels, train.classes)
+    signature = f"by labels@{classifier.fingerprint()[:8]}, N={len(found)}"
+    error = covered_error(got, real, len(found))
+    unbalanced = jackknife(lambda some: imbalance(shares(some, train.classes), real), found)
+    row = {
+        "classes": Measured(covered(got, real), error, f"share with a tenth of their real number, {signature}"),
+        "imbalance": Measured(imbalance(got, real), float(unbalanced), f"share in the wrong class, {signature}"),
+    }
+    if samples.labels is not None:
+        right = accuracy(found, samples.labels)
+        row["accuracy"] = Measured(right, _share_error(right, len(found)), signature)
+    return row
+
+
+def codes(samples: Samples, sets: Sets, classifier: Network | None, reader: Network | None) -> Row:
+    """What the codes of samples have found, where classes and factors of real images are known."""
+    row: Row = {}
+    if samples.categories is not None and classifier is not None:
+        fewer = min(int(samples.categories.max()) + 1, sets.train.classes)
+        if fewer <= MOST_CLASSES:
+            row["code-class"] = class_found(samples.categories, samples.pixels, classifier)
+    if samples.numbers is not None and reader is not None:
+        row |= factors_found(samples.numbers, samples.pixels, reader, sets.test, FACTORS)
+    return row
+
+
+def mean_error(values: Tensor) -> float:
+    """Of the mean; NaN for a single value."""
+    return float(standard_error(values.numpy()))
+
+
+def _share_error(share: float, count: int) -> float:
+    return math.sqrt(share * (1 - share) / count)
