@@ -19,9 +19,9 @@ from imagegan.metrics.codes import factors_read
 from imagegan.metrics.distances import FEWEST
 from imagegan.metrics.features import spaces_for
 from imagegan.metrics.neighbours import nearest
+from imagegan.runs import images_of, understood
 from imagegan.samples import Labels, Samples
 from imagegan.summary import remarks
-from imagegan.training import images_of, understood
 from seqgan import __version__
 from seqgan.core.report import rows_as_json
 from seqgan.core.run import checkpoints

@@ -21,8 +21,9 @@ from imagegan.grids import POINTS, as_bytes, is_points, png
 from imagegan.latents import Code, Codes, Latents
 from imagegan.nets import Pictures
 from imagegan.pyramid import Pyramid
+from imagegan.runs import understood
 from imagegan.samples import Labels, Samples
-from imagegan.training import new_model, understood
+from imagegan.training import new_model
 from seqgan.core.bounds import COUNT, PLACE, SEED, STEPS, Real, Several, checked
 from seqgan.core.config import nearest
 from seqgan.core.run import checkpoints, saved_in

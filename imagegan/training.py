@@ -13,46 +13,24 @@ from imagegan.data import MADE, NATIVE, TOYS, Images, Sets, load
 from imagegan.game import Game, Recipe
 from imagegan.nets import Shape, halvings
 from imagegan.pyramid import Pyramid
+from imagegan.runs import follow_images, images_of, refuse_other_images, understood
 from imagegan.variants import VARIANTS
-from imagegan.variants.configs import CONFIGS, RETIRED, ImageConfig
+from imagegan.variants.configs import CONFIGS, ImageConfig
 from seqgan.core import device as devices
-from seqgan.core import distributed, schema
-from seqgan.core.config import DEFAULT, PAPER, PRESET, Chosen, assemble, parameters, to_json
+from seqgan.core import distributed
+from seqgan.core.config import DEFAULT, PAPER, PRESET, Chosen, to_json
 from seqgan.core.log import Display
 from seqgan.core.loop import train
-from seqgan.core.run import Run, Wanted, create, describe, rewrite
+from seqgan.core.run import Run, Wanted, create
 from seqgan.core.run import begin_or_continue as core_begin
 from seqgan.core.seed import seed_everything
-from seqgan.errors import ConfigError, DataError, RunError
+from seqgan.errors import ConfigError
 
 HELD_OUT = 1000  # images to make beside those to learn from
 # What points need in the place of convolutions and of rates for many more weights; the penalty as in the toy examples
 # of the official code of WGAN-GP.
 ONE_PIXEL = {"nets": "mlp", "width": 128, "d_norm": "none", "g_lr": 1e-3, "d_lr": 1e-3, "penalty_weight": 0.1}
 POINT_STEPS = 6000  # by default, of a few milliseconds each
-FIELDS = {
-    "algorithm": schema.Kind(f"one of {', '.join(CONFIGS)}", lambda value: value in CONFIGS),
-    "config": schema.TABLE,
-    "threads": schema.THREADS,
-    "data": schema.TABLE,
-}
-DATA_FIELDS = {
-    "name": schema.TEXT,
-    "sha256": schema.TEXT,
-    "channels": schema.SIZE,
-    "classes": schema.WHOLE,
-    "size": schema.SIZE._replace(needed=False),
-    "folder": schema.TEXT_OR_NOTHING,
-    "class_names": schema.NAMES,
-}
-
-
-class Understood(NamedTuple):
-    """What run.json says."""
-
-    description: Mapping[str, Any]
-    config: ImageConfig
-    shape: Shape  # of a picture
 
 
 class Finished(NamedTuple):
@@ -219,92 +197,3 @@ def carry_out(
     with Run(folder, display=display, save_seconds=save_seconds, keep=keep) as run:
         train(model, run)
         return Finished(model, sets, description["data"]["name"], run.seconds) if distributed.rank() == 0 else None
-
-
-def images_of(folder: Path, held_out: int, moved: Path | None = None) -> Sets:
-    """The images of a run, made or read again, perhaps from where they have been moved to.
-
-    Raises:
-        RunError: they are gone, or are others by now."""
-    description, config, _ = understood(folder)
-    data = description["data"]
-    place = moved or (Path(data["folder"]) if data.get("folder") else None)
-    try:
-        sets = load(
-            data["name"],
-            count=config.images,
-            held_out=held_out,
-            seed=description["seed"],
-            size=config.size,
-            folder=place,
-        )
-    except DataError as error:
-        moving = (
-            f"; if they have moved: imagegan train --resume {folder} --data-dir PATH"
-            if place and not place.is_dir()
-            else ""
-        )
-        raise RunError(f"the images of {folder} cannot be had again: {error}{moving}") from error
-    # Runs of the first version had a fingerprint of the pixels alone.
-    pixels_alone = sets.train._replace(labels=sets.train.labels[:0])
-    if data["sha256"] not in (sets.train.fingerprint(), pixels_alone.fingerprint()):
-        source = f"in {place}" if place else "on the hub" if data["name"] not in MADE else "made (another Pillow?)"
-        earlier = data["name"] not in MADE and "class_names" not in data
-        order = " (an earlier version read them in another order)" if earlier else ""
-        raise RunError(
-            f"the images {source} are not those that {folder} was begun with{order}; bring those back, or start a new "
-            "run"
-        )
-    return sets
-
-
-def class_names(folder: Path) -> tuple[str, ...]:
-    """Of the classes that a run has learned, by number; those of a run of an earlier version are called by it."""
-    description, _, shape = understood(folder)
-    return tuple(description["data"].get("class_names") or map(str, range(shape.classes)))
-
-
-def refuse_other_images(folder: Path, data: str | None, data_dir: Path | None) -> None:
-    """
-    Raises:
-        RunError: someone asks for other images than those a run was begun with, or where to read those of none."""
-    was = understood(folder).description["data"]
-    asked: dict[str, tuple[Any, str | None]] = {"--data": (was["name"], data)}
-    if not was.get("folder"):
-        asked["--data-dir"] = (None, str(data_dir) if data_dir else None)
-    for option, (before, now) in asked.items():
-        if now is not None and now != before:
-            raise RunError(
-                f"{folder} was begun with other images: {option} was {before} and is now {now}; leave it out to go on "
-                "with it, or start a new run"
-            )
-
-
-def follow_images(folder: Path, place: Path) -> None:
-    """Put down where the images of a run lie by now.
-
-    Raises:
-        RunError: those that lie there are others."""
-    description = understood(folder).description
-    if description["data"]["folder"] != str(place):
-        images_of(folder, 1, place)
-        rewrite(folder, {**description, "data": {**description["data"], "folder": str(place)}})
-
-
-def understood(folder: Path) -> Understood:
-    """What run.json says of a run of this package: all of it, its config, and what its pictures are like.
-
-    Raises:
-        RunError: it is a run of another package, or damaged."""
-    description = describe(folder)
-    if description.get("package") != "imagegan":
-        raise RunError(f"{folder} is a run of {description.get('package')}, not of imagegan")
-    schema.check(folder / "run.json", description, FIELDS, RunError)
-    schema.check(folder / "run.json", description["data"], DATA_FIELDS, RunError, "data.")
-    kind, retired = CONFIGS[description["algorithm"]], RETIRED.get(description["algorithm"], ())
-    stored = {name: value for name, value in description["config"].items() if name not in retired}
-    config, _ = assemble(kind, [(str(folder / "run.json"), stored)])
-    names = [parameter.name for parameter in parameters(kind)]
-    schema.refuse_changed(folder / "run.json", description, RunError, names)
-    data = description["data"]
-    return Understood(description, config, Shape(data["channels"], data.get("size", config.size), data["classes"]))

@@ -19,6 +19,7 @@ import torch
 from imagegan import training
 from imagegan.bench.measures import Source, known, measured
 from imagegan.measures import Row
+from imagegan.runs import refuse_other_images
 from imagegan.summary import collapsed
 from seqgan.core import files, schema
 from seqgan.core.config import Chosen, to_json
@@ -65,7 +66,7 @@ def carried_out(jobs: Sequence[Job], workers: int, tell: Callable[[str], None]) 
         SeqGANError: a run cannot be trained."""
     for job in jobs:
         if (job.place / "run.json").is_file():
-            training.refuse_other_images(job.place, *job.source)
+            refuse_other_images(job.place, *job.source)
             asked = {**to_json(job.chosen.config), "algorithm": job.model, "seed": job.seed, "threads": THREADS}
             agree(job.place, asked, extendable="")
     # Runs on the same images follow each other, so that a process has them at hand.

@@ -63,7 +63,7 @@ def generate(
 
     from imagegan import generation
     from imagegan.grids import drawn, png
-    from imagegan.training import class_names
+    from imagegan.runs import class_names
     from seqgan.core.device import resolve
 
     model = generation.load_model(run, resolve(device))

@@ -75,7 +75,7 @@ def walk(
     from imagegan import walk as walks
     from imagegan.generation import class_number, load_model
     from imagegan.grids import gif, png
-    from imagegan.training import class_names
+    from imagegan.runs import class_names
     from seqgan.core.device import resolve
 
     model = load_model(run, resolve(device))

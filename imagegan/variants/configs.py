@@ -188,9 +188,6 @@ CONFIGS: dict[str, type[ImageConfig]] = {
     "vae": VAEConfig,
 }
 
-# Fields that runs of earlier versions have, where they never changed anything.
-RETIRED: dict[str, tuple[str, ...]] = {"wgan": ("beta1",), "lapgan": ("nets",), "vae": ("d_lr",)}
-
 # What differs from the paper. By default, what a core learns in about a minute: narrow networks, high rates and as many
 # rounds as 192,000 images allow that pass through the players' turns. "quick" shows that it runs.
 _DEFAULT: dict[str, Any] = {

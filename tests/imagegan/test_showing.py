@@ -1,9 +1,7 @@
 """What a trained run can show: samples over training, images as asked for, walks between them."""
 
 import io
-import json
 import math
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,11 +23,11 @@ from imagegan.history import SampleHistory, spacing
 from imagegan.latents import CPU, Code, Latents, Prior, normal
 from imagegan.nets import Shape
 from imagegan.pyramid import Pyramid
+from imagegan.runs import images_of
 from imagegan.samples import read_samples
-from imagegan.training import images_of, new_model
+from imagegan.training import new_model
 from seqgan.core.phase import Phase
 from seqgan.core.run import describe
-from seqgan.core.schema import SEAL
 from seqgan.core.seed import private_generator
 from seqgan.errors import RunError, UsageError
 from tests.imagegan.tiny import as_options, config_of, made
@@ -421,22 +419,6 @@ def test_a_class_and_a_code_are_not_drawn_together(of_animals: Path, tmp_path: P
 def test_a_code_is_a_list_of_numbers(code: Any) -> None:
     with pytest.raises(UsageError, match=r"code is .*, but a list of number from -1e\+06"):
         generate(made("infogan"), 2, 0, code=code)
-
-
-def test_a_run_whose_pictures_an_earlier_version_read_says_why_it_cannot_go_on(
-    of_animals: Path, tmp_path: Path
-) -> None:
-    old = Path(shutil.copytree(of_animals / "run", tmp_path / "old"))
-    description = json.loads((old / "run.json").read_text())
-    assert description["data"].pop("class_names") == ["cat", "dog", "owl"]
-    del description[SEAL]
-    description["data"]["sha256"] = "0" * 64
-    (old / "run.json").write_text(json.dumps(description))
-    with pytest.raises(
-        RunError, match=r"was begun with \(an earlier version read them in another order\); bring those"
-    ):
-        images_of(old, 30)
-    call("generate", old, "-n", "4", "--class", "2", "--output", tmp_path / "x.npz")  # what it has learned is there
 
 
 def test_where_classes_are_named_by_numbers_a_number_is_a_name() -> None:
