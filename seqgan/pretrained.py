@@ -14,15 +14,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from seqgan import __version__
-from seqgan.algorithms.components import Components, MakeDiscriminator, MakePolicy
+from seqgan.algorithms.components import Components
 from seqgan.algorithms.configs import SeqGANConfig
-from seqgan.algorithms.mle import new_policy
-from seqgan.algorithms.opponent import new_discriminator
 from seqgan.core import checkpoint, files, outputs, schema
 from seqgan.core.bounds import MAKER, PLACE_NAME, checked
 from seqgan.core.report import Row, as_cell, markdown, metrics_of
 from seqgan.errors import CheckpointError, RunError, UsageError, quoted, why
 from seqgan.model import TextModel
+from seqgan.models.factory import MakeDiscriminator, MakePolicy, new_discriminator, new_policy
 from seqgan.runs import MODEL_FIELDS, load_tokenizer, refuse_missing, run_config
 
 FILES = ["config.json", "tokenizer.model", "*.safetensors"]
@@ -111,7 +110,7 @@ def from_pretrained(
             raise CheckpointError(
                 f"{path}: algorithm {quoted(about['algorithm'])} has no discriminator, but one lies beside it"
             )
-        made[DISCRIMINATOR] = new_discriminator(config, *sizes, components)  # type: ignore[arg-type]
+        made[DISCRIMINATOR] = new_discriminator(config, *sizes, components.discriminator)
     for file, module in made.items():
         module.load_state_dict(read_weights(folder / file, about["files"].get(file), module))
         module.to(device)

@@ -10,8 +10,7 @@ import torch
 
 from seqgan.algorithms.components import DEFAULTS, Components
 from seqgan.algorithms.configs import CONFIGS, MLEConfig
-from seqgan.algorithms.mle import PHASE, new_policy
-from seqgan.algorithms.opponent import new_discriminator
+from seqgan.algorithms.mle import PHASE
 from seqgan.algorithms.seqgan import PRETRAIN
 from seqgan.core import checkpoint, schema
 from seqgan.core.config import assemble, parameters
@@ -21,6 +20,7 @@ from seqgan.data.readers import kind_of
 from seqgan.data.tokenizer import Kind, Tokenizer
 from seqgan.errors import CheckpointError, ConfigError, CorpusError, RunError, quoted, why
 from seqgan.model import TextModel
+from seqgan.models.factory import new_discriminator, new_policy
 
 STAGES = ("mle", "final", "best")
 CUSTOM = ("policy", "discriminator", "reward")  # components that the user may replace
@@ -149,7 +149,7 @@ def load_model(
         checkpoint.check(state["policies"][stage], policy, f"policies/{stage}")
         policy.load_state_dict(state["policies"][stage])
         if with_discriminator and "discriminator" in state:
-            discriminator = new_discriminator(config, *sizes, components)  # type: ignore[arg-type]
+            discriminator = new_discriminator(config, *sizes, components.discriminator)
             checkpoint.check(state["discriminator"], discriminator, "discriminator")
             discriminator.load_state_dict(state["discriminator"])
             discriminator.to(device).eval()
