@@ -25,7 +25,7 @@ from imagegan.summary import remarks
 from seqgan import __version__
 from seqgan.core.report import rows_as_json
 from seqgan.core.run import checkpoints
-from seqgan.core.schema import as_bytes
+from seqgan.core.schema import json_bytes
 from seqgan.errors import DataError
 
 COUNT = 2000  # samples to measure
@@ -150,4 +150,4 @@ def steps_learned(folder: Path) -> int:
 
 def written(rows: Mapping[str, Row], facts: Mapping[str, Any]) -> bytes:
     """As JSON: null for a number that is not defined, or where there is no standard error."""
-    return as_bytes({"version": __version__, "rows": rows_as_json(rows), "remarks": remarks(rows), **facts})
+    return json_bytes({"version": __version__, "rows": rows_as_json(rows), "remarks": remarks(rows), **facts})

@@ -12,7 +12,7 @@ from imagegan.grids import POINTS, Bytes, as_bytes, drawn, gif, is_points, png
 from imagegan.latents import Latents, Prior
 from imagegan.nets import Images
 from seqgan.core.phase import Metrics, Phase
-from seqgan.core.schema import COUNT, Kind
+from seqgan.core.schema import COUNT, Field
 
 Draw = Callable[[Latents], Images]
 
@@ -52,7 +52,7 @@ class SampleHistory:
         return self.prior.draw(POINTS if is_points(self.real) else 10 * max(1, rows), self.seed)
 
     @property
-    def like(self) -> Kind:
+    def like(self) -> Field:
         """What saved frames must be like."""
         shape = (len(self.latents.noise), *self.real.shape[1:])
 
@@ -62,7 +62,7 @@ class SampleHistory:
                 for at, frame in frames.items()
             )
 
-        return Kind(f"a table of frames by their rounds, each {' x '.join(map(str, shape))} bytes", holds)
+        return Field(f"a table of frames by their rounds, each {' x '.join(map(str, shape))} bytes", holds)
 
     def gif(self, draw: Draw) -> bytes:
         """All frames, and how it is now."""

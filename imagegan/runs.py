@@ -13,7 +13,7 @@ from seqgan.core.run import describe, rewrite
 from seqgan.errors import DataError, RunError
 
 FIELDS = {
-    "algorithm": schema.Kind(f"one of {', '.join(CONFIGS)}", lambda value: value in CONFIGS),
+    "algorithm": schema.Field(f"one of {', '.join(CONFIGS)}", lambda value: value in CONFIGS),
     "config": schema.TABLE,
     "threads": schema.THREADS,
     "data": schema.TABLE,

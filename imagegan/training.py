@@ -166,8 +166,6 @@ def begin(
         "config": to_json(config),
         "sources": chosen.sources,
         "seed": seed,
-        "threads": torch.get_num_threads(),
-        "world_size": distributed.world_size(),
         "data": {
             "name": data,
             "folder": place and str(place),

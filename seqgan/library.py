@@ -6,7 +6,7 @@ from typing import Annotated, Any, get_args
 
 from seqgan import evaluation, training
 from seqgan.algorithms import ALGORITHMS
-from seqgan.algorithms.components import DEFAULTS, Components, MakeDiscriminator, MakePolicy
+from seqgan.algorithms.components import DEFAULTS, Components
 from seqgan.algorithms.configs import CONFIGS, PRESETS, MLEConfig
 from seqgan.core import distributed
 from seqgan.core.bounds import (
@@ -33,6 +33,7 @@ from seqgan.data.tokens import TOKENS
 from seqgan.errors import ConfigError, UsageError, quoted
 from seqgan.metrics import Aggregation
 from seqgan.model import Scored, TextModel
+from seqgan.models.factory import MakeDiscriminator, MakePolicy
 from seqgan.pretrained import refuse_taken, save_pretrained
 from seqgan.reporting import Evaluation
 from seqgan.rewards import TextReward
@@ -40,6 +41,7 @@ from seqgan.rollout import Score
 from seqgan.runs import NOWHERE, Source, corpus_of, describe_run, load_model, progress, stages_of
 
 CUT, SUMMED = OneOf(list(TOKENS)), OneOf(get_args(Aggregation))
+NAMED = Function("a name, or a function of (vocab_size, max_length) that makes a module", str)
 PAYING = Function("a function of tokens or seqgan.rewards.on_text(...)", TextReward)
 REWARD = Function("probability, log-odds, a function of tokens or seqgan.rewards.on_text(...)", TextReward, str)
 ALGORITHM = Function("a function that makes an algorithm")
@@ -171,8 +173,8 @@ def train(
     threads: Annotated[int, THREADS] = 0,
     device: str = "auto",
     progress: Annotated[bool, YES_NO] = False,
-    policy: Annotated[MakePolicy | None, MAKER] = None,
-    discriminator: Annotated[MakeDiscriminator | None, MAKER] = None,
+    policy: Annotated[str | MakePolicy | None, NAMED] = None,
+    discriminator: Annotated[str | MakeDiscriminator | None, NAMED] = None,
     reward: Annotated[str | Score | TextReward | None, REWARD] = None,
     **hyper: Any,
 ) -> TrainedRun:
@@ -187,7 +189,8 @@ def train(
         resume: go on with the run in `run_dir` if there is one, to the same weights as if it had not stopped.
         seed: everything random follows from it; left out, 0 in a new run, and that of a run which is resumed.
         start: a run to begin from instead of from random weights: "RUN", "RUN@mle", "RUN@best", "RUN@STEP".
-        policy, discriminator: functions of (vocabulary, longest) that make modules to be used instead of ours.
+        policy, discriminator: names ("lstm", "gru"; "cnn"; registered ones), or functions of
+            (vocab_size, max_length) that make custom modules.
         reward: the form in which the discriminator pays ("probability" or "log-odds"); or, in the discriminator's
             place, a function tokens "B T" -> "B", or `seqgan.rewards.on_text(texts -> numbers)`.
         hyper: hyper-parameters by their names, as in `seqgan train --help` (with underscores).
@@ -202,6 +205,10 @@ def train(
         raise UsageError(f"there is no algorithm {quoted(algorithm)}{nearest(algorithm, CONFIGS)}")
     if isinstance(reward, str):
         hyper["reward"], reward = reward, None
+    if isinstance(policy, str):
+        hyper["policy"], policy = policy, None
+    if isinstance(discriminator, str):
+        hyper["discriminator"], discriminator = discriminator, None
     if algorithm == "mle" and (reward is not None or discriminator is not None):
         raise UsageError("mle has neither a reward nor a discriminator; choose algorithm='seqgan'")
     if not isinstance(corpus, str | Path) and (text_column or valid or test):

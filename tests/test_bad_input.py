@@ -21,7 +21,7 @@ import pytest
 import torch
 
 from seqgan import training
-from seqgan.core import checkpoint
+from seqgan.core import checkpoint, schema
 from seqgan.core.config import read_config_file
 from seqgan.core.log import Silence
 from seqgan.core.run import checkpoints, create, describe, read_record
@@ -183,9 +183,9 @@ def use_model(folder: Path) -> list[str]:
 
 
 def test_the_fields_that_are_mutated_are_those_that_there_are(run: Path, model: Path, shelved: Path) -> None:
-    schema = describe(run)
-    assert set(schema) == set(RUN_FIELDS.split())
-    assert set(schema["corpus"]) == set(CORPUS_FIELDS.split())
+    description = describe(run)
+    assert set(description) == set(RUN_FIELDS.split())
+    assert set(description["corpus"]) == set(CORPUS_FIELDS.split())
     assert set(json.loads((model / "config.json").read_text())) == set(MODEL_FIELDS.split())
     assert set(store.about("mine")) == set(ABOUT_FIELDS.split())
     assert set(store.about("mine")["report"]) >= set(REPORT_FIELDS.split())
@@ -852,7 +852,7 @@ def as_old_torch_file(thing: object) -> bytes:
 
 
 def as_checkpoint(thing: object) -> bytes:
-    return as_torch_file({"format": checkpoint.FORMAT, "run": "x", "algorithm": thing})
+    return as_torch_file({"format": schema.FORMAT, "run": "x", "algorithm": thing})
 
 
 DISGUISES = [as_pickle, as_old_pickle, as_torch_file, as_old_torch_file, as_checkpoint]
@@ -948,13 +948,13 @@ def test_texts_in_another_script_cannot_be_compared_with(
 def test_a_single_sample_has_no_self_bleu_and_that_is_said(tmp_path: Path) -> None:
     one, real = written(tmp_path / "one.txt", LATIN[:1]), written(tmp_path / "real.txt", LATIN)
     result = call("evaluate", "--samples", one, "--references", real, "--json")
-    assert f"{one} holds a single line: Self-BLEU, which compares a text with the others, is undefined" in result.stderr
-    numbers = json.loads(result.stdout)
+    assert f"{one} holds a single text, of which there is no Self-BLEU" in result.stderr
+    numbers = json.loads(result.stdout)["rows"]["one.txt"]
     assert "bleu-2" in numbers
     assert not [name for name in numbers if name.startswith("self-bleu")]
     assert numbers["bleu-2"]["stderr"] is None
     two = call("evaluate", "--samples", written(tmp_path / "two.txt", LATIN[:2]), "--references", real, "--json")
-    assert "self-bleu-2" in json.loads(two.stdout)
+    assert "self-bleu-2" in json.loads(two.stdout)["rows"]["two.txt"]
     assert "Self-BLEU" not in two.stderr
 
 

@@ -278,8 +278,8 @@ def test_a_file_beside_real_text_gets_the_difference_too(tmp_path: Path) -> None
         (tmp_path / f"{name}.txt").write_text("\n".join(lines) + "\n")
     files = ["--samples", tmp_path / "s.txt", "--references", tmp_path / "r.txt", "--real", tmp_path / "real.txt"]
     told = json.loads(call("evaluate", *files, "--json").stdout)
-    difference = told["differences"]["s.txt - real"]["bleu-2"]
-    assert difference["value"] == pytest.approx(told["bleu-2"]["value"] - told["real"]["bleu-2"]["value"])
+    rows, difference = told["rows"], told["differences"]["s.txt - real"]["bleu-2"]
+    assert difference["value"] == pytest.approx(rows["s.txt"]["bleu-2"]["value"] - rows["real"]["bleu-2"]["value"])
     assert difference["stderr"] > 0
     assert "s.txt - real" in call("evaluate", *files).stdout
     assert call("evaluate", *files, "--markdown").stdout.startswith("|  | s.txt | real | s.txt - real |")

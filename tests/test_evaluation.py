@@ -75,7 +75,9 @@ def test_a_run_and_the_file_of_its_samples_give_the_same_numbers(
     for part in ("train", "test"):
         (tmp_path / f"{part}.txt").write_text("\n".join(getattr(run.corpus(), part)) + "\n")
     files = ["--references", tmp_path / "test.txt", "--training", tmp_path / "train.txt", "--tokens", "words"]
-    measured = json.loads(call("evaluate", "--samples", tmp_path / "samples.txt", *files, "--json").stdout)
+    measured = json.loads(call("evaluate", "--samples", tmp_path / "samples.txt", *files, "--json").stdout)["rows"][
+        "samples.txt"
+    ]
     assert {"bleu-2", "backward-bleu-5", "self-bleu-5", "distinct", "seen-2", "length"} <= set(measured)
     for name, number in measured.items():
         assert rows[stage][name] == number, name
@@ -86,9 +88,12 @@ def test_a_gzipped_file_gives_the_same_numbers_and_an_empty_line_is_a_sample(tmp
     plain.write_text("a b c\n\na b d\n")
     packed.write_bytes(gzip.compress(plain.read_bytes()))
     real.write_text("a b c\na c d\n")
-    first, second = (call("evaluate", "--samples", p, "--references", real, "--json").stdout for p in (plain, packed))
+    first, second = (
+        json.loads(call("evaluate", "--samples", path, "--references", real, "--json").stdout)["rows"][path.name]
+        for path in (plain, packed)
+    )
     assert first == second
-    assert json.loads(first)["bleu-2"]["signature"].startswith("n:3|refs:2|")
+    assert first["bleu-2"]["signature"].startswith("n:3|refs:2|")
 
 
 def test_corpus_bleu_is_another_number_with_another_signature(run: seqgan.TrainedRun) -> None:
@@ -253,8 +258,8 @@ def test_real_text_is_a_row_of_as_many_texts(tmp_path: Path) -> None:
     for name, lines in (("s", ["a b c", "b c d"]), ("r", ["a b c d"]), ("real", ["b c d e", "c d e f", "a b x y"])):
         (tmp_path / f"{name}.txt").write_text("\n".join(lines) + "\n")
     files = ["--samples", tmp_path / "s.txt", "--references", tmp_path / "r.txt"]
-    told = json.loads(call("evaluate", *files, "--real", tmp_path / "real.txt", "--json").stdout)
-    assert told["real"]["bleu-2"]["signature"] == told["bleu-2"]["signature"]
+    rows = json.loads(call("evaluate", *files, "--real", tmp_path / "real.txt", "--json").stdout)["rows"]
+    assert rows["real"]["bleu-2"]["signature"] == rows["s.txt"]["bleu-2"]["signature"]
     assert told["real"]["bleu-2"]["value"] == seqgan.evaluate(["b c d e", "c d e f"], ["a b c d"])["bleu-2"].value
     assert "not known" in call("evaluate", *files).stderr
     (tmp_path / "real.txt").write_text("b c d e\n")
@@ -266,10 +271,11 @@ def test_samples_of_any_format_keep_their_empty_texts(run: seqgan.TrainedRun, tm
     (tmp_path / "s.txt").write_text("".join(text + "\n" for text in texts))
     (tmp_path / "s.jsonl").write_text("".join(json.dumps({"text": text, "ended": True}) + "\n" for text in texts))
     first, second = (
-        call("evaluate", "--samples", tmp_path / f"s.{kind}", "--json").stdout for kind in ("txt", "jsonl")
+        json.loads(call("evaluate", "--samples", tmp_path / name, "--json").stdout)["rows"][name]
+        for name in ("s.txt", "s.jsonl")
     )
-    assert json.loads(first) == json.loads(second)
-    assert json.loads(first)["distinct"]["signature"].startswith("n:12|")
+    assert first == second
+    assert first["distinct"]["signature"].startswith("n:12|")
 
 
 @pytest.mark.parametrize("wrong", ["tokens='letters'", "aggregation='mean'"])

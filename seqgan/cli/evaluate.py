@@ -1,7 +1,8 @@
 """`seqgan evaluate`: runs, saved models, files of texts, and rating sheets."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,6 +16,71 @@ from seqgan.errors import UsageError, one_line
 
 if TYPE_CHECKING:
     from seqgan.library import TrainedRun
+    from seqgan.reporting import Evaluation
+
+FILE, RUN, SHEET = "--samples", "RUN", "--ratings"  # what there is to evaluate
+# option -> what it goes with
+GOES_WITH = {
+    **dict.fromkeys(("references", "training", "real"), (FILE,)),
+    **dict.fromkeys(("corpus", "valid", "test", "count", "blind", "overwrite", "threads"), (RUN,)),
+    **dict.fromkeys(("text_column", "tokens", "check", "markdown"), (RUN, FILE)),
+}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The options of the command."""
+
+    runs: tuple[Path, ...]
+    samples: Path | None
+    references: Path | None
+    training: Path | None
+    real: Path | None
+    corpus: str | None
+    valid: str | None
+    test: str | None
+    text_column: str | None
+    count: int | None
+    seed: int | None
+    tokens: str | None
+    aggregate: Literal["sentence", "corpus"]
+    check: bool
+    json: bool
+    markdown: bool
+    blind: Path | None
+    ratings: tuple[Path, ...]
+    overwrite: bool
+    device: str
+    threads: int | None
+
+    def what(self) -> str:
+        """What there is to evaluate.
+
+        Raises:
+            UsageError: options contradict each other."""
+        given = [name for name, value in ((RUN, self.runs), (FILE, self.samples), (SHEET, self.ratings)) if value]
+        if len(given) != 1:
+            names = " and ".join(given) or "none of them"
+            raise UsageError(f"give one of RUN, --samples and --ratings; given: {names}")
+        for name, owners in GOES_WITH.items():
+            if getattr(self, name) and given[0] not in owners:
+                option = "-n" if name == "count" else f"--{name.replace('_', '-')}"
+                raise UsageError(f"{option} has nothing to do with {given[0]}; it goes with {' or '.join(owners)}")
+        if self.json and self.markdown:
+            raise UsageError("--json and --markdown are two ways to print the same: give one of them")
+        if len(self.runs) > 1 and (self.check or self.blind):
+            raise UsageError(f"{'--check' if self.check else '--blind'} goes with one RUN; {len(self.runs)} were given")
+        if self.overwrite and not self.blind:
+            raise UsageError("--overwrite replaces a rating sheet; it goes with --blind")
+        if self.check and (self.blind or (self.samples and not self.references)):
+            raise UsageError("--check computes BLEU again: it needs a RUN to evaluate, or --samples with --references")
+        return given[0]
+
+    def source(self) -> dict[str, str | None]:
+        return {name: getattr(self, name) for name in ("corpus", "text_column", "valid", "test")}
+
+    def measure(self) -> dict[str, Any]:
+        return {"count": self.count, "seed": self.seed, "tokens": self.tokens, "aggregation": self.aggregate}
 
 
 @click.command()
@@ -43,39 +109,17 @@ if TYPE_CHECKING:
     show_default=True,
 )
 @click.option("--check", is_flag=True, help="compute some of the BLEUs again with nltk and sacrebleu")
-@click.option("--json", "as_json", is_flag=True, help="JSON on stdout instead of tables")
-@click.option("--markdown", "as_markdown", is_flag=True, help="one table of Markdown on stdout instead of tables")
+@click.option("--json", is_flag=True, help="JSON on stdout instead of tables")
+@click.option("--markdown", is_flag=True, help="one table of Markdown on stdout instead of tables")
 @click.option("--blind", type=PLACE, metavar="FILE", help="write a rating sheet, of -n texts a kind")
 @click.option("--ratings", type=PLACE, multiple=True, metavar="FILE", help="analyse filled sheets")
 @click.option("--overwrite", is_flag=True, help="with --blind: replace a sheet and its key, ratings and all")
 @DEVICE
 @click.option("--threads", type=THREADS, help="last digits depend on them; 0: as many as cores  [those of the run]")
-def evaluate(
-    runs: tuple[Path, ...],
-    samples: Path | None,
-    references: Path | None,
-    training: Path | None,
-    real: Path | None,
-    corpus: str | None,
-    valid: str | None,
-    test: str | None,
-    text_column: str | None,
-    count: int | None,
-    seed: int | None,
-    tokens: str | None,
-    aggregate: Literal["sentence", "corpus"],
-    check: bool,
-    as_json: bool,
-    as_markdown: bool,
-    blind: Path | None,
-    ratings: tuple[Path, ...],
-    overwrite: bool,
-    device: str,
-    threads: int | None,
-) -> None:
+def evaluate(**options: Any) -> None:
     """Measure RUN (every policy of it, and held-out real text), several runs of one corpus, or any file of texts.
 
-    A saved model (seqgan save) stands in the place of RUN with --corpus, since it does not bring its texts along.
+    A saved model (seqgan save) may stand in the place of RUN, with --corpus, since it does not hold its texts.
 
     \b
     seqgan evaluate runs/poems-seqgan-1
@@ -101,217 +145,124 @@ def evaluate(
       tok          tokens that are counted, or the tokenizer and its vocabulary
       overlong     what became of longer texts, and the limit: truncate@64
       discriminator, unknown   whose verdicts; what stood for unknown tokens"""
-    modes = {"RUN": runs, "--samples": samples, "--ratings": ratings}
-    given = [name for name, value in modes.items() if value]
-    if len(given) != 1:
-        raise UsageError(f"give one of RUN, --samples and --ratings; given: {' and '.join(given) or 'none of them'}")
-    belongs = {
-        "--references": (references, ["--samples"]),
-        "--training": (training, ["--samples"]),
-        "--real": (real, ["--samples"]),
-        "--corpus": (corpus, ["RUN"]),
-        "--valid": (valid, ["RUN"]),
-        "--test": (test, ["RUN"]),
-        "--text-column": (text_column, ["RUN", "--samples"]),
-        "-n": (count, ["RUN"]),
-        "--blind": (blind, ["RUN"]),
-        "--overwrite": (overwrite, ["RUN"]),
-        "--threads": (threads, ["RUN"]),
-        "--tokens": (tokens, ["RUN", "--samples"]),
-        "--check": (check, ["RUN", "--samples"]),
-        "--markdown": (as_markdown, ["RUN", "--samples"]),
-    }
-    for option, (value, owners) in belongs.items():
-        if value and given[0] not in owners:
-            raise UsageError(f"{option} has nothing to do with {given[0]}; it goes with {' or '.join(owners)}")
-    if as_json and as_markdown:
-        raise UsageError("--json and --markdown are two ways to print the same: give one of them")
-    if len(runs) > 1 and (check or blind):
-        raise UsageError(f"{'--check' if check else '--blind'} goes with one RUN; {len(runs)} were given")
-    if overwrite and not blind:
-        raise UsageError("--overwrite replaces a rating sheet; it goes with --blind")
-    if check and (blind or (samples and not references)):
-        raise UsageError("--check computes BLEU again: it needs a RUN to evaluate, or --samples with --references")
-    if ratings:
-        _analyse(ratings, as_json)
-    elif samples:
-        files = {"references": references, "training": training, "real": real}
-        _evaluate_file(samples, files, text_column, tokens, aggregate, check, as_json, as_markdown)
-    else:
-        from seqgan.core.device import cores, use_threads
-        from seqgan.ratings import sheet_at
-
-        if blind:
-            sheet_at(blind, overwrite=overwrite)
-        source = {"corpus": corpus, "text_column": text_column, "valid": valid, "test": test}
-        if models := [str(run) for run in runs if is_saved_model(run)]:
-            if len(runs) > 1 or blind:
-                raise UsageError(
-                    f"{models[0]} is a saved model, which is measured by itself; name it alone, without --blind"
-                )
-            use_threads(threads or 0)
-            _evaluate_model(runs[0], device, source, count, seed or 0, tokens, aggregate, check, as_json, as_markdown)
-            return
-        trained = [found_again(run, device, **source) for run in runs]
-        use_threads(min(cores(), trained[0].description["threads"]) if threads is None else threads)
-        if blind:
-            _write_sheet(trained[0], blind, count or 20, seed, overwrite)
-        else:
-            _evaluate_runs(trained, count, seed, tokens, aggregate, check, as_json, as_markdown)
+    asked = Asked(**options)
+    {RUN: _evaluate_runs, FILE: _evaluate_file, SHEET: _analyse}[asked.what()](asked)
 
 
-def _evaluate_runs(
-    trained: Sequence["TrainedRun"],
-    count: int | None,
-    seed: int | None,
-    tokens: str | None,
-    aggregate: Literal["sentence", "corpus"],
-    check: bool,
-    as_json: bool,
-    as_markdown: bool,
-) -> None:
+def _evaluate_runs(asked: Asked) -> None:
     from seqgan import compare, evaluation
     from seqgan.core import files, schema
+    from seqgan.core.device import cores, use_threads
+    from seqgan.ratings import sheet_at
 
-    options: dict[str, Any] = {"count": count, "seed": seed, "tokens": tokens, "aggregation": aggregate}
-    if len(trained) > 1:
-        result = compare.compare(trained, **options)
-        remarks = compare.remarks(result)
+    if asked.blind:
+        sheet_at(asked.blind, overwrite=asked.overwrite)
+    if models := [str(run) for run in asked.runs if is_saved_model(run)]:
+        if len(asked.runs) > 1 or asked.blind:
+            raise UsageError(
+                f"{models[0]} is a saved model, which is measured by itself; name it alone, without --blind"
+            )
+        _evaluate_model(asked)
+        return
+    trained = [found_again(run, asked.device, **asked.source()) for run in asked.runs]
+    use_threads(min(cores(), trained[0].description["threads"]) if asked.threads is None else asked.threads)
+    if asked.blind:
+        _write_sheet(trained[0], asked.blind, asked)
+    elif len(trained) > 1:
+        result = compare.compare(trained, **asked.measure())
+        _show(result, compare.remarks(result), asked, "")
     else:
-        result = trained[0].evaluate(**options)
-        remarks = evaluation.remarks(result)
-    if len(trained) == 1:
+        result = trained[0].evaluate(**asked.measure())
         files.make_folder(trained[0].folder / "evaluations")
-        files.write(trained[0].folder / "evaluations" / "evaluation.json", schema.as_bytes(result.as_json()))
-    _show(result, remarks, as_json, as_markdown)
-    if check:
-        _check(result, tokens, trained[0].description["tokenizer"])
+        files.write(trained[0].folder / "evaluations" / "evaluation.json", schema.json_bytes(result.as_json()))
+        tokens = asked.tokens or evaluation.tokens_of(trained[0].description["tokenizer"], result.references)
+        _show(result, evaluation.remarks(result), asked, tokens)
 
 
-def _evaluate_model(
-    folder: Path,
-    device: str,
-    source: Mapping[str, Any],
-    count: int | None,
-    seed: int,
-    tokens: str | None,
-    aggregate: Literal["sentence", "corpus"],
-    check: bool,
-    as_json: bool,
-    as_markdown: bool,
-) -> None:
+def _evaluate_model(asked: Asked) -> None:
     from seqgan import evaluation
-    from seqgan.data.corpus import load_corpus
+    from seqgan.core.device import use_threads
+    from seqgan.runs import Source
 
-    name, splits = source["corpus"], {key: value for key, value in source.items() if key != "corpus"}
-    if name is None:
-        raise UsageError(
-            f"{folder} is a saved model, which does not bring its texts along; say by --corpus which to use"
-        )
-    model, corpus = model_of(folder, "final", device), load_corpus(name, **splits)
-    result = evaluation.evaluate_models(
-        {"model": model}, corpus, count=count, seed=seed, tokens=tokens, aggregation=aggregate
+    folder, source = asked.runs[0], Source(**asked.source())
+    if source.corpus is None:
+        raise UsageError(f"{folder} is a saved model, which does not hold its texts; name them with --corpus")
+    use_threads(asked.threads or 0)
+    model = model_of(folder, "final", asked.device)
+    options = {**asked.measure(), "seed": asked.seed or 0}
+    result = evaluation.evaluate_models({"model": model}, source.load(), **options)
+    tokens = asked.tokens or evaluation.tokens_of(model.tokenizer.kind, result.references)
+    _show(result, evaluation.remarks(result), asked, tokens)
+
+
+def _evaluate_file(asked: Asked) -> None:
+    from seqgan.data.readers import read_file, read_samples, read_texts
+    from seqgan.data.tokens import suitable_tokens
+    from seqgan.metrics.texts import evaluate
+    from seqgan.reporting import REAL, Evaluation
+
+    assert asked.samples
+    name, samples = asked.samples.name, read_samples(asked.samples, asked.text_column)
+    name = name if name != REAL else "samples"
+    references, training, real = (
+        read_texts(path, read_file(path), asked.text_column) if path else []
+        for path in (asked.references, asked.training, asked.real)
     )
-    _show(result, evaluation.remarks(result), as_json, as_markdown)
-    if check:
-        _check(result, tokens, model.tokenizer.kind)
+    tokens = asked.tokens or suitable_tokens(samples)
+    options: dict[str, Any] = {"tokens": tokens, "aggregation": asked.aggregate}
+    rows = {name: evaluate(samples, references, training, **options)}
+    if real:
+        if len(real) < len(samples):
+            raise UsageError(
+                f"{asked.real} holds {len(real)} texts and {asked.samples} {len(samples)}: every row must have as "
+                "many; give more real texts or fewer samples"
+            )
+        rows[REAL] = evaluate(real[: len(samples)], references, training, **options, held_out=True)
+    _show(Evaluation(rows, texts={name: samples}, references=references), [], asked, tokens)
+    if "self-bleu-2" not in rows[name]:
+        click.echo(f"{asked.samples} holds a single text, of which there is no Self-BLEU", err=True)
+    if references and not real:
+        click.echo("no --real FILE: what real text scores against these references is not known", err=True)
 
 
-def _show(result: Any, remarks: Sequence[str], as_json: bool, as_markdown: bool) -> None:
-    """An evaluation on stdout, in the form that was asked for."""
+def _show(result: "Evaluation", remarks: Sequence[str], asked: Asked, tokens: str) -> None:
+    """An evaluation on stdout, in the form that was asked for; with --check, BLEU by other libraries on stderr."""
     from seqgan.core import schema
-    from seqgan.reporting import markdown, tables
+    from seqgan.metrics.crosscheck import check_bleu
+    from seqgan.reporting import REAL, markdown, tables
 
-    if as_json:
-        click.echo(schema.as_bytes(result.as_json()).decode(), nl=False)
-    elif as_markdown:
+    if asked.json:
+        click.echo(schema.json_bytes(result.as_json()).decode(), nl=False)
+    elif asked.markdown:
         click.echo("\n".join([markdown(result.rows, result.pairs), "", *(f"- {one_line(line)}" for line in remarks)]))
     else:
         print_tables(tables(result.rows, result.pairs))
         for line in remarks:
             click.echo(one_line(line))
-
-
-def _check(result: Any, tokens: str | None, kind: str) -> None:
-    from seqgan import evaluation
-    from seqgan.metrics.crosscheck import check_bleu
-
-    texts = next(several for name, several in reversed(result.texts.items()) if name != "real")
-    for line in check_bleu(texts, result.references, tokens or evaluation.tokens_of(kind, result.references)):
-        click.echo(line, err=True)
-
-
-def _evaluate_file(
-    samples: Path,
-    given: Mapping[str, Path | None],
-    column: str | None,
-    tokens: str | None,
-    aggregate: Literal["sentence", "corpus"],
-    check: bool,
-    as_json: bool,
-    as_markdown: bool,
-) -> None:
-    from seqgan.core.report import rows_as_json
-    from seqgan.data.readers import read_file, read_samples, read_texts
-    from seqgan.data.tokens import suitable_tokens
-    from seqgan.metrics.crosscheck import check_bleu
-    from seqgan.metrics.texts import evaluate
-    from seqgan.reporting import REAL, differences, differences_as_json, markdown, tables
-
-    texts = read_samples(samples, column)
-    others = {name: read_texts(path, read_file(path), column) if path else [] for name, path in given.items()}
-    cut = tokens or suitable_tokens(texts)
-    against: dict[str, Any] = {"references": others["references"], "training": others["training"]}
-    name = samples.name if samples.name != REAL else "samples"
-    rows = {name: evaluate(texts, **against, tokens=cut, aggregation=aggregate)}
-    if others["real"]:
-        if len(others["real"]) < len(texts):
-            raise UsageError(
-                f"{given['real']} holds {len(others['real'])} texts and {samples} {len(texts)}: every row must have as "
-                "many; give more real texts or fewer samples"
-            )
-        some = others["real"][: len(texts)]
-        rows[REAL] = evaluate(some, **against, tokens=cut, aggregation=aggregate, held_out=True)
-    if as_json:
-        measured = rows_as_json(rows)
-        told: dict[str, Any] = measured[name]
-        if REAL in rows:
-            told[REAL] = measured[REAL]
-            told["differences"] = {pair: differences_as_json(row) for pair, row in differences(rows).items()}
-        click.echo(json.dumps(told, ensure_ascii=False, indent=2))
-    elif as_markdown:
-        click.echo(markdown(rows))
-    else:
-        print_tables(tables(rows))
-    if "self-bleu-2" not in rows[name]:
-        click.echo(
-            f"{samples} holds a single line: Self-BLEU, which compares a text with the others, is undefined", err=True
-        )
-    if others["references"] and not others["real"]:
-        click.echo("no --real FILE: what real text scores against these references is not known", err=True)
-    if check:
-        for line in check_bleu(texts, others["references"], cut):
+    if asked.check:
+        texts = next(several for name, several in reversed(result.texts.items()) if name != REAL)
+        for line in check_bleu(texts, result.references, tokens):
             click.echo(line, err=True)
 
 
-def _write_sheet(trained: "TrainedRun", sheet: Path, count: int, seed: int | None, overwrite: bool) -> None:
+def _write_sheet(trained: "TrainedRun", sheet: Path, asked: Asked) -> None:
     from seqgan.ratings import sheet_of, write_sheet
 
-    seed = trained.description["seed"] if seed is None else seed
-    key = write_sheet(sheet, sheet_of(trained, count, seed), seed, overwrite=overwrite)
-    click.echo(f"{sheet} is to be filled in (a number in the column rating); {key} says whose text is whose")
+    seed = trained.description["seed"] if asked.seed is None else asked.seed
+    key = write_sheet(sheet, sheet_of(trained, asked.count or 20, seed), seed, overwrite=asked.overwrite)
+    click.echo(f"fill in a number in the column rating of {sheet}; {key} holds which text is from where")
     click.echo(f"then: seqgan evaluate --ratings {sheet}")
 
 
-def _analyse(sheets: Sequence[Path], as_json: bool) -> None:
+def _analyse(asked: Asked) -> None:
     from seqgan import ratings
     from seqgan.core.report import cell
     from seqgan.reporting import Table
 
-    rated, chances = ratings.analyse(ratings.read_sheets(sheets))
-    if as_json:
+    rated, chances = ratings.analyse(ratings.read_sheets(asked.ratings))
+    if asked.json:
         click.echo(json.dumps(ratings.as_json(rated, chances), indent=2))
         return
     rows = [[source, cell(r.mean, r.stderr), str(r.texts), str(r.ratings)] for source, r in rated.items()]
-    told = [f"{pair}: p = {chance:.4f} (two-sided permutation of texts)" for pair, chance in chances.items()]
-    print_tables([Table("ratings", ["", "mean", "texts", "ratings"], rows, told)])
+    lines = [f"{pair}: p = {chance:.4f} (two-sided permutation of texts)" for pair, chance in chances.items()]
+    print_tables([Table("ratings", ["", "mean", "texts", "ratings"], rows, lines)])
