@@ -27,7 +27,7 @@ CUSTOM = ("policy", "discriminator", "reward")  # components that the user may r
 PRETRAINING = (PHASE, PRETRAIN)  # phases during which the final policy is that of MLE
 MODEL_FIELDS = {
     "algorithm": schema.TEXT,
-    "tokenizer": schema.Kind(f"one of {', '.join(get_args(Kind))}", lambda value: value in get_args(Kind)),
+    "tokenizer": schema.Field(f"one of {', '.join(get_args(Kind))}", lambda value: value in get_args(Kind)),
     "tokenizer_sha256": schema.TEXT,
     "max_length": schema.SIZE,
     "custom": schema.TEXTS,
@@ -39,7 +39,7 @@ RUN_FIELDS = {
     "vocab_size": schema.SIZE,
     "sources": schema.WORDS,
     "corpus": schema.TABLE,
-    "init_from": schema.Kind(
+    "init_from": schema.Field(
         "a run, a stage and a sha256, or null",
         lambda value: (
             value is None
