@@ -25,9 +25,8 @@ def test_a_run_is_trained_loaded_sampled_and_evaluated(tmp_path: Path, monkeypat
     assert list(again.evaluate(count=30)) == ["run", "held-out"]
     before = run.model.state_dict()["generator"]
     more = imagegan.train("cgan", run_dir=tmp_path / "run", resume=True, **tiny("cgan", steps=6))
-    assert not all(
-        more.model.state_dict()["generator"][name].equal(value) for name, value in state["generator"].items()
-    )
+    after = more.model.state_dict()["generator"]
+    assert not all(after[name].equal(value) for name, value in before.items())
 
 
 def test_what_there_is_not_is_refused_by_name(tmp_path: Path) -> None:
