@@ -280,8 +280,8 @@ class Run:
         names = [phase.name for phase in phases]
         if sorted(self._steps) != sorted(names[: len(self._steps)]):
             raise CheckpointError(
-                f"the newest checkpoint of {self.folder} has steps of {', '.join(self._steps)}, but the phases {', '.join(names)} were "
-                "expected in this order; remove it to go on from the one before it"
+                f"the newest checkpoint of {self.folder} has steps of {', '.join(self._steps)}, but the phases "
+                f"{', '.join(names)} were expected in this order; remove it to go on from the one before it"
             )
         for phase in phases:
             if self.steps_done(phase.name) > phase.steps:

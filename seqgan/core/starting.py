@@ -93,7 +93,7 @@ def agree(folder: Path, options: Mapping[str, Any], extendable: str) -> None:
     steps = different.pop(extendable)[1] if more else None
     if different:
         named = ", ".join(
-            f"{name} was {quoted(was)} and is now {quoted(now)}" for name, (was, now) in different.items()
+            f"{name} was {quoted(old)} and is now {quoted(new)}" for name, (old, new) in different.items()
         )
         raise RunError(
             f"{folder} was begun with other options: {named}; leave them out to go on with it, or start a new run"

@@ -105,6 +105,6 @@ def test_every_parameter_has_help() -> None:
     assert next((p.name, p.help, p.default) for p in parameters(Toy)) == ("width", "how wide", 3)
 
 
-def test_differences_and_nearest() -> None:
+def test_nearest() -> None:
     assert nearest("poem", ["poems", "speeches"]) == "; did you mean poems?"
     assert nearest("zzz", ["poems", "speeches"]) == "; choose one of poems, speeches"
