@@ -8,6 +8,7 @@ from seqgan import evaluation, training
 from seqgan.algorithms import ALGORITHMS
 from seqgan.algorithms.components import DEFAULTS, Components, MakeDiscriminator, MakePolicy
 from seqgan.algorithms.configs import CONFIGS, PRESETS, MLEConfig
+from seqgan.algorithms.synonyms import synonym
 from seqgan.core import distributed
 from seqgan.core.bounds import (
     DRAWN,
@@ -210,9 +211,8 @@ def train(
         raise UsageError("a reward takes the place of the discriminator: give one of them")
     known = {parameter.name for parameter in parameters(CONFIGS[algorithm])}
     if unknown := sorted(set(hyper) - known):
-        raise ConfigError(
-            f"{algorithm} has no hyper-parameter {quoted(unknown[0])}{nearest(unknown[0], sorted(known))}"
-        )
+        near = synonym(unknown[0]) or nearest(unknown[0], sorted(known))
+        raise ConfigError(f"{algorithm} has no hyper-parameter {quoted(unknown[0])}{near}")
     chosen = choose_config(
         algorithm, CONFIGS[algorithm], PRESETS[algorithm], preset=preset, typed=hyper, source="arguments"
     )
