@@ -62,7 +62,7 @@ def encode(texts: Sequence[str], tokenizer: Tokenizer, max_length: int, overlong
         kept = [piece for piece in pieces if piece != [EOS]] or pieces if overlong == "split" else pieces[:1]
         rows += kept
         whole = overlong == "split" or len(pieces) == 1
-        characters += len(text) if whole else len(tokenizer.cut(text, max_length)[0])
+        characters += len(text) if whole else len(tokenizer.pieces(text, max_length)[0])
         lost += 0 if whole else len(row) - max_length
     if not rows:
         raise CorpusError(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from seqgan.data.batches import Encoded, Overlong, encode
 from seqgan.data.corpus import Corpus
-from seqgan.data.tokenizer import Tokenizer, rewritten_in_words
+from seqgan.data.tokenizer import Tokenizer, words_round_trip
 from seqgan.data.tokens import suitable_tokens
 
 LONGEST_BY_DEFAULT = 64
@@ -58,7 +58,7 @@ def as_learned(corpus: Corpus, tokenizer: Tokenizer, max_length: int, overlong: 
             if len(ids) < max_length:  # its end is a token, too
                 kept.append(text)
             elif overlong != "drop":
-                pieces = tokenizer.cut(text, max_length)
+                pieces = tokenizer.pieces(text, max_length)
                 kept += pieces if overlong == "split" else pieces[:1]
         return kept
 
@@ -85,7 +85,7 @@ def suitable_tokenizer(corpus: Corpus) -> tuple[str, str]:
     )
     if max_length > LONGEST_WORD:
         return "bpe", f"a word of {max_length} characters is too long for a vocabulary of words"
-    unlike = sum(rewritten_in_words(text) != text for text in texts)
+    unlike = sum(words_round_trip(text) != text for text in texts)
     if unlike * 2 <= len(texts):
         return "word", "its words bring most texts back as they were"
     apart = sum(not any(map(str.isalnum, piece)) for piece in pieces)
