@@ -6,7 +6,7 @@ from typing import Annotated, Any, get_args
 
 from seqgan import evaluation, training
 from seqgan.algorithms import ALGORITHMS
-from seqgan.algorithms.components import DEFAULTS, Components, MakeDiscriminator, MakePolicy
+from seqgan.algorithms.components import DEFAULTS, Components
 from seqgan.algorithms.configs import CONFIGS, PRESETS, MLEConfig
 from seqgan.algorithms.synonyms import synonym
 from seqgan.core import distributed
@@ -34,6 +34,7 @@ from seqgan.data.tokens import TOKENS
 from seqgan.errors import ConfigError, UsageError, quoted
 from seqgan.metrics import Aggregation
 from seqgan.model import Scored, TextModel
+from seqgan.models.factory import MakeDiscriminator, MakePolicy
 from seqgan.pretrained import refuse_taken, save_pretrained
 from seqgan.reporting import Evaluation
 from seqgan.rewards import TextReward
@@ -41,6 +42,7 @@ from seqgan.rollout import Score
 from seqgan.runs import NOWHERE, Source, corpus_of, describe_run, load_model, progress, stages_of
 
 TOKEN_KIND, AGGREGATION = OneOf(list(TOKENS)), OneOf(get_args(Aggregation))
+NAMED = Function("a name, or a function of (vocab_size, max_length) that makes a module", str)
 PAYING = Function("a function of tokens or seqgan.rewards.on_text(...)", TextReward)
 REWARD = Function("probability, log-odds, a function of tokens or seqgan.rewards.on_text(...)", TextReward, str)
 ALGORITHM = Function("a function that makes an algorithm")
@@ -172,8 +174,8 @@ def train(
     threads: Annotated[int, THREADS] = 0,
     device: str = "auto",
     progress: Annotated[bool, YES_NO] = False,
-    policy: Annotated[MakePolicy | None, MAKER] = None,
-    discriminator: Annotated[MakeDiscriminator | None, MAKER] = None,
+    policy: Annotated[str | MakePolicy | None, NAMED] = None,
+    discriminator: Annotated[str | MakeDiscriminator | None, NAMED] = None,
     reward: Annotated[str | Score | TextReward | None, REWARD] = None,
     **hyper: Any,
 ) -> TrainedRun:
@@ -188,7 +190,8 @@ def train(
         resume: continue the run in `run_dir` if there is one, to the same weights as without the interruption.
         seed: all randomness derives from it; default: 0 in a new run, and that of a run which is resumed.
         init_from: a run whose policy to start from instead of random weights: "RUN", "RUN@mle", "RUN@best", "RUN@STEP".
-        policy, discriminator: custom modules, as functions of (vocab_size, max_length) that make them.
+        policy, discriminator: names ("lstm", "gru"; "cnn"; registered ones), or functions of
+            (vocab_size, max_length) that make custom modules.
         reward: the form in which the discriminator pays ("probability" or "log-odds"); or, in the discriminator's
             place, a function tokens "B T" -> "B", or `seqgan.rewards.on_text(texts -> numbers)`.
         hyper: hyper-parameters by their names, as in `seqgan train --help` (with underscores).
@@ -203,6 +206,10 @@ def train(
         raise UsageError(f"there is no algorithm {quoted(algorithm)}{nearest(algorithm, CONFIGS)}")
     if isinstance(reward, str):
         hyper["reward"], reward = reward, None
+    if isinstance(policy, str):
+        hyper["policy"], policy = policy, None
+    if isinstance(discriminator, str):
+        hyper["discriminator"], discriminator = discriminator, None
     if algorithm == "mle" and (reward is not None or discriminator is not None):
         raise UsageError("mle has neither a reward nor a discriminator; choose algorithm='seqgan'")
     if not isinstance(corpus, str | Path) and (text_column or valid or test):

@@ -21,7 +21,7 @@ from seqgan.core.log import Display
 from seqgan.core.loop import train
 from seqgan.core.run import Run, Wanted, checkpoints, create
 from seqgan.core.run import begin_or_continue as core_begin
-from seqgan.core.schema import as_bytes
+from seqgan.core.schema import json_bytes
 from seqgan.data.checks import about_data
 from seqgan.data.corpus import Corpus, as_files
 from seqgan.data.dataset import TokenDataset, encode_corpus, suitable_tokenizer
@@ -46,7 +46,7 @@ from seqgan.runs import (
 from seqgan.symbols import EOS, UNK
 
 # What the policy of --init-from brings with it; the rest of a config may differ.
-INHERITED = ("tokenizer", "vocab_size", "embedding_dim", "hidden_dim", "tie_embeddings")
+INHERITED = ("tokenizer", "vocab_size", "policy", "embedding_dim", "hidden_dim", "tie_embeddings")
 MOST_UNKNOWN = 0.5  # share of the tokens, to go on from a policy with its own tokenizer
 INITIAL = "init.safetensors"  # the weights of --init-from, in the new run
 
@@ -169,8 +169,6 @@ def begin(
         "config": to_json(config),
         "sources": sources,
         "seed": wanted.seed or 0,
-        "threads": torch.get_num_threads(),
-        "world_size": distributed.world_size(),
         "corpus": {"name": corpus.name, **corpus.provenance},
         "init_from": init_from and {**init_from.as_json(), "sha256": hashlib.sha256(contents[INITIAL]).hexdigest()},
         "custom": custom_names(components),
@@ -282,7 +280,7 @@ def carry_out(
         run.export(
             {
                 "config.json": model_json(description, weights),
-                "evaluations/training.json": as_bytes(evaluation.as_json()),
+                "evaluations/training.json": json_bytes(evaluation.as_json()),
             }
         )
     written = load_model(folder, device=device, components=components).generate(5, seed=description["seed"])

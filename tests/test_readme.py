@@ -6,7 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from imagegan.cli import imagegan as image_command
 from imagegan.variants.configs import CONFIGS as VARIANTS
 from seqgan.algorithms.configs import CONFIGS as ALGORITHMS
 from seqgan.cli import seqgan as text_command
+from seqgan.reporting import TABLES
 
 ROOT = Path(__file__).parents[1]
 NAMES = ["README.md", "seqgan/README.md", "imagegan/README.md", "corpora/README.md", "seqgan/bench/README.md"]
@@ -260,6 +261,21 @@ def test_every_algorithm_and_every_variant_has_its_rows() -> None:
     assert set(tables) == shipped
     assert all(tables.values())
     assert {row[0].strip("`") for row in table_rows(images) if len(row) == 3} == set(VARIANTS)
+
+
+# --- numbers
+
+
+def test_every_measure_is_explained_and_every_number_in_a_table_is_a_measure() -> None:
+    def without_order(names: Iterable[str]) -> set[str]:
+        return {re.sub(r"-[1-5]$", "-n", name) for name in names}
+
+    measures = without_order(name for names in TABLES.values() for name in names)
+    text = READMES["seqgan/README.md"]
+    explained = "".join(cell for row in table_rows(section(text, "## Measures")) for cell in row)
+    assert measures <= without_order(re.findall(r"`([\w-]+)`", explained))
+    for table in (section(text, "## Results"), section(READMES["README.md"], "## What adversarial training changes")):
+        assert without_order(row[0] for row in table_rows(table)) <= measures
 
 
 # --- the first README

@@ -174,7 +174,7 @@ def _evaluate_runs(asked: Asked) -> None:
     else:
         result = trained[0].evaluate(**asked.measure())
         files.make_folder(trained[0].folder / "evaluations")
-        files.write(trained[0].folder / "evaluations" / "evaluation.json", schema.as_bytes(result.as_json()))
+        files.write(trained[0].folder / "evaluations" / "evaluation.json", schema.json_bytes(result.as_json()))
         tokens = asked.tokens or evaluation.tokens_of(trained[0].description["tokenizer"], result.references)
         _show(result, evaluation.summary(result), asked, tokens)
 
@@ -232,7 +232,7 @@ def _show(result: "Evaluation", summary: Sequence[str], asked: Asked, tokens: st
     from seqgan.reporting import REAL, markdown, tables
 
     if asked.json:
-        click.echo(schema.as_bytes(result.as_json()).decode(), nl=False)
+        click.echo(schema.json_bytes(result.as_json()).decode(), nl=False)
     elif asked.markdown:
         click.echo("\n".join([markdown(result.rows, result.pairs), "", *(f"- {one_line(line)}" for line in summary)]))
     else:

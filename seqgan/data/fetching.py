@@ -25,7 +25,7 @@ from seqgan.errors import CorpusError, quoted
 SECONDS = 10.0  # without a byte, before an address is given up
 LISTED = {
     **dict.fromkeys(("description", "language", "licence", "homepage"), schema.TEXT),
-    "file": schema.Kind("a list of tables", lambda value: isinstance(value, list) and value != []),
+    "file": schema.Field("a list of tables", lambda value: isinstance(value, list) and value != []),
 }
 Progress = Callable[[int, int], None]  # bytes so far, bytes in all (0: unknown)
 

@@ -4,7 +4,6 @@ They lie in `$SEQGAN_HOME/corpora` (else `~/.local/share/seqgan/corpora`), a fol
 and about.json, with the counts of what was changed or dropped."""
 
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -111,8 +110,8 @@ def keep(name: str, splits: Mapping[str, Sequence[str]], facts: Mapping[str, Any
             raw = "".join(text + "\n" for text in splits[part]).encode()
             digest.update(hashlib.sha256(raw).digest())
             files.write(partial / f"{part}.txt", raw)
-        schema = {"name": name, **facts, "sha256": digest.hexdigest()}
-        files.write(partial / "about.json", (json.dumps(schema, ensure_ascii=False, indent=2) + "\n").encode())
+        about = {"name": name, **facts, "sha256": digest.hexdigest()}
+        files.write(partial / "about.json", schema.json_bytes(about))
         if folder.exists():
             files.rename(folder, aside)
         files.rename(partial, folder)

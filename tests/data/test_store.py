@@ -270,12 +270,12 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Failing:
     """Let the disk refuse to write a file of this name, or to rename (`rename`)."""
 
     def refuse(name: str) -> None:
-        real = os.open
+        real = os.replace
 
-        def no_space(path: Any, *args: Any, **kwargs: Any) -> int:
-            if Path(path).name == name + ".partial":
+        def no_space(path: Path, to: Path) -> None:
+            if to.name == name:
                 raise OSError(28, "No space left on device")
-            return real(path, *args, **kwargs)
+            real(path, to)
 
         def no_rename(path: Path, to: Path) -> None:
             raise StorageError(f"cannot make {to}: No space left on device; nothing that was saved before is lost")
@@ -283,7 +283,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Failing:
         if name == "rename":
             monkeypatch.setattr(files, "rename", no_rename)
         else:
-            monkeypatch.setattr(os, "open", no_space)
+            monkeypatch.setattr(os, "replace", no_space)
 
     return refuse
 
