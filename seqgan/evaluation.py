@@ -17,9 +17,9 @@ from torch import nn
 
 from seqgan.core.report import Measured, as_difference
 from seqgan.core.stats import Units, mean_influences, ratio_influences, unit_blocks, units_of
-from seqgan.data.batches import Encoded, by_length, encode, pad
+from seqgan.data.batches import by_length, pad
 from seqgan.data.corpus import Corpus
-from seqgan.data.dataset import as_learned
+from seqgan.data.dataset import EncodedSplit, as_learned, encode
 from seqgan.data.tokens import suitable_tokens
 from seqgan.errors import UsageError
 from seqgan.metrics import Aggregation, MetricInput, discrimination, nll, over_texts
@@ -39,7 +39,7 @@ MOSTLY = 0.5  # share of the samples that are training texts, above which a rema
 class HeldOut(NamedTuple):
     """A split as rows of ids, and which text each row is of: copies are one text, as are the rows of one."""
 
-    encoded: Encoded
+    encoded: EncodedSplit
     units: Units
 
 
@@ -92,19 +92,19 @@ def evaluate_models(
         if {name, other} <= models.keys():
             rows[name][f"kl-to-{other}"] = _divergence(models[name], models[other], draws[name])
     overlap = dict(corpus.provenance.get("overlap", {}))
-    counts = {"overlong_texts": sum(part.encoded.too_long for part in held_out.values()), "overlong": first.overlong}
+    counts = {"overlong_texts": sum(part.encoded.overlong for part in held_out.values()), "overlong": first.overlong}
     facts = {"seed": seed, **counts, "max_length": first.policy.max_length, "overlap": overlap}
     return Evaluation(rows, facts, texts, fitted.test)
 
 
 def _held_out(texts: Sequence[str], model: TextModel) -> HeldOut:
-    def encoded(some: Sequence[str]) -> Encoded:
+    def encoded(some: Sequence[str]) -> EncodedSplit:
         return encode(some, model.tokenizer, model.policy.max_length, model.overlong)
 
     together = encoded(texts)
     if model.overlong != "split":
-        return HeldOut(together, units_of(map(tuple, together.rows)))
-    return HeldOut(together, units_of(text for text in texts for _ in encoded([text]).rows))
+        return HeldOut(together, units_of(map(tuple, together.sequences)))
+    return HeldOut(together, units_of(text for text in texts for _ in encoded([text]).sequences))
 
 
 def _pieces(corpus: Corpus, model: TextModel) -> dict[str, str]:
@@ -128,8 +128,8 @@ def _likelihood(model: TextModel, held_out: Mapping[str, "HeldOut"], drawn: Sequ
     """NLL of held-out text per token (the end is one, an unknown token counts as UNK) and per character; entropy."""
     row = {}
     for split, part in held_out.items():
-        losses = (-nll.text_log_probs(model.policy, part.encoded.rows)).tolist()
-        sizes = [len(ids) for ids in part.encoded.rows]
+        losses = (-nll.text_log_probs(model.policy, part.encoded.sequences)).tolist()
+        sizes = [len(ids) for ids in part.encoded.sequences]
         by_token = _per(losses, sizes, split, part.units, f"rows:{len(sizes)}|per:token", model)
         row[f"nll-{split}"] = by_token
         if part.encoded.characters:
@@ -184,7 +184,7 @@ def _discriminated(
 
     It is the run's last discriminator, for the samples of every policy alike."""
     rng = torch.Generator(model.device).manual_seed(seed)
-    rows = test.encoded.rows
+    rows = test.encoded.sequences
     real = torch.zeros(len(rows))
     with judging(discriminator) as judge:
         for numbers in by_length(rows, model.policy.vocab_size):

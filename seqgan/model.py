@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from seqgan.core.bounds import DRAWN, PROMPT, SEED, TEMPERATURE, TOP_K, TOP_P, checked
-from seqgan.data.batches import Overlong, by_length, pad
+from seqgan.data.batches import by_length, pad
+from seqgan.data.dataset import Overlong
 from seqgan.data.readers import a_list_of_texts
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import UsageError
