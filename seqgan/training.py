@@ -25,7 +25,8 @@ from seqgan.core.starting import RunRequest
 from seqgan.core.starting import begin_or_continue as core_begin
 from seqgan.data.checks import about_data
 from seqgan.data.corpus import Corpus, as_files
-from seqgan.data.dataset import TokenDataset, encode_corpus, suitable_tokenizer
+from seqgan.data.dataset import TokenDataset, encode_corpus
+from seqgan.data.suitable import suitable_tokenizer
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import RunError, UsageError, quoted
 from seqgan.evaluation import evaluate_models
@@ -89,6 +90,7 @@ class Data(NamedTuple):
     """A corpus, and the same as an algorithm reads it."""
 
     corpus: Corpus
+    tokenizer: Tokenizer
     encoded: TokenDataset
 
 
@@ -182,7 +184,7 @@ def begin(
         "command": sys.argv[1:],
     }
     create(folder, description, {"tokenizer.model": tokenizer.model, **contents}, overwrite=wanted.overwrite)
-    return Data(corpus, encoded)
+    return Data(corpus, tokenizer, encoded)
 
 
 def _inherit(init_from: InitFrom, chosen: Chosen, components: Components) -> tuple[MLEConfig, Tokenizer, bytes]:
@@ -203,8 +205,8 @@ def _refuse_unreadable(init_from: InitFrom, encoded: TokenDataset) -> None:
     """
     Raises:
         UsageError: the tokenizer of the policy does not know most of the new texts."""
-    unknown = sum(row.count(UNK) for row in encoded.train.rows)
-    share = unknown / max(1, sum(len(row) - row.count(EOS) for row in encoded.train.rows))
+    unknown = sum(row.count(UNK) for row in encoded.train.sequences)
+    share = unknown / max(1, sum(len(row) - row.count(EOS) for row in encoded.train.sequences))
     if share > MOST_UNKNOWN:
         raise UsageError(
             f"{share:.0%} of the corpus's tokens are unknown to the tokenizer of {init_from.name}; "
@@ -242,7 +244,7 @@ def read_data(folder: Path, source: Source) -> Data:
     description = describe_run(folder)
     corpus, tokenizer = corpus_of(folder, source), load_tokenizer(folder, description)
     overlong = run_config(folder / "run.json", description).overlong
-    return Data(corpus, encode_corpus(corpus, tokenizer, description["max_length"], overlong))
+    return Data(corpus, tokenizer, encode_corpus(corpus, tokenizer, description["max_length"], overlong))
 
 
 def carry_out(

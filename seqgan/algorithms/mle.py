@@ -37,13 +37,13 @@ class MLE:
     ) -> None:
         self.config, self.texts, self.started = config, texts, parts.start is not None
         seed_everything(seed, "generator weights")
-        self.generator = new_policy(config, len(texts.tokenizer), texts.max_length, parts.policy)
+        self.generator = new_policy(config, len(texts.vocabulary), texts.max_length, parts.policy)
         if parts.start is not None:
             self.generator.load_state_dict(parts.start)
         self.generator.to(device)
         learned = [parameter for parameter in self.generator.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.AdamW(learned, config.mle_lr, weight_decay=config.weight_decay, fused=True)
-        self.batches = Batches(Ragged.of(texts.train.rows, device), config.batch_size, seed, config.shuffle)
+        self.batches = Batches(Ragged.of(texts.train.sequences, device), config.batch_size, seed, config.shuffle)
         self.best = Best()
         self.stale = 0  # checks since the best one
 
@@ -90,7 +90,7 @@ class MLE:
 
     def consider(self, phase: str, step: int) -> float:
         """The validation NLL per token; the policy is remembered where it is the best so far."""
-        nll = distributed.broadcast(likelihood(self.generator, self.texts.valid.rows).per_token)
+        nll = distributed.broadcast(likelihood(self.generator, self.texts.valid.sequences).per_token)
         if nll < self.best.nll:
             self.best = Best(nll, phase, step, copied(self.generator))
         return nll

@@ -42,14 +42,14 @@ class Opponent:
     ) -> None:
         self.config, self.texts, self.device, self.seed, self.policy = config, texts, device, seed, policy
         seed_everything(seed, "discriminator weights")
-        self.discriminator = new_discriminator(config, len(texts.tokenizer), texts.max_length, parts.discriminator)
+        self.discriminator = new_discriminator(config, len(texts.vocabulary), texts.max_length, parts.discriminator)
         self.discriminator.to(device)
         self.optimizer = torch.optim.Adam(self.discriminator.parameters(), config.d_lr, fused=True)
-        self.held = Held()
-        self.samples = config.d_samples or len(texts.train.rows)
+        self.held, self.unknown = Held(), texts.train.unknown > 0
+        self.samples = config.d_samples or len(texts.train.sequences)
         # As many of one kind as of the other, however few there are: the log-odds that are paid hold no prior.
-        self.half = min(config.d_batch_size // 2, len(texts.train.rows), self.samples)
-        real = Ragged.of(texts.train.rows, device)
+        self.half = min(config.d_batch_size // 2, len(texts.train.sequences), self.samples)
+        real = Ragged.of(texts.train.sequences, device)
         self.real = Batches(real, self.half, derive(seed, "real texts for the discriminator"))
         self.per_epoch = self.samples // self.half
         self.per_round = config.d_epochs * self.per_epoch
@@ -59,7 +59,7 @@ class Opponent:
         """One batch, half real and half from this round's generated texts; `update` counts from 0 over the phase."""
         round, within = divmod(update, self.per_round)
         real = self.real.at(update + 1).tokens
-        if self.texts.train.unknown:
+        if self.unknown:
             real = self.policy.fill_unknown(real)
         fake = self.generated(phase, round).at(within + 1).tokens
         self.discriminator.train()
@@ -122,7 +122,7 @@ class Opponent:
         self.discriminator.load_state_dict(weights)
         rng = torch.Generator(self.device).manual_seed(derive(self.seed, "held out"))
         with judging(self.discriminator) as discriminator:
-            rows = self.texts.valid.rows
+            rows = self.texts.valid.sequences
             held_out = [
                 pad([rows[number] for number in numbers], self.device).tokens
                 for numbers in by_length(rows, self.policy.vocab_size)

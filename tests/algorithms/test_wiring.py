@@ -94,7 +94,7 @@ def nll_by_hand(policy: LSTMPolicy, tokens: Tensor, lowest: int, dropout: float)
 
 def mle_by_hand(policy: LSTMPolicy, texts: TokenDataset, config: SeqGANConfig, step: int) -> Tensor:
     """The NLL per token of the batch of a step, with dropout."""
-    rows, size = texts.train.rows, config.batch_size
+    rows, size = texts.train.sequences, config.batch_size
     epoch, index = divmod(step - 1, len(rows) // size)
     order = torch.randperm(len(rows), generator=private_generator(SEED, "epoch", epoch)).tolist()
     tokens = pad([rows[number] for number in order[index * size : (index + 1) * size]]).tokens
@@ -203,7 +203,7 @@ def check_policy_update(texts: TokenDataset, config: SeqGANConfig) -> None:
 def check_discriminator_update(texts: TokenDataset, config: SeqGANConfig) -> None:
     """The update after one round and an epoch: batch 2 of the second round, batch 6 of the real texts."""
     game = made(texts, config)
-    judge, update, half, rows = copy.deepcopy(game.discriminator), 5, CONFIG.d_batch_size // 2, texts.train.rows
+    judge, update, half, rows = copy.deepcopy(game.discriminator), 5, CONFIG.d_batch_size // 2, texts.train.sequences
     per_round = CONFIG.d_epochs * (CONFIG.d_samples // half)
     assert divmod(update, per_round) == (1, 1)
     torch.manual_seed(3)
@@ -239,7 +239,7 @@ def check_discriminator_update(texts: TokenDataset, config: SeqGANConfig) -> Non
 def check_schedule(texts: TokenDataset, config: SeqGANConfig) -> None:
     """Who moves when, how often is looked, and when a phase is over."""
     game = SeqGAN(config, texts, CPU, SEED)
-    rows = len(texts.train.rows)
+    rows = len(texts.train.sequences)
     per_epoch, per_round = rows // CONFIG.batch_size, CONFIG.d_epochs * (CONFIG.d_samples // (CONFIG.d_batch_size // 2))
     iteration = CONFIG.g_steps + CONFIG.d_steps * per_round
     mle, pretrain, adversarial = game.phases()
@@ -267,7 +267,7 @@ def check_schedule(texts: TokenDataset, config: SeqGANConfig) -> None:
 
 def check_sizes(texts: TokenDataset, config: SeqGANConfig) -> None:
     game = SeqGAN(config, texts, CPU, SEED)
-    assert game.generator.embedding.weight.shape == (len(texts.tokenizer), CONFIG.embedding_dim)
+    assert game.generator.embedding.weight.shape == (len(texts.vocabulary), CONFIG.embedding_dim)
     assert game.generator.lstm.hidden_size == CONFIG.hidden_dim
     assert (game.generator.output.weight is game.generator.embedding.weight) == CONFIG.tie_embeddings
     assert game.discriminator.embedding.embedding_dim == CONFIG.d_embedding_dim
