@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from seqgan.core.log import Display
-    from seqgan.core.run import Wanted
+    from seqgan.core.starting import RunRequest
 
 
 # What a stream says that takes nothing; files, which have a name, are written in `core.files`.
@@ -43,8 +43,10 @@ REFUSALS = {
 READER_GONE = 128 + 13  # as if by SIGPIPE: what a shell reports of any program whose reader has seen enough
 
 
-def run_command(group: click.Group) -> None:
-    """Run a command line. An expected error is one line on stderr and an exit code; a defect keeps its traceback."""
+def run_command(group: click.Group, synonym: Callable[[str], str] = lambda name: "") -> None:
+    """Run a command line. An expected error is one line on stderr and an exit code; a defect keeps its traceback.
+
+    `synonym` gives the end of the message where an option that there is not has another name here."""
     streams.prepare()
     if "WORLD_SIZE" in os.environ:  # torch warns on its own of each attempt to reach the others
         os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
@@ -59,7 +61,9 @@ def run_command(group: click.Group) -> None:
         click.echo(error.format_message(), err=True)
         sys.exit(error.exit_code)
     except click.NoSuchOption as error:
-        _leave(misplaced(error, group) or error.format_message(), error.exit_code)
+        ours = synonym(error.option_name)
+        known = f"there is no option {error.option_name}{ours}" if ours else error.format_message()
+        _leave(misplaced(error, group) or known, error.exit_code)
     except click.ClickException as error:
         _leave(error.format_message(), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
@@ -300,16 +304,16 @@ class RunOptions:
     keep: int
     quiet: bool
 
-    def wanted(self, choice: str) -> "Wanted":
+    def wanted(self, choice: str) -> "RunRequest":
         """The run that these options name.
 
         Raises:
             UsageError: --resume stands beside --run-dir or --overwrite."""
-        from seqgan.core.run import Wanted
+        from seqgan.core.starting import RunRequest
 
         if self.resume and (self.run_dir or self.overwrite):
             raise UsageError("--resume names the run itself; leave out --run-dir and --overwrite")
-        return Wanted(
+        return RunRequest(
             choice, self.resume or self.run_dir, self.resume is not None, self.overwrite, self.seed, self.threads
         )
 

@@ -106,7 +106,7 @@ def _too_long(corpus: Corpus, tokenizer: Tokenizer, texts: TokenDataset, overlon
 
 def _changed(texts: Sequence[str], tokenizer: Tokenizer) -> list[str]:
     """Whether texts come back from the tokenizer as they were, unknown tokens aside."""
-    backs = [(text, back) for text in texts if (back := tokenizer.rewritten(text)) != text]
+    backs = [(text, back) for text in texts if (back := tokenizer.round_trip(text)) != text]
     if len(backs) <= MUCH_CHANGED * len(texts):
         return []
     text, back = min(backs, key=lambda pair: len(pair[0]))

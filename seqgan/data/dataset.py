@@ -68,17 +68,22 @@ def _unpadded(rows: Sequences, vocab_size: int) -> list[list[int]]:
 
 
 def encode(
-    texts: Sequence[str], tokenizer: Tokenizer, max_length: int, overlong: Overlong = "truncate"
+    texts: Sequence[str],
+    tokenizer: Tokenizer,
+    max_length: int,
+    overlong: Overlong = "truncate",
+    encoded: Sequence[list[int]] | None = None,
 ) -> EncodedSplit:
     """Ids of texts, each at most `max_length` tokens with its EOS.
 
-    A longer text is truncated (and then has no EOS), split into several rows, dropped, or an error.
+    A longer text is truncated (and then has no EOS), split into several rows, dropped, or an error. `encoded` are the
+    ids of the texts, if they are known already.
 
     Raises:
         CorpusError: a text is too long and `overlong` is "error", or none is left."""
     rows: list[list[int]] = []
     characters = too_many = lost = 0
-    for text, ids in zip(texts, tokenizer.encode_all(texts), strict=True):
+    for text, ids in zip(texts, encoded or tokenizer.encode_all(texts), strict=True):
         row = [*ids, EOS]
         if len(row) > max_length:
             too_many += 1
@@ -94,7 +99,7 @@ def encode(
         kept = [piece for piece in pieces if piece != [EOS]] or pieces if overlong == "split" else pieces[:1]
         rows += kept
         whole = overlong == "split" or len(pieces) == 1
-        characters += len(text) if whole else len(tokenizer.cut(text, max_length)[0])
+        characters += len(text) if whole else len(tokenizer.pieces(text, max_length)[0])
         lost += 0 if whole else len(row) - max_length
     if not rows:
         raise CorpusError(
@@ -111,12 +116,12 @@ def encode_corpus(
 
     Raises:
         CorpusError: a text of any split is too long and `overlong` is "error", or none is left of one."""
-    if not max_length:
-        max_length = min(LONGEST_BY_DEFAULT, max(map(len, tokenizer.encode_all(corpus.train))) + 1)
+    train = tokenizer.encode_all(corpus.train)
+    max_length = max_length or min(LONGEST_BY_DEFAULT, max(map(len, train)) + 1)
     if overlong in ("error", "drop"):  # refused now rather than when training is over
         encode(corpus.test, tokenizer, max_length, overlong)
     return TokenDataset(
-        encode(corpus.train, tokenizer, max_length, overlong),
+        encode(corpus.train, tokenizer, max_length, overlong, train),
         encode(corpus.valid, tokenizer, max_length, overlong),
         tokenizer,
         max_length,
@@ -134,7 +139,7 @@ def as_learned(corpus: Corpus, tokenizer: Tokenizer, max_length: int, overlong: 
             if len(ids) < max_length:  # its end is a token, too
                 kept.append(text)
             elif overlong != "drop":
-                pieces = tokenizer.cut(text, max_length)
+                pieces = tokenizer.pieces(text, max_length)
                 kept += pieces if overlong == "split" else pieces[:1]
         return kept
 

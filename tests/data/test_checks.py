@@ -49,7 +49,7 @@ def cut_beforehand(text: str) -> str:
 SHOWN: dict[str, tuple[Callable[[], list[str]], str, str]] = {
     "names": (lambda: [*NAMES, *(name.title() for name in NAMES)], "char", "one or two words"),
     "SMILES": (smiles, "char", "one or two words"),
-    "English": (lambda: SPEECHES, "word", "bring most texts back"),
+    "English": (lambda: SPEECHES, "word", "restore most texts"),
     "English, cut by the Penn Treebank's rules": (
         lambda: [cut_beforehand(f'{text} They don\'t say "no".') for text in SPEECHES[:60]],
         "whitespace",
@@ -60,10 +60,10 @@ SHOWN: dict[str, tuple[Callable[[], list[str]], str, str]] = {
     "Chinese with a blank after every character": (
         lambda: [" ".join(text.replace(" ", "")) for text in POEMS],
         "whitespace",
-        "a blank stands after every character",
+        "a blank follows every character",
     ),
     "Chinese in single words": (lambda: [text.replace(" ", "") for text in POEMS], "char", "Chinese"),
-    "notes": (lambda: [f"C{i % 8} E4 G{i % 5} rest" for i in range(80)], "word", "bring most texts back"),
+    "notes": (lambda: [f"C{i % 8} E4 G{i % 5} rest" for i in range(80)], "word", "restore most texts"),
 }
 
 
