@@ -18,7 +18,7 @@ from seqgan.core.bounds import PLACE, SEED, TEXT, THREADS, YES_NO, checked
 from seqgan.core.config import choose_config, nearest, parameters
 from seqgan.core.device import resolve
 from seqgan.core.log import Silence, display
-from seqgan.core.run import Wanted
+from seqgan.core.starting import RunRequest
 from seqgan.errors import ConfigError, UsageError, quoted
 
 
@@ -89,7 +89,7 @@ def train(
     if unknown := sorted(set(hyper) - known):
         raise ConfigError(f"{model} has no hyper-parameter {quoted(unknown[0])}{nearest(unknown[0], sorted(known))}")
     chosen = choose_config(model, CONFIGS[model], PRESETS[model], preset=preset, typed=hyper, source="arguments")
-    wanted = Wanted(model, Path(run_dir) if run_dir else None, resume, overwrite, seed, threads)
+    wanted = RunRequest(model, Path(run_dir) if run_dir else None, resume, overwrite, seed, threads)
     wanted.existing()  # refuses what contradicts itself, in every process
     place, shown = resolve(device), display() if progress else Silence()
     with distributed.process_group(place):
