@@ -1,7 +1,7 @@
 """What is measured of a trained model: distances to held-out images, variety, classes.
 
-The held-out images are halved. One half is for choosing (validation), the other to report on (test); the distance of
-the one to the other is the floor."""
+The held-out images are halved. One half is for choosing (validation), the other to report on (test); their distance
+is the floor."""
 
 import math
 from functools import lru_cache
@@ -48,7 +48,7 @@ class Known(NamedTuple):
 
 @lru_cache(maxsize=2)
 def known(source: Source, count: int, seed: int) -> Known:
-    """A classifier is trained where the images have labels (and kept, see `network`)."""
+    """A classifier is trained where the images have labels (and cached, see `predictor`)."""
     sets = load(source.name, count=count, seed=seed, folder=source.folder)
     half = min(SAMPLES, len(sets.test.images) // 2)
     labelled = source.name not in TOYS and bool((sets.train.labels >= 0).all())

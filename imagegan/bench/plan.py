@@ -1,4 +1,4 @@
-"""What is asked of the bench, as runs to be made: models x data x seeds, each with the rounds that a budget allows."""
+"""The runs of a bench: models x datasets x seeds, each with the rounds that the budget allows."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,19 +9,19 @@ from imagegan.bench.measures import Source
 from imagegan.bench.runs import Job
 from imagegan.data import load
 from imagegan.nets import Shape
-from imagegan.training import settled, shape_of
+from imagegan.training import shape_of, with_data_defaults
 from imagegan.variants.configs import CONFIGS, PRESETS
 from seqgan.core.config import Chosen, choose_config
 
-FEW = 20  # images that tell what all of a set are like
+FEW = 20  # images, to find the shape of a dataset
 
 
 class Setting(NamedTuple):
-    """What runs share that differ in their seed alone."""
+    """Runs that differ in their seed alone."""
 
     source: Source
     model: str
-    rate: float  # what the usual learning rates are multiplied by
+    rate: float  # factor of the learning rates
 
 
 def compared(
@@ -56,13 +56,13 @@ def compared(
 
 
 def as_preset(model: str, source: Source, preset: str, **changes: Any) -> Chosen:
-    """A model as a preset has it, and as the images need it."""
+    """The config of a preset, with the defaults of the data."""
     chosen = choose_config(model, CONFIGS[model], PRESETS[model], preset=preset, typed=changes, source="bench")
-    return settled(chosen, source.name)
+    return with_data_defaults(chosen, source.name)
 
 
 def within(setting: Setting, shape: Shape, preset: str, budget: int) -> Chosen:
-    """The same for as many rounds as the budget allows."""
+    """The same, for the rounds that the budget allows."""
     source, model, rate = setting
     config = as_preset(model, source, preset).config
     rounds = rounds_within(recipes_of(model, config, shape), config.batch_size, budget)

@@ -1,4 +1,4 @@
-"""Runs to a table: for each set of images the models, each with the mean over its seeds and how far they spread."""
+"""The table of a bench: for each dataset the models, with mean and standard deviation over seeds."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,14 +26,14 @@ class Number(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """What a model came to on a set."""
+    """The numbers of a model on a dataset."""
 
     model: str
     runs: int
     failed: int
     numbers: dict[str, Number]  # over the runs that have some; a collapsed one counts
     rounds: int = 0
-    rate: float = 1.0  # what the usual learning rates were multiplied by
+    rate: float = 1.0  # factor of the learning rates
     cpu_seconds: float = math.nan
     seconds: float = math.nan
 
@@ -85,7 +85,7 @@ def entries(
     asked: Mapping[Setting, Sequence[Job]],
     results: Mapping[Path, Result],
 ) -> list[Entry]:
-    """A line for held-out images in the place of samples, then one for each model, with the rate chosen for it."""
+    """A line of held-out images in the place of samples, then one for each model, with the rate chosen for it."""
     found = []
     several: list[Result] = []
     for model in models:
@@ -97,7 +97,7 @@ def entries(
     return [entry(REAL, several, REAL), *found]
 
 
-# --- to be read
+# --- print
 
 
 def headings(entries: Sequence[Entry]) -> list[str]:
@@ -105,7 +105,7 @@ def headings(entries: Sequence[Entry]) -> list[str]:
 
 
 def cells(found: Entry, columns: Sequence[str]) -> list[str]:
-    """A model's line: name, starred where a run failed, a number in each column, then what it took."""
+    """A line: the name, starred where a run failed, a number in each column, then the cost."""
     star = "*" if found.failed else ""
     numbers = [cell(*found.numbers[name][:2]) if name in found.numbers else "" for name in columns]
     if found.model == REAL:
@@ -128,7 +128,7 @@ def _seconds(value: float) -> str:
 
 
 def signatures(entries: Sequence[Entry], columns: Sequence[str]) -> Iterable[str]:
-    """What every column's numbers depend on."""
+    """What the numbers of each column depend on."""
     for name in columns:
         told = dict.fromkeys(
             signature for found in entries if name in found.numbers for signature in found.numbers[name].signatures

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from imagegan.cli.evaluate import print_remarks, print_rows
+from imagegan.cli.evaluate import print_rows, print_summary
 from imagegan.cli.options import DATA, DATA_DIR
 from imagegan.variants.configs import CONFIGS, PRESETS
 from seqgan.core.bounds import TEXT
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def train(
     ctx: click.Context, /, model: str | None, data: str | None, data_dir: Path | None, options: RunOptions, **hyper: Any
 ) -> None:
-    """Train an image GAN; leaves a grid of samples as PNG and first numbers in the run directory.
+    """Train an image GAN; writes a grid of samples and first metrics to the run directory.
 
     The options below are the hyper-parameters of the chosen --model; in brackets, what is used without --preset."""
     name = ctx.meta["choice"]
@@ -49,7 +49,7 @@ def _report(folder: Path, finished: "Finished") -> None:
 
     rows = first_numbers(finished.model, finished.sets, finished.data)
     print_rows(rows)
-    print_remarks(rows)
+    print_summary(rows)
     facts = {"data": finished.data, "samples": "drawn with seed 0", "steps": evaluation.steps_learned(folder)}
     files.make_folder(folder / "evaluations")
     files.write(folder / "evaluations" / "training.json", evaluation.written(rows, facts))

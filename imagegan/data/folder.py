@@ -1,4 +1,4 @@
-"""The images that a folder holds, as files or in the idx format (see `imagegan.data.layout` for where they may lie)."""
+"""Read a folder of images, as files or in the idx format, in any layout that `imagegan.data.layout` knows."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,7 @@ from seqgan.errors import DataError
 
 
 def read_folder(folder: Path, size: int = 32) -> Splits:
-    """What lies in a folder, see above; images become `size` x `size`. Those of a test split are held out, without
+    """The dataset in a folder; images become `size` x `size`. Those of a test split are held out, without
     one those of a validation split, without either a tenth.
 
     Raises:
@@ -34,12 +34,12 @@ def read_folder(folder: Path, size: int = 32) -> Splits:
     foreign = [name for name in class_names(found.test or []) if name not in names]
     every = [*names, *foreign]  # what only those to test on are of, `arrange` refuses
     files = [*found.train, *(found.test or [])]
-    images, remarks = read_images([file.path for file in files], size, str(folder))
+    images, image_notes = read_images([file.path for file in files], size, str(folder))
     numbers: dict[str | None, int] = {name: number for number, name in enumerate(every)}
     labels = np.array([numbers.get(file.name, UNLABELLED) for file in files], dtype=np.int64)
     whole, split = Part(images, labels), len(found.train)
     train, test = whole.take(slice(split)), whole.take(slice(split, None))
-    notes = [*found.notes, *remarks]
+    notes = [*found.notes, *image_notes]
     if every and (loose := int((labels == UNLABELLED).sum())):
         notes.append(f"{counted(loose, 'image')} in no class folder")
     return arrange(train, test if found.test else None, str(folder), every, notes)

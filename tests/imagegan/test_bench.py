@@ -240,7 +240,7 @@ def test_a_mistake_is_one_line(tmp_path: Path) -> None:
         (["--models", "gan,dcgam"], "there is no model 'dcgam'; did you mean"),
         (["--data", "digit"], "there is no set of images 'digit'; did you mean digits"),
         (["--data", f"fashion-mnist={tmp_path / 'none'}"], "there is no folder"),
-        (["--data", "fashion-mnist"], "is read from a folder; name it by"),
+        (["--data", "fashion-mnist"], "is read from a folder; give it by"),
         (["--seeds", "0,one"], "'0,one' is not a list such as 0,1,2: 'one' is not a whole number from 0"),
         (["--seeds", "-1"], "'-1' is not a list such as 0,1,2: '-1' is not a whole"),
         (["--rates", "0"], "'0' is not a list such as 0.5,1,2: '0' is not a number above 0"),

@@ -331,14 +331,14 @@ def test_codes_correlate_with_the_factors_they_move() -> None:
         correlations(codes, factors[:5])
 
 
-class Sees(Predictor):
+class Predicts(Predictor):
     """A network that reads exactly what a function of the images says."""
 
     def __init__(self, seen: Callable[[torch.Tensor], torch.Tensor]) -> None:
         super().__init__(1, 1, 1)
         self.seen = seen
 
-    def read(self, images: torch.Tensor) -> torch.Tensor:
+    def predict(self, images: torch.Tensor) -> torch.Tensor:
         return self.seen(images)
 
 
@@ -346,7 +346,7 @@ def test_a_code_that_is_the_class_agrees_wholly_and_a_shuffled_one_by_chance() -
     """Images of one pixel that says its class; a category is another name of the class."""
     classes = torch.from_numpy(RNG.integers(0, 10, 5000))
     images = classes.float().view(-1, 1, 1, 1)
-    classifier = Sees(lambda some: torch.nn.functional.one_hot(some.flatten().long(), 10).float())
+    classifier = Predicts(lambda some: torch.nn.functional.one_hot(some.flatten().long(), 10).float())
     perfect = class_found((classes + 3) % 10, images, classifier)
     assert perfect.value == 1
     assert perfect.stderr == 0
@@ -361,7 +361,7 @@ def test_the_numbers_of_a_code_are_set_beside_the_factor_they_move_most() -> Non
     """The factors of an image are its pixels; the first number is a factor turned round, the second nothing."""
     factors = torch.from_numpy(RNG.uniform(-1, 1, (4000, 4))).float()
     images = factors.view(-1, 1, 2, 2)
-    reader, names = Sees(lambda some: some.flatten(1)), ("a", "b", "c", "d")
+    reader, names = Predicts(lambda some: some.flatten(1)), ("a", "b", "c", "d")
     test = ImageDataset(images, torch.zeros(4000, dtype=torch.long), factors)
     numbers = torch.stack([-factors[:, 2], torch.from_numpy(RNG.uniform(-1, 1, 4000)).float()], dim=1)
     row = factors_found(numbers, images, reader, test, names)
@@ -370,7 +370,7 @@ def test_the_numbers_of_a_code_are_set_beside_the_factor_they_move_most() -> Non
     assert row["code-1"].signature.endswith("N=4000: c, whose held-out R^2 is 1.00")
     assert row["code-2"].value < 4 / math.sqrt(4000)
     assert factors_read(reader, test, names).value == 1
-    blind = Sees(lambda some: some.flatten(1) * torch.tensor([1.0, 1.0, 1.0, 0.0]))
+    blind = Predicts(lambda some: some.flatten(1) * torch.tensor([1.0, 1.0, 1.0, 0.0]))
     assert factors_read(blind, test, names).value == pytest.approx(0.75, abs=1e-3)
     assert r_squared([[1.0], [2.0], [3.0]], [[1.0], [2.0], [6.0]]).tolist() == [1 - 9 / 14]
 
@@ -496,13 +496,13 @@ def test_the_classifier_knows_digits_and_is_kept(sets: Splits, cache: Path, clas
     assert predictor(small, steps=2, folder=cache).fingerprint() == first.fingerprint()
     with pytest.raises(DataError, match="a classifier needs labels"):
         predictor(toy("swissroll", 20), folder=cache)
-    with pytest.raises(DataError, match="a reader of factors needs images with known factors"):
+    with pytest.raises(DataError, match="a regressor of factors needs images with known factors"):
         predictor(toy("ring", 20), "factors", folder=cache)
 
 
 def test_a_network_reads_factors_off_digits(sets: Splits, cache: Path) -> None:
     reader = predictor(sets.train, "factors", steps=150, folder=cache)
-    found = correlations(reader.read(sets.test.pixels[:1000]), sets.test.factors[:1000])
+    found = correlations(reader.predict(sets.test.pixels[:1000]), sets.test.factors[:1000])
     assert np.diag(found).min() > 0.7
 
 
