@@ -10,22 +10,22 @@ from typing import Any
 import torch
 
 from imagegan import measures
-from imagegan.data import FACTORS, MODAL, TOYS, Sets
+from imagegan.data import FACTORS, MODAL, TOYS, Splits
 from imagegan.data.dataset import need_labels
 from imagegan.generation import draw_samples, load_model
 from imagegan.measures import Row
-from imagegan.metrics.classifier import Network, network
 from imagegan.metrics.codes import factors_read
 from imagegan.metrics.distances import FEWEST
 from imagegan.metrics.features import spaces_for
 from imagegan.metrics.neighbours import nearest
-from imagegan.runs import images_of, understood
+from imagegan.metrics.predictors import Predictor, predictor
+from imagegan.runs import load_images, understood
 from imagegan.samples import Labels, Samples
 from imagegan.summary import remarks
 from seqgan import __version__
 from seqgan.core.report import rows_as_json
 from seqgan.core.run import checkpoints
-from seqgan.core.schema import as_bytes
+from seqgan.core.schema import json_bytes
 from seqgan.errors import DataError
 
 COUNT = 2000  # samples to measure
@@ -52,7 +52,7 @@ def evaluate_runs(
     for several in alike.values():
         models = {names[folder]: load_model(folder, device) for folder in several}
         data = understood(several[0]).description["data"]["name"]
-        sets = images_of(several[0], held_out=count)
+        sets = load_images(several[0], held_out=count)
         measured = evaluate(
             {name: draw_samples(model, count, seed, sets.train) for name, model in models.items()},
             sets,
@@ -66,10 +66,10 @@ def evaluate_runs(
 
 def evaluate(
     several: Mapping[str, Samples],
-    sets: Sets,
+    sets: Splits,
     data: str,
     *,
-    classifier: Network | None = None,
+    classifier: Predictor | None = None,
     cache: Path | None = None,
 ) -> dict[str, Row]:
     """Name of the row -> metric -> number, for each set of samples and for held-out real images, equally many of all.
@@ -79,17 +79,17 @@ def evaluate(
 
     Raises:
         DataError: the samples are of another shape than the images, or too few."""
-    expected = sets.train.pictures.shape[1:]
+    expected = sets.train.images.shape[1:]
     for samples in several.values():
         if (shape := samples.pixels.shape[1:]) != expected:
             came, wanted = (" x ".join(map(str, sizes)) for sizes in (shape, expected))
             either = "choose the data" + (" or --size" if shape[1:] != expected[1:] else ", or convert them")
-            raise DataError(f"the samples are pictures of {came}, those of {data} of {wanted}; {either}")
+            raise DataError(f"the samples are images of {came}, those of {data} of {wanted}; {either}")
         if samples.labels is not None:
             if data not in TOYS:
                 need_labels(sets.train, "the accuracy of the samples' labels", data)
             _refuse_foreign(samples.labels, sets.train.classes, data)
-    there = {"held-out images": len(sets.test.pictures), "training images": len(sets.train.pictures)}
+    there = {"held-out images": len(sets.test.images), "training images": len(sets.train.images)}
     there |= {f"images among {name}": len(samples.pixels) for name, samples in several.items()}
     fewest = min(there, key=lambda name: there[name])
     if (count := there[fewest]) < FEWEST:
@@ -101,7 +101,7 @@ def evaluate(
     real = sets.test.take(slice(0, count))
     labelled = data not in TOYS and sets.train.classes > 0 and bool((sets.train.labels >= 0).all())
     if classifier is None and labelled:
-        classifier = network(sets.train, folder=cache)
+        classifier = predictor(sets.train, folder=cache)
     parts = {name: samples.first(count) for name, samples in several.items()}
     asked = any(part.labels is not None for part in parts.values())
     told = (labelled or asked) and bool((real.labels >= 0).all())
@@ -118,17 +118,15 @@ def evaluate(
             if space is neighbourly:
                 row |= measures.manifold(space, features, known, "train")
     held_out = parts["held-out"].pixels
-    beside = nearest(held_out, sets.train.pictures)
+    beside = nearest(held_out, sets.train.images)
     for name, some in parts.items():
-        rows[name] |= measures.variety(some.pixels, held_out) | measures.copies(
-            some.pixels, beside, sets.train.pictures
-        )
+        rows[name] |= measures.variety(some.pixels, held_out) | measures.copies(some.pixels, beside, sets.train.images)
         if data in MODAL:
             rows[name] |= measures.modes(some, data)
         if classifier is not None:
             rows[name] |= measures.classes(some, sets.train, classifier)
     if any(some.categories is not None or some.numbers is not None for some in parts.values()):
-        reader = network(sets.train, "factors", folder=cache) if sets.train.factors.shape[1] else None
+        reader = predictor(sets.train, "factors", folder=cache) if sets.train.factors.shape[1] else None
         for name, some in parts.items():
             rows[name] |= measures.codes(some, sets, classifier, reader)
         if reader is not None:
@@ -152,4 +150,4 @@ def steps_learned(folder: Path) -> int:
 
 def written(rows: Mapping[str, Row], facts: Mapping[str, Any]) -> bytes:
     """As JSON: null for a number that is not defined, or where there is no standard error."""
-    return as_bytes({"version": __version__, "rows": rows_as_json(rows), "remarks": remarks(rows), **facts})
+    return json_bytes({"version": __version__, "rows": rows_as_json(rows), "remarks": remarks(rows), **facts})

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from imagegan import measures
-from imagegan.data import MODAL, Images, Sets
+from imagegan.data import MODAL, ImageDataset, Splits
 from imagegan.data.dataset import counted
 from imagegan.game import Batch, Game, View
 from imagegan.generation import draw_samples
@@ -25,11 +25,11 @@ COUNT = 1000  # samples, at most
 KNOWN = 10_000  # training images among which copies are sought
 
 
-def first_numbers(model: Game | Pyramid, sets: Sets, data: str, seed: int = 0) -> dict[str, Row]:
+def first_numbers(model: Game | Pyramid, sets: Splits, data: str, seed: int = 0) -> dict[str, Row]:
     """What a training ends with, within seconds: how far samples are from training images, how varied they are and
     whether copies, all beside held-out images, and how well the discriminator tells them apart."""
-    count = min(COUNT, len(sets.test.pictures), len(sets.train.pictures))
-    real, known = sets.test.take(slice(0, count)), sets.train.take(slice(0, KNOWN)).pictures
+    count = min(COUNT, len(sets.test.images), len(sets.train.images))
+    real, known = sets.test.take(slice(0, count)), sets.train.take(slice(0, KNOWN)).images
     held_out = real.pixels
     parts = {"samples": draw_samples(model, count, seed, sets.train), "held-out": Samples(held_out)}
     rows: dict[str, Row] = {name: {} for name in parts}
@@ -55,7 +55,7 @@ def first_numbers(model: Game | Pyramid, sets: Sets, data: str, seed: int = 0) -
 
 
 @torch.no_grad()
-def _judged(model: Game, real: Images, seed: int) -> Row:
+def _judged(model: Game, real: ImageDataset, seed: int) -> Row:
     """What the players of a game watch, on images that none of them has seen: the discriminator as it learns, so in
     batches as large as those of training, whose statistics BatchNorm takes, and with dropout; the generator is the one
     that draws the samples."""

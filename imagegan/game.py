@@ -22,9 +22,9 @@ from torch.optim import Optimizer
 
 from imagegan.data.dataset import Stored, as_floats
 from imagegan.history import SampleHistory
-from imagegan.latents import NO_CODE, Code, Codes, Latents, Prior
+from imagegan.latents import NO_CODE, Codes, CodeSpec, Latents, Prior
 from imagegan.losses import Loss, Scores
-from imagegan.nets import Pictures, Verdict, has_batchnorm
+from imagegan.nets import Images, Scored, has_batchnorm
 from imagegan.variants.configs import ImageConfig
 from seqgan.core import distributed
 from seqgan.core.checkpoint import check, load_optimizer
@@ -40,12 +40,12 @@ Labels = Int[Tensor, "N"]
 class Batch(NamedTuple):
     """Real images of this process, and their labels."""
 
-    pictures: Pictures
+    images: Images
     labels: Int[Tensor, "B"]
 
 
-def unchanged(pictures: Pictures) -> Pictures:
-    return pictures
+def unchanged(images: Images) -> Images:
+    return images
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,12 @@ class Recipe:
     nets: Mapping[str, nn.Module]
     players: "Mapping[str, Player[View]]"
     noise: tuple[int, ...]  # the shape of a generator's noise
-    code: Code = NO_CODE
+    code: CodeSpec = NO_CODE
     labelled: bool = False  # the code is the label: of a real image its own, of a generated one that of a real one
-    target: Callable[[Pictures], Pictures] = unchanged  # what of a real image the generator imitates
-    context: Callable[[Pictures], tuple[Pictures, ...]] = lambda real: ()  # what of it the generator is given
+    target: Callable[[Images], Images] = unchanged  # what of a real image the generator imitates
+    context: Callable[[Images], tuple[Images, ...]] = lambda real: ()  # what of it the generator is given
     # what the discriminator is given of an image
-    judged: "Callable[[View, Pictures], tuple[Tensor, ...]]" = lambda view, pictures: (pictures,)
+    d_inputs: "Callable[[View, Images], tuple[Tensor, ...]]" = lambda view, images: (images,)
     rounds: int = 1  # of this game for each step of a training
 
     def __post_init__(self) -> None:
@@ -88,12 +88,12 @@ class View:
         return self._batch()
 
     @cached_property
-    def real(self) -> Pictures:
-        return self.recipe.target(self.batch.pictures)
+    def real(self) -> Images:
+        return self.recipe.target(self.batch.images)
 
     @cached_property
-    def context(self) -> tuple[Pictures, ...]:
-        return self.recipe.context(self.batch.pictures)
+    def context(self) -> tuple[Images, ...]:
+        return self.recipe.context(self.batch.images)
 
     @cached_property
     def noise(self) -> Tensor:
@@ -106,22 +106,22 @@ class View:
         return self.recipe.code.draw(self.count, self.device)
 
     @cached_property
-    def fake(self) -> Pictures:
+    def fake(self) -> Images:
         return self.recipe.nets["generator"](self.noise, self.code, *self.context)
 
-    def judge(self, pictures: Pictures) -> Verdict:
-        return self.recipe.nets["discriminator"](*self.recipe.judged(self, pictures))
+    def discriminate(self, images: Images) -> Scored:
+        return self.recipe.nets["discriminator"](*self.recipe.d_inputs(self, images))
 
-    def score(self, pictures: Pictures) -> Scores:
-        return self.judge(pictures).score
-
-    @cached_property
-    def on_real(self) -> Verdict:
-        return self.judge(self.real)
+    def score(self, images: Images) -> Scores:
+        return self.discriminate(images).score
 
     @cached_property
-    def on_fake(self) -> Verdict:
-        return self.judge(self.fake)
+    def on_real(self) -> Scored:
+        return self.discriminate(self.real)
+
+    @cached_property
+    def on_fake(self) -> Scored:
+        return self.discriminate(self.fake)
 
     @cached_property
     def encoded(self) -> Any:
@@ -180,27 +180,27 @@ class Game:
         self,
         recipe: Recipe,
         config: ImageConfig,
-        pictures: Stored,
+        images: Stored,
         labels: Labels,
         device: torch.device,
         seed: int,
         name: str = "adversarial",
-        preprocess: Callable[[Pictures], Pictures] = unchanged,
+        preprocess: Callable[[Images], Images] = unchanged,
     ) -> None:
         """`preprocess` makes of a real image what this game is about."""
         self.recipe, self.config, self.device, self.seed, self.name = recipe, config, device, seed, name
-        if recipe.labelled and len(labels) != len(pictures):
+        if recipe.labelled and len(labels) != len(images):
             raise UsageError(
-                f"this model learns from labels, but of {len(pictures)} images {len(labels)} have one; "
+                f"this model learns from labels, but of {len(images)} images {len(labels)} have one; "
                 "choose data with labels, or a model that needs none"
             )
         self.preprocess = preprocess
-        self.pictures, self.labels = pictures.to(device), labels.to(device)
+        self.images, self.labels = images.to(device), labels.to(device)
         for net in recipe.nets.values():
             net.to(device)
         self.optimizers = {name: player.new_optimizer(recipe.nets) for name, player in recipe.players.items()}
         self.averaged = copy.deepcopy(recipe.nets["generator"]) if config.ema else None
-        self.history = SampleHistory(self.prior, derive(seed, "shown"), self.pictures)
+        self.history = SampleHistory(self.prior, derive(seed, "shown"), self.images)
 
     def phases(self) -> Sequence[Phase]:
         return [self.history.record(self.phase, self.draw)]
@@ -227,8 +227,8 @@ class Game:
 
         def batch() -> Batch:
             chosen = self.chosen(step, player, turn)
-            pictures = self.preprocess(as_floats(self.pictures[chosen]))
-            return Batch(pictures, self.labels[chosen] if len(self.labels) else chosen)
+            images = self.preprocess(as_floats(self.images[chosen]))
+            return Batch(images, self.labels[chosen] if len(self.labels) else chosen)
 
         return View(self.recipe, batch, distributed.shard_size(self.config.batch_size), self.device)
 
@@ -236,7 +236,7 @@ class Game:
         """Which images: drawn by the host, so that they do not depend on the device. All that a turn copies to it."""
         order = private_generator(self.seed, self.name, "batch", step, player, turn)
         size = self.config.batch_size
-        return torch.randint(len(self.pictures), (size,), generator=order)[distributed.shard(size)].to(self.device)
+        return torch.randint(len(self.images), (size,), generator=order)[distributed.shard(size)].to(self.device)
 
     @torch.no_grad()
     def _average(self, step: int) -> None:
@@ -255,7 +255,7 @@ class Game:
 
     @property
     def generator(self) -> nn.Module:
-        """The one to draw pictures with."""
+        """The one to draw images with."""
         return self.recipe.nets["generator"] if self.averaged is None else self.averaged
 
     @property
@@ -263,16 +263,16 @@ class Game:
         return Prior(math.prod(self.recipe.noise), self.recipe.code)
 
     @torch.no_grad()
-    def draw(self, latents: Latents, *context: Pictures) -> Pictures:
-        """The pictures of these latents, BatchNorm as learned."""
+    def draw(self, latents: Latents, *context: Images) -> Images:
+        """The images of these latents, BatchNorm as learned."""
         noise = latents.noise.to(self.device).view(-1, *self.recipe.noise)
         self.generator.eval()
-        pictures: Pictures = self.generator(noise, latents.codes.to(self.device), *context)
+        images: Images = self.generator(noise, latents.codes.to(self.device), *context)
         self.generator.train()
-        return pictures
+        return images
 
-    def sample(self, count: int, seed: int, codes: Codes | None = None) -> Pictures:
-        """Pictures that depend on the seed and the codes alone; without codes, of each category in turn."""
+    def sample(self, count: int, seed: int, codes: Codes | None = None) -> Images:
+        """Images that depend on the seed and the codes alone; without codes, of each category in turn."""
         return self.draw(self.prior.draw(count, seed, codes))
 
     # --- its state

@@ -1,4 +1,4 @@
-"""From a run to pictures."""
+"""From a run to images."""
 
 import io
 import math
@@ -14,12 +14,12 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from imagegan.data import TOYS, Images, toy
+from imagegan.data import TOYS, ImageDataset, toy
 from imagegan.data.layout import folder_names
 from imagegan.game import Game
 from imagegan.grids import POINTS, as_bytes, is_points, png
-from imagegan.latents import Code, Codes, Latents
-from imagegan.nets import Pictures
+from imagegan.latents import Codes, CodeSpec, Latents
+from imagegan.nets import Images
 from imagegan.pyramid import Pyramid
 from imagegan.runs import understood
 from imagegan.samples import Labels, Samples
@@ -52,11 +52,11 @@ def load_model(folder: Annotated[Path, PLACE], device: torch.device) -> Game | P
     # Not an image of the data is needed, but the networks want to know their shape; points stand among real ones.
     data = description["data"]["name"]
     nothing = torch.zeros(1, shape.channels, shape.size, shape.size)
-    pictures = toy(data, POINTS).pictures if data in TOYS else nothing
+    images = toy(data, POINTS).images if data in TOYS else nothing
     model = new_model(
         description["algorithm"],
         config,
-        Images(pictures, torch.zeros(len(pictures), dtype=torch.long), torch.zeros(len(pictures), 0)),
+        ImageDataset(images, torch.zeros(len(images), dtype=torch.long), torch.zeros(len(images), 0)),
         shape,
         device,
         description["seed"],
@@ -78,21 +78,21 @@ def generate(
     label: int | None = None,
     code: Sequence[float] | None = None,
     truncation: float = math.inf,
-) -> Pictures:
-    """Pictures that depend on the seed and their number alone: of one class, with one code, or of all in turn.
+) -> Images:
+    """Images that depend on the seed and their number alone: of one class, with one code, or of all in turn.
 
     Raises:
         UsageError: the model knows no such class or code, or nothing is left to draw."""
-    return pictures_of(model, latents(model, count, seed, label, code, truncation))
+    return images_from(model, latents(model, count, seed, label, code, truncation))
 
 
-def pictures_of(model: Game | Pyramid, chosen: Latents) -> Pictures:
+def images_from(model: Game | Pyramid, chosen: Latents) -> Images:
     count = len(chosen.noise)
     parts = [chosen.take(slice(first, first + AT_A_TIME)) for first in range(0, count, AT_A_TIME)]
     return torch.cat([model.draw(part).cpu() for part in parts])
 
 
-def draw_samples(model: Game | Pyramid, count: int, seed: int, train: Images) -> Samples:
+def draw_samples(model: Game | Pyramid, count: int, seed: int, train: ImageDataset) -> Samples:
     """Samples that depend on the seed alone. Classes are asked for as often as the training images are of them, codes
     as often as in training."""
     rng = private_generator(seed, "evaluation")
@@ -122,7 +122,7 @@ def latents(
     code: Annotated[Sequence[float] | None, CODE] = None,
     truncation: Annotated[float, TRUNCATION] = math.inf,
 ) -> Latents:
-    """What `generate` makes its pictures of."""
+    """What `generate` makes its images of."""
     known, labelled = model.prior.code, model.recipe.labelled
     codes = None
     if label is not None and code is not None:
@@ -149,14 +149,14 @@ def class_number(model: Game | Pyramid, names: Sequence[str], text: str) -> int:
     raise UsageError(f"there is no class {quoted(text)}{nearest(text, names[:MOST_NAMED])}")
 
 
-def _of_class(label: int, known: Code, labelled: bool) -> Codes:
+def _of_class(label: int, known: CodeSpec, labelled: bool) -> Codes:
     if not labelled:
         raise UsageError("this model was not told classes, so it cannot draw one; leave out --class")
     _among(label, known.categories, "class")
     return known.join(torch.tensor([label]), torch.zeros(1, 0))
 
 
-def _of_code(code: Sequence[float], known: Code, labelled: bool) -> Codes:
+def _of_code(code: Sequence[float], known: CodeSpec, labelled: bool) -> Codes:
     if labelled or not known.size:
         raise UsageError("this model has no code; leave out --code" + (", or give --class" if labelled else ""))
     if len(code) != known.continuous + bool(known.categories):
@@ -176,39 +176,37 @@ def _among(value: int, count: int, what: str) -> None:
 
 
 def over_training(model: Game | Pyramid) -> bytes:
-    """The GIF of the pictures that a run has kept while it learned."""
+    """The GIF of the images that a run has kept while it learned."""
     return model.history.gif(model.draw)
 
 
-def npz(pictures: Pictures, **told: Tensor) -> bytes:
-    """Pictures as bytes 0 to 255, N x S x S x C, under the name `images`; points as they are, under `samples`. Beside
+def npz(images: Images, **told: Tensor) -> bytes:
+    """Images as bytes 0 to 255, N x S x S x C, under the name `images`; points as they are, under `samples`. Beside
     them what they were told to show."""
-    if is_points(pictures):
-        arrays = {"samples": pictures}
-    else:
-        arrays = {"images": as_bytes(pictures).permute(0, 2, 3, 1).contiguous()}
+    points = is_points(images)
+    arrays = {"samples": images} if points else {"images": as_bytes(images).permute(0, 2, 3, 1).contiguous()}
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **{name: values.numpy() for name, values in {**arrays, **told}.items()})  # type: ignore[arg-type]
     return buffer.getvalue()
 
 
-def png_files(pictures: Pictures, labels: Tensor | None, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-    """Each picture as a PNG of its own, named by its number, in folders by class where there are labels.
+def png_files(images: Images, labels: Tensor | None, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    """Each image as a PNG of its own, named by its number, in folders by class where there are labels.
 
     Raises:
-        UsageError: points are no pictures."""
-    if is_points(pictures):
-        raise UsageError("points in the plane are no pictures; give --output a name that ends with .npz or .png")
+        UsageError: points are no images."""
+    if is_points(images):
+        raise UsageError("points in the plane are no images; give --output a name that ends with .npz or .png")
     folders = folder_names(names)
-    digits = len(str(len(pictures) - 1))
-    for number, values in enumerate(as_bytes(pictures).numpy()):
-        picture = Image.fromarray(values[0] if len(values) == 1 else values.transpose(1, 2, 0))
+    digits = len(str(len(images) - 1))
+    for number, values in enumerate(as_bytes(images).numpy()):
+        image = Image.fromarray(values[0] if len(values) == 1 else values.transpose(1, 2, 0))
         name = f"{number:0{digits}}.png"
-        yield (name if labels is None else f"{folders[int(labels[number])]}/{name}"), png(picture)
+        yield (name if labels is None else f"{folders[int(labels[number])]}/{name}"), png(image)
 
 
 def told(model: Game | Pyramid, chosen: Latents) -> dict[str, Tensor]:
-    """The `labels` that pictures of these latents are to have, or their `codes`; nothing where there are neither."""
+    """The `labels` that images of these latents are to have, or their `codes`; nothing where there are neither."""
     if model.recipe.labelled:
         return {"labels": chosen.codes.argmax(dim=1)}
     return {"codes": chosen.codes} if model.prior.code.size else {}

@@ -1,4 +1,4 @@
-"""Pictures of many pictures."""
+"""Images of many images."""
 
 import colorsys
 import io
@@ -10,11 +10,11 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from imagegan.data.dataset import Stored, as_floats
-from imagegan.nets import Pictures
+from imagegan.nets import Images
 
 Bytes = UInt8[Tensor, "N C S S"]
 
-POINT = (2, 1, 1)  # of a toy set a picture is a point in the plane: one pixel, a channel for each axis
+POINT = (2, 1, 1)  # of a toy set a image is a point in the plane: one pixel, a channel for each axis
 POINTS = 1000  # are enough to see where they lie
 SIDE, MARGIN = 480, 20
 GAP = 12  # pixels between two blocks
@@ -22,28 +22,28 @@ GREYS = 32
 FAINT, PLAIN, BETWEEN = (208, 208, 208), (31, 78, 160), (128, 128, 128)
 
 
-def is_points(pictures: Stored) -> bool:
-    return pictures.shape[1:] == POINT
+def is_points(images: Stored) -> bool:
+    return images.shape[1:] == POINT
 
 
-def as_bytes(pictures: Pictures) -> Bytes:
+def as_bytes(images: Images) -> Bytes:
     """Values in [-1, 1] as 0 to 255."""
-    return ((pictures.detach().cpu().float().clamp(-1, 1) + 1) * 127.5).round().byte()
+    return ((images.detach().cpu().float().clamp(-1, 1) + 1) * 127.5).round().byte()
 
 
-def drawn(pictures: Pictures, columns: int = 10, *, real: Stored | None = None, tracks: int = 1) -> Image.Image:
-    """Pictures row by row; or points in the plane above `real` ones, of as many colours as there are `tracks`."""
-    if is_points(pictures):
-        return _plane(pictures, real, tracks)
-    return _grid(pictures, columns)
+def drawn(images: Images, columns: int = 10, *, real: Stored | None = None, tracks: int = 1) -> Image.Image:
+    """Images row by row; or points in the plane above `real` ones, of as many colours as there are `tracks`."""
+    if is_points(images):
+        return _plane(images, real, tracks)
+    return _grid(images, columns)
 
 
-def _grid(pictures: Pictures, columns: int, enlarge: int = 2) -> Image.Image:
-    count, channels, height, width = pictures.shape
+def _grid(images: Images, columns: int, enlarge: int = 2) -> Image.Image:
+    count, channels, height, width = images.shape
     columns = min(columns, count)
     rows = -(-count // columns)
     canvas = np.zeros((rows * columns, channels, height, width), dtype=np.uint8)
-    canvas[:count] = as_bytes(pictures).numpy()
+    canvas[:count] = as_bytes(images).numpy()
     grid = (
         canvas.reshape(rows, columns, channels, height, width)
         .transpose(0, 3, 1, 4, 2)
@@ -53,7 +53,7 @@ def _grid(pictures: Pictures, columns: int, enlarge: int = 2) -> Image.Image:
     return small.resize((small.width * enlarge, small.height * enlarge), Image.Resampling.NEAREST)
 
 
-def _plane(points: Pictures, real: Stored | None, tracks: int) -> Image.Image:
+def _plane(points: Images, real: Stored | None, tracks: int) -> Image.Image:
     image = Image.new("RGB", (SIDE, SIDE), "white")
     pen = ImageDraw.Draw(image)
     if real is not None and is_points(real):
@@ -66,7 +66,7 @@ def _plane(points: Pictures, real: Stored | None, tracks: int) -> Image.Image:
     return image
 
 
-def _places(points: Pictures) -> list[tuple[float, float]]:
+def _places(points: Images) -> list[tuple[float, float]]:
     """[-1, 1] across and upwards, in pixels of the plane."""
     half = SIDE / 2 - MARGIN
     return [(SIDE / 2 + half * x, SIDE / 2 - half * y) for x, y in points.detach().cpu().float().flatten(1).tolist()]
@@ -95,7 +95,7 @@ def png(image: Image.Image) -> bytes:
 
 
 def gif(frames: Sequence[Image.Image], seconds: float = 0.1, last: float = 2.0) -> bytes:
-    """Frames for ever, the last of them longer. Few shades, for a file of grey pictures is large with all of them."""
+    """Frames for ever, the last of them longer. Few shades, for a file of grey images is large with all of them."""
     reduced = [_of_few_shades(frame) for frame in frames]
     shown = [*[round(1000 * seconds)] * (len(frames) - 1), round(1000 * last)]
     buffer = io.BytesIO()

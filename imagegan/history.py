@@ -10,13 +10,13 @@ from torch import Tensor
 from imagegan.data.dataset import Stored, as_floats
 from imagegan.grids import POINTS, Bytes, as_bytes, drawn, gif, is_points, png
 from imagegan.latents import Latents, Prior
-from imagegan.nets import Pictures
+from imagegan.nets import Images
 from seqgan.core.phase import Metrics, Phase
-from seqgan.core.schema import COUNT, Kind
+from seqgan.core.schema import COUNT, Field
 
-Draw = Callable[[Latents], Pictures]
+Draw = Callable[[Latents], Images]
 
-SHOWN = 100  # pictures in a grid
+SHOWN = 100  # images in a grid
 FRAMES = 32
 BYTES = 5_000_000  # of all frames together, at most
 
@@ -47,12 +47,12 @@ class SampleHistory:
 
     @cached_property
     def latents(self) -> Latents:
-        """Of the first pictures of the samples: whole rows of ten."""
+        """Of the first images of the samples: whole rows of ten."""
         rows = min(3, BYTES // (10 * FRAMES * self.real[0].numel()))
         return self.prior.draw(POINTS if is_points(self.real) else 10 * max(1, rows), self.seed)
 
     @property
-    def like(self) -> Kind:
+    def like(self) -> Field:
         """What saved frames must be like."""
         shape = (len(self.latents.noise), *self.real.shape[1:])
 
@@ -62,7 +62,7 @@ class SampleHistory:
                 for at, frame in frames.items()
             )
 
-        return Kind(f"a table of frames by their rounds, each {' x '.join(map(str, shape))} bytes", holds)
+        return Field(f"a table of frames by their rounds, each {' x '.join(map(str, shape))} bytes", holds)
 
     def gif(self, draw: Draw) -> bytes:
         """All frames, and how it is now."""

@@ -1,4 +1,4 @@
-"""What a generator makes pictures of: noise and a code."""
+"""What a generator makes images of: noise and a code."""
 
 import math
 from typing import NamedTuple
@@ -19,7 +19,7 @@ CPU = torch.device("cpu")
 FAR = 8.0  # a normal number lies beyond once in 10^15 times
 
 
-class Code(NamedTuple):
+class CodeSpec(NamedTuple):
     """What a generator is told beside noise: one of some categories, and numbers in [-1, 1]."""
 
     categories: int = 0
@@ -43,11 +43,11 @@ class Code(NamedTuple):
         return self.join(category, 2 * torch.rand(count, self.continuous, device=device, generator=rng) - 1)
 
 
-NO_CODE = Code()
+NO_CODE = CodeSpec()
 
 
 class Latents(NamedTuple):
-    """Of some pictures: the noise (of all levels of a pyramid, one behind the other) and the codes."""
+    """Of some images: the noise (of all levels of a pyramid, one behind the other) and the codes."""
 
     noise: Noise
     codes: Codes
@@ -60,7 +60,7 @@ class Prior(NamedTuple):
     """What the latents of a model are drawn from."""
 
     noise: int  # how many numbers
-    code: Code
+    code: CodeSpec
 
     def draw(self, count: int, seed: int, codes: Codes | None = None, truncation: float = math.inf) -> Latents:
         """Latents that depend on the seed and their number alone: more of them begin with the same.
@@ -75,10 +75,10 @@ class Prior(NamedTuple):
 def normal(
     count: int, size: int, rng: torch.Generator, truncation: float = math.inf
 ) -> Float[Tensor, "{count} {size}"]:
-    """Normal numbers cut at |z| <= `truncation` (Brock et al. 2019): less varied pictures, and more typical ones.
+    """Normal numbers cut at |z| <= `truncation` (Brock et al. 2019): less varied images, and more typical ones.
 
     Uniform numbers through the inverse of the distribution function, so that a smaller truncation draws the same
-    pictures, each nearer to the middle.
+    images, each nearer to the middle.
 
     Raises:
         UsageError: nothing is left to draw."""

@@ -7,12 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from imagegan.data import FACTORS, Images, Sets
+from imagegan.data import FACTORS, ImageDataset, Splits
 from imagegan.data.dataset import Stored
 from imagegan.data.toys import centres
 from imagegan.metrics import classes as class_metrics
 from imagegan.metrics.classes import accuracy, covered, covered_error, imbalance, shares
-from imagegan.metrics.classifier import Network, Pictures
 from imagegan.metrics.codes import MOST_CLASSES, class_found, factors_found
 from imagegan.metrics.distances import frechet, kernel_distance
 from imagegan.metrics.features import Features, Space
@@ -27,6 +26,7 @@ from imagegan.metrics.neighbours import (
     manifolds_left_out,
     nearest,
 )
+from imagegan.metrics.predictors import Images, Predictor
 from imagegan.samples import Samples
 from seqgan.core.report import Measured
 from seqgan.core.stats import jackknife, jackknife_error, standard_error
@@ -54,33 +54,33 @@ def manifold(space: Space, samples: Sequence[Features], reference: Sequence[Feat
     }
 
 
-def variety(pictures: Pictures, real: Pictures) -> Row:
-    """How much pictures differ from each other, of held-out images 1."""
+def variety(images: Images, real: Images) -> Row:
+    """How much images differ from each other, of held-out images 1."""
     about = "mean standard deviation of a pixel, that of held-out images 1"
-    if len(pictures) < 2:
-        return {"variety": Measured.undefined("a single picture has none")}
+    if len(images) < 2:
+        return {"variety": Measured.undefined("a single image has none")}
     if not real.std(dim=0).any():
         return {"variety": Measured.undefined("the held-out images are all equal")}
 
-    def varied(some: Pictures, others: Pictures) -> float:
+    def varied(some: Images, others: Images) -> float:
         return float(some.std(dim=0).mean() / others.std(dim=0).mean())
 
     # Held-out images beside themselves have no error; beside them, samples have that of both.
-    error = math.nan if pictures is real else float(jackknife(varied, pictures, real))
-    return {"variety": Measured(varied(pictures, real), error, f"{about}, N={len(pictures)}")}
+    error = math.nan if images is real else float(jackknife(varied, images, real))
+    return {"variety": Measured(varied(images, real), error, f"{about}, N={len(images)}")}
 
 
-def copies(pictures: Pictures, beside: Nearest, training: Stored) -> Row:
+def copies(images: Images, beside: Nearest, training: Stored) -> Row:
     """How near training images are; held-out images, whose nearest ones are `beside`, tell how near they should be."""
-    found = nearest(pictures, training)
-    signature = f"in pixels, among {len(training)} training images, N={len(pictures)}"
+    found = nearest(images, training)
+    signature = f"in pixels, among {len(training)} training images, N={len(images)}"
     share = copied(found, beside)
     return {
         "nearest": Measured(float(found.distance.mean()), mean_error(found.distance), f"distance {signature}"),
         "closer": Measured(closer(found, beside), closer_error(found, beside), f"than held-out images, {signature}"),
         "copies": Measured(
             share,
-            _share_error(share, len(pictures)),
+            _share_error(share, len(images)),
             f"share less than half as far from a training image as the median held-out image is, {signature}",
         ),
     }
@@ -101,7 +101,7 @@ def modes(samples: Samples, data: str) -> Row:
     return row
 
 
-def classes(samples: Samples, train: Images, classifier: Network) -> Row:
+def classes(samples: Samples, train: ImageDataset, classifier: Predictor) -> Row:
     found = classifier.classify(samples.pixels)
     got, real = shares(found, train.classes), shares(train.labels, train.classes)
     signature = f"by labels@{classifier.fingerprint()[:8]}, N={len(found)}"
@@ -117,7 +117,7 @@ def classes(samples: Samples, train: Images, classifier: Network) -> Row:
     return row
 
 
-def codes(samples: Samples, sets: Sets, classifier: Network | None, reader: Network | None) -> Row:
+def codes(samples: Samples, sets: Splits, classifier: Predictor | None, reader: Predictor | None) -> Row:
     """What the codes of samples have found, where classes and factors of real images are known."""
     row: Row = {}
     if samples.categories is not None and classifier is not None:

@@ -1,6 +1,6 @@
 """Networks for square images: perceptrons, the convolutions of DCGAN, and the common net of the comparison study.
 
-A generator makes pictures of noise and a code, a discriminator returns a logit and the features it comes from."""
+A generator makes images of noise and a code, a discriminator returns a logit and the features it comes from."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -10,17 +10,17 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from imagegan.latents import Codes
 from seqgan.errors import ConfigError, UsageError
 
 Net = TypeVar("Net", bound=nn.Module)
 
 Latent = Float[Tensor, "B Z"]
-Code = Float[Tensor, "B K"]
-Pictures = Float[Tensor, "B C S S"]
+Images = Float[Tensor, "B C S S"]
 
 
 class Shape(NamedTuple):
-    """Of a picture, and how many classes its label may name (0: it has none)."""
+    """Of a image, and how many classes its label may name (0: it has none)."""
 
     channels: int
     size: int
@@ -34,7 +34,7 @@ class Shape(NamedTuple):
         """How many classes there are, to a model that learns from labels.
 
         Raises:
-            UsageError: there are none, or not for every picture."""
+            UsageError: there are none, or not for every image."""
         if not self.classes:
             raise UsageError(
                 "this model learns from labels, and not every one of these images has one; choose data with labels "
@@ -44,42 +44,42 @@ class Shape(NamedTuple):
         return self.classes
 
 
-class Verdict(NamedTuple):
-    """What a discriminator makes of pictures."""
+class Scored(NamedTuple):
+    """What a discriminator makes of images."""
 
     score: Float[Tensor, "B"]  # a logit, or a critic's value: no sigmoid anywhere
     features: Float[Tensor, "B F"]
 
 
 class Generator(nn.Module):
-    """Noise, with a code behind it, to pictures."""
+    """Noise, with a code behind it, to images."""
 
     def __init__(self, body: nn.Module) -> None:
         super().__init__()
         self.body = body
 
-    def forward(self, noise: Latent, code: Code) -> Pictures:
+    def forward(self, noise: Latent, code: Codes) -> Images:
         return self.body(torch.cat([noise, code], dim=1))
 
 
 class Discriminator(nn.Module):
-    """Pictures, and what they are said to show, to a verdict."""
+    """Images, and what they are said to show, to a verdict."""
 
     def __init__(self, trunk: nn.Module, features: int, planes: bool) -> None:
         super().__init__()
         self.trunk, self.features, self.planes = trunk, features, planes
         self.output = nn.Linear(features, 1)
 
-    def forward(self, pictures: Pictures, code: Code | None = None) -> Verdict:
-        features = self.trunk(pictures if code is None else self._beside(pictures, code))
-        return Verdict(self.output(features).flatten().float(), features)  # losses are computed in fp32
+    def forward(self, images: Images, code: Codes | None = None) -> Scored:
+        features = self.trunk(images if code is None else self._beside(images, code))
+        return Scored(self.output(features).flatten().float(), features)  # losses are computed in fp32
 
-    def _beside(self, pictures: Pictures, code: Code) -> Tensor:
+    def _beside(self, images: Images, code: Codes) -> Tensor:
         """Convolutions see a number at every pixel, perceptrons once."""
         if not self.planes:
-            return torch.cat([pictures.flatten(1), code], dim=1)
-        planes = code[:, :, None, None].expand(-1, -1, *pictures.shape[2:])
-        return torch.cat([pictures, planes], dim=1)
+            return torch.cat([images.flatten(1), code], dim=1)
+        planes = code[:, :, None, None].expand(-1, -1, *images.shape[2:])
+        return torch.cat([images, planes], dim=1)
 
 
 # --- perceptrons
@@ -122,7 +122,7 @@ def mlp_discriminator(shape: Shape, code: int, width: int, norm: str) -> Discrim
 def dcgan_generator(shape: Shape, inputs: int, width: int) -> nn.Module:
     """Radford et al. (2016): project, then fractionally strided convolutions, BatchNorm and ReLU."""
     doublings, base = _halvings(shape.size)
-    channels = [width << power for power in reversed(range(doublings))]  # the narrower the picture, the more
+    channels = [width << power for power in reversed(range(doublings))]  # the narrower the image, the more
     layers: list[nn.Module] = [
         nn.Linear(inputs, channels[0] * base**2, bias=False),
         nn.Unflatten(1, (channels[0], base, base)),
@@ -190,7 +190,7 @@ class Family(NamedTuple):
 
     generator: Callable[[Shape, int, int], nn.Module]
     discriminator: Callable[[Shape, int, int, str], Discriminator]
-    smallest: int  # the side of a picture must be this at least
+    smallest: int  # the side of a image must be this at least
     divisor: int  # and a multiple of this
 
 
@@ -202,14 +202,14 @@ FAMILIES: dict[str, Family] = {
 
 
 def family(name: str, shape: Shape) -> Family:
-    """The networks of this name, for pictures of this shape.
+    """The networks of this name, for images of this shape.
 
     Raises:
         ConfigError: they cannot make them."""
     found = FAMILIES[name]
     if shape.size < found.smallest or shape.size % found.divisor:
         raise ConfigError(
-            f"--nets {name} makes pictures whose side is a multiple of {found.divisor} and {found.smallest} at least, "
+            f"--nets {name} makes images whose side is a multiple of {found.divisor} and {found.smallest} at least, "
             f"but the data has {shape.size} x {shape.size}; use --nets mlp, or another --size"
         )
     return found
@@ -217,7 +217,7 @@ def family(name: str, shape: Shape) -> Family:
 
 # --- what they are made of
 
-# Of a discriminator's layers. "layer" looks at one picture at a time, as a penalty on each picture needs it.
+# Of a discriminator's layers. "layer" looks at one image at a time, as a penalty on each image needs it.
 NORMS: dict[str, Callable[[int], list[nn.Module]]] = {
     "batch": lambda channels: [nn.BatchNorm2d(channels)],
     "layer": lambda channels: [nn.GroupNorm(1, channels)],
@@ -231,12 +231,12 @@ NORMS_1D: dict[str, Callable[[int], list[nn.Module]]] = {
 
 
 def halvings(size: int) -> int:
-    """How many convolutions DCGAN's discriminator has for pictures of this side; all but the first are normalised."""
+    """How many convolutions DCGAN's discriminator has for images of this side; all but the first are normalised."""
     return _halvings(size)[0]
 
 
 def has_batchnorm(net: nn.Module) -> bool:
-    """Whether what it makes of a picture depends on the others of the batch."""
+    """Whether what it makes of a image depends on the others of the batch."""
     return any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in net.modules())
 
 

@@ -1,6 +1,6 @@
 """What keeps a critic's slope near 1, as functions of its scores. In fp32, also where the networks learn in bfloat16.
 
-Norms are of one picture's gradient each: the norm over a whole batch of a perfect critic is the root of its size."""
+Norms are of one image's gradient each: the norm over a whole batch of a perfect critic is the root of its size."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -11,27 +11,27 @@ from torch import Tensor
 from torch.nn.functional import relu
 
 from imagegan.losses import Scalar, Scores, mean
-from imagegan.nets import Pictures
+from imagegan.nets import Images
 from seqgan.core.device import autocast
 
-Score = Callable[[Pictures], Scores]
+Score = Callable[[Images], Scores]
 Shares = Float[Tensor, "B 1 1 1"]
 Sides = Literal["two-sided", "one-sided"]
 
 
-def shares(pictures: Pictures) -> Shares:
-    """A number in [0, 1) for each picture of its own."""
-    return torch.rand(len(pictures), 1, 1, 1, device=pictures.device)
+def shares(images: Images) -> Shares:
+    """A number in [0, 1) for each image of its own."""
+    return torch.rand(len(images), 1, 1, 1, device=images.device)
 
 
-def between(real: Pictures, fake: Pictures, share: Shares) -> Pictures:
-    """Points on the segments between real and generated pictures. Gulrajani et al. (2017), section 4."""
+def between(real: Images, fake: Images, share: Shares) -> Images:
+    """Points on the segments between real and generated images. Gulrajani et al. (2017), section 4."""
     return share * real + (1 - share) * fake
 
 
-def gradient_norms(score: Score, pictures: Pictures) -> Scores:
-    """|grad D(x)| for each picture; gradients flow on to the critic's weights."""
-    at = pictures.detach().float().requires_grad_()
+def gradient_norms(score: Score, images: Images) -> Scores:
+    """|grad D(x)| for each image; gradients flow on to the critic's weights."""
+    at = images.detach().float().requires_grad_()
     with autocast(at.device, enabled=False):
         (gradient,) = torch.autograd.grad(score(at).sum(), at, create_graph=True)
     return gradient.flatten(1).norm(dim=1)
@@ -42,13 +42,13 @@ def off_one(slopes: Scores, sides: Sides = "two-sided") -> Scalar:
     return mean((slopes - 1 if sides == "two-sided" else relu(slopes - 1)).square())
 
 
-def gradient_penalty(score: Score, real: Pictures, fake: Pictures, sides: Sides = "two-sided") -> Scalar:
-    """E (|grad D(x)| - 1)^2 between real and generated pictures. Gulrajani et al. (2017), equation 3."""
+def gradient_penalty(score: Score, real: Images, fake: Images, sides: Sides = "two-sided") -> Scalar:
+    """E (|grad D(x)| - 1)^2 between real and generated images. Gulrajani et al. (2017), equation 3."""
     return off_one(gradient_norms(score, between(real, fake, shares(real))), sides)
 
 
-def difference_penalty(score: Score, real: Pictures, fake: Pictures, sides: Sides = "two-sided") -> Scalar:
-    """E (|D(y1) - D(y2)| / |y1 - y2| - 1)^2 for two points between the same real and generated picture.
+def difference_penalty(score: Score, real: Images, fake: Images, sides: Sides = "two-sided") -> Scalar:
+    """E (|D(y1) - D(y2)| / |y1 - y2| - 1)^2 for two points between the same real and generated image.
 
     The slope itself in the place of its limit: no gradient of a gradient, for critics that have none as well."""
     first, second = shares(real), shares(real)
@@ -60,7 +60,7 @@ def difference_penalty(score: Score, real: Pictures, fake: Pictures, sides: Side
     return off_one((ends[: len(real)] - ends[len(real) :]).abs() / apart.clamp(min=1e-3), sides)
 
 
-def dragan_penalty(score: Score, real: Pictures, sides: Sides = "two-sided") -> Scalar:
-    """E (|grad D(x)| - 1)^2 around real pictures, of logits. Kodali et al. (2017), with the noise of their code."""
+def dragan_penalty(score: Score, real: Images, sides: Sides = "two-sided") -> Scalar:
+    """E (|grad D(x)| - 1)^2 around real images, of logits. Kodali et al. (2017), with the noise of their code."""
     noise = 0.5 * real.std() * torch.rand_like(real)
     return off_one(gradient_norms(score, real + shares(real) * noise), sides)

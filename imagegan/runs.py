@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from imagegan.data import MADE, Sets, load
+from imagegan.data import MADE, Splits, load
 from imagegan.nets import Shape
 from imagegan.variants.configs import CONFIGS, ImageConfig
 from seqgan.core import schema
@@ -13,7 +13,7 @@ from seqgan.core.run import describe, rewrite
 from seqgan.errors import DataError, RunError
 
 FIELDS = {
-    "algorithm": schema.Kind(f"one of {', '.join(CONFIGS)}", lambda value: value in CONFIGS),
+    "algorithm": schema.Field(f"one of {', '.join(CONFIGS)}", lambda value: value in CONFIGS),
     "config": schema.TABLE,
     "threads": schema.THREADS,
     "data": schema.TABLE,
@@ -34,10 +34,10 @@ class Understood(NamedTuple):
 
     description: Mapping[str, Any]
     config: ImageConfig
-    shape: Shape  # of a picture
+    shape: Shape  # of a image
 
 
-def images_of(folder: Path, held_out: int, moved: Path | None = None) -> Sets:
+def load_images(folder: Path, held_out: int, moved: Path | None = None) -> Splits:
     """The images of a run, made or read again, perhaps from where they have been moved to.
 
     Raises:
@@ -98,12 +98,12 @@ def follow_images(folder: Path, place: Path) -> None:
         RunError: those that lie there are others."""
     description = understood(folder).description
     if description["data"]["folder"] != str(place):
-        images_of(folder, 1, place)
+        load_images(folder, 1, place)
         rewrite(folder, {**description, "data": {**description["data"], "folder": str(place)}})
 
 
 def understood(folder: Path) -> Understood:
-    """What run.json says of a run of this package: all of it, its config, and what its pictures are like.
+    """What run.json says of a run of this package: all of it, its config, and what its images are like.
 
     Raises:
         RunError: it is a run of another package, or damaged."""

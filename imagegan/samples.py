@@ -1,4 +1,4 @@
-"""Pictures that someone or something has made, to be measured: from an npz file, or from a folder of pictures."""
+"""Images that someone or something has made, to be measured: from an npz file, or from a folder of images."""
 
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -9,12 +9,12 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
-from imagegan.data.dataset import Images, as_floats, counted
-from imagegan.data.image_files import read_pictures
+from imagegan.data.dataset import ImageDataset, as_floats, counted
+from imagegan.data.image_files import read_images
 from imagegan.data.layout import class_names, folder_names, found_in
 from imagegan.grids import POINT
-from imagegan.metrics.classifier import Pictures
 from imagegan.metrics.distances import read_arrays
+from imagegan.metrics.predictors import Images
 from seqgan.core.bounds import PLACE, checked
 from seqgan.core.seed import private_generator
 from seqgan.errors import DataError
@@ -24,7 +24,7 @@ ROUNDING = 1e-3  # beyond a range, as float16 and resizing leave it
 
 
 class Samples(NamedTuple):
-    pixels: Pictures
+    pixels: Images
     labels: Labels | None = None  # what they were to be, where that was said
     categories: Labels | None = None  # of a code that is no label, its category
     numbers: Float[Tensor, "N U"] | None = None  # and its numbers
@@ -48,26 +48,24 @@ class Samples(NamedTuple):
 
 
 @checked
-def read_samples(path: Annotated[Path, PLACE], like: Images | None = None) -> Samples:
-    """An npz file with `samples` (or `images`, or a single array) and perhaps `labels`, or a folder of pictures,
+def read_samples(path: Annotated[Path, PLACE], like: ImageDataset | None = None) -> Samples:
+    """An npz file with `samples` (or `images`, or a single array) and perhaps `labels`, or a folder of images,
     perhaps in folders named by class; to be compared with images `like` these (a folder needs to know).
 
     Arrays are N x S x S, N x C x S x S or N x S x S x C; of points, N x 2. Their type and range say what is black and
     white: whole numbers 0 to 255; floats from 0 on 0 to 1, or 0 to 255 where one is above 2; all other floats -1 to 1.
-    Grey pictures that are kept as RGB are taken as grey where those to compare with are, and the other way round.
+    Grey images that are kept as RGB are taken as grey where those to compare with are, and the other way round.
 
     Raises:
         DataError: nothing can be read there, or it is not of these."""
     if not path.is_dir():
         read = _from_file(path)
-        return read if like is None else _coloured(read, like.pictures.shape[1])
+        return read if like is None else _coloured(read, like.images.shape[1])
     if (path / "run.json").is_file():
-        raise DataError(
-            f"{path} is a run, whose pictures are not single samples; measure it by imagegan evaluate {path}"
-        )
+        raise DataError(f"{path} is a run, whose images are not single samples; measure it by imagegan evaluate {path}")
     if like is None:
-        raise DataError(f"{path} is a folder; say by `like` what images its pictures are to be compared with")
-    return _coloured(_from_folder(path, like), like.pictures.shape[1])
+        raise DataError(f"{path} is a folder; say by `like` what images its images are to be compared with")
+    return _coloured(_from_folder(path, like), like.images.shape[1])
 
 
 def _coloured(samples: Samples, channels: int) -> Samples:
@@ -79,29 +77,29 @@ def _coloured(samples: Samples, channels: int) -> Samples:
     return samples
 
 
-def _from_folder(folder: Path, like: Images) -> Samples:
+def _from_folder(folder: Path, like: ImageDataset) -> Samples:
     files, notes = found_in(folder)
     if not files:
-        raise DataError(f"{folder} holds no pictures, neither itself nor in folders named by class; name another")
-    channels, size = like.pictures.shape[1:3]
+        raise DataError(f"{folder} holds no images, neither itself nor in folders named by class; name another")
+    channels, size = like.images.shape[1:3]
     if channels not in (1, 3):
-        raise DataError(f"{folder} holds pictures, but the data are points; give an npz file of samples")
-    pictures, remarks = read_pictures([file.path for file in files], size, str(folder))
+        raise DataError(f"{folder} holds images, but the data are points; give an npz file of samples")
+    images, remarks = read_images([file.path for file in files], size, str(folder))
     names = [file.name for file in files]
     labels = None
     if like.names and set(names) != {None}:
         known = folder_names(like.names)
         foreign = [name for name in class_names(files) if name not in known]
         if loose := names.count(None):
-            foreign.append(f"{counted(loose, 'picture')} in no folder")
+            foreign.append(f"{counted(loose, 'image')} in no folder")
         if foreign and len(set(names)) > 1:
             raise DataError(
                 f"{folder} holds what is of no class of the data ({', '.join(known[:5])}): {', '.join(foreign[:5])}; "
-                "name the folders by classes, or put the pictures into one"
+                "name the folders by classes, or put the images into one"
             )
         labels = None if foreign else torch.tensor([known.index(str(name)) for name in names])
-    kind = f"{counted(len(files), 'picture')}{'' if labels is None else ' in folders by class'}"
-    return Samples(as_floats(torch.from_numpy(pictures)), labels, said="; ".join([kind, *notes, *remarks]))
+    kind = f"{counted(len(files), 'image')}{'' if labels is None else ' in folders by class'}"
+    return Samples(as_floats(torch.from_numpy(images)), labels, said="; ".join([kind, *notes, *remarks]))
 
 
 def _from_file(path: Path) -> Samples:
@@ -130,13 +128,13 @@ def _channels_first(array: NDArray[np.generic], path: Path) -> NDArray[np.generi
     if array.ndim != 4 or array.shape[1] not in (1, 2, 3) or array.shape[2] != array.shape[3] or not array.size:
         shape = " x ".join(map(str, array.shape)) or "a single number"
         raise DataError(
-            f"{path} holds {array.dtype} values of {shape}; square pictures N x S x S, N x C x S x S or N x S x S x C "
+            f"{path} holds {array.dtype} values of {shape}; square images N x S x S, N x C x S x S or N x S x S x C "
             "were expected"
         )
     return array
 
 
-def _scaled(array: NDArray[np.generic], path: Path) -> tuple[Pictures, str]:
+def _scaled(array: NDArray[np.generic], path: Path) -> tuple[Images, str]:
     """In [-1, 1], and which scale they were taken to have."""
     kind = array.dtype.kind
     if kind not in "buif":

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 import torch
 
-from imagegan.data import MADE, NATIVE, TOYS, Images, Sets, load
+from imagegan.data import MADE, NATIVE, TOYS, ImageDataset, Splits, load
 from imagegan.game import Game, Recipe
 from imagegan.nets import Shape, halvings
 from imagegan.pyramid import Pyramid
-from imagegan.runs import follow_images, images_of, refuse_other_images, understood
+from imagegan.runs import follow_images, load_images, refuse_other_images, understood
 from imagegan.variants import VARIANTS
 from imagegan.variants.configs import CONFIGS, ImageConfig
 from seqgan.core import device as devices
@@ -37,13 +37,13 @@ class Finished(NamedTuple):
     """What a training leaves in memory."""
 
     model: Game | Pyramid
-    sets: Sets
+    sets: Splits
     data: str
     seconds: float
 
 
 def settled(chosen: Chosen, data: str) -> Chosen:
-    """Options with what follows from the data, where nobody asked for anything else: the size of its pictures, all
+    """Options with what follows from the data, where nobody asked for anything else: the size of its images, all
     images of a set that is read, and small perceptrons for points."""
     follows: dict[str, Any] = {"size": NATIVE.get(data, 0)}
     if data not in MADE and chosen.sources["images"] in (DEFAULT, f"{PRESET} {PAPER}"):
@@ -72,7 +72,7 @@ def refuse_without_effect(chosen: Chosen, shape: Shape) -> None:
     side = f"{shape.size} x {shape.size}"
     if typed.get("d_norm", "none") != "none" and getattr(config, "nets", "") == "dcgan" and halvings(shape.size) == 1:
         raise ConfigError(
-            f"--d-norm {config.d_norm} has no effect: of pictures of {side} the discriminator of --nets dcgan has a "
+            f"--d-norm {config.d_norm} has no effect: of images of {side} the discriminator of --nets dcgan has a "
             "single convolution, which is not normalised; leave it out, or use --nets common or mlp"
         )
     if "penalty" in typed and not config.penalty_weight:
@@ -82,7 +82,7 @@ def refuse_without_effect(chosen: Chosen, shape: Shape) -> None:
 
 
 def new_model(
-    model: str, config: ImageConfig, images: Images, shape: Shape, device: torch.device, seed: int
+    model: str, config: ImageConfig, dataset: ImageDataset, shape: Shape, device: torch.device, seed: int
 ) -> Game | Pyramid:
     """The variant of this name on these images, about to begin.
 
@@ -92,14 +92,14 @@ def new_model(
     seed_everything(seed, "weights")
     made = VARIANTS[model](config, shape)
     if isinstance(made, Recipe):
-        return Game(made, config, images.pictures, images.labels, device, seed)
-    return Pyramid(made, config, images.pictures, images.labels, device, seed)
+        return Game(made, config, dataset.images, dataset.labels, device, seed)
+    return Pyramid(made, config, dataset.images, dataset.labels, device, seed)
 
 
-def shape_of(images: Images) -> Shape:
+def shape_of(dataset: ImageDataset) -> Shape:
     """There are classes where every image has a label."""
-    known = bool((images.labels >= 0).all())
-    return Shape(images.pictures.shape[1], images.pictures.shape[2], images.classes if known else 0)
+    known = bool((dataset.labels >= 0).all())
+    return Shape(dataset.images.shape[1], dataset.images.shape[2], dataset.classes if known else 0)
 
 
 def begin_or_continue(
@@ -156,25 +156,23 @@ def begin(
     config: ImageConfig = chosen.config
     devices.use_threads(threads)
     place = data_dir and data_dir.resolve()
-    images = load(data, count=config.images, held_out=1, seed=seed, size=config.size, folder=place).train
-    shape = shape_of(images)
+    dataset = load(data, count=config.images, held_out=1, seed=seed, size=config.size, folder=place).train
+    shape = shape_of(dataset)
     refuse_without_effect(chosen, shape)
-    new_model(model, config, images, shape, torch.device("cpu"), seed)  # refuses before a folder is made
+    new_model(model, config, dataset, shape, torch.device("cpu"), seed)  # refuses before a folder is made
     description = {
         "package": "imagegan",
         "algorithm": model,
         "config": to_json(config),
         "sources": chosen.sources,
         "seed": seed,
-        "threads": torch.get_num_threads(),
-        "world_size": distributed.world_size(),
         "data": {
             "name": data,
             "folder": place and str(place),
-            "sha256": images.fingerprint(),
-            "count": len(images.pictures),
+            "sha256": dataset.fingerprint(),
+            "count": len(dataset.images),
             **shape._asdict(),
-            "class_names": list(images.names),
+            "class_names": list(dataset.names),
         },
         "versions": {name: version(name) for name in ("seqgan", "torch", "numpy", "pillow")}
         | {"python": platform.python_version()},
@@ -190,7 +188,7 @@ def carry_out(
     Of several processes that train together the first has something to tell; the others are done before (None)."""
     description, config, shape = understood(folder)
     devices.use_threads(description["threads"])
-    sets = images_of(folder, HELD_OUT)
+    sets = load_images(folder, HELD_OUT)
     if distributed.rank() == 0:
         display.message(sets.summary(description["data"]["name"]))
     model = new_model(description["algorithm"], config, sets.train, shape, device, description["seed"])

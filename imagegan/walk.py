@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 from imagegan.game import Game
-from imagegan.generation import latents, pictures_of
+from imagegan.generation import images_from, latents
 from imagegan.grids import drawn, stacked
 from imagegan.history import SHOWN
 from imagegan.latents import Latents, Noise
@@ -86,19 +86,17 @@ def _along(start: Latents, part: slice, values: Float[Tensor, "L P"]) -> Block:
 
 
 def arithmetic(model: Game | Pyramid, concepts: Sequence[Sequence[int]], seed: int) -> list[Block]:
-    """A - B + C of the means of each concept's latents, picked by their numbers among the pictures of this seed.
+    """A - B + C of the means of each concept's latents, picked by their numbers among the images of this seed.
 
     A row for each concept, with its mean behind; then the result amid eight neighbours. Single latents are too unstable
     to calculate with (Radford et al. 2016, section 6.3.2); and where each mean is of three, the noise of the result
     has the variance of noise again. Codes are summed up as noise is.
 
     Raises:
-        UsageError: there is no picture of this number."""
+        UsageError: there is no image of this number."""
     for number in (number for numbers in concepts for number in numbers):
         if number >= SHOWN:
-            raise UsageError(
-                f"there is no picture {number} to calculate with: imagegan generate shows 0 to {SHOWN - 1}"
-            )
+            raise UsageError(f"there is no image {number} to calculate with: imagegan generate shows 0 to {SHOWN - 1}")
     known = torch.cat(model.prior.draw(SHOWN, seed), dim=1)
     rows = [known[list(numbers)] for numbers in concepts]
     minuend, subtrahend, summand = means = [row.mean(dim=0, keepdim=True) for row in rows]
@@ -121,7 +119,7 @@ def still(model: Game | Pyramid, blocks: Sequence[Block]) -> Image.Image:
     """A grid for each block, one below the other; of points, each row in a colour of its own."""
     return stacked(
         [
-            drawn(pictures_of(model, block.latents), block.columns, real=model.pictures, tracks=block.rows)
+            drawn(images_from(model, block.latents), block.columns, real=model.images, tracks=block.rows)
             for block in blocks
         ]
     )
@@ -131,7 +129,7 @@ def moving(model: Game | Pyramid, blocks: Sequence[Block]) -> list[Image.Image]:
     """The columns of all blocks one after the other, and back to the first."""
     frames = []
     for block in blocks:
-        pictures = pictures_of(model, block.latents).unflatten(0, (block.rows, block.columns))
-        columns = pictures.unbind(dim=1)
-        frames += [drawn(column, min(10, block.rows), real=model.pictures, tracks=block.rows) for column in columns]
+        images = images_from(model, block.latents).unflatten(0, (block.rows, block.columns))
+        columns = images.unbind(dim=1)
+        frames += [drawn(column, min(10, block.rows), real=model.images, tracks=block.rows) for column in columns]
     return [*frames, *frames[-2:0:-1]]

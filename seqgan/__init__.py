@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from seqgan.library import TrainedRun, load, register, train
     from seqgan.metrics.texts import evaluate
     from seqgan.model import Scored, TextModel
+    from seqgan.models.factory import register_discriminator, register_policy
     from seqgan.models.policy import PolicyModule
     from seqgan.pretrained import from_pretrained
     from seqgan.reporting import Evaluation
@@ -35,6 +36,8 @@ _HOMES = {
     "Corpus": "data.corpus",
     "load_corpus": "data.corpus",
     "PolicyModule": "models.policy",
+    "register_policy": "models.factory",
+    "register_discriminator": "models.factory",
     "Evaluation": "reporting",
     "Measured": "core.report",
     "Scored": "model",
@@ -54,6 +57,8 @@ __all__ = [
     "load",
     "load_corpus",
     "register",
+    "register_discriminator",
+    "register_policy",
     "rewards",
     "train",
 ]

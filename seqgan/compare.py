@@ -31,7 +31,7 @@ def compare(
     each run (or arm) and the first one.
 
     Raises:
-        UsageError: the runs were not trained on the same texts in the same splits, or cut them differently."""
+        UsageError: the runs were not trained on the same texts in the same splits, or with other tokens or limits."""
     names = _names(runs)
     first = runs[0]
     for name, run in zip(names, runs, strict=True):
@@ -45,8 +45,8 @@ def compare(
     for name, result in measured.items():
         if result.references != measured[names[0]].references:
             raise UsageError(
-                f"{names[0]} and {name} cut their held-out texts differently, so their numbers cannot be compared; "
-                "give runs of one --tokenizer, --max-length and --overlong"
+                f"{names[0]} and {name} encode their held-out texts differently, so their numbers cannot be "
+                "compared; give runs of one --tokenizer, --max-length and --overlong"
             )
     groups = {
         name: [(names[at], runs[at]) for at in places] for name, places in _arms([run.description for run in runs])
@@ -80,8 +80,8 @@ def compare(
     return Evaluation(rows, facts, texts, measured[names[0]].references, pairs)
 
 
-def remarks(result: Evaluation) -> list[str]:
-    """What each run's policies are, and how the rows came about."""
+def summary(result: Evaluation) -> list[str]:
+    """The summary in words: what the policies of each run are, and which runs make a row."""
     lines = [f"{name}: {facts['selection']}; seed {facts['seed']}." for name, facts in result.facts["runs"].items()]
     lines += [
         f"{name}: {facts['unfinished']}." for name, facts in result.facts["runs"].items() if "unfinished" in facts
@@ -104,9 +104,9 @@ def _arms(descriptions: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[int
     """Runs that differ in their seed alone, by number, each group with a name that tells the groups apart."""
     groups: dict[str, list[int]] = {}
     for number, description in enumerate(descriptions):
-        told = [description[part] for part in ("algorithm", "config", "tokenizer_sha256")]
+        key = [description[part] for part in ("algorithm", "config", "tokenizer_sha256")]
         begun = [description["custom"], (description["init_from"] or {}).get("stage")]
-        groups.setdefault(json.dumps([*told, *begun], sort_keys=True), []).append(number)
+        groups.setdefault(json.dumps([*key, *begun], sort_keys=True), []).append(number)
     configs = [descriptions[places[0]]["config"] for places in groups.values()]
     varied = [key for key in configs[0] if any(config.get(key) != configs[0][key] for config in configs)]
     names: dict[str, list[int]] = {}
@@ -123,15 +123,15 @@ def _over_seeds(rows: Sequence[Row], seeds: Sequence[int]) -> Row:
         return rows[0]
     order = np.argsort(seeds, kind="stable").tolist()
     source = f"seeds {sorted(seeds)}"  # arms of the same seeds are paired seed by seed
-    taken: Row = {}
+    means: Row = {}
     for name in rows[0]:
         numbers = [rows[at][name] for at in order if name in rows[at]]
         signatures = {_of_any_seed(number.signature, len(rows)) for number in numbers}
         if len(numbers) == len(rows) and len(signatures) == 1:
             values = [number.value for number in numbers]
             influences = {source: mean_influences(values, np.arange(len(values)))}
-            taken[name] = Measured.of(float(np.mean(values)), influences, signatures.pop())
-    return taken
+            means[name] = Measured.of(float(np.mean(values)), influences, signatures.pop())
+    return means
 
 
 def _of_any_seed(signature: str, count: int) -> str:

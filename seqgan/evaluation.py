@@ -1,8 +1,8 @@
-"""What a run achieved: every policy beside held-out real text, each number with its signature.
+"""Evaluation of policies: a row for each, beside one of held-out real text, each number with its signature.
 
 The references are the test split; the real row is the validation split, scored as if it had been generated. All rows
-have the same number N of texts, since most of these numbers depend on it, and texts that were too long to be learned
-whole are truncated, split or dropped here as in training."""
+have the same number N of texts, since most of these numbers depend on it, and overlong texts are truncated, split or
+dropped as in training."""
 
 import hashlib
 import math
@@ -17,12 +17,12 @@ from torch import nn
 
 from seqgan.core.report import Measured, as_difference
 from seqgan.core.stats import Units, mean_influences, ratio_influences, unit_blocks, units_of
-from seqgan.data.batches import Encoded, by_length, encode, pad
+from seqgan.data.batches import by_length, pad
 from seqgan.data.corpus import Corpus
-from seqgan.data.dataset import as_learned
+from seqgan.data.dataset import EncodedSplit, as_learned, encode
 from seqgan.data.tokens import suitable_tokens
 from seqgan.errors import UsageError
-from seqgan.metrics import Aggregation, View, discrimination, nll, over_texts
+from seqgan.metrics import Aggregation, MetricInput, discrimination, nll, over_texts
 from seqgan.metrics.texts import measure
 from seqgan.model import TextModel
 from seqgan.reporting import REAL, Evaluation, Row
@@ -32,14 +32,14 @@ from seqgan.runs import PRETRAINING
 from seqgan.symbols import EOS, UNK
 
 MOST_SAMPLES = 10_000
-SAMPLES = "samples"  # the source of the influences of what a policy draws, as in `View`
-MOSTLY = 0.5  # share of the samples that stand in the training texts, to be remarked upon
+SAMPLES = "samples"  # the source of the influences of what a policy draws, as in `MetricInput`
+MOSTLY = 0.5  # share of the samples that are training texts, above which a remark says so
 
 
 class HeldOut(NamedTuple):
     """A split as rows of ids, and which text each row is of: copies are one text, as are the rows of one."""
 
-    encoded: Encoded
+    encoded: EncodedSplit
     units: Units
 
 
@@ -71,18 +71,18 @@ def evaluate_models(
             f"{len(fitted.valid)}; all rows must have the same number: ask for no more than that"
         )
     tokens = tokens or tokens_of(first.tokenizer.kind, fitted.test)
-    too_long = "" if fitted is corpus else f"{first.overlong}@{first.policy.max_length}"
+    overlong = "" if fitted is corpus else f"{first.overlong}@{first.policy.max_length}"
     held_out = {part: _held_out(getattr(corpus, part), first) for part in ("valid", "test")}
     draws = {name: model.draw(count, seed=seed) for name, model in models.items()}
     texts = {name: [first.tokenizer.decode(row) for row in drawn] for name, drawn in draws.items()}
     texts[REAL] = random.Random(seed).sample(fitted.valid, count)
     pieces = _pieces(corpus, first) if first.overlong == "split" else {}
-    against = (fitted.test, fitted.train, tokens, aggregation, too_long)
-    rows = {name: measure(View(several, *against, name == REAL, pieces)) for name, several in texts.items()}
+    against = (fitted.test, fitted.train, tokens, aggregation, overlong)
+    rows = {name: measure(MetricInput(several, *against, name == REAL, pieces)) for name, several in texts.items()}
     for name, model in models.items():
         rows[name] |= _likelihood(model, held_out, draws[name])
         if model.discriminator:
-            rows[name] |= _judged(model, model.discriminator, held_out["test"], draws[name], seed)
+            rows[name] |= _discriminated(model, model.discriminator, held_out["test"], draws[name], seed)
     for name, several in texts.items():
         ids = draws[name] if name in draws else [[*first.tokenizer.encode(text), EOS] for text in several]
         units = np.arange(count) if name in draws else units_of(pieces.get(text, text) for text in several)
@@ -92,19 +92,19 @@ def evaluate_models(
         if {name, other} <= models.keys():
             rows[name][f"kl-to-{other}"] = _divergence(models[name], models[other], draws[name])
     overlap = dict(corpus.provenance.get("overlap", {}))
-    overlong = {"too_long": sum(part.encoded.too_long for part in held_out.values()), "overlong": first.overlong}
-    facts = {"seed": seed, **overlong, "max_length": first.policy.max_length, "overlap": overlap}
+    counts = {"overlong_texts": sum(part.encoded.overlong for part in held_out.values()), "overlong": first.overlong}
+    facts = {"seed": seed, **counts, "max_length": first.policy.max_length, "overlap": overlap}
     return Evaluation(rows, facts, texts, fitted.test)
 
 
 def _held_out(texts: Sequence[str], model: TextModel) -> HeldOut:
-    def encoded(some: Sequence[str]) -> Encoded:
+    def encoded(some: Sequence[str]) -> EncodedSplit:
         return encode(some, model.tokenizer, model.policy.max_length, model.overlong)
 
     together = encoded(texts)
     if model.overlong != "split":
-        return HeldOut(together, units_of(map(tuple, together.rows)))
-    return HeldOut(together, units_of(text for text in texts for _ in encoded([text]).rows))
+        return HeldOut(together, units_of(map(tuple, together.sequences)))
+    return HeldOut(together, units_of(text for text in texts for _ in encoded([text]).sequences))
 
 
 def _pieces(corpus: Corpus, model: TextModel) -> dict[str, str]:
@@ -119,7 +119,7 @@ def _pieces(corpus: Corpus, model: TextModel) -> dict[str, str]:
 
 
 def tokens_of(kind: str, texts: Sequence[str]) -> str:
-    """What to count for a run with this kind of tokenizer, which learned such texts."""
+    """What metrics count as tokens for a run with this kind of tokenizer and such texts."""
     own = {"char": "chars", "word": "words", "whitespace": "whitespace"}
     return own.get(kind) or suitable_tokens(texts)
 
@@ -128,8 +128,8 @@ def _likelihood(model: TextModel, held_out: Mapping[str, "HeldOut"], drawn: Sequ
     """NLL of held-out text per token (the end is one, an unknown token counts as UNK) and per character; entropy."""
     row = {}
     for split, part in held_out.items():
-        losses = (-nll.text_log_probs(model.policy, part.encoded.rows)).tolist()
-        sizes = [len(ids) for ids in part.encoded.rows]
+        losses = (-nll.text_log_probs(model.policy, part.encoded.sequences)).tolist()
+        sizes = [len(ids) for ids in part.encoded.sequences]
         by_token = _per(losses, sizes, split, part.units, f"rows:{len(sizes)}|per:token", model)
         row[f"nll-{split}"] = by_token
         if part.encoded.characters:
@@ -153,7 +153,7 @@ def _per(
 
 
 def _tokens_of(model: TextModel) -> str:
-    """What a token is to a policy, for a signature: kind and size of the vocabulary, and the longest text."""
+    """What a token is for a policy, for a signature: kind and size of the vocabulary, and the longest text."""
     return f"tok:{model.tokenizer.kind}/{len(model.tokenizer)}|overlong:{model.overlong}@{model.policy.max_length}"
 
 
@@ -173,18 +173,18 @@ def _divergence(drawing: TextModel, other: TextModel, drawn: Sequence[Sequence[i
     return Measured.of(sum(totals) / sum(sizes), influences, signature)
 
 
-def _judged(
+def _discriminated(
     model: TextModel,
     discriminator: nn.Module,
     test: "HeldOut",
     drawn: Sequence[Sequence[int]],
     seed: int,
 ) -> Row:
-    """How well the discriminator tells the test split from samples, and how much its verdicts on samples differ.
+    """How well the discriminator separates the test split from samples, and how much its logits on samples differ.
 
     It is the run's last discriminator, for the samples of every policy alike."""
     rng = torch.Generator(model.device).manual_seed(seed)
-    rows = test.encoded.rows
+    rows = test.encoded.sequences
     real = torch.zeros(len(rows))
     with judging(discriminator) as judge:
         for numbers in by_length(rows, model.policy.vocab_size):
@@ -192,8 +192,8 @@ def _judged(
             real[numbers] = judge(model.policy.fill_unknown(tokens, rng)).float().cpu()
         fake = in_chunks(judge, pad(drawn, model.device).tokens).cpu()
     errors = f"err:{over_texts(test.units)}"
-    judged_by = f"discriminator:{_fingerprint(discriminator)}"
-    signature = f"{judged_by}|real:{len(real)}|n:{len(fake)}|unknown:filled in|{errors}|{_tokens_of(model)}"
+    whose = f"discriminator:{_fingerprint(discriminator)}"
+    signature = f"{whose}|real:{len(real)}|n:{len(fake)}|unknown:filled in|{errors}|{_tokens_of(model)}"
     of_samples = np.arange(len(fake))
     return {
         name: Measured.of(
@@ -201,7 +201,7 @@ def _judged(
             {"test": mean_influences(of_real, test.units), SAMPLES: mean_influences(of_fake, of_samples)},
             signature,
         )
-        for name, (value, of_real, of_fake) in discrimination.verdicts(real, fake).items()
+        for name, (value, of_real, of_fake) in discrimination.measures(real, fake).items()
     }
 
 
@@ -213,20 +213,20 @@ def _fingerprint(module: nn.Module) -> str:
     return digest.hexdigest()[:8]
 
 
-REMARKED = ("nll-valid", "nll-test", "entropy", "bleu-3", "backward-bleu-3", "self-bleu-3")
+SUMMARISED = ("nll-valid", "nll-test", "entropy", "bleu-3", "backward-bleu-3", "self-bleu-3")
 
 
-def remarks(result: Evaluation) -> list[str]:
-    """What the numbers say, in words; above all when they say that nothing was gained."""
+def summary(result: Evaluation) -> list[str]:
+    """The summary of an evaluation in words; above all where the numbers show no gain."""
     rows, facts = result.rows, result.facts
     policies = [name for name in rows if name != REAL]
     lines = [f"{facts[name]}." for name in ("selection", "unfinished") if name in facts]
-    if facts.get("too_long"):
+    if facts.get("overlong_texts"):
         became = {"truncate": "they are truncated", "split": "each is several rows", "drop": "they are left out"}[
             facts["overlong"]
         ]
         lines.append(
-            f"{facts['too_long']} validation and test texts are longer than "
+            f"{facts['overlong_texts']} validation and test texts are longer than "
             f"--max-length {facts['max_length']}: {became}."
         )
     if "unknown" in rows[REAL] and rows[REAL]["unknown"].value > 0:
@@ -235,27 +235,25 @@ def remarks(result: Evaluation) -> list[str]:
         )
     for part, count in facts.get("overlap", {}).items():
         if count:
-            lines.append(
-                f"{count} {part} texts stand in an earlier split as well: what is measured on them is too good."
-            )
+            lines.append(f"{count} {part} texts are in an earlier split as well: what is measured on them is too good.")
     for name in policies:
         seen = rows[name].get("seen")
         if seen and seen.value > MOSTLY:
             lines.append(
-                f"{seen.value:.0%} of the {name} samples stand word for word in the training texts "
+                f"{seen.value:.0%} of the {name} samples are copies of training texts "
                 f"(of held-out real texts {rows[REAL]['seen'].value:.0%}): the policy mostly copies."
             )
     begun = list(facts.get("trained", {"": 0}))[-1] not in PRETRAINING
     if begun and "kl-to-mle" in rows.get("final", {}):
-        lines += _what_the_game_changed(result)
+        lines += _effect_of_adversarial_training(result)
     if "self-bleu-2" not in rows[REAL]:
         lines.append("Self-BLEU is undefined for a single text.")
-    lines.append(f"Samples are drawn with seed {facts['seed']}; what the signatures mean: seqgan evaluate --help.")
+    lines.append(f"Samples are drawn with seed {facts['seed']}; signatures are explained by seqgan evaluate --help.")
     return lines
 
 
-def _what_the_game_changed(result: Evaluation) -> list[str]:
-    """From the policy after MLE to the final one; what a difference is, its paired error decides."""
+def _effect_of_adversarial_training(result: Evaluation) -> list[str]:
+    """From the policy after MLE to the final one: a difference counts by its paired error."""
     before, after = result.rows["mle"], result.rows["final"]
     lines = [
         f"Adversarial training moved the policy by {after['kl-to-mle'].value:.4f} nats per token, as KL(final || mle); "
@@ -263,12 +261,12 @@ def _what_the_game_changed(result: Evaluation) -> list[str]:
     ]
     if after["kl-to-mle"].value < 1e-4:
         had = "has had no effect so far" if "trained" in result.facts else "had no effect"
-        lines.append(f"That is next to nothing: the adversarial phase {had}.")
+        lines.append(f"That is hardly a change: the adversarial phase {had}.")
     else:
-        changes = {name: after[name] - before[name] for name in REMARKED if name in after and name in before}
-        told = {name: f"{name} {as_difference(change).rstrip('*')}" for name, change in changes.items()}
-        changed = [told[name] for name, change in changes.items() if change.differs]
-        same = [told[name] for name, change in changes.items() if not change.differs]
+        changes = {name: after[name] - before[name] for name in SUMMARISED if name in after and name in before}
+        shown = {name: f"{name} {as_difference(change).rstrip('*')}" for name, change in changes.items()}
+        changed = [shown[name] for name, change in changes.items() if change.differs]
+        same = [shown[name] for name, change in changes.items() if not change.differs]
         if changed:
             lines.append(f"Final minus mle, more than the paired error explains: {', '.join(changed)}.")
         if same:

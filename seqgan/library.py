@@ -1,4 +1,4 @@
-"""What `import seqgan` offers: train, load, generate, measure; with parts of one's own, if one likes."""
+"""The Python interface: train, load, generate, evaluate; with custom components."""
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -6,8 +6,9 @@ from typing import Annotated, Any, get_args
 
 from seqgan import evaluation, training
 from seqgan.algorithms import ALGORITHMS
-from seqgan.algorithms.components import DEFAULTS, Components, MakeDiscriminator, MakePolicy
+from seqgan.algorithms.components import DEFAULTS, Components
 from seqgan.algorithms.configs import CONFIGS, PRESETS, MLEConfig
+from seqgan.algorithms.synonyms import synonym
 from seqgan.core import distributed
 from seqgan.core.bounds import (
     DRAWN,
@@ -33,13 +34,15 @@ from seqgan.data.tokens import TOKENS
 from seqgan.errors import ConfigError, UsageError, quoted
 from seqgan.metrics import Aggregation
 from seqgan.model import Scored, TextModel
+from seqgan.models.factory import MakeDiscriminator, MakePolicy
 from seqgan.pretrained import refuse_taken, save_pretrained
 from seqgan.reporting import Evaluation
 from seqgan.rewards import TextReward
 from seqgan.rollout import Score
 from seqgan.runs import NOWHERE, Source, corpus_of, describe_run, load_model, progress, stages_of
 
-CUT, SUMMED = OneOf(list(TOKENS)), OneOf(get_args(Aggregation))
+TOKEN_KIND, AGGREGATION = OneOf(list(TOKENS)), OneOf(get_args(Aggregation))
+NAMED = Function("a name, or a function of (vocab_size, max_length) that makes a module", str)
 PAYING = Function("a function of tokens or seqgan.rewards.on_text(...)", TextReward)
 REWARD = Function("probability, log-odds, a function of tokens or seqgan.rewards.on_text(...)", TextReward, str)
 ALGORITHM = Function("a function that makes an algorithm")
@@ -81,7 +84,7 @@ class TrainedRun:
         """Texts drawn from the policy. Options: prompt "", temperature 1.0, top_k 0, top_p 1.0, seed 0.
 
         Raises:
-            UsageError: the prompt is too long, or holds what the policy has never seen."""
+            UsageError: the prompt is too long, or holds tokens outside the vocabulary."""
         return self.model(stage).generate(count, **options)
 
     def log_probs(self, texts: Iterable[str], *, stage: str | int = "final") -> list[float]:
@@ -89,7 +92,7 @@ class TrainedRun:
         return self.model(stage).log_probs(texts)
 
     def score(self, texts: Iterable[str], *, stage: str | int = "final") -> list[Scored]:
-        """Log-probability, tokens, unknown tokens and the discriminator's verdict on each text."""
+        """Log-probability, tokens, unknown tokens and the discriminator's probability of being real, for each text."""
         return self.model(stage).score(texts)
 
     def corpus(self) -> Corpus:
@@ -106,12 +109,12 @@ class TrainedRun:
         *,
         count: Annotated[int | None, DRAWN] = None,
         seed: Annotated[int | None, SEED] = None,
-        tokens: Annotated[str | None, CUT] = None,
-        aggregation: Annotated[Aggregation, SUMMED] = "sentence",
+        tokens: Annotated[str | None, TOKEN_KIND] = None,
+        aggregation: Annotated[Aggregation, AGGREGATION] = "sentence",
     ) -> Evaluation:
         """All numbers, a row for each stage and one for held-out real text; all rows have `count` texts.
 
-        Each row is what `seqgan.evaluate` gives of texts alone, and more: `run.evaluate()["final"]["bleu-3"].value`.
+        Each row holds what `seqgan.evaluate` measures of texts, and more: `run.evaluate()["final"]["bleu-3"].value`.
         Samples are drawn with the seed of the run where none is given, as at the end of its training.
 
         Raises:
@@ -133,7 +136,7 @@ class TrainedRun:
         license: Annotated[str, TEXT] = "unknown",
         overwrite: Annotated[bool, YES_NO] = False,
     ) -> Path:
-        """Write the model of a stage into a folder to hand on, with a model card that holds its numbers and samples.
+        """Write the model of a stage into a folder to hand on, with a model card of its numbers and samples.
 
         `license` is the identifier of the hub, such as "cc0-1.0", for the card.
 
@@ -143,7 +146,7 @@ class TrainedRun:
         measured = evaluation.evaluate_models(
             {str(stage): self.model(stage)}, self.corpus(), seed=self.description["seed"]
         )
-        notes = evaluation.remarks(measured)
+        notes = evaluation.summary(measured)
         facts = {
             "corpus": self.description["corpus"],
             "rows": measured.rows,
@@ -171,23 +174,24 @@ def train(
     threads: Annotated[int, THREADS] = 0,
     device: str = "auto",
     progress: Annotated[bool, YES_NO] = False,
-    policy: Annotated[MakePolicy | None, MAKER] = None,
-    discriminator: Annotated[MakeDiscriminator | None, MAKER] = None,
+    policy: Annotated[str | MakePolicy | None, NAMED] = None,
+    discriminator: Annotated[str | MakeDiscriminator | None, NAMED] = None,
     reward: Annotated[str | Score | TextReward | None, REWARD] = None,
     **hyper: Any,
 ) -> TrainedRun:
     """Train a generator, as `seqgan train` does, and return the run.
 
-    "mle" minimises the NLL of the texts; "seqgan" then plays algorithm 1 of Yu et al. (2017): every token of a sample
-    earns the mean score of completions of its prefix (equation 4), and REINFORCE (equation 8) raises what paid more.
+    "mle" minimises the NLL of the texts; "seqgan" continues with algorithm 1 of Yu et al. (2017): the reward of every
+    token is the mean score of completions of its prefix (equation 4), and REINFORCE (equation 8) maximises it.
 
     Args:
         corpus: a name, path or hub address (`load_corpus`), a Corpus, or the texts themselves in any iterable.
         run_dir: where the run goes; left out, the first free `runs/<corpus>-<algorithm>-<k>`.
-        resume: go on with the run in `run_dir` if there is one, to the same weights as if it had not stopped.
-        seed: everything random follows from it; left out, 0 in a new run, and that of a run which is resumed.
-        start: a run to begin from instead of from random weights: "RUN", "RUN@mle", "RUN@best", "RUN@STEP".
-        policy, discriminator: functions of (vocabulary, longest) that make modules to be used instead of ours.
+        resume: continue the run in `run_dir` if there is one, to the same weights as without the interruption.
+        seed: all randomness derives from it; default: 0 in a new run, and that of a run which is resumed.
+        init_from: a run whose policy to start from instead of random weights: "RUN", "RUN@mle", "RUN@best", "RUN@STEP".
+        policy, discriminator: names ("lstm", "gru"; "cnn"; registered ones), or functions of
+            (vocab_size, max_length) that make custom modules.
         reward: the form in which the discriminator pays ("probability" or "log-odds"); or, in the discriminator's
             place, a function tokens "B T" -> "B", or `seqgan.rewards.on_text(texts -> numbers)`.
         hyper: hyper-parameters by their names, as in `seqgan train --help` (with underscores).
@@ -202,6 +206,10 @@ def train(
         raise UsageError(f"there is no algorithm {quoted(algorithm)}{nearest(algorithm, CONFIGS)}")
     if isinstance(reward, str):
         hyper["reward"], reward = reward, None
+    if isinstance(policy, str):
+        hyper["policy"], policy = policy, None
+    if isinstance(discriminator, str):
+        hyper["discriminator"], discriminator = discriminator, None
     if algorithm == "mle" and (reward is not None or discriminator is not None):
         raise UsageError("mle has neither a reward nor a discriminator; choose algorithm='seqgan'")
     if not isinstance(corpus, str | Path) and (text_column or valid or test):
@@ -210,9 +218,8 @@ def train(
         raise UsageError("a reward takes the place of the discriminator: give one of them")
     known = {parameter.name for parameter in parameters(CONFIGS[algorithm])}
     if unknown := sorted(set(hyper) - known):
-        raise ConfigError(
-            f"{algorithm} has no hyper-parameter {quoted(unknown[0])}{nearest(unknown[0], sorted(known))}"
-        )
+        near = synonym(unknown[0]) or nearest(unknown[0], sorted(known))
+        raise ConfigError(f"{algorithm} has no hyper-parameter {quoted(unknown[0])}{near}")
     chosen = choose_config(
         algorithm, CONFIGS[algorithm], PRESETS[algorithm], preset=preset, typed=hyper, source="arguments"
     )
@@ -241,10 +248,10 @@ def load(
     discriminator: Annotated[MakeDiscriminator | None, MAKER] = None,
     reward: Annotated[Score | TextReward | None, PAYING] = None,
 ) -> TrainedRun:
-    """A run that was trained before. What it was trained with of one's own must be given again.
+    """A run that was trained before. Custom components that are not registered must be given again.
 
-    `corpus` (with `text_column`, `valid` and `test`, as in `train`) says where its texts are now, for a run whose
-    corpus is no longer where it was: any path, name or texts with the content that the run was begun with.
+    `corpus` (with `text_column`, `valid` and `test`, as in `train`) says where its texts are now, if they have moved:
+    any path, name or texts with the content that the run was begun with.
 
     Raises:
         RunError: there is no run, its format is not known to this version, or the corpus has other content."""
@@ -274,7 +281,7 @@ def register(
     *,
     default: Mapping[str, Any] | None = None,
 ) -> None:
-    """Make an algorithm of one's own known by a name, for `train(algorithm=name)`.
+    """Register a custom algorithm under a name, for `train(algorithm=name)`.
 
     It is a `seqgan.core.phase.Algorithm`, built as `algorithm(config, texts, device, seed, parts)` and trained phase by
     phase; `state_dict()["policies"]` must hold the weights of its policies by stage, "mle" and "final" at least.

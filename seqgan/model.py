@@ -1,4 +1,4 @@
-"""A trained policy with its tokenizer, ready to use: from model to text, and from text to its probability."""
+"""A trained policy with its tokenizer: generate texts, and score texts."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from seqgan.core.bounds import DRAWN, PROMPT, SEED, TEMPERATURE, TOP_K, TOP_P, checked
-from seqgan.data.batches import Overlong, by_length, pad
+from seqgan.data.batches import by_length, pad
+from seqgan.data.dataset import Overlong
 from seqgan.data.readers import a_list_of_texts
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import UsageError
@@ -27,7 +28,7 @@ class Written(NamedTuple):
 
 
 class Scored(NamedTuple):
-    """What a model makes of a text it did not write."""
+    """The score of a text."""
 
     text: str
     log_prob: float  # of the whole text with its end, in nats
@@ -43,22 +44,22 @@ class Scored(NamedTuple):
 
 @dataclass(frozen=True, repr=False)
 class TextModel:
-    """A trained policy and its tokenizer, perhaps with the discriminator it was trained against."""
+    """A trained policy and its tokenizer, and the discriminator if it has one."""
 
     policy: PolicyModule
     tokenizer: Tokenizer
     discriminator: nn.Module | None = None
-    about: Mapping[str, Any] = field(default_factory=dict)  # what config.json says of it
+    about: Mapping[str, Any] = field(default_factory=dict)  # what config.json holds
 
     def __repr__(self) -> str:
-        judge = f", discriminator {type(self.discriminator).__name__}" if self.discriminator is not None else ""
+        discriminator = f", discriminator {type(self.discriminator).__name__}" if self.discriminator is not None else ""
         tokens = f"{len(self.tokenizer)} {self.tokenizer.kind} tokens"
         policy = f"policy {type(self.policy).__name__}, {tokens}, at most {self.policy.max_length} a text"
-        return f"<TextModel: {policy}{judge}>"
+        return f"<TextModel: {policy}{discriminator}>"
 
     @property
     def overlong(self) -> Overlong:
-        """What became of texts that were too long when it was trained."""
+        """How overlong texts were treated in training."""
         return self.about.get("config", {}).get("overlong", "truncate")
 
     @property
@@ -70,7 +71,7 @@ class TextModel:
         return [written.text for written in self.write(count, **options)]
 
     def write(self, count: int, **options: Any) -> list[Written]:
-        """Texts with what is known of each; options as for `draw`."""
+        """Texts with their numbers of tokens and whether they ended; options as for `draw`."""
         rows = self.draw(count, **options)
         return [Written(self.tokenizer.decode(row), len(row), row[-1] == EOS) for row in rows]
 
@@ -90,7 +91,7 @@ class TextModel:
         `temperature` is above 0, `top_k` 0 (all) or more, `top_p` above 0 and at most 1.
 
         Raises:
-            UsageError: a number is out of range, or the prompt is too long or holds what was never seen."""
+            UsageError: a number is out of range, or the prompt is too long or holds unknown tokens."""
         ids = self._prompt_ids(prompt)
         rng = torch.Generator(self.device).manual_seed(seed)
         begun = torch.tensor(ids, device=self.device) if ids else None
@@ -100,7 +101,7 @@ class TextModel:
         return [row[:length] for row, length in zip(tokens.tolist(), lengths, strict=True)]
 
     def encode(self, texts: Iterable[str]) -> list[list[int]]:
-        """The ids of texts, each with its end; however long they are."""
+        """The ids of texts, each with EOS, of any length."""
         return [[*ids, EOS] for ids in self.tokenizer.encode_all(a_list_of_texts(texts))]
 
     def log_probs(self, texts: Iterable[str]) -> list[float]:
@@ -111,36 +112,36 @@ class TextModel:
     def real(self, texts: Iterable[str]) -> list[float]:
         """The discriminator's probability that each text is real, of an unbiased mixture of real and generated ones.
 
-        It never saw an unknown token: in the place of each stands the likeliest word of the policy.
+        It was trained without unknown tokens, so each is replaced by the likeliest token of the policy.
 
         Raises:
             UsageError: this model has no discriminator."""
         if self.discriminator is None:
-            raise UsageError("this model was trained without a discriminator; it has no verdict to give")
+            raise UsageError("this model has no discriminator: it was trained without one")
         rows = self.encode(texts)
-        verdicts = torch.zeros(len(rows))
+        real = torch.zeros(len(rows))
         with judging(self.discriminator) as discriminator:
             for numbers in by_length(rows, self.policy.vocab_size):
                 tokens = pad([rows[number] for number in numbers], self.device).tokens
                 likeliest = self.policy.distributions(tokens)[..., 1:].argmax(dim=-1) + EOS + 1
-                verdicts[numbers] = discriminator(torch.where(tokens == UNK, likeliest, tokens)).sigmoid().cpu()
-        return verdicts.tolist()
+                real[numbers] = discriminator(torch.where(tokens == UNK, likeliest, tokens)).sigmoid().cpu()
+        return real.tolist()
 
     def score(self, texts: Iterable[str]) -> list[Scored]:
-        """Probability and verdict for texts one did not generate."""
+        """The log-probability of each text, and the discriminator's probability that it is real."""
         texts = a_list_of_texts(texts)
         rows = self.encode(texts)
         by_token = [row.tolist() for row in token_log_probs(self.policy, rows)]
-        verdicts: Sequence[float | None] = self.real(texts) if self.discriminator else [None] * len(texts)
+        real: Sequence[float | None] = self.real(texts) if self.discriminator else [None] * len(texts)
         return [
             Scored(text, sum(log_probs), len(row), row.count(UNK), verdict, log_probs)
-            for text, row, log_probs, verdict in zip(texts, rows, by_token, verdicts, strict=True)
+            for text, row, log_probs, verdict in zip(texts, rows, by_token, real, strict=True)
         ]
 
     def _prompt_ids(self, prompt: str) -> list[int]:
         if unknown := self.tokenizer.unknown(prompt):
-            raise UsageError(f"the prompt holds what this run has never seen: {' '.join(unknown)}; choose other words")
+            raise UsageError(f"the prompt holds tokens outside the vocabulary: {' '.join(unknown)}")
         ids = self.tokenizer.encode(prompt) if prompt else []
         if len(ids) >= self.policy.max_length:
-            raise UsageError(f"the prompt has {len(ids)} tokens; this run writes at most {self.policy.max_length}")
+            raise UsageError(f"the prompt has {len(ids)} tokens; this model generates at most {self.policy.max_length}")
         return ids

@@ -14,18 +14,16 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from seqgan import __version__
-from seqgan.algorithms.components import Components, MakeDiscriminator, MakePolicy
+from seqgan.algorithms.components import Components
 from seqgan.algorithms.configs import SeqGANConfig
-from seqgan.algorithms.mle import new_policy
-from seqgan.algorithms.opponent import new_discriminator
 from seqgan.core import checkpoint, files, outputs, schema
 from seqgan.core.bounds import MAKER, PLACE_NAME, checked
 from seqgan.core.report import Row, as_cell, markdown, metrics_of
 from seqgan.errors import CheckpointError, RunError, UsageError, quoted, why
 from seqgan.model import TextModel
+from seqgan.models.factory import MakeDiscriminator, MakePolicy, new_discriminator, new_policy
 from seqgan.runs import MODEL_FIELDS, load_tokenizer, refuse_missing, run_config
 
-FORMAT = 2  # of config.json and the files beside it
 FILES = ["config.json", "tokenizer.model", "*.safetensors"]
 WEIGHTS = POLICY, DISCRIMINATOR = "generator.safetensors", "discriminator.safetensors"
 FIELDS = {**MODEL_FIELDS, "files": schema.WORDS}
@@ -97,10 +95,10 @@ def from_pretrained(
         about = schema.read(path, CheckpointError, "is this a saved model?")
     except FileNotFoundError as error:
         raise CheckpointError(f"{path} is missing; is this a saved model?") from error
-    if about.get("package") != "seqgan" or about.get("format") != FORMAT:
+    if about.get("package") != "seqgan" or about.get("format") != schema.FORMAT:
         raise CheckpointError(
             f"{path} is of {quoted(about.get('package'))}, format {quoted(about.get('format'))}; a model of seqgan of "
-            f"format {FORMAT} was expected: save it again from its run"
+            f"format {schema.FORMAT} was expected: save it again from its run"
         )
     schema.check(path, about, FIELDS, CheckpointError)
     refuse_missing(folder, about, components, ["policy", "discriminator"])
@@ -112,7 +110,7 @@ def from_pretrained(
             raise CheckpointError(
                 f"{path}: algorithm {quoted(about['algorithm'])} has no discriminator, but one lies beside it"
             )
-        made[DISCRIMINATOR] = new_discriminator(config, *sizes, components)  # type: ignore[arg-type]
+        made[DISCRIMINATOR] = new_discriminator(config, *sizes, components.discriminator)
     for file, module in made.items():
         module.load_state_dict(read_weights(folder / file, about["files"].get(file), module))
         module.to(device)
@@ -151,7 +149,7 @@ def model_json(about: Mapping[str, Any], weights: Mapping[str, bytes]) -> bytes:
     """config.json: what is needed to build a model again, and the sha256 of each file of weights; with a checksum."""
     known = {name: about[name] for name in ("package", "vocab_size", *MODEL_FIELDS)}
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in weights.items()}
-    return schema.as_bytes(schema.sealed({"format": FORMAT, **known, "files": hashes}))
+    return schema.json_bytes(schema.with_checksum({"format": schema.FORMAT, **known, "files": hashes}))
 
 
 def _from_hub(name: str) -> Path:

@@ -44,7 +44,7 @@ def sheet_of(run: TrainedRun, count: int, seed: int) -> dict[str, list[str]]:
         raise UsageError(f"the test split has {len(test)} real texts; ask for no more than that, not for {count}")
     chosen = random.Random(seed).sample(test, count)
     # Written as the policy writes, blanks and all, lest the spacing tells who wrote it.
-    texts = {"real": [" ".join(model.tokenizer.cut(text, len(text) + 1)) for text in chosen]}
+    texts = {"real": [" ".join(model.tokenizer.pieces(text, len(text) + 1)) for text in chosen]}
     return texts | {stage: run.generate(count, stage=stage, seed=seed) for stage in stages_of(run.description)}
 
 

@@ -30,7 +30,7 @@ TABLES: dict[str, Sequence[str]] = {
     "form": ("length", "form", "unknown"),
     "likelihood, in nats": ("nll-valid", "nll-valid-char", "nll-test", "nll-test-char", "entropy"),
     "how far apart the policies are: KL per token, in nats": ("kl-to-mle", "kl-to-final"),
-    "the discriminator, on the test split": ("d-accuracy", "d-auc", "d-bce", "d-spread"),
+    "the discriminator, on the test split": ("d-accuracy", "d-auc", "d-bce", "d-logit-std"),
 }
 SHORT = next(iter(TABLES))
 WIDEST = 4  # columns of numbers side by side
@@ -42,7 +42,7 @@ TOLD = (
 
 @dataclass(repr=False)
 class Evaluation:
-    """Rows of numbers, what is to be said beside them, and the texts that were measured.
+    """Rows of numbers, the facts they depend on, and the texts that were measured.
 
     `evaluation["final"]["bleu-3"].value` is a number, `print(evaluation)` shows all of them."""
 

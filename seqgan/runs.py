@@ -10,8 +10,7 @@ import torch
 
 from seqgan.algorithms.components import DEFAULTS, Components
 from seqgan.algorithms.configs import CONFIGS, MLEConfig
-from seqgan.algorithms.mle import PHASE, new_policy
-from seqgan.algorithms.opponent import new_discriminator
+from seqgan.algorithms.mle import PHASE
 from seqgan.algorithms.seqgan import PRETRAIN
 from seqgan.core import checkpoint, schema
 from seqgan.core.config import assemble, parameters
@@ -21,13 +20,14 @@ from seqgan.data.readers import kind_of
 from seqgan.data.tokenizer import Kind, Tokenizer
 from seqgan.errors import CheckpointError, ConfigError, CorpusError, RunError, quoted, why
 from seqgan.model import TextModel
+from seqgan.models.factory import new_discriminator, new_policy
 
 STAGES = ("mle", "final", "best")
 CUSTOM = ("policy", "discriminator", "reward")  # components that the user may replace
 PRETRAINING = (PHASE, PRETRAIN)  # phases during which the final policy is that of MLE
 MODEL_FIELDS = {
     "algorithm": schema.TEXT,
-    "tokenizer": schema.Kind(f"one of {', '.join(get_args(Kind))}", lambda value: value in get_args(Kind)),
+    "tokenizer": schema.Field(f"one of {', '.join(get_args(Kind))}", lambda value: value in get_args(Kind)),
     "tokenizer_sha256": schema.TEXT,
     "max_length": schema.SIZE,
     "custom": schema.TEXTS,
@@ -39,7 +39,7 @@ RUN_FIELDS = {
     "vocab_size": schema.SIZE,
     "sources": schema.WORDS,
     "corpus": schema.TABLE,
-    "init_from": schema.Kind(
+    "init_from": schema.Field(
         "a run, a stage and a sha256, or null",
         lambda value: (
             value is None
@@ -149,7 +149,7 @@ def load_model(
         checkpoint.check(state["policies"][stage], policy, f"policies/{stage}")
         policy.load_state_dict(state["policies"][stage])
         if with_discriminator and "discriminator" in state:
-            discriminator = new_discriminator(config, *sizes, components)  # type: ignore[arg-type]
+            discriminator = new_discriminator(config, *sizes, components.discriminator)
             checkpoint.check(state["discriminator"], discriminator, "discriminator")
             discriminator.load_state_dict(state["discriminator"])
             discriminator.to(device).eval()

@@ -21,10 +21,11 @@ from seqgan.core.log import Display
 from seqgan.core.loop import train
 from seqgan.core.run import Run, Wanted, checkpoints, create
 from seqgan.core.run import begin_or_continue as core_begin
-from seqgan.core.schema import as_bytes
+from seqgan.core.schema import json_bytes
 from seqgan.data.checks import about_data
 from seqgan.data.corpus import Corpus, as_files
-from seqgan.data.dataset import TokenDataset, encode_corpus, suitable_tokenizer
+from seqgan.data.dataset import TokenDataset, encode_corpus
+from seqgan.data.suitable import suitable_tokenizer
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import RunError, UsageError, quoted
 from seqgan.evaluation import evaluate_models
@@ -46,7 +47,7 @@ from seqgan.runs import (
 from seqgan.symbols import EOS, UNK
 
 # What the policy of --init-from brings with it; the rest of a config may differ.
-INHERITED = ("tokenizer", "vocab_size", "embedding_dim", "hidden_dim", "tie_embeddings")
+INHERITED = ("tokenizer", "vocab_size", "policy", "embedding_dim", "hidden_dim", "tie_embeddings")
 MOST_UNKNOWN = 0.5  # share of the tokens, to go on from a policy with its own tokenizer
 INITIAL = "init.safetensors"  # the weights of --init-from, in the new run
 
@@ -88,6 +89,7 @@ class Data(NamedTuple):
     """A corpus, and the same as an algorithm reads it."""
 
     corpus: Corpus
+    tokenizer: Tokenizer
     encoded: TokenDataset
 
 
@@ -169,8 +171,6 @@ def begin(
         "config": to_json(config),
         "sources": sources,
         "seed": wanted.seed or 0,
-        "threads": torch.get_num_threads(),
-        "world_size": distributed.world_size(),
         "corpus": {"name": corpus.name, **corpus.provenance},
         "init_from": init_from and {**init_from.as_json(), "sha256": hashlib.sha256(contents[INITIAL]).hexdigest()},
         "custom": custom_names(components),
@@ -183,7 +183,7 @@ def begin(
         "command": sys.argv[1:],
     }
     create(folder, description, {"tokenizer.model": tokenizer.model, **contents}, overwrite=wanted.overwrite)
-    return Data(corpus, encoded)
+    return Data(corpus, tokenizer, encoded)
 
 
 def _inherit(init_from: InitFrom, chosen: Chosen, components: Components) -> tuple[MLEConfig, Tokenizer, bytes]:
@@ -204,8 +204,8 @@ def _refuse_unreadable(init_from: InitFrom, encoded: TokenDataset) -> None:
     """
     Raises:
         UsageError: the tokenizer of the policy does not know most of the new texts."""
-    unknown = sum(row.count(UNK) for row in encoded.train.rows)
-    share = unknown / max(1, sum(len(row) - row.count(EOS) for row in encoded.train.rows))
+    unknown = sum(row.count(UNK) for row in encoded.train.sequences)
+    share = unknown / max(1, sum(len(row) - row.count(EOS) for row in encoded.train.sequences))
     if share > MOST_UNKNOWN:
         raise UsageError(
             f"{share:.0%} of the corpus's tokens are unknown to the tokenizer of {init_from.name}; "
@@ -243,7 +243,7 @@ def read_data(folder: Path, source: Source) -> Data:
     description = describe_run(folder)
     corpus, tokenizer = corpus_of(folder, source), load_tokenizer(folder, description)
     overlong = run_config(folder / "run.json", description).overlong
-    return Data(corpus, encode_corpus(corpus, tokenizer, description["max_length"], overlong))
+    return Data(corpus, tokenizer, encode_corpus(corpus, tokenizer, description["max_length"], overlong))
 
 
 def carry_out(
@@ -282,7 +282,7 @@ def carry_out(
         run.export(
             {
                 "config.json": model_json(description, weights),
-                "evaluations/training.json": as_bytes(evaluation.as_json()),
+                "evaluations/training.json": json_bytes(evaluation.as_json()),
             }
         )
     written = load_model(folder, device=device, components=components).generate(5, seed=description["seed"])

@@ -21,7 +21,7 @@ import pytest
 import torch
 
 from seqgan import training
-from seqgan.core import checkpoint
+from seqgan.core import checkpoint, schema
 from seqgan.core.config import read_config_file
 from seqgan.core.log import Silence
 from seqgan.core.run import checkpoints, create, describe, read_record
@@ -183,9 +183,9 @@ def use_model(folder: Path) -> list[str]:
 
 
 def test_the_fields_that_are_mutated_are_those_that_there_are(run: Path, model: Path, shelved: Path) -> None:
-    schema = describe(run)
-    assert set(schema) == set(RUN_FIELDS.split())
-    assert set(schema["corpus"]) == set(CORPUS_FIELDS.split())
+    description = describe(run)
+    assert set(description) == set(RUN_FIELDS.split())
+    assert set(description["corpus"]) == set(CORPUS_FIELDS.split())
     assert set(json.loads((model / "config.json").read_text())) == set(MODEL_FIELDS.split())
     assert set(store.about("mine")) == set(ABOUT_FIELDS.split())
     assert set(store.about("mine")["report"]) >= set(REPORT_FIELDS.split())
@@ -852,7 +852,7 @@ def as_old_torch_file(thing: object) -> bytes:
 
 
 def as_checkpoint(thing: object) -> bytes:
-    return as_torch_file({"format": checkpoint.FORMAT, "run": "x", "algorithm": thing})
+    return as_torch_file({"format": schema.FORMAT, "run": "x", "algorithm": thing})
 
 
 DISGUISES = [as_pickle, as_old_pickle, as_torch_file, as_old_torch_file, as_checkpoint]

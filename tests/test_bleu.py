@@ -11,7 +11,7 @@ from nltk.translate.bleu_score import corpus_bleu as nltk_corpus
 from nltk.translate.bleu_score import sentence_bleu as nltk_sentence
 from sacrebleu import BLEU
 
-from seqgan.metrics import View, backward_bleu, bleu, self_bleu, variety
+from seqgan.metrics import MetricInput, backward_bleu, bleu, self_bleu, variety
 from seqgan.metrics.bleu import EPSILON, Index, corpus_bleu, sentence_bleu
 
 METHOD1 = SmoothingFunction().method1
@@ -94,24 +94,24 @@ def test_the_closest_length_of_two_is_the_shorter() -> None:
 
 
 def test_identical_texts_have_self_bleu_1_and_different_ones_less() -> None:
-    assert self_bleu(View(["the same line", "the same line"]))["self-bleu-2"].value == 1.0
-    assert self_bleu(View(["a b c d", "e f g h"]))["self-bleu-2"].value == 0.0
+    assert self_bleu(MetricInput(["the same line", "the same line"]))["self-bleu-2"].value == 1.0
+    assert self_bleu(MetricInput(["a b c d", "e f g h"]))["self-bleu-2"].value == 0.0
 
 
 def test_self_bleu_of_one_text_is_undefined_and_left_out() -> None:
-    assert self_bleu(View(["a single line"])) == {}
+    assert self_bleu(MetricInput(["a single line"])) == {}
 
 
 def test_self_bleu_does_not_remember_an_earlier_set_of_samples() -> None:
-    first, second = View(["a b c d e f"] * 5), View([f"{i} {i + 1} {i + 2}" for i in range(0, 50, 10)])
+    first, second = MetricInput(["a b c d e f"] * 5), MetricInput([f"{i} {i + 1} {i + 2}" for i in range(0, 50, 10)])
     assert self_bleu(first)["self-bleu-3"].value > self_bleu(second)["self-bleu-3"].value
-    assert self_bleu(second) == self_bleu(View(second.samples))
+    assert self_bleu(second) == self_bleu(MetricInput(second.samples))
 
 
 def test_backward_bleu_swaps_the_roles() -> None:
     samples, references = ["a b c", "d e f g"], ["a b c d", "e f g a", "b c"]
-    forward = bleu(View(references, samples))
-    backward = backward_bleu(View(samples, references))
+    forward = bleu(MetricInput(references, samples))
+    backward = backward_bleu(MetricInput(samples, references))
     for order in range(2, 6):
         assert backward[f"backward-bleu-{order}"].value == forward[f"bleu-{order}"].value
 
@@ -119,7 +119,7 @@ def test_backward_bleu_swaps_the_roles() -> None:
 def test_bleu_grows_with_the_number_of_references_and_says_how_many_there_are() -> None:
     rng = random.Random(0)
     lines = [" ".join(rng.choice("abcdefghij") for _ in range(8)) for _ in range(400)]
-    few, many = (bleu(View(lines[:100], lines[100 : 100 + count]))["bleu-3"] for count in (20, 300))
+    few, many = (bleu(MetricInput(lines[:100], lines[100 : 100 + count]))["bleu-3"] for count in (20, 300))
     assert few.value < many.value
     assert "refs:20|" in few.signature
     assert "refs:300|" in many.signature
@@ -129,7 +129,7 @@ def test_bleu_grows_with_the_number_of_references_and_says_how_many_there_are() 
 def test_the_error_of_bleu_is_that_of_a_mean_over_hypotheses() -> None:
     rng = random.Random(1)
     lines = [" ".join(rng.choice("abcdefghij") for _ in range(8)) for _ in range(300)]
-    measured = bleu(View(lines[:200], lines[200:]))["bleu-2"]
+    measured = bleu(MetricInput(lines[:200], lines[200:]))["bleu-2"]
     scores = sentence_bleu(Index([line.split() for line in lines[200:]]).matches([ln.split() for ln in lines[:200]]))
     assert measured.value == pytest.approx(scores[1].mean())
     assert measured.stderr == pytest.approx(scores[1].std(ddof=1) / 200**0.5)
@@ -147,7 +147,7 @@ def test_the_errors_tell_how_numbers_vary_from_set_to_set(name: str, letters: st
         return [" ".join(rng.choice(words) for _ in range(rng.randrange(4, 10))) for _ in range(count)]
 
     measures = {"self-bleu-2": self_bleu, "backward-bleu-2": backward_bleu, "distinct-2": variety}
-    results = [measures[name](View(drawn(), drawn()))[name] for _ in range(60)]
+    results = [measures[name](MetricInput(drawn(), drawn()))[name] for _ in range(60)]
     truth = np.std([result.value for result in results], ddof=1)
     estimate = np.mean([result.stderr for result in results])
     assert truth * 0.7 < estimate < truth * 1.6
@@ -190,7 +190,7 @@ def test_the_published_numbers_of_texygen_come_out_of_its_sample_files(system: s
     captions = [line for line in lines("captions/coco.train.txt.gz", "captions/coco.valid.txt.gz") if line]
     samples = [line for line in lines(f"texygen_samples/{system}.txt.gz") if line]
     assert (len(captions), len(samples)) == (10_000, 9_984)
-    view = View(samples, captions, tokens="words")
-    numbers = {**self_bleu(view), **bleu(view)}
+    inputs = MetricInput(samples, captions, tokens="words")
+    numbers = {**self_bleu(inputs), **bleu(inputs)}
     ours = [[numbers[f"{name}-{order}"].value for order in (2, 3, 4, 5)] for name in ("self-bleu", "bleu")]
     np.testing.assert_allclose(ours, PUBLISHED[system], rtol=0, atol=0.003)

@@ -253,8 +253,8 @@ def test_a_mistake_gets_one_clear_line_and_exit_code_2(
 def test_generate_refuses_what_the_run_cannot_do(train: Callable[..., Result], tmp_path: Path) -> None:
     folder = tmp_path / "run"
     train("mle", folder)
-    assert "the prompt holds what this run has never seen: Ω" in refusal("generate", folder, "--prompt", "hi Ω")[0]
-    assert "this run writes at most" in refusal("generate", folder, "--prompt", "hi anna " * 5)[0]
+    assert "the prompt holds tokens outside the vocabulary: Ω" in refusal("generate", folder, "--prompt", "hi Ω")[0]
+    assert "this model generates at most" in refusal("generate", folder, "--prompt", "hi anna " * 5)[0]
     message, _ = refusal("generate", folder, "--stage", "bst")
     assert "no stage 'bst'; there are mle, final, best and the checkpoints" in message
     model = (folder / "tokenizer.model").read_bytes()

@@ -14,7 +14,7 @@ from seqgan.core.report import Measured
 from seqgan.core.run import Interrupted, Run
 from seqgan.data.corpus import Corpus
 from seqgan.errors import UsageError
-from seqgan.evaluation import remarks
+from seqgan.evaluation import summary
 from seqgan.reporting import Evaluation, tables
 from seqgan.runs import progress
 from tests.conftest import TINY, TINY_GAME
@@ -116,7 +116,7 @@ def test_held_out_texts_that_were_split_are_one_text_each(tmp_path: Path) -> Non
     assert int(rows["real"]["length"].signature.partition("|")[0][2:]) > len(corpus.valid)
 
 
-# --- remarks
+# --- summary
 
 
 def row(**values: float) -> dict[str, Measured]:
@@ -126,10 +126,9 @@ def row(**values: float) -> dict[str, Measured]:
 def test_copying_is_remarked_upon() -> None:
     real = row(unknown=0.0, seen=0.1, self_bleu_2=0.5)
     result = Evaluation({"mle": row(seen=0.4), "final": row(seen=0.7), "real": real}, {"seed": 0})
-    told = [line for line in remarks(result) if "mostly copies" in line]
+    told = [line for line in summary(result) if "mostly copies" in line]
     assert told == [
-        "70% of the final samples stand word for word in the training texts (of held-out real texts 10%): "
-        "the policy mostly copies."
+        "70% of the final samples are copies of training texts (of held-out real texts 10%): the policy mostly copies."
     ]
 
 
@@ -148,7 +147,7 @@ def test_remarks_call_a_difference_one_by_its_paired_error() -> None:
         },
         "real": row(unknown=0.0, self_bleu_2=0.5),
     }
-    told = "\n".join(remarks(Evaluation(rows, {"seed": 0})))
+    told = "\n".join(summary(Evaluation(rows, {"seed": 0})))
     assert "Final minus mle, more than the paired error explains: nll-valid -0.0100 ±.0010" in told
     assert "Final minus mle, no more than the paired error explains: bleu-3 +0.0001" in told
 
@@ -269,7 +268,7 @@ def test_runs_of_other_texts_are_not_compared(runs: dict[str, seqgan.TrainedRun]
     parts = runs["a"].corpus()
     same = Corpus("same", parts.train, parts.valid, parts.test)
     short = seqgan.train(same, run_dir=tmp_path / "short", **{**OPTIONS, "iterations": 1, "max_length": 4})
-    assert "cut their held-out texts differently" in refusal("evaluate", runs["a"].folder, short.folder)[0]
+    assert "encode their held-out texts differently" in refusal("evaluate", runs["a"].folder, short.folder)[0]
     assert "--blind goes with one RUN" in refusal("evaluate", *[runs["a"].folder] * 2, "--blind", tmp_path / "s.csv")[0]
 
 

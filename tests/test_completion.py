@@ -1,16 +1,20 @@
 """What a shell offers, and what is said to those who type nothing, or an option of another command."""
 
+import re
 from pathlib import Path
 
+import click
 import pytest
 from click.shell_completion import ShellComplete
 
 from imagegan.cli import imagegan
-from seqgan.cli import seqgan
+from seqgan import train
+from seqgan.algorithms.synonyms import SYNONYMS
+from seqgan.cli import main, seqgan
 from seqgan.core.command import run_command
 from seqgan.core.run import create
 from seqgan.data import store
-from seqgan.errors import CorpusError
+from seqgan.errors import ConfigError, CorpusError
 from tests.conftest import tiny_lines
 from tests.test_cli import call, refusal
 
@@ -117,3 +121,26 @@ def test_a_corpus_of_ones_own_is_removed_and_nothing_else() -> None:
     for name in ("mine", "../one", "poems", ""):
         assert refusal("corpora", "remove", name)[1] == 2
     assert Path("runs/one-1/run.json").is_file()
+
+
+def test_what_other_programs_call_an_option_is_answered_with_its_name_here(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for words, ours in ((["train", "--learning-rate", "1"], "--mle-lr, --g-lr and --d-lr"), (["score", "--lr"], "--")):
+        monkeypatch.setattr("sys.argv", ["seqgan", *words])
+        with pytest.raises(SystemExit):
+            main()
+        assert f"there is no option {words[1]}; here it is {ours}" in capsys.readouterr().err
+    with pytest.raises(ConfigError, match="no hyper-parameter 'emb_dim'; here it is --embedding-dim"):
+        train(["a b"] * 20, emb_dim=3)
+
+
+def test_the_names_that_an_error_answers_with_exist() -> None:
+    params = [param for name in ("train", "generate") for param in seqgan.commands[name].get_params(context(name))]
+    options = {option for param in params for option in param.opts}
+    assert set(re.findall(r"--[a-z0-9-]+", " ".join(SYNONYMS.values()))) <= options
+    assert not options & {f"--{name.replace('_', '-')}" for name in SYNONYMS}
+
+
+def context(name: str) -> click.Context:
+    return click.Context(seqgan.commands[name])

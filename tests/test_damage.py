@@ -4,6 +4,7 @@ Every file is taken whole and mutated: a byte flipped, the rest cut off, a field
 never happens: another exception, or another result."""
 
 import copy
+import hashlib
 import io
 import json
 import random
@@ -18,8 +19,10 @@ import torch
 
 from seqgan.algorithms import ALGORITHMS
 from seqgan.core import checkpoint
+from seqgan.core.checkpoint import digest
 from seqgan.core.loop import train
 from seqgan.core.run import Run, checkpoints, describe
+from seqgan.core.schema import with_checksum
 from seqgan.errors import CheckpointError, RunError, SeqGANError
 from seqgan.library import train as train_run
 from seqgan.pretrained import from_pretrained
@@ -188,7 +191,7 @@ def fields_are_mutated(whole: Path, folder: Path, numbers: range) -> None:
     state = torch.load(newest, weights_only=True)
     for number in numbers:
         rng, place = random.Random(number), copied(whole, folder / str(number))
-        kind = ("checkpoint", "unsigned", "run/run.json", "model/config.json")[number % 4]
+        kind = ("checkpoint", "consistent", "run/run.json", "model/config.json")[number % 4]
         if "." in kind:
             content = json.loads((place / kind).read_text())
             what = mutated(content, rng)
@@ -197,9 +200,9 @@ def fields_are_mutated(whole: Path, folder: Path, numbers: range) -> None:
             withstands(whole, place, f"{kind} {what} ({number})", only=kind.split("/")[0])
         else:
             content = copy.deepcopy(state)
-            if kind == "unsigned":  # as checkpoints of the first version are: what is of another kind is refused
-                del content["sha256"]
             what = mutated(content, rng)
+            if kind == "consistent" and isinstance(content, dict):  # its checksum is right, its content is not
+                content["sha256"] = digest({name: value for name, value in content.items() if name != "sha256"})
             save_as_it_is(place / "run" / "checkpoints" / newest.name, content)
             if kind == "checkpoint":
                 withstands(whole, place, f"{what} ({number})", only="run")
@@ -236,7 +239,7 @@ def test_two_thousand_mutated_fields(first: int, whole: Path, tmp_path: Path) ->
 
 
 def changed(run: Path, *place: Any, to: Any = None) -> Path:
-    """A run whose newest checkpoint has another value at a place (gone, where none is given), without a sha256."""
+    """A run whose newest checkpoint has another value at a place (none: it is gone), and a sha256 that is right."""
     path = list(checkpoints(run).values())[-1]
     state = torch.load(path, weights_only=True)
     del state["sha256"]
@@ -247,7 +250,7 @@ def changed(run: Path, *place: Any, to: Any = None) -> Path:
         del part[place[-1]]
     else:
         part[place[-1]] = to
-    save_as_it_is(path, state)
+    save_as_it_is(path, {**state, "sha256": digest(state)})
     return run
 
 
@@ -288,8 +291,9 @@ def test_weights_of_nan_are_refused_wherever_they_are_read(whole: Path, tmp_path
     path = tmp_path / "model" / "generator.safetensors"
     save_file({**load_file(path), name: torch.full_like(tensor, float("nan"))}, path)
     config = tmp_path / "model" / "config.json"
-    kept = {key: value for key, value in json.loads(config.read_text()).items() if key not in ("files", "checksum")}
-    config.write_text(json.dumps(kept))
+    about = json.loads(config.read_text())
+    about["files"][path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    config.write_text(json.dumps(with_checksum(about)))
     with pytest.raises(CheckpointError, match=f"{name} holds NaN or infinite values"):
         of_model(tmp_path / "model")
 

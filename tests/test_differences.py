@@ -23,7 +23,7 @@ from seqgan.core.stats import (
 )
 from seqgan.metrics import (
     METRICS,
-    View,
+    MetricInput,
     backward_bleu,
     bleu,
     discrimination,
@@ -215,8 +215,8 @@ def compared() -> dict[str, dict[str, list[Measured]]]:
         texts = {"mle": written(before, drawn), "final": written(after, drawn), "real": written(real, held_out)}
         rows = {}
         for name, samples in texts.items():
-            view = View(samples, written(real, references), training, "whitespace", held_out=name == "real")
-            rows[name] = {name: number for family in METRICS.values() for name, number in family(view).items()}
+            inputs = MetricInput(samples, written(real, references), training, "whitespace", held_out=name == "real")
+            rows[name] = {name: number for family in METRICS.values() for name, number in family(inputs).items()}
         for pair, row in differences(rows).items():
             for name, number in row.items():
                 told.setdefault(pair, {}).setdefault(name, []).append(number)
@@ -245,7 +245,7 @@ def test_the_error_of_a_difference_of_set_measures_is_not_below_its_spread_over_
 def test_backward_bleu_varies_with_the_samples_and_with_the_references() -> None:
     rng = np.random.default_rng(0)
     samples, references = (written(transitions(1, 0.2), part) for part in rng.random((2, 60, 10)))
-    number = backward_bleu(View(samples, references))["backward-bleu-2"]
+    number = backward_bleu(MetricInput(samples, references))["backward-bleu-2"]
     assert list(number.influences) == ["samples", "references"]
     assert all(len(of) == 10 and of.std() > 0 for of in number.influences.values())
     alone = [standard_error_of({source: of}) for source, of in number.influences.items()]
@@ -270,9 +270,9 @@ def test_copies_in_held_out_text_are_not_taken_for_independent_texts() -> None:
     for number in range(SETS):
         corpus = rng.choices(lines(25), k=1000)
         for name, measure in measures.items():
-            told[name].append(measure(View(corpus, references, training, "whitespace", held_out=True))[name])
+            told[name].append(measure(MetricInput(corpus, references, training, "whitespace", held_out=True))[name])
             if number < 5:
-                as_if[name].append(measure(View(corpus, references, training, "whitespace"))[name])
+                as_if[name].append(measure(MetricInput(corpus, references, training, "whitespace"))[name])
     for name in measures:
         truth, error = truth_and_error(told[name])
         assert 0.7 * truth < error < 1.6 * truth, name
@@ -282,18 +282,18 @@ def test_copies_in_held_out_text_are_not_taken_for_independent_texts() -> None:
 
 def test_pieces_of_one_text_are_one_unit() -> None:
     pieces = {f"{letter} {number}": letter * 9 for letter in "abcdefgh" for number in range(10)}
-    view = View(list(pieces), list(pieces), list(pieces), held_out=True, part_of=pieces)
-    alone = View(list(pieces), list(pieces), list(pieces), held_out=True)
-    assert (view.units.max(), alone.units.max()) == (7, 79)
-    assert view.reference_units.tolist() == view.units.tolist()
-    assert "err:texts/8|" in form(view)["length"].signature
-    assert "err:jackknife-4x20/8|" in variety(view)["distinct-1"].signature
+    inputs = MetricInput(list(pieces), list(pieces), list(pieces), held_out=True, part_of=pieces)
+    alone = MetricInput(list(pieces), list(pieces), list(pieces), held_out=True)
+    assert (inputs.units.max(), alone.units.max()) == (7, 79)
+    assert inputs.reference_units.tolist() == inputs.units.tolist()
+    assert "err:texts/8|" in form(inputs)["length"].signature
+    assert "err:jackknife-4x20/8|" in variety(inputs)["distinct-1"].signature
 
 
 # --- the discriminator
 
 
-@pytest.mark.parametrize("name", ["d-accuracy", "d-auc", "d-bce", "d-spread"])
+@pytest.mark.parametrize("name", ["d-accuracy", "d-auc", "d-bce", "d-logit-std"])
 def test_the_errors_of_verdicts_are_their_spread_over_new_texts(name: str) -> None:
     rng = np.random.default_rng(0)
     told: list[Measured] = []
@@ -304,7 +304,7 @@ def test_the_errors_of_verdicts_are_their_spread_over_new_texts(name: str) -> No
         rows = []
         for scores in (fake, near):
             tensors = [torch.tensor(part, dtype=torch.float32) for part in (real, scores)]
-            value, of_real, of_fake = discrimination.verdicts(*tensors)[name]
+            value, of_real, of_fake = discrimination.measures(*tensors)[name]
             influences = {
                 "test": mean_influences(of_real, np.arange(60)),
                 "samples": mean_influences(of_fake, np.arange(80)),
@@ -320,31 +320,37 @@ def test_the_errors_of_verdicts_are_their_spread_over_new_texts(name: str) -> No
 
 # --- what is undefined is not shown
 
-UNDEFINED: dict[str, tuple[Callable[[], View], set[str]]] = {
-    "of two words": (lambda: View(["a b"] * 5, ["a b c"], ["a b"]), {"distinct-3", "seen-3", "seen-4", "seen-5"}),
+UNDEFINED: dict[str, tuple[Callable[[], MetricInput], set[str]]] = {
+    "of two words": (
+        lambda: MetricInput(["a b"] * 5, ["a b c"], ["a b"]),
+        {"distinct-3", "seen-3", "seen-4", "seen-5"},
+    ),
     "of one word": (
-        lambda: View(["a"] * 5, ["a b c"], ["a b"]),
+        lambda: MetricInput(["a"] * 5, ["a b c"], ["a b"]),
         {"distinct-2", "distinct-3", "seen-2", "seen-3", "seen-4", "seen-5"},
     ),
     "empty": (
-        lambda: View([""] * 5, ["a b c"], ["a b"]),
+        lambda: MetricInput([""] * 5, ["a b c"], ["a b"]),
         {"distinct-1", "distinct-2", "distinct-3", "seen-2", "seen-3", "seen-4", "seen-5"},
     ),
     "empty verse": (
-        lambda: View([""] * 5, ["春 眠"], ["春 眠"], "chars"),
+        lambda: MetricInput([""] * 5, ["春 眠"], ["春 眠"], "chars"),
         {"distinct-1", "distinct-2", "distinct-3", "seen-2", "seen-3", "seen-4", "seen-5", "seen-lines"},
     ),
-    "a single one": (lambda: View(["a b c d e f"], ["a b c"], ["a b"]), {f"self-bleu-{n}" for n in (2, 3, 4, 5)}),
+    "a single one": (
+        lambda: MetricInput(["a b c d e f"], ["a b c"], ["a b"]),
+        {f"self-bleu-{n}" for n in (2, 3, 4, 5)},
+    ),
 }
 
 
 @pytest.mark.parametrize("kind", list(UNDEFINED))
 def test_of_what_no_text_has_there_is_no_share(kind: str) -> None:
-    view, missing = UNDEFINED[kind]
-    whole = View(["春 眠 不 觉 晓 啼"] * 5, ["春 眠"], ["春 眠"], view().tokens)
+    inputs, missing = UNDEFINED[kind]
+    whole = MetricInput(["春 眠 不 觉 晓 啼"] * 5, ["春 眠"], ["春 眠"], inputs().tokens)
     possible, found = (
         {name: number for family in METRICS.values() for name, number in family(some).items()}
-        for some in (whole, view())
+        for some in (whole, inputs())
     )
     assert set(possible) - set(found) == missing
     assert all(np.isfinite(number.value) for number in found.values())
@@ -355,8 +361,8 @@ def test_of_what_no_text_has_there_is_no_share(kind: str) -> None:
 @pytest.mark.parametrize("aggregation", ["sentence", "corpus"])
 def test_every_metric_of_odd_texts_is_a_number_or_missing(samples: list[str], held_out: bool, aggregation: str) -> None:
     for references in (["x y z"], ["a b c"] * 20, ["", "a b"]):
-        view = View(samples, references, references, "words", aggregation, held_out=held_out)  # type: ignore[arg-type]
-        row = {name: number for family in METRICS.values() for name, number in family(view).items()}
+        inputs = MetricInput(samples, references, references, "words", aggregation, held_out=held_out)  # type: ignore[arg-type]
+        row = {name: number for family in METRICS.values() for name, number in family(inputs).items()}
         assert all(np.isfinite(number.value) and not number.stderr < 0 for number in row.values())
         both = {"first": row, "second": dict(row)}
         assert all(number.value == 0 and not number.differs for number in differences(both)["second - first"].values())

@@ -137,7 +137,7 @@ def test_no_step_on_text_waits(texts: TokenDataset, tiny_config: Make) -> None:
         game.opponent.update("game", 1)
 
 
-# --- trained, killed, gone on with, and asked for texts and pictures
+# --- trained, killed, gone on with, and asked for texts and images
 
 
 def killed_once(words: list[str], folder: Path, steps: int) -> None:
@@ -179,6 +179,6 @@ def test_images(tmp_path: Path) -> None:
     killed_once([*words, "--device", str(HERE), "--resume", str(folder)], folder, 5)
     assert [line["step"] for line in read_record(folder)] == list(range(1, 41))
     for place in (str(HERE), "cpu"):
-        picture = tmp_path / f"{place[:3]}.png"
-        imagegan.main(["generate", str(folder), "--device", place, "--output", str(picture)], standalone_mode=False)
-        assert picture.is_file()
+        image = tmp_path / f"{place[:3]}.png"
+        imagegan.main(["generate", str(folder), "--device", place, "--output", str(image)], standalone_mode=False)
+        assert image.is_file()

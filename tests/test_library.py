@@ -253,9 +253,9 @@ def test_the_seed_decides_what_is_written(played: seqgan.TrainedRun) -> None:
 def test_every_text_continues_the_prompt(played: seqgan.TrainedRun) -> None:
     assert all(text.startswith("hi anna") for text in played.generate(30, prompt="hi anna"))
     assert not all(text.startswith("hi anna") for text in played.generate(30))
-    with pytest.raises(UsageError, match="never seen: zebra"):
+    with pytest.raises(UsageError, match="outside the vocabulary: zebra"):
         played.generate(prompt="hi zebra")
-    with pytest.raises(UsageError, match="the prompt has 8 tokens; this run writes at most 6"):
+    with pytest.raises(UsageError, match="the prompt has 8 tokens; this model generates at most 6"):
         played.generate(prompt="hi anna " * 4)
 
 

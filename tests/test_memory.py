@@ -12,8 +12,8 @@ from torch.utils._pytree import tree_leaves
 from seqgan.algorithms.components import Components
 from seqgan.algorithms.configs import SeqGANConfig
 from seqgan.algorithms.opponent import Opponent
-from seqgan.data.batches import Encoded, by_length, pad
-from seqgan.data.dataset import TokenDataset
+from seqgan.data.batches import by_length, pad
+from seqgan.data.dataset import EncodedSplit, TokenDataset
 from seqgan.metrics.nll import divergence, likelihood, text_log_probs, token_log_probs
 from seqgan.models.lstm import LSTMPolicy
 from seqgan.models.policy import PolicyModule, sample
@@ -103,7 +103,7 @@ def test_the_largest_tensor_of_a_look_does_not_grow_with_the_texts(
 
 
 def test_a_look_of_the_discriminator_at_twenty_thousand_texts_is_bounded() -> None:
-    encoded = Encoded(rows_of(20_000), 1, 0.0, 0)
+    encoded = EncodedSplit(rows_of(20_000), 1)
     texts = TokenDataset(encoded, encoded, list(range(V)), T)  # type: ignore[arg-type]
     config, parts = SeqGANConfig(d_batch_size=8, d_samples=8), Components(discriminator=lambda *sizes: Judge())
     opponent = Opponent(config, texts, torch.device("cpu"), 1, Bigram(V, T).eval(), parts)

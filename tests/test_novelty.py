@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from seqgan.metrics import View, form, novelty, variety
+from seqgan.metrics import MetricInput, form, novelty, variety
 from seqgan.metrics.diversity import distinct, ngrams_of
 from seqgan.metrics.ngrams import extended, in_one_row, present, ranked, vocabulary_of
 from seqgan.metrics.novelty import copied
@@ -49,7 +49,7 @@ def test_ngrams_do_not_reach_into_the_next_text() -> None:
 def test_novelty_counts_whole_samples_lines_and_ngrams() -> None:
     training = ["春眠不觉晓 处处闻啼鸟", "床前明月光 疑是地上霜"]
     samples = ["床前明月光 疑是地上霜", "床前明月光 处处是天空", "山高水又长 人在画中行", "一二三四五 六七八九十"]
-    numbers = {name: number.value for name, number in novelty(View(samples, (), training, "chars")).items()}
+    numbers = {name: number.value for name, number in novelty(MetricInput(samples, (), training, "chars")).items()}
     assert numbers["seen"] == 1 / 4
     assert numbers["seen-lines"] == 3 / 8
     # 10 characters each: all 9 pairs of the first; 4 + 光-处 no, 处处 yes of the second
@@ -59,14 +59,14 @@ def test_novelty_counts_whole_samples_lines_and_ngrams() -> None:
 
 
 def test_novelty_is_not_reported_without_training_texts_nor_lines_for_words() -> None:
-    assert novelty(View(["a b"])) == {}
-    assert "seen-lines" not in novelty(View(["a b"], (), ["a b"], "words"))
+    assert novelty(MetricInput(["a b"])) == {}
+    assert "seen-lines" not in novelty(MetricInput(["a b"], (), ["a b"], "words"))
 
 
 def test_distinct_n_is_different_over_all() -> None:
     assert distinct(ngrams_of([["a", "b", "a", "b"]], 2)) == [2 / 3]
     assert distinct(ngrams_of([["a"], []], 2)) == [0.0]
-    numbers = variety(View(["a b", "a b", "c d", "a b"]))
+    numbers = variety(MetricInput(["a b", "a b", "c d", "a b"]))
     assert numbers["distinct"].value == 0.5
     assert numbers["distinct-1"].value == 4 / 8
 
@@ -79,15 +79,15 @@ def test_the_form_is_that_of_most_training_texts() -> None:
         "一二三",
         "一",
     ]
-    measured = form(View(samples, (), training, "chars"))
+    measured = form(MetricInput(samples, (), training, "chars"))
     assert measured["form"].value == 1 / 4
     assert "form:5-5-5-5" in measured["form"].signature
     assert measured["length"].value == (20 + 19 + 3 + 1) / 4
 
 
 def test_texts_without_a_common_form_have_none() -> None:
-    assert "form" not in form(View(["一二"], (), ["一", "一二", "一二三"], "chars"))
-    assert "form" not in form(View(["a b"], (), ["a b"], "words"))
+    assert "form" not in form(MetricInput(["一二"], (), ["一", "一二", "一二三"], "chars"))
+    assert "form" not in form(MetricInput(["a b"], (), ["a b"], "words"))
 
 
 def test_distinct_without_a_block_is_that_of_the_other_texts() -> None:

@@ -21,7 +21,10 @@ from seqgan.core.bounds import Whole
 from seqgan.core.phase import Phase
 from seqgan.core.run import Run, checkpoints, describe, read_record
 from seqgan.data.dataset import TokenDataset
-from seqgan.errors import DivergedError, RunError, UsageError
+from seqgan.errors import ConfigError, DivergedError, RunError, UsageError
+from seqgan.models import DISCRIMINATOR_NAMES, POLICY_NAMES
+from seqgan.models.factory import DISCRIMINATORS, POLICIES, new_policy
+from seqgan.models.gru import GRUPolicy
 from seqgan.models.lstm import LSTMPolicy
 from seqgan.models.policy import sample
 from seqgan.symbols import EOS, PAD, UNK
@@ -426,6 +429,81 @@ def test_what_a_policy_does_not_implement_is_named() -> None:
         Unfinished(5, 4)
 
 
+# --- networks by name
+
+
+@pytest.mark.usefixtures("tables")
+def test_registered_networks_are_not_passed_again(tmp_path: Path) -> None:
+    """The run loads, writes, goes on, is started from, and is saved as a model that loads."""
+    seqgan.register_policy("own gru", Recurrent)
+    seqgan.register_discriminator("bag", Bag)
+    networks = {"policy": "own gru", "discriminator": "bag"}
+    run = seqgan.train(TEXTS, run_dir=tmp_path / "run", **GAME, **networks)
+    assert {name: describe(run.folder)["config"][name] for name in networks} == networks
+    assert describe(run.folder)["custom"] == []
+    loaded = seqgan.load(run.folder)
+    assert isinstance(loaded.model().policy, Recurrent)
+    assert isinstance(loaded.model().discriminator, Bag)
+    assert loaded.generate(9) == run.generate(9)
+    saved = seqgan.from_pretrained(loaded.save_pretrained(tmp_path / "saved"))
+    assert saved.score(TEXTS) == run.score(TEXTS)
+    warm = seqgan.train(TEXTS, run_dir=tmp_path / "warm", init_from=str(run.folder), **LEARNING)
+    assert describe(warm.folder)["config"]["policy"] == "own gru"
+    assert isinstance(warm.model().policy, Recurrent)
+    more = seqgan.train(TEXTS, run_dir=run.folder, resume=True, **{**GAME, "iterations": 4}, **networks)
+    assert more.log_probs(TEXTS) != run.log_probs(TEXTS)
+
+
+@pytest.mark.usefixtures("tables")
+def test_a_network_that_is_not_registered_is_one_clear_error(tmp_path: Path) -> None:
+    seqgan.register_policy("own gru", Recurrent)
+    run = seqgan.train(TEXTS, run_dir=tmp_path / "run", policy="own gru", **LEARNING)
+    model = run.save_pretrained(tmp_path / "saved")
+    POLICY_NAMES.remove("own gru")
+    for use in (lambda: seqgan.load(run.folder).generate(2), lambda: seqgan.from_pretrained(model)):
+        with pytest.raises(RunError, match=r"there is no policy 'own gru'.*seqgan\.register_policy") as error:
+            use()
+        assert "\n" not in str(error.value)
+    with pytest.raises(ConfigError, match=r"there is no policy 'lstn' .*; did you mean lstm\?"):
+        seqgan.train(TEXTS, run_dir=tmp_path / "other", policy="lstn", **LEARNING)
+    with pytest.raises(ConfigError, match=r"there is no discriminator 'mlp' \(.*\); choose one of cnn"):
+        seqgan.train(TEXTS, run_dir=tmp_path / "other", discriminator="mlp", **GAME)
+
+
+@pytest.mark.usefixtures("tables")
+def test_the_name_of_another_network_is_refused() -> None:
+    with pytest.raises(UsageError, match="there is a policy 'lstm' already"):
+        seqgan.register_policy("lstm", Recurrent)
+    with pytest.raises(UsageError, match="there is a discriminator 'cnn' already"):
+        seqgan.register_discriminator("cnn", Bag)
+    for _ in range(2):  # the same once more, as a notebook does
+        seqgan.register_policy("own gru", Recurrent)
+    assert list(POLICIES) == POLICY_NAMES
+    with pytest.raises(UsageError, match="there is a policy 'own gru' already"):
+        seqgan.register_policy("own gru", Thin)
+
+
+@pytest.mark.parametrize("options", [LEARNING, GAME], ids=["mle", "seqgan"])
+def test_a_gru_trains_writes_and_loads(options: dict[str, Any], tmp_path: Path) -> None:
+    run = seqgan.train(TEXTS, run_dir=tmp_path / "run", policy="gru", **options)
+    assert isinstance(run.model().policy, GRUPolicy)
+    assert seqgan.load(run.folder).generate(20, prompt="hi") == run.generate(20, prompt="hi")
+
+
+def test_a_policy_without_its_layers_is_one_clear_error() -> None:
+    config = MLEConfig()
+    with pytest.raises(UsageError, match=r"made a Recurrent with embedding Embedding\(6, 8\) .* for 5 tokens were"):
+        new_policy(config, 5, 4, lambda vocab_size, max_length: Recurrent(vocab_size + 1, max_length))
+
+    def bare(vocab_size: int, max_length: int) -> seqgan.PolicyModule:
+        policy = Recurrent(vocab_size, max_length)
+        del policy.output
+        return policy
+
+    with pytest.raises(UsageError, match=r"output None; an nn.Embedding and an nn.Linear for 5 tokens were expected"):
+        new_policy(config, 5, 4, bare)
+
+
 # --- an algorithm
 
 
@@ -484,13 +562,14 @@ class Rehearsal:
 
 @pytest.fixture
 def tables() -> Iterator[None]:
-    """The tables of algorithms, which are afterwards as they were."""
-    known: list[dict[str, Any]] = [CONFIGS, PRESETS, ALGORITHMS]
+    """The tables of algorithms and networks, which are afterwards as they were."""
+    known: list[dict[str, Any]] = [CONFIGS, PRESETS, ALGORITHMS, POLICIES, DISCRIMINATORS]
     before = [dict(table) for table in known]
     yield
     for table, kept in zip(known, before, strict=True):
         table.clear()
         table.update(kept)
+    POLICY_NAMES[:], DISCRIMINATOR_NAMES[:] = POLICIES, DISCRIMINATORS
 
 
 REHEARSAL: dict[str, Any] = {**LEARNING, "algorithm": "rehearsal", "rehearsals": 3}

@@ -29,7 +29,7 @@ def run(tmp_path: Path) -> Path:
 
 def test_the_stored_run_loads_and_gives_the_numbers_it_gave_then(run: Path) -> None:
     loaded = seqgan.load(run, device="cpu")
-    assert loaded.description["format"] == 1
+    assert loaded.description["format"] == 2
     assert loaded.log_probs(TEXTS) == pytest.approx(LOG_PROBS, rel=1e-4)
     assert [item.real for item in loaded.score(TEXTS)] == pytest.approx(REAL, rel=1e-4)
     assert len(loaded.generate(5, seed=1)) == 5
@@ -52,23 +52,23 @@ def test_the_stored_model_loads_and_gives_the_numbers_it_gave_then() -> None:
 
 def test_a_run_of_another_format_is_refused_by_name(run: Path) -> None:
     description = json.loads((run / "run.json").read_text())
-    (run / "run.json").write_text(json.dumps({**description, "format": 2}))
-    with pytest.raises(RunError, match=r"run\.json has format 2; this version reads format 1"):
+    (run / "run.json").write_text(json.dumps({**description, "format": 1}))
+    with pytest.raises(RunError, match=r"run\.json has format 1; this version reads format 2"):
         seqgan.load(run)
-    assert "format 2" in refusal("generate", run)[0]
+    assert "format 1" in refusal("generate", run)[0]
 
 
 def test_a_state_of_another_format_is_refused_by_name(run: Path) -> None:
     newest = list(checkpoints(run).values())[-1]
     state = torch.load(newest, weights_only=True)
     torch.save({**state, "format": 7}, newest)
-    with pytest.raises(CheckpointError, match=r"is not a checkpoint of format 1 \(found: 7\)"):
+    with pytest.raises(CheckpointError, match=r"is not a checkpoint of format 2 \(found: 7\)"):
         seqgan.load(run).generate(1)
 
 
 def test_a_model_of_another_format_is_refused_by_name(tmp_path: Path) -> None:
     model = Path(shutil.copytree(STORED / "model-format-1", tmp_path / "model"))
     config = json.loads((model / "config.json").read_text())
-    (model / "config.json").write_text(json.dumps({**config, "format": 2}))
-    with pytest.raises(CheckpointError, match=r"config\.json is not of a seqgan model of format 1"):
+    (model / "config.json").write_text(json.dumps({**config, "format": 1}))
+    with pytest.raises(CheckpointError, match=r"config\.json is not of a seqgan model of format 2"):
         seqgan.from_pretrained(model)

@@ -25,7 +25,7 @@ RUN = {"package": "toy", "seed": 0, "threads": 1, "config": {}}
 
 @pytest.mark.parametrize("temperature", [1e-6, 1e-5])
 def test_the_lowest_temperature_draws_the_likeliest_token(policy: LSTMPolicy, texts: Any, temperature: float) -> None:
-    model = TextModel(policy, texts.tokenizer)
+    model = TextModel(policy, texts.vocabulary)
     assert model.draw(4, temperature=temperature) == model.draw(4, top_k=1)
 
 
@@ -34,7 +34,7 @@ def test_a_temperature_that_logits_would_overflow_with_is_refused(
     policy: LSTMPolicy, texts: Any, temperature: float
 ) -> None:
     with pytest.raises(UsageError, match=r"temperature is 1e-\d+, but a number from 1e-06 and at most 1e\+06"):
-        TextModel(policy, texts.tokenizer).draw(1, temperature=temperature)
+        TextModel(policy, texts.vocabulary).draw(1, temperature=temperature)
 
 
 def test_sets_of_different_sizes_are_not_subtracted() -> None:

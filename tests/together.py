@@ -95,7 +95,7 @@ def _updates() -> dict[str, Tensor]:
             parameter.mul_(5.0)  # so that no gradient is next to nothing
     found: dict[str, Tensor] = {"MLE: nll": _number(game.mle.update(2)["nll"])}
     found |= _gradients("MLE", game.generator)
-    rows = [row[:-1] for row in game.mle.texts.train.rows]  # anything but real texts will do
+    rows = [row[:-1] for row in game.mle.texts.train.sequences]  # anything but real texts will do
     opponent.generated = lambda phase, round: Batches(Ragged.of(rows), opponent.half, 0)  # type: ignore[method-assign]
     found |= {f"discriminator: {name}": _number(value) for name, value in opponent.update("any", 3).items()}
     found |= _gradients("discriminator", opponent.discriminator)

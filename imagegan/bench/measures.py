@@ -11,15 +11,15 @@ from typing import NamedTuple
 import torch
 
 from imagegan import measures
-from imagegan.data import MODAL, TOYS, Images, load
+from imagegan.data import MODAL, TOYS, ImageDataset, load
 from imagegan.game import Game
 from imagegan.generation import draw_samples
 from imagegan.measures import Row
 from imagegan.metrics.classes import accuracy
-from imagegan.metrics.classifier import Network, network
 from imagegan.metrics.codes import MOST_CLASSES, class_found
 from imagegan.metrics.distances import frechet
 from imagegan.metrics.features import Space, spaces_for
+from imagegan.metrics.predictors import Predictor, predictor
 from imagegan.pyramid import Pyramid
 from imagegan.samples import Samples
 from seqgan.core.report import Measured
@@ -39,20 +39,20 @@ class Known(NamedTuple):
     """A set of images and what is derived from its training images, to measure others by."""
 
     name: str
-    train: Images
-    validation: Images
-    test: Images
+    train: ImageDataset
+    validation: ImageDataset
+    test: ImageDataset
     spaces: list[Space]
-    classifier: Network | None
+    classifier: Predictor | None
 
 
 @lru_cache(maxsize=2)
 def known(source: Source, count: int, seed: int) -> Known:
     """A classifier is trained where the images have labels (and kept, see `network`)."""
     sets = load(source.name, count=count, seed=seed, folder=source.folder)
-    half = min(SAMPLES, len(sets.test.pictures) // 2)
+    half = min(SAMPLES, len(sets.test.images) // 2)
     labelled = source.name not in TOYS and bool((sets.train.labels >= 0).all())
-    classifier = network(sets.train) if labelled else None
+    classifier = predictor(sets.train) if labelled else None
     validation, test = (sets.test.take(slice(at * half, (at + 1) * half)) for at in (0, 1))
     return Known(source.name, sets.train, validation, test, spaces_for(sets.train, classifier), classifier)
 
@@ -60,19 +60,19 @@ def known(source: Source, count: int, seed: int) -> Known:
 def measured(model: Game | Pyramid, of: Known, seed: int) -> dict[str, Row]:
     """The rows "validation" and "test" of a model, from different samples, and "real": held-out images as samples."""
     rows = {"real": row_of(Samples(of.validation.pixels), of, of.test, "test")}
-    for split, images in (("validation", of.validation), ("test", of.test)):
-        samples = draw_samples(model, len(images.pictures), derive(seed, "bench", split), of.train)
-        rows[split] = row_of(samples._replace(labels=None), of, images, split)
+    for split, dataset in (("validation", of.validation), ("test", of.test)):
+        samples = draw_samples(model, len(dataset.images), derive(seed, "bench", split), of.train)
+        rows[split] = row_of(samples._replace(labels=None), of, dataset, split)
     return {**rows, "test": rows["test"] | conditional(samples, of)}
 
 
-def row_of(samples: Samples, of: Known, images: Images, split: str) -> Row:
+def row_of(samples: Samples, of: Known, dataset: ImageDataset, split: str) -> Row:
     """The numbers of any samples, compared with these images."""
     row: Row = {}
     for space in of.spaces:
-        features, real = space.features(samples.pixels), space.features(images.pixels)
+        features, real = space.features(samples.pixels), space.features(dataset.pixels)
         row[f"fd-{space.name}"] = frechet(space, features, real, split)
-    row |= measures.variety(samples.pixels, images.pixels)
+    row |= measures.variety(samples.pixels, dataset.pixels)
     if of.name in MODAL:
         row |= measures.modes(samples, of.name)
     if of.classifier is not None:

@@ -2,7 +2,6 @@
 
 So a bench that was stopped, or killed, goes on where it was: what is measured is only read."""
 
-import json
 import math
 import multiprocessing
 import os
@@ -30,7 +29,7 @@ from seqgan.errors import DivergedError, LostError, RunError, SeqGANError
 
 RESULT = "bench.json"
 THREADS = 1
-NUMBER = schema.Kind("a number, or null", lambda value: value is None or isinstance(value, int | float))
+NUMBER = schema.Field("a number, or null", lambda value: value is None or isinstance(value, int | float))
 FIELDS = {
     "failed": schema.TEXT_OR_NOTHING,
     "rows": schema.TABLE,
@@ -127,7 +126,7 @@ def _one(job: Job) -> Result:
     except Interrupted as stopped:  # it could not travel from process to process
         raise SeqGANError(str(stopped)) from None
     result = Result(failed, rows, time.process_time() - began if fresh else math.nan, seconds)
-    files.write(job.place / RESULT, json.dumps(_as_json(result), indent=2).encode())
+    files.write(job.place / RESULT, schema.json_bytes(_as_json(result)))
     return result
 
 

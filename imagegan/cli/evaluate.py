@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     "--samples",
     type=PLACE,
     metavar="PATH",
-    help="an npz file (samples, and perhaps the labels they should have), or a folder of pictures",
+    help="an npz file (samples, and perhaps the labels they should have), or a folder of images",
 )
 @click.option("--data", type=TEXT, metavar="NAME", help=f"what to compare --samples with: {DATA}  [digits]")
 @DATA_DIR

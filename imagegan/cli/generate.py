@@ -16,7 +16,7 @@ CODE = Several(Real(-1e6, 1e6), "3,-1,0.5")
 
 @click.command()
 @RUN
-@click.option("-n", "--count", type=COUNT, default=100, help="how many pictures", show_default=True)
+@click.option("-n", "--count", type=COUNT, default=100, help="how many images", show_default=True)
 @CLASS
 @click.option("--code", type=CODE, default=None, help="of one code (infogan): category,number,number")
 @click.option(
@@ -48,7 +48,7 @@ def generate(
     overwrite: bool,
     device: str,
 ) -> None:
-    """Draw pictures with a trained run: a grid as PNG, an array as npz, or single PNGs in a folder (those of a class in
+    """Draw images with a trained run: a grid as PNG, an array as npz, or single PNGs in a folder (those of a class in
     one of its own). Or show as GIF how it has learned."""
     from seqgan.core import outputs
 
@@ -58,7 +58,7 @@ def generate(
     choices = typed(ctx, "count", "label", "code", "truncation", "seed")
     if place.suffix.lower() == ".gif" and choices:
         raise UsageError(
-            f"--output {place} shows the pictures that the run kept while it learned; leave out {', '.join(choices)}"
+            f"--output {place} shows the images that the run kept while it learned; leave out {', '.join(choices)}"
         )
 
     from imagegan import generation
@@ -74,11 +74,11 @@ def generate(
     names = class_names(run)
     number = None if label is None else generation.class_number(model, names, label)
     latents = generation.latents(model, count, seed, number, code, truncation)
-    pictures, told = generation.pictures_of(model, latents), generation.told(model, latents)
+    images, told = generation.images_from(model, latents), generation.told(model, latents)
     if fill:
-        fill(generation.png_files(pictures, told.get("labels"), names))
+        fill(generation.png_files(images, told.get("labels"), names))
     elif place.suffix.lower() == ".npz":
-        write(generation.npz(pictures, **told))
+        write(generation.npz(images, **told))
     else:
-        write(png(drawn(pictures, real=model.pictures)))
-    click.echo(f"{'1 picture is' if count == 1 else f'{count} pictures are'} in {place}")
+        write(png(drawn(images, real=model.images)))
+    click.echo(f"{'1 image is' if count == 1 else f'{count} images are'} in {place}")

@@ -39,11 +39,11 @@ class Concepts(Bound):
     "--arithmetic",
     type=Concepts(),
     default=None,
-    help="instead, with the means of three pictures each, by their numbers: 3,7,12-1,5,9+20,22,31",
+    help="instead, with the means of three images each, by their numbers: 3,7,12-1,5,9+20,22,31",
 )
 @CLASS
 @click.option("--rows", type=Whole(1, 1000), default=10, help="how many walks", show_default=True)
-@click.option("--steps", type=Whole(2, 1000), default=10, help="pictures of a walk", show_default=True)
+@click.option("--steps", type=Whole(2, 1000), default=10, help="images of a walk", show_default=True)
 @SAMPLING_SEED
 @click.option("--output", type=PLACE, default=None, help="a .png (walks as rows) or .gif (as time)  [RUN/walk.png]")
 @OVERWRITE
@@ -92,4 +92,4 @@ def walk(
     else:
         write(gif(walks.moving(model, blocks)))
     rows = sum(block.rows for block in blocks)
-    click.echo(f"{'1 row of pictures is' if rows == 1 else f'{rows} rows of pictures are'} in {place}")
+    click.echo(f"{'1 row of images is' if rows == 1 else f'{rows} rows of images are'} in {place}")

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
-from imagegan.data.dataset import UNLABELLED, Images, Sets, Stored, as_floats, need_labels
+from imagegan.data.dataset import UNLABELLED, ImageDataset, Splits, Stored, as_floats, need_labels
 from imagegan.data.digits import FACTORS, SIZES, digits
 from imagegan.data.folder import read_folder
 from imagegan.data.hub import KNOWN, read_hub
@@ -23,8 +23,8 @@ __all__ = [
     "SIZES",
     "TOYS",
     "UNLABELLED",
-    "Images",
-    "Sets",
+    "ImageDataset",
+    "Splits",
     "Stored",
     "as_floats",
     "digits",
@@ -53,22 +53,22 @@ def load(
     seed: Annotated[int, SEED] = 0,
     size: Annotated[int, SIDE] = 0,
     folder: Annotated[Path | None, PLACE] = None,
-) -> Sets:
+) -> Splits:
     """Images by name: `digits`, `ring`, `grid`, `swissroll` are made here, `count` (0: 10,000) to train on and
     `held_out` to test on; `mnist`, `fashion-mnist`, `cifar10` and `folder` are read from `folder`, `hf:owner/name`
     from the hub: `count` of those to train on (0: all), and all that are held out. All come in an order
     that nothing is sorted by, so that the first of them are a fair sample (see `arrange`). Without a `size`
-    they have that of the data, pictures of a folder or of the hub 32.
+    they have that of the data, images of a folder or of the hub 32.
 
     Raises:
         DataError: there is no such set, it cannot be read, or it does not come in this size.
         UsageError: an argument is out of its bounds."""
     sets = _load(name, count, held_out, seed, size, folder)
-    found = sets.train.pictures.shape[-1]
+    found = sets.train.images.shape[-1]
     if size and found != size:
         if size == NATIVE.get(name) and folder:
             raise DataError(
-                f"{folder} holds pictures of {found} x {found} pixels, and those of {name} have {size} x {size}; "
+                f"{folder} holds images of {found} x {found} pixels, and those of {name} have {size} x {size}; "
                 "choose --data folder, or another --data-dir"
             )
         raise DataError(f"{name} comes with {found} x {found} pixels, not {size}; leave out --size")
@@ -80,15 +80,15 @@ def load(
     return replace(sets, train=sets.train.take(slice(count or None)))
 
 
-def _load(name: str, count: int, held_out: int, seed: int, size: int, folder: Path | None) -> Sets:
+def _load(name: str, count: int, held_out: int, seed: int, size: int, folder: Path | None) -> Splits:
     if name in MADE and folder:
         raise DataError(f"{name} is made by the program; leave out --data-dir, or choose --data folder")
     if name in MADE:
         to_learn, to_test = derive(seed, "training images"), derive(seed, "test images")
         if name == "digits":
             pixels = size or NATIVE[name]
-            return Sets(digits(count or USUAL, to_learn, pixels), digits(held_out, to_test, pixels))
-        return Sets(toy(name, count or USUAL, to_learn), toy(name, held_out, to_test))
+            return Splits(digits(count or USUAL, to_learn, pixels), digits(held_out, to_test, pixels))
+        return Splits(toy(name, count or USUAL, to_learn), toy(name, held_out, to_test))
     if name.startswith(PREFIX):
         if folder:
             raise DataError(f"{name} comes from the hub; leave out --data-dir, or choose --data folder")

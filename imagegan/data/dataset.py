@@ -1,4 +1,4 @@
-"""What every set of images becomes: pictures, labels, and the true factors where they are known."""
+"""What every set of images becomes: images, labels, and the true factors where they are known."""
 
 import hashlib
 from collections.abc import Iterator
@@ -13,29 +13,29 @@ from seqgan.errors import DataError
 UNLABELLED = -1
 MOST_TOLD = 12  # classes by name
 
-# As a set is kept in memory: bytes, a quarter of what floats take; or points of a toy set in [-1, 1], each a picture of
+# As a set is kept in memory: bytes, a quarter of what floats take; or points of a toy set in [-1, 1], each a image of
 # one pixel with a channel for each axis.
 Stored = UInt8[Tensor, "N C S S"] | Float[Tensor, "N C S S"]
 
 
-def as_floats(pictures: Stored) -> Float[Tensor, "N C S S"]:
+def as_floats(images: Stored) -> Float[Tensor, "N C S S"]:
     """What networks and metrics take: 0 to 255 as [-1, 1]; points as they are. For a batch, on its device."""
-    return pictures if pictures.is_floating_point() else pictures.float().div_(127.5).sub_(1.0)
+    return images if images.is_floating_point() else images.float().div_(127.5).sub_(1.0)
 
 
-class Images(NamedTuple):
-    pictures: Stored
+class ImageDataset(NamedTuple):
+    images: Stored
     labels: Int[Tensor, "N"]  # UNLABELLED where nobody knows
     factors: Float[Tensor, "N F"]  # each uniform in [-1, 1]; F = 0 where the set has none
     names: tuple[str, ...] = ()  # of the classes, by number; none where there are no labels, or only numbers
 
-    def take(self, chosen: slice | Tensor) -> "Images":
-        return Images(self.pictures[chosen], self.labels[chosen], self.factors[chosen], self.names)
+    def take(self, chosen: slice | Tensor) -> "ImageDataset":
+        return ImageDataset(self.images[chosen], self.labels[chosen], self.factors[chosen], self.names)
 
     @property
     def pixels(self) -> Float[Tensor, "N C S S"]:
-        """The pictures in [-1, 1], made anew: four times the memory, so only for a part of a large set."""
-        return as_floats(self.pictures)
+        """The images in [-1, 1], made anew: four times the memory, so only for a part of a large set."""
+        return as_floats(self.images)
 
     @property
     def classes(self) -> int:
@@ -44,26 +44,26 @@ class Images(NamedTuple):
 
     def fingerprint(self) -> str:
         """The sha256 of pixels and labels."""
-        digest = hashlib.sha256(self.pictures.contiguous().numpy().data)
+        digest = hashlib.sha256(self.images.contiguous().numpy().data)
         digest.update(self.labels.contiguous().numpy().data)
         return digest.hexdigest()
 
 
 @dataclass(frozen=True)
-class Sets:
+class Splits:
     """Images to learn from, and others from the same source that nothing learns from: `train, test = sets`."""
 
-    train: Images
-    test: Images
+    train: ImageDataset
+    test: ImageDataset
     notes: tuple[str, ...] = ()  # what was done to the source, what of it was left out, what is odd about it
 
-    def __iter__(self) -> Iterator[Images]:
+    def __iter__(self) -> Iterator[ImageDataset]:
         return iter((self.train, self.test))
 
     def summary(self, name: str) -> str:
         """One line: how many of what kind, the classes by name, and the notes."""
-        _, channels, size, _ = self.train.pictures.shape
-        if self.train.pictures.is_floating_point():
+        _, channels, size, _ = self.train.images.shape
+        if self.train.images.is_floating_point():
             kind = "points in the plane"
         else:
             kind = f"{size} x {size} pixels, {'grey' if channels == 1 else 'RGB'}"
@@ -84,17 +84,17 @@ class Sets:
 
 
 def counted(count: int, one: str, several: str = "") -> str:
-    """`1 picture`, `2 pictures`."""
+    """`1 image`, `2 images`."""
     return f"{count} {one if count == 1 else several or one + 's'}"
 
 
-def need_labels(images: Images, what: str, source: str = "the set") -> None:
+def need_labels(dataset: ImageDataset, what: str, source: str = "the set") -> None:
     """
     Raises:
         DataError: an image has no label."""
-    missing = int((images.labels == UNLABELLED).sum())
+    missing = int((dataset.labels == UNLABELLED).sum())
     if missing:
         raise DataError(
-            f"{what} needs labels, but {source} has none for {missing} of {len(images.labels)} images; "
+            f"{what} needs labels, but {source} has none for {missing} of {len(dataset.labels)} images; "
             "put the images of each class into a folder of its own, or choose another set"
         )

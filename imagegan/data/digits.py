@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from imagegan.data.dataset import Images
+from imagegan.data.dataset import ImageDataset
 from seqgan.errors import DataError
 
 FACTORS = ("slant", "width", "size", "x", "y")
@@ -24,7 +24,7 @@ Points = list[tuple[float, float]]
 
 
 @lru_cache(maxsize=4)  # several models learn from the same, and drawing takes seconds
-def digits(count: int, seed: int = 0, size: int = 28) -> Images:
+def digits(count: int, seed: int = 0, size: int = 28) -> ImageDataset:
     """`count` grey digits of `size` x `size` pixels, the classes and their ways of writing equally likely. The same
     seed draws the same digits at every size.
 
@@ -38,7 +38,7 @@ def digits(count: int, seed: int = 0, size: int = 28) -> Images:
     drawn = np.empty((count, 1, size, size), np.uint8)
     for at in range(count):
         drawn[at, 0] = _draw(labels[at], factors[at], rng, size)
-    return Images(torch.from_numpy(drawn), torch.from_numpy(labels), torch.from_numpy(factors).float(), NAMES)
+    return ImageDataset(torch.from_numpy(drawn), torch.from_numpy(labels), torch.from_numpy(factors).float(), NAMES)
 
 
 def _draw(label: int, factors: NDArray[np.float64], rng: np.random.Generator, size: int) -> NDArray[np.uint8]:

@@ -5,22 +5,22 @@ from pathlib import Path
 
 import numpy as np
 
-from imagegan.data.dataset import UNLABELLED, Sets, counted
+from imagegan.data.dataset import UNLABELLED, Splits, counted
 from imagegan.data.idx import read_idx
-from imagegan.data.image_files import SUFFIXES, read_pictures
+from imagegan.data.image_files import SUFFIXES, read_images
 from imagegan.data.layout import SPLITS, class_names, descended, idx_files, layout
 from imagegan.data.splits import Part, arrange, part_of
 from seqgan.errors import DataError
 
 
-def read_folder(folder: Path, size: int = 32) -> Sets:
-    """What lies in a folder, see above; pictures become `size` x `size`. Those of a test split are held out, without
+def read_folder(folder: Path, size: int = 32) -> Splits:
+    """What lies in a folder, see above; images become `size` x `size`. Those of a test split are held out, without
     one those of a validation split, without either a tenth.
 
     Raises:
         DataError: there is no such folder, nothing in it, or what is in it cannot be read."""
     if not folder.is_dir():
-        raise DataError(f"there is no folder {folder}; a folder with idx files or with pictures was expected")
+        raise DataError(f"there is no folder {folder}; a folder with idx files or with images was expected")
     root = descended(folder)
     if idx_files(root, "images"):
         return _read_idx_sets(root)
@@ -28,24 +28,24 @@ def read_folder(folder: Path, size: int = 32) -> Sets:
     if not found.train:
         there = "" if found.test is None else "; there is a split to test on alone"
         raise DataError(
-            f"{folder} has neither images to train on as idx files nor pictures ({', '.join(sorted(SUFFIXES))}){there}"
+            f"{folder} has neither images to train on as idx files nor images ({', '.join(sorted(SUFFIXES))}){there}"
         )
     names = class_names(found.train)
     foreign = [name for name in class_names(found.test or []) if name not in names]
     every = [*names, *foreign]  # what only those to test on are of, `arrange` refuses
     files = [*found.train, *(found.test or [])]
-    pictures, remarks = read_pictures([file.path for file in files], size, str(folder))
+    images, remarks = read_images([file.path for file in files], size, str(folder))
     numbers: dict[str | None, int] = {name: number for number, name in enumerate(every)}
     labels = np.array([numbers.get(file.name, UNLABELLED) for file in files], dtype=np.int64)
-    whole, split = Part(pictures, labels), len(found.train)
+    whole, split = Part(images, labels), len(found.train)
     train, test = whole.take(slice(split)), whole.take(slice(split, None))
     notes = [*found.notes, *remarks]
     if every and (loose := int((labels == UNLABELLED).sum())):
-        notes.append(f"{counted(loose, 'picture')} in no class folder")
+        notes.append(f"{counted(loose, 'image')} in no class folder")
     return arrange(train, test if found.test else None, str(folder), every, notes)
 
 
-def _read_idx_sets(root: Path) -> Sets:
+def _read_idx_sets(root: Path) -> Splits:
     splits: dict[str, list[Path]] = {}
     for path in idx_files(root, "images"):
         words = re.findall("t10k|[a-z]+", path.name.lower().partition("images")[0])

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from imagegan.data.dataset import UNLABELLED, Sets
+from imagegan.data.dataset import UNLABELLED, Splits
 from imagegan.data.image_files import Seen, as_seen, as_square, gathered, telling
 from imagegan.data.layout import SPLITS
 from imagegan.data.splits import Part, arrange
@@ -21,41 +21,41 @@ KNOWN = {
 
 
 class Columns(NamedTuple):
-    """The first column of pictures and, where there is one, the first of class labels, with their names."""
+    """The first column of images and, where there is one, the first of class labels, with their names."""
 
-    picture: str
+    image: str
     label: str | None
     names: list[str]
 
 
-def read_hub(name: str, size: int = 32) -> Sets:
-    """The train and test (or validation) split of a dataset of pictures; without either a tenth is held out.
+def read_hub(name: str, size: int = 32) -> Splits:
+    """The train and test (or validation) split of a dataset of images; without either a tenth is held out.
 
     Raises:
-        DataError: the hub cannot be reached (within seconds), has no such dataset, or it holds no pictures."""
+        DataError: the hub cannot be reached (within seconds), has no such dataset, or it holds no images."""
     forms = "hf:owner/name or hf:owner/name/config"
     dataset = dataset_of(name.removeprefix(PREFIX), name, forms, DataError)
     loaded = load_dataset(dataset, name, "--data-dir", DataError)
     return as_sets(loaded, name, size)
 
 
-def as_sets(loaded: Mapping[str, Any], name: str, size: int) -> Sets:
+def as_sets(loaded: Mapping[str, Any], name: str, size: int) -> Splits:
     splits = {SPLITS.get(split.casefold(), split): split for split in reversed(list(loaded))}
     train = splits.get("train") or next(iter(loaded))
     held = next((splits[split] for split in ("test", "val") if splits.get(split, train) != train), None)
     rows = [loaded[split] for split in (train, held) if split is not None]
     columns = _columns(rows[0], name)
-    views = [(some.select_columns([columns.picture]), at) for some in rows for at in range(len(some))]
+    views = [(some.select_columns([columns.image]), at) for some in rows for at in range(len(some))]
 
     def seen(number: int) -> Seen:
         view, at = views[number]
         with telling():  # the reader of the data has errors of its own
-            return as_square(as_seen(view[at][columns.picture]), size)
+            return as_square(as_seen(view[at][columns.image]), size)
 
-    pictures, remarks = gathered(len(views), seen, lambda at: f"record {views[at][1]}", size, name)
+    images, remarks = gathered(len(views), seen, lambda at: f"record {views[at][1]}", size, name)
     known = [None if columns.label is None else some[:][columns.label] for some in rows]
     labels = np.concatenate([_numbers(some, len(of)) for some, of in zip(known, rows, strict=True)])
-    whole, split = Part(pictures, labels), len(rows[0])
+    whole, split = Part(images, labels), len(rows[0])
     test = whole.take(slice(split, None)) if held else None
     notes = [f"left out: the split {split}" for split in loaded if split not in (train, held)]
     return arrange(whole.take(slice(split)), test, name, columns.names, [*notes, *remarks])
@@ -70,8 +70,8 @@ def _columns(rows: Any, name: str) -> Columns:
     import datasets
 
     kinds = rows.features
-    pictures = [column for column, kind in kinds.items() if isinstance(kind, datasets.Image)]
+    images = [column for column, kind in kinds.items() if isinstance(kind, datasets.Image)]
     labels = [column for column, kind in kinds.items() if isinstance(kind, datasets.ClassLabel)]
-    if not pictures:
-        raise DataError(f"{name} has the columns {', '.join(kinds)}, and none holds pictures; choose another dataset")
-    return Columns(pictures[0], labels[0] if labels else None, list(kinds[labels[0]].names) if labels else [])
+    if not images:
+        raise DataError(f"{name} has the columns {', '.join(kinds)}, and none holds images; choose another dataset")
+    return Columns(images[0], labels[0] if labels else None, list(kinds[labels[0]].names) if labels else [])

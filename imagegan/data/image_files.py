@@ -1,4 +1,4 @@
-"""A picture file as a viewer shows it, in grey or RGB; then its largest central square, as large as was asked for.
+"""A image file as a viewer shows it, in grey or RGB; then its largest central square, as large as was asked for.
 
     16 bits                   scaled by the range of the type: 65,535 is white
     32-bit integers, floats   refused: nothing says which value is white
@@ -33,18 +33,18 @@ Pixels = NDArray[np.uint8]
 
 
 class Seen(NamedTuple):
-    """A picture, "L" or "RGB", and what was done to it that someone should know."""
+    """A image, "L" or "RGB", and what was done to it that someone should know."""
 
-    picture: Image.Image
+    image: Image.Image
     remarks: tuple[str, ...] = ()
 
 
 class Unreadable(Exception):
-    """What is wrong with one picture, in a few words; the reader of a set collects them and reports all at once."""
+    """What is wrong with one image, in a few words; the reader of a set collects them and reports all at once."""
 
 
-def read_pictures(paths: Sequence[Path], size: int, source: str) -> tuple[Pixels, list[str]]:
-    """The pictures in files, N C S S; see `gathered`."""
+def read_images(paths: Sequence[Path], size: int, source: str) -> tuple[Pixels, list[str]]:
+    """The images in files, N C S S; see `gathered`."""
 
     def seen(at: int) -> Seen:
         with telling(), Image.open(paths[at]) as image:
@@ -60,23 +60,23 @@ def read_pictures(paths: Sequence[Path], size: int, source: str) -> tuple[Pixels
 def gathered(
     count: int, seen: Callable[[int], Seen], name: Callable[[int], str], size: int, source: str
 ) -> tuple[Pixels, list[str]]:
-    """So many pictures, N C S S, grey where every one is; and how many of them were changed in what way.
+    """So many images, N C S S, grey where every one is; and how many of them were changed in what way.
 
     Raises:
         DataError: some cannot be used (all are tried, and the first of them named)."""
-    pictures = np.empty((count, 1, size, size), np.uint8)
+    images = np.empty((count, 1, size, size), np.uint8)
     remarks: Counter[str] = Counter()
     unreadable: dict[str, list[str]] = {}
     for at in range(count):
         try:
-            picture, of_it = seen(at)
+            image, of_it = seen(at)
         except Unreadable as error:
             unreadable.setdefault(str(error), []).append(name(at))
             continue
-        if picture.mode != "L" and pictures.shape[1] == 1:
-            grey, pictures = pictures, np.empty((count, 3, size, size), np.uint8)
-            pictures[:at] = grey[:at]
-        pictures[at] = as_pixels(picture)
+        if image.mode != "L" and images.shape[1] == 1:
+            grey, images = images, np.empty((count, 3, size, size), np.uint8)
+            images[:at] = grey[:at]
+        images[at] = as_pixels(image)
         remarks.update(of_it)
     if unreadable:
         told = []
@@ -84,15 +84,15 @@ def gathered(
             more = f" and {len(names) - FIRST} more" if len(names) > FIRST else ""
             told.append(f"{', '.join(names[:FIRST])}{more} ({reason})")
         raise DataError(
-            f"{sum(map(len, unreadable.values()))} of {count} pictures in {source} cannot be used: {', '.join(told)}; "
+            f"{sum(map(len, unreadable.values()))} of {count} images in {source} cannot be used: {', '.join(told)}; "
             "remove them, or save them again as PNG"
         )
-    return pictures, [f"{number} {remark}" for remark, number in remarks.items()]
+    return images, [f"{number} {remark}" for remark, number in remarks.items()]
 
 
-def as_pixels(picture: Image.Image) -> Pixels:
+def as_pixels(image: Image.Image) -> Pixels:
     """Bytes, C S S."""
-    values = np.asarray(picture)
+    values = np.asarray(image)
     return values[None] if values.ndim == 2 else values.transpose(2, 0, 1)
 
 
@@ -125,14 +125,14 @@ def as_seen(image: Image.Image) -> Seen:
 
 def as_square(seen: Seen, size: int) -> Seen:
     """The largest square in the middle, `size` x `size`."""
-    picture = seen.picture
-    side = min(picture.size)
-    left, top = (picture.width - side) // 2, (picture.height - side) // 2
-    if picture.size == (size, size):
+    image = seen.image
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    if image.size == (size, size):
         return seen
-    square = picture.resize((size, size), Image.Resampling.LANCZOS, (left, top, left + side, top + side))
+    square = image.resize((size, size), Image.Resampling.LANCZOS, (left, top, left + side, top + side))
     remarks = [*seen.remarks]
-    if picture.width != picture.height:
+    if image.width != image.height:
         remarks.append("not square, cut to the middle")
     if side != size:
         remarks.append("larger, made smaller" if side > size else "smaller, enlarged")
@@ -147,8 +147,8 @@ def _of_16_bits(image: Image.Image) -> Image.Image:
     return Image.fromarray(scaled.astype(np.uint8))
 
 
-def _is_grey(picture: Image.Image) -> bool:
-    red, green, blue = as_pixels(picture.convert("RGB"))
+def _is_grey(image: Image.Image) -> bool:
+    red, green, blue = as_pixels(image.convert("RGB"))
     return bool((red == green).all() and (green == blue).all())
 
 
@@ -166,7 +166,7 @@ def telling() -> Iterator[None]:
         limit = (Image.MAX_IMAGE_PIXELS or 0) // 1_000_000
         raise Unreadable(f"of more than {limit} million pixels; make it smaller") from error
     except UnidentifiedImageError as error:
-        raise Unreadable("no picture in a format that is known") from error
+        raise Unreadable("no image in a format that is known") from error
     except Exception as error:
         raise Unreadable("damaged or cut short") from error
 

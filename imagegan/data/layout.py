@@ -1,10 +1,10 @@
-"""Which files of a folder are of which split and class: idx files, or pictures in a folder for each class.
+"""Which files of a folder are of which split and class: idx files, or images in a folder for each class.
 
     train/<class>/ test/<class>/       or val, valid, validation; in any case of letters
     seg_train/<class>/ seg_test/...    splits whose names have another part in common
     <class>/ test/<class>/             what stands beside a split is to train on
     <class>/                           a tenth is held out
-    train/ test/, or pictures alone    without labels
+    train/ test/, or images alone    without labels
     train-images-idx3-ubyte ...        with or without labels, with or without t10k (test, val) files
 
 Classes are the first level below the split, numbered once, by name and numbers in their own order; all that lies deeper
@@ -32,7 +32,7 @@ FIRST = 5  # kinds of other files
 
 
 class Found(NamedTuple):
-    """A picture file and the class folder it lies in, if any."""
+    """A image file and the class folder it lies in, if any."""
 
     path: Path
     name: str | None
@@ -45,7 +45,7 @@ class Layout(NamedTuple):
 
 
 def found_in(folder: Path) -> tuple[list[Found], list[str]]:
-    """All pictures of a folder, those in a folder of it as of this class; and a note on what else there is.
+    """All images of a folder, those in a folder of it as of this class; and a note on what else there is.
 
     Raises:
         DataError: it cannot be read."""
@@ -76,7 +76,7 @@ def descended(folder: Path) -> Path:
     while True:
         visible = _visible(folder)
         folders = [path for path in visible if path.is_dir()]
-        if len(folders) != 1 or _split_of(folders[0]) or any(map(_is_picture, visible)) or idx_files(folder, "images"):
+        if len(folders) != 1 or _split_of(folders[0]) or any(map(_is_image, visible)) or idx_files(folder, "images"):
             return folder
         if not any(path.is_dir() for path in _visible(folders[0])) and not idx_files(folders[0], "images"):
             return folder
@@ -123,12 +123,12 @@ def layout(root: Path) -> Layout:
                 f"all classes into a folder of the split (train/{names[0]})"
             )
         where = f" ({', '.join(names[:FIRST])}{' ...' if len(names) > FIRST else ''})" if names else ""
-        notes.append(f"left out: {counted(len(aside), 'picture')} beside {splits['train'].name}/{where}")
+        notes.append(f"left out: {counted(len(aside), 'image')} beside {splits['train'].name}/{where}")
     if "test" in splits and "val" in splits:
         aside = below(_visible(inner["val"]))
-        notes.append(f"left out: {splits['val'].name}/ ({counted(len(aside), 'picture')}), since {held} is held out")
+        notes.append(f"left out: {splits['val'].name}/ ({counted(len(aside), 'image')}), since {held} is held out")
     if held and not test:
-        notes.append(f"{held.name}/ holds no pictures, so a tenth is held out")
+        notes.append(f"{held.name}/ holds no images, so a tenth is held out")
     return Layout(train, test or None, notes + _left_out(others))
 
 
@@ -137,13 +137,11 @@ def _left_out(others: Counter[str]) -> list[str]:
         return []
     kinds = ", ".join(f"{shown(kind) or 'no ending'} {number}" for kind, number in others.most_common(FIRST))
     number = sum(others.values())
-    return [
-        f"left out: {counted(number, 'file')} that {'is no picture' if number == 1 else 'are no pictures'} ({kinds})"
-    ]
+    return [f"left out: {counted(number, 'file')} that {'is no image' if number == 1 else 'are no images'} ({kinds})"]
 
 
 def _found(paths: Sequence[Path], others: Counter[str]) -> Iterator[Found]:
-    """The pictures among these and, as those of a class, in each folder; what else there is, counted."""
+    """The images among these and, as those of a class, in each folder; what else there is, counted."""
     for path in paths:
         if not path.is_dir():
             found: Iterator[Path] = iter([path])
@@ -158,7 +156,7 @@ def _found(paths: Sequence[Path], others: Counter[str]) -> Iterator[Found]:
             found = _walked(path)
             name = unicodedata.normalize("NFC", shown(path.name))
         for file in found:
-            if _is_picture(file):
+            if _is_image(file):
                 yield Found(file, name)
             else:
                 others[file.suffix.lower()] += 1
@@ -206,7 +204,7 @@ def _alike(paths: Sequence[Path]) -> dict[Path, str]:
     return found_splits
 
 
-def _is_picture(path: Path) -> bool:
+def _is_image(path: Path) -> bool:
     """By its name; neither a folder nor a pipe is one."""
     return path.suffix.lower() in SUFFIXES and path.is_file()
 

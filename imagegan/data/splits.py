@@ -1,7 +1,7 @@
-"""The one place through which all pictures come that are read: checked, put in an order, split, counted.
+"""The one place through which all images come that are read: checked, put in an order, split, counted.
 
-The order is that of a hash of the pixels. So it is the same for every layout of the same pictures, on every disk; the
-first N are a fair sample, however the source was sorted; and equal pictures stand together, so that where a tenth is
+The order is that of a hash of the pixels. So it is the same for every layout of the same images, on every disk; the
+first N are a fair sample, however the source was sorted; and equal images stand together, so that where a tenth is
 held out hardly any lies on both sides."""
 
 from collections.abc import Sequence
@@ -12,45 +12,45 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from imagegan.data.dataset import UNLABELLED, Images, Sets, counted
+from imagegan.data.dataset import UNLABELLED, ImageDataset, Splits, counted
 from seqgan.errors import DataError
 
 FEWEST, MOST_HELD_OUT = 10, 5000
-MEASURABLE = 20  # held-out pictures that a distance needs
+MEASURABLE = 20  # held-out images that a distance needs
 MOST_CLASSES = 65_536
 
 Order = NDArray[np.intp]
-Hashes = NDArray[np.uint64]  # of each picture
+Hashes = NDArray[np.uint64]  # of each image
 
 
 class Part(NamedTuple):
     """A split as it was read. `arrange` puts its arrays in order where they are, so that no second set is in memory."""
 
-    pictures: NDArray[np.uint8]  # N C S S
+    images: NDArray[np.uint8]  # N C S S
     labels: NDArray[np.int64]  # UNLABELLED where nobody knows
 
     def take(self, chosen: slice) -> "Part":
-        return Part(self.pictures[chosen], self.labels[chosen])
+        return Part(self.images[chosen], self.labels[chosen])
 
 
-def part_of(pictures: NDArray[Any], labels: Sequence[int] | NDArray[Any] | None, source: str) -> Part:
-    """Pictures of unsigned bytes, N x S x S or N x S x S x C, whose memory is taken over.
+def part_of(images: NDArray[Any], labels: Sequence[int] | NDArray[Any] | None, source: str) -> Part:
+    """Images of unsigned bytes, N x S x S or N x S x S x C, whose memory is taken over.
 
     Raises:
-        DataError: another type or shape, no picture at all, or labels that do not match."""
-    if pictures.dtype != np.uint8:
-        raise DataError(f"{source} holds {pictures.dtype} values; pictures of unsigned bytes (0 to 255) were expected")
-    if pictures.ndim == 3:
-        pictures = pictures[..., None]
-    if pictures.ndim != 4 or pictures.shape[3] not in (1, 3) or not pictures.size:
-        shape = " x ".join(map(str, pictures.shape))
-        raise DataError(f"{source} is an array of {shape}; N x S x S grey or N x S x S x 3 pictures were expected")
-    count, height, width, channels = pictures.shape
+        DataError: another type or shape, no image at all, or labels that do not match."""
+    if images.dtype != np.uint8:
+        raise DataError(f"{source} holds {images.dtype} values; images of unsigned bytes (0 to 255) were expected")
+    if images.ndim == 3:
+        images = images[..., None]
+    if images.ndim != 4 or images.shape[3] not in (1, 3) or not images.size:
+        shape = " x ".join(map(str, images.shape))
+        raise DataError(f"{source} is an array of {shape}; N x S x S grey or N x S x S x 3 images were expected")
+    count, height, width, channels = images.shape
     if height != width:
-        raise DataError(f"{source} holds pictures of {height} x {width}; square ones are needed")
-    first = pictures.reshape(count, channels, height, width)  # the same memory, in which the channels go first
+        raise DataError(f"{source} holds images of {height} x {width}; square ones are needed")
+    first = images.reshape(count, channels, height, width)  # the same memory, in which the channels go first
     for at in range(count if channels > 1 else 0):
-        first[at] = pictures[at].transpose(2, 0, 1).copy()
+        first[at] = images[at].transpose(2, 0, 1).copy()
     return Part(first, _numbers(labels, count, source))
 
 
@@ -59,7 +59,7 @@ def _numbers(labels: Sequence[int] | NDArray[Any] | None, count: int, source: st
         return np.full(count, UNLABELLED)
     numbers = np.asarray(labels)
     if numbers.ndim != 1 or len(numbers) != count:
-        raise DataError(f"{source} holds {count} pictures but {len(numbers)} labels; one for each was expected")
+        raise DataError(f"{source} holds {count} images but {len(numbers)} labels; one for each was expected")
     if not np.issubdtype(numbers.dtype, np.integer):
         raise DataError(f"{source}: the labels are of type {numbers.dtype}; whole numbers were expected")
     if not UNLABELLED <= numbers.min() <= numbers.max() < MOST_CLASSES:
@@ -68,20 +68,22 @@ def _numbers(labels: Sequence[int] | NDArray[Any] | None, count: int, source: st
     return numbers.astype(np.int64)
 
 
-def arrange(train: Part, test: Part | None, source: str, names: Sequence[str] = (), notes: Sequence[str] = ()) -> Sets:
-    """Sets in the order of their pixels' hash. Without a `test` split a tenth of each class is held out (one picture at
+def arrange(
+    train: Part, test: Part | None, source: str, names: Sequence[str] = (), notes: Sequence[str] = ()
+) -> Splits:
+    """Splits in the order of their pixels' hash. Without a `test` split a tenth of each class is held out (one image at
     least, 5,000 in all at most). `names` of the classes, by number; `notes` of the reader.
 
     Raises:
-        DataError: there are too few pictures, or classes to test on that none of those to train on is of."""
+        DataError: there are too few images, or classes to test on that none of those to train on is of."""
     count = len(train.labels)
     if test is None and count < FEWEST:
         raise DataError(
-            f"{source} holds {counted(count, 'picture')}; {FEWEST} or more are needed, since a tenth is held out"
+            f"{source} holds {counted(count, 'image')}; {FEWEST} or more are needed, since a tenth is held out"
         )
-    if test is not None and test.pictures.shape[1:] != train.pictures.shape[1:]:
-        one, other = (" x ".join(map(str, part.pictures.shape[1:])) for part in (train, test))
-        raise DataError(f"{source}: the pictures to train on are of {one}, those held out of {other}; make them alike")
+    if test is not None and test.images.shape[1:] != train.images.shape[1:]:
+        one, other = (" x ".join(map(str, part.images.shape[1:])) for part in (train, test))
+        raise DataError(f"{source}: the images to train on are of {one}, those held out of {other}; make them alike")
     largest = max(int(part.labels.max(initial=UNLABELLED)) for part in (train, test) if part is not None)
     names = tuple(names) or tuple(map(str, range(largest + 1)))
     if test is None:
@@ -101,38 +103,38 @@ def arrange(train: Part, test: Part | None, source: str, names: Sequence[str] = 
     notes = [*notes, *_missing(train, test, names), *_copies(hashes, test_hashes)]
     if len(test.labels) < MEASURABLE:
         notes.append(f"with fewer than {MEASURABLE} held out, no distance can be measured")
-    return Sets(_images(train, names), _images(test, names), tuple(notes))
+    return Splits(_images(train, names), _images(test, names), tuple(notes))
 
 
-def _images(part: Part, names: tuple[str, ...]) -> Images:
-    pictures, labels = map(torch.from_numpy, part)
-    return Images(pictures, labels, torch.zeros(len(labels), 0), names)
+def _images(part: Part, names: tuple[str, ...]) -> ImageDataset:
+    images, labels = map(torch.from_numpy, part)
+    return ImageDataset(images, labels, torch.zeros(len(labels), 0), names)
 
 
 def _hashes(part: Part) -> Hashes:
-    digests = [blake2b(np.ascontiguousarray(picture).data, digest_size=8).digest() for picture in part.pictures]
+    digests = [blake2b(np.ascontiguousarray(image).data, digest_size=8).digest() for image in part.images]
     return np.frombuffer(b"".join(digests), "<u8")
 
 
 def _order(part: Part, hashes: Hashes) -> Order:
-    """By hash, equal pictures by label."""
+    """By hash, equal images by label."""
     return np.lexsort((part.labels, hashes))
 
 
 def _shuffled(part: Part, hashes: Hashes, chosen: Order) -> Order:
-    """These pictures by the hash from its other end: by its beginning they were chosen, class by class, so by that the
+    """These images by the hash from its other end: by its beginning they were chosen, class by class, so by that the
     first of them would be of the classes with the lowest bounds."""
     return chosen[np.lexsort((part.labels[chosen], hashes[chosen].byteswap()))]
 
 
 def _held_out(labels: NDArray[np.int64], hashes: Hashes) -> NDArray[np.bool_]:
-    """Which of ordered pictures are held out: the last of each class; equal ones stay together where they can."""
+    """Which of ordered images are held out: the last of each class; equal ones stay together where they can."""
     held = np.zeros(len(labels), bool)
     share = min(MOST_HELD_OUT, len(labels) // 10) / len(labels)
     for label in np.unique(labels):
         places = np.flatnonzero(labels == label)
         start = len(places) - max(1, round(share * len(places))) if len(places) > 1 else 1
-        ahead = hashes[places[1:]] == hashes[places[:-1]]  # is a picture the one before it?
+        ahead = hashes[places[1:]] == hashes[places[:-1]]  # is a image the one before it?
         apart = np.flatnonzero(~ahead[start - 1 :])
         held[places[start + (apart[0] if len(apart) else 0) :]] = True
     if not held.any():  # no class has two
@@ -141,18 +143,18 @@ def _held_out(labels: NDArray[np.int64], hashes: Hashes) -> NDArray[np.bool_]:
 
 
 def _reorder(part: Part, order: Order) -> None:
-    """In place: each cycle of the permutation with one picture in the hand."""
-    labels, pictures = part.labels, part.pictures
+    """In place: each cycle of the permutation with one image in the hand."""
+    labels, images = part.labels, part.images
     labels[:] = labels[order]
     waiting = np.ones(len(order), bool)
     for first in range(len(order)):
         if not waiting[first] or order[first] == first:
             continue
-        hand, at = pictures[first].copy(), first
+        hand, at = images[first].copy(), first
         while order[at] != first:
-            pictures[at], waiting[at] = pictures[order[at]], False
+            images[at], waiting[at] = images[order[at]], False
             at = order[at]
-        pictures[at], waiting[at] = hand, False
+        images[at], waiting[at] = hand, False
 
 
 def _refuse_foreign(train: Part, test: Part, source: str, names: Sequence[str]) -> None:
@@ -161,7 +163,7 @@ def _refuse_foreign(train: Part, test: Part, source: str, names: Sequence[str]) 
     if known and foreign:
         told = ", ".join(names[label] for label in foreign[:5]) + (" ..." if len(foreign) > 5 else "")
         raise DataError(
-            f"{source}: {counted(len(foreign), 'class', 'classes')} to test on ({told}) that none of the pictures to "
+            f"{source}: {counted(len(foreign), 'class', 'classes')} to test on ({told}) that none of the images to "
             f"train on is of; those have {counted(len(known), 'class', 'classes')} "
             f"({', '.join(names[label] for label in sorted(known)[:5])}{' ...' if len(known) > 5 else ''}); name the "
             "folders alike, or remove these"
@@ -175,13 +177,13 @@ def _missing(train: Part, test: Part, names: Sequence[str]) -> list[str]:
     if not missing or there == {UNLABELLED}:
         return []
     told = ", ".join(missing[:5]) + (" ..." if len(missing) > 5 else "")
-    return [f"no picture of {counted(len(missing), 'class', 'classes')} is held out ({told})"]
+    return [f"no image of {counted(len(missing), 'class', 'classes')} is held out ({told})"]
 
 
 def _copies(train: Hashes, test: Hashes) -> list[str]:
     told = []
     if more := len(train) - len(np.unique(train)):
-        told.append(f"{counted(more, 'picture')} to train on equal to others of them")
+        told.append(f"{counted(more, 'image')} to train on equal to others of them")
     if shared := int(np.isin(test, train).sum()):
-        told.append(f"{shared} of {len(test)} held-out pictures equal to some to train on")
+        told.append(f"{shared} of {len(test)} held-out images equal to some to train on")
     return told

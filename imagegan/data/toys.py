@@ -1,7 +1,7 @@
 """Points in the plane, for what can be seen at a glance: eight modes on a ring, 25 on a grid, a Swiss roll.
 
 Ring and grid as in Metz et al. (2017) and Srivastava et al. (2017), the roll as in Gulrajani et al. (2017); all
-scaled into [-1, 1]. A point is a picture of one pixel with two channels, so that nothing else has to know."""
+scaled into [-1, 1]. A point is a image of one pixel with two channels, so that nothing else has to know."""
 
 import math
 
@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from imagegan.data.dataset import UNLABELLED, Images
+from imagegan.data.dataset import UNLABELLED, ImageDataset
 from seqgan.core.seed import private_generator
 
 Points = Float[Tensor, "N 2"]
@@ -28,7 +28,7 @@ def centres(name: str) -> Points:
     return torch.cartesian_prod(line, line)
 
 
-def toy(name: str, count: int, seed: int = 0) -> Images:
+def toy(name: str, count: int, seed: int = 0) -> ImageDataset:
     """`count` points, the modes of `ring` and `grid` (the labels) equally likely."""
     rng = private_generator(seed, "toy", name)
     if name == "swissroll":
@@ -40,4 +40,4 @@ def toy(name: str, count: int, seed: int = 0) -> Images:
         modes = centres(name)
         labels = torch.randint(len(modes), (count,), generator=rng)
         points = modes[labels] + DEVIATION[name] * torch.randn(count, 2, generator=rng)
-    return Images(points.view(count, 2, 1, 1), labels, torch.zeros(count, 0))
+    return ImageDataset(points.view(count, 2, 1, 1), labels, torch.zeros(count, 0))

@@ -1,6 +1,6 @@
 """Whether a code has found a class or a factor by itself: what samples were told, beside what is read off them.
 
-Of a generated picture nobody knows the true class or factors; networks that learned them from real images say what
+Of a generated image nobody knows the true class or factors; networks that learned them from real images say what
 they see, and how far to trust them is said beside."""
 
 import math
@@ -11,9 +11,9 @@ from jaxtyping import Float, Int
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from imagegan.data.dataset import Images
+from imagegan.data.dataset import ImageDataset
 from imagegan.metrics.classes import pairs
-from imagegan.metrics.classifier import Network, Pictures
+from imagegan.metrics.predictors import Images, Predictor
 from seqgan.core.report import Measured
 from seqgan.errors import DataError
 
@@ -21,41 +21,39 @@ Array = NDArray[np.float64]
 MOST_CLASSES = 16
 
 
-def class_found(categories: Int[Tensor, "N"], pictures: Pictures, classifier: Network) -> Measured:
+def class_found(categories: Int[Tensor, "N"], images: Images, classifier: Predictor) -> Measured:
     """The agreement of the categories that samples were told with the classes that a classifier sees in them."""
-    seen = classifier.classify(pictures)
+    seen = classifier.classify(images)
     share = agreement(categories, seen)
     known = f"classes by labels@{classifier.fingerprint()[:8]}"
-    signature = f"share under the best one-to-one matching of categories and {known}, N={len(pictures)}"
-    return Measured(share, math.sqrt(share * (1 - share) / len(pictures)), signature)
+    signature = f"share under the best one-to-one matching of categories and {known}, N={len(images)}"
+    return Measured(share, math.sqrt(share * (1 - share) / len(images)), signature)
 
 
 def factors_found(
-    numbers: Float[Tensor, "N U"], pictures: Pictures, reader: Network, test: Images, names: Sequence[str]
+    numbers: Float[Tensor, "N U"], images: Images, reader: Predictor, test: ImageDataset, names: Sequence[str]
 ) -> dict[str, Measured]:
     """For each number of the code its largest absolute correlation with a factor, as a reader of factors estimates
     them, and which one that is. What the reader does not see it cannot tell: its R^2 on held-out images is beside."""
     certain = r_squared(reader.read(test.pixels), test.factors)
-    found = np.abs(correlations(numbers, reader.read(pictures)))
+    found = np.abs(correlations(numbers, reader.read(images)))
     by = f"factors@{reader.fingerprint()[:8]}"
     row = {}
     for number, each in enumerate(found, start=1):
         factor = int(each.argmax())
         signature = (
             f"largest |correlation| of a number of the code with one of {len(names)} factors, by {by}, "
-            f"N={len(pictures)}: {names[factor]}, whose held-out R^2 is {certain[factor]:.2f}"
+            f"N={len(images)}: {names[factor]}, whose held-out R^2 is {certain[factor]:.2f}"
         )
-        row[f"code-{number}"] = Measured(
-            float(each[factor]), _correlation_error(each[factor], len(pictures)), signature
-        )
+        row[f"code-{number}"] = Measured(float(each[factor]), _correlation_error(each[factor], len(images)), signature)
     return row
 
 
-def factors_read(reader: Network, test: Images, names: Sequence[str]) -> Measured:
+def factors_read(reader: Predictor, test: ImageDataset, names: Sequence[str]) -> Measured:
     """The mean R^2 of a reader of factors on held-out images, with that of each factor."""
     each = r_squared(reader.read(test.pixels), test.factors)
     told = ", ".join(f"{name} {value:.2f}" for name, value in zip(names, each, strict=True))
-    signature = f"mean R^2 of factors@{reader.fingerprint()[:8]} on held-out images, N={len(test.pictures)}: {told}"
+    signature = f"mean R^2 of factors@{reader.fingerprint()[:8]} on held-out images, N={len(test.images)}: {told}"
     return Measured(float(each.mean()), math.nan, signature)
 
 

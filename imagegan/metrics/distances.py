@@ -18,7 +18,7 @@ from seqgan.errors import DataError, why
 
 FEWEST = 20
 LARGEST = 1e100  # of a feature, whose square can still be told
-Sets = Sequence[Features]  # the same images in each map of a space
+Splits = Sequence[Features]  # the same images in each map of a space
 
 
 class Moments(NamedTuple):
@@ -48,7 +48,7 @@ def frechet_distance(first: Moments, second: Moments) -> float:
     return max(0.0, float(shift @ shift + spread))
 
 
-def frechet(space: Space, samples: Sets, reference: Sets, split: str) -> Measured:
+def frechet(space: Space, samples: Splits, reference: Splits, split: str) -> Measured:
     """The Frechet distance of the normal distributions fitted to both, averaged over the maps of the space."""
     samples, reference = _as_many(samples, reference)
     return Measured(
@@ -58,7 +58,7 @@ def frechet(space: Space, samples: Sets, reference: Sets, split: str) -> Measure
     )
 
 
-def kernel_distance(space: Space, samples: Sets, reference: Sets, split: str) -> Measured:
+def kernel_distance(space: Space, samples: Splits, reference: Splits, split: str) -> Measured:
     """KID, the mean over disjoint blocks, whose size does not bias it. The features are first divided by the root of
     the reference's mean square: the kernel was made for Inception's, which are about that large, and of larger ones
     it sees the largest only, of smaller ones little but their mean."""
@@ -180,7 +180,7 @@ def _frechet(samples: Features, reference: Features) -> float:
     return frechet_distance(moments(samples), moments(reference))
 
 
-def _as_many(samples: Sets, reference: Sets) -> tuple[Sets, Sets]:
+def _as_many(samples: Splits, reference: Splits) -> tuple[Splits, Splits]:
     """Equally many of both: a distance depends on how many there are."""
     count = min(len(samples[0]), len(reference[0]))
     if count < FEWEST:
@@ -188,11 +188,11 @@ def _as_many(samples: Sets, reference: Sets) -> tuple[Sets, Sets]:
     return [x[:count] for x in samples], [y[:count] for y in reference]
 
 
-def _mean(measure: Callable[[Features, Features], float], samples: Sets, reference: Sets) -> float:
+def _mean(measure: Callable[[Features, Features], float], samples: Splits, reference: Splits) -> float:
     return float(np.mean([measure(x, y) for x, y in zip(samples, reference, strict=True)]))
 
 
-def _left_out(samples: Sets, reference: Sets) -> list[float]:
+def _left_out(samples: Splits, reference: Splits) -> list[float]:
     """The Frechet distance without each block, of the samples and of the reference."""
     parts = left_out(len(samples[0]), len(reference[0]))
     return [_mean(_frechet, [x[some] for x in samples], [y[others] for y in reference]) for some, others in parts]

@@ -1,4 +1,4 @@
-"""What images are compared in: features of pictures that need no download.
+"""What images are compared in: features of images that need no download.
 
 Each space has a fingerprint, printed with every number: numbers of different fingerprints are not comparable."""
 
@@ -13,35 +13,35 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
 
-from imagegan.data.dataset import Images, as_floats
-from imagegan.metrics.classifier import AT_ONCE, FEATURES, Network, Pictures
+from imagegan.data.dataset import ImageDataset, as_floats
+from imagegan.metrics.predictors import AT_ONCE, FEATURES, Images, Predictor
 
 Features = NDArray[np.float64]  # N x D
 COMPONENTS = 64
-MOST_VALUES = 1024  # of a picture whose principal components are sought
+MOST_VALUES = 1024  # of a image whose principal components are sought
 NETS, SMALLEST = 3, 8
 
 
 @dataclass(frozen=True)
 class Space:
-    """One or several maps from pictures to features; what is measured in each is averaged."""
+    """One or several maps from images to features; what is measured in each is averaged."""
 
     name: str
     fingerprint: str
-    maps: Sequence[Callable[[Pictures], Tensor]]
+    maps: Sequence[Callable[[Images], Tensor]]
 
     @torch.no_grad()
-    def features(self, pictures: Pictures) -> list[Features]:
-        return [torch.cat([map_(some).double() for some in pictures.split(AT_ONCE)]).numpy() for map_ in self.maps]
+    def features(self, images: Images) -> list[Features]:
+        return [torch.cat([map_(some).double() for some in images.split(AT_ONCE)]).numpy() for map_ in self.maps]
 
     def __str__(self) -> str:
         return f"{self.name}@{self.fingerprint[:8]}"
 
 
-def pca64(train: Images) -> Space:
+def pca64(train: ImageDataset) -> Space:
     """The first 64 principal components of the training images: pixels without the dead ones at the border."""
-    parts = train.pictures.split(AT_ONCE)
-    count, total, squares = len(train.pictures), torch.zeros(1), torch.zeros(1)
+    parts = train.images.split(AT_ONCE)
+    count, total, squares = len(train.images), torch.zeros(1), torch.zeros(1)
     for some in parts:
         total = total + _small(as_floats(some)).double().sum(dim=0)
     mean = (total / count).float()
@@ -54,11 +54,11 @@ def pca64(train: Images) -> Space:
     return Space(name, _sha(name, train.fingerprint()), [lambda some: (_small(some) - mean).double() @ axes])
 
 
-def _small(pictures: Pictures) -> Tensor:
-    """Flat pictures, halved until they hold at most 1,024 values."""
-    while pictures[0].numel() > MOST_VALUES:
-        pictures = avg_pool2d(pictures, 2, ceil_mode=True)
-    return pictures.flatten(1)
+def _small(images: Images) -> Tensor:
+    """Flat images, halved until they hold at most 1,024 values."""
+    while images[0].numel() > MOST_VALUES:
+        images = avg_pool2d(images, 2, ceil_mode=True)
+    return images.flatten(1)
 
 
 @cache
@@ -92,11 +92,11 @@ def _random_net(channels: int, seed: int) -> nn.Module:
     return net.eval()
 
 
-def labels(train: Images, classifier: Network) -> Space:
+def labels(train: ImageDataset, classifier: Predictor) -> Space:
     """What a classifier of the training images sees, whitened: it tells classes apart along a few directions, which
     would drown what the others show of noise, blur and copies. It favours models that were given the same labels."""
     with torch.no_grad():
-        seen = torch.cat([classifier.features(as_floats(some)).double() for some in train.pictures.split(AT_ONCE)])
+        seen = torch.cat([classifier.features(as_floats(some)).double() for some in train.images.split(AT_ONCE)])
     mean = seen.mean(dim=0)
     values, vectors = torch.linalg.eigh(torch.cov(seen.t()))
     whitening = vectors / values.clamp(min=values[-1] * 1e-6).sqrt()
@@ -104,9 +104,9 @@ def labels(train: Images, classifier: Network) -> Space:
     return Space("labels", fingerprint, [lambda some: (classifier.features(some).double() - mean) @ whitening])
 
 
-def spaces_for(train: Images, classifier: Network | None) -> list[Space]:
-    """`pca64`; `random` for pictures (not for points); `labels` where there is a classifier."""
-    channels, size = train.pictures.shape[1:3]
+def spaces_for(train: ImageDataset, classifier: Predictor | None) -> list[Space]:
+    """`pca64`; `random` for images (not for points); `labels` where there is a classifier."""
+    channels, size = train.images.shape[1:3]
     return [
         pca64(train),
         *([random(channels)] if size >= SMALLEST else []),

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from imagegan.data.dataset import as_floats
-from imagegan.metrics.classifier import AT_ONCE, Pictures
 from imagegan.metrics.features import Features
+from imagegan.metrics.predictors import AT_ONCE, Images
 from seqgan.core.stats import jackknife, left_out
 
 NEIGHBOURS = 5
@@ -96,9 +96,9 @@ def _reaches(points: Float[Tensor, "N D"], neighbours: int, parts: Bool[Tensor, 
     return reaches
 
 
-def nearest(pictures: Pictures, training: Shaped[Tensor, "M C S S"]) -> Nearest:
-    """The training image with the smallest Euclidean distance in pixels, for each picture."""
-    flat = pictures.flatten(1)
+def nearest(images: Images, training: Shaped[Tensor, "M C S S"]) -> Nearest:
+    """The training image with the smallest Euclidean distance in pixels, for each image."""
+    flat = images.flatten(1)
     least, image = torch.full((len(flat),), torch.inf), torch.zeros(len(flat), dtype=torch.long)
     for part, some in enumerate(training.split(AT_ONCE)):
         found = torch.cdist(flat, as_floats(some).flatten(1)).min(dim=1)

@@ -4,9 +4,9 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from imagegan.game import Recipe, View, versus
-from imagegan.latents import Code
+from imagegan.latents import CodeSpec
 from imagegan.losses import LOSSES, Scalar, mean
-from imagegan.nets import Shape, Verdict
+from imagegan.nets import Scored, Shape
 from imagegan.variants.configs import ACGANConfig
 from imagegan.variants.gan import networks
 from seqgan.core.game import Term, adam
@@ -25,11 +25,11 @@ def acgan(config: ACGANConfig, shape: Shape) -> Recipe:
         heads=("classes",),
     )
     return Recipe(
-        {**pair._asdict(), "classes": head}, players, (config.latent_dim,), Code(shape.classes), labelled=True
+        {**pair._asdict(), "classes": head}, players, (config.latent_dim,), CodeSpec(shape.classes), labelled=True
     )
 
 
-def class_loss(view: View, verdict: Verdict) -> Scalar:
+def class_loss(view: View, verdict: Scored) -> Scalar:
     """-E log P(c | x): cross-entropy of logits, no softmax before it."""
     logits = view.recipe.nets["classes"](verdict.features).float()
     return mean(cross_entropy(logits, view.code, reduction="none"))

@@ -1,7 +1,7 @@
 """CGAN, Mirza and Osindero (2014): both players are told the class."""
 
 from imagegan.game import Recipe, versus
-from imagegan.latents import Code
+from imagegan.latents import CodeSpec
 from imagegan.losses import LOSSES
 from imagegan.nets import Shape
 from imagegan.variants.configs import CGANConfig
@@ -15,7 +15,7 @@ def cgan(config: CGANConfig, shape: Shape) -> Recipe:
         networks(config, shape, code=shape.labelled(), shown=shape.classes)._asdict(),
         versus(LOSSES["non-saturating"], adam(config.d_lr, config.beta1), adam(config.g_lr, config.beta1)),
         (config.latent_dim,),
-        Code(shape.classes),
+        CodeSpec(shape.classes),
         labelled=True,
-        judged=lambda view, pictures: (pictures, view.code),
+        d_inputs=lambda view, images: (images, view.code),
     )

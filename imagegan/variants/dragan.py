@@ -1,4 +1,4 @@
-"""DRAGAN, Kodali et al. (2017): a slope near 1 around real pictures, in the non-saturating game."""
+"""DRAGAN, Kodali et al. (2017): a slope near 1 around real images, in the non-saturating game."""
 
 from imagegan.game import Recipe, versus
 from imagegan.losses import LOSSES

@@ -1,4 +1,4 @@
-"""InfoGAN, Chen et al. (2016): a code that can be read off the pictures again, without labels."""
+"""InfoGAN, Chen et al. (2016): a code that can be read off the images again, without labels."""
 
 import math
 
@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from imagegan.game import Recipe, View, versus
-from imagegan.latents import Code, Codes
+from imagegan.latents import Codes, CodeSpec
 from imagegan.losses import LOSSES, Scalar, mean
 from imagegan.nets import Shape
 from imagegan.variants.configs import InfoGANConfig
@@ -25,7 +25,7 @@ def infogan(config: InfoGANConfig, shape: Shape) -> Recipe:
             f"a code of {config.categories} categories and no numbers says nothing; give --categories 2 or more, "
             "--continuous 1 or more, or choose --model dcgan"
         )
-    code = Code(config.categories, config.continuous)
+    code = CodeSpec(config.categories, config.continuous)
     pair = networks(config, shape, code=code.size)
     reader = nn.Sequential(
         nn.Linear(pair.discriminator.features, 128),
@@ -42,21 +42,21 @@ def infogan(config: InfoGANConfig, shape: Shape) -> Recipe:
     return Recipe({**pair._asdict(), "reader": reader}, players, (config.latent_dim,), code)
 
 
-def information(view: View, code: Code) -> Scalar:
-    """L_I = E log Q(c | G(z, c)) + H(c), below the mutual information of code and picture. Equations 4 and 5."""
+def information(view: View, code: CodeSpec) -> Scalar:
+    """L_I = E log Q(c | G(z, c)) + H(c), below the mutual information of code and image. Equations 4 and 5."""
     return mean(
         log_likelihood(view.recipe.nets["reader"](view.on_fake.features).float(), view.code, code) + entropy(code)
     )
 
 
-def log_likelihood(read: Tensor, codes: Codes, code: Code) -> Tensor:
-    """log Q(c | x) of each picture: logits of the category, means of unit Gaussians for the numbers."""
+def log_likelihood(read: Tensor, codes: Codes, code: CodeSpec) -> Tensor:
+    """log Q(c | x) of each image: logits of the category, means of unit Gaussians for the numbers."""
     category, numbers = code.categories, code.continuous
     chosen = -cross_entropy(read[:, :category], codes[:, :category], reduction="none") if category else 0.0
     off = (read[:, category:] - codes[:, category:]).square().sum(dim=1)
     return chosen - off / 2 - numbers * math.log(2 * math.pi) / 2
 
 
-def entropy(code: Code) -> float:
+def entropy(code: CodeSpec) -> float:
     """H(c) in nats: the categories are equally likely, the numbers uniform on [-1, 1]."""
     return math.log(max(1, code.categories)) + code.continuous * math.log(2)

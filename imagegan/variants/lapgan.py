@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from imagegan.game import Recipe, versus
-from imagegan.latents import Code, Codes
+from imagegan.latents import Codes, CodeSpec
 from imagegan.losses import LOSSES
-from imagegan.nets import Pictures, Shape, dcgan_discriminator, mlp_discriminator, mlp_generator
+from imagegan.nets import Images, Shape, dcgan_discriminator, mlp_discriminator, mlp_generator
 from imagegan.pyramid import high, low
 from imagegan.variants.configs import LAPGANConfig
 from seqgan.core.game import adam
@@ -23,14 +23,14 @@ def lapgan(config: LAPGANConfig, shape: Shape) -> Sequence[Recipe]:
     D is shown the sum (as in the official code), so that it judges an image and not an edge alone.
 
     Raises:
-        ConfigError: the pictures cannot be halved."""
+        ConfigError: the images cannot be halved."""
     classes = shape.labelled() if config.conditional else 0
     sides = [shape.size]
     while sides[0] % 2 == 0 and sides[0] > SMALLEST:
         sides.insert(0, sides[0] // 2)
     if len(sides) == 1:
         raise ConfigError(
-            f"a pyramid halves its pictures, but {shape.size} x {shape.size} ones are too small or odd; choose "
+            f"a pyramid halves its images, but {shape.size} x {shape.size} ones are too small or odd; choose "
             "another --model, or other --data or --size (even, from 10 on)"
         )
     coarsest, *finer = (shape._replace(size=side) for side in sides)
@@ -46,9 +46,9 @@ def _top(config: LAPGANConfig, shape: Shape, classes: int) -> Recipe:
         nets,
         versus(LOSSES["non-saturating"], adam(config.d_lr, config.beta1), adam(config.g_lr, config.beta1)),
         (config.latent_dim,),
-        Code(classes),
+        CodeSpec(classes),
         labelled=classes > 0,
-        judged=lambda view, pictures: (pictures, view.code),
+        d_inputs=lambda view, images: (images, view.code),
         rounds=config.top_rounds,
     )
 
@@ -62,11 +62,11 @@ def _refining(config: LAPGANConfig, shape: Shape, classes: int) -> Recipe:
         nets,
         versus(LOSSES["non-saturating"], adam(config.d_lr, config.beta1), adam(config.g_lr, config.beta1)),
         (1, shape.size, shape.size),
-        Code(classes),
+        CodeSpec(classes),
         labelled=classes > 0,
         target=high,
-        context=lambda pictures: (low(pictures),),
-        judged=lambda view, finer: (finer + view.context[0], view.code),
+        context=lambda images: (low(images),),
+        d_inputs=lambda view, finer: (finer + view.context[0], view.code),
     )
 
 
@@ -85,7 +85,7 @@ class Refiner(nn.Module):
             nn.Conv2d(width, shape.channels, 5, padding=2),
         )
 
-    def forward(self, noise: Tensor, code: Codes, coarse: Pictures) -> Pictures:
+    def forward(self, noise: Tensor, code: Codes, coarse: Images) -> Images:
         planes = [noise, coarse]
         if self.plane is not None:
             planes.append(self.plane(code).view(-1, 1, self.size, self.size))

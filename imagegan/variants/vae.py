@@ -7,7 +7,7 @@ from torch.nn.functional import binary_cross_entropy
 
 from imagegan.game import Recipe, View
 from imagegan.losses import Scalar, mean
-from imagegan.nets import Pictures, Shape, family
+from imagegan.nets import Images, Shape, family
 from imagegan.variants.configs import VAEConfig
 from seqgan.core.device import autocast
 from seqgan.core.game import Player, Term, adam
@@ -21,14 +21,14 @@ class Posterior(NamedTuple):
 
 
 class Encoder(nn.Module):
-    """Pictures to posteriors, by the trunk that a discriminator would have."""
+    """Images to posteriors, by the trunk that a discriminator would have."""
 
     def __init__(self, trunk: nn.Module, features: int, latent_dim: int) -> None:
         super().__init__()
         self.trunk, self.output = trunk, nn.Linear(features, 2 * latent_dim)
 
-    def forward(self, pictures: Pictures) -> Posterior:
-        return Posterior(*self.output(self.trunk(pictures)).float().chunk(2, dim=1))
+    def forward(self, images: Images) -> Posterior:
+        return Posterior(*self.output(self.trunk(images)).float().chunk(2, dim=1))
 
 
 def vae(config: VAEConfig, shape: Shape) -> Recipe:
@@ -44,7 +44,7 @@ def vae(config: VAEConfig, shape: Shape) -> Recipe:
 
 
 def reconstruction(view: View) -> Scalar:
-    """-E_q log p(x | z), in nats a picture: each pixel a Bernoulli variable, z = mu + sigma * noise."""
+    """-E_q log p(x | z), in nats a image: each pixel a Bernoulli variable, z = mu + sigma * noise."""
     q: Posterior = view.encoded
     made = view.recipe.nets["generator"](q.mean + (q.log_variance / 2).exp() * view.noise, view.code)
     with autocast(made.device, enabled=False):

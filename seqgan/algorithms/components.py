@@ -1,21 +1,17 @@
 """What a researcher may put in the place of our own parts, without touching them."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from seqgan.models.policy import PolicyModule
+from seqgan.models.factory import MakeDiscriminator, MakePolicy
 from seqgan.rewards import TextReward
 from seqgan.rollout import Score
-
-MakePolicy = Callable[[int, int], PolicyModule]
-MakeDiscriminator = Callable[[int, int], nn.Module]
 
 
 @dataclass(frozen=True)
 class Components:
-    """Each None stands for our own. Modules are given as functions of `(vocabulary, longest)`, which are known only
+    """Each None stands for our own. Modules are given as functions of `(vocab_size, max_length)`, which are known only
     once the tokenizer is trained; they are called under the run's seed."""
 
     policy: MakePolicy | None = None

@@ -3,12 +3,14 @@
 
 No torch here: the command line reads this file to answer `--help`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
 from seqgan.core.bounds import BATCH, COUNT, RATE, SHARE, SIZE, STEPS, WEIGHT, Real, Several, Whole
-from seqgan.core.config import Checked
-from seqgan.errors import ConfigError
+from seqgan.core.config import Checked, nearest
+from seqgan.errors import ConfigError, quoted
+from seqgan.models import DISCRIMINATOR_NAMES, POLICY_NAMES
 
 MAX_NORM = Real(0, 1e9, above=True)
 SIZES = Several(SIZE, "1,2,3")
@@ -30,8 +32,9 @@ class MLEConfig(Checked):
     ] = 0
     overlong: Annotated[Literal["truncate", "split", "drop", "error"], "what to do with a longer text"] = "truncate"
 
+    policy: Annotated[str, "policy: lstm, gru, or a registered name"] = "lstm"
     embedding_dim: Annotated[int, "policy: size of the token embedding", SIZE] = 32
-    hidden_dim: Annotated[int, "policy: LSTM units", SIZE] = 32
+    hidden_dim: Annotated[int, "policy: units of the recurrent layer", SIZE] = 32
     tie_embeddings: Annotated[bool, "policy: write tokens with the embedding they are read with"] = False
     dropout: Annotated[float, "policy: dropout while learning from text", SHARE] = 0.0
 
@@ -45,6 +48,17 @@ class MLEConfig(Checked):
     shuffle: Annotated[bool, "MLE: a new order of the texts every epoch"] = False
     max_grad_norm: Annotated[float, "policy: largest norm of a gradient", MAX_NORM] = 5.0
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        refuse_unknown("policy", self.policy, POLICY_NAMES)
+
+
+def refuse_unknown(kind: str, name: str, known: Sequence[str]) -> None:
+    if name not in known:
+        raise ConfigError(
+            f"there is no {kind} {quoted(name)} (seqgan.register_{kind} makes a custom one known){nearest(name, known)}"
+        )
+
 
 @dataclass(frozen=True)
 class SeqGANConfig(MLEConfig):
@@ -52,6 +66,7 @@ class SeqGANConfig(MLEConfig):
 
     extendable: ClassVar[str] = "iterations"
 
+    discriminator: Annotated[str, "discriminator: cnn, or a registered name"] = "cnn"
     d_embedding_dim: Annotated[int, "discriminator: size of the token embedding", SIZE] = 64
     filter_sizes: Annotated[tuple[int, ...], "discriminator: widths of the filters, in tokens", SIZES] = (
         1,
@@ -121,6 +136,7 @@ class SeqGANConfig(MLEConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        refuse_unknown("discriminator", self.discriminator, DISCRIMINATOR_NAMES)
         if len(self.filter_sizes) != len(self.num_filters):
             raise ConfigError(
                 f"--filter-sizes has {len(self.filter_sizes)} numbers and --num-filters {len(self.num_filters)}; "

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from seqgan.algorithms.components import DEFAULTS, Components, MakePolicy
+from seqgan.algorithms.components import DEFAULTS, Components
 from seqgan.algorithms.configs import MLEConfig
 from seqgan.core import distributed
 from seqgan.core.checkpoint import check, load_optimizer
@@ -19,11 +19,9 @@ from seqgan.core.schema import MAYBE_EMPTY, NUMBER, WHOLE
 from seqgan.core.seed import seed_everything
 from seqgan.data.batches import Batches, Ragged
 from seqgan.data.dataset import TokenDataset
-from seqgan.errors import UsageError
 from seqgan.losses import mle_weights
 from seqgan.metrics.nll import likelihood
-from seqgan.models.lstm import LSTMPolicy
-from seqgan.models.policy import PolicyModule
+from seqgan.models.factory import new_policy
 from seqgan.shapes import Scalar
 
 Weights = dict[str, Tensor]
@@ -39,13 +37,13 @@ class MLE:
     ) -> None:
         self.config, self.texts, self.started = config, texts, parts.start is not None
         seed_everything(seed, "generator weights")
-        self.generator = new_policy(config, len(texts.tokenizer), texts.max_length, parts.policy)
+        self.generator = new_policy(config, len(texts.vocabulary), texts.max_length, parts.policy)
         if parts.start is not None:
             self.generator.load_state_dict(parts.start)
         self.generator.to(device)
         learned = [parameter for parameter in self.generator.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.AdamW(learned, config.mle_lr, weight_decay=config.weight_decay, fused=True)
-        self.batches = Batches(Ragged.of(texts.train.rows, device), config.batch_size, seed, config.shuffle)
+        self.batches = Batches(Ragged.of(texts.train.sequences, device), config.batch_size, seed, config.shuffle)
         self.best = Best()
         self.stale = 0  # checks since the best one
 
@@ -92,7 +90,7 @@ class MLE:
 
     def consider(self, phase: str, step: int) -> float:
         """The validation NLL per token; the policy is remembered where it is the best so far."""
-        nll = distributed.broadcast(likelihood(self.generator, self.texts.valid.rows).per_token)
+        nll = distributed.broadcast(likelihood(self.generator, self.texts.valid.sequences).per_token)
         if nll < self.best.nll:
             self.best = Best(nll, phase, step, copied(self.generator))
         return nll
@@ -136,22 +134,6 @@ class MLE:
 
     def exports(self) -> Mapping[str, bytes]:
         return export_policies(self.state_dict()["policies"])
-
-
-def new_policy(config: MLEConfig, vocab_size: int, max_length: int, make: MakePolicy | None = None) -> PolicyModule:
-    """An untrained policy: someone's own, or of the shape that a config asks for. Not in dropout's mode.
-
-    Raises:
-        UsageError: someone's own is no PolicyModule."""
-    if make is not None:
-        own = make(vocab_size, max_length)
-        if not isinstance(own, PolicyModule):
-            raise UsageError(f"policy=... made {own!r:.60}; a seqgan.PolicyModule was expected")
-        return own.eval()
-    dims = (config.embedding_dim, config.hidden_dim)
-    return LSTMPolicy(
-        vocab_size, max_length, *dims, tie_embeddings=config.tie_embeddings, dropout=config.dropout
-    ).eval()
 
 
 class Best:

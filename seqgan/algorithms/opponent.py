@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import nn
 
 from seqgan.algorithms.components import Components
 from seqgan.algorithms.configs import SeqGANConfig
@@ -20,14 +19,13 @@ from seqgan.core.schema import NUMBER, WHOLE
 from seqgan.core.seed import derive, seed_everything
 from seqgan.data.batches import Batches, Ragged, by_length, pad, side_by_side
 from seqgan.data.dataset import TokenDataset
-from seqgan.errors import UsageError
 from seqgan.losses import discriminator_loss, l2_penalty
 from seqgan.metrics import discrimination
 from seqgan.models.cnn import CNNDiscriminator
+from seqgan.models.factory import new_discriminator
 from seqgan.models.policy import PolicyModule, sample
 from seqgan.rewards import judging
 from seqgan.rollout import in_chunks
-from seqgan.shapes import Tokens
 
 
 class Opponent:
@@ -44,13 +42,14 @@ class Opponent:
     ) -> None:
         self.config, self.texts, self.device, self.seed, self.policy = config, texts, device, seed, policy
         seed_everything(seed, "discriminator weights")
-        self.discriminator = new_discriminator(config, len(texts.tokenizer), texts.max_length, parts).to(device)
+        self.discriminator = new_discriminator(config, len(texts.vocabulary), texts.max_length, parts.discriminator)
+        self.discriminator.to(device)
         self.optimizer = torch.optim.Adam(self.discriminator.parameters(), config.d_lr, fused=True)
-        self.held = Held()
-        self.samples = config.d_samples or len(texts.train.rows)
+        self.held, self.unknown = Held(), texts.train.unknown > 0
+        self.samples = config.d_samples or len(texts.train.sequences)
         # As many of one kind as of the other, however few there are: the log-odds that are paid hold no prior.
-        self.half = min(config.d_batch_size // 2, len(texts.train.rows), self.samples)
-        real = Ragged.of(texts.train.rows, device)
+        self.half = min(config.d_batch_size // 2, len(texts.train.sequences), self.samples)
+        real = Ragged.of(texts.train.sequences, device)
         self.real = Batches(real, self.half, derive(seed, "real texts for the discriminator"))
         self.per_epoch = self.samples // self.half
         self.per_round = config.d_epochs * self.per_epoch
@@ -60,7 +59,7 @@ class Opponent:
         """One batch, half real and half from this round's generated texts; `update` counts from 0 over the phase."""
         round, within = divmod(update, self.per_round)
         real = self.real.at(update + 1).tokens
-        if self.texts.train.unknown:
+        if self.unknown:
             real = self.policy.fill_unknown(real)
         fake = self.generated(phase, round).at(within + 1).tokens
         self.discriminator.train()
@@ -123,7 +122,7 @@ class Opponent:
         self.discriminator.load_state_dict(weights)
         rng = torch.Generator(self.device).manual_seed(derive(self.seed, "held out"))
         with judging(self.discriminator) as discriminator:
-            rows = self.texts.valid.rows
+            rows = self.texts.valid.sequences
             held_out = [
                 pad([rows[number] for number in numbers], self.device).tokens
                 for numbers in by_length(rows, self.policy.vocab_size)
@@ -158,32 +157,3 @@ class Held:
 
     def __init__(self, bce: float = float("inf"), stale: int = 0, weights: Weights | None = None) -> None:
         self.bce, self.stale, self.weights = bce, stale, weights or {}
-
-
-def new_discriminator(config: SeqGANConfig, vocab_size: int, max_length: int, parts: Components) -> nn.Module:
-    """An untrained discriminator: someone's own, or of the shape that a config asks for.
-
-    Raises:
-        UsageError: someone's own is no module, or (when it is called) does not give one logit for each text."""
-    if parts.discriminator is not None:
-        own = parts.discriminator(vocab_size, max_length)
-        if not isinstance(own, nn.Module):
-            raise UsageError(f"discriminator=... made {own!r:.60}; a torch.nn.Module was expected")
-        own.register_forward_hook(_one_logit_each)
-        return own
-    return CNNDiscriminator(
-        vocab_size,
-        config.d_embedding_dim,
-        config.filter_sizes,
-        config.num_filters,
-        highway=config.highway,
-        dropout=config.d_dropout,
-    )
-
-
-def _one_logit_each(module: nn.Module, given: tuple[Tokens, ...], scores: Any) -> None:
-    if not isinstance(scores, torch.Tensor) or scores.shape != given[0].shape[:1]:
-        came = tuple(scores.shape) if isinstance(scores, torch.Tensor) else type(scores).__name__
-        raise UsageError(
-            f"the discriminator gave {came} for {len(given[0])} texts; a tensor of one logit for each was expected"
-        )

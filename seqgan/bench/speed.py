@@ -18,8 +18,8 @@ from seqgan.bench.counts import PARTS, Ceilings, Sizes, Work, floor
 from seqgan.bench.machine import ceilings, timed
 from seqgan.bench.naive import NaiveTraining, rewards, rollouts
 from seqgan.core.device import peak_memory
-from seqgan.data.batches import Encoded
 from seqgan.data.dataset import TokenDataset
+from seqgan.data.vocabulary import Ids
 from seqgan.losses import policy_gradient_weights
 from seqgan.models.policy import sample
 from seqgan.rewards import DiscriminatorReward
@@ -65,16 +65,6 @@ class Figure:
         }
 
 
-class _Ids:
-    """Stands in the place of a tokenizer where there is no text: it knows how many ids there are."""
-
-    def __init__(self, count: int) -> None:
-        self.count = count
-
-    def __len__(self) -> int:
-        return self.count
-
-
 class Bench:
     """A game of some size on made-up texts of full length, and the naive reference for the same."""
 
@@ -83,8 +73,7 @@ class Bench:
         torch.manual_seed(0)
         ids = torch.randint(EOS + 1, sizes.vocab_size, (sizes.texts, sizes.length))
         ids[:, -1] = EOS
-        encoded = Encoded(ids.tolist(), 0, 0.0, 0)
-        texts = TokenDataset(encoded, encoded, _Ids(sizes.vocab_size), sizes.length)  # type: ignore[arg-type]
+        texts = TokenDataset.of(ids, ids, Ids(sizes.vocab_size))
         self.game = SeqGAN(config, texts, device, 0)
         assert isinstance(self.game.opponent, Opponent)
         self.opponent = self.game.opponent

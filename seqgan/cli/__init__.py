@@ -3,6 +3,7 @@
 import click
 
 from seqgan import __version__
+from seqgan.algorithms.synonyms import synonym
 from seqgan.cli.bench import bench
 from seqgan.cli.corpora import corpora
 from seqgan.cli.evaluate import evaluate
@@ -25,4 +26,4 @@ for command in (train, generate, score, save, evaluate, bench, corpora):
 
 
 def main() -> None:
-    run_command(seqgan)
+    run_command(seqgan, synonym)

@@ -170,13 +170,13 @@ def _evaluate_runs(asked: Asked) -> None:
         _write_sheet(trained[0], asked.blind, asked)
     elif len(trained) > 1:
         result = compare.compare(trained, **asked.measure())
-        _show(result, compare.remarks(result), asked, "")
+        _show(result, compare.summary(result), asked, "")
     else:
         result = trained[0].evaluate(**asked.measure())
         files.make_folder(trained[0].folder / "evaluations")
-        files.write(trained[0].folder / "evaluations" / "evaluation.json", schema.as_bytes(result.as_json()))
+        files.write(trained[0].folder / "evaluations" / "evaluation.json", schema.json_bytes(result.as_json()))
         tokens = asked.tokens or evaluation.tokens_of(trained[0].description["tokenizer"], result.references)
-        _show(result, evaluation.remarks(result), asked, tokens)
+        _show(result, evaluation.summary(result), asked, tokens)
 
 
 def _evaluate_model(asked: Asked) -> None:
@@ -192,7 +192,7 @@ def _evaluate_model(asked: Asked) -> None:
     options = {**asked.measure(), "seed": asked.seed or 0}
     result = evaluation.evaluate_models({"model": model}, source.load(), **options)
     tokens = asked.tokens or evaluation.tokens_of(model.tokenizer.kind, result.references)
-    _show(result, evaluation.remarks(result), asked, tokens)
+    _show(result, evaluation.summary(result), asked, tokens)
 
 
 def _evaluate_file(asked: Asked) -> None:
@@ -225,19 +225,19 @@ def _evaluate_file(asked: Asked) -> None:
         click.echo("no --real FILE: what real text scores against these references is not known", err=True)
 
 
-def _show(result: "Evaluation", remarks: Sequence[str], asked: Asked, tokens: str) -> None:
+def _show(result: "Evaluation", summary: Sequence[str], asked: Asked, tokens: str) -> None:
     """An evaluation on stdout, in the form that was asked for; with --check, BLEU by other libraries on stderr."""
     from seqgan.core import schema
     from seqgan.metrics.crosscheck import check_bleu
     from seqgan.reporting import REAL, markdown, tables
 
     if asked.json:
-        click.echo(schema.as_bytes(result.as_json()).decode(), nl=False)
+        click.echo(schema.json_bytes(result.as_json()).decode(), nl=False)
     elif asked.markdown:
-        click.echo("\n".join([markdown(result.rows, result.pairs), "", *(f"- {one_line(line)}" for line in remarks)]))
+        click.echo("\n".join([markdown(result.rows, result.pairs), "", *(f"- {one_line(line)}" for line in summary)]))
     else:
         print_tables(tables(result.rows, result.pairs))
-        for line in remarks:
+        for line in summary:
             click.echo(one_line(line))
     if asked.check:
         texts = next(several for name, several in reversed(result.texts.items()) if name != REAL)

@@ -14,7 +14,9 @@ from seqgan.core.command import RUNS
 
 @click.command()
 @click.argument("run", type=PLACE, shell_complete=RUNS)
-@click.option("-n", "--count", type=DRAWN, default=10, help="how many texts", show_default=True)
+@click.option(
+    "-n", "--count", "--num-return-sequences", "count", type=DRAWN, default=10, help="how many texts", show_default=True
+)
 @click.option("--prompt", type=PROMPT, default="", help="continue this text")
 @click.option(
     "--temperature",

@@ -78,11 +78,11 @@ def train(
 
 def _report(finished: Any) -> None:
     """Five texts, a table, where the run lies, and how to go on."""
-    from seqgan.evaluation import remarks
+    from seqgan.evaluation import summary
     from seqgan.reporting import tables
 
     print_tables(tables(finished.evaluation.rows, short=True))
-    for line in remarks(finished.evaluation):
+    for line in summary(finished.evaluation):
         click.echo(line)
     click.echo("\nfive texts of the final policy:")
     for text in finished.texts:

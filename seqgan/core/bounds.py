@@ -300,5 +300,5 @@ PROMPT = Text("a text in UTF-8", empty=True)
 PLACE = Place()
 PLACE_NAME = PlaceName()
 STAGE = Stage("mle, final, best, or the number of a checkpoint")
-MAKER = Function("a function of (vocabulary, longest) that makes a module")
+MAKER = Function("a function of (vocab_size, max_length) that makes a module")
 DRAWN = Whole(1, 10**7)  # texts: what fits into memory

@@ -15,10 +15,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from seqgan.core import files
-from seqgan.core.schema import Kind
+from seqgan.core.schema import FORMAT, Field
 from seqgan.errors import CheckpointError, quoted, why
-
-FORMAT = 1
 
 
 def save(path: Path, state: dict[str, Any]) -> None:
@@ -53,8 +51,7 @@ def load(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         found = state.get("format", "no format number") if isinstance(state, dict) else type(state).__name__
         raise CheckpointError(f"{path} is not a checkpoint of format {FORMAT} (found: {quoted(found, 40)})")
-    told = state.pop("sha256", None)  # checkpoints of the first version have none
-    if told is not None and told != digest(state):
+    if state.pop("sha256", None) != digest(state):
         raise _damaged(path, "what it holds is not what was saved")
     return state
 
@@ -96,11 +93,11 @@ def check(state: object, like: object, name: str = "it") -> None:
     """Refuse a part of a state that does not fit what is to be filled with it.
 
     `like` is a module or an optimiser, whose own state it must be like; a tensor, whose shape and type it must have; a
-    table of such, whose keys it must have; a tuple of several, one of which it must be like; or a `Kind`.
+    table of such, whose keys it must have; a tuple of several, one of which it must be like; or a `Field`.
 
     Raises:
         ValueError: it does not fit, with the name of the first part that does not."""
-    if isinstance(like, Kind):
+    if isinstance(like, Field):
         if not like.holds(state):
             raise ValueError(f"{name} is {_told(state)}, but {like.name} was expected")
     elif isinstance(like, tuple):
@@ -178,7 +175,7 @@ def _told(value: object) -> str:
     return quoted(value, 40)
 
 
-ANYTHING = Kind("anything", lambda _: True)
+ANYTHING = Field("anything", lambda _: True)
 
 
 def tensors(state: object, name: str = "") -> Iterator[tuple[str, Tensor]]:

@@ -43,8 +43,10 @@ REFUSALS = {
 READER_GONE = 128 + 13  # as if by SIGPIPE: what a shell reports of any program whose reader has seen enough
 
 
-def run_command(group: click.Group) -> None:
-    """Run a command line. An expected error is one line on stderr and an exit code; a defect keeps its traceback."""
+def run_command(group: click.Group, synonym: Callable[[str], str] = lambda name: "") -> None:
+    """Run a command line. An expected error is one line on stderr and an exit code; a defect keeps its traceback.
+
+    `synonym` gives the end of the message where an option that there is not has another name here."""
     streams.prepare()
     if "WORLD_SIZE" in os.environ:  # torch warns on its own of each attempt to reach the others
         os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
@@ -59,7 +61,9 @@ def run_command(group: click.Group) -> None:
         click.echo(error.format_message(), err=True)
         sys.exit(error.exit_code)
     except click.NoSuchOption as error:
-        _leave(misplaced(error, group) or error.format_message(), error.exit_code)
+        ours = synonym(error.option_name)
+        known = f"there is no option {error.option_name}{ours}" if ours else error.format_message()
+        _leave(misplaced(error, group) or known, error.exit_code)
     except click.ClickException as error:
         _leave(error.format_message(), error.exit_code)
     except (click.Abort, KeyboardInterrupt):

@@ -1,8 +1,10 @@
-"""All that touches the disk: files appear whole or not at all."""
+"""Files that appear whole or not at all; a refusal of the disk is a StorageError."""
 
 import errno
 import os
+import secrets
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,7 +18,8 @@ BINARY = getattr(os, "O_BINARY", 0)  # Windows writes line breaks of its own wit
 
 
 @contextmanager
-def telling(action: str, path: Path) -> Iterator[None]:
+def storage_errors(action: str, path: Path) -> Iterator[None]:
+    """Turn an OSError into a StorageError that says what could not be done."""
     try:
         yield
     except OSError as error:
@@ -26,16 +29,14 @@ def telling(action: str, path: Path) -> Iterator[None]:
 
 
 def write(path: Path, data: bytes) -> None:
-    """Write a file under a temporary name, bring it to the disk, then give it its name."""
-    partial = path.with_name(path.name + ".partial")
-    with telling("write", path):
+    """Write a file under a temporary name, bring it to the disk, then give it its name. A file that is replaced leaves
+    its permissions."""
+    partial = path.with_name(f".{secrets.token_hex(8)}.partial")  # of no other process, and never too long
+    with storage_errors("write", path):
         try:
-            descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | BINARY, 0o644)
-            try:
-                write_all(descriptor, data)
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            write_through(partial, data, os.O_CREAT | os.O_EXCL, sync=True)
+            if path.exists():
+                partial.chmod(stat.S_IMODE(path.stat().st_mode))
             os.replace(partial, path)
         except OSError:
             partial.unlink(missing_ok=True)  # a full disk gets its space back
@@ -44,19 +45,29 @@ def write(path: Path, data: bytes) -> None:
 
 
 def append(path: Path, data: bytes) -> None:
-    with telling("append to", path):
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | BINARY, 0o644)
-        try:
-            write_all(descriptor, data)
-        finally:
-            os.close(descriptor)
+    with storage_errors("append to", path):
+        write_through(path, data, os.O_CREAT | os.O_APPEND)
+
+
+def write_through(path: Path, data: bytes, flags: int = 0, *, sync: bool = False) -> None:
+    """Open a file, write to it as it is, and close it; `sync` brings it to the disk.
+
+    Raises:
+        OSError: the disk refuses."""
+    descriptor = os.open(path, os.O_WRONLY | flags | BINARY, 0o666)
+    try:
+        write_all(descriptor, data)
+        if sync:
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def sync(path: Path) -> int:
     """Bring an appended file to the disk; its length in bytes (0 where there is none)."""
     if not path.exists():
         return 0
-    with telling("write", path):
+    with storage_errors("write", path):
         descriptor = os.open(path, os.O_RDWR | BINARY)  # Windows brings only what may be written to the disk
         try:
             os.fsync(descriptor)
@@ -68,33 +79,33 @@ def sync(path: Path) -> int:
 def cut(path: Path, length: int) -> None:
     """Shorten an appended file to the length that a checkpoint remembers."""
     if path.exists() and path.stat().st_size > length:
-        with telling("write", path):
+        with storage_errors("write", path):
             os.truncate(path, length)
 
 
 def remove(path: Path) -> None:
-    with telling("remove", path):
+    with storage_errors("remove", path):
         os.unlink(path)
 
 
 def make_folder(path: Path) -> None:
-    with telling("make the folder", path):
+    with storage_errors("make the folder", path):
         os.makedirs(path, exist_ok=True)
 
 
 def remove_empty(folder: Path) -> None:
-    with telling("remove", folder):
+    with storage_errors("remove", folder):
         os.rmdir(folder)
 
 
 def remove_tree(folder: Path) -> None:
     """Remove a folder with all that is in it, if there is one."""
-    with telling("remove", folder), suppress(FileNotFoundError):
+    with storage_errors("remove", folder), suppress(FileNotFoundError):
         shutil.rmtree(folder)
 
 
 def rename(path: Path, to: Path) -> None:
-    with telling("make", to):
+    with storage_errors("make", to):
         os.rename(path, to)
         sync_folder(to.parent)
 
@@ -110,7 +121,7 @@ def lock(path: Path) -> IO[bytes] | None:
 
     Raises:
         StorageError: the file may not be written, or its disk knows no locks."""
-    with telling("lock", path):
+    with storage_errors("lock", path):
         handle = open(path, "ab")  # noqa: SIM115
         try:
             portalocker.lock(handle, portalocker.LockFlags.EXCLUSIVE | portalocker.LockFlags.NON_BLOCKING)

@@ -1,5 +1,5 @@
-"""The folder of a run as a whole: it appears complete, one process at a time trains in it, and one run may replace
-another, which is lost only once the new one has saved something."""
+"""The folder of a run: it appears complete, one process at a time trains in it, and a run that replaces another removes
+it only once it has saved something itself."""
 
 import contextlib
 import os
@@ -13,7 +13,7 @@ from seqgan.core import files
 from seqgan.errors import RunError, SeqGANError
 
 LOCK = ".lock"
-# What a run and the commands on it leave in its folder unless they are told another place.
+# The files of a run, and those that commands write into it by default.
 MADE = re.compile(
     r"run\.json|\.lock|metrics\.jsonl|samples\.txt|config\.json|tokenizer\.model|checkpoints/step-\d+\.pt"
     r"|corpus/(train|valid|test)\.txt|evaluations/[\w-]+\.json|([\w-]+/)?[\w-]+\.safetensors"
@@ -21,29 +21,28 @@ MADE = re.compile(
 )
 
 
-def place(folder: Path, contents: Mapping[str, bytes], *, overwrite: bool = False) -> None:
-    """Make the folder of a run with these files, if asked in the place of an old run.
-
-    The old one is set aside until the new one has saved something (`settle`); until then `undo` brings it back.
+def create(folder: Path, contents: Mapping[str, bytes], *, overwrite: bool = False) -> None:
+    """Make the folder of a run with these files; with `overwrite` in the place of an old run, which is set aside until
+    the new one has saved something (`discard_replaced`): until then `roll_back` restores it.
 
     Raises:
-        RunError: the folder is no run, or it is one, and that may not be replaced: nobody asked for it, a process
-            trains there, or something lies in it that no run made.
+        RunError: the folder is not a run, or a run that may not be replaced: without `overwrite`, while a process
+            trains it, or where it holds files that no run made.
         StorageError: the disk refuses; the old run is where it was."""
     folder = Path(os.path.realpath(folder))
     taken = _taken(folder, overwrite)
-    partial, lock = _beside(folder, f"{os.getpid()}.partial"), hold(folder) if taken else None
+    partial, held = _beside(folder, f"{os.getpid()}.partial"), lock(folder) if taken else None
     try:
         if taken:
-            _refuse_what_no_run_made(folder)
+            _refuse_other_files(folder)
         files.make_folder(partial / "checkpoints")
         for name, data in contents.items():
             files.make_folder((partial / name).parent)
             files.write(partial / name, data)
-        if lock and os.name == "nt":
-            lock.close()  # Windows renames no folder in which a file is open
+        if held and os.name == "nt":
+            held.close()  # Windows renames no folder in which a file is open
         if taken:
-            _set_aside(folder)
+            _make_way(folder)
         elif folder.is_dir():
             files.remove_empty(folder)
         try:
@@ -56,23 +55,23 @@ def place(folder: Path, contents: Mapping[str, bytes], *, overwrite: bool = Fals
         shutil.rmtree(partial, ignore_errors=True)
         raise
     finally:
-        if lock:
-            lock.close()
+        if held:
+            held.close()
 
 
-def undo(folder: Path) -> None:
-    """Take a run away that was begun in vain, and put back the one that it replaced."""
+def roll_back(folder: Path) -> None:
+    """Remove a run that could not take its first step, and restore the one that it replaced."""
     folder = Path(os.path.realpath(folder))
     gone = _beside(folder, f"{os.getpid()}.partial")
     with contextlib.suppress(SeqGANError):
-        hold(folder).close()  # unless another process has gone on with it meanwhile
+        lock(folder).close()  # unless another process has gone on with it meanwhile
         files.rename(folder, gone)
         if _replaced(folder).exists():
             files.rename(_replaced(folder), folder)
         shutil.rmtree(gone, ignore_errors=True)
 
 
-def settle(folder: Path) -> None:
+def discard_replaced(folder: Path) -> None:
     """Remove the run that this one has replaced, if there is one.
 
     Raises:
@@ -80,17 +79,17 @@ def settle(folder: Path) -> None:
     files.remove_tree(_replaced(Path(os.path.realpath(folder))))
 
 
-def hold(folder: Path) -> IO[bytes]:
-    """Take a run for this process alone, until what this gives is closed (or the process ends).
+def lock(folder: Path) -> IO[bytes]:
+    """Lock a run for this process, until the result is closed or the process ends.
 
     Raises:
         RunError: another process trains it, or it holds links.
         StorageError: it may not be written, or its disk knows no locks."""
     refuse_links(folder)
-    lock = files.lock(folder / LOCK)
-    if lock is None:
+    held = files.lock(folder / LOCK)
+    if held is None:
         raise RunError(f"{folder} is in use by another process, which trains it; wait for it to end, or stop it")
-    return lock
+    return held
 
 
 def refuse_links(folder: Path) -> None:
@@ -107,12 +106,12 @@ def refuse_links(folder: Path) -> None:
             )
 
 
-def _refuse_what_no_run_made(folder: Path) -> None:
+def _refuse_other_files(folder: Path) -> None:
     others = [name for path in _inside(folder) if not path.is_dir() and not MADE.fullmatch(name := _name(path, folder))]
     if others:
-        told = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
+        named = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
         raise RunError(
-            f"{folder} also holds what no run made, which --overwrite would remove: {told}; move it away, or choose "
+            f"{folder} also holds what no run made, which --overwrite would remove: {named}; move it away, or choose "
             "another --run-dir"
         )
 
@@ -122,7 +121,7 @@ def _taken(folder: Path, overwrite: bool) -> bool:
 
     Raises:
         RunError: there is something that may not be replaced."""
-    with files.telling("look into", folder):
+    with files.storage_errors("look into", folder):
         taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
         is_run = taken and (folder / "run.json").is_file()
         around = folder.is_dir() and Path.cwd().is_relative_to(folder)
@@ -138,9 +137,9 @@ def _taken(folder: Path, overwrite: bool) -> bool:
     return taken
 
 
-def _set_aside(folder: Path) -> None:
-    """Make way for a new run. A run that was killed before it had saved anything is no loss: then the one that it was
-    to replace is still aside."""
+def _make_way(folder: Path) -> None:
+    """Set an old run aside. One that was killed before it had saved anything is removed: then the run that it was to
+    replace is still aside."""
     aside = _replaced(folder)
     if aside.exists() and not any((folder / "checkpoints").glob("*.pt")):
         files.remove_tree(folder)
@@ -150,8 +149,8 @@ def _set_aside(folder: Path) -> None:
 
 
 def _inside(folder: Path) -> Iterator[Path]:
-    """Everything in a folder, at any depth, links included, behind which nothing is looked for."""
-    with files.telling("look into", folder):
+    """Everything in a folder, at any depth, links included but not followed."""
+    with files.storage_errors("look into", folder):
         for path in sorted(folder.iterdir()):
             yield path
             if path.is_dir() and not path.is_symlink():

@@ -50,7 +50,7 @@ def train(algorithm: Algorithm, run: Run) -> None:
         while step < phase.steps and not phase.finished():
             step += 1
             seed_everything(run.seed, run.rank, phase.name, step)
-            with memory.told(f"step {step} of {phase.name}", run.description.get("config", ())):
+            with memory.shortage_in(f"step {step} of {phase.name}", run.description.get("config", ())):
                 measured = phase.update(step)
                 if phase.check and (step % phase.validate_every == 0 or step == phase.steps):
                     decides = step % phase.validate_every == 0

@@ -1,4 +1,4 @@
-"""Memory that does not suffice, told in one line: where, how much was asked for, and which options ask for less."""
+"""Shortage of memory, reported in one line: where, how much was asked for, and which options take less."""
 
 import errno
 import gc
@@ -9,13 +9,13 @@ from contextlib import contextmanager
 
 from seqgan.errors import ShortageError
 
-# Fewer or smaller of these take less memory.
+# Options that take memory, those that take most first; smaller values take less.
 TAKING = (
-    *("count", "batch_size", "g_batch_size", "d_batch_size", "rollouts", "max_length", "vocab_size", "hidden_dim"),
-    *("embedding_dim", "d_embedding_dim", "num_filters", "width", "size", "images", "latent_dim"),
+    *("count", "batch_size", "hidden_dim", "g_batch_size", "rollouts", "max_length", "vocab_size", "width", "size"),
+    *("images", "d_batch_size", "num_filters", "embedding_dim", "d_embedding_dim", "latent_dim"),
 )
-# What torch, numpy, the C++ libraries and the system say, each in its own way.
-SAID = re.compile(
+# The messages of torch, numpy, the C++ libraries and the system.
+MESSAGES = re.compile(
     r"out of memory|can't allocate memory|cannot allocate memory|unable to allocate|bad_alloc|failed to map segment"
     r"|can't start new thread|storage size calculation overflowed|not enough memory"
     r"|could not (?:create|execute) a primitive",  # oneDNN, which has no other word for it
@@ -25,8 +25,8 @@ AMOUNT = re.compile(r"(?:tried to allocate|unable to allocate)\s+([\d.]+)\s*(byt
 
 
 @contextmanager
-def told(part: str, options: Iterable[str] = ()) -> Iterator[None]:
-    """Tell of a shortage in a part of the work.
+def shortage_in(part: str, options: Iterable[str] = ()) -> Iterator[None]:
+    """Report a shortage in a part of the work.
 
     Raises:
         ShortageError: memory ran out."""
@@ -39,14 +39,14 @@ def told(part: str, options: Iterable[str] = ()) -> Iterator[None]:
 
 
 def is_shortage(error: BaseException) -> bool:
-    """Whether what was thrown, by whomever, means that memory ran out."""
+    """Whether an exception means that memory ran out."""
     if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
         return True
-    return isinstance(error, RuntimeError | ImportError | OSError) and bool(SAID.search(str(error)))
+    return isinstance(error, RuntimeError | ImportError | OSError) and bool(MESSAGES.search(str(error)))
 
 
 def let_go(error: BaseException) -> None:
-    """Give back what the functions that were under way still hold, so that there is room for a message."""
+    """Free what the frames of an exception still hold, so that there is room for a message."""
     cause: BaseException | None = error
     while cause is not None:
         traceback.clear_frames(cause.__traceback__)
@@ -55,7 +55,7 @@ def let_go(error: BaseException) -> None:
 
 
 def in_words(error: BaseException, part: str, options: Iterable[str]) -> str:
-    """One line on a shortage; of `options`, by name, those are named that take memory."""
+    """One line on a shortage, which names those of the `options` that take memory."""
     known = set(options)
     taking = [f"--{name.replace('_', '-')}" for name in TAKING if name in known][:6]
     smaller = " or ".join(filter(None, [", ".join(taking[:-1]), *taking[-1:]])) or "the data"

@@ -1,6 +1,6 @@
-"""Files that someone named for what a command makes: one rule for all of them.
+"""Output files and folders that the user names: one rule for all commands.
 
-Nothing that exists is lost unless someone says so, and what is no regular file is never replaced by one."""
+Nothing that exists is replaced without --overwrite, and what is not a regular file is never replaced by one."""
 
 import os
 import secrets
@@ -15,18 +15,18 @@ from seqgan.core import files
 from seqgan.core.folder import MADE
 from seqgan.errors import UsageError, why
 
-PICTURES = ("generated.png", "walk.png")
+IMAGES = ("generated.png", "walk.png")
 
 
 def writer(path: Path, *, overwrite: bool = False) -> Callable[[bytes], None]:
-    """What writes to a place that someone named, which is refused before any work is done where that would do harm.
+    """A function that writes to a path. The path is checked now, before any work is done.
 
-    A file that exists is replaced only where one `overwrite`s it, and keeps its links and permissions; a pipe, a
-    terminal or a device is written to as it is; what a run is made of stays as it is.
+    A file that exists is replaced only with `overwrite`, and keeps its links and permissions; a pipe, a terminal or a
+    device is written to as it is; files of a run are never replaced.
 
     Raises:
         UsageError: the file exists, belongs to a run, or cannot be where it should be.
-        StorageError (of what is returned): the disk refuses."""
+        StorageError (by the function): the disk refuses."""
     try:
         found = os.stat(path)
     except FileNotFoundError:
@@ -47,16 +47,16 @@ def writer(path: Path, *, overwrite: bool = False) -> Callable[[bytes], None]:
         raise UsageError(f"{path} exists already; replace it with --overwrite, or name another file")
     if not place.parent.is_dir():
         raise UsageError(f"cannot write to {path}: there is no folder {place.parent}; make it, or name another file")
-    return partial(_replace, place)
+    return partial(files.write, place)
 
 
 def folder_writer(folder: Path) -> Callable[[Iterable[tuple[str, bytes]]], None]:
-    """What writes files, by their paths in it, into a folder that someone named and that is new or empty. It appears
-    whole or not at all.
+    """A function that writes files, by their paths in it, into a folder that is new or empty; it appears whole or not
+    at all.
 
     Raises:
         UsageError: there is something already, or the folder cannot be where it should be.
-        StorageError (of what is returned): the disk refuses."""
+        StorageError (by the function): the disk refuses."""
     place = Path(os.path.realpath(folder))
     try:
         taken = os.path.lexists(place) and (not place.is_dir() or any(place.iterdir()))
@@ -71,7 +71,7 @@ def folder_writer(folder: Path) -> Callable[[Iterable[tuple[str, bytes]]], None]
 
 def _fill(folder: Path, contents: Iterable[tuple[str, bytes]]) -> None:
     unfinished = folder.with_name(f".{secrets.token_hex(8)}.partial")
-    with files.telling("write", folder):
+    with files.storage_errors("write", folder):
         try:
             unfinished.mkdir()
             for name, data in contents:
@@ -86,10 +86,10 @@ def _fill(folder: Path, contents: Iterable[tuple[str, bytes]]) -> None:
 
 
 def _run_that_made(place: Path) -> Path | None:
-    """The run directory that a file is a part of; the pictures that commands leave in one are not."""
+    """The run directory that a file is part of; the images that commands leave in one do not count."""
     for folder in place.parents:
         inside = place.relative_to(folder).as_posix()
-        if MADE.fullmatch(inside) and inside not in PICTURES and (folder / "run.json").is_file():
+        if MADE.fullmatch(inside) and inside not in IMAGES and (folder / "run.json").is_file():
             return folder
     return None
 
@@ -102,29 +102,9 @@ def _is_stdout(found: os.stat_result) -> bool:
 
 
 def _write_through(path: Path, data: bytes) -> None:
-    with files.telling("write to", path):
-        sys.stdout.flush()
-        descriptor = os.dup(1) if _is_stdout(os.stat(path)) else os.open(path, os.O_WRONLY | files.BINARY)
-        try:
-            files.write_all(descriptor, data)
-        finally:
-            os.close(descriptor)
-
-
-def _replace(path: Path, data: bytes) -> None:
-    partial = path.with_name(f".{secrets.token_hex(8)}.partial")  # nobody's, and never too long
-    with files.telling("write", path):
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | files.BINARY, 0o666)
-        try:
-            try:
-                files.write_all(descriptor, data)
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-            if path.exists():
-                partial.chmod(stat.S_IMODE(path.stat().st_mode))
-            os.replace(partial, path)
-        except OSError:
-            partial.unlink(missing_ok=True)
-            raise
-        files.sync_folder(path.parent)
+    with files.storage_errors("write to", path):
+        if _is_stdout(os.stat(path)):
+            sys.stdout.flush()
+            files.write_all(1, data)
+        else:
+            files.write_through(path, data)

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from seqgan.core import checkpoint, distributed, files, schema
-from seqgan.core import folder as placed
+from seqgan.core import folder as folders
 from seqgan.core.config import differences
 from seqgan.core.log import Display, Silence
 from seqgan.core.phase import Metrics, Numbers, Phase
@@ -31,13 +31,12 @@ from seqgan.errors import CheckpointError, DivergedError, RunError, SeqGANError,
 
 T = TypeVar("T")
 
-FORMAT = 1
 LONGEST_NAME = 150  # bytes of a run's name: file systems take 255, and there are longer names beside it
 FIELDS = {
     "id": schema.TEXT,
     "seed": schema.WHOLE,
-    "threads": schema.THREADS._replace(needed=False),
-    "world_size": schema.COUNT._replace(needed=False),
+    "threads": schema.THREADS,
+    "world_size": schema.COUNT,
 }
 LINE = {"phase": schema.TEXT, "step": schema.WHOLE}
 STATE = {
@@ -45,7 +44,7 @@ STATE = {
     "steps": schema.COUNTS,
     "seconds": schema.DURATION,
     "record_bytes": schema.WHOLE,
-    "record_sha256": schema.TEXT_OR_NOTHING,  # the first version did not save it
+    "record_sha256": schema.TEXT,
     "algorithm": schema.TABLE,
 }
 
@@ -61,17 +60,20 @@ class Interrupted(SeqGANError):
 def create(
     folder: Path, description: Mapping[str, Any], contents: Mapping[str, bytes], *, overwrite: bool = False
 ) -> None:
-    """Make a run directory that is complete from its first moment: `run.json` and what is known before step 1.
+    """Make a run directory, complete at once: `run.json` (with the format, an id and the number of threads and
+    processes beside the description) and other `contents`.
 
     Raises:
         RunError: the folder exists (give `overwrite`), or is something other than a run.
         StorageError: the folder cannot be made."""
-    identity = hashlib.sha256(schema.as_bytes(description)).hexdigest()[:16]
+    here = {"threads": torch.get_num_threads(), "world_size": distributed.world_size()}
+    description = {**here, **description}
+    identity = hashlib.sha256(schema.json_bytes(description)).hexdigest()[:16]
     whole = {
-        "run.json": schema.as_bytes(schema.sealed({"format": FORMAT, "id": identity, **description})),
+        "run.json": schema.json_bytes(schema.with_checksum({"format": schema.FORMAT, "id": identity, **description})),
         **contents,
     }
-    placed.place(folder, whole, overwrite=overwrite)
+    folders.create(folder, whole, overwrite=overwrite)
 
 
 class Wanted(NamedTuple):
@@ -135,7 +137,7 @@ def begin_or_continue(
         return folder, carry_out(folder)
     except BaseException:
         if new and distributed.rank() == 0 and not checkpoints(folder) and not read_record(folder):
-            placed.undo(folder)
+            folders.roll_back(folder)
         raise
 
 
@@ -153,8 +155,9 @@ def describe(folder: Path) -> dict[str, Any]:
         )
     except FileNotFoundError as error:
         raise RunError(f"{folder} is not a run directory: it has no run.json; give the folder of a run") from error
-    if description.get("format") != FORMAT:
-        raise RunError(f"{path} has format {quoted(description.get('format'))}; this version reads format {FORMAT}")
+    if description.get("format") != schema.FORMAT:
+        found = quoted(description.get("format"))
+        raise RunError(f"{path} has format {found}; this version reads format {schema.FORMAT}: train the run again")
     schema.check(path, description, FIELDS, RunError)
     return description
 
@@ -185,8 +188,8 @@ def rewrite(folder: Path, description: Mapping[str, Any]) -> None:
 
     Raises:
         RunError: another process works on it."""
-    with placed.hold(folder):
-        files.write(folder / "run.json", schema.as_bytes(schema.sealed(description)))
+    with folders.lock(folder):
+        files.write(folder / "run.json", schema.json_bytes(schema.with_checksum(description)))
 
 
 def refuse_other_world(folder: Path, description: Mapping[str, Any]) -> None:
@@ -194,7 +197,7 @@ def refuse_other_world(folder: Path, description: Mapping[str, Any]) -> None:
 
     Raises:
         RunError: the run was begun with more processes, or with fewer."""
-    begun_with = description.get("world_size", 1)
+    begun_with = description["world_size"]
     if begun_with != distributed.world_size():
         how = f"with torchrun --nproc-per-node {begun_with}" if begun_with > 1 else "without torchrun"
         several = "process" if begun_with == 1 else "processes"
@@ -293,7 +296,7 @@ class Run:
             self._lock.close()
 
     def _lock_folder(self) -> None:
-        self._lock = placed.hold(self.folder)
+        self._lock = folders.lock(self.folder)
         if describe(self.folder) != self.description:
             self._lock.close()
             raise RunError(f"{self.folder} was changed by another process just now; give the command again")
@@ -368,12 +371,12 @@ class Run:
             return None
         path = next(reversed(found.values()))
         saved = saved_in(path, self.folder, self.description)
-        self._record = self._same_record(path, saved["record_bytes"], saved.get("record_sha256"))
+        self._record = self._same_record(path, saved["record_bytes"], saved["record_sha256"])
         files.cut(self.folder / "metrics.jsonl", saved["record_bytes"])
         self._prune()
         return saved
 
-    def _same_record(self, newest: Path, length: int, sha256: str | None) -> "hashlib._Hash":
+    def _same_record(self, newest: Path, length: int, sha256: str) -> "hashlib._Hash":
         """The hash of the record up to what a checkpoint remembers.
 
         Raises:
@@ -381,7 +384,7 @@ class Run:
         path = self.folder / "metrics.jsonl"
         record = _raw_record(path)[:length]
         summed = hashlib.sha256(record)
-        if len(record) < length or sha256 not in (None, summed.hexdigest()):
+        if len(record) < length or sha256 != summed.hexdigest():
             read_record(self.folder)  # may name the line
             raise RunError(
                 f"{path} is not the record that was written: its first {length} bytes were expected as they were when "
@@ -451,7 +454,7 @@ class Run:
         if not self._settled:
             self._settled = True
             try:
-                placed.settle(self.folder)
+                folders.discard_replaced(self.folder)
             except StorageError as error:
                 self.display.message(str(error))
 

@@ -1,4 +1,4 @@
-"""JSON and TOML that someone wrote or damaged: read in one place, and checked field by field before use."""
+"""JSON and TOML files: read and written in one place, and checked field by field before use."""
 
 import hashlib
 import json
@@ -10,10 +10,11 @@ from typing import Any, NamedTuple, NoReturn
 
 from seqgan.errors import SeqGANError, quoted, why
 
-SEAL = "checksum"
+FORMAT = 2  # of runs, checkpoints and saved models
+CHECKSUM = "checksum"
 
 
-class Kind(NamedTuple):
+class Field(NamedTuple):
     """What a field may hold."""
 
     name: str
@@ -30,29 +31,29 @@ def _text(value: Any) -> bool:
 
 
 def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and value == value
 
 
-TEXT = Kind("a text", lambda value: isinstance(value, str) and value != "")
-MAYBE_EMPTY = Kind("a text, perhaps an empty one", lambda value: isinstance(value, str))
-PATH = Kind("a path or an empty text", lambda value: isinstance(value, str))
-TEXT_OR_NOTHING = Kind("a text or null", lambda value: value is None or isinstance(value, str), needed=False)
-WHOLE = Kind("a whole number from 0", lambda value: _whole(value) and 0 <= value < 2**63)
-COUNT = Kind("a whole number from 1", lambda value: _whole(value) and 1 <= value < 2**63)
-SIZE = Kind("a whole number from 1 to 16777216", lambda value: _whole(value) and 1 <= value <= 2**24)
-THREADS = Kind("a whole number from 0 to 4096", lambda value: _whole(value) and 0 <= value <= 4096)
-TABLE = Kind("a table", lambda value: isinstance(value, dict))
-WORDS = Kind("a table of texts", lambda value: isinstance(value, dict) and all(map(_text, value.values())))
-COUNTS = Kind(
+TEXT = Field("a text", lambda value: isinstance(value, str) and value != "")
+MAYBE_EMPTY = Field("a text, perhaps an empty one", _text)
+PATH = Field("a path or an empty text", _text)
+TEXT_OR_NOTHING = Field("a text or null", lambda value: value is None or _text(value), needed=False)
+WHOLE = Field("a whole number from 0", lambda value: _whole(value) and 0 <= value < 2**63)
+COUNT = Field("a whole number from 1", lambda value: _whole(value) and 1 <= value < 2**63)
+SIZE = Field("a whole number from 1 to 16777216", lambda value: _whole(value) and 1 <= value <= 2**24)
+THREADS = Field("a whole number from 0 to 4096", lambda value: _whole(value) and 0 <= value <= 4096)
+TABLE = Field("a table", lambda value: isinstance(value, dict))
+WORDS = Field("a table of texts", lambda value: isinstance(value, dict) and all(map(_text, value.values())))
+COUNTS = Field(
     "a table of whole numbers from 0", lambda value: isinstance(value, dict) and all(map(WHOLE.holds, value.values()))
 )
-NUMBER = Kind(
-    "a number", lambda value: isinstance(value, int | float) and not isinstance(value, bool) and value == value
-)
-DURATION = Kind("a number from 0", lambda value: NUMBER.holds(value) and 0 <= value < math.inf)
-TEXTS = Kind("a list of texts", lambda value: isinstance(value, list) and all(isinstance(v, str) for v in value))
+NUMBER = Field("a number", _number)
+DURATION = Field("a number from 0", lambda value: _number(value) and 0 <= value < math.inf)
+TEXTS = Field("a list of texts", lambda value: isinstance(value, list) and all(map(_text, value)))
 NAMES = TEXTS._replace(needed=False)
-MEASURED = Kind("a number or a list of texts", lambda value: _number(value) or TEXTS.holds(value))
+MEASURED = Field(
+    "a number or a list of texts", lambda value: (_number(value) and math.isfinite(value)) or TEXTS.holds(value)
+)
 
 
 def read(path: Path, error: type[SeqGANError], advice: str, *, pipe: bool = False) -> dict[str, Any]:
@@ -98,7 +99,7 @@ def table(raw: bytes, where: str, error: type[SeqGANError], advice: str, *, toml
     return content
 
 
-def as_bytes(content: Mapping[str, Any]) -> bytes:
+def json_bytes(content: Mapping[str, Any]) -> bytes:
     """A table as JSON that `read` gives back, for people to read as well; half a character is escaped as JSON can."""
     return (json.dumps(content, ensure_ascii=False, indent=2) + "\n").encode(errors="backslashreplace")
 
@@ -122,7 +123,7 @@ def named(value: Any) -> str:
     return names.get(type(value), "a null" if value is None else f"a {type(value).__name__}")
 
 
-def entries(path: Path, key: str, fields: Mapping[str, Kind], error: type[SeqGANError]) -> dict[str, dict[str, Any]]:
+def entries(path: Path, key: str, fields: Mapping[str, Field], error: type[SeqGANError]) -> dict[str, dict[str, Any]]:
     """The tables that a file lists under a key, by the name in each.
 
     Raises:
@@ -142,7 +143,7 @@ def entries(path: Path, key: str, fields: Mapping[str, Kind], error: type[SeqGAN
 def check(
     path: Path,
     content: Mapping[str, Any],
-    fields: Mapping[str, Kind],
+    fields: Mapping[str, Field],
     error: type[SeqGANError],
     where: str = "",
     advice: str = "restore it from a copy",
@@ -159,13 +160,13 @@ def check(
             raise error(f"{path}: {where}{name} {found}, but {kind.name} was expected; {advice}")
 
 
-# --- the seal: whether a description is still what was written
+# --- whether a description is still what was written
 
 
-def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
+def with_checksum(content: Mapping[str, Any]) -> dict[str, Any]:
     """A table with the checksum of all the rest."""
-    rest = {name: value for name, value in content.items() if name != SEAL}
-    return {**rest, SEAL: _checksum(rest)}
+    rest = {name: value for name, value in content.items() if name != CHECKSUM}
+    return {**rest, CHECKSUM: _checksum(rest)}
 
 
 def refuse_changed(path: Path, content: Mapping[str, Any], error: type[SeqGANError], config: Collection[str]) -> None:
@@ -174,13 +175,13 @@ def refuse_changed(path: Path, content: Mapping[str, Any], error: type[SeqGANErr
 
     Raises:
         error: something in it was changed."""
-    if SEAL not in content or content == sealed(content):
+    if CHECKSUM not in content or content == with_checksum(content):
         return
     missing = [name for name in config if name not in content.get("config", {})]
     gone = f": its config lacks {', '.join(missing[:5])}" if missing else ""
     raise error(
         f"{path} is not what was written, since its checksum is another{gone}; restore it from a copy, or, if the "
-        f"change is meant, remove its {SEAL}"
+        f"change is meant, remove its {CHECKSUM}"
     )
 
 

@@ -1,9 +1,9 @@
-"""Texts as padded tensors, and batches that are a function of the step."""
+"""Sequences of ids as padded tensors, and batches that are a function of the step."""
 
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Int
@@ -13,64 +13,14 @@ from torch.nn import functional as F
 from seqgan.core.device import on_cpu
 from seqgan.core.distributed import shard
 from seqgan.core.seed import private_generator
-from seqgan.data.tokenizer import Tokenizer
-from seqgan.errors import CorpusError
 from seqgan.ops.chunks import tokens_together
 from seqgan.shapes import Mask, Tokens
-from seqgan.symbols import EOS, PAD, UNK
-
-Overlong = Literal["truncate", "split", "drop", "error"]
+from seqgan.symbols import PAD
 
 
 class Batch(NamedTuple):
     tokens: Tokens  # padded on the right
     mask: Mask  # True where a token counts
-
-
-class Encoded(NamedTuple):
-    """A split of a corpus as ids, with what the encoding did to it."""
-
-    rows: list[list[int]]  # each ends with EOS, unless it was truncated
-    characters: int  # of the texts these rows stand for
-    unknown: float  # share of tokens outside the vocabulary
-    too_long: int  # texts longer than the limit
-    lost: int = 0  # tokens of theirs that no row holds
-
-
-def encode(texts: Sequence[str], tokenizer: Tokenizer, max_length: int, overlong: Overlong = "truncate") -> Encoded:
-    """Ids of texts, each at most `max_length` tokens with its EOS.
-
-    A longer text is truncated (and then has no EOS), split into several rows, dropped, or an error.
-
-    Raises:
-        CorpusError: a text is too long and `overlong` is "error", or none is left."""
-    rows: list[list[int]] = []
-    characters = too_long = lost = 0
-    for text, ids in zip(texts, tokenizer.encode_all(texts), strict=True):
-        row = [*ids, EOS]
-        if len(row) > max_length:
-            too_long += 1
-            if overlong == "error":
-                raise CorpusError(
-                    f"a text has {len(row)} tokens, more than --max-length {max_length}: {text[:60]!r}; "
-                    "raise the limit, or choose --overlong truncate, split or drop"
-                )
-            if overlong == "drop":
-                lost += len(row)
-                continue
-        pieces = [row[start : start + max_length] for start in range(0, len(row), max_length)]
-        kept = [piece for piece in pieces if piece != [EOS]] or pieces if overlong == "split" else pieces[:1]
-        rows += kept
-        whole = overlong == "split" or len(pieces) == 1
-        characters += len(text) if whole else len(tokenizer.cut(text, max_length)[0])
-        lost += 0 if whole else len(row) - max_length
-    if not rows:
-        raise CorpusError(
-            f"no text is left: all {len(texts)} are longer than --max-length {max_length}; "
-            "raise it, or choose --overlong truncate or split"
-        )
-    tokens = sum(map(len, rows))
-    return Encoded(rows, characters, sum(row.count(UNK) for row in rows) / tokens, too_long, lost)
 
 
 def pad(rows: Sequence[Sequence[int]], device: torch.device | str = "cpu") -> Batch:

@@ -5,9 +5,9 @@ Each is one line, and only where there is something to say. What takes long is a
 from collections import Counter
 from collections.abc import Sequence
 
-from seqgan.data.batches import Overlong, encode
 from seqgan.data.corpus import Corpus
-from seqgan.data.dataset import TokenDataset, some_of, suitable_tokenizer
+from seqgan.data.dataset import Overlong, TokenDataset, encode
+from seqgan.data.suitable import some_of, suitable_tokenizer
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.symbols import EOS
 
@@ -20,6 +20,7 @@ SPLITS = ("train", "valid", "test")
 
 def about_data(
     corpus: Corpus,
+    tokenizer: Tokenizer,
     texts: TokenDataset,
     asked: int,
     source: str,
@@ -30,7 +31,7 @@ def about_data(
     """What is being learned from, and what is wrong with it. `asked` is the vocabulary's size by that `source`;
     `automatic`: nobody chose the kind of tokenizer."""
     sizes = f"{len(corpus.train):,} train, {len(corpus.valid):,} valid, {len(corpus.test):,} test texts"
-    tokenizer, vocab_size = texts.tokenizer, len(texts.tokenizer)
+    vocab_size = len(tokenizer)
     lines = [f"{corpus.name}: {sizes}; {vocab_size:,} tokens in the vocabulary, at most {texts.max_length} in a text"]
     lines += _copies(corpus)
     for part, count in corpus.provenance.get("overlap", {}).items():
@@ -43,10 +44,10 @@ def about_data(
         kind, reason = suitable_tokenizer(corpus)
         lines += [f"--tokenizer auto takes {kind}: {reason}"] if kind == tokenizer.kind else []
     lines += _changed(some_of(corpus.train, LOOKED_AT), tokenizer)
-    lines += _too_long(corpus, texts, overlong)
+    lines += _too_long(corpus, tokenizer, texts, overlong)
     if vocab_size < asked and tokenizer.kind != "char" and source.startswith(("command line", "config", "arguments")):
         lines.append(f"--vocab-size {asked} was asked for; the training text has no more than {vocab_size} tokens")
-    counts = Counter(token for row in texts.train.rows for token in row)
+    counts = Counter(token for row in texts.train.sequences for token in row)
     types, tokens = vocab_size - EOS - 1, sum(counts.values())
     by_words = tokenizer.kind in ("word", "whitespace")
     if tokens < TOKENS_PER_TYPE * types:
@@ -83,20 +84,20 @@ def _copies(corpus: Corpus) -> list[str]:
     ]
 
 
-def _too_long(corpus: Corpus, texts: TokenDataset, overlong: Overlong) -> list[str]:
+def _too_long(corpus: Corpus, tokenizer: Tokenizer, texts: TokenDataset, overlong: Overlong) -> list[str]:
     """The share of the texts, and of their tokens, that are over the longest length, in every split."""
     test = some_of(corpus.test, LOOKED_AT)
     encoded = {
         "train": (texts.train, len(corpus.train)),
         "valid": (texts.valid, len(corpus.valid)),
-        "test": (encode(test, texts.tokenizer, texts.max_length, overlong), len(test)),
+        "test": (encode(test, tokenizer, texts.max_length, overlong), len(test)),
     }
     told = []
     for part, (rows, count) in encoded.items():
-        if rows.too_long:
-            lost = rows.lost / (rows.lost + sum(map(len, rows.rows)))
+        if rows.overlong:
+            lost = rows.lost / (rows.lost + sum(map(len, rows.sequences)))
             tokens = f", {lost:.2%} of the tokens" if lost else ""
-            told.append(f"{part} {rows.too_long / count:.2%} of the texts{tokens}")
+            told.append(f"{part} {rows.overlong / count:.2%} of the texts{tokens}")
     became = {"truncate": "truncated there", "split": "several rows each", "drop": "left out", "error": "refused"}[
         overlong
     ]
@@ -105,7 +106,7 @@ def _too_long(corpus: Corpus, texts: TokenDataset, overlong: Overlong) -> list[s
 
 def _changed(texts: Sequence[str], tokenizer: Tokenizer) -> list[str]:
     """Whether texts come back from the tokenizer as they were, unknown tokens aside."""
-    backs = [(text, back) for text in texts if (back := tokenizer.rewritten(text)) != text]
+    backs = [(text, back) for text in texts if (back := tokenizer.round_trip(text)) != text]
     if len(backs) <= MUCH_CHANGED * len(texts):
         return []
     text, back = min(backs, key=lambda pair: len(pair[0]))

@@ -1,4 +1,4 @@
-"""A corpus is a list of texts, one a line, in three splits: given ones, or cut by a hash of each text."""
+"""A corpus is a list of texts, one a line, in three splits: given ones, or by a hash of each text."""
 
 import hashlib
 import os
@@ -24,7 +24,7 @@ BUNDLED = {
 
 @dataclass(frozen=True)
 class Corpus:
-    """Texts in three splits, and where they come from. A text that stands twice has both copies in one split."""
+    """Texts in three splits, and where they come from. Copies of a text are in the same split."""
 
     name: str
     train: list[str]
@@ -41,11 +41,11 @@ def load_corpus(
     valid: str | Path | None = None,
     test: str | Path | None = None,
 ) -> Corpus:
-    """A corpus by what it is called: a bundled one, one of the user's own, a dataset of the hub, or a file.
+    """A corpus by what it is called: a bundled one, a stored one (`store`), a dataset of the hub, or a file.
 
-    `name` is looked for among the bundled corpora and those that `add` keeps; `hf:owner/name[/config][:column]` is a
+    `name` is looked up among the bundled corpora and the stored ones; `hf:owner/name[/config][:column]` is a
     dataset of the Hugging Face hub; anything that looks like a path is a file that `readers` understands. `valid` and
-    `test` are files with given splits; the splits that nobody gives are cut from the texts by a hash of each.
+    `test` are files with given splits; the others are taken from the texts by a hash of each.
 
     Raises:
         CorpusError: no such corpus, file or column; malformed (file and line); or too few texts to split."""
@@ -69,8 +69,7 @@ def load_corpus(
         found = _from_file(Path(name), text_column)
     else:
         raise CorpusError(
-            f"no corpus is called {quoted(name)}{nearest(name, [*bundled(), *store.names()])} "
-            "(a file of your own is named by its path)"
+            f"no corpus is called {quoted(name)}{nearest(name, [*bundled(), *store.names()])} (give a file by its path)"
         )
     for part, given in {"valid": valid, "test": test}.items():
         if given:
@@ -81,7 +80,7 @@ def load_corpus(
         part: str(Path(given).resolve()) if given else None for part, given in (("valid", valid), ("test", test))
     }
     corpus = _corpus(found, {"text_column": text_column, **given_splits})
-    if name.startswith(hub.PREFIX):  # what the hub has may change: a run keeps its own copy
+    if name.startswith(hub.PREFIX):  # a dataset may change: the run stores its texts
         in_memory = corpus_in_memory(corpus)
         return replace(in_memory, provenance={**in_memory.provenance, "source": name})
     return corpus
@@ -118,7 +117,7 @@ def _corpus(found: "_Found", address: Mapping[str, str | None]) -> Corpus:
 
 
 def corpus_in_memory(texts: "Corpus | Iterable[str]", name: str = "texts") -> Corpus:
-    """A corpus from texts, or from a Corpus with splits of one's own: checked, and with no path to find it by again.
+    """A corpus from texts, or from a Corpus with given splits: checked, and without a path.
 
     Raises:
         CorpusError: too few texts, an empty split, or one of them is no text of one line."""
@@ -134,7 +133,7 @@ def corpus_in_memory(texts: "Corpus | Iterable[str]", name: str = "texts") -> Co
 def as_files(corpus: Corpus) -> tuple[dict[str, bytes], str]:
     """A corpus as a file for each split, and the sha256 that `load_corpus` finds for them.
 
-    That sha256 names the texts and their splits, whatever file or format they were read from."""
+    That sha256 identifies the texts and their splits, whatever file or format they were read from."""
     splits = {"train": corpus.train, "valid": corpus.valid, "test": corpus.test}
     contents = {part: "".join(text + "\n" for text in texts).encode() for part, texts in splits.items()}
     digest = _sha256(contents["train"])
@@ -145,7 +144,7 @@ def as_files(corpus: Corpus) -> tuple[dict[str, bytes], str]:
 
 @dataclass
 class _Found:
-    """What a source gave: its texts by the splits it knows of ("train" where it knows of none)."""
+    """The texts of a source by its splits ("train" if it has none)."""
 
     name: str
     path: str  # by which it is found again
@@ -166,7 +165,7 @@ def bundled() -> dict[str, dict[str, Any]]:
 
 
 def refuse_bundled_name(name: str) -> None:
-    """A corpus of one's own must not hide behind a bundled one.
+    """A stored corpus must not have the name of a bundled one.
 
     Raises:
         CorpusError: the name is that of a bundled corpus."""

@@ -1,31 +1,112 @@
-"""A corpus as an algorithm sees it: rows of ids, and the way back to text."""
+"""Sequences of ids as an algorithm sees them, and how a corpus becomes them."""
 
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
 
-from seqgan.data.batches import Encoded, Overlong, encode
+from torch import Tensor
+
 from seqgan.data.corpus import Corpus
-from seqgan.data.tokenizer import Tokenizer, rewritten_in_words
-from seqgan.data.tokens import suitable_tokens
+from seqgan.data.tokenizer import Tokenizer
+from seqgan.data.vocabulary import Vocabulary
+from seqgan.errors import CorpusError
+from seqgan.symbols import EOS, PAD, UNK
 
+Overlong = Literal["truncate", "split", "drop", "error"]
+Sequences = Tensor | Sequence[Sequence[int]]
 LONGEST_BY_DEFAULT = 64
-LOOKED_AT = 1000  # training texts, to choose a tokenizer by
-MOST = 0.8
-LONGEST_WORD = 2000  # characters; sentencepiece holds some 8,000 bytes
+
+
+class EncodedSplit(NamedTuple):
+    """A split as ids, with what the encoding did to its texts."""
+
+    sequences: list[list[int]]  # each ends with EOS, unless it was truncated
+    characters: int = 0  # of the texts that these sequences stand for; 0 where there is no text
+    overlong: int = 0  # texts longer than the limit
+    lost: int = 0  # tokens of theirs that no sequence holds
+
+    @property
+    def unknown(self) -> float:
+        """The share of tokens outside the vocabulary."""
+        return sum(ids.count(UNK) for ids in self.sequences) / sum(map(len, self.sequences))
 
 
 @dataclass(frozen=True)
 class TokenDataset:
     """What training may look at: the test split is not here."""
 
-    train: Encoded
-    valid: Encoded
-    tokenizer: Tokenizer
+    train: EncodedSplit
+    valid: EncodedSplit
+    vocabulary: Vocabulary
     max_length: int  # tokens, EOS included
 
-    def decode(self, rows: Sequence[Sequence[int]]) -> list[str]:
-        return [self.tokenizer.decode(row) for row in rows]
+    @classmethod
+    def of(cls, train: Sequences, valid: Sequences, vocabulary: Vocabulary) -> "TokenDataset":
+        """A dataset from ids alone: rows padded with PAD, in a tensor or in lists; each should end with EOS.
+
+        Raises:
+            CorpusError: a split is empty, or an id is not of the vocabulary."""
+        splits = [_unpadded(rows, len(vocabulary)) for rows in (train, valid)]
+        max_length = max(len(ids) for sequences in splits for ids in sequences)
+        return cls(EncodedSplit(splits[0]), EncodedSplit(splits[1]), vocabulary, max_length)
+
+    def decode(self, sequences: Sequence[Sequence[int]]) -> list[str]:
+        """What is shown of samples: nothing else in a training needs text."""
+        return [self.vocabulary.decode(ids) for ids in sequences]
+
+
+def _unpadded(rows: Sequences, vocab_size: int) -> list[list[int]]:
+    as_lists = rows.tolist() if isinstance(rows, Tensor) else rows
+    sequences = [[token for token in row if token != PAD] for row in as_lists]
+    if not sequences or not all(sequences):
+        raise CorpusError("a split of the token dataset holds no sequence, or an empty one; give at least one id each")
+    if strange := [token for row in sequences for token in row if not UNK <= token < vocab_size]:
+        raise CorpusError(
+            f"the token dataset holds the id {strange[0]}, but ids from {UNK} to {vocab_size - 1} were expected"
+        )
+    return sequences
+
+
+def encode(
+    texts: Sequence[str],
+    tokenizer: Tokenizer,
+    max_length: int,
+    overlong: Overlong = "truncate",
+    encoded: Sequence[list[int]] | None = None,
+) -> EncodedSplit:
+    """Ids of texts, each at most `max_length` tokens with its EOS.
+
+    A longer text is truncated (and then has no EOS), split into several rows, dropped, or an error. `encoded` are the
+    ids of the texts, if they are known already.
+
+    Raises:
+        CorpusError: a text is too long and `overlong` is "error", or none is left."""
+    rows: list[list[int]] = []
+    characters = too_many = lost = 0
+    for text, ids in zip(texts, encoded or tokenizer.encode_all(texts), strict=True):
+        row = [*ids, EOS]
+        if len(row) > max_length:
+            too_many += 1
+            if overlong == "error":
+                raise CorpusError(
+                    f"a text has {len(row)} tokens, more than --max-length {max_length}: {text[:60]!r}; "
+                    "raise the limit, or choose --overlong truncate, split or drop"
+                )
+            if overlong == "drop":
+                lost += len(row)
+                continue
+        pieces = [row[start : start + max_length] for start in range(0, len(row), max_length)]
+        kept = [piece for piece in pieces if piece != [EOS]] or pieces if overlong == "split" else pieces[:1]
+        rows += kept
+        whole = overlong == "split" or len(pieces) == 1
+        characters += len(text) if whole else len(tokenizer.pieces(text, max_length)[0])
+        lost += 0 if whole else len(row) - max_length
+    if not rows:
+        raise CorpusError(
+            f"no text is left: all {len(texts)} are longer than --max-length {max_length}; "
+            "raise it, or choose --overlong truncate or split"
+        )
+    return EncodedSplit(rows, characters, too_many, lost)
 
 
 def encode_corpus(
@@ -35,12 +116,12 @@ def encode_corpus(
 
     Raises:
         CorpusError: a text of any split is too long and `overlong` is "error", or none is left of one."""
-    if not max_length:
-        max_length = min(LONGEST_BY_DEFAULT, max(map(len, tokenizer.encode_all(corpus.train))) + 1)
+    train = tokenizer.encode_all(corpus.train)
+    max_length = max_length or min(LONGEST_BY_DEFAULT, max(map(len, train)) + 1)
     if overlong in ("error", "drop"):  # refused now rather than when training is over
         encode(corpus.test, tokenizer, max_length, overlong)
     return TokenDataset(
-        encode(corpus.train, tokenizer, max_length, overlong),
+        encode(corpus.train, tokenizer, max_length, overlong, train),
         encode(corpus.valid, tokenizer, max_length, overlong),
         tokenizer,
         max_length,
@@ -58,43 +139,9 @@ def as_learned(corpus: Corpus, tokenizer: Tokenizer, max_length: int, overlong: 
             if len(ids) < max_length:  # its end is a token, too
                 kept.append(text)
             elif overlong != "drop":
-                pieces = tokenizer.cut(text, max_length)
+                pieces = tokenizer.pieces(text, max_length)
                 kept += pieces if overlong == "split" else pieces[:1]
         return kept
 
     fitted = replace(corpus, train=fitting(corpus.train), valid=fitting(corpus.valid), test=fitting(corpus.test))
     return corpus if fitted == corpus else fitted
-
-
-def suitable_tokenizer(corpus: Corpus) -> tuple[str, str]:
-    """The kind of tokenizer that suits a corpus, and why: what the corpus names, or what its texts show.
-
-    Words where they bring most texts back as they were; else what is lossless."""
-    if corpus.tokenizer:
-        return corpus.tokenizer, "the corpus names it"
-    texts = some_of(corpus.train, LOOKED_AT)
-    pieces = [piece for text in texts for piece in text.split()]
-    if suitable_tokens(texts) == "chars":
-        if sum(len(piece) == 1 for piece in pieces) > MOST * len(pieces) > MOST * 2 * len(texts):
-            return "whitespace", "a blank stands after every character"
-        return "char", "most letters are Chinese, Japanese or Korean"
-    if sum(len(text.split()) <= 2 for text in texts) * 2 > len(texts):
-        return "char", "most texts hold one or two words"
-    max_length = max(
-        (len(piece) for text in corpus.train if len(text) > LONGEST_WORD for piece in text.split()), default=0
-    )
-    if max_length > LONGEST_WORD:
-        return "bpe", f"a word of {max_length} characters is too long for a vocabulary of words"
-    unlike = sum(rewritten_in_words(text) != text for text in texts)
-    if unlike * 2 <= len(texts):
-        return "word", "its words bring most texts back as they were"
-    apart = sum(not any(map(str.isalnum, piece)) for piece in pieces)
-    attached = sum(piece[-1] in ".,;:!?" and len(piece) > 1 for piece in pieces)
-    if apart > attached and all(" ".join(text.split()) == text for text in texts):
-        return "whitespace", "the texts are cut into tokens by blanks already"
-    return "bpe", "words would bring most texts back with other spacing or signs"
-
-
-def some_of(texts: Sequence[str], count: int) -> Sequence[str]:
-    """At most so many of the texts: all, or a random choice that is always the same."""
-    return texts if len(texts) <= count else random.Random(0).sample(texts, count)

@@ -1,4 +1,4 @@
-"""Public corpora by name: downloaded from a known address, taken only with the right sha256, put on the shelf.
+"""Public corpora by name: downloaded from a known address, accepted only with the right sha256, and stored.
 
 `corpora/SOURCES.toml` lists them. A file is plain lines, tab-separated fields, or members of a zip or tar archive that
 are one or the other or JSON."""
@@ -25,7 +25,7 @@ from seqgan.errors import CorpusError, quoted
 SECONDS = 10.0  # without a byte, before an address is given up
 LISTED = {
     **dict.fromkeys(("description", "language", "licence", "homepage"), schema.TEXT),
-    "file": schema.Kind("a list of tables", lambda value: isinstance(value, list) and value != []),
+    "file": schema.Field("a list of tables", lambda value: isinstance(value, list) and value != []),
 }
 Progress = Callable[[int, int], None]  # bytes so far, bytes in all (0: unknown)
 
@@ -38,7 +38,7 @@ def sources(path: Path | None = None) -> dict[str, dict[str, Any]]:
 def fetch(
     name: str, progress: Progress, *, overwrite: bool = False, known: Mapping[str, dict[str, Any]] | None = None
 ) -> dict[str, Any]:
-    """Download a public corpus, check it, clean and split it, and keep it on the shelf; the report of `shelf.add`.
+    """Download a public corpus, check it, clean and split it, and store it; returns the report of `store.add`.
 
     Raises:
         CorpusError: no such source, no connection (within seconds), or a file with another sha256."""
@@ -69,12 +69,12 @@ def _download(file: Mapping[str, Any], progress: Progress) -> bytes:
         )
     raise CorpusError(
         f"cannot fetch {' and '.join(failures)}; check the connection, or get the file "
-        "by hand and keep it by: seqgan corpora add FILE --name NAME"
+        "by hand and add it with: seqgan corpora add FILE --name NAME"
     )
 
 
 def _read(url: str, most: int | None, progress: Progress) -> bytes:
-    """What lies at an address; no more than it should be, lest it never ends."""
+    """The content of an address, refused beyond its known size, so that no download is endless."""
     content = bytearray()
     with urllib.request.urlopen(url, timeout=SECONDS) as answer:
         size = int(answer.headers.get("Content-Length") or 0)
@@ -108,7 +108,7 @@ def _members(content: bytes, names: Sequence[str] | None) -> Iterator[bytes]:
         with tarfile.open(fileobj=io.BytesIO(content)) as packed:
             for name in names:
                 member = packed.extractfile(name)
-                assert member is not None, name  # the sha256 vouches for what is inside
+                assert member is not None, name  # its sha256 was checked
                 yield member.read()
 
 

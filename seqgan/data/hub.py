@@ -1,4 +1,4 @@
-"""Texts from a dataset of the Hugging Face hub, `hf:owner/name[/config][:column]`; touched only when asked for."""
+"""Texts from a dataset of the Hugging Face hub, `hf:owner/name[/config][:column]`; used only where it is named."""
 
 from typing import NamedTuple
 
@@ -19,10 +19,10 @@ class Address(NamedTuple):
 
 
 def parse(name: str) -> Address:
-    """Take `hf:owner/name[/config][:column]` apart.
+    """Parse `hf:owner/name[/config][:column]`.
 
     Raises:
-        CorpusError: it does not look like that."""
+        CorpusError: it has another form."""
     path, _, column = name.removeprefix(PREFIX).partition(":")
     forms = "hf:owner/name, hf:owner/name:column"
     return Address(*dataset_of(path, name, forms, CorpusError), column or None)

@@ -22,8 +22,8 @@ from seqgan.core.schema import named
 from seqgan.errors import CorpusError, quoted, why
 
 SUFFIXES = (".txt", ".csv", ".tsv", ".json", ".jsonl", ".parquet")
-COLUMNS = ("text", "sentence", "content")  # taken where nobody names one
-NO_TEXT = {  # what a file is that begins like this
+COLUMNS = ("text", "sentence", "content")  # taken where --text-column is not given
+NO_TEXT = {  # other kinds of files, by their first bytes
     "a zip file (or a docx, xlsx or epub)": rb"PK[\x03\x05]",
     "an xz file": rb"\xfd7zXZ\0",
     "a bzip2 file": rb"BZh[1-9]1AY&SY",
@@ -31,7 +31,7 @@ NO_TEXT = {  # what a file is that begins like this
     "a 7z file": rb"7z\xbc\xaf",
     "a tar file": rb".{257}ustar",
     "a PDF": rb"%PDF-\d",
-    "a picture": rb"\x89PNG|\xff\xd8\xff|GIF8[79]a",
+    "an image": rb"\x89PNG|\xff\xd8\xff|GIF8[79]a",
     "a parquet file (its name should end in .parquet)": rb"PAR1.*PAR1$",
     "an Arrow file": rb"ARROW1",
     "a SQLite database": rb"SQLite format 3\0",
@@ -43,7 +43,7 @@ MARKS = {
     b"\xff\xfe": "utf-16-le",
     b"\xfe\xff": "utf-16-be",
 }
-Row = tuple[str, Any]  # where it stands, and what stands there
+Row = tuple[str, Any]  # its place in the file, and its value
 
 
 def kind_of(path: Path) -> str:
@@ -84,7 +84,7 @@ def read_file(path: Path) -> bytes:
         return gzip.decompress(raw)
     except (OSError, EOFError, zlib.error) as error:
         raise CorpusError(
-            f"cannot read {path}: the gzip file is cut short or damaged; copy, download or pack it again"
+            f"cannot read {path}: the gzip file is truncated or damaged; copy, download or pack it again"
         ) from error
 
 
@@ -93,7 +93,7 @@ def read_texts(path: Path, raw: bytes, column: str | None = None, *, keep_empty:
     (`keep_empty`: but count, as samples do).
 
     In csv, json, jsonl and parquet a text is the value of `column`, or of the only column there is, or of one called
-    text, sentence or content. A line break within a value becomes a blank, since a text is a line.
+    text, sentence or content. A line break within a value becomes a blank, since a text is one line.
 
     Raises:
         CorpusError: not UTF-8, malformed (file and line), no such column, a value that is no text, no text at all."""
@@ -126,8 +126,8 @@ def read_samples(path: Path, column: str | None = None) -> list[str]:
 def a_list_of_texts(texts: Iterable[str]) -> list[str]:
     """The texts in whatever holds them in order: a list, an array, a column of a table, a generator, a dict's values.
 
-    A single string would pass for a list of its characters, a table for the names of its columns, a mapping for its
-    keys, and a set has another order in every process: these are refused.
+    These are refused: a single string, which would iterate over its characters, a table (the names of its columns), a
+    mapping (its keys), and a set, whose order differs between processes.
 
     Raises:
         CorpusError: it is one of those or no iterable at all, or something in it is no text."""
@@ -195,7 +195,7 @@ def _as_utf8(path: Path, raw: bytes) -> bytes:
                 return raw.removeprefix(mark).decode(encoding).encode() if encoding != "utf-8" else raw[len(mark) :]
             except UnicodeError as error:
                 raise CorpusError(
-                    f"{path} begins with the mark of {encoding.upper()}, but is cut short or damaged; save it as UTF-8"
+                    f"{path} begins with the mark of {encoding.upper()}, but is truncated or damaged; save it as UTF-8"
                 ) from error
     return raw
 
@@ -239,7 +239,9 @@ def _jsonl(path: Path, lines: Sequence[str]) -> Iterator[Row]:
             try:
                 yield f"line {number}", json.loads(line, object_pairs_hook=_record)
             except (ValueError, RecursionError) as error:  # also a number of thousands of digits
-                raise CorpusError(f"{path}, line {number}: malformed JSON ({_wrong_json(error)}); mend it") from error
+                raise CorpusError(
+                    f"{path}, line {number}: malformed JSON ({_wrong_json(error)}); correct it"
+                ) from error
 
 
 def _json(path: Path, lines: Sequence[str]) -> Iterator[Row]:
@@ -248,7 +250,7 @@ def _json(path: Path, lines: Sequence[str]) -> Iterator[Row]:
     except json.JSONDecodeError as error:
         raise CorpusError(f"{path}, line {error.lineno}: malformed JSON ({error.msg})") from error
     except (ValueError, RecursionError) as error:
-        raise CorpusError(f"{path}: malformed JSON ({_wrong_json(error)}); mend it") from error
+        raise CorpusError(f"{path}: malformed JSON ({_wrong_json(error)}); correct it") from error
     if not isinstance(content, list):
         raise CorpusError(f"{path} holds {named(content)}, but a list of texts or of records was expected")
     return ((f"record {number}", record) for number, record in enumerate(content, start=1))
@@ -261,7 +263,7 @@ def _wrong_json(error: ValueError | RecursionError) -> str:
 
 
 def _record(fields: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object, of which json would silently take the last of two values of one name."""
+    """A JSON object, in which json would silently take the last of two values of one name."""
     record = dict(fields)
     if len(record) < len(fields):
         [(twice, _)] = Counter(name for name, _ in fields).most_common(1)
@@ -273,7 +275,7 @@ def _parquet(path: Path) -> Iterator[Row]:
     import datasets
 
     datasets.disable_progress_bars()
-    datasets.logging.set_verbosity(datasets.logging.CRITICAL)  # what goes wrong is told by the error below
+    datasets.logging.set_verbosity(datasets.logging.CRITICAL)  # the error below reports what went wrong
     try:
         with tempfile.TemporaryDirectory() as cache:
             # The name is escaped: it is one file, not a pattern.
@@ -315,7 +317,7 @@ def one_line(value: str) -> str:
 
 
 def choose_column(source: str, columns: Sequence[str]) -> str:
-    """The column that holds the texts where nobody named one.
+    """The column that holds the texts where none is named.
 
     Raises:
         CorpusError: there are several, and none has a usual name."""
@@ -323,5 +325,7 @@ def choose_column(source: str, columns: Sequence[str]) -> str:
         return columns[0]
     usual = [column for column in COLUMNS if column in columns]
     if not usual:
-        raise CorpusError(f"{source} has the columns {', '.join(columns)}; say which holds the texts by --text-column")
+        raise CorpusError(
+            f"{source} has the columns {', '.join(columns)}; name the one that holds the texts with --text-column"
+        )
     return usual[0]

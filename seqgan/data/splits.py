@@ -1,4 +1,4 @@
-"""Train, valid and test: cut by a hash of each text, and checked for texts that stand in two of them."""
+"""Train, valid and test splits by a hash of each text, and a check for texts that are in two of them."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ def split(texts: Sequence[str]) -> dict[str, list[str]]:
 
 
 def completed(splits: Mapping[str, list[str]]) -> dict[str, list[str]]:
-    """All three splits; those that are missing are cut from the training texts."""
+    """All three splits; missing ones are taken from the training texts."""
     cut = split(splits["train"])
     missing = {"valid", "test"} - splits.keys()
     train = [text for text in splits["train"] if part_of(text) not in missing] if missing else splits["train"]
@@ -29,7 +29,7 @@ def completed(splits: Mapping[str, list[str]]) -> dict[str, list[str]]:
 
 
 def overlap(splits: Mapping[str, Sequence[str]]) -> dict[str, int]:
-    """How many held-out texts stand in an earlier split as well: none where the splits were cut by hash."""
+    """How many validation and test texts are in an earlier split as well: none where texts are split by hash."""
     train, valid = set(splits["train"]), set(splits["valid"])
     return {
         "valid": sum(text in train for text in splits["valid"]),

@@ -1,10 +1,9 @@
-"""The user's own corpora: added from a file or fetched from a public source, kept by name, split once and for all.
+"""The user's corpora: added from a file or fetched from a public source, stored by name, split once.
 
 They lie in `$SEQGAN_HOME/corpora` (else `~/.local/share/seqgan/corpora`), a folder each: train.txt, valid.txt, test.txt
-and about.json, which tells what became of every text."""
+and about.json, with the counts of what was changed or dropped."""
 
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -29,7 +28,7 @@ ABOUT = {
 SPLITS = ("train", "valid", "test")
 SHINGLE = 3  # tokens that near-duplicates are compared by, at a time
 ALIKE = 0.5  # share of common shingles from which two texts are near-duplicates
-COMMON = 200  # a shingle that stands in more texts than this says nothing about any pair of them
+COMMON = 200  # a shingle that more texts than this contain is no evidence for any pair of them
 
 
 def folder_of(name: str) -> Path:
@@ -48,7 +47,7 @@ def has(name: str) -> bool:
 
 
 def about(name: str) -> dict[str, Any]:
-    """What is known of a corpus of one's own.
+    """The description of a stored corpus.
 
     Raises:
         CorpusError: its description is damaged."""
@@ -61,10 +60,10 @@ def about(name: str) -> dict[str, Any]:
 
 
 def read(name: str) -> tuple[dict[str, list[str]], str]:
-    """The splits of a corpus of one's own, and its sha256.
+    """The splits of a stored corpus, and its sha256.
 
     Raises:
-        CorpusError: a file is missing, or was changed since it was put there."""
+        CorpusError: a file is missing, or was changed since it was stored."""
     known, digest, splits = about(name), hashlib.sha256(), {}
     for part in SPLITS:
         path = folder_of(name) / f"{part}.txt"
@@ -76,19 +75,19 @@ def read(name: str) -> tuple[dict[str, list[str]], str]:
         splits[part] = raw.decode("utf-8", errors="replace").splitlines()
     if digest.hexdigest() != known.get("sha256"):
         raise CorpusError(
-            f"the files in {folder_of(name)} are not as they were put there; add or fetch {quoted(name)} again"
+            f"the files in {folder_of(name)} are not as they were stored; add or fetch {quoted(name)} again"
         )
     return splits, digest.hexdigest()
 
 
 def refuse_name(name: str, overwrite: bool) -> None:
-    """Tell before any work is done that a corpus cannot be kept under a name.
+    """Refuse a name before any work is done.
 
     Raises:
-        CorpusError: the name is no good as one, or is taken."""
+        CorpusError: the name is invalid or taken."""
     if not re.fullmatch(NAME, name) or name.endswith((".txt", ".gz", ".csv", ".tsv", ".json", ".jsonl", ".parquet")):
         raise CorpusError(
-            f"{quoted(name)} is no good as a name; letters, digits, ., - and _ were expected, no file's ending"
+            f"{quoted(name)} cannot be a name; letters, digits, ., - and _ were expected, and no suffix of a file"
         )
     if folder_of(name).exists() and not overwrite:
         raise CorpusError(
@@ -97,10 +96,10 @@ def refuse_name(name: str, overwrite: bool) -> None:
 
 
 def keep(name: str, splits: Mapping[str, Sequence[str]], facts: Mapping[str, Any], *, overwrite: bool) -> Path:
-    """Put a corpus on the shelf, whole or not at all.
+    """Store a corpus, whole or not at all.
 
     Raises:
-        CorpusError: the name is no good as one, or is taken."""
+        CorpusError: the name is invalid or taken."""
     refuse_name(name, overwrite)
     folder = folder_of(name)
     partial, aside = (folder.with_name(f".{name}.{os.getpid()}.{kind}") for kind in ("partial", "old"))
@@ -111,8 +110,8 @@ def keep(name: str, splits: Mapping[str, Sequence[str]], facts: Mapping[str, Any
             raw = "".join(text + "\n" for text in splits[part]).encode()
             digest.update(hashlib.sha256(raw).digest())
             files.write(partial / f"{part}.txt", raw)
-        schema = {"name": name, **facts, "sha256": digest.hexdigest()}
-        files.write(partial / "about.json", (json.dumps(schema, ensure_ascii=False, indent=2) + "\n").encode())
+        about = {"name": name, **facts, "sha256": digest.hexdigest()}
+        files.write(partial / "about.json", schema.json_bytes(about))
         if folder.exists():
             files.rename(folder, aside)
         files.rename(partial, folder)
@@ -127,14 +126,14 @@ def keep(name: str, splits: Mapping[str, Sequence[str]], facts: Mapping[str, Any
 
 
 def remove(name: str) -> Path:
-    """Take a corpus off the shelf, at once and with nothing that is not its own; where it was.
+    """Remove a corpus, at once and nothing else with it; returns its former folder.
 
     Raises:
         CorpusError: there is none of that name, or something else lies in its folder.
         StorageError: the disk refuses."""
     folder = folder_of(name)
     if not has(name):
-        raise CorpusError(f"there is no corpus {quoted(name)} of your own to remove{nearest(name, names())}")
+        raise CorpusError(f"there is no stored corpus {quoted(name)} to remove{nearest(name, names())}")
     made = {"about.json", *(f"{part}.txt" for part in SPLITS)}
     if folder.is_symlink() or (other := sorted({path.name for path in folder.iterdir()} - made)):
         found = "is a link" if folder.is_symlink() else f"holds {quoted(other[0])}, which is no part of a corpus"
@@ -146,13 +145,13 @@ def remove(name: str) -> Path:
 
 
 def add(name: str, texts: Sequence[str], facts: Mapping[str, Any], *, overwrite: bool = False) -> dict[str, Any]:
-    """Clean texts, split them by hash, drop held-out ones that resemble a training text, and keep them under a name.
+    """Clean texts, split them by hash, drop validation and test texts that resemble earlier ones, and store them.
 
     Returns:
-        What became of them: counts by reason, sizes, lengths, vocabulary, unknown rates.
+        Counts of what was changed or dropped, by reason, sizes, lengths, vocabulary, unknown rates.
 
     Raises:
-        CorpusError: the name is no good or taken, or too little is left."""
+        CorpusError: the name is invalid or taken, or too little is left."""
     kept, reasons = cleaned(texts)
     splits = split(kept)
     cut = TOKENS[suitable_tokens(kept)]
@@ -165,7 +164,7 @@ def add(name: str, texts: Sequence[str], facts: Mapping[str, Any], *, overwrite:
         earlier += tokens
         dropped += len(alike)
     if dropped:
-        reasons["dropped: held out, but nearly a copy of a text in an earlier split"] = dropped
+        reasons["dropped: in validation or test, but nearly a copy of a text in an earlier split"] = dropped
     if sum(map(len, splits.values())) < FEWEST_TEXTS or not all(splits.values()):
         raise CorpusError(
             f"only {len(kept)} texts are left of {len(texts)}; at least {FEWEST_TEXTS} are needed ({reasons})"
@@ -195,7 +194,7 @@ def _measured(splits: Mapping[str, Sequence[str]], cut: Callable[[str], Sequence
 
 
 def cleaned(texts: Iterable[str]) -> tuple[list[str], dict[str, int]]:
-    """Texts as they should have been, and how many were changed or dropped, and why.
+    """Cleaned texts, and how many were changed or dropped, by reason.
 
     Composed characters (NFC), no control characters, single blanks; no empty text, no second copy of one."""
     kept: dict[str, None] = {}
@@ -215,7 +214,7 @@ def cleaned(texts: Iterable[str]) -> tuple[list[str], dict[str, int]]:
 
 
 def near_duplicates(held_out: Sequence[Sequence[str]], others: Sequence[Sequence[str]]) -> set[int]:
-    """Which of the held-out texts, cut into tokens, resemble another: half of all their shingles in common."""
+    """Which of the held-out texts (as tokens) resemble another: half of all their shingles in common."""
     where: dict[tuple[str, ...], list[int]] = defaultdict(list)
     known = [_shingles(text) for text in others]
     for number, shingles in enumerate(known):

@@ -1,9 +1,9 @@
-"""Text <-> ids by sentencepiece, as characters, words, subwords, or whatever stands between blanks.
+"""Text <-> ids by sentencepiece, as characters, words, subwords, or pieces between whitespace.
 
-The model is trained on the training split alone and kept in the run, so that a run reads and writes text by itself.
-sentencepiece learns the vocabulary, and cuts text into subwords; characters and words are looked up one by one. In
-every kind each unknown token is one UNK (sentencepiece by itself writes one for a whole run of them), and nothing that
-stands in a text is taken for one of its own marks."""
+The model is trained on the training split alone and stored in the run, which needs no other file to encode and decode.
+sentencepiece learns the vocabulary and splits text into subwords; characters and words are looked up one by one. In
+every kind each unknown token is one UNK (sentencepiece alone merges neighbouring ones), and nothing in a text is taken
+for one of sentencepiece's special pieces."""
 
 import io
 import re
@@ -19,13 +19,13 @@ from seqgan.symbols import BOS, EOS, PAD, UNK
 
 Kind = Literal["char", "word", "bpe", "unigram", "whitespace"]
 
-# How a text is cut where no model is asked.
-CUT: Mapping[str, Callable[[str], Sequence[str]]] = {"char": list, "word": words, "whitespace": str.split}
+# How a text is split where it needs no model.
+SPLIT: Mapping[str, Callable[[str], Sequence[str]]] = {"char": list, "word": words, "whitespace": str.split}
 BY_BLANKS = ("word", "whitespace")
 BLANK = "\u2581"  # what sentencepiece writes for a blank
-SHOWN_UNKNOWN = "\u2047"  # what stands for an unknown token in text
-# Characters that sentencepiece keeps for itself are exchanged for noncharacters, which Unicode keeps out of texts.
-# Where a text holds one of those after all, it is never known.
+SHOWN_UNKNOWN = "\u2047"  # an unknown token, decoded
+# Characters that sentencepiece reserves are replaced by noncharacters, which Unicode keeps out of texts. A
+# noncharacter in a text is always unknown.
 NONCHARACTERS = [chr(0xFDD0 + number) for number in range(4)]
 MARK = NONCHARACTERS[0]  # the special pieces begin with it
 RESERVED = dict(zip((BLANK, "\u2585", "\x1f"), NONCHARACTERS[1:], strict=True))
@@ -34,7 +34,7 @@ UNESCAPES = {there: here for here, there in RESERVED.items()} | {"\x1f": MARK}
 
 
 class Tokenizer:
-    """One of five ways to cut a text. It writes back exactly what it knows (words: but for rare spacing)."""
+    """One of five ways to tokenise a text. Known tokens decode exactly (words: except for rare spacing)."""
 
     def __init__(self, kind: str, model: bytes) -> None:
         self.kind, self.model = kind, model
@@ -55,7 +55,7 @@ class Tokenizer:
                 f"its special ids are {specials}, not {[PAD, BOS, UNK, EOS]}"
             )
         blank = "" if kind in BY_BLANKS else " "
-        self._texts = [_exchanged(UNESCAPES, piece.replace(BLANK, blank)) for piece in pieces]
+        self._texts = [_replaced(UNESCAPES, piece.replace(BLANK, blank)) for piece in pieces]
         self._texts[UNK] = SHOWN_UNKNOWN
         self._ids = {text: token for token, text in enumerate(self._texts) if token > EOS}
 
@@ -68,7 +68,7 @@ class Tokenizer:
         if kind not in get_args(Kind):
             raise ConfigError(f"there is no tokenizer {kind!r}; choose one of {', '.join(get_args(Kind))}")
         by_blanks = kind in BY_BLANKS
-        prepared = [_exchanged(ESCAPES, " ".join(CUT[kind](text)) if by_blanks else text) for text in texts]
+        prepared = [_replaced(ESCAPES, " ".join(SPLIT[kind](text)) if by_blanks else text) for text in texts]
         if kind == "char":
             vocab_size = len(set().union(*prepared)) + EOS + 2
         elif by_blanks:
@@ -90,8 +90,8 @@ class Tokenizer:
             "unk_id": UNK,
             "eos_id": EOS,
             **{f"{name}_piece": f"{MARK}<{name}>" for name in ("pad", "bos", "unk", "eos")},
-            # Nothing may be rewritten, dropped or lost on the way: the defaults narrow full-width punctuation,
-            # squeeze blanks, skip long lines, and leave out rare characters.
+            # Lossless: the defaults narrow full-width punctuation,
+            # collapse blanks, skip long lines, and leave out rare characters.
             "normalization_rule_name": "identity",
             "remove_extra_whitespaces": False,
             "max_sentence_length": max(4192, *(len(text.encode()) + 1 for text in prepared)),
@@ -125,11 +125,11 @@ class Tokenizer:
         return self.encode_all([text])[0]
 
     def encode_all(self, texts: Sequence[str]) -> list[list[int]]:
-        """The ids of many texts, as `encode`, in less time than one by one."""
-        if self.kind in CUT:
-            cut, known = CUT[self.kind], self._ids
-            return [[known.get(token, UNK) for token in cut(text)] for text in texts]
-        escaped = [_exchanged(ESCAPES, text) for text in texts]
+        """The ids of many texts, as `encode`, faster than one by one."""
+        if self.kind in SPLIT:
+            split, known = SPLIT[self.kind], self._ids
+            return [[known.get(token, UNK) for token in split(text)] for text in texts]
+        escaped = [_replaced(ESCAPES, text) for text in texts]
         encoded: list[list[int]] = self._processor.encode(escaped, out_type=int)
         return [
             [self._ids.get(token, UNK) for token in self._tokens(text)] if UNK in ids else ids
@@ -137,7 +137,7 @@ class Tokenizer:
         ]
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The text of ids, up to the first EOS; PAD and BOS are no text."""
+        """The text of ids, up to the first EOS; PAD and BOS decode to nothing."""
         kept = []
         for token in ids:
             if token == EOS:
@@ -146,13 +146,13 @@ class Tokenizer:
                 kept.append(self._texts[token])
         return self._joined(kept)
 
-    def cut(self, text: str, size: int) -> list[str]:
-        """A text in pieces of at most this many tokens, each written as it stands in the text."""
+    def pieces(self, text: str, size: int) -> list[str]:
+        """A text in pieces of at most this many tokens, each as it is in the text."""
         tokens = self._tokens(text)
         return [self._joined(tokens[start : start + size]).strip() for start in range(0, len(tokens), size)]
 
-    def rewritten(self, text: str) -> str:
-        """A text as it comes back from its tokens where all of them are known."""
+    def round_trip(self, text: str) -> str:
+        """A text encoded and decoded, if all its tokens were known."""
         return self._joined(self._tokens(text))
 
     def unknown(self, text: str) -> list[str]:
@@ -160,13 +160,13 @@ class Tokenizer:
         return [token for token in dict.fromkeys(self._tokens(text)) if token not in self._ids]
 
     def _tokens(self, text: str) -> Sequence[str]:
-        """A text cut into tokens, known or not; of subwords, unknown ones are characters."""
-        if self.kind in CUT:
-            return CUT[self.kind](text)
-        pieces: list[str] = self._processor.encode(_exchanged(ESCAPES, text), out_type=str)
+        """The tokens of a text, known or not; unknown subwords are single characters."""
+        if self.kind in SPLIT:
+            return SPLIT[self.kind](text)
+        pieces: list[str] = self._processor.encode(_replaced(ESCAPES, text), out_type=str)
         tokens: list[str] = []
         for piece in pieces:
-            token = _exchanged(UNESCAPES, piece.replace(BLANK, " "))
+            token = _replaced(UNESCAPES, piece.replace(BLANK, " "))
             tokens += [token] if token in self._ids else list(token)
         return tokens
 
@@ -176,17 +176,17 @@ class Tokenizer:
         return (" " if self.kind == "whitespace" else "").join(tokens)
 
 
-def _exchanged(characters: Mapping[str, str], text: str) -> str:
-    """A text with some characters in the place of others."""
+def _replaced(characters: Mapping[str, str], text: str) -> str:
+    """A text with some characters replaced by others."""
     return re.sub(f"[{''.join(characters)}]", lambda found: characters[found[0]], text)
 
 
-def rewritten_in_words(text: str) -> str:
-    """A text as its words bring it back."""
+def words_round_trip(text: str) -> str:
+    """A text split into words and joined again."""
     return _words_to_text(words(text))
 
 
 def _words_to_text(parts: Sequence[str]) -> str:
-    """nltk's detokeniser, with the blanks around a dash that it loses."""
+    """nltk's detokeniser, which loses the blanks around a dash; they are restored."""
     text: str = TreebankWordDetokenizer().detokenize(list(parts))
     return re.sub(r"\s*--\s*", " -- ", text)

@@ -1,4 +1,4 @@
-"""Text cut into words, characters, or whatever stands between blanks; a blank itself is never a token.
+"""Text as words, characters, or pieces between whitespace; whitespace itself is never a token.
 
 Metrics count these on decoded text, whatever the tokens of a policy are, so that a policy and a file of its samples get
 the same numbers, and so does any other system."""
@@ -11,12 +11,12 @@ _TREEBANK = NLTKWordTokenizer()
 
 
 def words(text: str) -> list[str]:
-    """Words and punctuation marks, as nltk cuts them, without a download."""
+    """Words and punctuation marks by nltk's tokenizer, which needs no download."""
     return _TREEBANK.tokenize(text)
 
 
 def chars(text: str) -> list[str]:
-    """Every character but blanks."""
+    """Every character but whitespace."""
     return [character for character in text if not character.isspace()]
 
 

@@ -1,6 +1,6 @@
-"""Numbers about texts, policies and discriminators. None of them is ever used to choose a step on the test split.
+"""Metrics of texts, policies and discriminators. None of them selects a checkpoint on the test split.
 
-`METRICS` holds what can be measured on text alone; each entry is a function from a `View` to named numbers."""
+`METRICS` holds those of text alone; each is a function of a `MetricInput` that returns numbers by name."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -32,18 +32,18 @@ BLEUS = range(2, ORDERS + 1)
 
 
 @dataclass(frozen=True)
-class View:
+class MetricInput:
     """Texts to be measured, beside those they are compared with; `references` and `training` may be empty.
 
-    Samples are independent, also where two are equal: that is what the policy draws. Of texts that were found, copies
-    are one unit (`core.stats.units_of`): references always, and the samples where they are `held_out` text."""
+    Samples are independent, also where two are equal: so the policy draws them. In corpus text, copies are one unit
+    (`core.stats.units_of`): in references always, and in the samples where they are `held_out` text."""
 
     samples: Sequence[str]
     references: Sequence[str] = ()
     training: Sequence[str] = ()
     tokens: str = "words"
     aggregation: Aggregation = "sentence"
-    too_long: str = ""  # what became of texts that were too long, where there were any: truncate@64
+    overlong: str = ""  # how overlong texts were treated, where there were any: truncate@64
     held_out: bool = False
     part_of: Mapping[str, str] = field(default_factory=dict)  # piece of a held-out text that was split -> that text
 
@@ -53,15 +53,15 @@ class View:
                 raise UsageError(f"{quoted(given)} was given, but one of {', '.join(known)} was expected")
 
     @cached_property
-    def cut(self) -> Texts:
+    def tokenised(self) -> Texts:
         return [TOKENS[self.tokens](text) for text in self.samples]
 
     @cached_property
-    def cut_references(self) -> Texts:
+    def tokenised_references(self) -> Texts:
         return [TOKENS[self.tokens](text) for text in self.references]
 
     @cached_property
-    def cut_training(self) -> Texts:
+    def tokenised_training(self) -> Texts:
         return [TOKENS[self.tokens](text) for text in self.training]
 
     @property
@@ -71,23 +71,23 @@ class View:
 
     @cached_property
     def units(self) -> Units:
-        return self._found(self.samples, self.cut) if self.held_out else np.arange(len(self.samples))
+        return self._units(self.samples, self.tokenised) if self.held_out else np.arange(len(self.samples))
 
     @cached_property
     def reference_units(self) -> Units:
-        return self._found(self.references, self.cut_references)
+        return self._units(self.references, self.tokenised_references)
 
-    def _found(self, texts: Sequence[str], cut: Texts) -> Units:
-        """Of texts that were found: copies are one unit, and so are the pieces of one text."""
+    def _units(self, texts: Sequence[str], cut: Texts) -> Units:
+        """In corpus text copies are one unit, and so are the pieces of one text."""
         return units_of(self.part_of.get(text) or tuple(tokens) for text, tokens in zip(texts, cut, strict=True))
 
     @cached_property
     def blocks(self) -> list[list[int]]:
         return unit_blocks(self.units)
 
-    def signed(self, **more: object) -> str:
+    def signature(self, **more: object) -> str:
         """`n:277|refs:276|tok:chars`, and so on."""
-        overlong = {"overlong": self.too_long} if self.too_long else {}
+        overlong = {"overlong": self.overlong} if self.overlong else {}
         parts = {"n": len(self.samples), **more, **overlong, "tok": self.tokens}
         return "|".join(f"{name}:{value}" for name, value in parts.items())
 
@@ -107,110 +107,112 @@ def over_texts(units: Units, what: str = "texts") -> str:
 
 
 def over_blocks(units: Units) -> str:
-    """The same of blocks that are left out: `jackknife-10x27` is ten blocks of 27 texts."""
+    """The same for errors by the jackknife: `jackknife-10x27` is ten blocks of 27 texts."""
     blocks = unit_blocks(units)
     size = f"{len(blocks)}x{min(map(len, blocks))}" if blocks else "none"
     return f"jackknife-{size}{over_texts(units).removeprefix('texts')}"
 
 
-def bleu(view: View) -> dict[str, Measured]:
+def bleu(inputs: MetricInput) -> dict[str, Measured]:
     """The samples as hypotheses, all references at once: how much of a sample is found in real text."""
-    if not view.references:
+    if not inputs.references:
         return {}
-    matches = Index(view.cut_references).matches(view.cut)
-    if view.aggregation == "sentence":
-        influences, errors = _by_hypothesis(matches, view.units), over_texts(view.units, "hypotheses")
+    matches = Index(inputs.tokenised_references).matches(inputs.tokenised)
+    if inputs.aggregation == "sentence":
+        influences, errors = _by_hypothesis(matches, inputs.units), over_texts(inputs.units, "hypotheses")
     else:
-        without = [corpus_bleu(_all_but(block, matches)) for block in view.blocks]
-        influences, errors = view.jackknife(without), over_blocks(view.units)
-    signature = _bleu_signature(view, refs=len(view.references), err=errors)
-    return _by_order("bleu", view.aggregated(matches), {view.source: influences}, signature)
+        without = [corpus_bleu(_all_but(block, matches)) for block in inputs.blocks]
+        influences, errors = inputs.jackknife(without), over_blocks(inputs.units)
+    signature = _bleu_signature(inputs, refs=len(inputs.references), err=errors)
+    return _by_order("bleu", inputs.aggregated(matches), {inputs.source: influences}, signature)
 
 
-def backward_bleu(view: View) -> dict[str, Measured]:
+def backward_bleu(inputs: MetricInput) -> dict[str, Measured]:
     """The references as hypotheses, the samples as their references: how much of real text the samples cover.
 
     Its error is of both: each block of the samples is left out in turn, and so is each block of the references."""
-    if not view.references:
+    if not inputs.references:
         return {}
-    references, index = view.cut_references, Index(view.cut)
+    references, index = inputs.tokenised_references, Index(inputs.tokenised)
     located = index.locate(references)
-    matches, parts = index.matches(located), unit_blocks(view.reference_units)
-    fewer_samples = [view.aggregated(index.without(block).matches(located)) for block in view.blocks]
-    fewer_references = [view.aggregated(_all_but(block, matches)) for block in parts]
+    matches, parts = index.matches(located), unit_blocks(inputs.reference_units)
+    fewer_samples = [inputs.aggregated(index.without(block).matches(located)) for block in inputs.blocks]
+    fewer_references = [inputs.aggregated(_all_but(block, matches)) for block in parts]
     influences = {
-        view.source: view.jackknife(fewer_samples),
+        inputs.source: inputs.jackknife(fewer_samples),
         "references": jackknife_influences(fewer_references, [len(block) / len(references) for block in parts]),
     }
-    signature = _bleu_signature(view, hyps=len(references), refs="samples", err=over_blocks(view.units))
-    return _by_order("backward-bleu", view.aggregated(matches), influences, signature)
+    signature = _bleu_signature(inputs, hyps=len(references), refs="samples", err=over_blocks(inputs.units))
+    return _by_order("backward-bleu", inputs.aggregated(matches), influences, signature)
 
 
-def self_bleu(view: View) -> dict[str, Measured]:
+def self_bleu(inputs: MetricInput) -> dict[str, Measured]:
     """Every sample against all the others: 1 where all are alike. It grows with their number. Undefined for one."""
-    if len(view.samples) < 2:
+    if len(inputs.samples) < 2:
         return {}
-    index = Index(view.cut)
-    located = index.locate(view.cut)
+    index = Index(inputs.tokenised)
+    located = index.locate(inputs.tokenised)
 
     def left_out(block: Sequence[int]) -> np.ndarray:
-        return view.aggregated(_all_but(block, index.without(block).matches(located, among_them=True)))
+        return inputs.aggregated(_all_but(block, index.without(block).matches(located, among_them=True)))
 
-    defined = all(len(block) < index.size - 1 for block in view.blocks)  # of a single text that is left it is not
-    influences = view.jackknife([left_out(block) for block in view.blocks] if defined else [])
-    likeness = view.aggregated(index.matches(located, among_them=True))
-    signature = _bleu_signature(view, refs="leave-one-out", err=over_blocks(view.units))
-    return _by_order("self-bleu", likeness, {view.source: influences}, signature)
+    defined = all(len(block) < index.size - 1 for block in inputs.blocks)  # of a single text that is left it is not
+    influences = inputs.jackknife([left_out(block) for block in inputs.blocks] if defined else [])
+    likeness = inputs.aggregated(index.matches(located, among_them=True))
+    signature = _bleu_signature(inputs, refs="leave-one-out", err=over_blocks(inputs.units))
+    return _by_order("self-bleu", likeness, {inputs.source: influences}, signature)
 
 
-def variety(view: View) -> dict[str, Measured]:
+def variety(inputs: MetricInput) -> dict[str, Measured]:
     """The share of different samples, and of different n-grams where there are any."""
-    things = {"distinct": texts_of(view.cut)} | {f"distinct-{n}": ngrams_of(view.cut, n) for n in (1, 2, 3)}
-    signature = view.signed(err=over_blocks(view.units))
+    things = {"distinct": texts_of(inputs.tokenised)} | {
+        f"distinct-{n}": ngrams_of(inputs.tokenised, n) for n in (1, 2, 3)
+    }
+    signature = inputs.signature(err=over_blocks(inputs.units))
     measured = {}
     for name, several in things.items():
         if any(several):
-            value, *without = distinct(several, view.blocks)
-            measured[name] = Measured.of(value, {view.source: view.jackknife(without)}, signature)
+            value, *without = distinct(several, inputs.blocks)
+            measured[name] = Measured.of(value, {inputs.source: inputs.jackknife(without)}, signature)
     return measured
 
 
-def novelty(view: View) -> dict[str, Measured]:
+def novelty(inputs: MetricInput) -> dict[str, Measured]:
     """The share of samples, lines and n-grams that stand in a training text, and how long the copied spans are.
 
     Lines are what stands between blanks where the tokens are characters: the lines of a poem. Of what no sample has
     (no sample is of n tokens) there is no share."""
-    if not view.training:
+    if not inputs.training:
         return {}
-    cut, against = view.cut, {"training": len(view.training)}
-    known = set(map(tuple, view.cut_training))
+    cut, against = inputs.tokenised, {"training": len(inputs.training)}
+    known = set(map(tuple, inputs.tokenised_training))
     each = np.ones(len(cut))
     counts = {"seen": (np.array([tuple(text) in known for text in cut]), each)}
-    if view.tokens == "chars":
-        known_lines = {line for text in view.training for line in text.split()}
-        lines = [text.split() for text in view.samples]
+    if inputs.tokens == "chars":
+        known_lines = {line for text in inputs.training for line in text.split()}
+        lines = [text.split() for text in inputs.samples]
         seen = [sum(line in known_lines for line in several) for several in lines]
         counts["seen-lines"] = (np.array(seen), np.array([len(several) for several in lines]))
-    common = copied(cut, view.cut_training, ORDERS)
+    common = copied(cut, inputs.tokenised_training, ORDERS)
     length = np.array([len(text) for text in cut])
     for order in BLEUS:
         counts[f"seen-{order}"] = (common.ngrams[order - 1], np.maximum(0, length - order + 1))
     counts["copied"] = (common.span, each)
-    measured = {name: _ratio(some, of, view, **against) for name, (some, of) in counts.items() if of.sum()}
-    measured["copied-longest"] = Measured(float(common.span.max()), np.nan, view.signed(**against))
+    measured = {name: _ratio(some, of, inputs, **against) for name, (some, of) in counts.items() if of.sum()}
+    measured["copied-longest"] = Measured(float(common.span.max()), np.nan, inputs.signature(**against))
     return measured
 
 
-def form(view: View) -> dict[str, Measured]:
+def form(inputs: MetricInput) -> dict[str, Measured]:
     """The number of tokens, and the share of samples in the form that most training texts have.
 
     The form of a text is the number of characters of each of its lines: 5-5-5-5 for a quatrain."""
-    each = np.ones(len(view.cut))
-    measured = {"length": _ratio([len(text) for text in view.cut], each, view)}
-    if view.tokens == "chars" and view.training:
-        [(usual, count)] = Counter(map(shape, view.training)).most_common(1)
-        if count * 2 > len(view.training):
-            measured["form"] = _ratio([shape(text) == usual for text in view.samples], each, view, form=usual)
+    each = np.ones(len(inputs.tokenised))
+    measured = {"length": _ratio([len(text) for text in inputs.tokenised], each, inputs)}
+    if inputs.tokens == "chars" and inputs.training:
+        [(usual, count)] = Counter(map(shape, inputs.training)).most_common(1)
+        if count * 2 > len(inputs.training):
+            measured["form"] = _ratio([shape(text) == usual for text in inputs.samples], each, inputs, form=usual)
     return measured
 
 
@@ -218,7 +220,7 @@ def shape(text: str) -> str:
     return "-".join(str(len(line)) for line in text.split())
 
 
-METRICS: dict[str, Callable[[View], Mapping[str, Measured]]] = {
+METRICS: dict[str, Callable[[MetricInput], Mapping[str, Measured]]] = {
     "BLEU": bleu,
     "backward BLEU": backward_bleu,
     "Self-BLEU": self_bleu,
@@ -228,9 +230,9 @@ METRICS: dict[str, Callable[[View], Mapping[str, Measured]]] = {
 }
 
 
-def _bleu_signature(view: View, **parts: object) -> str:
-    aggregation = "sentence-mean" if view.aggregation == "sentence" else "corpus"
-    return view.signed(**parts, smooth="method1", agg=aggregation)
+def _bleu_signature(inputs: MetricInput, **parts: object) -> str:
+    aggregation = "sentence-mean" if inputs.aggregation == "sentence" else "corpus"
+    return inputs.signature(**parts, smooth="method1", agg=aggregation)
 
 
 def _by_order(
@@ -258,8 +260,8 @@ def _all_but(block: Sequence[int], matches: Matches) -> Matches:
     return Matches(*(np.delete(part, list(block), axis=-1) for part in matches))
 
 
-def _ratio(totals: ArrayLike, sizes: ArrayLike, view: View, **parts: object) -> Measured:
+def _ratio(totals: ArrayLike, sizes: ArrayLike, inputs: MetricInput, **parts: object) -> Measured:
     """The sum of one over the sum of the other, one of each for every sample."""
-    influences = ratio_influences(totals, sizes, view.units)
+    influences = ratio_influences(totals, sizes, inputs.units)
     value = np.sum(totals) / np.sum(sizes)
-    return Measured.of(value, {view.source: influences}, view.signed(**parts, err=over_texts(view.units)))
+    return Measured.of(value, {inputs.source: influences}, inputs.signature(**parts, err=over_texts(inputs.units)))

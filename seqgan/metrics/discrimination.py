@@ -11,7 +11,7 @@ from torch.nn import functional as F
 RealScores = Float[Tensor, "N"]
 FakeScores = Float[Tensor, "M"]
 
-# Above this binary cross-entropy on held-out text (log 2 is .693) the discriminator knows next to nothing.
+# Above this binary cross-entropy on held-out text (log 2 is .693) the discriminator is hardly better than guessing.
 NOISE = 0.685
 
 
@@ -28,33 +28,33 @@ def auc(real: RealScores, fake: FakeScores) -> float:
 
 
 def cross_entropy(real: RealScores, fake: FakeScores) -> float:
-    """The mean over both kinds, each with half the weight: log 2 is knowing nothing."""
+    """The mean over both kinds, each with half the weight: log 2 is guessing."""
     return float((F.softplus(-real).double().mean() + F.softplus(fake).double().mean()) / 2)
 
 
-class Verdict(NamedTuple):
-    """A number about two sets of scores, and what each score brings to it: to first order, the number changes as the
-    mean of what the real ones bring plus the mean of what the generated ones bring."""
+class Estimate(NamedTuple):
+    """A number about two sets of logits, and what each contributes: to first order, the number changes as the mean of
+    the contributions of the real ones plus the mean of those of the generated ones."""
 
     value: float
     of_real: Float[np.ndarray, "N"]
     of_fake: Float[np.ndarray, "M"]
 
 
-def verdicts(real: RealScores, fake: FakeScores) -> dict[str, Verdict]:
-    """All of them, and `d-spread`, the standard deviation of the generated texts' scores (where there are two).
+def measures(real: RealScores, fake: FakeScores) -> dict[str, Estimate]:
+    """All of them, and `d-logit-std`, the standard deviation of the generated texts' logits (where there are two).
 
-    What single scores bring to the AUC are the placements of DeLong et al. (1988)."""
+    The contributions of single scores to the AUC are the placements of DeLong et al. (1988)."""
     x, y = real.double().cpu().numpy(), fake.double().cpu().numpy()
     found = {
-        "d-accuracy": Verdict(accuracy(real, fake), (x > 0) / 2, (y <= 0) / 2),
-        "d-auc": Verdict(auc(real, fake), _placements(x, y), 1 - _placements(y, x)),
-        "d-bce": Verdict(cross_entropy(real, fake), np.logaddexp(0, -x) / 2, np.logaddexp(0, y) / 2),
+        "d-accuracy": Estimate(accuracy(real, fake), (x > 0) / 2, (y <= 0) / 2),
+        "d-auc": Estimate(auc(real, fake), _placements(x, y), 1 - _placements(y, x)),
+        "d-bce": Estimate(cross_entropy(real, fake), np.logaddexp(0, -x) / 2, np.logaddexp(0, y) / 2),
     }
     if len(y) > 1:
-        spread, nothing = float(y.std(ddof=1)), np.zeros(len(x))
-        squares = (y - y.mean()) ** 2 / (2 * spread) if spread else np.zeros(len(y))
-        found["d-spread"] = Verdict(spread, nothing, squares)
+        std, zeros = float(y.std(ddof=1)), np.zeros(len(x))
+        squares = (y - y.mean()) ** 2 / (2 * std) if std else np.zeros(len(y))
+        found["d-logit-std"] = Estimate(std, zeros, squares)
     return found
 
 

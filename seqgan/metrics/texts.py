@@ -10,7 +10,7 @@ from seqgan.core.report import Measured
 from seqgan.data.readers import a_list_of_texts
 from seqgan.data.tokens import TOKENS, suitable_tokens
 from seqgan.errors import UsageError
-from seqgan.metrics import METRICS, Aggregation, View
+from seqgan.metrics import METRICS, Aggregation, MetricInput
 
 NONE = "no"  # script
 
@@ -44,12 +44,12 @@ def evaluate(
         if others:
             same_script(samples, others, what)
     tokens = tokens or suitable_tokens(samples)
-    return measure(View(samples, references, training, tokens, aggregation, held_out=held_out))
+    return measure(MetricInput(samples, references, training, tokens, aggregation, held_out=held_out))
 
 
-def measure(view: View) -> dict[str, Measured]:
+def measure(inputs: MetricInput) -> dict[str, Measured]:
     """All of `METRICS`."""
-    return {name: number for family in METRICS.values() for name, number in family(view).items()}
+    return {name: number for family in METRICS.values() for name, number in family(inputs).items()}
 
 
 def same_script(samples: Sequence[str], others: Sequence[str], what: str) -> None:

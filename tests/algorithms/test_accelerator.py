@@ -129,7 +129,7 @@ def test_sampling(policy: Any, options: dict[str, Any], words: TokenDataset, tin
 def test_scoring(own: Any, words: TokenDataset, tiny_config: Make) -> None:
     with on_pretend(words, tiny_config("seqgan"), Components(discriminator=own)) as game:
         with pretend.setting_up():
-            tokens = pad(words.valid.rows, game.opponent.device).tokens
+            tokens = pad(words.valid.sequences, game.opponent.device).tokens
         assert game.generator.log_probs(tokens).shape == tokens.shape
         assert game.generator.log_probs_drawn(tokens).shape == tokens.shape
         assert game.generator.distributions(tokens).shape[:2] == tokens.shape

@@ -32,7 +32,7 @@ def test_it_stops_when_validation_no_longer_improves_and_keeps_the_best(
     assert checks.index(best) == len(checks) - 1 - config.mle_patience
     assert mle.best.nll == best
     mle.generator.load_state_dict(mle.chosen())
-    assert likelihood(mle.generator, texts.valid.rows).per_token == pytest.approx(best, abs=1e-6)
+    assert likelihood(mle.generator, texts.valid.sequences).per_token == pytest.approx(best, abs=1e-6)
 
 
 def test_without_patience_it_keeps_the_last(

@@ -1,5 +1,6 @@
 """No option is without effect: changed, each changes what a run ends with."""
 
+from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,12 @@ from seqgan.data.dataset import TokenDataset, encode_corpus
 from seqgan.data.splits import split
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import ConfigError
+from seqgan.models import DISCRIMINATOR_NAMES
+from seqgan.models.factory import DISCRIMINATORS
 from seqgan.reporting import Evaluation
 from tests.conftest import tiny_lines
 from tests.killing import flat
+from tests.test_own_parts import Bag
 
 # As short as a run can be in which each of them matters: it learns fast enough to get worse, so that patience counts.
 LEARNING: dict[str, Any] = {
@@ -36,6 +40,7 @@ PLAYING: dict[str, Any] = {
 }  # fmt: skip
 BASES = {"mle": LEARNING, "seqgan": PLAYING}
 OTHER: dict[str, Any] = {
+    "policy": "gru", "discriminator": "bag",
     "tie_embeddings": False, "shuffle": False, "highway": True, "d_bf16": True, "normalize_advantage": True,
     "embedding_dim": 7, "hidden_dim": 7, "dropout": 0.3, "mle_epochs": 1, "mle_patience": 0, "mle_lr": 0.2,
     "weight_decay": 0.1, "batch_size": 15, "max_grad_norm": 0.4, "d_embedding_dim": 7,
@@ -47,6 +52,15 @@ OTHER: dict[str, Any] = {
     "control": "shuffled", "validate_every": 1,
 }  # fmt: skip
 BEFORE = {"tokenizer": "whitespace", "vocab_size": 9, "max_length": 4, "overlong": "split"}  # what a text is
+
+
+@pytest.fixture(scope="module", autouse=True)
+def bag() -> Iterator[None]:
+    """A discriminator beside the one that there is, as long as these tests last."""
+    seqgan.register_discriminator("bag", Bag)
+    yield
+    DISCRIMINATORS.pop("bag")
+    DISCRIMINATOR_NAMES.remove("bag")
 
 
 @pytest.fixture(scope="module")

@@ -79,7 +79,7 @@ def test_half_of_a_discriminator_s_batch_is_real(
     batch: int, samples: int, half: int, texts: TokenDataset, tiny_config: Make
 ) -> None:
     """Else the prior is part of the log-odds, and is paid: log(50 / 128) = -.94 for every token."""
-    assert len(texts.train.rows) == 43
+    assert len(texts.train.sequences) == 43
     game = made(texts, tiny_config("seqgan", d_batch_size=batch, d_samples=samples))
     seen = []
     with mock.patch(
@@ -105,7 +105,7 @@ def test_the_discriminator_never_sees_an_unknown_token(tiny_config: Make) -> Non
         game.opponent.update(GAME, update)
     game.policy_update(1)
     game.opponent.check(1)
-    model = TextModel(game.generator, known.tokenizer, game.discriminator)
+    model = TextModel(game.generator, known.vocabulary, game.discriminator)
     evaluate_models({"final": model}, corpus)
     model.score(corpus.test)
     assert UNK not in seen
@@ -189,7 +189,7 @@ def test_the_adversarial_phase_moves_the_policy(texts: TokenDataset, tiny_config
 def test_stored_trajectories_guard_refactorings(texts: TokenDataset, tiny_config: Make) -> None:
     """Losses of both players on given texts and rewards, without dropout: only arithmetic decides them."""
     game = made(texts, tiny_config("seqgan", dropout=0.0, d_dropout=0.0))
-    rows = texts.train.rows[:16]
+    rows = texts.train.sequences[:16]
     real, mask = pad(rows)
     fake = pad([row[::-1] for row in rows]).tokens
     rewards = torch.linspace(-1, 1, real.numel()).view(real.shape)
@@ -268,7 +268,7 @@ def test_a_reward_that_can_be_learned_is_learned(texts: TokenDataset, tiny_confi
     """With a judge that loves one token, REINFORCE makes the policy write it."""
     config = replace(tiny_config("seqgan"), mle_weight=0.0, g_lr=0.02, g_batch_size=32)
     game = made(texts, config)
-    loved = texts.tokenizer.encode("a")[0]
+    loved = texts.vocabulary.encode("a")[0]
 
     class Loving(torch.nn.Module):
         def forward(self, tokens: torch.Tensor) -> torch.Tensor:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from seqgan.core import checkpoint
+from seqgan.core import checkpoint, schema
 from seqgan.errors import CheckpointError
 
 STATE = {
@@ -28,7 +28,7 @@ def test_what_is_saved_is_loaded(saved: Path) -> None:
     state = checkpoint.load(saved)
     assert state["algorithm"]["weights"].equal(torch.arange(500.0))
     assert state["algorithm"]["list"] == [1, None, "y"]
-    assert state["format"] == checkpoint.FORMAT
+    assert state["format"] == schema.FORMAT
 
 
 def test_cut_short_anywhere_it_is_refused(saved: Path) -> None:
@@ -76,10 +76,10 @@ def test_a_malicious_pickle_is_refused_and_not_executed(
     assert not (tmp_path / "executed").exists()
 
 
-@pytest.mark.parametrize("content", [{"format": 2}, {"weights": 1}, [1, 2]])
+@pytest.mark.parametrize("content", [{"format": 1}, {"weights": 1}, [1, 2]])
 def test_a_foreign_file_is_refused(tmp_path: Path, content: object) -> None:
     torch.save(content, tmp_path / "other.pt")
-    with pytest.raises(CheckpointError, match="is not a checkpoint of format 1"):
+    with pytest.raises(CheckpointError, match="is not a checkpoint of format 2"):
         checkpoint.load(tmp_path / "other.pt")
 
 

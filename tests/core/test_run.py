@@ -119,7 +119,7 @@ def test_options_must_agree_but_for_more_steps(tmp_path: Path) -> None:
     agree(folder, {"steps": 6, "seed": 3}, "steps")
     assert describe(folder) == before
     agree(folder, {"steps": 8}, "steps")
-    assert describe(folder) == schema.sealed({**before, "config": {"steps": 8}})
+    assert describe(folder) == schema.with_checksum({**before, "config": {"steps": 8}})
     with pytest.raises(RunError, match="seed was 3 and is now 4"):
         agree(folder, {"seed": 4}, "steps")
     with pytest.raises(RunError, match="steps was 8 and is now 5"):

@@ -275,7 +275,7 @@ def test_only_a_quick_run_is_said_to_show_nothing(
     assert ("only shows that everything runs" in capsys.readouterr().out) == (preset == "quick")
 
 
-@pytest.mark.parametrize("module", ["seqgan.cli", "imagegan.cli"])
+@pytest.mark.parametrize("module", ["seqgan.cli.train", "imagegan.cli.train"])
 def test_both_command_lines_say_it_last(module: str) -> None:
     import ast
     import importlib

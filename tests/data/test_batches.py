@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from seqgan.data.batches import Batches, Ragged, encode, pad
+from seqgan.data.batches import Batches, Ragged, pad
+from seqgan.data.dataset import encode
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import CorpusError
 from seqgan.symbols import EOS, PAD, UNK
@@ -65,16 +66,16 @@ def test_on_an_accelerator_a_batch_is_as_wide_as_the_longest_row_of_all(monkeypa
 
 def test_a_text_ends_with_eos_and_a_long_one_is_cut(chars: Tokenizer) -> None:
     encoded = encode(["hi bo", "hm"], chars, max_length=4, overlong="truncate")
-    assert encoded.rows == [chars.encode("hi b"), [*chars.encode("hm"), EOS]]
-    assert encoded.too_long == 1
+    assert encoded.sequences == [chars.encode("hi b"), [*chars.encode("hm"), EOS]]
+    assert encoded.overlong == 1
     assert encoded.characters == 6
 
 
 def test_a_long_text_is_split_dropped_or_an_error(chars: Tokenizer) -> None:
     ids = [*chars.encode("hi bo"), EOS]
-    assert encode(["hi bo", "hm"], chars, 4, "split").rows == [ids[:4], ids[4:], [*chars.encode("hm"), EOS]]
+    assert encode(["hi bo", "hm"], chars, 4, "split").sequences == [ids[:4], ids[4:], [*chars.encode("hm"), EOS]]
     assert encode(["hi bo", "hm"], chars, 4, "split").characters == 7
-    assert encode(["hi bo", "hm"], chars, 4, "drop").rows == [[*chars.encode("hm"), EOS]]
+    assert encode(["hi bo", "hm"], chars, 4, "drop").sequences == [[*chars.encode("hm"), EOS]]
     with pytest.raises(CorpusError, match="a text has 6 tokens, more than --max-length 4: 'hi bo'"):
         encode(["hi bo", "hm"], chars, 4, "error")
     with pytest.raises(CorpusError, match="no text is left: all 1 are longer"):
@@ -83,5 +84,5 @@ def test_a_long_text_is_split_dropped_or_an_error(chars: Tokenizer) -> None:
 
 def test_the_share_of_unknown_tokens_is_counted(chars: Tokenizer) -> None:
     encoded = encode(["Ωi"], chars, 10)
-    assert encoded.rows == [[UNK, *chars.encode("i"), EOS]]
+    assert encoded.sequences == [[UNK, *chars.encode("i"), EOS]]
     assert encoded.unknown == pytest.approx(1 / 3)

@@ -11,7 +11,8 @@ import pytest
 
 from seqgan.data.checks import about_data
 from seqgan.data.corpus import Corpus, corpus_in_memory, load_corpus
-from seqgan.data.dataset import encode_corpus, suitable_tokenizer
+from seqgan.data.dataset import encode_corpus
+from seqgan.data.suitable import suitable_tokenizer
 from seqgan.data.tokenizer import Kind, Tokenizer
 from seqgan.data.tokens import words
 from seqgan.errors import CorpusError
@@ -48,7 +49,7 @@ def cut_beforehand(text: str) -> str:
 SHOWN: dict[str, tuple[Callable[[], list[str]], str, str]] = {
     "names": (lambda: [*NAMES, *(name.title() for name in NAMES)], "char", "one or two words"),
     "SMILES": (smiles, "char", "one or two words"),
-    "English": (lambda: SPEECHES, "word", "bring most texts back"),
+    "English": (lambda: SPEECHES, "word", "restore most texts"),
     "English, cut by the Penn Treebank's rules": (
         lambda: [cut_beforehand(f'{text} They don\'t say "no".') for text in SPEECHES[:60]],
         "whitespace",
@@ -59,10 +60,10 @@ SHOWN: dict[str, tuple[Callable[[], list[str]], str, str]] = {
     "Chinese with a blank after every character": (
         lambda: [" ".join(text.replace(" ", "")) for text in POEMS],
         "whitespace",
-        "a blank stands after every character",
+        "a blank follows every character",
     ),
     "Chinese in single words": (lambda: [text.replace(" ", "") for text in POEMS], "char", "Chinese"),
-    "notes": (lambda: [f"C{i % 8} E4 G{i % 5} rest" for i in range(80)], "word", "bring most texts back"),
+    "notes": (lambda: [f"C{i % 8} E4 G{i % 5} rest" for i in range(80)], "word", "restore most texts"),
 }
 
 
@@ -87,7 +88,7 @@ def test_words_too_long_for_a_vocabulary_of_words_are_no_words() -> None:
 def said(corpus: Corpus, kind: Any = "word", vocab_size: int = 5000, max_length: int = 0, **options: Any) -> list[str]:
     tokenizer = Tokenizer.train(corpus.train, kind, vocab_size)
     texts = encode_corpus(corpus, tokenizer, max_length, options.get("overlong", "truncate"))
-    return about_data(corpus, texts, vocab_size, "preset default", **options)
+    return about_data(corpus, tokenizer, texts, vocab_size, "preset default", **options)
 
 
 def test_the_choice_of_a_tokenizer_is_told_with_its_reason_where_nobody_chose() -> None:
@@ -177,7 +178,7 @@ def test_the_end_of_a_split_of_nothing_but_long_texts_is_told() -> None:
 def begun(corpus: Corpus, kind: Kind = "word", vocab_size: int = 5000, source: str = "preset default") -> list[str]:
     """What is said of a corpus when a run with this tokenizer is begun."""
     tokenizer = Tokenizer.train(corpus.train, kind, vocab_size)
-    return about_data(corpus, encode_corpus(corpus, tokenizer), vocab_size, source)
+    return about_data(corpus, tokenizer, encode_corpus(corpus, tokenizer), vocab_size, source)
 
 
 def plenty() -> Corpus:

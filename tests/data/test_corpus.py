@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from seqgan.data.corpus import bundled, load_corpus
-from seqgan.data.dataset import encode_corpus, suitable_tokenizer
+from seqgan.data.dataset import encode_corpus
 from seqgan.data.splits import split
+from seqgan.data.suitable import suitable_tokenizer
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import CorpusError
 from tests.conftest import tiny_lines
@@ -102,5 +103,5 @@ def test_real_quatrains_can_be_encoded(real_data: Path) -> None:
     assert suitable_tokenizer(corpus)[0] == "char"
     texts = encode_corpus(corpus, Tokenizer.train(corpus.train, "char"))
     assert texts.max_length == 24
-    assert texts.train.too_long == 0
-    assert texts.decode(texts.train.rows[:5]) == corpus.train[:5]
+    assert texts.train.overlong == 0
+    assert texts.decode(texts.train.sequences[:5]) == corpus.train[:5]

@@ -152,7 +152,7 @@ def test_a_named_column_goes_before_a_usual_one(read: Read) -> None:
 
 def test_several_columns_without_a_usual_name_ask_for_one(read: Read) -> None:
     told = refused(read, "t.csv", b"id,verse\n1,a\n")
-    assert "has the columns id, verse; say which holds the texts by --text-column" in told
+    assert "has the columns id, verse; name the one that holds the texts with --text-column" in told
 
 
 @pytest.mark.parametrize("name", ["table.csv", "table.tsv", "records.json", "records.jsonl", "records.parquet"])
@@ -206,7 +206,7 @@ def test_plain_lines_have_no_columns(read: Read) -> None:
         ("t.jsonl", b'"a"\n"\xe9"\n', "line 2: byte 2 is not UTF-8"),
         ("t.json", '["早"]'.encode("utf-16-le"), "iconv -f UTF-16LE -t UTF-8"),
         ("t.txt", "plain".encode("utf-16-be"), "or it is UTF-16 without its mark: iconv -f UTF-16BE -t UTF-8"),
-        ("t.txt", "早一".encode("utf-16")[:-1], "begins with the mark of UTF-16-LE, but is cut short or damaged"),
+        ("t.txt", "早一".encode("utf-16")[:-1], "begins with the mark of UTF-16-LE, but is truncated or damaged"),
         ("t.csv", b"text,id,text\na,1,b\n", "has two columns called 'text'; give each a name of its own"),
         ("t.tsv", b"id\tid\ttext\n1\t2\tb\n", "has two columns called 'id'"),
         ("t.json", b'[{"text": "a", "text": "b"}]', "malformed JSON (two values are called 'text')"),
@@ -214,7 +214,7 @@ def test_plain_lines_have_no_columns(read: Read) -> None:
         ("t.txt", b"PK\x03\x04rest", "is a zip file (or a docx, xlsx or epub), not text; unpack or convert it"),
         ("t.csv", b"\xfd7zXZ\0rest", "is an xz file, not text"),
         ("t.txt", b"%PDF-1.7\n", "is a PDF, not text"),
-        ("t.txt", b"\x89PNG\r\n", "is a picture, not text"),
+        ("t.txt", b"\x89PNG\r\n", "is an image, not text"),
         ("t.txt", as_parquet(["a"]), "is a parquet file (its name should end in .parquet)"),
         ("t.txt", "café au lait\n".encode("cp1252"), "iconv -f WINDOWS-1252 -t UTF-8"),
         ("t.txt", "早發白帝城\n".encode("gb18030"), "iconv -f GB18030 -t UTF-8"),
@@ -271,7 +271,7 @@ def test_a_damaged_gzip_and_a_folder_cannot_be_read(read: Read, tmp_path: Path) 
     damaged = packed[:12] + bytes([packed[12] ^ 0xFF]) + packed[13:]
     for raw in (packed[:-5], damaged):
         assert refused(read, "t.csv.gz", raw).endswith(
-            "the gzip file is cut short or damaged; copy, download or pack it again"
+            "the gzip file is truncated or damaged; copy, download or pack it again"
         )
     with pytest.raises(CorpusError, match=r"cannot read .*: it is a folder; give a file of texts"):
         read_file(tmp_path)

@@ -102,7 +102,7 @@ def test_a_held_out_text_that_is_nearly_a_training_text_is_dropped_and_counted()
     held_out = [text for text in variants if part_of(text) != "train"]
     assert len(held_out) > 5
     report = store.add("mine", [*texts, *held_out], {})
-    assert report["dropped: held out, but nearly a copy of a text in an earlier split"] == len(held_out)
+    assert report["dropped: in validation or test, but nearly a copy of a text in an earlier split"] == len(held_out)
     corpus = load_corpus("mine")
     assert (corpus.train, corpus.valid, corpus.test) == (parts["train"], parts["valid"], parts["test"])
 
@@ -179,7 +179,7 @@ def test_a_taken_name_is_refused_and_what_is_there_stays(mine: dict[str, Any], h
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", "/x", "a b", "a\n", "-x", ".x", "hf:me/x"])
 def test_a_name_that_is_no_file_name_is_refused(name: str, home: Path) -> None:
-    with pytest.raises(CorpusError, match="is no good as a name"):
+    with pytest.raises(CorpusError, match="cannot be a name"):
         store.add(name, tiny_lines(), {})
     assert on_the_shelf(home) == []
 
@@ -228,7 +228,7 @@ def test_an_empty_split_is_refused(home: Path) -> None:
 def test_a_file_that_was_changed_by_hand_is_refused(part: str, mine: dict[str, Any], home: Path) -> None:
     with (home / "mine" / f"{part}.txt").open("a") as file:
         file.write("one more\n")
-    with pytest.raises(CorpusError, match=r"the files in .*mine are not as they were put there; add or fetch 'mine'"):
+    with pytest.raises(CorpusError, match=r"the files in .*mine are not as they were stored; add or fetch 'mine'"):
         load_corpus("mine")
 
 
@@ -244,7 +244,7 @@ def test_texts_moved_from_one_split_to_another_are_noticed(mine: dict[str, Any],
     moved = valid.read_bytes() + test.read_bytes()
     valid.write_bytes(moved)
     test.write_bytes(b"")
-    with pytest.raises(CorpusError, match="not as they were put there"):
+    with pytest.raises(CorpusError, match="not as they were stored"):
         load_corpus("mine")
 
 
@@ -270,12 +270,12 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Failing:
     """Let the disk refuse to write a file of this name, or to rename (`rename`)."""
 
     def refuse(name: str) -> None:
-        real = os.open
+        real = os.replace
 
-        def no_space(path: Any, *args: Any, **kwargs: Any) -> int:
-            if Path(path).name == name + ".partial":
+        def no_space(path: Path, to: Path) -> None:
+            if to.name == name:
                 raise OSError(28, "No space left on device")
-            return real(path, *args, **kwargs)
+            real(path, to)
 
         def no_rename(path: Path, to: Path) -> None:
             raise StorageError(f"cannot make {to}: No space left on device; nothing that was saved before is lost")
@@ -283,7 +283,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Failing:
         if name == "rename":
             monkeypatch.setattr(files, "rename", no_rename)
         else:
-            monkeypatch.setattr(os, "open", no_space)
+            monkeypatch.setattr(os, "replace", no_space)
 
     return refuse
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from seqgan.data.corpus import load_corpus
-from seqgan.data.tokenizer import CUT, NONCHARACTERS, Tokenizer
+from seqgan.data.tokenizer import NONCHARACTERS, SPLIT, Tokenizer
 from seqgan.errors import CheckpointError, ConfigError
 from seqgan.symbols import BOS, EOS, PAD, UNK
 from tests.conftest import tiny_lines
@@ -132,8 +132,8 @@ def test_an_unknown_token_is_one_unk_whatever_the_text(kind: str, seed: int) -> 
     assert any(row.count(UNK) > 2 for row in encoded)
     for text, row in zip(others, encoded, strict=True):
         assert not {PAD, BOS, EOS} & {*row}
-        if kind in CUT:
-            assert len(row) == len(CUT[kind](text))
+        if kind in SPLIT:
+            assert len(row) == len(SPLIT[kind](text))
         else:  # known subwords make up what the text holds besides unknown characters
             characters = {*"".join(known)} - {*NONCHARACTERS}
             assert row.count(UNK) == sum(character not in characters for character in text)
@@ -146,7 +146,7 @@ def test_the_number_of_ids_is_the_number_of_words_and_characters() -> None:
     for kind in ("char", "bpe", "unigram"):
         tokenizer = Tokenizer.train(["ab", "ba"] * 30, kind, 8)
         assert tokenizer.encode("aWXYZb").count(UNK) == 4
-        assert tokenizer.cut("WXYZ", 2) == ["WX", "YZ"]
+        assert tokenizer.pieces("WXYZ", 2) == ["WX", "YZ"]
         assert tokenizer.unknown("aWXWb") == ["W", "X"]
 
 
@@ -154,8 +154,8 @@ def test_as_many_words_of_held_out_speeches_are_unknown_as_are_not_in_the_vocabu
     corpus = load_corpus("speeches")
     train = corpus.train[:300]
     tokenizer = Tokenizer.train(train, "word", 100_000)
-    known = {word for text in train for word in CUT["word"](text)}
-    cut = [CUT["word"](text) for text in corpus.valid[:100]]
+    known = {word for text in train for word in SPLIT["word"](text)}
+    cut = [SPLIT["word"](text) for text in corpus.valid[:100]]
     encoded = tokenizer.encode_all(corpus.valid[:100])
     assert [[token == UNK for token in row] for row in encoded] == [
         [word not in known for word in text] for text in cut
@@ -170,7 +170,7 @@ def test_the_marks_of_sentencepiece_are_text_like_any_other(kind: str) -> None:
     tokenizer = Tokenizer.train(texts, kind, 200)
     assert [tokenizer.decode(row) for row in tokenizer.encode_all(texts)] == texts
     assert not any({PAD, BOS, UNK, EOS} & {*row} for row in tokenizer.encode_all(texts))
-    assert tokenizer.cut(texts[0], 1000) == texts[:1]
+    assert tokenizer.pieces(texts[0], 1000) == texts[:1]
 
 
 @pytest.mark.parametrize("model", [b"", b"rubbish" * 100, None])

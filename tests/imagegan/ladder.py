@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d
 
-from imagegan.data.dataset import Images, need_labels
-from imagegan.metrics.classifier import Pictures
-from imagegan.metrics.distances import Sets, _as_many, _frechet, _left_out, _mean
+from imagegan.data.dataset import ImageDataset, need_labels
+from imagegan.metrics.distances import Splits, _as_many, _frechet, _left_out, _mean
 from imagegan.metrics.features import Space
+from imagegan.metrics.predictors import Images
 from seqgan.core.report import Measured
 from seqgan.core.seed import private_generator
 from seqgan.core.stats import jackknife_error
@@ -31,7 +31,7 @@ RUNGS: dict[str, Sequence[float]] = {
 FALLING = ("memorised images",)
 
 
-def ladder(train: Images, test: Images, count: int, seed: int = 0) -> dict[str, list[Pictures]]:
+def ladder(train: ImageDataset, test: ImageDataset, count: int, seed: int = 0) -> dict[str, list[Images]]:
     """`count` images for each rung of each disturbance. The test images must be enough for those without the missing
     classes.
 
@@ -39,7 +39,7 @@ def ladder(train: Images, test: Images, count: int, seed: int = 0) -> dict[str, 
         DataError: they are not, or have no labels."""
     need_labels(test, "a ladder of missing classes")
     rng = private_generator(seed, "ladder")
-    real, known = (images.take(slice(0, count)).pixels for images in (test, train))
+    real, known = (dataset.take(slice(0, count)).pixels for dataset in (test, train))
 
     def without(classes: float) -> Tensor:
         kept = test.take(test.labels >= classes).pixels
@@ -57,19 +57,19 @@ def ladder(train: Images, test: Images, count: int, seed: int = 0) -> dict[str, 
     return {name: [make[name](rung) for rung in rungs] for name, rungs in RUNGS.items()}
 
 
-def blurred(pictures: Pictures, width: float) -> Pictures:
+def blurred(images: Images, width: float) -> Images:
     """Convolved with a normal kernel of this standard deviation, along one axis and the other."""
     reach = math.ceil(3 * width)
     kernel = torch.from_numpy(np.exp(-(np.arange(-reach, reach + 1) ** 2) / (2 * width**2))).float()
     kernel = kernel / kernel.sum()
-    count, channels, height, wide = pictures.shape
-    flat = torch.nn.functional.pad(pictures.view(-1, 1, height, wide), (reach,) * 4, mode="replicate")
+    count, channels, height, wide = images.shape
+    flat = torch.nn.functional.pad(images.view(-1, 1, height, wide), (reach,) * 4, mode="replicate")
     return conv2d(conv2d(flat, kernel[None, None, None, :]), kernel[None, None, :, None]).view(
         count, channels, height, wide
     )
 
 
-def frechet_gap(space: Space, samples: Sets, others: Sets, reference: Sets, split: str) -> Measured:
+def frechet_gap(space: Space, samples: Splits, others: Splits, reference: Splits, split: str) -> Measured:
     """How much farther the samples are than others from the same reference, and how sure that is: more so than both
     distances are by themselves, since what is odd about the reference they share."""
     count = min(len(some[0]) for some in (samples, others, reference))

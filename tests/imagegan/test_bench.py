@@ -155,7 +155,7 @@ def test_half_the_variety_is_a_collapse() -> None:
 def of_digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Known:
     """A few of them, and a classifier that has hardly learned."""
     monkeypatch.setattr(measures, "SAMPLES", 60)
-    monkeypatch.setattr("imagegan.metrics.classifier.network.__kwdefaults__", {"steps": 5, "folder": tmp_path})
+    monkeypatch.setattr("imagegan.metrics.predictors.predictor.__kwdefaults__", {"steps": 5, "folder": tmp_path})
     return known(Source("digits"), 137, 0)
 
 

@@ -1,4 +1,4 @@
-"""Sets of images: drawn, from idx files and folders, from a hub dataset, toy points; and what is wrong is told."""
+"""Splits of images: drawn, from idx files and folders, from a hub dataset, toy points; and what is wrong is told."""
 
 import gzip
 import lzma
@@ -32,12 +32,12 @@ def idx(array: np.ndarray) -> bytes:
 
 
 def mnist_like(folder: Path, count: int, name: str = "train", *, labels: bool = True) -> np.ndarray:
-    pictures = RNG.integers(0, 256, (count, 28, 28), dtype=np.uint8)
-    (folder / f"{name}-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx(pictures), 1))
+    images = RNG.integers(0, 256, (count, 28, 28), dtype=np.uint8)
+    (folder / f"{name}-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx(images), 1))
     if labels:
         numbers = np.arange(count, dtype=np.uint8) % 10
         (folder / f"{name}-labels-idx1-ubyte").write_bytes(idx(numbers))
-    return pictures
+    return images
 
 
 @pytest.mark.parametrize("kind", ["u1", "i1", "i2", "i4", "f4", "f8"])
@@ -74,15 +74,13 @@ def test_a_damaged_idx_file_is_told_in_one_line(tmp_path: Path) -> None:
 
 
 def test_any_number_of_records_will_do_and_a_tenth_is_held_out(tmp_path: Path) -> None:
-    pictures = mnist_like(tmp_path, 47)
+    images = mnist_like(tmp_path, 47)
     train, test = load("mnist", folder=tmp_path)
-    assert (len(train.pictures), len(test.pictures)) == (37, 10)  # one of each class at least
+    assert (len(train.images), len(test.images)) == (37, 10)  # one of each class at least
     assert sorted(test.labels.tolist()) == list(range(10))
     assert train.classes == 10
-    both = torch.cat([train.pictures, test.pictures])[:, 0]
-    places = (
-        (both.flatten(1).int()[:, None] - torch.from_numpy(pictures).flatten(1).int()).abs().sum(dim=2).argmin(dim=1)
-    )
+    both = torch.cat([train.images, test.images])[:, 0]
+    places = (both.flatten(1).int()[:, None] - torch.from_numpy(images).flatten(1).int()).abs().sum(dim=2).argmin(dim=1)
     assert sorted(places.tolist()) == list(range(47))
     assert (places % 10).equal(torch.cat([train.labels, test.labels]))
 
@@ -90,7 +88,7 @@ def test_any_number_of_records_will_do_and_a_tenth_is_held_out(tmp_path: Path) -
 def test_a_test_set_in_the_folder_is_the_one_held_out(tmp_path: Path) -> None:
     mnist_like(tmp_path, 30)
     mnist_like(tmp_path, 20, "t10k")
-    assert [len(images.pixels) for images in load("fashion-mnist", folder=tmp_path)] == [30, 20]
+    assert [len(dataset.pixels) for dataset in load("fashion-mnist", folder=tmp_path)] == [30, 20]
 
 
 @pytest.mark.parametrize(
@@ -119,7 +117,7 @@ def test_what_is_not_a_set_of_images_is_told(tmp_path: Path) -> None:
         load("digits", folder=tmp_path)
     with pytest.raises(DataError, match="there is no folder"):
         load("mnist", folder=tmp_path / "nowhere")
-    with pytest.raises(DataError, match="neither images to train on as idx files nor pictures"):
+    with pytest.raises(DataError, match="neither images to train on as idx files nor images"):
         load("folder", folder=tmp_path)
     with pytest.raises(DataError, match="digits are drawn at 28, 32, 64 pixels, not at 20"):
         digits(3, size=20)
@@ -127,33 +125,33 @@ def test_what_is_not_a_set_of_images_is_told(tmp_path: Path) -> None:
         load("hf:mnist")
 
 
-def test_pictures_and_labels_of_another_kind_are_told(tmp_path: Path) -> None:
-    for pictures, labels, complaint in [
+def test_images_and_labels_of_another_kind_are_told(tmp_path: Path) -> None:
+    for images, labels, complaint in [
         (np.zeros((3, 28, 28)), None, "holds float64 values"),
         (np.zeros((3, 28), np.uint8), None, "is an array of 3 x 28; N x S x S"),
         (np.zeros((3, 28, 28, 2), np.uint8), None, "is an array of 3 x 28 x 28 x 2"),
         (np.zeros((0, 28, 28), np.uint8), None, "is an array of 0 x 28 x 28"),
-        (np.zeros((3, 28, 20), np.uint8), None, "pictures of 28 x 20; square"),
-        (np.zeros((3, 28, 28), np.uint8), np.zeros(2, np.uint8), "holds 3 pictures but 2 labels"),
+        (np.zeros((3, 28, 20), np.uint8), None, "images of 28 x 20; square"),
+        (np.zeros((3, 28, 28), np.uint8), np.zeros(2, np.uint8), "holds 3 images but 2 labels"),
         (np.zeros((3, 28, 28), np.uint8), np.zeros(3), "labels are of type float64"),
         (np.zeros((3, 28, 28), np.uint8), [0, 1, 10**9], "has the label 1000000000; numbers from 0 to 65535"),
         (np.zeros((3, 28, 28), np.uint8), [0, 1, -2], "has the label -2"),
     ]:
         with pytest.raises(DataError, match=complaint):
-            part_of(pictures, labels, "x")
+            part_of(images, labels, "x")
     mnist_like(tmp_path, 30, labels=False)
     train, _ = load("mnist", folder=tmp_path)
     assert train.classes == 0
     with pytest.raises(DataError, match="cgan needs labels, but mnist has none for 27 of 27 images"):
         need_labels(train, "cgan", "mnist")
-    with pytest.raises(DataError, match="holds pictures of 28 x 28 pixels, and those of cifar10 have 32 x 32; choose"):
+    with pytest.raises(DataError, match="holds images of 28 x 28 pixels, and those of cifar10 have 32 x 32; choose"):
         load("cifar10", folder=tmp_path, size=32)  # as a run asks for
     with pytest.raises(DataError, match="comes with 28 x 28 pixels, not 64"):
         load("mnist", folder=tmp_path, size=64)
     few = tmp_path / "few"
     few.mkdir()
     mnist_like(few, 9)
-    with pytest.raises(DataError, match="few holds 9 pictures; 10 or more are needed"):
+    with pytest.raises(DataError, match="few holds 9 images; 10 or more are needed"):
         load("mnist", folder=few)
 
 
@@ -165,43 +163,43 @@ def test_a_folder_of_class_folders_is_a_labelled_set(tmp_path: Path) -> None:
     train, test = read_folder(tmp_path, size=16)
     assert train.pixels.shape == (18, 3, 16, 16)
     assert test.labels.tolist() == [0, 1] or test.labels.tolist() == [1, 0]
-    for images in (train, test):
-        assert (images.pixels[images.labels == 0][:, 0] == 1).all()
-        assert (images.pixels[images.labels == 1][:, 0] == -1).all()
+    for dataset in (train, test):
+        assert (dataset.pixels[dataset.labels == 0][:, 0] == 1).all()
+        assert (dataset.pixels[dataset.labels == 1][:, 0] == -1).all()
 
 
-def test_a_flat_folder_of_grey_pictures_has_no_labels(tmp_path: Path) -> None:
+def test_a_flat_folder_of_grey_images_has_no_labels(tmp_path: Path) -> None:
     for number in range(12):
         Image.new("L", (20, 20), 20 * number).save(tmp_path / f"{number:02}.png")
     train, test = read_folder(tmp_path, size=20)
     assert train.pixels.shape == (11, 1, 20, 20)
     assert (train.labels == UNLABELLED).all()
-    both = torch.cat([train.pictures, test.pictures])[:, 0, 0, 0]
+    both = torch.cat([train.images, test.images])[:, 0, 0, 0]
     assert sorted(both.tolist()) == [20 * number for number in range(12)]
 
 
 def test_a_dataset_of_the_hub_has_its_own_splits_and_labels() -> None:
     datasets = pytest.importorskip("datasets")
     features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=["a", "b"])})
-    pictures = [Image.new("L", (28, 28), shade) for shade in (0, 255)]
-    rows = datasets.Dataset.from_dict({"image": pictures, "label": [0, 1]}, features=features)
+    images = [Image.new("L", (28, 28), shade) for shade in (0, 255)]
+    rows = datasets.Dataset.from_dict({"image": images, "label": [0, 1]}, features=features)
     train, test = as_sets({"train": rows, "test": rows}, "hf:a/b", 28)
-    for images in (train, test):
-        assert images.pixels.mean(dim=(1, 2, 3)).equal(2.0 * images.labels - 1)
-        assert sorted(images.labels.tolist()) == [0, 1]
-        assert images.names == ("a", "b")
-    with pytest.raises(DataError, match="has the columns label, and none holds pictures"):
+    for dataset in (train, test):
+        assert dataset.pixels.mean(dim=(1, 2, 3)).equal(2.0 * dataset.labels - 1)
+        assert sorted(dataset.labels.tolist()) == [0, 1]
+        assert dataset.names == ("a", "b")
+    with pytest.raises(DataError, match="has the columns label, and none holds images"):
         as_sets({"train": rows.select_columns(["label"])}, "hf:a/b", 28)
 
 
 @pytest.mark.parametrize(("name", "modes"), [("ring", 8), ("grid", 25)])
 def test_toy_points_lie_around_their_modes(name: str, modes: int) -> None:
-    images = toy(name, 5000)
-    points = images.pixels.flatten(1)
-    assert images.pixels.shape == (5000, 2, 1, 1)
+    dataset = toy(name, 5000)
+    points = dataset.pixels.flatten(1)
+    assert dataset.pixels.shape == (5000, 2, 1, 1)
     assert points.abs().max() < 1
-    assert images.classes == modes
-    away = points - centres(name)[images.labels]
+    assert dataset.classes == modes
+    away = points - centres(name)[dataset.labels]
     assert_close(away.std(dim=0), torch.full((2,), DEVIATION[name]), rtol=0.05, atol=0)
     assert toy(name, 50, 3).pixels.equal(toy(name, 50, 3).pixels)
 
@@ -216,11 +214,11 @@ def test_a_swiss_roll_is_a_spiral() -> None:
 
 def test_the_same_digits_are_drawn_at_every_size() -> None:
     small, *others = (digits(40, seed=1, size=size) for size in SIZES)
-    for images, size in zip(others, SIZES[1:], strict=True):
-        assert images.pixels.shape == (40, 1, size, size)
-        assert images.labels.equal(small.labels)
-        assert images.factors.equal(small.factors)
-        scaled = torch.nn.functional.interpolate(images.pixels, 28, mode="area")
+    for dataset, size in zip(others, SIZES[1:], strict=True):
+        assert dataset.pixels.shape == (40, 1, size, size)
+        assert dataset.labels.equal(small.labels)
+        assert dataset.factors.equal(small.factors)
+        scaled = torch.nn.functional.interpolate(dataset.pixels, 28, mode="area")
         assert (scaled - small.pixels).abs().mean() < 0.1
 
 
@@ -257,15 +255,15 @@ def real_images(real_data: Path) -> Path:
 def test_54_000_real_images_are_a_set(real_images: Path) -> None:
     train, test = load("mnist", folder=real_images / "mnist")
     assert (len(train.labels), len(test.labels)) == (49_000, 5000)
-    for images in (train, test):  # however they are sorted, the first thousand are of all classes
-        assert (images.labels[:1000].bincount(minlength=10) > 60).all()
+    for dataset in (train, test):  # however they are sorted, the first thousand are of all classes
+        assert (dataset.labels[:1000].bincount(minlength=10) > 60).all()
 
 
 @pytest.mark.slow
 def test_ten_thousand_colour_photographs_are_a_set(real_images: Path) -> None:
     train, test = load("cifar10", folder=real_images / "cifar10_subset")
     assert (len(train.labels), len(test.labels)) == (9000, 1000)
-    assert train.pictures.shape[1:] == (3, 32, 32)
+    assert train.images.shape[1:] == (3, 32, 32)
     assert train.names[3] == "cat"
 
 
@@ -273,15 +271,15 @@ def test_ten_thousand_colour_photographs_are_a_set(real_images: Path) -> None:
 
 
 @pytest.mark.parametrize("model", ["dcgan", "lapgan"])
-def test_pictures_stay_bytes_until_they_are_in_a_batch(model: str) -> None:
-    images, game = digits(50, seed=1), made(model)
-    assert images.pictures.dtype == torch.uint8
-    assert game.pictures.dtype == torch.uint8
-    scaled = images.pictures.float() / 127.5 - 1
-    assert images.pixels.equal(scaled)
+def test_images_stay_bytes_until_they_are_in_a_batch(model: str) -> None:
+    dataset, game = digits(50, seed=1), made(model)
+    assert dataset.images.dtype == torch.uint8
+    assert game.images.dtype == torch.uint8
+    scaled = dataset.images.float() / 127.5 - 1
+    assert dataset.pixels.equal(scaled)
     levels = game.games if isinstance(game, Pyramid) else [game]
     for above, level in enumerate(reversed(levels)):
-        seen = level.view(1, "d").batch.pictures
+        seen = level.view(1, "d").batch.images
         expected = torch.nn.functional.avg_pool2d(scaled, 2**above)
         assert (seen.flatten(1)[:, None] - expected.flatten(1)).norm(dim=2).min(dim=1).values.max() < 1e-4
-        assert level.pictures.data_ptr() == game.pictures.data_ptr()
+        assert level.images.data_ptr() == game.images.data_ptr()

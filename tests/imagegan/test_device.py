@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from imagegan import game as game_m
-from imagegan.data import Images
+from imagegan.data import ImageDataset
 from imagegan.game import Game
 from imagegan.nets import Shape
 from imagegan.pyramid import Pyramid
@@ -21,8 +21,8 @@ def one_round(model: str) -> None:
     changes = {"conditional": True} if model == "lapgan" else {}
     with pretend.device() as device:
         with pretend.setting_up():
-            pictures = torch.zeros(50, 1, 28, 28, dtype=torch.uint8)
-            images = Images(pictures, torch.zeros(50, dtype=torch.long), torch.zeros(50, 0))
+            images = torch.zeros(50, 1, 28, 28, dtype=torch.uint8)
+            images = ImageDataset(images, torch.zeros(50, dtype=torch.long), torch.zeros(50, 0))
             made = new_model(model, config_of(model, ema=0.0, **changes), images, Shape(1, 28, 10), device, 0)
         with pretend.allowed(Game, "chosen"):
             for game in made.games if isinstance(made, Pyramid) else [made]:

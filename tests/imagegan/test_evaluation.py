@@ -11,9 +11,9 @@ import torch
 from click.testing import CliRunner
 
 from imagegan.cli import imagegan
-from imagegan.data import UNLABELLED, Sets, digits, toy
+from imagegan.data import UNLABELLED, Splits, digits, toy
 from imagegan.evaluation import evaluate
-from imagegan.metrics.classifier import network
+from imagegan.metrics.predictors import predictor
 from imagegan.samples import Samples, read_samples
 from seqgan.errors import SeqGANError
 
@@ -27,14 +27,14 @@ def _threads() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def sets() -> Sets:
-    return Sets(digits(1000, seed=1), digits(300, seed=2))
+def sets() -> Splits:
+    return Splits(digits(1000, seed=1), digits(300, seed=2))
 
 
-def test_good_samples_are_near_the_floor_and_noise_is_not(sets: Sets, tmp_path: Path) -> None:
-    images = digits(300, seed=3)
-    good, labels = images.pixels, images.labels
-    classifier = network(sets.train, steps=60, folder=tmp_path)
+def test_good_samples_are_near_the_floor_and_noise_is_not(sets: Splits, tmp_path: Path) -> None:
+    dataset = digits(300, seed=3)
+    good, labels = dataset.pixels, dataset.labels
+    classifier = predictor(sets.train, steps=60, folder=tmp_path)
     rows = evaluate({"samples": Samples(good, labels)}, sets, "digits", classifier=classifier)
     assert list(rows) == ["samples", "held-out"]
     assert rows["samples"].keys() == rows["held-out"].keys()
@@ -62,21 +62,21 @@ def test_good_samples_are_near_the_floor_and_noise_is_not(sets: Sets, tmp_path: 
 def test_points_are_measured_by_their_modes() -> None:
     points = toy("ring", 400, 1)
     three = points.pixels[points.labels < 3]
-    rows = evaluate({"samples": Samples(three, None)}, Sets(toy("ring", 500, 2), toy("ring", 400, 3)), "ring")
+    rows = evaluate({"samples": Samples(three, None)}, Splits(toy("ring", 500, 2), toy("ring", 400, 3)), "ring")
     assert rows["samples"]["modes"].value == 3 / 8
     assert rows["held-out"]["modes"].value == 1
     assert "fd-random" not in rows["samples"]
 
 
-def test_samples_of_another_shape_or_kind_are_told(sets: Sets, tmp_path: Path) -> None:
-    with pytest.raises(SeqGANError, match="the samples are pictures of 3 x 28 x 28, those of digits of 1 x 28 x 28"):
+def test_samples_of_another_shape_or_kind_are_told(sets: Splits, tmp_path: Path) -> None:
+    with pytest.raises(SeqGANError, match="the samples are images of 3 x 28 x 28, those of digits of 1 x 28 x 28"):
         evaluate({"samples": Samples(torch.zeros(30, 3, 28, 28), None)}, sets, "digits")
     with pytest.raises(SeqGANError, match="5 images among samples cannot be measured; 20 or more"):
         evaluate({"samples": Samples(torch.zeros(5, 1, 28, 28), None)}, sets, "digits")
-    few = Sets(sets.train, sets.test.take(slice(0, 3)))
+    few = Splits(sets.train, sets.test.take(slice(0, 3)))
     with pytest.raises(SeqGANError, match="3 held-out images cannot be measured; 20 or more are needed of each"):
         evaluate({"samples": Samples(torch.zeros(30, 1, 28, 28), None)}, few, "digits")
-    unlabelled = Sets(*(some._replace(labels=torch.full_like(some.labels, UNLABELLED)) for some in sets))
+    unlabelled = Splits(*(some._replace(labels=torch.full_like(some.labels, UNLABELLED)) for some in sets))
     some = digits(30)
     with pytest.raises(SeqGANError, match="accuracy of the samples' labels needs labels, but digits has none"):
         evaluate({"samples": Samples(some.pixels, some.labels)}, unlabelled, "digits")
@@ -89,7 +89,7 @@ def test_samples_of_another_shape_or_kind_are_told(sets: Sets, tmp_path: Path) -
     fine = np.zeros((30, 1, 28, 28), dtype=np.float32)
     for arrays, complaint in [
         ({"a": fine, "b": fine}, "holds a, b; an array called samples was expected"),
-        ({"samples": fine[:, 0, 0]}, "holds float32 values of 30 x 28; square pictures N x S x S"),
+        ({"samples": fine[:, 0, 0]}, "holds float32 values of 30 x 28; square images N x S x S"),
         ({"samples": fine + 2}, "values from 2 to 2, of which nothing says what is black and white"),
         ({"samples": fine - 1.1}, "values from -1.1 to -1.1, of which nothing"),
         ({"samples": fine * np.nan}, "holds NaN or infinity in 30 of 30 samples"),
@@ -112,7 +112,7 @@ def test_samples_of_another_shape_or_kind_are_told(sets: Sets, tmp_path: Path) -
 @pytest.mark.usefixtures("_threads")
 def test_the_command_measures_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEQGAN_HOME", str(tmp_path))
-    monkeypatch.setattr("imagegan.evaluation.network", partial(network, steps=20))
+    monkeypatch.setattr("imagegan.evaluation.predictor", partial(predictor, steps=20))
     made = digits(60, seed=9)
     np.savez(tmp_path / "made.npz", samples=made.pixels.numpy(), labels=made.labels.numpy())
     features = np.random.default_rng(0).normal(size=(2, 50, 8))

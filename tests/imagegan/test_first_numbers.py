@@ -14,12 +14,12 @@ from PIL import Image
 from torch import Tensor, nn
 
 from imagegan.cli import imagegan
-from imagegan.data import Images, Sets, digits, toy
+from imagegan.data import ImageDataset, Splits, digits, toy
 from imagegan.evaluation import written
 from imagegan.first_numbers import first_numbers
 from imagegan.game import Game, Recipe, versus
 from imagegan.losses import LOSSES
-from imagegan.nets import Generator, Verdict
+from imagegan.nets import Generator, Scored
 from imagegan.summary import remarks
 from imagegan.variants.configs import ImageConfig
 from seqgan.core.game import adam
@@ -31,33 +31,33 @@ CRITICS = [name for name, loss in LOSSES.items() if loss.threshold is None]
 
 
 class Brightness(nn.Module):
-    """A discriminator that answers `real` to bright pictures and `fake` to dark ones."""
+    """A discriminator that answers `real` to bright images and `fake` to dark ones."""
 
     def __init__(self, real: float, fake: float) -> None:
         super().__init__()
         self.real, self.fake, self.unused = real, fake, nn.Parameter(torch.zeros(1))
 
-    def forward(self, pictures: Tensor) -> Verdict:
-        bright = pictures.flatten(1).mean(dim=1) > 0
-        return Verdict(torch.where(bright, self.real, self.fake) + 0 * self.unused, pictures.flatten(1))
+    def forward(self, images: Tensor) -> Scored:
+        bright = images.flatten(1).mean(dim=1) > 0
+        return Scored(torch.where(bright, self.real, self.fake) + 0 * self.unused, images.flatten(1))
 
 
 class Normalised(nn.Module):
-    """One that is right only with the statistics of its batch: those it has kept are of other pictures."""
+    """One that is right only with the statistics of its batch: those it has kept are of other images."""
 
     def __init__(self) -> None:
         super().__init__()
         self.norm = nn.BatchNorm1d(1)
         self.norm.running_mean = torch.full((1,), 50.0)
 
-    def forward(self, pictures: Tensor) -> Verdict:
-        first = pictures.flatten(1)[:, :1]  # a half of each batch is below its mean
-        return Verdict(self.norm(first).flatten(), first)
+    def forward(self, images: Tensor) -> Scored:
+        first = images.flatten(1)[:, :1]  # a half of each batch is below its mean
+        return Scored(self.norm(first).flatten(), first)
 
 
-def bright(count: int) -> Images:
+def bright(count: int) -> ImageDataset:
     noise = torch.rand(count, 1, 8, 8, generator=torch.Generator().manual_seed(count))
-    return Images(0.5 + 0.25 * noise, torch.zeros(count, dtype=torch.long), torch.zeros(count, 0))
+    return ImageDataset(0.5 + 0.25 * noise, torch.zeros(count, dtype=torch.long), torch.zeros(count, 0))
 
 
 def dark_generator(pixel: float = -0.5) -> nn.Module:
@@ -75,12 +75,12 @@ def played(loss: str, discriminator: nn.Module, generator: nn.Module | None = No
         versus(LOSSES[loss], adam(1e-3, 0.5), adam(1e-3, 0.5)),
         (3,),
     )
-    images = bright(100)
-    return Game(recipe, ImageConfig(steps=1, batch_size=16, **play), images.pictures, images.labels, CPU, 0)
+    dataset = bright(100)
+    return Game(recipe, ImageConfig(steps=1, batch_size=16, **play), dataset.images, dataset.labels, CPU, 0)
 
 
 def row_of(game: Game, held_out: int = 70) -> dict[str, Measured]:
-    return first_numbers(game, Sets(bright(100), bright(held_out)), "folder")["samples"]
+    return first_numbers(game, Splits(bright(100), bright(held_out)), "folder")["samples"]
 
 
 # --- how well the discriminator tells samples from real images
@@ -124,7 +124,7 @@ def test_the_discriminator_is_asked_as_it_learns_and_left_as_it_was() -> None:
 
 
 def test_the_discriminator_is_asked_about_the_samples_that_the_table_is_about() -> None:
-    """Of the averaged generator where there is one: here it makes dark pictures, the other one bright ones."""
+    """Of the averaged generator where there is one: here it makes dark images, the other one bright ones."""
     game = played("non-saturating", Brightness(3.0, -3.0), ema=0.9)
     with torch.no_grad():
         game.recipe.nets["generator"].body[0].bias.fill_(0.5)  # type: ignore[index, operator, union-attr]
@@ -138,7 +138,7 @@ def test_the_discriminator_is_asked_about_the_samples_that_the_table_is_about() 
 @pytest.mark.parametrize("held_out", [1, 2, 19])
 def test_of_few_images_some_numbers_are_blank_with_their_reason(held_out: int) -> None:
     game = played("non-saturating", Brightness(3.0, -3.0))
-    rows = first_numbers(game, Sets(bright(11), bright(held_out)), "folder")
+    rows = first_numbers(game, Splits(bright(11), bright(held_out)), "folder")
     assert all(math.isnan(row["fd-random"].value) for row in rows.values())
     assert [as_cell(row["fd-random"]) for row in rows.values()] == ["", ""]
     count = min(11, held_out)
@@ -146,24 +146,24 @@ def test_of_few_images_some_numbers_are_blank_with_their_reason(held_out: int) -
     assert {row["fd-random"].signature for row in rows.values()} == {reason}
     told = json.loads(written(rows, {}), parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
     assert told["rows"]["samples"]["fd-random"]["value"] is None
-    assert (rows["samples"]["variety"].signature.endswith("a single picture has none")) == (held_out == 1)
+    assert (rows["samples"]["variety"].signature.endswith("a single image has none")) == (held_out == 1)
 
 
 @pytest.mark.parametrize("model", ["dcgan", "wgan", "cgan", "acgan", "infogan", "lapgan", "vae"])
 def test_every_model_ends_with_numbers_of_few_images(model: str) -> None:
     for count in (1, 2, 5):
-        rows = first_numbers(made(model), Sets(digits(11, seed=1), digits(count, seed=2)), "digits")
+        rows = first_numbers(made(model), Splits(digits(11, seed=1), digits(count, seed=2)), "digits")
         written(rows, {})
         remarks(rows)
 
 
 @pytest.mark.parametrize("equal", [False, True])
-def test_twelve_pictures_are_trained_on_and_reported_without_a_warning(equal: bool, tmp_path: Path) -> None:
-    (tmp_path / "pictures").mkdir()
+def test_twelve_images_are_trained_on_and_reported_without_a_warning(equal: bool, tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
     for number in range(12):
         pixels = np.random.default_rng(0 if equal else number).integers(0, 256, (28, 28), dtype=np.uint8)
-        Image.fromarray(pixels).save(tmp_path / "pictures" / f"{number:02}.png")
-    words = ["train", "--model", "dcgan", "--data", "folder", "--data-dir", str(tmp_path / "pictures"), "--size", "28"]
+        Image.fromarray(pixels).save(tmp_path / "images" / f"{number:02}.png")
+    words = ["train", "--model", "dcgan", "--data", "folder", "--data-dir", str(tmp_path / "images"), "--size", "28"]
     words += ["--run-dir", str(tmp_path / "run"), "--quiet", *as_options("dcgan", images=0, steps=1)]
     shown = CliRunner().invoke(imagegan, words, catch_exceptions=False)
     assert shown.exit_code == 0, shown.output
@@ -216,12 +216,12 @@ def test_what_is_odd_about_the_held_out_images_is_said() -> None:
     assert len(remarks({"a": saying(distance=1.0), "b": saying(distance=2.0), "held-out": {}})) == 1
 
 
-def drawing(pictures: Tensor) -> Game:
+def drawing(images: Tensor) -> Game:
     """A model whose samples are these, in turn."""
     game = made("gan", ema=0.0)
     assert isinstance(game, Game)
     generator = game.recipe.nets["generator"]
-    generator.forward = lambda noise, code: pictures[torch.arange(len(noise)) % len(pictures)]
+    generator.forward = lambda noise, code: images[torch.arange(len(noise)) % len(images)]
     return game
 
 
@@ -232,10 +232,10 @@ def drawing(pictures: Tensor) -> Game:
         (lambda sets: sets.test.pixels[:1], ["collapsed to less than half"]),
         (lambda sets: digits(90, seed=3).pixels, []),
     ],
-    ids=["copies", "one picture", "others"],
+    ids=["copies", "one image", "others"],
 )
-def test_copies_and_a_collapse_are_seen(samples: Callable[[Sets], Tensor], words: list[str]) -> None:
-    sets = Sets(digits(120, seed=1), digits(90, seed=2))
+def test_copies_and_a_collapse_are_seen(samples: Callable[[Splits], Tensor], words: list[str]) -> None:
+    sets = Splits(digits(120, seed=1), digits(90, seed=2))
     rows = first_numbers(drawing(samples(sets)), sets, "digits")
     found = remarks({**rows, "samples": {name: one for name, one in rows["samples"].items() if name != "d-accuracy"}})
     assert len(found) == len(words), found
@@ -243,7 +243,7 @@ def test_copies_and_a_collapse_are_seen(samples: Callable[[Sets], Tensor], words
 
 
 def test_a_missing_mode_of_points_is_a_collapse() -> None:
-    sets = Sets(toy("ring", 300, 1), toy("ring", 300, 2))
+    sets = Splits(toy("ring", 300, 1), toy("ring", 300, 2))
     game = drawing(sets.train.pixels[sets.train.labels < 3])
     game.recipe.nets["discriminator"].forward = Brightness(1.0, -1.0).forward
     rows = first_numbers(game, sets, "ring")

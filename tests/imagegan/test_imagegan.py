@@ -16,20 +16,20 @@ from seqgan.errors import SeqGANError
 
 
 def test_digits_are_what_their_labels_and_factors_say() -> None:
-    images = digits(3000, seed=0)
-    assert images.pixels.shape == (3000, 1, 28, 28)
-    assert images.pixels.min() == -1
-    assert images.pixels.max() == 1
-    assert images.factors.shape == (3000, len(FACTORS))
-    assert images.factors.abs().max() <= 1
-    assert images.labels.bincount(minlength=10).min() > 240
-    ink = (images.pixels[:, 0] + 1) / 2
+    dataset = digits(3000, seed=0)
+    assert dataset.pixels.shape == (3000, 1, 28, 28)
+    assert dataset.pixels.min() == -1
+    assert dataset.pixels.max() == 1
+    assert dataset.factors.shape == (3000, len(FACTORS))
+    assert dataset.factors.abs().max() <= 1
+    assert dataset.labels.bincount(minlength=10).min() > 240
+    ink = (dataset.pixels[:, 0] + 1) / 2
     places = torch.arange(28.0)
     across = (ink.sum(dim=1) * places).sum(dim=1) / ink.sum(dim=(1, 2))
     down = (ink.sum(dim=2) * places).sum(dim=1) / ink.sum(dim=(1, 2))
     for label in range(10):
-        of_it = images.labels == label
-        factor = dict(zip(FACTORS, images.factors[of_it].t(), strict=True))
+        of_it = dataset.labels == label
+        factor = dict(zip(FACTORS, dataset.factors[of_it].t(), strict=True))
         assert _correlation(factor["width"], ink[of_it].sum(dim=(1, 2))) > 0.6
         assert _correlation(factor["x"], across[of_it]) > 0.8
         assert _correlation(factor["y"], down[of_it]) > 0.8
@@ -52,9 +52,9 @@ def test_the_same_seed_draws_the_same_digits() -> None:
     assert not digits(20, seed=3).pixels.equal(digits(20, seed=4).pixels)
 
 
-def test_a_grid_shows_the_pictures_row_by_row() -> None:
-    pictures = torch.linspace(-1, 1, 5).view(5, 1, 1, 1).expand(5, 1, 4, 4)
-    image = np.asarray(Image.open(io.BytesIO(png(drawn(pictures, columns=3)))))
+def test_a_grid_shows_the_images_row_by_row() -> None:
+    images = torch.linspace(-1, 1, 5).view(5, 1, 1, 1).expand(5, 1, 4, 4)
+    image = np.asarray(Image.open(io.BytesIO(png(drawn(images, columns=3)))))
     assert image.shape == (16, 24)
     assert image[1, [0, 8, 16]].tolist() == [0, 64, 128]
     assert image[8, [0, 8, 16]].tolist() == [191, 255, 0]

@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from imagegan.data import Images, Sets, digits, toy
+from imagegan.data import ImageDataset, Splits, digits, toy
 from imagegan.metrics.classes import accuracy, covered, covered_error, imbalance, modes, shares
-from imagegan.metrics.classifier import Network, network
 from imagegan.metrics.codes import (
     agreement,
     best_matching,
@@ -41,6 +40,7 @@ from imagegan.metrics.neighbours import (
     manifolds_left_out,
     nearest,
 )
+from imagegan.metrics.predictors import Predictor, predictor
 from seqgan.core.report import Measured
 from seqgan.core.stats import jackknife, jackknife_error, left_out
 from seqgan.errors import DataError
@@ -268,9 +268,9 @@ def test_one_outlier_does_not_stretch_density_and_coverage() -> None:
 
 
 def test_the_nearest_training_image_and_the_share_of_copies() -> None:
-    images, test = digits(600, seed=0), digits(100, seed=1).pixels
-    training = images.pixels
-    found = nearest(training[[7, 3, 590]], images.pictures)  # more than are looked at together
+    dataset, test = digits(600, seed=0), digits(100, seed=1).pixels
+    training = dataset.pixels
+    found = nearest(training[[7, 3, 590]], dataset.images)  # more than are looked at together
     assert found.image.tolist() == [7, 3, 590]
     assert found.distance.tolist() == [0, 0, 0]
     beside = nearest(test, training)
@@ -297,12 +297,12 @@ def test_class_balance_and_coverage() -> None:
 
 @pytest.mark.parametrize(("name", "count"), [("ring", 8), ("grid", 25)])
 def test_modes_are_counted(name: str, count: int) -> None:
-    images = toy(name, 4000)
-    points = images.pixels.flatten(1)
+    dataset = toy(name, 4000)
+    points = dataset.pixels.flatten(1)
     share, error, quality = modes(points, name)
     assert (share, error) == (1, pytest.approx(0, abs=1e-6))
     assert quality == pytest.approx(1 - math.exp(-4.5), abs=0.01)  # a normal point in the plane within 3 deviations
-    assert modes(points[images.labels != 0], name)[0] == (count - 1) / count
+    assert modes(points[dataset.labels != 0], name)[0] == (count - 1) / count
     assert modes(torch.full((10, 2), 0.17), name) == (0, 0, 0)
 
 
@@ -331,40 +331,40 @@ def test_codes_correlate_with_the_factors_they_move() -> None:
         correlations(codes, factors[:5])
 
 
-class Sees(Network):
-    """A network that reads exactly what a function of the pictures says."""
+class Sees(Predictor):
+    """A network that reads exactly what a function of the images says."""
 
     def __init__(self, seen: Callable[[torch.Tensor], torch.Tensor]) -> None:
         super().__init__(1, 1, 1)
         self.seen = seen
 
-    def read(self, pictures: torch.Tensor) -> torch.Tensor:
-        return self.seen(pictures)
+    def read(self, images: torch.Tensor) -> torch.Tensor:
+        return self.seen(images)
 
 
 def test_a_code_that_is_the_class_agrees_wholly_and_a_shuffled_one_by_chance() -> None:
-    """Pictures of one pixel that says its class; a category is another name of the class."""
+    """Images of one pixel that says its class; a category is another name of the class."""
     classes = torch.from_numpy(RNG.integers(0, 10, 5000))
-    pictures = classes.float().view(-1, 1, 1, 1)
+    images = classes.float().view(-1, 1, 1, 1)
     classifier = Sees(lambda some: torch.nn.functional.one_hot(some.flatten().long(), 10).float())
-    perfect = class_found((classes + 3) % 10, pictures, classifier)
+    perfect = class_found((classes + 3) % 10, images, classifier)
     assert perfect.value == 1
     assert perfect.stderr == 0
     assert "best one-to-one matching of categories and classes by labels@" in perfect.signature
-    shuffled = class_found(classes[torch.from_numpy(RNG.permutation(5000))], pictures, classifier)
+    shuffled = class_found(classes[torch.from_numpy(RNG.permutation(5000))], images, classifier)
     assert 0.1 <= shuffled.value < 0.125  # the best of all matchings is a little above one in ten
     half = torch.where(torch.arange(5000) % 2 == 0, classes, torch.zeros(5000, dtype=torch.long))
-    assert class_found(half, pictures, classifier).value == pytest.approx(0.55, abs=0.02)
+    assert class_found(half, images, classifier).value == pytest.approx(0.55, abs=0.02)
 
 
 def test_the_numbers_of_a_code_are_set_beside_the_factor_they_move_most() -> None:
-    """The factors of a picture are its pixels; the first number is a factor turned round, the second nothing."""
+    """The factors of a image are its pixels; the first number is a factor turned round, the second nothing."""
     factors = torch.from_numpy(RNG.uniform(-1, 1, (4000, 4))).float()
-    pictures = factors.view(-1, 1, 2, 2)
+    images = factors.view(-1, 1, 2, 2)
     reader, names = Sees(lambda some: some.flatten(1)), ("a", "b", "c", "d")
-    test = Images(pictures, torch.zeros(4000, dtype=torch.long), factors)
+    test = ImageDataset(images, torch.zeros(4000, dtype=torch.long), factors)
     numbers = torch.stack([-factors[:, 2], torch.from_numpy(RNG.uniform(-1, 1, 4000)).float()], dim=1)
-    row = factors_found(numbers, pictures, reader, test, names)
+    row = factors_found(numbers, images, reader, test, names)
     assert list(row) == ["code-1", "code-2"]
     assert row["code-1"].value == pytest.approx(1)
     assert row["code-1"].signature.endswith("N=4000: c, whose held-out R^2 is 1.00")
@@ -453,9 +453,9 @@ def test_the_principal_components_are_the_directions_of_most_variance() -> None:
 
 
 def test_random_features_are_the_same_every_time() -> None:
-    pictures = digits(10).pixels
+    images = digits(10).pixels
     torch.manual_seed(5)
-    first, second = random(1).features(pictures), random(1).features(pictures)
+    first, second = random(1).features(images), random(1).features(images)
     assert len(first) == 3
     assert first[0].shape == (10, 64)
     assert all((x == y).all() for x, y in zip(first, second, strict=True))
@@ -467,8 +467,8 @@ def test_points_are_measured_in_their_own_plane_only() -> None:
 
 
 @pytest.fixture(scope="module")
-def sets() -> Sets:
-    return Sets(digits(2400, seed=1), digits(5200, seed=2))
+def sets() -> Splits:
+    return Splits(digits(2400, seed=1), digits(5200, seed=2))
 
 
 @pytest.fixture(scope="module")
@@ -477,31 +477,31 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def classifier(sets: Sets, cache: Path) -> Network:
-    return network(sets.train, steps=150, folder=cache)
+def classifier(sets: Splits, cache: Path) -> Predictor:
+    return predictor(sets.train, steps=150, folder=cache)
 
 
-def test_the_classifier_knows_digits_and_is_kept(sets: Sets, cache: Path, classifier: Network) -> None:
+def test_the_classifier_knows_digits_and_is_kept(sets: Splits, cache: Path, classifier: Predictor) -> None:
     right = accuracy(classifier.classify(sets.test.pixels[:1000]), sets.test.labels[:1000])
     assert right > 0.8
     [kept] = cache.glob("labels-*.safetensors")
-    again = network(sets.train, steps=150, folder=cache)  # read, for training would take seconds
+    again = predictor(sets.train, steps=150, folder=cache)  # read, for training would take seconds
     assert again.fingerprint() == classifier.fingerprint()
     kept.write_bytes(b"damaged")
     small = digits(60, seed=3)
-    first = network(small, steps=2, folder=cache)
+    first = predictor(small, steps=2, folder=cache)
     assert len(list(cache.glob("labels-*.safetensors"))) == 2
     for damaged in cache.glob("labels-*.safetensors"):
         damaged.write_bytes(b"damaged")
-    assert network(small, steps=2, folder=cache).fingerprint() == first.fingerprint()
+    assert predictor(small, steps=2, folder=cache).fingerprint() == first.fingerprint()
     with pytest.raises(DataError, match="a classifier needs labels"):
-        network(toy("swissroll", 20), folder=cache)
+        predictor(toy("swissroll", 20), folder=cache)
     with pytest.raises(DataError, match="a reader of factors needs images with known factors"):
-        network(toy("ring", 20), "factors", folder=cache)
+        predictor(toy("ring", 20), "factors", folder=cache)
 
 
-def test_a_network_reads_factors_off_digits(sets: Sets, cache: Path) -> None:
-    reader = network(sets.train, "factors", steps=150, folder=cache)
+def test_a_network_reads_factors_off_digits(sets: Splits, cache: Path) -> None:
+    reader = predictor(sets.train, "factors", steps=150, folder=cache)
     found = correlations(reader.read(sets.test.pixels[:1000]), sets.test.factors[:1000])
     assert np.diag(found).min() > 0.7
 
@@ -511,7 +511,7 @@ COUNT = 2000
 
 @pytest.mark.parametrize("name", ["pca64", "random", "labels"])
 def test_every_space_orders_the_ladder_and_tells_each_rung_from_the_floor(
-    name: str, sets: Sets, classifier: Network
+    name: str, sets: Splits, classifier: Predictor
 ) -> None:
     """Noise, blur, missing classes and duplicates are farther the worse they are, memorised images nearer the more of
     them; and each rung differs from real images that were held out by more than five standard errors."""
@@ -520,14 +520,14 @@ def test_every_space_orders_the_ladder_and_tells_each_rung_from_the_floor(
 
     real = space.features(sets.test.pixels[:COUNT])
     for disturbance, rungs in ladder(sets.train, sets.test, COUNT).items():
-        gaps = [frechet_gap(space, space.features(pictures), real, reference, "train") for pictures in rungs]
+        gaps = [frechet_gap(space, space.features(images), real, reference, "train") for images in rungs]
         values = [0.0, *(gap.value for gap in gaps)]
         assert values == sorted(values, reverse=disturbance in FALLING), disturbance
         for rung, gap in zip(RUNGS[disturbance], gaps, strict=True):
             assert abs(gap.value) > 5 * gap.stderr, (disturbance, rung, gap)
 
 
-def test_memorised_images_are_told_by_their_neighbours(sets: Sets) -> None:
+def test_memorised_images_are_told_by_their_neighbours(sets: Splits) -> None:
     training, real = sets.train.pixels[:500], sets.test.pixels[:300]
     beside = nearest(real, training)
     told = [

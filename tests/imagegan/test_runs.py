@@ -19,8 +19,8 @@ from imagegan.cli import imagegan
 from imagegan.data import load
 from imagegan.evaluation import evaluate, evaluate_runs
 from imagegan.generation import draw_samples, load_model
-from imagegan.metrics.classifier import network
-from imagegan.runs import images_of
+from imagegan.metrics.predictors import predictor
+from imagegan.runs import load_images
 from seqgan.core.run import describe, rewrite
 from seqgan.errors import SeqGANError
 from tests.imagegan.test_data import idx
@@ -33,7 +33,7 @@ FEW: dict[str, Any] = {"images": 60, "steps": 2}
 def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Networks that are kept elsewhere and learn next to nothing; threads as they were."""
     monkeypatch.setenv("SEQGAN_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr("imagegan.evaluation.network", partial(network, steps=3))
+    monkeypatch.setattr("imagegan.evaluation.predictor", partial(predictor, steps=3))
     before = torch.get_num_threads()
     yield
     torch.set_num_threads(before)
@@ -70,20 +70,20 @@ def refusal(words: Sequence[object]) -> str:
 def mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A labelled set of idx files."""
     folder = tmp_path_factory.mktemp("mnist")
-    pictures = np.random.default_rng(0).integers(0, 256, (100, 28, 28), dtype=np.uint8)
-    (folder / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx(pictures), 1))
+    images = np.random.default_rng(0).integers(0, 256, (100, 28, 28), dtype=np.uint8)
+    (folder / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx(images), 1))
     (folder / "train-labels-idx1-ubyte").write_bytes(idx(np.arange(100, dtype=np.uint8) % 10))
-    (folder / "t10k-images-idx3-ubyte").write_bytes(idx(pictures[:30]))
+    (folder / "t10k-images-idx3-ubyte").write_bytes(idx(images[:30]))
     (folder / "t10k-labels-idx1-ubyte").write_bytes(idx(np.arange(30, dtype=np.uint8) % 10))
     return folder
 
 
 @pytest.fixture(scope="module")
 def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of colour pictures without classes."""
+    """A folder of colour images without classes."""
     folder = tmp_path_factory.mktemp("photographs")
-    for number, picture in enumerate(np.random.default_rng(1).integers(0, 256, (250, 12, 12, 3), dtype=np.uint8)):
-        Image.fromarray(picture).save(folder / f"{number:03}.png")
+    for number, image in enumerate(np.random.default_rng(1).integers(0, 256, (250, 12, 12, 3), dtype=np.uint8)):
+        Image.fromarray(image).save(folder / f"{number:03}.png")
     return folder
 
 
@@ -102,7 +102,7 @@ def test_a_run_keeps_what_it_needs_to_load_its_images_again(mnist: Path, tmp_pat
     assert {name: stored[name] for name in ("name", "folder", "count", "channels", "size", "classes")} == {
         "name": "mnist", "folder": str(mnist), "count": 60, "channels": 1, "size": 28, "classes": 10,
     }  # fmt: skip
-    again = images_of(run, 60).train
+    again = load_images(run, 60).train
     assert again.fingerprint() == stored["sha256"]
     assert len(again.pixels) == 60
     call("train", "--resume", run, "--steps", 3, "--quiet")
@@ -151,11 +151,11 @@ def test_what_nobody_asked_for_follows_from_the_data(mnist: Path, photographs: P
 
 def test_fewer_images_than_there_are_come_from_everywhere(mnist: Path) -> None:
     some, whole = (load("mnist", folder=mnist, count=count).train for count in (40, 0))
-    assert some.pictures.equal(whole.pictures[:40])
+    assert some.images.equal(whole.images[:40])
     assert some.labels.equal(whole.labels[:40])
     assert some.labels.bincount(minlength=10).min() > 0
     stored = np.random.default_rng(0).integers(0, 256, (100, 28, 28), dtype=np.uint8).reshape(100, -1)
-    places = [int(np.abs(stored - row.astype(int)).sum(axis=1).argmin()) for row in some.pictures.flatten(1).numpy()]
+    places = [int(np.abs(stored - row.astype(int)).sum(axis=1).argmin()) for row in some.images.flatten(1).numpy()]
     assert max(places) > 90
     assert places != sorted(places)
 
@@ -180,7 +180,7 @@ def test_made_images_that_are_others_by_now_are_refused(run: Path, tmp_path: Pat
 
 
 def test_images_that_changed_or_are_gone_are_told(photographs: Path, tmp_path: Path) -> None:
-    place = Path(shutil.copytree(photographs, tmp_path / "pictures"))
+    place = Path(shutil.copytree(photographs, tmp_path / "images"))
     run = train(tmp_path / "run", "gan", "--data", "folder", "--data-dir", place, "--size", 12, images=0)
     commands: list[list[object]] = [["train", "--resume", run], ["evaluate", run]]
     Image.new("RGB", (12, 12)).save(place / "000.png")
@@ -238,7 +238,7 @@ def test_runs_on_other_images_have_held_out_images_of_their_own(run: Path, tmp_p
 
 def test_samples_of_a_model_are_of_the_classes_that_training_images_have(tmp_path: Path) -> None:
     run = train(tmp_path / "run", "cgan", "--data", "grid", "--seed", 3)
-    model, sets = load_model(run, CPU), images_of(run, 60)
+    model, sets = load_model(run, CPU), load_images(run, 60)
     few = sets.train._replace(labels=torch.arange(len(sets.train.labels)) % 2 * 7)
     drawn = draw_samples(model, 250, 0, few)
     assert drawn.labels is not None
@@ -273,13 +273,13 @@ def test_what_cannot_be_trained_is_told_before_a_folder_is_made(mnist: Path, pho
         (["--data", "mnist", "--data-dir", tmp_path / "no"], "there is no folder"),
         (["--data", "mnist", "--data-dir", cut], "is cut short: 30 x 28 x 28 values"),
         (["--data", "mnist", "--data-dir", corrupt], "is a damaged or cut gzip file"),
-        (["--data", "mnist", "--data-dir", oblong], "pictures of 28 x 20; square ones are needed"),
-        (["--data", "mnist", "--data-dir", floats], "holds float32 values; pictures of unsigned bytes"),
+        (["--data", "mnist", "--data-dir", oblong], "images of 28 x 20; square ones are needed"),
+        (["--data", "mnist", "--data-dir", floats], "holds float32 values; images of unsigned bytes"),
         (["--data", "mnist", "--data-dir", mnist, "--size", 64], "mnist comes with 28 x 28 pixels, not 64"),
         (["--size", 30], "digits are drawn at 28, 32, 64 pixels, not at 30"),
         (["--data", "ring", "--size", 28], "ring comes with 1 x 1 pixels, not 28"),
         (["--data", "ring", "--nets", "dcgan"], "but the data has 1 x 1; use --nets mlp"),
-        (["--data", "ring", "--model", "lapgan"], "a pyramid halves its pictures, but 1 x 1 ones"),
+        (["--data", "ring", "--model", "lapgan"], "a pyramid halves its images, but 1 x 1 ones"),
         (["--data", "folder", "--data-dir", photographs, "--size", 15], "a multiple of 2 and 6 at least"),
         (["--data", "folder", "--data-dir", photographs, "--size", 10, "--nets", "common"], "a multiple of 4"),
         (["--data", "folder", "--data-dir", photographs, "--model", "acgan"], "this model learns from labels"),
@@ -321,7 +321,7 @@ def test_a_run_that_is_asked_for_something_else_is_refused(run: Path, mnist: Pat
         (["evaluate", run, "--samples", samples], "give a RUN, or files"),
         (
             ["evaluate", "--samples", samples, "--images", 100],
-            "pictures of 3 x 28 x 28, those of digits of 1 x 28 x 28",
+            "images of 3 x 28 x 28, those of digits of 1 x 28 x 28",
         ),
         (["evaluate", "--samples", samples, "--data", "rinf"], "there is no set of images 'rinf'; did you mean ring"),
         (["evaluate", "--samples", samples, "--data", "ring", "--size", 28], "ring comes with 1 x 1 pixels"),

@@ -1,4 +1,4 @@
-"""Pictures that anyone has made: their scale is that of their type and range, and which are measured is chance."""
+"""Images that anyone has made: their scale is that of their type and range, and which are measured is chance."""
 
 import json
 from functools import partial
@@ -11,10 +11,10 @@ from click.testing import CliRunner
 from PIL import Image
 
 from imagegan.cli import imagegan
-from imagegan.data import Sets, digits, toy
+from imagegan.data import Splits, digits, toy
 from imagegan.evaluation import evaluate
 from imagegan.generation import npz, png_files
-from imagegan.metrics.classifier import network
+from imagegan.metrics.predictors import predictor
 from imagegan.samples import Samples, read_samples
 from seqgan.errors import DataError
 
@@ -98,34 +98,34 @@ def test_of_many_samples_some_are_taken_at_random() -> None:
     assert whole.some(100, 3) is whole
 
 
-def test_a_folder_of_pictures_is_what_they_are(tmp_path: Path) -> None:
-    images = digits(30, seed=1)
-    for name, data in png_files(images.pixels, images.labels, images.names):
+def test_a_folder_of_images_is_what_they_are(tmp_path: Path) -> None:
+    dataset = digits(30, seed=1)
+    for name, data in png_files(dataset.pixels, dataset.labels, dataset.names):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(data)
     (tmp_path / "notes.txt").write_text("x")
     read = read_samples(tmp_path, digits(5))
     assert read.labels is not None
-    order = np.argsort(images.labels.numpy(), kind="stable")
-    assert read.labels.equal(images.labels[order])
-    assert read.pixels.equal(images.pixels[order])
-    assert read.said == "30 pictures in folders by class; left out: 1 file that is no picture (.txt 1)"
+    order = np.argsort(dataset.labels.numpy(), kind="stable")
+    assert read.labels.equal(dataset.labels[order])
+    assert read.pixels.equal(dataset.pixels[order])
+    assert read.said == "30 images in folders by class; left out: 1 file that is no image (.txt 1)"
     (tmp_path / "3").rename(tmp_path / "three")
     with pytest.raises(DataError, match=r"of no class of the data \(0, 1, 2, 3, 4\): three;"):
         read_samples(tmp_path, digits(5))
-    grey = read_samples(tmp_path, digits(5)._replace(pictures=torch.zeros(5, 3, 28, 28, dtype=torch.uint8), names=()))
+    grey = read_samples(tmp_path, digits(5)._replace(images=torch.zeros(5, 3, 28, 28, dtype=torch.uint8), names=()))
     assert grey.pixels.shape == (30, 3, 28, 28)
     assert grey.labels is None
     with pytest.raises(DataError, match="but the data are points"):
         read_samples(tmp_path, toy("ring", 5))
     (tmp_path / "none").mkdir()
-    with pytest.raises(DataError, match="holds no pictures"):
+    with pytest.raises(DataError, match="holds no images"):
         read_samples(tmp_path / "none", digits(5))
 
 
 def test_numbers_are_the_same_however_samples_are_kept(tmp_path: Path) -> None:
     """An array of floats, one of bytes, and single PNGs, which are the same but for rounding."""
-    sets = Sets(digits(300, seed=1), digits(100, seed=2))
+    sets = Splits(digits(300, seed=1), digits(100, seed=2))
     made = digits(60, seed=3).pixels
     made = (0.9 * made + 0.05 * torch.randn(made.shape, generator=torch.Generator().manual_seed(0))).clamp(-1, 1)
     (tmp_path / "bytes.npz").write_bytes(npz(made))
@@ -139,7 +139,7 @@ def test_numbers_are_the_same_however_samples_are_kept(tmp_path: Path) -> None:
     assert (kept[1].pixels - made).abs().max() < 1 / 255
     assert kept[2].pixels.equal(made)
     assert (kept[3].pixels - made).abs().max() < 1e-6
-    classifier = network(sets.train, steps=3, folder=tmp_path)
+    classifier = predictor(sets.train, steps=3, folder=tmp_path)
     of_run, of_file = (
         evaluate({"samples": some}, sets, "digits", classifier=classifier)["samples"]
         for some in (Samples(made), kept[1])
@@ -150,7 +150,7 @@ def test_numbers_are_the_same_however_samples_are_kept(tmp_path: Path) -> None:
 
 def test_the_command_says_how_samples_were_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEQGAN_HOME", str(tmp_path))
-    monkeypatch.setattr("imagegan.evaluation.network", partial(network, steps=3))
+    monkeypatch.setattr("imagegan.evaluation.predictor", partial(predictor, steps=3))
     np.savez(tmp_path / "x.npz", samples=(digits(60, seed=9).pixels.numpy() + 1) / 2)
     words = ["evaluate", "--samples", str(tmp_path / "x.npz"), "--images", "100", "--count", "40", "--threads", "1"]
     before = torch.get_num_threads()
@@ -163,14 +163,14 @@ def test_the_command_says_how_samples_were_taken(tmp_path: Path, monkeypatch: py
 
 def test_grey_and_rgb_are_compared_where_nothing_is_lost(tmp_path: Path) -> None:
     grey = digits(5, seed=1)
-    rgb = grey._replace(pictures=grey.pictures.repeat(1, 3, 1, 1))
-    np.savez(tmp_path / "rgb.npz", images=rgb.pictures.numpy())
-    np.savez(tmp_path / "grey.npz", images=grey.pictures.numpy())
+    rgb = grey._replace(images=grey.images.repeat(1, 3, 1, 1))
+    np.savez(tmp_path / "rgb.npz", images=rgb.images.numpy())
+    np.savez(tmp_path / "grey.npz", images=grey.images.numpy())
     for name, like, said in (("rgb", grey, "without colours, taken as grey"), ("grey", rgb, "grey, taken as RGB")):
         read = read_samples(tmp_path / f"{name}.npz", like)
         assert read.pixels.equal(like.pixels)
         assert read.said.endswith(said)
-    red = rgb.pictures.numpy() * np.array([1, 0, 0], np.uint8)[:, None, None]
+    red = rgb.images.numpy() * np.array([1, 0, 0], np.uint8)[:, None, None]
     np.savez(tmp_path / "red.npz", images=red)
     assert read_samples(tmp_path / "red.npz", grey).pixels.shape[1] == 3
 
@@ -184,17 +184,17 @@ def test_folders_that_are_no_classes_are_told(tmp_path: Path) -> None:
         return root
 
     assert read_samples(fill("samples/1.png"), digits(5)).labels is None
-    with pytest.raises(DataError, match=r"of no class of the data .*: 1 picture in no folder; name"):
+    with pytest.raises(DataError, match=r"of no class of the data .*: 1 image in no folder; name"):
         read_samples(fill("3/1.png", "2.png"), digits(5))
     (fill("1.png") / "run.json").touch()
-    with pytest.raises(DataError, match="is a run, whose pictures are not single samples; measure it by imagegan"):
+    with pytest.raises(DataError, match="is a run, whose images are not single samples; measure it by imagegan"):
         read_samples(tmp_path / "1.png", digits(5))
 
 
-def test_pictures_in_one_folder_need_no_classes(tmp_path: Path) -> None:
+def test_images_in_one_folder_need_no_classes(tmp_path: Path) -> None:
     for number in range(3):
         Image.new("L", (40, 40), 100).save(tmp_path / f"{number}.jpg", quality=100)
     read = read_samples(tmp_path, digits(5))
     assert read.pixels.shape == (3, 1, 28, 28)
     assert read.labels is None
-    assert read.said == "3 pictures; 3 larger, made smaller"
+    assert read.said == "3 images; 3 larger, made smaller"

@@ -17,13 +17,13 @@ from imagegan import history, walk
 from imagegan.cli import imagegan
 from imagegan.data import as_floats, toy
 from imagegan.game import Game
-from imagegan.generation import class_number, generate, load_model, npz, pictures_of
+from imagegan.generation import class_number, generate, images_from, load_model, npz
 from imagegan.grids import FAINT, PLAIN, SIDE, as_bytes, drawn
 from imagegan.history import SampleHistory, spacing
-from imagegan.latents import CPU, Code, Latents, Prior, normal
+from imagegan.latents import CPU, CodeSpec, Latents, Prior, normal
 from imagegan.nets import Shape
 from imagegan.pyramid import Pyramid
-from imagegan.runs import images_of
+from imagegan.runs import load_images
 from imagegan.samples import read_samples
 from imagegan.training import new_model
 from seqgan.core.phase import Phase
@@ -33,7 +33,7 @@ from seqgan.errors import RunError, UsageError
 from tests.imagegan.tiny import as_options, config_of, made
 from tests.killing import flat
 
-VARIED: dict[str, Any] = {"nets": "mlp", "width": 32, "g_lr": 0.01}  # pictures that differ at once
+VARIED: dict[str, Any] = {"nets": "mlp", "width": 32, "g_lr": 0.01}  # images that differ at once
 
 
 def played(game: Game | Pyramid) -> Game | Pyramid:
@@ -92,8 +92,8 @@ def test_no_truncation_leaves_nothing(truncation: float) -> None:
         normal(2, 2, private_generator(0), truncation)
 
 
-def test_a_picture_has_its_number_however_many_are_drawn() -> None:
-    prior = Prior(7, Code(3, 2))
+def test_a_image_has_its_number_however_many_are_drawn() -> None:
+    prior = Prior(7, CodeSpec(3, 2))
     many = prior.draw(1203, seed=5)
     for count in (1, 16, 101):
         few = prior.draw(count, seed=5)
@@ -172,7 +172,7 @@ def test_a_pyramid_is_recorded_whole_with_what_it_has_learned() -> None:
     ("shape", "count"), [((1, 28, 28), 30), ((1, 64, 64), 30), ((3, 64, 64), 10), ((2, 1, 1), 1000)]
 )
 def test_frames_stay_below_five_megabytes(shape: tuple[int, ...], count: int) -> None:
-    shown = SampleHistory(Prior(3, Code()), 0, torch.zeros(2, *shape))
+    shown = SampleHistory(Prior(3, CodeSpec()), 0, torch.zeros(2, *shape))
     assert shown.latents.noise.shape == (count, 3)
     assert count * math.prod(shape) * history.FRAMES <= history.BYTES
 
@@ -227,7 +227,7 @@ def test_slerp_between_the_same_or_opposite_noise_is_straight() -> None:
 
 
 @pytest.mark.parametrize("model", ["cgan", "lapgan", "vae"])
-def test_interpolation_joins_pictures_of_the_seed(model: str) -> None:
+def test_interpolation_joins_images_of_the_seed(model: str) -> None:
     game = made(model)
     (block,) = walk.interpolation(game, rows=3, steps=4, seed=2)
     assert (block.rows, block.columns) == (3, 4)
@@ -274,7 +274,7 @@ def test_arithmetic_is_that_of_means_of_three(model: str) -> None:
     assert 0.2 < off.abs().max() <= 0.25 + 1e-6
     assert (off[[0, 1, 2, 3, 5, 6, 7, 8]].abs().amax(dim=1) > 0.1).all()
     assert_close(around.latents.codes, around.latents.codes[4:5].expand(9, -1))
-    assert_close(generate(game, 23, 4)[22:], pictures_of(game, table.latents)[9:10])
+    assert_close(generate(game, 23, 4)[22:], images_from(game, table.latents)[9:10])
 
 
 def test_a_walk_shows_its_blocks_apart_and_moves_back_again() -> None:
@@ -328,7 +328,7 @@ def test_generate_writes_how_a_run_has_learned(run_of: Callable[[str], Path], tm
     assert (tmp_path / "history.gif").read_bytes() == (run / "training.gif").read_bytes()
 
 
-def test_an_npz_says_what_its_pictures_should_show(run_of: Callable[[str], Path], tmp_path: Path) -> None:
+def test_an_npz_says_what_its_images_should_show(run_of: Callable[[str], Path], tmp_path: Path) -> None:
     output = tmp_path / "some.npz"
     call("generate", run_of("cgan"), "-n", "12", "--output", output)
     read = read_samples(output)
@@ -371,7 +371,7 @@ def test_walk_shows_codes_noise_and_sums(run_of: Callable[[str], Path], tmp_path
     assert len(opened((tmp_path / "walk.gif").read_bytes())) == 4
 
 
-def test_a_grid_is_no_wider_than_its_pictures() -> None:
+def test_a_grid_is_no_wider_than_its_images() -> None:
     for count, width in ((1, 56), (3, 168), (10, 560), (11, 560)):
         assert drawn(torch.zeros(count, 1, 28, 28)).width == width
 
@@ -385,8 +385,8 @@ def of_animals(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / "train" / name).mkdir(parents=True)
         (folder / "test" / name).mkdir(parents=True)
         for number in range(30):
-            picture = Image.fromarray(rng.integers(0, 256, (12, 12, 3), dtype=np.uint8))
-            picture.save(folder / ("test" if number < 10 else "train") / name / f"{number}.png")
+            image = Image.fromarray(rng.integers(0, 256, (12, 12, 3), dtype=np.uint8))
+            image.save(folder / ("test" if number < 10 else "train") / name / f"{number}.png")
     options = as_options("cgan", **VARIED, images=0, size=12)
     words = ["train", "--model", "cgan", "--data", "folder", "--data-dir", folder, "--run-dir", folder / "run"]
     told = call(*words, *options)
@@ -400,7 +400,7 @@ def test_classes_are_called_by_name_or_number(of_animals: Path, tmp_path: Path) 
     for word in ("dog", "1"):
         call("generate", run, "-n", "4", "--class", word, "--output", tmp_path / f"{word}.npz")
         call("walk", run, "--class", word, "--rows", "2", "--output", tmp_path / f"{word}.png")
-    assert "1 picture is in" in call("generate", run, "-n", "1", "--output", tmp_path / "ONE.PNG")
+    assert "1 image is in" in call("generate", run, "-n", "1", "--output", tmp_path / "ONE.PNG")
     assert np.load(tmp_path / "dog.npz")["labels"].tolist() == [1] * 4
     assert (np.load(tmp_path / "dog.npz")["images"] == np.load(tmp_path / "1.npz")["images"]).all()
     assert (tmp_path / "dog.png").read_bytes() == (tmp_path / "1.png").read_bytes()
@@ -435,7 +435,7 @@ def test_a_walk_of_one_class_shows_no_other() -> None:
     assert block.latents.codes.argmax(dim=1).tolist() == [5] * 12
 
 
-def test_single_pictures_go_into_a_folder_by_class_and_come_back(of_animals: Path, tmp_path: Path) -> None:
+def test_single_images_go_into_a_folder_by_class_and_come_back(of_animals: Path, tmp_path: Path) -> None:
     run, place = of_animals / "run", tmp_path / "drawn"
     call("generate", run, "-n", "7", "--output", place)
     assert sorted(str(path.relative_to(place)) for path in place.rglob("*.png")) == [
@@ -443,7 +443,7 @@ def test_single_pictures_go_into_a_folder_by_class_and_come_back(of_animals: Pat
     ]  # fmt: skip
     assert list(tmp_path.iterdir()) == [place]
     call("generate", run, "-n", "7", "--output", tmp_path / "same.npz")
-    train = images_of(run, 30).train
+    train = load_images(run, 30).train
     single, together = read_samples(place, train), read_samples(tmp_path / "same.npz", train)
     assert single.labels is not None
     assert single.labels.tolist() == [0, 0, 0, 1, 1, 2, 2]
@@ -475,7 +475,7 @@ def run_of_gan(folder: Path) -> Path:
         (["walk", "--output", "a.npz"], "neither .png nor .gif"),
         (["walk", "--output", "a.gif", "--arithmetic", "1,2,3-1,2,3+1,2,3"], "is no .png"),
         (["walk", "--arithmetic", "1,2-1,2,3+1,2,3"], "is not three numbers - three + three"),
-        (["walk", "--arithmetic", "1,2,100-1,2,3+1,2,3"], "there is no picture 100"),
+        (["walk", "--arithmetic", "1,2,100-1,2,3+1,2,3"], "there is no image 100"),
         (["walk", "--arithmetic", "1,2,3-1,2,3+1,2,3", "--rows", "3"], "leave out --rows"),
         (["walk", "--kind", "codes"], "neither a code nor classes"),
         (["walk", "--steps", "1"], "--steps"),

@@ -15,8 +15,8 @@ from torch.testing import assert_close
 
 from imagegan import game, latents, losses, penalties, pyramid
 from imagegan.game import Game, Recipe, View
-from imagegan.latents import Code
-from imagegan.nets import Verdict
+from imagegan.latents import CodeSpec
+from imagegan.nets import Scored
 from imagegan.variants import acgan as acgan_m
 from imagegan.variants import cgan as cgan_m
 from imagegan.variants import dcgan as dcgan_m
@@ -45,12 +45,12 @@ class Linear(nn.Module):
         direction = torch.randn(pixels, generator=torch.Generator().manual_seed(3))
         self.weight = nn.Parameter(slope * direction / direction.norm())
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        return pictures.flatten(1) @ self.weight
+    def forward(self, images: Tensor) -> Tensor:
+        return images.flatten(1) @ self.weight
 
 
 def below(critic: Linear, real: Tensor) -> Tensor:
-    """Pictures at some distance straight down the slope of a critic, as the best of couplings has them."""
+    """Images at some distance straight down the slope of a critic, as the best of couplings has them."""
     far = 1 + torch.rand(len(real), 1, generator=torch.Generator().manual_seed(5))
     return real - (far * critic.weight.detach() / critic.weight.detach().norm()).view_as(real)
 
@@ -63,10 +63,10 @@ class Recorder(nn.Module):
         self.shown: list[Tensor] = []
         self.weight = nn.Parameter(torch.ones(1))
 
-    def forward(self, pictures: Tensor, *more: Tensor) -> Verdict:
-        self.shown.append(pictures)
-        features = self.weight * pictures.flatten(1).square()
-        return Verdict(features.sum(dim=1), features)
+    def forward(self, images: Tensor, *more: Tensor) -> Scored:
+        self.shown.append(images)
+        features = self.weight * images.flatten(1).square()
+        return Scored(features.sum(dim=1), features)
 
 
 class Fixed(nn.Module):
@@ -197,7 +197,7 @@ def check_parallel_lines() -> None:
 
 
 def check_a_perfect_critic_pays_nothing() -> None:
-    """64 pictures, slope 1 at each: 0. (The norm over the whole batch would be 8, and the fine 49.)"""
+    """64 images, slope 1 at each: 0. (The norm over the whole batch would be 8, and the fine 49.)"""
     real = random(64, 0)
     for slope, sides, fine in (
         (1.0, "two-sided", 0.0),
@@ -217,7 +217,7 @@ def check_a_perfect_critic_pays_nothing() -> None:
 
 
 def check_a_penalty_teaches_the_critic() -> None:
-    """d/dw (|w| - 1)^2 = 2 (|w| - 1) w / |w|: gradients pass through the norm to the weights, none to the pictures."""
+    """d/dw (|w| - 1)^2 = 2 (|w| - 1) w / |w|: gradients pass through the norm to the weights, none to the images."""
     real = random(64, 0)
     fake = below(Linear(3.0), real).requires_grad_()
     for penalty in (
@@ -233,13 +233,13 @@ def check_a_penalty_teaches_the_critic() -> None:
 
 
 def check_where_a_penalty_looks() -> None:
-    """Each picture on its own segment between one real and one generated (E7, E16); DRAGAN's around real ones (E8)."""
+    """Each image on its own segment between one real and one generated (E7, E16); DRAGAN's around real ones (E8)."""
     real, fake = random(64, 0), random(64, 1)
     seen: list[Tensor] = []
 
-    def score(pictures: Tensor) -> Tensor:
-        seen.append(pictures.detach())
-        return pictures.flatten(1).square().sum(dim=1)
+    def score(images: Tensor) -> Tensor:
+        seen.append(images.detach())
+        return images.flatten(1).square().sum(dim=1)
 
     penalties.gradient_penalty(score, real, fake)
     penalties.difference_penalty(score, real, fake)
@@ -262,14 +262,14 @@ def check_where_a_penalty_looks() -> None:
 
 
 def check_a_slope_is_of_the_critic_itself() -> None:
-    """D(x) = |x|^2 / 2 has slope |x|; and no picture is told how to make it smaller."""
+    """D(x) = |x|^2 / 2 has slope |x|; and no image is told how to make it smaller."""
 
-    def score(pictures: Tensor) -> Tensor:
-        return pictures.flatten(1).square().sum(dim=1) / 2
+    def score(images: Tensor) -> Tensor:
+        return images.flatten(1).square().sum(dim=1) / 2
 
-    pictures, fake = random(5, 4), random(5, 5).requires_grad_()
-    assert_close(penalties.gradient_norms(score, pictures).detach(), pictures.flatten(1).norm(dim=1))
-    penalties.gradient_penalty(score, pictures, fake).backward()
+    images, fake = random(5, 4), random(5, 5).requires_grad_()
+    assert_close(penalties.gradient_norms(score, images).detach(), images.flatten(1).norm(dim=1))
+    penalties.gradient_penalty(score, images, fake).backward()
     assert fake.grad is None
 
 
@@ -277,7 +277,7 @@ def check_a_slope_is_of_the_critic_itself() -> None:
 
 
 def check_who_is_shown_what() -> None:
-    """D is judged on real and generated pictures; G on generated ones alone, through which it learns (E15)."""
+    """D is judged on real and generated images; G on generated ones alone, through which it learns (E15)."""
     for module, name, model in (
         (gan_m, "gan", "gan"),
         (dcgan_m, "dcgan", "dcgan"),
@@ -335,7 +335,7 @@ def check_cgan_tells_both_players() -> None:
     assert_close(view.code.argmax(dim=1), view.batch.labels)
     other.noise = view.noise
     with torch.no_grad():
-        assert not view.judge(view.real).score.allclose(other.judge(view.real).score)
+        assert not view.discriminate(view.real).score.allclose(other.discriminate(view.real).score)
         assert not view.fake.allclose(other.fake)
 
 
@@ -378,13 +378,13 @@ def check_information_is_bounded_by_the_entropy_of_the_code() -> None:
 
 
 def check_numbers_are_read_as_gaussians() -> None:
-    code = Code(0, 2)
+    code = CodeSpec(0, 2)
     codes = torch.tensor([[0.5, -1.0], [0.0, 1.0]])
     density = torch.distributions.Normal(torch.tensor([[0.0, 1.0], [2.0, 2.0]]), 1.0).log_prob(codes).sum(dim=1)
     assert_close(infogan_m.log_likelihood(torch.tensor([[0.0, 1.0], [2.0, 2.0]]), codes, code), density)
     assert infogan_m.entropy(code) == pytest.approx(2 * LOG2)  # of a uniform density 1/2
-    assert infogan_m.entropy(Code(10, 2)) == pytest.approx(math.log(10) + 2 * LOG2)
-    both, read = Code(3, 1), torch.tensor([[0.0, 1.0, 2.0, 0.25]])
+    assert infogan_m.entropy(CodeSpec(10, 2)) == pytest.approx(math.log(10) + 2 * LOG2)
+    both, read = CodeSpec(3, 1), torch.tensor([[0.0, 1.0, 2.0, 0.25]])
     expected = torch.tensor([2.0]) - torch.tensor([0.0, 1.0, 2.0]).logsumexp(0) - 0.5**2 / 2 - math.log(2 * math.pi) / 2
     assert_close(infogan_m.log_likelihood(read, torch.tensor([[0.0, 0.0, 1.0, 0.75]]), both), expected)
 
@@ -396,7 +396,7 @@ def check_the_evidence_lower_bound() -> None:
     mean = torch.randn(8, 6)
     log_variance = torch.randn(8, 6)
     decoder = Fixed(lambda noise, code: (0.0 * noise.sum()).expand(8, 1, 28, 28))
-    view = patched(made, encoder=Fixed(lambda pictures: vae_m.Posterior(mean, log_variance)), generator=decoder)  # type: ignore[arg-type,return-value]
+    view = patched(made, encoder=Fixed(lambda images: vae_m.Posterior(mean, log_variance)), generator=decoder)  # type: ignore[arg-type,return-value]
     q = torch.distributions.Normal(mean, (log_variance / 2).exp())
     exact = torch.distributions.kl_divergence(q, torch.distributions.Normal(0.0, 1.0)).sum(dim=1).mean()
     assert_close(terms["divergence"].of(view), exact)
@@ -416,11 +416,11 @@ def check_the_evidence_lower_bound() -> None:
 
 def check_the_pyramid_is_invertible() -> None:
     """Bit for bit where pixels have few bits; and real = h + l is what D sees of a real image (E19)."""
-    pictures = torch.randint(0, 256, (4, 1, 32, 32), generator=torch.Generator().manual_seed(0)) / 128 - 1
-    levels = [pyramid.at_level(pictures, halvings) for halvings in range(4)]
+    images = torch.randint(0, 256, (4, 1, 32, 32), generator=torch.Generator().manual_seed(0)) / 128 - 1
+    levels = [pyramid.at_level(images, halvings) for halvings in range(4)]
     assert [len(level[0, 0]) for level in levels] == [32, 16, 8, 4]
     for finer, coarse in pairwise(levels):
-        assert (pyramid.wider(coarse) + pyramid.high(finer)).equal(finer)
+        assert (pyramid.upsampled(coarse) + pyramid.high(finer)).equal(finer)
     assert pyramid.high(torch.full((1, 1, 4, 4), 0.5)).abs().max() == 0
     top, *finer = lapgan_m.lapgan(config_of("lapgan", conditional=True), SHAPE)
     assert top.labelled
@@ -430,8 +430,8 @@ def check_the_pyramid_is_invertible() -> None:
         exchanged = Recipe(**{**vars(recipe), "nets": {**recipe.nets, "discriminator": recorder}})
         view = view_of(exchanged, size=size)
         view.on_real, view.on_fake  # noqa: B018
-        assert_close(recorder.shown[0], view.batch.pictures)
-        assert_close(recorder.shown[1], view.fake + pyramid.low(view.batch.pictures))
+        assert_close(recorder.shown[0], view.batch.images)
+        assert_close(recorder.shown[1], view.fake + pyramid.low(view.batch.images))
         other = view_of(exchanged, size=size)
         other.noise, other.context = view.noise, (view.context[0] + 0.5,)
         assert not other.fake.allclose(view.fake)
@@ -454,7 +454,7 @@ def check_the_critic_s_schedule_and_bounds() -> None:
 
 
 def check_one_joint_loss() -> None:
-    """Weighted terms are added up before one step; nets of others learn nothing; turns see new pictures and noise."""
+    """Weighted terms are added up before one step; nets of others learn nothing; turns see new images and noise."""
 
     class Net(nn.Module):
         def __init__(self) -> None:
@@ -494,14 +494,14 @@ def check_one_joint_loss() -> None:
 
 
 def check_codes_are_drawn_from_all_there_are() -> None:
-    codes = Code(4, 2).draw(400, CPU)
+    codes = CodeSpec(4, 2).draw(400, CPU)
     assert codes.shape == (400, 6)
     assert_close(codes[:, :4].sum(dim=1), torch.ones(400))
     assert codes[:, :4].sum(dim=0).min() > 60
     assert codes[:, 4:].min() < -0.95
     assert codes[:, 4:].max() > 0.95
-    assert Code(4).in_turn(6, CPU).argmax(dim=1).tolist() == [0, 1, 2, 3, 0, 1]
-    assert Code().draw(3, CPU).shape == (3, 0)
+    assert CodeSpec(4).in_turn(6, CPU).argmax(dim=1).tolist() == [0, 1, 2, 3, 0, 1]
+    assert CodeSpec().draw(3, CPU).shape == (3, 0)
 
 
 def check_the_averaged_generator_follows() -> None:
@@ -562,13 +562,13 @@ SIGNS_AND_REDUCTIONS: list[tuple[ModuleType, str, str, str]] = [
     (losses, "critic_generator_loss", "mean(fake)", "fake.sum()"),
     (penalties, "between", "(1 - share) * fake", "(1 + share) * fake"),
     (penalties, "between", "share * real", "real"),
-    (penalties, "shares", "len(pictures), 1, 1, 1", "1, 1, 1, 1"),
+    (penalties, "shares", "len(images), 1, 1, 1", "1, 1, 1, 1"),
     (penalties, "shares", "torch.rand", "torch.randn"),
-    (penalties, "gradient_norms", "flatten(1).norm(dim=1)", "norm().expand(len(pictures))"),  # over the batch
+    (penalties, "gradient_norms", "flatten(1).norm(dim=1)", "norm().expand(len(images))"),  # over the batch
     (penalties, "gradient_norms", "flatten(1).norm(dim=1)", "norm(dim=1).flatten(1).mean(dim=1)"),  # over channels
     (penalties, "gradient_norms", "create_graph=True", "create_graph=False"),
     (penalties, "gradient_norms", "score(at).sum()", "score(at).sigmoid().sum()"),  # not of the logit
-    (penalties, "gradient_norms", "pictures.detach()", "pictures"),
+    (penalties, "gradient_norms", "images.detach()", "images"),
     (penalties, "off_one", "slopes - 1", "slopes + 1"),
     (penalties, "off_one", "relu(slopes - 1)", "relu(1 - slopes)"),
     (penalties, "off_one", "mean(", "(lambda x: x.sum())("),
@@ -585,7 +585,7 @@ SIGNS_AND_REDUCTIONS: list[tuple[ModuleType, str, str, str]] = [
     (penalties, "dragan_penalty", "real + shares", "real - shares"),
     (penalties, "dragan_penalty", "rand_like", "randn_like"),  # E8
     (penalties, "dragan_penalty", "shares(real) * noise", "shares(real)"),
-    (pyramid, "high", "pictures - low", "pictures + low"),
+    (pyramid, "high", "images - low", "images + low"),
     (game, "versus", "(view.on_real.score, view.on_fake.score)", "(view.on_fake.score, view.on_real.score)"),
     (game, "versus", "loss.generator(view.on_fake.score)", "loss.generator(view.on_real.score)"),  # E15
     (game, "versus", "loss.generator(view.on_fake.score)", "loss.generator(view.on_fake.score.detach())"),
@@ -596,8 +596,8 @@ SIGNS_AND_REDUCTIONS: list[tuple[ModuleType, str, str, str]] = [
     (game, "Game.chosen", "step, player, turn)", "step, player)"),
     (game, "Game.update", "range(player.turns(step))", "range(player.turns(step) + 1)"),  # E12
     (game, "Game._average", "1 - decay", "decay"),
-    (latents, "Code.draw", "2 * torch.rand", "torch.rand"),
-    (latents, "Code.join", "[chosen, numbers]", "[numbers, chosen]"),
+    (latents, "CodeSpec.draw", "2 * torch.rand", "torch.rand"),
+    (latents, "CodeSpec.join", "[chosen, numbers]", "[numbers, chosen]"),
     (wgan_gp_m, "wgan_gp", "view.real, view.fake", "view.real, view.real"),
     (wgan_gp_m, "wgan_gp", "view.real, view.fake", "view.fake, view.fake"),
     (wgan_gp_m, "wgan_diff", "view.real, view.fake", "view.real, view.real"),
@@ -606,7 +606,7 @@ SIGNS_AND_REDUCTIONS: list[tuple[ModuleType, str, str, str]] = [
     (wgan_gp_m, "_penalised", "per_sample=True", "per_sample=False"),
     (dragan_m, "dragan", "view.real", "-view.real"),
     (dragan_m, "dragan", "config.penalty_weight", "-config.penalty_weight"),
-    (cgan_m, "cgan", "(pictures, view.code)", "(pictures, 0 * view.code)"),  # E18
+    (cgan_m, "cgan", "(images, view.code)", "(images, 0 * view.code)"),  # E18
     (cgan_m, "cgan", "labelled=True", "labelled=False"),
     (acgan_m, "class_loss", "mean(", "-mean("),
     (acgan_m, "class_loss", "mean(", "(lambda x: x.sum())("),

@@ -13,7 +13,7 @@ from PIL import Image
 
 from imagegan import training
 from imagegan.cli import imagegan
-from imagegan.data import Images, digits
+from imagegan.data import ImageDataset, digits
 from imagegan.game import Game
 from imagegan.generation import generate, load_model, npz
 from imagegan.nets import FAMILIES, Shape
@@ -151,13 +151,13 @@ def test_each_player_moves_its_own_networks_only(model: str) -> None:
 @pytest.mark.parametrize("nets", list(FAMILIES))
 @pytest.mark.parametrize("size", [28, 32, 64])
 @pytest.mark.parametrize("norm", ["batch", "layer", "none"])
-def test_networks_make_pictures_and_logits(nets: str, size: int, norm: str) -> None:
+def test_networks_make_images_and_logits(nets: str, size: int, norm: str) -> None:
     shape = Shape(3, size)
-    pictures = FAMILIES[nets].generator(shape, 7, 4)(torch.randn(2, 5), torch.randn(2, 2))
-    assert pictures.shape == (2, 3, size, size)
-    assert pictures.abs().max() <= 1
+    images = FAMILIES[nets].generator(shape, 7, 4)(torch.randn(2, 5), torch.randn(2, 2))
+    assert images.shape == (2, 3, size, size)
+    assert images.abs().max() <= 1
     discriminator = FAMILIES[nets].discriminator(shape, 2, 4, norm)
-    verdict = discriminator(pictures, torch.randn(2, 2))
+    verdict = discriminator(images, torch.randn(2, 2))
     assert verdict.score.shape == (2,)
     assert verdict.features.shape == (2, discriminator.features)
     assert not any(isinstance(layer, torch.nn.Sigmoid) for layer in discriminator.modules())
@@ -165,7 +165,7 @@ def test_networks_make_pictures_and_logits(nets: str, size: int, norm: str) -> N
 
 @pytest.mark.parametrize("model", ["gan", "wgan-gp", "cgan", "infogan", "lapgan", "vae"])
 @pytest.mark.parametrize("size", [32, 64])
-def test_larger_pictures(model: str, size: int) -> None:
+def test_larger_images(model: str, size: int) -> None:
     images = digits(12, seed=1, size=size)
     game = training.new_model(model, config_of(model, size=size), images, training.shape_of(images), CPU, 0)
     for phase in game.phases():
@@ -196,7 +196,7 @@ def test_bf16_learns_too() -> None:
 
 
 @pytest.mark.parametrize("model", ["wgan-gp", "wgan-diff", "dragan"])
-def test_batchnorm_under_a_penalty_on_single_pictures_is_refused(model: str, tmp_path: Path) -> None:
+def test_batchnorm_under_a_penalty_on_single_images_is_refused(model: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"BatchNorm in the discriminator.*use --d-norm layer"):
         made(model, d_norm="batch")
     made(model, d_norm="layer")
@@ -209,7 +209,7 @@ def test_batchnorm_under_a_penalty_on_single_pictures_is_refused(model: str, tmp
 @pytest.mark.parametrize("model", ["cgan", "acgan", "lapgan"])
 def test_labels_that_a_conditional_model_misses_are_asked_for(model: str) -> None:
     pixels = digits(20, seed=1).pixels
-    images = Images(pixels, torch.zeros(0, dtype=torch.long), torch.zeros(0, 5))
+    images = ImageDataset(pixels, torch.zeros(0, dtype=torch.long), torch.zeros(0, 5))
     changes = {"conditional": True} if model == "lapgan" else {}
     with pytest.raises(UsageError, match="learns from labels"):
         training.new_model(model, config_of(model, **changes), images, training.shape_of(images), CPU, 0)
@@ -297,8 +297,8 @@ def test_what_a_model_does_not_know_is_told(run_of: dict[str, Path]) -> None:
 
 
 def test_an_npz_holds_bytes_and_a_png_a_grid(run_of: dict[str, Path], tmp_path: Path) -> None:
-    pictures = torch.tensor([-1.0, 0.0, 1.0]).view(3, 1, 1, 1)
-    assert np.load(io.BytesIO(npz(pictures)))["images"].flatten().tolist() == [0, 128, 255]
+    images = torch.tensor([-1.0, 0.0, 1.0]).view(3, 1, 1, 1)
+    assert np.load(io.BytesIO(npz(images)))["images"].flatten().tolist() == [0, 128, 255]
     run = str(run_of["cgan"])
     result = CliRunner().invoke(imagegan, ["generate", run, "--class", "3", "-n", "20"], catch_exceptions=False)
     assert result.exit_code == 0, result.output

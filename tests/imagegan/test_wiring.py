@@ -21,9 +21,9 @@ from imagegan import game as game_m
 from imagegan import pyramid as pyramid_m
 from imagegan import training
 from imagegan.cli import imagegan
-from imagegan.data import Images
+from imagegan.data import ImageDataset
 from imagegan.game import Game
-from imagegan.latents import Code
+from imagegan.latents import CodeSpec
 from imagegan.pyramid import Pyramid
 from imagegan.variants import acgan as acgan_m
 from imagegan.variants import dcgan as dcgan_m
@@ -47,15 +47,15 @@ SEED = 5
 
 
 @cache
-def images(count: int, size: int) -> Images:
-    """Pictures of nothing, ten classes of them."""
+def dataset_of(count: int, size: int) -> ImageDataset:
+    """Images of nothing, ten classes of them."""
     rng = torch.Generator().manual_seed(size)
     pixels = torch.randint(256, (count, 1, size, size), dtype=torch.uint8, generator=rng)
-    return Images(pixels, torch.arange(count) % 10, torch.zeros(count, 0))
+    return ImageDataset(pixels, torch.arange(count) % 10, torch.zeros(count, 0))
 
 
 def new_game(model: str, config: ImageConfig) -> Game | Pyramid:
-    data = images(config.images, config.size)
+    data = dataset_of(config.images, config.size)
     return training.new_model(model, config, data, training.shape_of(data), CPU, SEED)
 
 
@@ -97,7 +97,7 @@ def trace(model: str, **changes: Any) -> str:
     """All that a run is: its images, how long it is, and what it is after some of its rounds."""
     config = config_of(model, **{"size": 16, **changes})
     game = new_game(model, config)
-    told = [images(config.images, config.size).fingerprint()]
+    told = [dataset_of(config.images, config.size).fingerprint()]
     for phase in game.phases():
         for step in (1, 30) if model == "wgan" else (30, 31):  # in the first rounds of wgan the critic has a burst
             torch.manual_seed(step)
@@ -152,10 +152,10 @@ def test_an_option_that_would_change_nothing_is_refused(words: list[str], messag
 
     if "folder" in words:
         for label in "ab":
-            (tmp_path / "pictures" / label).mkdir(parents=True)
+            (tmp_path / "images" / label).mkdir(parents=True)
             for number in range(20):
-                Image.new("L", (16, 16), 9 * number).save(tmp_path / "pictures" / label / f"{number}.png")
-        words = [*words, "--data-dir", str(tmp_path / "pictures")]
+                Image.new("L", (16, 16), 9 * number).save(tmp_path / "images" / label / f"{number}.png")
+        words = [*words, "--data-dir", str(tmp_path / "images")]
     result = CliRunner().invoke(
         imagegan, ["train", *words, "--images", "50", "--steps", "1", "--run-dir", str(tmp_path / "run")]
     )
@@ -206,10 +206,10 @@ def away(model: str, **changes: Any) -> Any:
 class ByHand:
     """The same networks and images, with nothing of a game around them."""
 
-    def __init__(self, game: Game, config: Any, pictures: Tensor, labels: Tensor) -> None:
+    def __init__(self, game: Game, config: Any, images: Tensor, labels: Tensor) -> None:
         self.nets = {name: copy.deepcopy(net) for name, net in game.recipe.nets.items()}
         self.averaged = copy.deepcopy(self.nets["generator"])
-        self.name, self.config, self.pictures, self.labels = game.name, config, pictures, labels
+        self.name, self.config, self.images, self.labels = game.name, config, images, labels
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
         self.slopes: list[float] = []  # that were fined where they are above 1
 
@@ -219,8 +219,8 @@ class ByHand:
 
     def batch(self, step: int, player: str, turn: int = 0) -> tuple[Tensor, Tensor]:
         rng = torch.Generator().manual_seed(derive(SEED, self.name, "batch", step, player, turn))
-        chosen = torch.randint(len(self.pictures), (self.config.batch_size,), generator=rng)
-        return self.pictures[chosen], self.labels[chosen]
+        chosen = torch.randint(len(self.images), (self.config.batch_size,), generator=rng)
+        return self.images[chosen], self.labels[chosen]
 
     def noise(self, *shape: int) -> Tensor:
         return torch.randn(self.config.batch_size, *shape)
@@ -270,12 +270,12 @@ def adversaries(
         for turn in range(turns(c, step)):
             real, _ = hand.batch(step, "d", turn)
             on_real = hand.d(real)
-            noise, nothing = hand.noise(c.latent_dim), Code().draw(c.batch_size, CPU)
+            noise, nothing = hand.noise(c.latent_dim), CodeSpec().draw(c.batch_size, CPU)
             fake = hand.g(noise, nothing).detach()
             loss = d_loss(on_real, hand.d(fake))
             hand.minimise("d", loss + (c.penalty_weight * fine(hand, real, fake) if fine else 0))
             after(hand)
-        noise, nothing = hand.noise(c.latent_dim), Code().draw(c.batch_size, CPU)
+        noise, nothing = hand.noise(c.latent_dim), CodeSpec().draw(c.batch_size, CPU)
         hand.minimise("g", g_loss(hand.d(hand.g(noise, nothing))))
 
     return once
@@ -360,11 +360,11 @@ def infogan(hand: ByHand, step: int) -> None:
 
     real, _ = hand.batch(step, "d")
     on_real = d(real)
-    noise, code = hand.noise(c.latent_dim), Code(c.categories, c.continuous).draw(c.batch_size, CPU)
+    noise, code = hand.noise(c.latent_dim), CodeSpec(c.categories, c.continuous).draw(c.batch_size, CPU)
     on_fake = d(hand.g(noise, code).detach())
     loss = logistic_d(on_real.score, on_fake.score) + c.information_weight * unread(on_fake.features, code)
     hand.minimise("d", loss)
-    noise, code = hand.noise(c.latent_dim), Code(c.categories, c.continuous).draw(c.batch_size, CPU)
+    noise, code = hand.noise(c.latent_dim), CodeSpec(c.categories, c.continuous).draw(c.batch_size, CPU)
     on_fake = d(hand.g(noise, code))
     hand.minimise("g", logistic_g(on_fake.score) + c.information_weight * unread(on_fake.features, code))
 
@@ -373,7 +373,7 @@ def vae(hand: ByHand, step: int) -> None:
     c = hand.config
     real, _ = hand.batch(step, "vae")
     mean, log_variance = hand.nets["encoder"](real)
-    noise, nothing = hand.noise(c.latent_dim), Code().draw(c.batch_size, CPU)
+    noise, nothing = hand.noise(c.latent_dim), CodeSpec().draw(c.batch_size, CPU)
     made = hand.g(mean + (log_variance / 2).exp() * noise, nothing)
     lost = binary_cross_entropy((made + 1) / 2, (real + 1) / 2, reduction="sum") / c.batch_size
     divergence = (mean**2 + log_variance.exp() - 1 - log_variance).sum() / 2 / c.batch_size
@@ -381,12 +381,12 @@ def vae(hand: ByHand, step: int) -> None:
 
 
 def refining(hand: ByHand, step: int) -> None:
-    """Both players are shown the coarse picture, to which what is finer is added."""
-    size = hand.pictures.shape[-1]
+    """Both players are shown the coarse image, to which what is finer is added."""
+    size = hand.images.shape[-1]
 
-    def apart(pictures: Tensor) -> tuple[Tensor, Tensor]:
-        low = interpolate(avg_pool2d(pictures, 2), scale_factor=2)
-        return low, pictures - low
+    def apart(images: Tensor) -> tuple[Tensor, Tensor]:
+        low = interpolate(avg_pool2d(images, 2), scale_factor=2)
+        return low, images - low
 
     whole, labels = hand.batch(step, "d")
     low, high = apart(whole)
@@ -437,11 +437,11 @@ CHANGES: dict[str, dict[str, Any]] = {"gan": {"loss": "hinge"}, "infogan": {"net
 
 
 def by_hand(model: str, game: Game, config: Any, level: int = 0) -> ByHand:
-    data = images(config.images, config.size)
-    pictures = data.pixels
+    data = dataset_of(config.images, config.size)
+    images = data.pixels
     for _ in range(level):
-        pictures = avg_pool2d(pictures, 2)
-    hand = ByHand(game, config, pictures, data.labels)
+        images = avg_pool2d(images, 2)
+    hand = ByHand(game, config, images, data.labels)
     if model == "wgan":
         for player, net in (("d", "discriminator"), ("g", "generator")):
             rate = getattr(config, f"{player}_lr")
@@ -542,7 +542,7 @@ MISTAKES: list[tuple[ModuleType, str, str, str, str]] = [
     (core_game, "move", "player.after(view, nets)", "pass", "rounds wgan"),
     (core_game, "move", "term.weight * values", "values", "rounds acgan"),
     (game_m, "Game.view", "self.labels[chosen]", "self.labels[chosen].roll(1)", "rounds cgan"),
-    (game_m, "Game.chosen", "len(self.pictures), (size,)", "size, (size,)", "rounds dcgan"),
+    (game_m, "Game.chosen", "len(self.images), (size,)", "size, (size,)", "rounds dcgan"),
     (game_m, "Game.chosen", "step, player, turn", "1, player, turn", "rounds dcgan"),
     (game_m, "Game.chosen", "step, player, turn", "step, player", "rounds wgan-gp"),
     (game_m, "Game.chosen", '"batch", step, player', '"batch", step, "d"', "rounds acgan"),

@@ -39,7 +39,7 @@ def as_options(model: str, **changes: Any) -> list[str]:
 
 
 def view_of(recipe: Recipe, count: int = 8, size: int = 28) -> View:
-    """A view of pictures that are anything, with labels 0, 1, 2 ..."""
+    """A view of images that are anything, with labels 0, 1, 2 ..."""
     rng = torch.Generator().manual_seed(0)
-    pictures = 2 * torch.rand(count, 1, size, size, generator=rng) - 1
-    return View(recipe, lambda: Batch(pictures, torch.arange(count) % 10), count, CPU)
+    images = 2 * torch.rand(count, 1, size, size, generator=rng) - 1
+    return View(recipe, lambda: Batch(images, torch.arange(count) % 10), count, CPU)

@@ -1,4 +1,4 @@
-"""A small network that reads labels or factors off pictures; trained on a set's own, and kept by the hash of it all."""
+"""A small network that reads labels or factors off images; trained on a set's own, and kept by the hash of it all."""
 
 import hashlib
 import os
@@ -13,20 +13,20 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, mse_loss, relu
 
-from imagegan.data.dataset import Images, as_floats, need_labels
+from imagegan.data.dataset import ImageDataset, as_floats, need_labels
 from seqgan.core import files
 from seqgan.core.seed import derive, private_generator
 from seqgan.errors import DataError, StorageError
 
-Pictures = Float[Tensor, "N C S S"]
+Images = Float[Tensor, "N C S S"]
 Target = Literal["labels", "factors"]
 FEATURES = 64
 STEPS, BATCH, RATE = 600, 100, 2e-3
-AT_ONCE = 500  # pictures that are looked at together
+AT_ONCE = 500  # images that are looked at together
 RECIPE = "1"  # to be changed with anything below that changes what is learned
 
 
-class Network(nn.Module):
+class Predictor(nn.Module):
     """Strided convolutions (LeCun et al. 1998, with ReLU), then 64 linear features, then what is to be read."""
 
     def __init__(self, channels: int, size: int, outputs: int) -> None:
@@ -39,42 +39,44 @@ class Network(nn.Module):
         self.trunk = nn.Sequential(*layers, nn.Flatten(), nn.Linear(channels * size * size, FEATURES))
         self.head = nn.Linear(FEATURES, outputs)
 
-    def features(self, pictures: Pictures) -> Float[Tensor, "N D"]:
+    def features(self, images: Images) -> Float[Tensor, "N D"]:
         """Before the ReLU: units that are always off would make the covariance singular."""
-        return self.trunk(pictures)
+        return self.trunk(images)
 
-    def forward(self, pictures: Pictures) -> Float[Tensor, "N K"]:
-        return self.head(relu(self.features(pictures)))
+    def forward(self, images: Images) -> Float[Tensor, "N K"]:
+        return self.head(relu(self.features(images)))
 
     @torch.no_grad()
-    def read(self, pictures: Pictures) -> Float[Tensor, "N K"]:
-        return torch.cat([self(some) for some in pictures.split(AT_ONCE)])
+    def read(self, images: Images) -> Float[Tensor, "N K"]:
+        return torch.cat([self(some) for some in images.split(AT_ONCE)])
 
-    def classify(self, pictures: Pictures) -> Int[Tensor, "N"]:
-        return self.read(pictures).argmax(dim=1)
+    def classify(self, images: Images) -> Int[Tensor, "N"]:
+        return self.read(images).argmax(dim=1)
 
     def fingerprint(self) -> str:
         return hashlib.sha256(save(self.state_dict())).hexdigest()
 
 
-def network(images: Images, target: Target = "labels", *, steps: int = STEPS, folder: Path | None = None) -> Network:
+def predictor(
+    dataset: ImageDataset, target: Target = "labels", *, steps: int = STEPS, folder: Path | None = None
+) -> Predictor:
     """The network for these images, from the folder where it was kept (`cache_folder()`), else trained and kept.
 
     Raises:
         DataError: the images have no labels, or no factors."""
     if target == "labels":
-        need_labels(images, "a classifier")
-    elif not images.factors.shape[1]:
+        need_labels(dataset, "a classifier")
+    elif not dataset.factors.shape[1]:
         raise DataError("a reader of factors needs images with known factors, such as digits")
-    _, channels, size, _ = images.pictures.shape
-    made = Network(channels, size, images.classes if target == "labels" else images.factors.shape[1])
-    facts = (RECIPE, target, steps, BATCH, RATE, images.fingerprint())
+    _, channels, size, _ = dataset.images.shape
+    made = Predictor(channels, size, dataset.classes if target == "labels" else dataset.factors.shape[1])
+    facts = (RECIPE, target, steps, BATCH, RATE, dataset.fingerprint())
     path = (folder or cache_folder()) / f"{target}-{hashlib.sha256(repr(facts).encode()).hexdigest()[:16]}.safetensors"
     # What cannot be read is trained again.
     with suppress(OSError, SafetensorError, RuntimeError):
         made.load_state_dict(load(path.read_bytes()))
         return made.eval()
-    _train(made, images, target, steps)
+    _train(made, dataset, target, steps)
     with suppress(StorageError):  # then it is trained again next time
         files.make_folder(path.parent)
         files.write(path, save(made.state_dict()))
@@ -87,7 +89,7 @@ def cache_folder() -> Path:
     return (Path(home) if home else cache / "seqgan") / "networks"
 
 
-def _train(made: Network, images: Images, target: Target, steps: int) -> None:
+def _train(made: Predictor, dataset: ImageDataset, target: Target, steps: int) -> None:
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.default_generator.manual_seed(derive(0, "network", target))
         for layer in made.modules():
@@ -95,11 +97,11 @@ def _train(made: Network, images: Images, target: Target, steps: int) -> None:
                 layer.reset_parameters()
     optimizer = torch.optim.Adam(made.parameters(), RATE, fused=True)
     falling = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.05, steps)
-    wanted = images.labels if target == "labels" else images.factors
+    wanted = dataset.labels if target == "labels" else dataset.factors
     order = private_generator(0, "network batches")
     for _ in range(steps):
-        chosen = torch.randint(len(images.pictures), (BATCH,), generator=order)
-        output = made(as_floats(images.pictures[chosen]))
+        chosen = torch.randint(len(dataset.images), (BATCH,), generator=order)
+        output = made(as_floats(dataset.images[chosen]))
         loss = cross_entropy(output, wanted[chosen]) if target == "labels" else mse_loss(output, wanted[chosen])
         optimizer.zero_grad()
         loss.backward()

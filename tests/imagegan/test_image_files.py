@@ -1,4 +1,4 @@
-"""Pictures are what a viewer shows: each made by Pillow, beside the pixels that are expected."""
+"""Images are what a viewer shows: each made by Pillow, beside the pixels that are expected."""
 
 import io
 import struct
@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from imagegan.data.folder import read_folder
-from imagegan.data.image_files import Unreadable, as_pixels, as_seen, as_square, read_pictures
+from imagegan.data.image_files import Unreadable, as_pixels, as_seen, as_square, read_images
 from seqgan.errors import DataError
 
 GREYS = np.array([[0, 100], [200, 255]], np.uint8)
@@ -19,11 +19,11 @@ REDS = np.array([[[255, 0, 0], [0, 0, 255]], [[10, 20, 30], [40, 50, 60]]], np.u
 
 
 def of(image: Image.Image, form: str = "PNG", **options: object) -> np.ndarray:
-    """What becomes of a picture that was saved in this format: C S S."""
+    """What becomes of a image that was saved in this format: C S S."""
     buffer = io.BytesIO()
     image.save(buffer, form, **options)
     with Image.open(buffer) as opened:
-        return as_pixels(as_seen(opened).picture)
+        return as_pixels(as_seen(opened).image)
 
 
 def with_transparent(image: Image.Image, corner: int) -> Image.Image:
@@ -76,7 +76,7 @@ def test_values_without_a_white_point_are_refused(kind: type) -> None:
         (8, np.rot90(GREYS)),
     ],
 )
-def test_pictures_are_turned_upright(orientation: int, upright: np.ndarray) -> None:
+def test_images_are_turned_upright(orientation: int, upright: np.ndarray) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
     assert (of(Image.fromarray(GREYS), exif=exif) == upright).all()
@@ -128,8 +128,8 @@ def test_of_several_frames_the_first_is_taken(form: str, tmp_path: Path) -> None
     path = tmp_path / f"x.{form.lower()}"
     frames = [Image.new("RGB", (4, 4), colour) for colour in ("white", "black", "red")]
     frames[0].save(path, form, save_all=True, append_images=frames[1:])
-    pictures, remarks = read_pictures([path], 4, "x")
-    assert (pictures == 255).all()
+    images, remarks = read_images([path], 4, "x")
+    assert (images == 255).all()
     assert remarks == ["1 of several frames, of which the first is taken"]
 
 
@@ -137,20 +137,20 @@ def test_the_largest_square_in_the_middle_is_taken() -> None:
     wide = np.zeros((4, 8), np.uint8)
     wide[:, 2:6] = 200
     seen = as_square(as_seen(Image.fromarray(wide)), 4)
-    assert (np.asarray(seen.picture) == 200).all()
-    assert (np.asarray(as_square(as_seen(Image.fromarray(wide.T)), 4).picture) == 200).all()
+    assert (np.asarray(seen.image) == 200).all()
+    assert (np.asarray(as_square(as_seen(Image.fromarray(wide.T)), 4).image) == 200).all()
     tiny = as_square(as_seen(Image.new("L", (1, 1), 77)), 4)
-    assert (np.asarray(tiny.picture) == 77).all()
+    assert (np.asarray(tiny.image) == 77).all()
     assert (seen.remarks, tiny.remarks) == (("not square, cut to the middle",), ("smaller, enlarged",))
 
 
-def test_one_grey_picture_among_colours_is_grey_in_rgb(tmp_path: Path) -> None:
+def test_one_grey_image_among_colours_is_grey_in_rgb(tmp_path: Path) -> None:
     Image.fromarray(GREYS).save(tmp_path / "0.png")
     Image.fromarray(REDS).save(tmp_path / "1.png")
     Image.fromarray(GREYS).save(tmp_path / "2.png")
-    pictures, _ = read_pictures(sorted(tmp_path.iterdir()), 2, "x")
-    assert (pictures[[0, 2]] == GREYS).all()
-    assert (pictures[1] == REDS.transpose(2, 0, 1)).all()
+    images, _ = read_images(sorted(tmp_path.iterdir()), 2, "x")
+    assert (images[[0, 2]] == GREYS).all()
+    assert (images[1] == REDS.transpose(2, 0, 1)).all()
 
 
 # --- what cannot be read
@@ -161,7 +161,7 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def png_of(width: int, height: int) -> bytes:
-    """A few bytes that claim to be a picture of this size."""
+    """A few bytes that claim to be a image of this size."""
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
     return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")
 
@@ -185,16 +185,16 @@ BAD: dict[str, Callable[[], bytes]] = {
 }
 
 
-def test_a_picture_is_named_with_its_class_and_a_reason_once(tmp_path: Path) -> None:
+def test_a_image_is_named_with_its_class_and_a_reason_once(tmp_path: Path) -> None:
     for kind in ("cat", "dog"):
         (tmp_path / kind).mkdir()
         for number in range(6):
             (tmp_path / kind / f"{number}.png").write_bytes(b"text")
     with pytest.raises(
-        DataError, match=r"12 of 12 .* cannot be used: cat/0.png, .* and 7 more \(no picture in a"
+        DataError, match=r"12 of 12 .* cannot be used: cat/0.png, .* and 7 more \(no image in a"
     ) as told:
         read_folder(tmp_path, 4)
-    assert str(told.value).count("no picture in a format") == 1
+    assert str(told.value).count("no image in a format") == 1
 
 
 def test_all_that_cannot_be_read_is_told_at_once(tmp_path: Path) -> None:
@@ -205,13 +205,13 @@ def test_all_that_cannot_be_read_is_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(DataError) as told:
         read_folder(tmp_path, 4)
     message = str(told.value)
-    assert "8 of 20 pictures in" in message
+    assert "8 of 20 images in" in message
     assert "bomb.png, large.png (of more than 89 million pixels; make it smaller), cut.jpg" in message
     assert "; remove them, or save them again as PNG" in message
     assert "\n" not in message
     for name in BAD:  # each of them by itself
-        with pytest.raises(DataError, match=f"1 of 1 pictures in x cannot be used: {name}"):
-            read_pictures([tmp_path / name], 4, "x")
+        with pytest.raises(DataError, match=f"1 of 1 images in x cannot be used: {name}"):
+            read_images([tmp_path / name], 4, "x")
         (tmp_path / name).unlink()
     assert len(read_folder(tmp_path, 4).train.labels) == 11
 
@@ -228,7 +228,7 @@ def test_nothing_but_a_refusal_comes_of_damaged_bytes(form: str, tmp_path: Path)
             broken[place] = rng.integers(256)
         path.write_bytes(bytes(broken))
         try:
-            pictures, _ = read_pictures([path], 4, "x")
+            images, _ = read_images([path], 4, "x")
         except DataError:
             continue
-        assert pictures.shape[2:] == (4, 4)
+        assert images.shape[2:] == (4, 4)

@@ -1,0 +1,123 @@
+"""Make a policy or a discriminator by its name in a config, or with a custom function."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import torch
+from torch import nn
+
+from seqgan.core.bounds import MAKER, TEXT, checked
+from seqgan.errors import UsageError, quoted
+from seqgan.models import DISCRIMINATOR_NAMES, POLICY_NAMES
+from seqgan.models.cnn import CNNDiscriminator
+from seqgan.models.gru import GRUPolicy
+from seqgan.models.lstm import LSTMPolicy
+from seqgan.models.policy import PolicyModule
+from seqgan.models.recurrent import RecurrentPolicy
+
+# Custom functions know the sizes alone: the vocabulary and the maximum length, once the tokenizer is trained.
+MakePolicy = Callable[[int, int], PolicyModule]
+MakeDiscriminator = Callable[[int, int], nn.Module]
+
+
+def recurrent(kind: type[RecurrentPolicy]) -> Callable[[Any, int, int], PolicyModule]:
+    def make(config: Any, vocab_size: int, max_length: int) -> PolicyModule:
+        sizes = (vocab_size, max_length, config.embedding_dim, config.hidden_dim)
+        return kind(*sizes, tie_embeddings=config.tie_embeddings, dropout=config.dropout)
+
+    return make
+
+
+def cnn(config: Any, vocab_size: int, max_length: int) -> nn.Module:
+    filters = (config.filter_sizes, config.num_filters)
+    return CNNDiscriminator(
+        vocab_size, config.d_embedding_dim, *filters, highway=config.highway, dropout=config.d_dropout
+    )
+
+
+@dataclass(frozen=True)
+class Custom:
+    """A custom function under a name: it takes nothing from the config."""
+
+    make: Callable[[int, int], nn.Module]
+
+    def __call__(self, config: Any, vocab_size: int, max_length: int) -> Any:
+        return self.make(vocab_size, max_length)
+
+
+POLICIES: dict[str, Callable[[Any, int, int], PolicyModule]] = {
+    "lstm": recurrent(LSTMPolicy),
+    "gru": recurrent(GRUPolicy),
+}
+DISCRIMINATORS: dict[str, Callable[[Any, int, int], nn.Module]] = {"cnn": cnn}
+
+
+def new_policy(config: Any, vocab_size: int, max_length: int, make: MakePolicy | None = None) -> PolicyModule:
+    """An untrained policy: made by a custom function, or by the name in a config. It is in eval mode.
+
+    Raises:
+        UsageError: a custom function made no PolicyModule, or one without its two layers."""
+    made = (Custom(make) if make else POLICIES[config.policy])(config, vocab_size, max_length)
+    what = "policy=..." if make else f"the policy {quoted(config.policy)}"
+    if not isinstance(made, PolicyModule):
+        raise UsageError(f"{what} made {made!r:.60}; a seqgan.PolicyModule was expected")
+    embedding, output = (getattr(made, name, None) for name in ("embedding", "output"))
+    sizes = getattr(embedding, "num_embeddings", None), getattr(output, "out_features", None)
+    if sizes != (vocab_size, vocab_size):
+        raise UsageError(
+            f"{what} made a {type(made).__name__} with embedding {embedding} and output {output}; "
+            f"an nn.Embedding and an nn.Linear for {vocab_size} tokens were expected"
+        )
+    return made.eval()
+
+
+def new_discriminator(
+    config: Any, vocab_size: int, max_length: int, make: MakeDiscriminator | None = None
+) -> nn.Module:
+    """An untrained discriminator: made by a custom function, or by the name in a config.
+
+    Raises:
+        UsageError: a custom function made no module, or (when called) it does not give one logit for each text."""
+    made = (Custom(make) if make else DISCRIMINATORS[config.discriminator])(config, vocab_size, max_length)
+    what = "discriminator=..." if make else f"the discriminator {quoted(config.discriminator)}"
+    if not isinstance(made, nn.Module):
+        raise UsageError(f"{what} made {made!r:.60}; a torch.nn.Module was expected")
+    made.register_forward_hook(_one_logit_each)
+    return made
+
+
+def _one_logit_each(module: nn.Module, given: tuple[torch.Tensor, ...], logits: Any) -> None:
+    if not isinstance(logits, torch.Tensor) or logits.shape != given[0].shape[:1]:
+        came = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
+        raise UsageError(
+            f"the discriminator gave {came} for {len(given[0])} texts; a tensor of one logit for each was expected"
+        )
+
+
+@checked
+def register_policy(name: Annotated[str, TEXT], make: Annotated[MakePolicy, MAKER]) -> None:
+    """Make a custom policy known by a name, for `train(policy=name)`: `make(vocab_size, max_length)` gives the module.
+
+    A run of it can be loaded, continued, started from and saved wherever the name is registered.
+
+    Raises:
+        UsageError: the name is taken by another policy."""
+    _register("policy", POLICIES, POLICY_NAMES, name, make)
+
+
+@checked
+def register_discriminator(name: Annotated[str, TEXT], make: Annotated[MakeDiscriminator, MAKER]) -> None:
+    """Make a custom discriminator known by a name, as `register_policy` does a policy.
+
+    Raises:
+        UsageError: the name is taken by another discriminator."""
+    _register("discriminator", DISCRIMINATORS, DISCRIMINATOR_NAMES, name, make)
+
+
+def _register(kind: str, known: dict[str, Any], names: list[str], name: str, make: Callable[..., Any]) -> None:
+    if known.get(name, Custom(make)) != Custom(make):
+        raise UsageError(f"there is a {kind} {quoted(name)} already; choose another name")
+    known[name] = Custom(make)
+    if name not in names:
+        names.append(name)
