@@ -23,7 +23,8 @@ from imagegan.training import new_model, shape_of
 from imagegan.variants.configs import CONFIGS as IMAGES
 from seqgan.algorithms.seqgan import SeqGAN
 from seqgan.core.device import autocast, resolve, seed_accelerator, sum_dtype
-from seqgan.core.run import checkpoints, read_record
+from seqgan.core.record import read_record
+from seqgan.core.run import checkpoints
 from seqgan.data.dataset import TokenDataset
 from seqgan.losses import discriminator_loss
 from seqgan.models.cnn import CNNDiscriminator
