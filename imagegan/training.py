@@ -21,9 +21,10 @@ from seqgan.core import distributed
 from seqgan.core.config import DEFAULT, PAPER, PRESET, Chosen, to_json
 from seqgan.core.log import Display
 from seqgan.core.loop import train
-from seqgan.core.run import Run, Wanted, create
-from seqgan.core.run import begin_or_continue as core_begin
+from seqgan.core.run import Run, create
 from seqgan.core.seed import seed_everything
+from seqgan.core.starting import RunRequest
+from seqgan.core.starting import begin_or_continue as core_begin
 from seqgan.errors import ConfigError
 
 HELD_OUT = 1000  # images to make beside those to learn from
@@ -103,7 +104,7 @@ def shape_of(dataset: ImageDataset) -> Shape:
 
 
 def begin_or_continue(
-    wanted: Wanted,
+    wanted: RunRequest,
     chosen: Chosen,
     data: str | None,
     data_dir: Path | None,
@@ -119,7 +120,7 @@ def begin_or_continue(
 
     def begin_new() -> Path:
         source = data or "digits"
-        folder = wanted.place(f"{source.removeprefix('hf:').replace('/', '-')}-{wanted.choice}")
+        folder = wanted.new_folder(f"{source.removeprefix('hf:').replace('/', '-')}-{wanted.choice}")
         identity: dict[str, Any] = {"seed": wanted.seed or 0, "threads": wanted.threads, "overwrite": wanted.overwrite}
         begin(folder, wanted.choice, chosen, source, data_dir, **identity)
         return folder
@@ -134,7 +135,7 @@ def begin_or_continue(
         return carry_out(folder, display, device=device, save_seconds=save_seconds, keep=keep)
 
     extendable = CONFIGS[wanted.choice].extendable
-    return core_begin(wanted, begin=begin_new, asked=asked, extendable=extendable, carry_out=carried_out)
+    return core_begin(wanted, begin=begin_new, options=asked, extendable=extendable, carry_out=carried_out)
 
 
 def begin(

@@ -28,7 +28,7 @@ from seqgan.core.config import choose_config, nearest, parameters
 from seqgan.core.device import resolve
 from seqgan.core.log import Silence, display
 from seqgan.core.phase import Algorithm
-from seqgan.core.run import Wanted
+from seqgan.core.starting import RunRequest
 from seqgan.data.corpus import Corpus, corpus_in_memory
 from seqgan.data.tokens import TOKENS
 from seqgan.errors import ConfigError, UsageError, quoted
@@ -225,7 +225,7 @@ def train(
     )
     components, place = Components(policy, discriminator, reward), resolve(device)
     source = _source(corpus, text_column, valid, test)
-    wanted = Wanted(algorithm, Path(run_dir) if run_dir else None, resume, overwrite, seed, threads)
+    wanted = RunRequest(algorithm, Path(run_dir) if run_dir else None, resume, overwrite, seed, threads)
     wanted.existing()  # refuses what contradicts itself, in every process
     shown = display() if progress else Silence()
     with distributed.process_group(place):

@@ -1,6 +1,8 @@
-"""Every loss of the text algorithms, as a function of tensors.
+"""The losses of the text algorithms, as functions of tensors, each with its equation.
 
-Where several processes train together, each gets its part of a loss: these add up to the loss over all texts."""
+A loss of the policy is a weighted NLL: the sum over tokens of weight * -log pi(token | all before it). One fused
+function computes that (`PolicyModule.nll` of text, `nll_drawn` of samples), so here are the weights alone. Where
+several processes train together, each gets its part of a loss: these add up to the loss over all texts."""
 
 from typing import Literal
 
@@ -16,22 +18,24 @@ Weights = Float[Tensor, "B T"]  # of tokens: how much each counts in a loss
 
 
 def mle_weights(mask: Mask) -> Weights:
-    """The NLL per token that counts is the NLL weighted with one over their number."""
+    """Maximum likelihood: the mean over the tokens that count, so each weighs one over their number."""
     return mask / all_reduce_sum(mask.sum())
 
 
 def policy_gradient_weights(rewards: Rewards, mask: Mask, reduction: Literal["mean", "sum"] = "mean") -> Weights:
-    """REINFORCE is the NLL weighted with rewards: the probability of a token with positive reward rises.
+    """REINFORCE: each token weighs its reward, so the probability of a token with positive reward rises.
 
-    Yu et al. (2017), equation 8. The published code sums over the batch; the mean is over the tokens that count."""
+    Yu et al. (2017), equations 6 to 8: the gradient is E[sum over t of grad log pi(y_t | Y_1:t-1) * Q(Y_1:t-1, y_t)].
+    The published code sums over the batch; "mean" is over the tokens that count."""
     weights = rewards.detach() * mask
     return weights if reduction == "sum" else weights / all_reduce_sum(mask.sum())
 
 
 def discriminator_loss(real: Float[Tensor, "N"], fake: Float[Tensor, "M"]) -> Scalar:
-    """Binary cross-entropy of logits: real texts up, generated texts down.
+    """Binary cross-entropy of logits: push those of real texts up, those of generated texts down.
 
-    Yu et al. (2017), equation 5; the mean over both kinds together, as the published code has it."""
+    Yu et al. (2017), equation 5: min -E log D(Y) over real texts - E log(1 - D(Y)) over generated ones; the mean is
+    over both together, as the published code has it."""
     logits = torch.cat([real, fake])
     labels = torch.cat([torch.ones_like(real), torch.zeros_like(fake)])
     return F.binary_cross_entropy_with_logits(logits, labels) * mean_weight(len(logits))

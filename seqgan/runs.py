@@ -14,7 +14,8 @@ from seqgan.algorithms.mle import PHASE
 from seqgan.algorithms.seqgan import PRETRAIN
 from seqgan.core import checkpoint, schema
 from seqgan.core.config import assemble, parameters
-from seqgan.core.run import checkpoints, describe, read_record, saved_in
+from seqgan.core.record import read_record
+from seqgan.core.run import checkpoints, describe, saved_in
 from seqgan.data.corpus import Corpus, load_corpus
 from seqgan.data.readers import kind_of
 from seqgan.data.tokenizer import Kind, Tokenizer

@@ -19,9 +19,10 @@ from seqgan.core import distributed
 from seqgan.core.config import Chosen, to_json
 from seqgan.core.log import Display
 from seqgan.core.loop import train
-from seqgan.core.run import Run, Wanted, checkpoints, create
-from seqgan.core.run import begin_or_continue as core_begin
+from seqgan.core.run import Run, checkpoints, create
 from seqgan.core.schema import json_bytes
+from seqgan.core.starting import RunRequest
+from seqgan.core.starting import begin_or_continue as core_begin
 from seqgan.data.checks import about_data
 from seqgan.data.corpus import Corpus, as_files
 from seqgan.data.dataset import TokenDataset, encode_corpus
@@ -94,7 +95,7 @@ class Data(NamedTuple):
 
 
 def begin_or_continue(
-    wanted: Wanted,
+    wanted: RunRequest,
     chosen: Chosen,
     source: Source,
     *,
@@ -114,7 +115,7 @@ def begin_or_continue(
     def begin_new() -> Path:
         nonlocal data
         corpus = source.load()
-        folder = wanted.place(f"{corpus.name}-{wanted.choice}")
+        folder = wanted.new_folder(f"{corpus.name}-{wanted.choice}")
         start = InitFrom.parse(init_from) if init_from else None
         data = begin(folder, wanted, chosen, corpus, init_from=start, components=components)
         return folder
@@ -136,12 +137,12 @@ def begin_or_continue(
         return carry_out(folder, display, **options, components=components, data=data or read_data(folder, source))
 
     extendable = CONFIGS[wanted.choice].extendable
-    return core_begin(wanted, begin=begin_new, asked=asked, extendable=extendable, carry_out=carried_out)
+    return core_begin(wanted, begin=begin_new, options=asked, extendable=extendable, carry_out=carried_out)
 
 
 def begin(
     folder: Path,
-    wanted: Wanted,
+    wanted: RunRequest,
     chosen: Chosen,
     corpus: Corpus,
     *,

@@ -24,7 +24,8 @@ from seqgan import training
 from seqgan.core import checkpoint, schema
 from seqgan.core.config import read_config_file
 from seqgan.core.log import Silence
-from seqgan.core.run import checkpoints, create, describe, read_record
+from seqgan.core.record import read_record
+from seqgan.core.run import checkpoints, create, describe
 from seqgan.data import corpus, fetching, store
 from seqgan.data.corpus import load_corpus
 from seqgan.data.readers import read_file, read_texts

@@ -11,7 +11,8 @@ from click.testing import CliRunner, Result
 
 from seqgan.algorithms import ALGORITHMS
 from seqgan.cli import seqgan
-from seqgan.core.run import checkpoints, describe, read_record
+from seqgan.core.record import read_record
+from seqgan.core.run import checkpoints, describe
 from seqgan.data.corpus import load_corpus
 from seqgan.errors import SeqGANError
 from tests.conftest import tiny_lines

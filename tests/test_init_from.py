@@ -12,7 +12,8 @@ from safetensors.torch import load_file
 from torch import nn
 
 import seqgan
-from seqgan.core.run import Run, checkpoints, describe, read_record
+from seqgan.core.record import read_record
+from seqgan.core.run import Run, checkpoints, describe
 from seqgan.errors import RunError, UsageError
 from seqgan.runs import load_model
 from tests.conftest import TINY, TINY_GAME, tiny_lines

@@ -28,10 +28,10 @@ LAYERS = [
 ]
 CORE = [
     {"bounds", "files", "hub", "launch", "memory", "phase", "schema", "stats", "streams"},
-    {"checkpoint", "config", "device", "folder", "log", "report"},
+    {"checkpoint", "config", "device", "folder", "log", "record", "report"},
     {"distributed", "outputs", "seed"},
     {"game", "run"},
-    {"loop"},
+    {"loop", "starting"},
     {"command"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -14,7 +14,8 @@ import pytest
 import torch
 
 import seqgan
-from seqgan.core.run import Run, create, describe, read_record
+from seqgan.core.record import read_record
+from seqgan.core.run import Run, create, describe
 from seqgan.data.splits import split
 from seqgan.errors import ConfigError, CorpusError, RunError, UsageError
 from seqgan.symbols import EOS, UNK

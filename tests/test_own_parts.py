@@ -19,7 +19,8 @@ from seqgan.algorithms.mle import MLE, copied, export_policies
 from seqgan.algorithms.seqgan import SeqGAN
 from seqgan.core.bounds import Whole
 from seqgan.core.phase import Phase
-from seqgan.core.run import Run, checkpoints, describe, read_record
+from seqgan.core.record import read_record
+from seqgan.core.run import Run, checkpoints, describe
 from seqgan.data.dataset import TokenDataset
 from seqgan.errors import ConfigError, DivergedError, RunError, UsageError
 from seqgan.models import DISCRIMINATOR_NAMES, POLICY_NAMES

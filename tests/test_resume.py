@@ -187,7 +187,7 @@ def test_a_check_between_two_others_at_the_last_step_only_measures(tmp_path: Pat
         def exports(self) -> dict[str, bytes]:
             return {}
 
-    from seqgan.core.run import read_record
+    from seqgan.core.record import read_record
 
     algorithm = sat(Sitting(begun(tmp_path / "run", 1), random.Random(0)), Counting)
     assert [line["checked"] for line in read_record(tmp_path / "run")] == [1, 2, 3]

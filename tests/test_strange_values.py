@@ -10,7 +10,8 @@ import pytest
 import torch
 
 import seqgan
-from seqgan.core.run import Run, create, describe, free_name
+from seqgan.core.run import Run, create, describe
+from seqgan.core.starting import free_name
 from seqgan.core.stats import paired
 from seqgan.data.corpus import corpus_in_memory
 from seqgan.data.splits import part_of

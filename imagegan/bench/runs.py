@@ -24,7 +24,8 @@ from seqgan.core import files, schema
 from seqgan.core.config import Chosen, to_json
 from seqgan.core.log import Silence
 from seqgan.core.report import Measured, finite, rows_as_json
-from seqgan.core.run import Interrupted, agree
+from seqgan.core.run import Interrupted
+from seqgan.core.starting import agree
 from seqgan.errors import DivergedError, LostError, RunError, SeqGANError
 
 RESULT = "bench.json"

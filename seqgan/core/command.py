@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from seqgan.core.log import Display
-    from seqgan.core.run import Wanted
+    from seqgan.core.starting import RunRequest
 
 
 # What a stream says that takes nothing; files, which have a name, are written in `core.files`.
@@ -304,16 +304,16 @@ class RunOptions:
     keep: int
     quiet: bool
 
-    def wanted(self, choice: str) -> "Wanted":
+    def wanted(self, choice: str) -> "RunRequest":
         """The run that these options name.
 
         Raises:
             UsageError: --resume stands beside --run-dir or --overwrite."""
-        from seqgan.core.run import Wanted
+        from seqgan.core.starting import RunRequest
 
         if self.resume and (self.run_dir or self.overwrite):
             raise UsageError("--resume names the run itself; leave out --run-dir and --overwrite")
-        return Wanted(
+        return RunRequest(
             choice, self.resume or self.run_dir, self.resume is not None, self.overwrite, self.seed, self.threads
         )
 

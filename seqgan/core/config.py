@@ -148,11 +148,6 @@ def to_json(config: Dataclass) -> dict[str, Any]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in vars(config).items()}
 
 
-def differences(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Where two configs in JSON form differ: name -> (stored, wanted)."""
-    return {name: (stored.get(name), value) for name, value in wanted.items() if stored.get(name) != value}
-
-
 def nearest(word: str, known: Mapping[str, Any] | Sequence[str]) -> str:
     """`; did you mean ...?` for an error message, or what there is to choose from."""
     import difflib

@@ -1,44 +1,34 @@
-"""The run directory: everything about one training, safe against any interruption.
+"""The run directory: all of one training, safe against any interruption.
 
-run.json            what the run is: config and where each value came from, data, versions, seed
-checkpoints/        the only truth about its state: the last few, each whole
-metrics.jsonl       the record: one line for each step that measured something
+run.json            what the run is: config and the source of each value, data, versions, seed
+checkpoints/        its state: the last few, each whole
+metrics.jsonl       the record (`core.record`): one line for each step that measured something
 (everything else)   made from the state again whenever the run ends
 """
 
 import hashlib
-import json
 import math
 import re
 import shlex
 import signal
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 
 from seqgan.core import checkpoint, distributed, files, schema
 from seqgan.core import folder as folders
-from seqgan.core.config import differences
 from seqgan.core.log import Display, Silence
 from seqgan.core.phase import Metrics, Numbers, Phase
-from seqgan.errors import CheckpointError, DivergedError, RunError, SeqGANError, StorageError, UsageError, quoted, why
+from seqgan.core.record import Record, read_record
+from seqgan.errors import CheckpointError, DivergedError, RunError, SeqGANError, StorageError, quoted
 
-T = TypeVar("T")
-
-LONGEST_NAME = 150  # bytes of a run's name: file systems take 255, and there are longer names beside it
-FIELDS = {
-    "id": schema.TEXT,
-    "seed": schema.WHOLE,
-    "threads": schema.THREADS,
-    "world_size": schema.COUNT,
-}
-LINE = {"phase": schema.TEXT, "step": schema.WHOLE}
+FIELDS = {"id": schema.TEXT, "seed": schema.WHOLE, "threads": schema.THREADS, "world_size": schema.COUNT}
 STATE = {
     "run": schema.TEXT,
     "steps": schema.COUNTS,
@@ -50,7 +40,7 @@ STATE = {
 
 
 class Interrupted(SeqGANError):
-    """Someone asked the run to stop; its state is saved."""
+    """The run was stopped by a signal; its state is saved."""
 
     def __init__(self, message: str, signal_number: int) -> None:
         super().__init__(message)
@@ -76,71 +66,6 @@ def create(
     folders.create(folder, whole, overwrite=overwrite)
 
 
-class Wanted(NamedTuple):
-    """Which run someone asks for: a new one, or one to go on with."""
-
-    choice: str  # of an algorithm or a model
-    folder: Path | None  # None: the first free one
-    resume: bool  # go on with the run in the folder, if there is one
-    overwrite: bool
-    seed: int | None  # None: not asked for
-    threads: int  # 0: likewise
-
-    def existing(self) -> Path | None:
-        """The run to go on with.
-
-        Raises:
-            UsageError: options contradict each other."""
-        if self.resume and self.overwrite:
-            raise UsageError("to resume is to go on with a run, to overwrite is to replace it: ask for one of them")
-        if self.resume and self.folder is None:
-            raise UsageError("to resume, the run must be named: give its folder (in Python run_dir=...)")
-        return self.folder if self.resume and self.folder and (self.folder / "run.json").is_file() else None
-
-    def place(self, name: str) -> Path:
-        """Where a new run goes."""
-        return self.folder or free_name(Path("runs"), name)
-
-    def asked(self) -> dict[str, Any]:
-        """What this says of the run itself."""
-        named = {"seed": self.seed, "threads": self.threads or None}
-        return {"algorithm": self.choice, **{name: value for name, value in named.items() if value is not None}}
-
-
-def begin_or_continue(
-    wanted: Wanted,
-    *,
-    begin: Callable[[], Path],
-    asked: Callable[[Path], Mapping[str, Any]],
-    extendable: str,
-    carry_out: Callable[[Path], T],
-) -> tuple[Path, T]:
-    """Begin a run, or go on with it; where it cannot take its first step, nothing of it is left. Gives back where the
-    run lies, and what came of carrying it out.
-
-    `begin` makes a new one. `asked` refuses what does not belong to the one that there is, and tells which
-    hyper-parameters someone asks for. All processes of a training call this, and the first decides for all.
-
-    Raises:
-        RunError: a run was begun with other options, or its folder is taken; and what `begin`, `asked` and `carry_out`
-            raise."""
-
-    def ready() -> tuple[str, bool]:
-        if folder := wanted.existing():
-            agree(folder, {**asked(folder), **wanted.asked()}, extendable)
-            return str(folder), False
-        return str(begin()), True
-
-    place, new = distributed.on_rank_zero(ready)
-    folder = Path(place)
-    try:
-        return folder, carry_out(folder)
-    except BaseException:
-        if new and distributed.rank() == 0 and not checkpoints(folder) and not read_record(folder):
-            folders.roll_back(folder)
-        raise
-
-
 def describe(folder: Path) -> dict[str, Any]:
     """Read a run's `run.json`.
 
@@ -162,29 +87,8 @@ def describe(folder: Path) -> dict[str, Any]:
     return description
 
 
-def agree(folder: Path, asked: Mapping[str, Any], extendable: str) -> None:
-    """Check that a run may go on with the options someone asks for. More steps of its last phase are written down.
-
-    Raises:
-        RunError: any other option differs from what the run was begun with."""
-    description = describe(folder)
-    refuse_other_world(folder, description)
-    stored = {**description["config"], **{name: description.get(name) for name in ("algorithm", "seed", "threads")}}
-    different = differences(stored, asked)
-    more = extendable in different and different[extendable][1] > different[extendable][0]
-    steps = different.pop(extendable)[1] if more else None
-    if different:
-        told = ", ".join(f"{name} was {quoted(was)} and is now {quoted(now)}" for name, (was, now) in different.items())
-        raise RunError(
-            f"{folder} was begun with other options: {told}; leave them out to go on with it, or start a new run"
-        )
-    if more:
-        description["config"][extendable] = steps
-        rewrite(folder, description)
-
-
 def rewrite(folder: Path, description: Mapping[str, Any]) -> None:
-    """Put down what a run is by now. Its id stays, so that its checkpoints still belong to it.
+    """Write run.json again. Its id stays, so that its checkpoints still belong to it.
 
     Raises:
         RunError: another process works on it."""
@@ -193,7 +97,7 @@ def rewrite(folder: Path, description: Mapping[str, Any]) -> None:
 
 
 def refuse_other_world(folder: Path, description: Mapping[str, Any]) -> None:
-    """Refuse to go on in another number of processes, which would draw other numbers.
+    """Refuse to continue in another number of processes, which would draw other numbers.
 
     Raises:
         RunError: the run was begun with more processes, or with fewer."""
@@ -218,7 +122,7 @@ def checkpoints(folder: Path) -> dict[int, Path]:
 
 
 def saved_in(path: Path, folder: Path, description: Mapping[str, Any]) -> dict[str, Any]:
-    """What a checkpoint of a run holds.
+    """The content of a checkpoint of a run.
 
     Raises:
         CheckpointError: it is damaged, or was saved by another run."""
@@ -243,17 +147,11 @@ def checkpoint_name(steps: Mapping[str, int]) -> str:
     return f"step-{sum(steps.values()):08d}.pt"
 
 
-def free_name(parent: Path, stem: str) -> Path:
-    """The first of `<stem>-1`, `<stem>-2` ... that is not taken, in the folder itself whatever the stem is."""
-    stem = re.sub(r"[/\\\0-\x1f\x7f]+", "-", stem.encode()[-LONGEST_NAME:].decode(errors="ignore"))
-    return next(path for k in range(1, 1_000_000) if not (path := parent / f"{stem}-{k}").exists())
-
-
 class Run:
     """A run that is being trained. Use it in a `with` block: it holds the lock, the display and the signal handlers.
 
-    `save_seconds` between checkpoints, `keep` of which stay; neither changes what is learned. Of several processes the
-    first alone reads, writes and shows."""
+    `save_seconds` between checkpoints, `keep` of which stay; neither changes what is learned. Of several processes only
+    the first reads, writes and shows."""
 
     def __init__(
         self, folder: Path, *, display: Display | None = None, save_seconds: float = 30.0, keep: int = 2
@@ -269,12 +167,12 @@ class Run:
         self._pending: list[tuple[str, int, Metrics]] = []
         self._seconds, self._since = 0.0, time.monotonic()
         self._saved_at = self._flushed_at = time.monotonic()
-        self._signal = 0  # that this process got; and what all know of, once they have agreed
-        self._agreed_signal = 0
+        self._signal = 0  # received by this process
+        self._agreed_signal = 0  # received by any, once all have agreed
         self._handlers: dict[int, Any] = {}
         self._trained = False
-        self._record = hashlib.sha256()  # of metrics.jsonl
-        self._settled = False  # nothing is left of a run that this one has replaced
+        self._record = Record(folder)
+        self._replaced = True  # a run that this one has replaced may still lie beside it
 
     # --- lifetime
 
@@ -339,10 +237,10 @@ class Run:
         return f"{launcher}{package} train --resume {shlex.quote(folder)}"
 
     def trained(self) -> None:
-        """Nothing is left to save: from here on whoever asks to stop need not wait.
+        """Everything is saved: from here on a signal stops at once.
 
         Raises:
-            Interrupted: someone has asked already."""
+            Interrupted: there was one already."""
         self._trained = True
         if self._signal:
             measure = f"{self.description.get('package', 'seqgan')} evaluate {shlex.quote(str(self.folder))}"
@@ -351,7 +249,7 @@ class Run:
     # --- state
 
     def restore(self) -> dict[str, Any] | None:
-        """The algorithm's newest saved state, if any. Cuts the record back to it and clears what a kill left."""
+        """The algorithm's newest saved state, if any. Cuts the record back to it and removes what a kill left."""
         saved = distributed.on_rank_zero(self._newest)
         if saved is None:
             return None
@@ -363,34 +261,16 @@ class Run:
     def _newest(self) -> dict[str, Any] | None:
         for leftover in sorted(self.folder.rglob("*.partial")):
             files.remove(leftover)
-        files.make_folder(self.folder / "checkpoints")  # where nothing can be saved, nothing is thrown away below
+        files.make_folder(self.folder / "checkpoints")  # fails where nothing can be saved, before the record is cut
         found = checkpoints(self.folder)
         if not found:
-            files.cut(self.folder / "metrics.jsonl", 0)
-            files.make_folder(self.folder / "checkpoints")  # someone may have removed it to begin again
+            self._record.clear()
             return None
         path = next(reversed(found.values()))
         saved = saved_in(path, self.folder, self.description)
-        self._record = self._same_record(path, saved["record_bytes"], saved["record_sha256"])
-        files.cut(self.folder / "metrics.jsonl", saved["record_bytes"])
+        self._record.cut(saved["record_bytes"], saved["record_sha256"], path)
         self._prune()
         return saved
-
-    def _same_record(self, newest: Path, length: int, sha256: str) -> "hashlib._Hash":
-        """The hash of the record up to what a checkpoint remembers.
-
-        Raises:
-            RunError: the record is shorter, or another."""
-        path = self.folder / "metrics.jsonl"
-        record = _raw_record(path)[:length]
-        summed = hashlib.sha256(record)
-        if len(record) < length or sha256 != summed.hexdigest():
-            read_record(self.folder)  # may name the line
-            raise RunError(
-                f"{path} is not the record that was written: its first {length} bytes were expected as they were when "
-                f"{newest.name} was saved; restore it from a copy, or remove {newest} to go on from the one before it"
-            )
-        return summed
 
     def refuse_other_steps(self, phases: Sequence[Phase]) -> None:
         """Refuse saved steps that these phases cannot have taken.
@@ -399,10 +279,9 @@ class Run:
             CheckpointError: a phase is unknown, has taken more steps than it has, or began before an earlier one."""
         names = [phase.name for phase in phases]
         if sorted(self._steps) != sorted(names[: len(self._steps)]):
-            told = ", ".join(self._steps)
             raise CheckpointError(
-                f"the newest checkpoint of {self.folder} has steps of {told}, but the phases {', '.join(names)} were "
-                "expected in this order; remove it to go on from the one before it"
+                f"the newest checkpoint of {self.folder} has steps of {', '.join(self._steps)}, but the phases "
+                f"{', '.join(names)} were expected in this order; remove it to go on from the one before it"
             )
         for phase in phases:
             if self.steps_done(phase.name) > phase.steps:
@@ -442,17 +321,12 @@ class Run:
             "steps": steps,
             "seconds": self.seconds,
             "algorithm": state,
-            "record_bytes": files.sync(self.folder / "metrics.jsonl"),
-            "record_sha256": self._record.hexdigest(),
+            **self._record.mark(),
         }
         checkpoint.save(self.folder / "checkpoints" / checkpoint_name(steps), content)
         self._prune()
-        self._settle()
-
-    def _settle(self) -> None:
-        """Let go of the run that this one has replaced; what cannot be removed is told once."""
-        if not self._settled:
-            self._settled = True
+        if self._replaced:
+            self._replaced = False
             try:
                 folders.discard_replaced(self.folder)
             except StorageError as error:
@@ -468,17 +342,17 @@ class Run:
         self.display.begin(phases, self._steps)
 
     def record(self, phase: str, step: int, metrics: Metrics) -> None:
-        """Keep what a step measured. Device scalars are read later, many at once, so that no step waits for them."""
+        """Keep the measurements of a step. Device scalars are read later, many at once, so that no step waits."""
         if self.rank == 0:
             self._pending.append((phase, step, metrics))
 
     def _flush_is_due(self) -> bool:
-        """Now and then, and where there are texts to show."""
+        """Every quarter of a second, and where there are samples to show."""
         texts = any(isinstance(value, list) for _, _, metrics in self._pending for value in metrics.values())
         return self.rank == 0 and (texts or time.monotonic() - self._flushed_at >= 0.25)
 
     def _flush(self) -> None:
-        """Read the pending numbers off the device, check them, and write them down."""
+        """Read the pending numbers off the device, check them, and append them to the record."""
         pending, self._pending = self._pending, []
         self._flushed_at = time.monotonic()
         scalars = [value for _, _, metrics in pending for value in metrics.values() if isinstance(value, Tensor)]
@@ -498,11 +372,8 @@ class Run:
             for name, several in texts.items():
                 self.display.message("\n  ".join([f"{name} at step {step} of {phase}:", *several]))
             if metrics:
-                lines.append(json.dumps({"phase": phase, "step": step, **numbers, **texts}, ensure_ascii=False))
-        if lines:
-            data = "".join(line + "\n" for line in lines).encode()
-            files.append(self.folder / "metrics.jsonl", data)
-            self._record.update(data)
+                lines.append({"phase": phase, "step": step, **numbers, **texts})
+        self._record.append(lines)
 
     def _diverged(self, phase: str, step: int, what: str) -> str:
         found = checkpoints(self.folder)
@@ -514,7 +385,7 @@ class Run:
         return f"training diverged at step {step} of {phase}: {what}; {kept}; a lower learning rate usually helps"
 
     def export(self, contents: Mapping[str, bytes]) -> None:
-        """Leave files in the run directory that can be made from its state again."""
+        """Write files into the run directory that can be made from its state again."""
         self._flush()
         for name, data in {**contents, **self._samples()}.items():
             path = self.folder / name
@@ -522,36 +393,10 @@ class Run:
             files.write(path, data)
 
     def _samples(self) -> dict[str, bytes]:
-        """The texts in the record, for a person to read from top to bottom."""
+        """samples.txt: the samples in the record, in the order of training."""
         blocks = []
         for line in read_record(self.folder):
             for name, value in line.items():
                 if isinstance(value, list):
                     blocks.append("\n".join([f"# {name} at step {line['step']} of {line['phase']}", *value, ""]))
         return {"samples.txt": "\n".join(blocks).encode()} if blocks else {}
-
-
-def read_record(folder: Path) -> list[dict[str, Any]]:
-    """The lines of `metrics.jsonl`.
-
-    Raises:
-        RunError: one of them is damaged (names the line)."""
-    path = folder / "metrics.jsonl"
-    lines, advice = [], "remove the lines from there on"
-    for number, line in enumerate(_raw_record(path).splitlines(), start=1):
-        content = schema.table(line, f"{path}, line {number}", RunError, advice)
-        measured = dict.fromkeys(content.keys() - LINE.keys(), schema.MEASURED)
-        schema.check(path, content, {**LINE, **measured}, RunError, f"line {number}: ", advice)
-        lines.append(content)
-    return lines
-
-
-def _raw_record(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        return b""
-    except OSError as error:
-        raise RunError(
-            f"{path} cannot be read: {why(error)}; make it a readable file, or restore it from a copy"
-        ) from error

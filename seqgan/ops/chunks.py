@@ -16,7 +16,7 @@ USUAL_CACHE = 32 * 2**20
 
 @functools.cache
 def cache_bytes() -> int:
-    """The size of the processor's last cache; a usual one where the system does not tell."""
+    """The size of the processor's last cache; a usual one where it is not known."""
     found = {"K": 2**10, "M": 2**20, "G": 2**30}
     sizes = [path.read_text(encoding="utf-8").strip() for path in CACHE.glob("index*/size")]
     return max((int(size[:-1]) * found[size[-1]] for size in sizes if size[-1:] in found), default=USUAL_CACHE)
@@ -54,13 +54,13 @@ def most_parts(device: torch.device, part_bytes: int = 0) -> int:
 
 
 TOKENS_TOGETHER = 2**13
-NUMBERS_TOGETHER = 2**24  # a score for every word of the vocabulary at every token: 64 MB
+NUMBERS_TOGETHER = 2**24  # a logit for every id of the vocabulary at every token: 64 MB
 
 
 def tokens_together(vocab_size: int) -> int:
-    """How many tokens of text a policy looks at together where it is not learning, with a score for every word at each.
+    """How many tokens of text a policy scores at a time without a gradient, with a logit for every id at each.
 
-    What a look at texts needs of memory then depends neither on their number nor on their length."""
+    The memory for scoring texts then depends neither on their number nor on their length."""
     return max(1, min(TOKENS_TOGETHER, NUMBERS_TOGETHER // vocab_size))
 
 

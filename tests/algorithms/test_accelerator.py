@@ -19,6 +19,7 @@ from seqgan.data.corpus import Corpus
 from seqgan.data.dataset import TokenDataset, encode_corpus
 from seqgan.data.splits import split
 from seqgan.data.tokenizer import Tokenizer
+from seqgan.models.gru import GRUPolicy
 from seqgan.models.policy import PolicyModule, sample
 from seqgan.rollout import rollout_rewards
 from seqgan.symbols import PAD
@@ -64,7 +65,9 @@ def on_pretend(texts: TokenDataset, config: Any, parts: Components = DEFAULTS) -
         yield game
 
 
-POLICIES: dict[str, Any] = {"ours": None, "of one's own": Plain}
+POLICIES: dict[str, Any] = {"LSTM": None, "custom": Plain}
+# nn.GRU has no kernel on the pretend device; its steps, by which it draws, are plain operations.
+DRAWING = {**POLICIES, "GRU": lambda *sizes: GRUPolicy(*sizes, 8, 8)}
 
 
 @pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
@@ -94,7 +97,7 @@ def test_a_policy_update(
         assert {measured[name].device.type for name in ("loss", "reward", "spread", "nll")} == {pretend.NAME}
 
 
-@pytest.mark.parametrize("own", [None, Bag], ids=["ours", "of one's own"])
+@pytest.mark.parametrize("own", [None, Bag], ids=["CNN", "custom"])
 @pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
 @pytest.mark.parametrize("bf16", [False, True])
 def test_a_discriminator_update(policy: Any, own: Any, bf16: bool, words: TokenDataset, tiny_config: Make) -> None:
@@ -114,7 +117,7 @@ def test_a_policy_update_with_a_reward_and_a_discriminator_of_one_s_own(words: T
             game.policy_update(1)
 
 
-@pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
+@pytest.mark.parametrize("policy", DRAWING.values(), ids=DRAWING)
 @pytest.mark.parametrize("options", [{}, {"temperature": 0.7, "top_k": 5, "top_p": 0.9}], ids=["plain", "truncated"])
 def test_sampling(policy: Any, options: dict[str, Any], words: TokenDataset, tiny_config: Make) -> None:
     with on_pretend(words, tiny_config("seqgan"), Components(policy=policy)) as game:
@@ -125,7 +128,16 @@ def test_sampling(policy: Any, options: dict[str, Any], words: TokenDataset, tin
         assert drawn.tokens.shape == (5, game.generator.max_length)
 
 
-@pytest.mark.parametrize("own", [None, Bag], ids=["ours", "of one's own"])
+@pytest.mark.parametrize("policy", DRAWING.values(), ids=DRAWING)
+@pytest.mark.parametrize("straight_through", [False, True])
+def test_relaxed_samples(policy: Any, straight_through: bool, words: TokenDataset, tiny_config: Make) -> None:
+    with on_pretend(words, tiny_config("seqgan"), Components(policy=policy)) as game:
+        drawn = game.generator.relaxed_sample(5, 2.0, straight_through=straight_through)
+        game.discriminator(drawn.soft).sum().backward()
+        assert game.generator.output.weight.grad.device.type == pretend.NAME
+
+
+@pytest.mark.parametrize("own", [None, Bag], ids=["CNN", "custom"])
 def test_scoring(own: Any, words: TokenDataset, tiny_config: Make) -> None:
     with on_pretend(words, tiny_config("seqgan"), Components(discriminator=own)) as game:
         with pretend.setting_up():
@@ -189,7 +201,7 @@ class Counting(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-@pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
+@pytest.mark.parametrize("policy", DRAWING.values(), ids=DRAWING)
 def test_a_rollout_takes_as_many_operations_whatever_the_batch_and_the_completions(
     policy: Any, words: TokenDataset, tiny_config: Make
 ) -> None:

@@ -11,7 +11,8 @@ from seqgan.algorithms import ALGORITHMS
 from seqgan.algorithms.configs import CONFIGS, PRESETS, MLEConfig
 from seqgan.core.config import assemble, parameters, to_json
 from seqgan.core.loop import train
-from seqgan.core.run import Run, create, read_record
+from seqgan.core.record import read_record
+from seqgan.core.run import Run, create
 from seqgan.data.dataset import TokenDataset
 from tests.killing import Killed, contents, dying_at, flat
 

@@ -7,7 +7,8 @@ import torch
 from seqgan.algorithms.configs import MLEConfig
 from seqgan.algorithms.mle import MLE, descend
 from seqgan.core.loop import train
-from seqgan.core.run import Run, create, read_record
+from seqgan.core.record import read_record
+from seqgan.core.run import Run, create
 from seqgan.data.dataset import TokenDataset
 from seqgan.metrics.nll import likelihood
 

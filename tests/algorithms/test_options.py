@@ -13,7 +13,8 @@ import seqgan
 from seqgan.algorithms import ALGORITHMS
 from seqgan.algorithms.configs import CONFIGS, MLEConfig
 from seqgan.core.loop import train
-from seqgan.core.run import describe, read_record
+from seqgan.core.record import read_record
+from seqgan.core.run import describe
 from seqgan.data.corpus import Corpus
 from seqgan.data.dataset import TokenDataset, encode_corpus
 from seqgan.data.splits import split

@@ -14,7 +14,8 @@ from seqgan.algorithms.configs import MLEConfig
 from seqgan.algorithms.mle import copied, descend
 from seqgan.algorithms.seqgan import GAME, PRETRAIN, SeqGAN
 from seqgan.core.loop import train
-from seqgan.core.run import Run, create, read_record
+from seqgan.core.record import read_record
+from seqgan.core.run import Run, create
 from seqgan.data.batches import pad
 from seqgan.data.corpus import Corpus
 from seqgan.data.dataset import TokenDataset, encode_corpus

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import pytest
 
 from seqgan.core.bounds import RATE, Whole
-from seqgan.core.config import assemble, choose_config, differences, nearest, parameters, read_config_file, to_json
+from seqgan.core.config import assemble, choose_config, nearest, parameters, read_config_file, to_json
 from seqgan.errors import ConfigError
 
 
@@ -105,7 +105,6 @@ def test_every_parameter_has_help() -> None:
     assert next((p.name, p.help, p.default) for p in parameters(Toy)) == ("width", "how wide", 3)
 
 
-def test_differences_and_nearest() -> None:
-    assert differences({"a": 1, "b": 2}, {"a": 1, "b": 3}) == {"b": (2, 3)}
+def test_nearest() -> None:
     assert nearest("poem", ["poems", "speeches"]) == "; did you mean poems?"
     assert nearest("zzz", ["poems", "speeches"]) == "; choose one of poems, speeches"

@@ -13,7 +13,8 @@ import pytest
 
 from seqgan.core import files, folder
 from seqgan.core.loop import train
-from seqgan.core.run import Run, Wanted, agree, begin_or_continue, checkpoints, create, describe
+from seqgan.core.run import Run, checkpoints, create, describe
+from seqgan.core.starting import RunRequest, agree, begin_or_continue
 from seqgan.errors import CheckpointError, RunError, SeqGANError, StorageError, UsageError
 from tests.core.toy import Toy
 from tests.killing import Killed, contents, dying_at
@@ -32,15 +33,15 @@ def carried_out(place: Path) -> dict[str, bytes]:
     return contents(place)
 
 
-def wanted(place: Path | None, *, resume: bool = False, overwrite: bool = False, seed: int | None = None) -> Wanted:
-    return Wanted("toy", place, resume, overwrite, seed, 0)
+def wanted(place: Path | None, *, resume: bool = False, overwrite: bool = False, seed: int | None = None) -> RunRequest:
+    return RunRequest("toy", place, resume, overwrite, seed, 0)
 
 
-def started(want: Wanted, carry_out: Callable[[Path], object]) -> Path:
+def started(want: RunRequest, carry_out: Callable[[Path], object]) -> Path:
     def begin() -> Path:
-        return begun(want.place("toy"), want.seed or 0, overwrite=want.overwrite)
+        return begun(want.new_folder("toy"), want.seed or 0, overwrite=want.overwrite)
 
-    place, _ = begin_or_continue(want, begin=begin, asked=lambda _: {}, extendable="steps", carry_out=carry_out)
+    place, _ = begin_or_continue(want, begin=begin, options=lambda _: {}, extendable="steps", carry_out=carry_out)
     return place
 
 

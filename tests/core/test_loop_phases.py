@@ -14,7 +14,8 @@ from seqgan.algorithms.seqgan import GAME, PRETRAIN, SeqGAN
 from seqgan.core import checkpoint
 from seqgan.core.loop import train
 from seqgan.core.phase import Phase
-from seqgan.core.run import Run, checkpoints, create, read_record
+from seqgan.core.record import read_record
+from seqgan.core.run import Run, checkpoints, create
 from seqgan.data.dataset import TokenDataset
 from tests.core.toy import Toy
 from tests.killing import Killed, contents, dying_at

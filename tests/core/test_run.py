@@ -16,7 +16,9 @@ import pytest
 
 from seqgan.core import files, schema
 from seqgan.core.loop import train
-from seqgan.core.run import Interrupted, Run, agree, checkpoints, create, describe, free_name, read_record
+from seqgan.core.record import read_record
+from seqgan.core.run import Interrupted, Run, checkpoints, create, describe
+from seqgan.core.starting import agree, free_name
 from seqgan.errors import CheckpointError, DivergedError, RunError, StorageError
 from tests.core.toy import Toy
 from tests.killing import Killed, contents, dying_at

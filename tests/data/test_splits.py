@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from seqgan.core.run import describe, read_record
+from seqgan.core.record import read_record
+from seqgan.core.run import describe
 from seqgan.data.corpus import Corpus, corpus_in_memory, load_corpus
 from seqgan.data.splits import completed, overlap, part_of, split
 from seqgan.errors import CorpusError

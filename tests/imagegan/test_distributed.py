@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from imagegan.cli import imagegan
-from seqgan.core.run import describe, read_record
+from seqgan.core.record import read_record
+from seqgan.core.run import describe
 from seqgan.errors import RunError
 from tests.imagegan.tiny import TINY
 from tests.launching import finished, launched

@@ -9,7 +9,8 @@ import pytest
 
 from imagegan.variants import VARIANTS
 from imagegan.variants.configs import CONFIGS
-from seqgan.core.run import agree, create
+from seqgan.core.run import create
+from seqgan.core.starting import agree
 from seqgan.errors import RunError
 from tests.imagegan.tiny import made, tiny
 from tests.interruptions import ends_the_same

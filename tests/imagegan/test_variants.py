@@ -24,7 +24,8 @@ from seqgan.core import checkpoint
 from seqgan.core.config import assemble
 from seqgan.core.game import move
 from seqgan.core.loop import train
-from seqgan.core.run import Run, checkpoints, create, describe, read_record
+from seqgan.core.record import read_record
+from seqgan.core.run import Run, checkpoints, create, describe
 from seqgan.core.seed import seed_everything
 from seqgan.errors import CheckpointError, ConfigError, SeqGANError, UsageError
 from tests.imagegan.tiny import CPU, SHAPE, TINY, as_options, config_of, made
