@@ -10,7 +10,7 @@ import click
 
 from seqgan.cli.corpora import CORPORA
 from seqgan.cli.shared import DEVICE, found_again, is_saved_model, model_of, print_tables
-from seqgan.core.bounds import DRAWN, PLACE, PLACE_NAME, SEED, TEXT, THREADS, OneOf
+from seqgan.core.bounds import DRAWN, PATH, PATH_NAME, SEED, TEXT, THREADS, OneOf
 from seqgan.core.command import RUNS
 from seqgan.errors import UsageError, one_line
 
@@ -84,19 +84,19 @@ class Asked:
 
 
 @click.command()
-@click.argument("runs", metavar="[RUN]...", type=PLACE, shell_complete=RUNS, nargs=-1)
-@click.option("--samples", type=PLACE, help="instead of a run: a file of texts, one a line (.gz too)")
-@click.option("--references", type=PLACE, help="with --samples: real texts to compare with")
-@click.option("--training", type=PLACE, help="with --samples: texts that may have been copied")
-@click.option("--real", type=PLACE, help="with --samples: real texts, a row of as many")
+@click.argument("runs", metavar="[RUN]...", type=PATH, shell_complete=RUNS, nargs=-1)
+@click.option("--samples", type=PATH, help="instead of a run: a file of texts, one a line (.gz too)")
+@click.option("--references", type=PATH, help="with --samples: real texts to compare with")
+@click.option("--training", type=PATH, help="with --samples: texts that may have been copied")
+@click.option("--real", type=PATH, help="with --samples: real texts, a row of as many")
 @click.option(
     "--corpus",
     type=TEXT,
     shell_complete=CORPORA,
     help="with RUN: where its texts are now, if they are no longer where they were",
 )
-@click.option("--valid", type=PLACE_NAME, metavar="FILE", help="with RUN: its validation texts, likewise")
-@click.option("--test", type=PLACE_NAME, metavar="FILE", help="with RUN: its test texts, likewise")
+@click.option("--valid", type=PATH_NAME, metavar="FILE", help="with RUN: its validation texts, likewise")
+@click.option("--test", type=PATH_NAME, metavar="FILE", help="with RUN: its test texts, likewise")
 @click.option("--text-column", type=TEXT, help="the column that holds the texts, where the files have columns")
 @click.option("-n", "--count", type=DRAWN, help="texts in every row  [as many as validation has]")
 @click.option("--seed", type=SEED, help="of the samples  [the run's own]")
@@ -111,8 +111,8 @@ class Asked:
 @click.option("--check", is_flag=True, help="compute some of the BLEUs again with nltk and sacrebleu")
 @click.option("--json", is_flag=True, help="JSON on stdout instead of tables")
 @click.option("--markdown", is_flag=True, help="one table of Markdown on stdout instead of tables")
-@click.option("--blind", type=PLACE, metavar="FILE", help="write a rating sheet, of -n texts a kind")
-@click.option("--ratings", type=PLACE, multiple=True, metavar="FILE", help="analyse filled sheets")
+@click.option("--blind", type=PATH, metavar="FILE", help="write a rating sheet, of -n texts a kind")
+@click.option("--ratings", type=PATH, multiple=True, metavar="FILE", help="analyse filled sheets")
 @click.option("--overwrite", is_flag=True, help="with --blind: replace a sheet and its key, ratings and all")
 @DEVICE
 @click.option("--threads", type=THREADS, help="last digits depend on them; 0: as many as cores  [those of the run]")
