@@ -4,7 +4,7 @@
     View     a minibatch as one player sees it; nothing in it is computed before a term asks for it
     Game     a recipe at work on images: one round is one step of a phase of `seqgan.core.phase`
 
-Only the networks of the player whose turn it is learn anything: to it, the others are fixed functions."""
+In a move only the networks of its player are trained; the others are frozen."""
 
 import copy
 import math
@@ -174,7 +174,7 @@ def score_gap(view: View) -> Scores:
 
 
 class Game:
-    """A recipe at work."""
+    """A recipe in training: networks, optimisers, the average of the generator, and one round of updates."""
 
     def __init__(
         self,
@@ -187,7 +187,7 @@ class Game:
         name: str = "adversarial",
         preprocess: Callable[[Images], Images] = unchanged,
     ) -> None:
-        """`preprocess` makes of a real image what this game is about."""
+        """`preprocess` is applied to real images, as to bring them to a level of a pyramid."""
         self.recipe, self.config, self.device, self.seed, self.name = recipe, config, device, seed, name
         if recipe.labelled and len(labels) != len(images):
             raise UsageError(
@@ -210,7 +210,7 @@ class Game:
         return Phase(self.name, self.config.steps * self.recipe.rounds, self.update)
 
     def update(self, step: int) -> Metrics:
-        """One round: each player has its turns. Measured is the last of each."""
+        """One round: each player takes its turns. The metrics are those of the last turn of each."""
         measured: dict[str, Tensor] = {}
         for name, player in self.recipe.players.items():
             for turn in range(player.turns(step)):
@@ -223,7 +223,7 @@ class Game:
         return measured
 
     def view(self, step: int, player: str, turn: int = 0) -> View:
-        """What a player sees in a turn: images that depend on the seed and the place alone, split among processes."""
+        """The view of one move. Its images depend on seed, step, player and turn alone; each process gets its shard."""
 
         def batch() -> Batch:
             chosen = self.chosen(step, player, turn)
@@ -233,14 +233,14 @@ class Game:
         return View(self.recipe, batch, distributed.shard_size(self.config.batch_size), self.device)
 
     def chosen(self, step: int, player: str, turn: int) -> Int[Tensor, "B"]:
-        """Which images: drawn by the host, so that they do not depend on the device. All that a turn copies to it."""
+        """Which images: drawn on the CPU, so that they do not depend on the device. All that a move copies to it."""
         order = private_generator(self.seed, self.name, "batch", step, player, turn)
         size = self.config.batch_size
         return torch.randint(len(self.images), (size,), generator=order)[distributed.shard(size)].to(self.device)
 
     @torch.no_grad()
     def _average(self, step: int) -> None:
-        """Update the averaged generator: faster in the beginning, when there is little worth keeping."""
+        """Update the moving average of the generator, with a smaller decay in the first steps."""
         if self.averaged is None:
             return
         decay = min(self.config.ema, (1 + step) / (10 + step))
@@ -251,11 +251,11 @@ class Game:
             else:
                 value.copy_(live[name])
 
-    # --- what it has learned
+    # --- samples
 
     @property
     def generator(self) -> nn.Module:
-        """The one to draw images with."""
+        """The one that samples: averaged, where there is an average."""
         return self.recipe.nets["generator"] if self.averaged is None else self.averaged
 
     @property
@@ -264,7 +264,7 @@ class Game:
 
     @torch.no_grad()
     def draw(self, latents: Latents, *context: Images) -> Images:
-        """The images of these latents, BatchNorm as learned."""
+        """The images of these latents, in eval mode."""
         noise = latents.noise.to(self.device).view(-1, *self.recipe.noise)
         self.generator.eval()
         images: Images = self.generator(noise, latents.codes.to(self.device), *context)

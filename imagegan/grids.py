@@ -1,4 +1,4 @@
-"""Images of many images."""
+"""Grids of images, scatter plots of points, and animations."""
 
 import colorsys
 import io
@@ -14,7 +14,7 @@ from imagegan.nets import Images
 
 Bytes = UInt8[Tensor, "N C S S"]
 
-POINT = (2, 1, 1)  # of a toy set a image is a point in the plane: one pixel, a channel for each axis
+POINT = (2, 1, 1)  # of a toy set an image is a point in the plane: one pixel, a channel for each axis
 POINTS = 1000  # are enough to see where they lie
 SIDE, MARGIN = 480, 20
 GAP = 12  # pixels between two blocks
@@ -32,7 +32,7 @@ def as_bytes(images: Images) -> Bytes:
 
 
 def drawn(images: Images, columns: int = 10, *, real: Stored | None = None, tracks: int = 1) -> Image.Image:
-    """Images row by row; or points in the plane above `real` ones, of as many colours as there are `tracks`."""
+    """A grid, row by row; or a scatter plot of points above `real` ones, in as many colours as there are `tracks`."""
     if is_points(images):
         return _plane(images, real, tracks)
     return _grid(images, columns)
@@ -67,7 +67,7 @@ def _plane(points: Images, real: Stored | None, tracks: int) -> Image.Image:
 
 
 def _places(points: Images) -> list[tuple[float, float]]:
-    """[-1, 1] across and upwards, in pixels of the plane."""
+    """[-1, 1] x [-1, 1] in pixels of the plot."""
     half = SIDE / 2 - MARGIN
     return [(SIDE / 2 + half * x, SIDE / 2 - half * y) for x, y in points.detach().cpu().float().flatten(1).tolist()]
 
@@ -95,7 +95,7 @@ def png(image: Image.Image) -> bytes:
 
 
 def gif(frames: Sequence[Image.Image], seconds: float = 0.1, last: float = 2.0) -> bytes:
-    """Frames for ever, the last of them longer. Few shades, for a file of grey images is large with all of them."""
+    """An endless loop, whose last frame stays longer. Few shades: with all of them the file would be large."""
     reduced = [_of_few_shades(frame) for frame in frames]
     shown = [*[round(1000 * seconds)] * (len(frames) - 1), round(1000 * last)]
     buffer = io.BytesIO()

@@ -23,7 +23,7 @@ BYTES = 5_000_000  # of all frames together, at most
 
 class SampleHistory:
     """Frames after the rounds 1, 1 + k, 1 + 2k ... k doubles when there are too many, so that they do not depend on
-    how long the training will be: a run that is extended keeps those of a longer one. To draw them disturbs nothing."""
+    how long the training will be: a run that is extended keeps those of a longer one. Drawing changes nothing else."""
 
     def __init__(self, prior: Prior, seed: int, real: Stored) -> None:
         self.prior, self.seed, self.real = prior, seed, real
@@ -47,13 +47,13 @@ class SampleHistory:
 
     @cached_property
     def latents(self) -> Latents:
-        """Of the first images of the samples: whole rows of ten."""
+        """Of the first images of samples.png: whole rows of ten."""
         rows = min(3, BYTES // (10 * FRAMES * self.real[0].numel()))
         return self.prior.draw(POINTS if is_points(self.real) else 10 * max(1, rows), self.seed)
 
     @property
     def like(self) -> Field:
-        """What saved frames must be like."""
+        """What a saved state must hold."""
         shape = (len(self.latents.noise), *self.real.shape[1:])
 
         def holds(frames: object) -> bool:
@@ -65,7 +65,7 @@ class SampleHistory:
         return Field(f"a table of frames by their rounds, each {' x '.join(map(str, shape))} bytes", holds)
 
     def gif(self, draw: Draw) -> bytes:
-        """All frames, and how it is now."""
+        """All frames, and one of the current generator."""
         frames = [*self.frames.values(), as_bytes(draw(self.latents))]
         return gif([drawn(as_floats(frame), real=self.real) for frame in frames])
 

@@ -1,4 +1,4 @@
-"""What a generator makes images of: noise and a code."""
+"""The inputs of a generator: noise and a code."""
 
 import math
 from typing import NamedTuple
@@ -16,11 +16,11 @@ Noise = Float[Tensor, "B Z"]
 Codes = Float[Tensor, "B K"]
 
 CPU = torch.device("cpu")
-FAR = 8.0  # a normal number lies beyond once in 10^15 times
+FAR = 8.0  # beyond it lies one normal number in 10^15
 
 
 class CodeSpec(NamedTuple):
-    """What a generator is told beside noise: one of some categories, and numbers in [-1, 1]."""
+    """A code, beside noise: one of some categories (one-hot), and numbers in [-1, 1]."""
 
     categories: int = 0
     continuous: int = 0
@@ -47,7 +47,7 @@ NO_CODE = CodeSpec()
 
 
 class Latents(NamedTuple):
-    """Of some images: the noise (of all levels of a pyramid, one behind the other) and the codes."""
+    """Of some images: the noise (of a pyramid that of all levels, concatenated) and the codes."""
 
     noise: Noise
     codes: Codes
@@ -57,13 +57,13 @@ class Latents(NamedTuple):
 
 
 class Prior(NamedTuple):
-    """What the latents of a model are drawn from."""
+    """The distribution of the latents of a model."""
 
     noise: int  # how many numbers
     code: CodeSpec
 
     def draw(self, count: int, seed: int, codes: Codes | None = None, truncation: float = math.inf) -> Latents:
-        """Latents that depend on the seed and their number alone: more of them begin with the same.
+        """Latents that depend on the seed alone: those of a smaller count are the first of a larger one.
 
         Without `codes`, each category in turn."""
         noise = normal(count, self.noise, private_generator(seed, "noise"), truncation)
@@ -75,15 +75,15 @@ class Prior(NamedTuple):
 def normal(
     count: int, size: int, rng: torch.Generator, truncation: float = math.inf
 ) -> Float[Tensor, "{count} {size}"]:
-    """Normal numbers cut at |z| <= `truncation` (Brock et al. 2019): less varied images, and more typical ones.
+    """Normal numbers truncated to |z| <= `truncation` (Brock et al. 2019): less varied images, and more typical ones.
 
     Uniform numbers through the inverse of the distribution function, so that a smaller truncation draws the same
     images, each nearer to the middle.
 
     Raises:
-        UsageError: nothing is left to draw."""
+        UsageError: the truncation is not above 0."""
     if not truncation > 0:
-        raise UsageError(f"a truncation of {truncation:g} leaves no noise to draw; give a number above 0, such as 0.7")
+        raise UsageError(f"a truncation of {truncation:g} leaves no noise; give a number above 0, such as 0.7")
     bound = min(truncation, FAR)
     below = ndtr(torch.tensor(-bound, dtype=torch.float64))
     share = below + (1 - 2 * below) * torch.rand(count, size, generator=rng, dtype=torch.float64)

@@ -1,4 +1,4 @@
-"""Losses of logits. Where several processes train together, each gets its part; these add up to the loss."""
+"""Losses, as functions of logits. Of several processes each computes its part; the parts add up to the loss."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -14,7 +14,7 @@ Scalar = Float[Tensor, ""]
 
 
 def mean(values: Scores) -> Scalar:
-    """This process's part of the mean over the batches of all."""
+    """This process's part of the mean over the whole batch."""
     return values.mean() * mean_weight(len(values))
 
 
@@ -24,17 +24,17 @@ def discriminator_loss(real: Scores, fake: Scores) -> Scalar:
 
 
 def minimax_loss(fake: Scores) -> Scalar:
-    """log(1 - D(G(z))), of which the gradient vanishes where D is sure. Goodfellow et al. (2014), equation 1."""
+    """log(1 - D(G(z))), whose gradient vanishes where D is confident. Goodfellow et al. (2014), equation 1."""
     return -mean(softplus(fake))
 
 
 def non_saturating_loss(fake: Scores) -> Scalar:
-    """Push generated logits up; the gradient stays large where the discriminator is sure. Ibid., section 3."""
+    """Push generated logits up; the gradient stays large where D is confident. Ibid., section 3."""
     return mean(softplus(-fake))
 
 
 def least_squares_discriminator_loss(real: Scores, fake: Scores) -> Scalar:
-    """Pull real outputs to 1, generated ones to 0, both by plus signs. Mao et al. (2017), equation 9."""
+    """Pull real outputs to 1, generated ones to 0 (both terms with a plus sign). Mao et al. (2017), equation 9."""
     return (mean((real - 1).square()) + mean(fake.square())) / 2
 
 
@@ -49,7 +49,7 @@ def hinge_discriminator_loss(real: Scores, fake: Scores) -> Scalar:
 
 
 def wasserstein_critic_loss(real: Scores, fake: Scores) -> Scalar:
-    """Real outputs up, generated ones down, without end: what bounds the critic stands elsewhere.
+    """Real outputs up, generated ones down, without bound: clipping or a penalty bounds the critic.
 
     -1 times the estimate of the distance. Arjovsky et al. (2017), equation 2."""
     return mean(fake) - mean(real)
@@ -61,8 +61,8 @@ def critic_generator_loss(fake: Scores) -> Scalar:
 
 
 class Loss(NamedTuple):
-    """What the two players minimise, and the output above which a discriminator takes an image for a real one: half-way
-    between its targets. A critic has none: only differences of its outputs mean anything."""
+    """What the two players minimise, and the output above which a discriminator classifies an image as real: half-way
+    between its targets. A critic has no threshold: only differences of its outputs mean anything."""
 
     discriminator: Callable[[Scores, Scores], Scalar]
     generator: Callable[[Scores], Scalar]

@@ -1,6 +1,6 @@
-"""Networks for square images: perceptrons, the convolutions of DCGAN, and the common net of the comparison study.
+"""Networks for square images: perceptrons, those of DCGAN, and those of Lucic et al. (2018).
 
-A generator makes images of noise and a code, a discriminator returns a logit and the features it comes from."""
+A generator maps noise and a code to images; a discriminator gives a logit and the features it is computed from."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -20,7 +20,7 @@ Images = Float[Tensor, "B C S S"]
 
 
 class Shape(NamedTuple):
-    """Of a image, and how many classes its label may name (0: it has none)."""
+    """Of an image, and the number of classes (0: the images have no labels)."""
 
     channels: int
     size: int
@@ -31,28 +31,28 @@ class Shape(NamedTuple):
         return self.channels * self.size**2
 
     def labelled(self) -> int:
-        """How many classes there are, to a model that learns from labels.
+        """The number of classes, for a model that learns from labels.
 
         Raises:
             UsageError: there are none, or not for every image."""
         if not self.classes:
             raise UsageError(
-                "this model learns from labels, and not every one of these images has one; choose data with labels "
-                "(the images of each class in a folder of their own), or a model that finds classes by itself (--model "
-                "infogan)"
+                "this model learns from labels, but not every image has one; choose data with labels "
+                "(the images of each class in a folder of their own), or --model infogan, which needs "
+                "none"
             )
         return self.classes
 
 
 class Scored(NamedTuple):
-    """What a discriminator makes of images."""
+    """The output of a discriminator."""
 
     score: Float[Tensor, "B"]  # a logit, or a critic's value: no sigmoid anywhere
     features: Float[Tensor, "B F"]
 
 
 class Generator(nn.Module):
-    """Noise, with a code behind it, to images."""
+    """Noise and a code, concatenated, to images."""
 
     def __init__(self, body: nn.Module) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Images, and what they are said to show, to a verdict."""
+    """Images, with a code where the discriminator is conditional, to scores and features."""
 
     def __init__(self, trunk: nn.Module, features: int, planes: bool) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ class Discriminator(nn.Module):
         return Scored(self.output(features).flatten().float(), features)  # losses are computed in fp32
 
     def _beside(self, images: Images, code: Codes) -> Tensor:
-        """Convolutions see a number at every pixel, perceptrons once."""
+        """For convolutions each number of the code is a channel, for perceptrons an input."""
         if not self.planes:
             return torch.cat([images.flatten(1), code], dim=1)
         planes = code[:, :, None, None].expand(-1, -1, *images.shape[2:])
@@ -101,7 +101,7 @@ def mlp_generator(shape: Shape, inputs: int, width: int) -> nn.Module:
 
 
 def mlp_discriminator(shape: Shape, code: int, width: int, norm: str) -> Discriminator:
-    """Leaky ReLU and dropout in the place of maxout. Of a point nothing can be spared: no dropout there."""
+    """Leaky ReLU and dropout instead of maxout. Points in the plane have two inputs: no dropout there."""
     dropout = 0.3 if shape.size > 1 else 0.0
     trunk = nn.Sequential(
         nn.Flatten(),
@@ -134,7 +134,7 @@ def dcgan_generator(shape: Shape, inputs: int, width: int) -> nn.Module:
 
 
 def dcgan_discriminator(shape: Shape, code: int, width: int, norm: str) -> Discriminator:
-    """Strided convolutions with leaky ReLU, normalised but in the first."""
+    """Strided convolutions with leaky ReLU, all but the first normalised."""
     count, base = _halvings(shape.size)
     layers: list[nn.Module] = [nn.Conv2d(shape.channels + code, width, 4, 2, 1), nn.LeakyReLU(0.2)]
     for power in range(1, count):
@@ -144,7 +144,7 @@ def dcgan_discriminator(shape: Shape, code: int, width: int, norm: str) -> Discr
     return _small_weights(Discriminator(trunk, (width << (count - 1)) * base**2, planes=True))
 
 
-# --- the common net
+# --- the networks of the comparison study
 
 
 def common_generator(shape: Shape, inputs: int, width: int) -> nn.Module:
@@ -168,7 +168,7 @@ def common_generator(shape: Shape, inputs: int, width: int) -> nn.Module:
 
 
 def common_discriminator(shape: Shape, code: int, width: int, norm: str) -> Discriminator:
-    """Its other half: two halvings, 16 x `width` units."""
+    """Of the same study: two halvings, then 16 x `width` units."""
     plain = norm == "none"
     trunk = nn.Sequential(
         nn.Conv2d(shape.channels + code, width, 4, 2, 1),
@@ -185,12 +185,11 @@ def common_discriminator(shape: Shape, code: int, width: int, norm: str) -> Disc
 
 
 class Family(NamedTuple):
-    """Networks that belong together: a generator from (shape, inputs, width), a discriminator from (shape, code,
-    width, norm)."""
+    """A generator made of (shape, inputs, width), and a discriminator made of (shape, code, width, norm)."""
 
     generator: Callable[[Shape, int, int], nn.Module]
     discriminator: Callable[[Shape, int, int, str], Discriminator]
-    smallest: int  # the side of a image must be this at least
+    smallest: int  # the side of an image must be this at least
     divisor: int  # and a multiple of this
 
 
@@ -215,9 +214,9 @@ def family(name: str, shape: Shape) -> Family:
     return found
 
 
-# --- what they are made of
+# --- layers
 
-# Of a discriminator's layers. "layer" looks at one image at a time, as a penalty on each image needs it.
+# Of a discriminator's layers. "layer" normalises each image by itself, as a penalty on each image needs it.
 NORMS: dict[str, Callable[[int], list[nn.Module]]] = {
     "batch": lambda channels: [nn.BatchNorm2d(channels)],
     "layer": lambda channels: [nn.GroupNorm(1, channels)],
@@ -231,12 +230,12 @@ NORMS_1D: dict[str, Callable[[int], list[nn.Module]]] = {
 
 
 def halvings(size: int) -> int:
-    """How many convolutions DCGAN's discriminator has for images of this side; all but the first are normalised."""
+    """The number of convolutions of DCGAN's discriminator for images of this size; all but the first are normalised."""
     return _halvings(size)[0]
 
 
 def has_batchnorm(net: nn.Module) -> bool:
-    """Whether what it makes of a image depends on the others of the batch."""
+    """Whether its output for an image depends on the others of the batch."""
     return any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in net.modules())
 
 
@@ -249,7 +248,7 @@ def _halvings(size: int) -> tuple[int, int]:
 
 
 def _small_weights(net: Net) -> Net:
-    """As DCGAN begins: all weights from N(0, 0.02)."""
+    """DCGAN's initialisation: all weights from N(0, 0.02)."""
     for layer in net.modules():
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             nn.init.normal_(layer.weight, std=0.02)

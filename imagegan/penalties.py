@@ -1,6 +1,6 @@
-"""What keeps a critic's slope near 1, as functions of its scores. In fp32, also where the networks learn in bfloat16.
+"""Penalties on the gradient of a discriminator, as functions of its scores. In fp32, also under autocast.
 
-Norms are of one image's gradient each: the norm over a whole batch of a perfect critic is the root of its size."""
+The norm is that of each image's gradient: over a whole batch, that of a perfect critic is the root of its size."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -20,7 +20,7 @@ Sides = Literal["two-sided", "one-sided"]
 
 
 def shares(images: Images) -> Shares:
-    """A number in [0, 1) for each image of its own."""
+    """A uniform number in [0, 1) for each image."""
     return torch.rand(len(images), 1, 1, 1, device=images.device)
 
 
@@ -50,7 +50,7 @@ def gradient_penalty(score: Score, real: Images, fake: Images, sides: Sides = "t
 def difference_penalty(score: Score, real: Images, fake: Images, sides: Sides = "two-sided") -> Scalar:
     """E (|D(y1) - D(y2)| / |y1 - y2| - 1)^2 for two points between the same real and generated image.
 
-    The slope itself in the place of its limit: no gradient of a gradient, for critics that have none as well."""
+    A finite difference instead of the gradient: no second derivative, so it also works where there is none."""
     first, second = shares(real), shares(real)
     with autocast(real.device, enabled=False):
         real, fake = real.float(), fake.detach().float()

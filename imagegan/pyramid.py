@@ -1,4 +1,4 @@
-"""A image as a coarse one and what is finer at each level (Burt and Adelson 1983), and a game for each."""
+"""The Laplacian pyramid of an image (Burt and Adelson 1983), and a game for each of its levels."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -19,34 +19,34 @@ from seqgan.core.seed import derive
 
 
 def downsampled(images: Images) -> Images:
-    """Half as wide: d(I)."""
+    """Half the height and width: d(I)."""
     return avg_pool2d(images, 2)
 
 
 def at_level(finest: Images, halvings: int) -> Images:
-    """A image at a level so many below the finest."""
+    """An image after so many halvings of its height and width."""
     for _ in range(halvings):
         finest = downsampled(finest)
     return finest
 
 
 def upsampled(images: Images) -> Images:
-    """Twice as wide: u(I)."""
+    """Twice the height and width: u(I)."""
     return interpolate(images, scale_factor=2, mode="nearest")
 
 
 def low(images: Images) -> Images:
-    """What is left of a image at the next level, in its own size: u(d(I))."""
+    """The low frequencies of an image, at its own size: u(d(I))."""
     return upsampled(downsampled(images))
 
 
 def high(images: Images) -> Images:
-    """What the next level cannot show: h = I - u(d(I)). Denton et al. (2015), equation 3."""
+    """The high frequencies, which the next coarser level lacks: h = I - u(d(I)). Denton et al. (2015), equation 3."""
     return images - low(images)
 
 
 class Pyramid:
-    """A game for each level, the coarsest first; each is played on real images of its level alone."""
+    """A game for each level, the coarsest first; each trains on real images of its level alone."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class Pyramid:
         self.history = SampleHistory(self.prior, derive(seed, "shown"), self.images)
 
     def phases(self) -> Sequence[Phase]:
-        """Filmed as whole images, with the levels that have learned nothing yet left out."""
+        """The history shows whole images, without the levels that are not trained yet."""
         phases: list[Phase] = []
         for level, game in enumerate(self.games):
             before = sum(phase.steps for phase in phases)
@@ -75,7 +75,7 @@ class Pyramid:
 
     @property
     def recipe(self) -> Recipe:
-        """Of the coarsest level, which says what code there is."""
+        """Of the coarsest level; all levels have its code."""
         return self.games[0].recipe
 
     @property
@@ -83,7 +83,7 @@ class Pyramid:
         return Prior(sum(game.prior.noise for game in self.games), self.recipe.code)
 
     def draw(self, latents: Latents, refined: int | None = None) -> Images:
-        """Draw a coarse image, then at each level what is finer; levels above `refined` are only made wider."""
+        """Generate a coarse image, then at each level I = u(I') + h (equation 4); above level `refined` only u(I')."""
         noises = latents.noise.split([game.prior.noise for game in self.games], dim=1)
         parts = [latents._replace(noise=noise) for noise in noises]
         images = self.games[0].draw(parts[0])

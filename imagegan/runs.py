@@ -34,7 +34,7 @@ class Understood(NamedTuple):
 
     description: Mapping[str, Any]
     config: ImageConfig
-    shape: Shape  # of a image
+    shape: Shape  # of an image
 
 
 def load_images(folder: Path, held_out: int, moved: Path | None = None) -> Splits:

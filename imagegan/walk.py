@@ -1,4 +1,4 @@
-"""Walks through what a generator draws from: from noise to noise, along each code, and sums of concepts."""
+"""Walks in latent space: from noise to noise, along each code, and vector arithmetic."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -32,11 +32,11 @@ class Block(NamedTuple):
         return len(self.latents.noise) // self.columns
 
 
-# --- where to go
+# --- latents
 
 
 def interpolation(model: Game | Pyramid, rows: int, steps: int, seed: int, label: int | None = None) -> list[Block]:
-    """In each row from one noise to another, with one code (of one class, if any is asked for); the noise of all levels
+    """In each row from one noise to another, with one code (of one class, if one is given); the noise of all levels
     of a pyramid together.
 
     Raises:
@@ -67,7 +67,7 @@ def traversal(model: Game | Pyramid, rows: int, steps: int, seed: int) -> list[B
         UsageError: the model has no code."""
     code = model.prior.code
     if not code.size:
-        raise UsageError("this model has neither a code nor classes to go along; leave out --kind codes")
+        raise UsageError("this model has neither a code nor classes; leave out --kind codes")
     start = model.prior.draw(rows, seed)
     blocks = []
     if code.categories:
@@ -78,7 +78,7 @@ def traversal(model: Game | Pyramid, rows: int, steps: int, seed: int) -> list[B
 
 
 def _along(start: Latents, part: slice, values: Float[Tensor, "L P"]) -> Block:
-    """A row for each of the latents, in which this part of the code takes these values."""
+    """A row for each latent, along which this part of the code takes these values."""
     rows, columns = len(start.noise), len(values)
     codes = start.codes.repeat_interleave(columns, dim=0)
     codes[:, part] = values.repeat(rows, 1)
@@ -86,7 +86,7 @@ def _along(start: Latents, part: slice, values: Float[Tensor, "L P"]) -> Block:
 
 
 def arithmetic(model: Game | Pyramid, concepts: Sequence[Sequence[int]], seed: int) -> list[Block]:
-    """A - B + C of the means of each concept's latents, picked by their numbers among the images of this seed.
+    """A - B + C of the mean latents of three concepts, each given by numbers of images of this seed.
 
     A row for each concept, with its mean behind; then the result amid eight neighbours. Single latents are too unstable
     to calculate with (Radford et al. 2016, section 6.3.2); and where each mean is of three, the noise of the result
@@ -96,7 +96,7 @@ def arithmetic(model: Game | Pyramid, concepts: Sequence[Sequence[int]], seed: i
         UsageError: there is no image of this number."""
     for number in (number for numbers in concepts for number in numbers):
         if number >= SHOWN:
-            raise UsageError(f"there is no image {number} to calculate with: imagegan generate shows 0 to {SHOWN - 1}")
+            raise UsageError(f"there is no image {number}: imagegan generate shows 0 to {SHOWN - 1}")
     known = torch.cat(model.prior.draw(SHOWN, seed), dim=1)
     rows = [known[list(numbers)] for numbers in concepts]
     minuend, subtrahend, summand = means = [row.mean(dim=0, keepdim=True) for row in rows]
@@ -112,11 +112,11 @@ def _apart(model: Game | Pyramid, whole: Float[Tensor, "B Y"]) -> Latents:
     return Latents(*whole.split([model.prior.noise, model.prior.code.size], dim=1))
 
 
-# --- what it looks like
+# --- images
 
 
 def still(model: Game | Pyramid, blocks: Sequence[Block]) -> Image.Image:
-    """A grid for each block, one below the other; of points, each row in a colour of its own."""
+    """A grid for each block, one below the other; of points, each row in another colour."""
     return stacked(
         [
             drawn(images_from(model, block.latents), block.columns, real=model.images, tracks=block.rows)

@@ -13,7 +13,7 @@ from seqgan.errors import DataError
 UNLABELLED = -1
 MOST_TOLD = 12  # classes by name
 
-# As a set is kept in memory: bytes, a quarter of what floats take; or points of a toy set in [-1, 1], each a image of
+# As a set is kept in memory: bytes, a quarter of what floats take; or points of a toy set in [-1, 1], each an image of
 # one pixel with a channel for each axis.
 Stored = UInt8[Tensor, "N C S S"] | Float[Tensor, "N C S S"]
 

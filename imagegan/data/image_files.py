@@ -1,4 +1,4 @@
-"""A image file as a viewer shows it, in grey or RGB; then its largest central square, as large as was asked for.
+"""An image file as a viewer shows it, in grey or RGB; then its largest central square, as large as was asked for.
 
     16 bits                   scaled by the range of the type: 65,535 is white
     32-bit integers, floats   refused: nothing says which value is white
@@ -33,7 +33,7 @@ Pixels = NDArray[np.uint8]
 
 
 class Seen(NamedTuple):
-    """A image, "L" or "RGB", and what was done to it that someone should know."""
+    """An image, "L" or "RGB", and what was done to it that someone should know."""
 
     image: Image.Image
     remarks: tuple[str, ...] = ()

@@ -32,7 +32,7 @@ FIRST = 5  # kinds of other files
 
 
 class Found(NamedTuple):
-    """A image file and the class folder it lies in, if any."""
+    """An image file and the class folder it lies in, if any."""
 
     path: Path
     name: str | None

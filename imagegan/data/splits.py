@@ -134,7 +134,7 @@ def _held_out(labels: NDArray[np.int64], hashes: Hashes) -> NDArray[np.bool_]:
     for label in np.unique(labels):
         places = np.flatnonzero(labels == label)
         start = len(places) - max(1, round(share * len(places))) if len(places) > 1 else 1
-        ahead = hashes[places[1:]] == hashes[places[:-1]]  # is a image the one before it?
+        ahead = hashes[places[1:]] == hashes[places[:-1]]  # is an image the one before it?
         apart = np.flatnonzero(~ahead[start - 1 :])
         held[places[start + (apart[0] if len(apart) else 0) :]] = True
     if not held.any():  # no class has two

@@ -18,7 +18,7 @@ from imagegan.metrics.predictors import AT_ONCE, FEATURES, Images, Predictor
 
 Features = NDArray[np.float64]  # N x D
 COMPONENTS = 64
-MOST_VALUES = 1024  # of a image whose principal components are sought
+MOST_VALUES = 1024  # of an image whose principal components are sought
 NETS, SMALLEST = 3, 8
 
 

@@ -1,4 +1,4 @@
-"""ACGAN, Odena et al. (2017): a discriminator that is not told the class, but has to name it."""
+"""ACGAN, Odena et al. (2017): the discriminator does not receive the class, but predicts it."""
 
 from torch import nn
 from torch.nn.functional import cross_entropy
@@ -14,7 +14,7 @@ from seqgan.core.game import Term, adam
 
 def acgan(config: ACGANConfig, shape: Shape) -> Recipe:
     """L_S, and L_C = E log P(c | x) + E log P(c | G(z, c)): D maximises L_S + L_C, G -L_S + L_C. Section 3."""
-    pair = networks(config, shape, code=shape.labelled())
+    pair = networks(config, shape, g_code=shape.labelled())
     head = nn.Linear(pair.discriminator.features, shape.classes)
     players = versus(
         LOSSES["non-saturating"],

@@ -1,4 +1,4 @@
-"""CGAN, Mirza and Osindero (2014): both players are told the class."""
+"""CGAN, Mirza and Osindero (2014): both networks receive the class."""
 
 from imagegan.game import Recipe, versus
 from imagegan.latents import CodeSpec
@@ -10,9 +10,9 @@ from seqgan.core.game import adam
 
 
 def cgan(config: CGANConfig, shape: Shape) -> Recipe:
-    """max_D E log D(x, y) + E log(1 - D(G(z, y), y)): D, too, is shown y, or it could not ask for it. Equation 2."""
+    """max_D E log D(x, y) + E log(1 - D(G(z, y), y)), equation 2: D receives y too, or G could ignore it."""
     return Recipe(
-        networks(config, shape, code=shape.labelled(), shown=shape.classes)._asdict(),
+        networks(config, shape, g_code=shape.labelled(), d_code=shape.classes)._asdict(),
         versus(LOSSES["non-saturating"], adam(config.d_lr, config.beta1), adam(config.g_lr, config.beta1)),
         (config.latent_dim,),
         CodeSpec(shape.classes),

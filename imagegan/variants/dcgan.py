@@ -1,4 +1,4 @@
-"""Radford et al. (2016): the same game between convolutions, with BatchNorm and Adam at beta1 = 0.5."""
+"""DCGAN, Radford et al. (2016): convolutions, BatchNorm and Adam with beta1 = 0.5."""
 
 from imagegan.game import Recipe, versus
 from imagegan.losses import LOSSES
@@ -9,7 +9,7 @@ from seqgan.core.game import adam
 
 
 def dcgan(config: DCGANConfig, shape: Shape) -> Recipe:
-    """The non-saturating game; what is new stands in the networks (`imagegan.nets`)."""
+    """The non-saturating GAN with the networks of section 3 (`imagegan.nets`)."""
     optimizers = adam(config.d_lr, config.beta1), adam(config.g_lr, config.beta1)
     return Recipe(
         networks(config, shape)._asdict(), versus(LOSSES["non-saturating"], *optimizers), (config.latent_dim,)

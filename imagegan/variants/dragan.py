@@ -1,4 +1,4 @@
-"""DRAGAN, Kodali et al. (2017): a slope near 1 around real images, in the non-saturating game."""
+"""DRAGAN, Kodali et al. (2017): the non-saturating GAN with a gradient penalty around real images."""
 
 from imagegan.game import Recipe, versus
 from imagegan.losses import LOSSES
@@ -10,7 +10,7 @@ from seqgan.core.game import Term, adam
 
 
 def dragan(config: DRAGANConfig, shape: Shape) -> Recipe:
-    """The discriminator also minimises lambda E (|grad D(x + noise)| - 1)^2; one move each. Algorithm 1."""
+    """D also minimises lambda E (|grad D(x + noise)| - 1)^2. Algorithm 1."""
     players = versus(
         LOSSES["non-saturating"],
         adam(config.d_lr, config.beta1, config.beta2),

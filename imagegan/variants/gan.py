@@ -1,4 +1,4 @@
-"""The game of Goodfellow et al. (2014): two perceptrons, one move each."""
+"""GAN, Goodfellow et al. (2014): two perceptrons, one update each a round."""
 
 from typing import NamedTuple
 
@@ -18,16 +18,17 @@ class Pair(NamedTuple):
     discriminator: Discriminator
 
 
-def networks(config: NetsConfig, shape: Shape, code: int = 0, shown: int = 0) -> Pair:
-    """As a config says: a generator that gets a code of this size beside noise, a discriminator that is shown one."""
+def networks(config: NetsConfig, shape: Shape, g_code: int = 0, d_code: int = 0) -> Pair:
+    """As configured; `g_code` and `d_code` are the sizes of the codes that the networks receive."""
     nets = family(config.nets, shape)
     return Pair(
-        nets.generator(shape, config.latent_dim + code, config.width),
-        nets.discriminator(shape, shown, config.width, config.d_norm),
+        nets.generator(shape, config.latent_dim + g_code, config.width),
+        nets.discriminator(shape, d_code, config.width, config.d_norm),
     )
 
 
 def gan(config: GANConfig, shape: Shape) -> Recipe:
-    """max_D E log D(x) + E log(1 - D(G(z))); G minimises the same (minimax), or -E log D(G(z)) (non-saturating)."""
+    """max_D E log D(x) + E log(1 - D(G(z))), equation 1; G minimises the same (minimax), or -E log D(G(z))
+    (non-saturating, section 3)."""
     optimizers = adam(config.d_lr, config.beta1), adam(config.g_lr, config.beta1)
     return Recipe(networks(config, shape)._asdict(), versus(LOSSES[config.loss], *optimizers), (config.latent_dim,))

@@ -1,4 +1,4 @@
-"""InfoGAN, Chen et al. (2016): a code that can be read off the images again, without labels."""
+"""InfoGAN, Chen et al. (2016): a code with high mutual information with the image, without labels."""
 
 import math
 
@@ -16,17 +16,17 @@ from seqgan.errors import ConfigError
 
 
 def infogan(config: InfoGANConfig, shape: Shape) -> Recipe:
-    """min_{G,Q} max_D V(D, G) - lambda L_I(G, Q), equation 6; D's features carry Q, which moves with D.
+    """min_{G,Q} max_D V(D, G) - lambda L_I(G, Q), equation 6; Q is a head on the features of D, trained with D.
 
     Raises:
-        ConfigError: the code says nothing."""
+        ConfigError: the code has no values."""
     if config.categories < 2 and not config.continuous:
         raise ConfigError(
             f"a code of {config.categories} categories and no numbers says nothing; give --categories 2 or more, "
             "--continuous 1 or more, or choose --model dcgan"
         )
     code = CodeSpec(config.categories, config.continuous)
-    pair = networks(config, shape, code=code.size)
+    pair = networks(config, shape, g_code=code.size)
     reader = nn.Sequential(
         nn.Linear(pair.discriminator.features, 128),
         nn.LeakyReLU(0.1),
@@ -36,21 +36,21 @@ def infogan(config: InfoGANConfig, shape: Shape) -> Recipe:
         LOSSES["non-saturating"],
         adam(config.d_lr, config.beta1),
         adam(config.g_lr, config.beta1),
-        both_terms={"unread": Term(lambda view: -information(view, code), config.information_weight)},
+        both_terms={"information_loss": Term(lambda view: -information(view, code), config.information_weight)},
         heads=("reader",),
     )
     return Recipe({**pair._asdict(), "reader": reader}, players, (config.latent_dim,), code)
 
 
 def information(view: View, code: CodeSpec) -> Scalar:
-    """L_I = E log Q(c | G(z, c)) + H(c), below the mutual information of code and image. Equations 4 and 5."""
+    """L_I = E log Q(c | G(z, c)) + H(c), a lower bound of the mutual information. Equations 4 and 5."""
     return mean(
         log_likelihood(view.recipe.nets["reader"](view.on_fake.features).float(), view.code, code) + entropy(code)
     )
 
 
 def log_likelihood(read: Tensor, codes: Codes, code: CodeSpec) -> Tensor:
-    """log Q(c | x) of each image: logits of the category, means of unit Gaussians for the numbers."""
+    """log Q(c | x) of each image: Q gives logits of the category, and means of unit Gaussians for the numbers."""
     category, numbers = code.categories, code.continuous
     chosen = -cross_entropy(read[:, :category], codes[:, :category], reduction="none") if category else 0.0
     off = (read[:, category:] - codes[:, category:]).square().sum(dim=1)

@@ -1,4 +1,4 @@
-"""LAPGAN, Denton et al. (2015): a plain game for a coarse image, and at each level one for what is finer."""
+"""LAPGAN, Denton et al. (2015): a GAN for a coarse image, and one for the high frequencies of each finer level."""
 
 from collections.abc import Sequence
 
@@ -14,13 +14,13 @@ from imagegan.variants.configs import LAPGANConfig
 from seqgan.core.game import adam
 from seqgan.errors import ConfigError
 
-SMALLEST = 8  # a level is halved only where it is larger than this
+SMALLEST = 8  # larger levels are halved
 
 
 def lapgan(config: LAPGANConfig, shape: Shape) -> Sequence[Recipe]:
-    """Algorithm 1: at level k, D tells h + l from G(z, l) + l, where l is the coarser image made wide and I = h + l.
+    """Algorithm 1: at each level D distinguishes h + l from G(z, l) + l, where l is the upsampled coarser image.
 
-    D is shown the sum (as in the official code), so that it judges an image and not an edge alone.
+    D receives the sum, as in the official code: an image, not its high frequencies alone.
 
     Raises:
         ConfigError: the images cannot be halved."""
@@ -71,7 +71,7 @@ def _refining(config: LAPGANConfig, shape: Shape, classes: int) -> Recipe:
 
 
 class Refiner(nn.Module):
-    """A plane of noise and the coarse image (and a plane of the class) to what is finer; nothing bounds that."""
+    """A channel of noise, the coarse image and a channel of the class to high frequencies, which are not bounded."""
 
     def __init__(self, shape: Shape, classes: int, width: int) -> None:
         super().__init__()

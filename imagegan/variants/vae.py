@@ -1,4 +1,4 @@
-"""VAE, Kingma and Welling (2014): no adversary, the baseline of the comparison."""
+"""VAE, Kingma and Welling (2014): no adversary, a baseline."""
 
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ class Posterior(NamedTuple):
 
 
 class Encoder(nn.Module):
-    """Images to posteriors, by the trunk that a discriminator would have."""
+    """Images to posteriors, with the trunk of a discriminator."""
 
     def __init__(self, trunk: nn.Module, features: int, latent_dim: int) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class Encoder(nn.Module):
 
 
 def vae(config: VAEConfig, shape: Shape) -> Recipe:
-    """Maximise E_q log p(x | z) - KL(q(z | x) | p(z)), equation 3, in one player."""
+    """Maximise E_q log p(x | z) - KL(q(z | x) | p(z)), equation 3, one player for both networks."""
     chosen = family(config.nets, shape)
     like = chosen.discriminator(shape, 0, config.width, config.d_norm)
     nets: dict[str, nn.Module] = {
@@ -44,7 +44,7 @@ def vae(config: VAEConfig, shape: Shape) -> Recipe:
 
 
 def reconstruction(view: View) -> Scalar:
-    """-E_q log p(x | z), in nats a image: each pixel a Bernoulli variable, z = mu + sigma * noise."""
+    """-E_q log p(x | z) in nats an image: pixels are Bernoulli variables, z = mu + sigma * noise. Equation 10."""
     q: Posterior = view.encoded
     made = view.recipe.nets["generator"](q.mean + (q.log_variance / 2).exp() * view.noise, view.code)
     with autocast(made.device, enabled=False):
@@ -53,6 +53,6 @@ def reconstruction(view: View) -> Scalar:
 
 
 def divergence(view: View) -> Scalar:
-    """KL(q(z | x) | N(0, 1)) in nats. Kingma and Welling (2014), appendix B."""
+    """KL(q(z | x) | N(0, 1)) in nats. Appendix B."""
     q: Posterior = view.encoded
     return mean((q.mean.square() + q.log_variance.exp() - 1 - q.log_variance).sum(dim=1) / 2)

@@ -1,4 +1,4 @@
-"""WGAN, Arjovsky et al. (2017): a critic within bounds, near its optimum before the generator moves."""
+"""WGAN, Arjovsky et al. (2017): a critic with clipped weights, trained near its optimum before each generator step."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ from imagegan.variants.configs import WGANConfig
 from imagegan.variants.gan import networks
 from seqgan.core.game import Nets, rmsprop
 
-FIRST, EVERY = 25, 500  # rounds in which the official code lets the critic learn for long
+FIRST, EVERY = 25, 500  # rounds in which the official code trains the critic for longer
 
 
 def wgan(config: WGANConfig, shape: Shape) -> Recipe:
@@ -27,7 +27,7 @@ def wgan(config: WGANConfig, shape: Shape) -> Recipe:
 
 
 def schedule(usual: int, burst: int) -> Callable[[int], int]:
-    """A critic's turns in round 1, 2 ...: many in the first rounds and now and then, as in the official code."""
+    """The critic's updates in a round: `burst` in rounds 1 to 25 and every 500th, as in the official code."""
     return lambda step: burst if step <= FIRST or (step - 1) % EVERY == 0 else usual
 
 

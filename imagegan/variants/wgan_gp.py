@@ -1,4 +1,4 @@
-"""Critics held by a penalty on their slope: WGAN-GP (Gulrajani et al. 2017), and its form by differences."""
+"""WGAN-GP, Gulrajani et al. (2017): a critic with a gradient penalty, or with a difference penalty (Su 2018)."""
 
 from collections.abc import Callable
 
@@ -12,12 +12,12 @@ from seqgan.core.game import Term, adam
 
 
 def wgan_gp(config: WGANGPConfig, shape: Shape) -> Recipe:
-    """min_D E D(G(z)) - E D(x) + lambda E (|grad D| - 1)^2; max_G E D(G(z)). Algorithm 1."""
+    """min_D E D(G(z)) - E D(x) + lambda E (|grad D| - 1)^2, equation 3; max_G E D(G(z)). Algorithm 1."""
     return _penalised(config, shape, lambda view: gradient_penalty(view.score, view.real, view.fake, config.penalty))
 
 
 def wgan_diff(config: WGANGPConfig, shape: Shape) -> Recipe:
-    """The same with the slope between two points of each segment (Su, 2018): one forward pass, one gradient."""
+    """The same with |D(y1) - D(y2)| / |y1 - y2| for two points of each segment (Su 2018): no second derivative."""
     return _penalised(config, shape, lambda view: difference_penalty(view.score, view.real, view.fake, config.penalty))
 
 

@@ -30,14 +30,14 @@ from seqgan.core.command import RUNS
     "--top-p",
     type=TOP_P,
     default=1.0,
-    help="only the likeliest tokens with this mass",
+    help="only the likeliest tokens of this total probability",
     show_default=True,
 )
 @click.option(
     "--seed",
     type=SEED,
     default=None,
-    help="the same seed, the same texts  [a new one, told on stderr]",
+    help="the same seed gives the same texts  [a new one, printed on stderr]",
 )
 @click.option(
     "--stage",
@@ -66,7 +66,7 @@ def generate(
     device: str,
     threads: int,
 ) -> None:
-    """Write texts with the policy of RUN, one a line."""
+    """Generate texts with the policy of RUN, one a line."""
     from seqgan.core import outputs
     from seqgan.core.device import use_threads
 
@@ -98,10 +98,10 @@ def generate(
 @DEVICE
 @THREAD_COUNT
 def score(run: Path, file: Path, stage: str, text_column: str | None, as_json: bool, device: str, threads: int) -> None:
-    """How probable the texts in FILE are to the policy of RUN, and what its discriminator makes of them.
+    """Score the texts in FILE: their log-probability under the policy of RUN, and P(real) by its discriminator.
 
-    One line a text: log-probability in nats, the same per token, tokens, unknown ones, P(real), the text. With --json
-    also that of every token by itself (by_token), the end included."""
+    One line a text: log-probability in nats, the same per token, tokens, unknown tokens, P(real), the text. --json adds
+    the log-probability of every token (by_token), EOS included."""
     from seqgan.core.device import use_threads
     from seqgan.data.readers import read_samples
 

@@ -34,7 +34,7 @@ def _stages(ctx: click.Context, incomplete: str) -> list[str]:
     type=TEXT,
     shell_complete=completing(_stages),
     metavar="RUN[@STAGE]",
-    help="begin with the policy of a run: @mle, @best, @STEP  [final]",
+    help="start with the policy of a run: @mle, @best, @STEP  [final]",
 )
 @click.option("--algorithm", default=None, shell_complete=CHOICES, help=f"{', '.join(CONFIGS)}  [seqgan]")
 @run_options
@@ -51,9 +51,9 @@ def train(
     options: RunOptions,
     **hyper: Any,
 ) -> None:
-    """Train a generator on a corpus, and measure what training achieved.
+    """Train a generator on a corpus, and evaluate it.
 
-    The options below are the hyper-parameters of the chosen --algorithm; in brackets, what is used without --preset."""
+    The last options are the hyper-parameters of the chosen --algorithm, with their values in --preset default."""
     name = ctx.meta["choice"]
     chosen = options.choose(name, CONFIGS[name], PRESETS[name], hyper)
     wanted = options.request(name)

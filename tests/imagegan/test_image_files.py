@@ -19,7 +19,7 @@ REDS = np.array([[[255, 0, 0], [0, 0, 255]], [[10, 20, 30], [40, 50, 60]]], np.u
 
 
 def of(image: Image.Image, form: str = "PNG", **options: object) -> np.ndarray:
-    """What becomes of a image that was saved in this format: C S S."""
+    """What becomes of an image that was saved in this format: C S S."""
     buffer = io.BytesIO()
     image.save(buffer, form, **options)
     with Image.open(buffer) as opened:
@@ -161,7 +161,7 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def png_of(width: int, height: int) -> bytes:
-    """A few bytes that claim to be a image of this size."""
+    """A few bytes that claim to be an image of this size."""
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
     return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")
 

@@ -358,7 +358,7 @@ def test_a_code_that_is_the_class_agrees_wholly_and_a_shuffled_one_by_chance() -
 
 
 def test_the_numbers_of_a_code_are_set_beside_the_factor_they_move_most() -> None:
-    """The factors of a image are its pixels; the first number is a factor turned round, the second nothing."""
+    """The factors of an image are its pixels; the first number is a factor turned round, the second nothing."""
     factors = torch.from_numpy(RNG.uniform(-1, 1, (4000, 4))).float()
     images = factors.view(-1, 1, 2, 2)
     reader, names = Sees(lambda some: some.flatten(1)), ("a", "b", "c", "d")

@@ -363,7 +363,7 @@ def check_information_is_bounded_by_the_entropy_of_the_code() -> None:
     """L_I = H(c) where the code is read without error, 0 where it is guessed, less where it is misread."""
     made = recipe_of(infogan_m, "infogan", "infogan", continuous=0)
     for player in ("d", "g"):
-        term = made.players[player].terms["unread"]
+        term = made.players[player].terms["information_loss"]
         assert term.weight == 1.0
         for sharpness, expected in ((50.0, -math.log(10)), (0.0, 0.0)):
             view = reading_its_code(made, "reader", sharpness)
@@ -371,7 +371,7 @@ def check_information_is_bounded_by_the_entropy_of_the_code() -> None:
         view = patched(made, reader=Fixed(lambda features: 3 * torch.randn(len(features), 10)))
         assert term.of(view) > -math.log(10)
     view = view_of(made)
-    made.players["g"].terms["unread"].of(view).backward()
+    made.players["g"].terms["information_loss"].of(view).backward()
     for net in ("generator", "reader"):
         assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in made.nets[net].parameters()), net
     assert made.players["d"].moves == ("discriminator", "reader")
