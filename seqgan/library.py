@@ -225,12 +225,12 @@ def train(
     )
     components, place = Components(policy, discriminator, reward), resolve(device)
     source = _source(corpus, text_column, valid, test)
-    wanted = RunRequest(algorithm, Path(run_dir) if run_dir else None, resume, overwrite, seed, threads)
-    wanted.existing()  # refuses what contradicts itself, in every process
+    request = RunRequest(algorithm, Path(run_dir) if run_dir else None, resume, overwrite, seed, threads)
+    request.existing()  # refuses what contradicts itself, in every process
     shown = display() if progress else Silence()
     with distributed.process_group(place):
         folder, _ = training.begin_or_continue(
-            wanted, chosen, source, init_from=init_from, display=shown, device=place, components=components
+            request, chosen, source, init_from=init_from, display=shown, device=place, components=components
         )
     return TrainedRun(folder, device, components, source)
 

@@ -56,8 +56,8 @@ def train(
     The last options are the hyper-parameters of the chosen --algorithm, with their values in --preset default."""
     name = ctx.meta["choice"]
     chosen = options.choose(name, CONFIGS[name], PRESETS[name], hyper)
-    wanted = options.request(name)
-    if corpus is None and not wanted.existing():
+    request = options.request(name)
+    if corpus is None and not request.existing():
         nothing = f"there is no run in {options.resume} to continue, and " if options.resume else ""
         raise UsageError(
             f"{nothing}--corpus is missing: give a bundled one (poems, speeches) or a text file, one text a line"
@@ -70,7 +70,7 @@ def train(
     machine, source = options.machine(), Source(corpus, text_column, valid, test)
     with distributed.process_group(machine["device"]):
         _, finished = training.begin_or_continue(
-            wanted, chosen, source, init_from=init_from, display=options.display(), **machine
+            request, chosen, source, init_from=init_from, display=options.display(), **machine
         )
     if finished:
         _report(finished)
