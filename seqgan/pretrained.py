@@ -17,7 +17,7 @@ from seqgan import __version__
 from seqgan.algorithms.components import Components
 from seqgan.algorithms.configs import SeqGANConfig
 from seqgan.core import checkpoint, files, outputs, schema
-from seqgan.core.bounds import MAKER, PLACE_NAME, checked
+from seqgan.core.bounds import MAKER, PATH_NAME, checked
 from seqgan.core.report import Row, as_cell, markdown, metrics_of
 from seqgan.errors import CheckpointError, RunError, UsageError, quoted, why
 from seqgan.model import TextModel
@@ -75,7 +75,7 @@ def refuse_taken(folder: Path, overwrite: bool) -> None:
 
 @checked
 def from_pretrained(
-    name: Annotated[str | Path, PLACE_NAME],
+    name: Annotated[str | Path, PATH_NAME],
     *,
     device: torch.device | str = "cpu",
     policy: Annotated[MakePolicy | None, MAKER] = None,

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from seqgan.core.bounds import PLACE, STEPS, TEXT, OneOf
+from seqgan.core.bounds import PATH, STEPS, TEXT, OneOf
 from seqgan.core.command import completing
 
 
@@ -81,7 +81,7 @@ def show(name: str, count: int, split: str, text_column: str | None) -> None:
 
 @corpora.command()
 @click.argument("name", type=TEXT, shell_complete=CORPORA)
-@click.argument("folder", type=PLACE)
+@click.argument("folder", type=PATH)
 @click.option("--text-column", type=TEXT, help="the column that holds the texts, where the source has columns")
 @click.option("--overwrite", is_flag=True, help="replace the files of those names")
 def export(name: str, folder: Path, text_column: str | None, overwrite: bool) -> None:
@@ -98,7 +98,7 @@ def export(name: str, folder: Path, text_column: str | None, overwrite: bool) ->
 
 
 @corpora.command("add")
-@click.argument("path", type=PLACE)
+@click.argument("path", type=PATH)
 @click.option("--name", type=TEXT, required=True, help="its name: --corpus NAME")
 @click.option("--text-column", type=TEXT, help="the column that holds the texts, where the file has columns")
 @click.option("--overwrite", is_flag=True, help="replace a corpus of that name")

@@ -10,7 +10,7 @@ import click
 
 from seqgan.cli.corpora import CORPORA
 from seqgan.cli.shared import DEVICE, found_again, is_saved_model, model_of, print_tables
-from seqgan.core.bounds import DRAWN, PLACE, PLACE_NAME, SEED, TEXT, THREADS, OneOf
+from seqgan.core.bounds import DRAWN, PATH, PATH_NAME, SEED, TEXT, THREADS, OneOf
 from seqgan.core.command import RUNS
 from seqgan.errors import UsageError, one_line
 
@@ -84,19 +84,19 @@ class Asked:
 
 
 @click.command()
-@click.argument("runs", metavar="[RUN]...", type=PLACE, shell_complete=RUNS, nargs=-1)
-@click.option("--samples", type=PLACE, help="instead of RUN: a file of texts, one a line (.gz too)")
-@click.option("--references", type=PLACE, help="with --samples: real texts to compare with")
-@click.option("--training", type=PLACE, help="with --samples: texts that may have been copied")
-@click.option("--real", type=PLACE, help="with --samples: real texts, for a row of as many")
+@click.argument("runs", metavar="[RUN]...", type=PATH, shell_complete=RUNS, nargs=-1)
+@click.option("--samples", type=PATH, help="instead of RUN: a file of texts, one a line (.gz too)")
+@click.option("--references", type=PATH, help="with --samples: real texts to compare with")
+@click.option("--training", type=PATH, help="with --samples: texts that may have been copied")
+@click.option("--real", type=PATH, help="with --samples: real texts, for a row of as many")
 @click.option(
     "--corpus",
     type=TEXT,
     shell_complete=CORPORA,
     help="with RUN: where its texts are now, if they have moved",
 )
-@click.option("--valid", type=PLACE_NAME, metavar="FILE", help="with RUN: its validation texts, if they have moved")
-@click.option("--test", type=PLACE_NAME, metavar="FILE", help="with RUN: its test texts, if they have moved")
+@click.option("--valid", type=PATH_NAME, metavar="FILE", help="with RUN: its validation texts, if they have moved")
+@click.option("--test", type=PATH_NAME, metavar="FILE", help="with RUN: its test texts, if they have moved")
 @click.option("--text-column", type=TEXT, help="the column that holds the texts, where the files have columns")
 @click.option("-n", "--count", type=DRAWN, help="texts in every row  [the size of the validation split]")
 @click.option("--seed", type=SEED, help="seed of the samples  [that of the run]")
@@ -115,8 +115,8 @@ class Asked:
 @click.option("--check", is_flag=True, help="recompute some of the BLEUs with nltk and sacrebleu")
 @click.option("--json", is_flag=True, help="JSON on stdout instead of tables")
 @click.option("--markdown", is_flag=True, help="one table of Markdown on stdout instead of tables")
-@click.option("--blind", type=PLACE, metavar="FILE", help="write a sheet for human ratings, with -n texts of each kind")
-@click.option("--ratings", type=PLACE, multiple=True, metavar="FILE", help="analyse filled sheets")
+@click.option("--blind", type=PATH, metavar="FILE", help="write a sheet for human ratings, with -n texts of each kind")
+@click.option("--ratings", type=PATH, multiple=True, metavar="FILE", help="analyse filled sheets")
 @click.option("--overwrite", is_flag=True, help="with --blind: replace a sheet and its key, with its ratings")
 @DEVICE
 @click.option("--threads", type=THREADS, help="the last digits depend on it; 0: all cores  [that of the run]")

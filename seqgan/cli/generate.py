@@ -8,12 +8,12 @@ from pathlib import Path
 import click
 
 from seqgan.cli.shared import DEVICE, THREAD_COUNT, is_saved_model, model_of
-from seqgan.core.bounds import DRAWN, PLACE, PROMPT, SEED, STAGE, TEMPERATURE, TEXT, TOP_K, TOP_P
+from seqgan.core.bounds import DRAWN, PATH, PROMPT, SEED, STAGE, TEMPERATURE, TEXT, TOP_K, TOP_P
 from seqgan.core.command import RUNS
 
 
 @click.command()
-@click.argument("run", type=PLACE, shell_complete=RUNS)
+@click.argument("run", type=PATH, shell_complete=RUNS)
 @click.option(
     "-n", "--count", "--num-return-sequences", "count", type=DRAWN, default=10, help="how many texts", show_default=True
 )
@@ -47,7 +47,7 @@ from seqgan.core.command import RUNS
     show_default=True,
 )
 @click.option("--json", "as_json", is_flag=True, help="one JSON object a line: text, tokens, ended")
-@click.option("--output", type=PLACE, help="write to this file instead of stdout")
+@click.option("--output", type=PATH, help="write to this file instead of stdout")
 @click.option("--overwrite", is_flag=True, help="replace the file that --output names")
 @DEVICE
 @THREAD_COUNT
@@ -88,8 +88,8 @@ def generate(
 
 
 @click.command()
-@click.argument("run", type=PLACE, shell_complete=RUNS)
-@click.argument("file", type=PLACE)
+@click.argument("run", type=PATH, shell_complete=RUNS)
+@click.argument("file", type=PATH)
 @click.option(
     "--stage", type=STAGE, default="final", help="mle, final, best, or the number of a checkpoint", show_default=True
 )

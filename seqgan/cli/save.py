@@ -6,13 +6,13 @@ import click
 
 from seqgan.cli.corpora import CORPORA
 from seqgan.cli.shared import DEVICE, found_again
-from seqgan.core.bounds import PLACE, STAGE, TEXT
+from seqgan.core.bounds import PATH, STAGE, TEXT
 from seqgan.core.command import RUNS
 
 
 @click.command()
-@click.argument("run", type=PLACE, shell_complete=RUNS)
-@click.argument("folder", type=PLACE)
+@click.argument("run", type=PATH, shell_complete=RUNS)
+@click.argument("folder", type=PATH)
 @click.option("--stage", type=STAGE, default="final", help="mle, final, best, or the number of a checkpoint")
 @click.option(
     "--license", "licence", type=TEXT, default="unknown", help="of the model, for its card", show_default=True
