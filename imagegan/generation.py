@@ -24,7 +24,7 @@ from imagegan.pyramid import Pyramid
 from imagegan.runs import read_run
 from imagegan.samples import Labels, Samples
 from imagegan.training import new_model
-from seqgan.core.bounds import COUNT, PLACE, SEED, STEPS, Real, Several, checked
+from seqgan.core.bounds import COUNT, PATH, SEED, STEPS, Real, Several, checked
 from seqgan.core.config import nearest
 from seqgan.core.run import checkpoints, saved_in
 from seqgan.core.seed import derive, private_generator
@@ -38,7 +38,7 @@ CODE = Several(Real(-1e6, 1e6), "3,-1,0.5")
 
 
 @checked
-def load_model(folder: Annotated[Path, PLACE], device: torch.device) -> Game | Pyramid:
+def load_model(folder: Annotated[Path, PATH], device: torch.device) -> Game | Pyramid:
     """The model of a run at its newest checkpoint.
 
     Raises:

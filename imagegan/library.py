@@ -14,7 +14,7 @@ from imagegan.pyramid import Pyramid
 from imagegan.runs import class_names, read_run
 from imagegan.variants.configs import CONFIGS, PRESETS
 from seqgan.core import distributed
-from seqgan.core.bounds import PLACE, SEED, TEXT, THREADS, YES_NO, checked
+from seqgan.core.bounds import PATH, SEED, TEXT, THREADS, YES_NO, checked
 from seqgan.core.config import choose_config, nearest, parameters
 from seqgan.core.device import resolve
 from seqgan.core.log import Silence, display
@@ -64,9 +64,9 @@ def train(
     model: Annotated[str, TEXT] = "dcgan",
     *,
     data: Annotated[str | None, TEXT] = None,
-    data_dir: Annotated[str | Path | None, PLACE] = None,
+    data_dir: Annotated[str | Path | None, PATH] = None,
     preset: Annotated[str | None, TEXT] = None,
-    run_dir: Annotated[str | Path | None, PLACE] = None,
+    run_dir: Annotated[str | Path | None, PATH] = None,
     resume: Annotated[bool, YES_NO] = False,
     overwrite: Annotated[bool, YES_NO] = False,
     seed: Annotated[int | None, SEED] = None,
@@ -100,6 +100,6 @@ def train(
 
 
 @checked
-def load(folder: Annotated[str | Path, PLACE], device: str = "auto") -> TrainedRun:
+def load(folder: Annotated[str | Path, PATH], device: str = "auto") -> TrainedRun:
     """A run that was trained before."""
     return TrainedRun(Path(folder), device)

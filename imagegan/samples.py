@@ -15,7 +15,7 @@ from imagegan.data.layout import class_names, folder_names, found_in
 from imagegan.grids import POINT
 from imagegan.metrics.distances import read_arrays
 from imagegan.metrics.predictors import Images
-from seqgan.core.bounds import PLACE, checked
+from seqgan.core.bounds import PATH, checked
 from seqgan.core.seed import private_generator
 from seqgan.errors import DataError
 
@@ -48,7 +48,7 @@ class Samples(NamedTuple):
 
 
 @checked
-def read_samples(path: Annotated[Path, PLACE], like: ImageDataset | None = None) -> Samples:
+def read_samples(path: Annotated[Path, PATH], like: ImageDataset | None = None) -> Samples:
     """An npz file with `samples` (or `images`, or a single array) and perhaps `labels`, or a folder of images,
     perhaps in folders named by class; to be compared with images `like` these (a folder needs to know).
 

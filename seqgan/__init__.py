@@ -1,4 +1,4 @@
-"""Text GANs that can be trusted: SeqGAN and its baselines, trained, sampled and honestly measured.
+"""Text GANs: train, sample and evaluate SeqGAN and its baselines.
 
     run = seqgan.train("poems")                 # or a path, hf:owner/name, or a list of texts
     run.generate(5)

@@ -1,4 +1,4 @@
-"""Several runs in one table: arms of an experiment on the same held-out texts, and seeds of one arm taken together."""
+"""Several runs in one table: arms of an experiment on the same held-out texts, and the seeds of an arm as one row."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -101,7 +101,7 @@ def _names(runs: Sequence[TrainedRun]) -> list[str]:
 
 
 def _arms(descriptions: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[int]]]:
-    """Runs that differ in their seed alone, by number, each group with a name that tells the groups apart."""
+    """Runs that differ in their seed alone, by number, each group with a name of what differs."""
     groups: dict[str, list[int]] = {}
     for number, description in enumerate(descriptions):
         key = [description[part] for part in ("algorithm", "config", "tokenizer_sha256")]

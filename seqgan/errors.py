@@ -18,14 +18,14 @@ def quoted(value: object, most: int = 60) -> str:
     """A value that came from outside, as a message shows it: shortened, escaped, a text within quotes."""
     try:
         text = value if isinstance(value, str) else str(value)
-    except Exception:  # an integer of too many digits, or whatever an object of someone's own does
+    except Exception:  # an integer of too many digits, or a custom object whose repr fails
         text = f"a {type(value).__name__} that cannot be shown"
     short = text if len(text) <= most else text[:most] + "..."
     return repr(short) if isinstance(value, str) else _seen(short)
 
 
 def why(error: Exception) -> str:
-    """The reason that the system gives, in its own words and without its numbers."""
+    """The reason that the system gives, without its error number."""
     reason = getattr(error, "strerror", None) or (str(error).strip().splitlines() or ["no reason is given"])[0]
     return f"{reason[:1].lower()}{reason[1:120]}"
 
@@ -35,7 +35,7 @@ def _seen(text: str) -> str:
 
 
 class SeqGANError(Exception):
-    """Any error that is told in one line instead of a traceback."""
+    """An expected error: shown in one line, without a traceback."""
 
     exit_code = 1
 
@@ -62,23 +62,23 @@ class DataError(UsageError):
 
 
 class RunError(UsageError):
-    """A run directory is missing, in use, foreign, or was made with other options."""
+    """A run directory is missing, in use, of another package, or was made with other options."""
 
 
 class CheckpointError(RunError):
-    """A checkpoint is damaged, foreign, or belongs to another model."""
+    """A checkpoint is damaged, of another run, or belongs to another model."""
 
 
 class StorageError(SeqGANError):
-    """The disk refused: full, read-only, or not ours."""
+    """The disk refused: full, read-only, or without permission."""
 
 
 class ShortageError(SeqGANError):
-    """Memory does not suffice."""
+    """There is not enough memory."""
 
 
 class LostError(SeqGANError):
-    """Other processes that took part in the training are gone."""
+    """Other processes of the training have ended."""
 
 
 class DivergedError(SeqGANError):

@@ -13,8 +13,8 @@ from seqgan.core import distributed
 from seqgan.core.bounds import (
     DRAWN,
     MAKER,
-    PLACE,
-    PLACE_NAME,
+    PATH,
+    PATH_NAME,
     SEED,
     STAGE,
     TEXT,
@@ -130,7 +130,7 @@ class TrainedRun:
     @checked
     def save_pretrained(
         self,
-        folder: Annotated[str | Path, PLACE],
+        folder: Annotated[str | Path, PATH],
         *,
         stage: Annotated[str | int, STAGE] = "final",
         license: Annotated[str, TEXT] = "unknown",
@@ -163,13 +163,13 @@ def train(
     *,
     algorithm: Annotated[str, TEXT] = "seqgan",
     preset: Annotated[str | None, TEXT] = None,
-    run_dir: Annotated[str | Path | None, PLACE] = None,
+    run_dir: Annotated[str | Path | None, PATH] = None,
     resume: Annotated[bool, YES_NO] = False,
     overwrite: Annotated[bool, YES_NO] = False,
     init_from: Annotated[str | None, TEXT] = None,
     text_column: Annotated[str | None, TEXT] = None,
-    valid: Annotated[str | Path | None, PLACE_NAME] = None,
-    test: Annotated[str | Path | None, PLACE_NAME] = None,
+    valid: Annotated[str | Path | None, PATH_NAME] = None,
+    test: Annotated[str | Path | None, PATH_NAME] = None,
     seed: Annotated[int | None, SEED] = None,
     threads: Annotated[int, THREADS] = 0,
     device: str = "auto",
@@ -225,25 +225,25 @@ def train(
     )
     components, place = Components(policy, discriminator, reward), resolve(device)
     source = _source(corpus, text_column, valid, test)
-    wanted = RunRequest(algorithm, Path(run_dir) if run_dir else None, resume, overwrite, seed, threads)
-    wanted.existing()  # refuses what contradicts itself, in every process
+    request = RunRequest(algorithm, Path(run_dir) if run_dir else None, resume, overwrite, seed, threads)
+    request.existing()  # refuses what contradicts itself, in every process
     shown = display() if progress else Silence()
     with distributed.process_group(place):
         folder, _ = training.begin_or_continue(
-            wanted, chosen, source, init_from=init_from, display=shown, device=place, components=components
+            request, chosen, source, init_from=init_from, display=shown, device=place, components=components
         )
     return TrainedRun(folder, device, components, source)
 
 
 @checked
 def load(
-    run: Annotated[str | Path, PLACE],
+    run: Annotated[str | Path, PATH],
     *,
     device: str = "auto",
     corpus: str | Path | Corpus | Iterable[str] | None = None,
     text_column: Annotated[str | None, TEXT] = None,
-    valid: Annotated[str | Path | None, PLACE_NAME] = None,
-    test: Annotated[str | Path | None, PLACE_NAME] = None,
+    valid: Annotated[str | Path | None, PATH_NAME] = None,
+    test: Annotated[str | Path | None, PATH_NAME] = None,
     policy: Annotated[MakePolicy | None, MAKER] = None,
     discriminator: Annotated[MakeDiscriminator | None, MAKER] = None,
     reward: Annotated[Score | TextReward | None, PAYING] = None,

@@ -1,7 +1,7 @@
-"""Models to hand on: a folder, or a repository of the Hugging Face hub, with weights, tokenizer and a model card.
+"""Saved models: a folder, or a repository of the Hugging Face hub, with weights, tokenizer and a model card.
 
-config.json, generator.safetensors, tokenizer.model, perhaps discriminator.safetensors, and README.md. Nothing in it is
-executed when it is loaded."""
+config.json, generator.safetensors, tokenizer.model, perhaps discriminator.safetensors, and README.md. Loading
+executes nothing of it."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ from seqgan import __version__
 from seqgan.algorithms.components import Components
 from seqgan.algorithms.configs import SeqGANConfig
 from seqgan.core import checkpoint, files, outputs, schema
-from seqgan.core.bounds import MAKER, PLACE_NAME, checked
+from seqgan.core.bounds import MAKER, PATH_NAME, checked
 from seqgan.core.report import Row, as_cell, markdown, metrics_of
 from seqgan.errors import CheckpointError, RunError, UsageError, quoted, why
 from seqgan.model import TextModel
@@ -32,7 +32,7 @@ FIELDS = {**MODEL_FIELDS, "files": schema.WORDS}
 def save_pretrained(
     model: TextModel, folder: Path, facts: Mapping[str, Any] | None = None, *, overwrite: bool = False
 ) -> Path:
-    """Write a model and its card into a folder; `facts` are what the card tells of its training (`card`).
+    """Write a model and its card into a folder; `facts` are what the card reports of its training (`card`).
 
     Raises:
         UsageError: the folder holds something already; `overwrite` replaces a saved model, and nothing else.
@@ -51,22 +51,22 @@ def save_pretrained(
     for name, data in contents.items():
         outputs.writer(folder / name, overwrite=overwrite)(data)
     if DISCRIMINATOR not in weights and (folder / DISCRIMINATOR).exists():
-        files.remove(folder / DISCRIMINATOR)  # of a model that was saved here before
+        files.remove(folder / DISCRIMINATOR)  # of the replaced model
     return folder
 
 
 def refuse_taken(folder: Path, overwrite: bool) -> None:
-    """Tell before any work is done that a model cannot be saved in a folder.
+    """Refuse a folder before any work is done.
 
     Raises:
-        UsageError: it holds something already, or is no folder."""
+        UsageError: it holds something already, or is a file."""
     if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder} is no folder, but one for the model was expected; name another")
+        raise UsageError(f"{folder} is a file, but a folder for the model was expected; name another")
     if (folder / "run.json").exists():
         raise UsageError(f"{folder} is a run directory, which would be damaged; name another folder")
     if folder.is_dir() and any(folder.iterdir()):
         if not (folder / POLICY).exists():
-            raise UsageError(f"{folder} exists and is no saved model; name another folder")
+            raise UsageError(f"{folder} exists and holds no saved model; name another folder")
         if not overwrite:
             raise UsageError(
                 f"{folder} holds a saved model already; give --overwrite (overwrite=True), or name another folder"
@@ -75,7 +75,7 @@ def refuse_taken(folder: Path, overwrite: bool) -> None:
 
 @checked
 def from_pretrained(
-    name: Annotated[str | Path, PLACE_NAME],
+    name: Annotated[str | Path, PATH_NAME],
     *,
     device: torch.device | str = "cpu",
     policy: Annotated[MakePolicy | None, MAKER] = None,
@@ -98,7 +98,7 @@ def from_pretrained(
     if about.get("package") != "seqgan" or about.get("format") != schema.FORMAT:
         raise CheckpointError(
             f"{path} is of {quoted(about.get('package'))}, format {quoted(about.get('format'))}; a model of seqgan of "
-            f"format {schema.FORMAT} was expected: save it again from its run"
+            f"format {schema.FORMAT} was expected: train and save it again"
         )
     schema.check(path, about, FIELDS, CheckpointError)
     refuse_missing(folder, about, components, ["policy", "discriminator"])
@@ -161,7 +161,7 @@ def _from_hub(name: str) -> Path:
     except (HFValidationError, HTTPError, OSError) as error:
         reason = why(error)
         raise RunError(
-            f"{name} is no folder, and cannot be had from the hub either ({reason}); "
+            f"{name} is no folder, and the hub does not give it either ({reason}); "
             "give the folder of a saved model, or check the name and the connection"
         ) from None
 
@@ -174,7 +174,9 @@ def card(model: TextModel, facts: Mapping[str, Any]) -> str:
     corpus, algorithm = facts.get("corpus", {}), model.about.get("algorithm", "seqgan")
     split = ", ".join(f"{count} {part}" for part, count in corpus.get("split", {}).items())
     trained_on = (
-        f"{corpus.get('name')} ({split} texts; sha256 {corpus.get('sha256', '')[:16]}...)." if corpus else "Not told."
+        f"{corpus.get('name')} ({split} texts; sha256 {corpus.get('sha256', '')[:16]}...)."
+        if corpus
+        else "Not recorded."
     )
     return CARD.format(
         tags=", ".join(dict.fromkeys(["seqgan", algorithm, "text-gan"])),
@@ -213,7 +215,7 @@ license: {license}
 
 # A text generator trained by {algorithm}
 
-Made with seqgan {version}: a policy ({kind}) over a vocabulary of {vocab_size} ({tokenizer}), which writes texts of at
+Made with seqgan {version}: a policy ({kind}) over a vocabulary of {vocab_size} ({tokenizer}), for texts of at
 most {max_length} tokens.
 
 ```python
@@ -223,7 +225,7 @@ model = seqgan.from_pretrained("this folder, or its name on the hub")
 print(model.generate(10, temperature=0.8))
 ```
 
-Texts of it, as they come:
+Samples, not selected:
 
 {samples}
 
@@ -237,5 +239,5 @@ Texts of it, as they come:
 
 {notes}
 
-It writes what resembles its training texts. What it says is nobody's opinion, and need not be true.
+Its texts resemble the training texts; they are not facts, and nobody's opinion.
 """

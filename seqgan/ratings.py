@@ -1,7 +1,7 @@
-"""People as judges: a sheet of real and generated texts in random order, and what the ratings say.
+"""Human ratings: a sheet of real and generated texts in random order, and the analysis of filled sheets.
 
-The SeqGAN paper's claim for poems is a human score (Yu et al. 2017, table 2); here is how to get one without knowing
-which text is whose while rating."""
+The SeqGAN paper's claim for poems is a human score (Yu et al. 2017, table 2); here raters do not
+know which text is generated."""
 
 import csv
 import hashlib
@@ -25,7 +25,7 @@ COLUMNS = ["number", "text", "rating"]
 
 
 class Rated(NamedTuple):
-    """What people thought of one kind of texts."""
+    """The ratings of one kind of texts."""
 
     mean: float
     stderr: float  # over texts: each counts with the mean of its ratings
@@ -43,18 +43,18 @@ def sheet_of(run: TrainedRun, count: int, seed: int) -> dict[str, list[str]]:
     if count > len(test):
         raise UsageError(f"the test split has {len(test)} real texts; ask for no more than that, not for {count}")
     chosen = random.Random(seed).sample(test, count)
-    # Written as the policy writes, blanks and all, lest the spacing tells who wrote it.
+    # Tokenised and decoded as samples are, so that spacing does not reveal the real ones.
     texts = {"real": [" ".join(model.tokenizer.pieces(text, len(text) + 1)) for text in chosen]}
     return texts | {stage: run.generate(count, stage=stage, seed=seed) for stage in stages_of(run.description)}
 
 
 def sheet_at(path: Path, *, overwrite: bool = False) -> tuple[Callable[[bytes], None], Callable[[bytes], None]]:
-    """What writes a sheet there, and its key beside it.
+    """Writers for a sheet and for its key beside it.
 
     Raises:
         UsageError: one of them exists already, and may hold ratings."""
     if path.exists() and not path.is_file():
-        raise UsageError(f"{path} is no file; a rating sheet needs a name of its own, with room for its key beside it")
+        raise UsageError(f"{path} is no file; give the name of a new file for the sheet")
     return outputs.writer(path, overwrite=overwrite), outputs.writer(key_of(path), overwrite=overwrite)
 
 
@@ -63,7 +63,7 @@ def key_of(path: Path) -> Path:
 
 
 def write_sheet(path: Path, texts: Mapping[str, Sequence[str]], seed: int, *, overwrite: bool = False) -> Path:
-    """Write a sheet to fill in, and beside it the key that tells whose text each is; the path of the key.
+    """Write a sheet to fill in, and beside it the key with the source of each text; returns the path of the key.
 
     Raises:
         UsageError: there is a sheet already: it may have ratings in it."""
@@ -103,7 +103,9 @@ def read_ratings(path: Path) -> dict[str, dict[int, float]]:
     try:
         key = schema.read(key_path, UsageError, "it must be as --blind wrote it")
     except FileNotFoundError as error:
-        raise UsageError(f"{key_path} is missing: without the key nobody knows whose texts were rated") from error
+        raise UsageError(
+            f"{key_path} is missing: the key holds the source of each text; copy it beside the sheet"
+        ) from error
     schema.check(key_path, key, {"sources": schema.TEXTS, "texts": schema.TEXTS}, UsageError)
     sources, digests = key["sources"], key["texts"]
     if len(sources) != len(digests) or not sources:

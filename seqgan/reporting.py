@@ -20,11 +20,11 @@ TABLES: dict[str, Sequence[str]] = {
     "what training achieved": (
         *("nll-valid", "nll-test", "entropy", "bleu-3", "backward-bleu-3", "self-bleu-3", "distinct", "d-auc"),
     ),
-    "BLEU: n-grams of the samples that stand in the references": [f"bleu-{n}" for n in ORDERS],
-    "backward BLEU: n-grams of the references that stand in the samples": [f"backward-bleu-{n}" for n in ORDERS],
+    "BLEU: n-grams of the samples that are in the references": [f"bleu-{n}" for n in ORDERS],
+    "backward BLEU: n-grams of the references that are in the samples": [f"backward-bleu-{n}" for n in ORDERS],
     "Self-BLEU: how alike the samples are": [f"self-bleu-{n}" for n in ORDERS],
     "variety: the share of different samples and n-grams": ["distinct", *(f"distinct-{n}" for n in (1, 2, 3))],
-    "novelty: the share that stands in the training texts, and the longest copied span": [
+    "novelty: the share that is in the training texts, and the longest copied span": [
         *("seen", "seen-lines", *(f"seen-{n}" for n in ORDERS), "copied", "copied-longest")
     ],
     "form": ("length", "form", "unknown"),
@@ -34,7 +34,7 @@ TABLES: dict[str, Sequence[str]] = {
 }
 SHORT = next(iter(TABLES))
 WIDEST = 4  # columns of numbers side by side
-TOLD = (
+LEGEND = (
     "± is a standard error, of a difference the paired one; * a difference of more than two of them "
     "(of blocks and seeds: as many as Student's t asks at 5 %)"
 )
@@ -126,11 +126,11 @@ def tables(rows: Mapping[str, Row], pairs: Pairs | None = None, *, short: bool =
     for title, metrics in TABLES.items():
         if (title == SHORT) == short:
             for table in _tables(title, columns, metrics, beside):
-                told = [*signatures(rows, [line[0] for line in table.cells]), *([TOLD] if short and beside else [])]
-                yield table._replace(signatures=told)
+                notes = [*signatures(rows, [line[0] for line in table.cells]), *([LEGEND] if short and beside else [])]
+                yield table._replace(signatures=notes)
     if between and not short:
         for table in _tables("differences", between, _metrics(rows), between):
-            yield table._replace(signatures=[TOLD])
+            yield table._replace(signatures=[LEGEND])
 
 
 def _tables(
@@ -152,15 +152,15 @@ def _line(metric: str, columns: Mapping[str, Row], between: Mapping[str, Row]) -
 
 
 def _metrics(rows: Mapping[str, Row]) -> list[str]:
-    """Every number that a row has, in the order of the tables; what stands in none of them last."""
+    """Every number that a row has, in the order of the tables; others last."""
     return metrics_of(rows, (name for title, names in TABLES.items() if title != SHORT for name in names))
 
 
 def markdown(rows: Mapping[str, Row], pairs: Pairs | None = None, *, aligned: bool = False) -> str:
     """All numbers as one table of Markdown, the differences of the rows among its columns, and below it the signatures;
-    `aligned` for reading it as it stands."""
+    `aligned` for reading it as plain text."""
     between = differences(rows, pairs)
     columns = {**rows, **between}
     headings = ["", *map(one_line, columns)]
     table = report.markdown(headings, [_line(name, columns, between) for name in _metrics(rows)], aligned=aligned)
-    return "\n".join([table, "", f"{TOLD}.", "", "```text", *signatures(rows, _metrics(rows)), "```"])
+    return "\n".join([table, "", f"{LEGEND}.", "", "```text", *signatures(rows, _metrics(rows)), "```"])

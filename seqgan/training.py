@@ -95,7 +95,7 @@ class Data(NamedTuple):
 
 
 def begin_or_continue(
-    wanted: RunRequest,
+    request: RunRequest,
     chosen: Chosen,
     source: Source,
     *,
@@ -106,22 +106,21 @@ def begin_or_continue(
     keep: int = 2,
     components: Components = DEFAULTS,
 ) -> tuple[Path, Finished | None]:
-    """Begin a run or go on with it, train it to its end, and measure it. Gives back its folder.
+    """Begin a run or continue it, train it to its end, and evaluate it. Returns its folder.
 
-    `init_from` is the policy to begin with, as `InitFrom` reads it. Of several processes the first one measures; the
-    others are done before (None)."""
+    `init_from` is the policy to begin with, as `InitFrom` reads it. Of several processes the first one evaluates;
+    the others return before (None)."""
     data: Data | None = None  # of a new run, which is not read again
 
     def begin_new() -> Path:
         nonlocal data
         corpus = source.load()
-        folder = wanted.new_folder(f"{corpus.name}-{wanted.choice}")
+        folder = request.new_folder(f"{corpus.name}-{request.choice}")
         start = InitFrom.parse(init_from) if init_from else None
-        data = begin(folder, wanted, chosen, corpus, init_from=start, components=components)
+        data = begin(folder, request, chosen, corpus, init_from=start, components=components)
         return folder
 
-    def asked(folder: Path) -> Mapping[str, Any]:
-        nonlocal data
+    def options(folder: Path) -> Mapping[str, Any]:
         description = describe_run(folder)
         _refuse_other_components(folder, description, components)
         _refuse_other_init(folder, description, init_from)
@@ -133,16 +132,16 @@ def begin_or_continue(
         return {name: value for name, value in kept.items() if (name, value) != ("tokenizer", "auto")}
 
     def carried_out(folder: Path) -> Finished | None:
-        options: dict[str, Any] = {"device": device, "save_seconds": save_seconds, "keep": keep}
-        return carry_out(folder, display, **options, components=components, data=data or read_data(folder, source))
+        machine: dict[str, Any] = {"device": device, "save_seconds": save_seconds, "keep": keep}
+        return carry_out(folder, display, **machine, components=components, data=data or read_data(folder, source))
 
-    extendable = CONFIGS[wanted.choice].extendable
-    return core_begin(wanted, begin=begin_new, options=asked, extendable=extendable, carry_out=carried_out)
+    extendable = CONFIGS[request.choice].extendable
+    return core_begin(request, begin=begin_new, options=options, extendable=extendable, carry_out=carried_out)
 
 
 def begin(
     folder: Path,
-    wanted: RunRequest,
+    request: RunRequest,
     chosen: Chosen,
     corpus: Corpus,
     *,
@@ -165,13 +164,13 @@ def begin(
         _refuse_unreadable(init_from, encoded)
     if not corpus.provenance["path"]:  # texts from memory are stored in the run, so that it can be resumed
         contents |= {f"corpus/{part}.txt": data for part, data in as_files(corpus)[0].items()}
-    devices.use_threads(wanted.threads)
+    devices.use_threads(request.threads)
     description = {
         "package": "seqgan",
-        "algorithm": wanted.choice,
+        "algorithm": request.choice,
         "config": to_json(config),
         "sources": sources,
-        "seed": wanted.seed or 0,
+        "seed": request.seed or 0,
         "corpus": {"name": corpus.name, **corpus.provenance},
         "init_from": init_from and {**init_from.as_json(), "sha256": hashlib.sha256(contents[INITIAL]).hexdigest()},
         "custom": custom_names(components),
@@ -183,7 +182,7 @@ def begin(
         | {"python": platform.python_version()},
         "command": sys.argv[1:],
     }
-    create(folder, description, {"tokenizer.model": tokenizer.model, **contents}, overwrite=wanted.overwrite)
+    create(folder, description, {"tokenizer.model": tokenizer.model, **contents}, overwrite=request.overwrite)
     return Data(corpus, tokenizer, encoded)
 
 
@@ -259,7 +258,7 @@ def carry_out(
 ) -> Finished | None:
     """Train a run from its newest checkpoint to its end, export it, and measure it.
 
-    Of several processes that train together the first measures; the others are done before (None).
+    Of several processes the first one evaluates; the others return before (None).
 
     Raises:
         RunError: a custom component is missing."""

@@ -530,7 +530,7 @@ def read(path: Path, raw: bytes) -> list[str]:
         ("t.csv", "1,three", "1,three,more", "line 3: a row of 3 fields"),
         ("t.csv", "1,three", '1,"three', "malformed CSV"),
         ("t.csv", "1,three\n", "\n", [*LINES[:1], *LINES[2:]]),
-        ("t.csv", "id,text", "id,", "has the columns id, ; say which"),
+        ("t.csv", "id,text", "id,", "has the columns id, ; name the one"),
         ("t.csv", "id,text", "text", "line 2: a row of 2 fields, but the header has 1"),
         ("t.csv", "id,text\n", "", "has the columns 0, one, "),
         ("t.jsonl", ', "text": "three"', "", "line 2: there is no column 'text'"),

@@ -18,7 +18,7 @@ from imagegan.cli import imagegan as imagegan_command
 from imagegan.variants.configs import CONFIGS as IMAGE_CONFIGS
 from seqgan.algorithms.configs import CONFIGS, PRESETS
 from seqgan.cli import seqgan as seqgan_command
-from seqgan.core.bounds import Bound, Function, OneOf, Place, Real, Several, Stage, Text, Whole, YesNo, bound_of
+from seqgan.core.bounds import Bound, Function, OneOf, PathBound, Real, Several, Stage, Text, Whole, YesNo, bound_of
 from seqgan.core.command import _commands
 from seqgan.core.config import Parameter, assemble, choose_config, parameters
 from seqgan.errors import ConfigError, SeqGANError, UsageError
@@ -48,7 +48,7 @@ TYPED: dict[type[Bound], list[str]] = {
     Real: ["", " ", "x", "nan", "-inf", "-1e400", "-" + LONG, "true", "²", "１", "1_0", "0x1", "1,5"],
     Several: ["", ",", "1,", "1,,2", "nan", "1,x", "1;2", "1,²", "1," + LONG],
     OneOf: ["", " ", "no such", "x" * 5000, "\x1b[31m"],
-    Place: ["", "x" * 5000, "a\0b"],
+    PathBound: ["", "x" * 5000, "a\0b"],
     Text: ["\0", "a\0b", "\udcff"],
     Bound: ["", "x"],
 }
@@ -106,7 +106,7 @@ GIVEN: dict[type[Bound], list[Any]] = {
         b"12",
     ],
     OneOf: [None, True, 3, "", "no such", [], {}, [["?"]], b"none", math.nan, "x" * 5000],
-    Place: [3, True, b"x", "", [], {}, "a\0b", "x" * 5000, math.nan],
+    PathBound: [3, True, b"x", "", [], {}, "a\0b", "x" * 5000, math.nan],
     Text: [3, True, b"x", "\0", "\udcff", [], {}, math.nan],
     YesNo: [None, 0, 1, "true", "", [], {}, math.nan, 1.0],
     Function: [3, True, b"x", [], {}, math.nan],

@@ -134,7 +134,7 @@ def test_the_run_tells_what_it_is_and_where_each_value_came_from(
         "--quiet",
     )
     schema = describe(tmp_path / "run")
-    assert schema["format"] == 1
+    assert schema["format"] == 2
     assert (schema["seed"], schema["algorithm"]) == (4, "mle")
     sources = schema["sources"]
     assert sources["hidden_dim"] == "command line"

@@ -107,8 +107,8 @@ def test_clocks_are_read_only_where_the_processes_agree() -> None:
                 reading.add(path.relative_to(ROOT).as_posix())
     shown_only = {"seqgan/core/log.py"}
     alone = {f"seqgan/bench/{name}.py" for name in ("machine", "startup")}
-    alone |= {f"imagegan/bench/{name}.py" for name in ("claims", "runs")}
-    agreed = {"seqgan/core/run.py", "seqgan/core/distributed.py"}
+    alone |= {"imagegan/bench/runs.py"}
+    agreed = {"seqgan/core/run.py", "seqgan/core/rendezvous.py"}
     assert reading == shown_only | alone | agreed
 
 

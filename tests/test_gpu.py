@@ -98,16 +98,16 @@ def test_losses_and_gradients_are_those_of_a_cpu(full_precision: None) -> None:
     for device in (CPU, HERE):
         torch.manual_seed(0)
         policy = LSTMPolicy(40, 12, 16, 24, init_std=0.3)
-        judge = CNNDiscriminator(40, 12, [1, 2, 3], [8, 8, 8], dropout=0.0)
-        policy, judge, here = policy.to(device), judge.to(device), tokens.to(device)
+        discriminator = CNNDiscriminator(40, 12, [1, 2, 3], [8, 8, 8], dropout=0.0)
+        policy, discriminator, here = policy.to(device), discriminator.to(device), tokens.to(device)
         weights = (here != 0).float() / 7
         losses = [
             policy.nll(here, weights),  # type: ignore[arg-type]
             policy.nll_drawn(here.clamp(min=0), weights),  # type: ignore[arg-type]
-            discriminator_loss(judge(here[:5]), judge(here[5:])),
+            discriminator_loss(discriminator(here[:5]), discriminator(here[5:])),
         ]
         torch.stack(losses).sum().backward()  # type: ignore[no-untyped-call]
-        gradients = [p.grad.cpu() for p in (*policy.parameters(), *judge.parameters()) if p.grad is not None]
+        gradients = [p.grad.cpu() for p in (*policy.parameters(), *discriminator.parameters()) if p.grad is not None]
         found.append([*(loss.detach().cpu() for loss in losses), policy.log_probs(here).detach().cpu(), *gradients])
     for ours, expected in zip(*reversed(found), strict=True):
         assert_close(ours, expected, atol=1e-4, rtol=1e-3)
@@ -135,6 +135,7 @@ def test_no_step_on_text_waits(texts: TokenDataset, tiny_config: Make) -> None:
     game.opponent.update("game", 0)
     with NeverWaiting():
         game.policy_update(3)
+        game.generator.relaxed_sample(4, 2.0)
         game.opponent.update("game", 1)
 
 

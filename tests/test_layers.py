@@ -29,7 +29,8 @@ LAYERS = [
 CORE = [
     {"bounds", "files", "hub", "launch", "memory", "phase", "schema", "stats", "streams"},
     {"checkpoint", "config", "device", "folder", "log", "record", "report"},
-    {"distributed", "outputs", "seed"},
+    {"outputs", "rendezvous", "seed"},
+    {"distributed"},
     {"game", "run"},
     {"loop", "starting"},
     {"command"},

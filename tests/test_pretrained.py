@@ -210,7 +210,7 @@ def test_a_saved_model_is_measured_on_a_corpus_as_the_policy_of_its_run(
     of_run = played.evaluate(seed=0).as_json()["rows"]
     assert measured["model"]["nll-test"] == of_run["final"]["nll-test"]
     assert measured["real"]["bleu-2"] == of_run["real"]["bleu-2"]
-    assert "say by --corpus which to use" in refusal("evaluate", saved)[0]
+    assert "name them with --corpus" in refusal("evaluate", saved)[0]
     assert "is measured by itself" in refusal("evaluate", saved, played.folder, "--corpus", corpus_file)[0]
 
 
@@ -322,7 +322,7 @@ for name in ("nobody/nothing", "nothing", "no/such/folder", "./nowhere"):
     offline = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)}
     done = subprocess.run(words, capture_output=True, text=True, check=True, env=offline, cwd=tmp_path)
     lines = done.stdout.splitlines()
-    names = [line.partition(" is no folder, and cannot be had from the hub either (")[0] for line in lines]
+    names = [line.partition(" is no folder, and the hub does not give it either (")[0] for line in lines]
     assert names == [f"RunError {name}" for name in ("nobody/nothing", "nothing", "no/such/folder", "./nowhere")]
 
 

@@ -2,6 +2,7 @@
 continued in one way by all of them."""
 
 import csv
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -131,3 +132,21 @@ def test_a_run_that_shows_its_progress_ends_as_a_quiet_one(tmp_path: Path, capsy
     assert contents(tmp_path / "told") == contents(tmp_path / "quiet")
     seqgan.train(tiny_lines(), run_dir=tmp_path / "told", resume=True, progress=True, **options)
     assert "of memory" not in capsys.readouterr().err  # of a training that is under way it is not told again
+
+
+def test_a_new_run_reads_and_encodes_its_corpus_once(
+    corpus_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+
+    def counted(place: str) -> None:
+        module, _, name = place.rpartition(".")
+        real: Any = getattr(import_module(module), name)
+        monkeypatch.setattr(place, lambda *args, **kwargs: calls.append(name) or real(*args, **kwargs))
+
+    counted("seqgan.data.corpus.read_file")
+    counted("seqgan.training.encode_corpus")
+    seqgan.train(corpus_file, run_dir=tmp_path / "run", **MLE)
+    assert calls == ["read_file", "encode_corpus"]
+    seqgan.train(corpus_file, run_dir=tmp_path / "run", resume=True, **MLE)
+    assert calls == ["read_file", "encode_corpus"] * 2

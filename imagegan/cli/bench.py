@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from imagegan.variants.configs import CONFIGS
-from seqgan.core.bounds import COUNT, PLACE, RATE, SEED, TEXT, OneOf, Several, Whole
+from seqgan.core.bounds import COUNT, PATH, RATE, SEED, TEXT, OneOf, Several, Whole
 from seqgan.core.config import nearest
 from seqgan.errors import UsageError, quoted
 
@@ -64,7 +64,7 @@ MODELS = Different(Model(list(CONFIGS)), "gan,dcgan")
     help="factors of the learning rates to try; reported is the best on validation images  [1]",
 )
 @click.option("--preset", type=OneOf(["default", "quick", "paper"]), default="default", show_default=True)
-@click.option("--out", type=PLACE, default=Path("runs/bench"), help="where the runs go", show_default=True)
+@click.option("--out", type=PATH, default=Path("runs/bench"), help="where the runs go", show_default=True)
 @click.option("--jobs", type=Whole(1, 4096), default=1, help="runs side by side, a thread each", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="print JSON")
 @click.option("--markdown", is_flag=True, help="print Markdown")

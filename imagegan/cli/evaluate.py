@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from imagegan.cli.options import DATA, DATA_DIR
-from seqgan.core.bounds import PLACE, SEED, TEXT, THREADS, Whole
+from seqgan.core.bounds import PATH, SEED, TEXT, THREADS, Whole
 from seqgan.core.command import RUNS
 from seqgan.errors import UsageError
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("runs", nargs=-1, type=PLACE, shell_complete=RUNS, metavar="[RUN]...")
+@click.argument("runs", nargs=-1, type=PATH, shell_complete=RUNS, metavar="[RUN]...")
 @click.option(
     "--samples",
-    type=PLACE,
+    type=PATH,
     metavar="PATH",
     help="an npz file (samples, and labels where they are conditional), or a folder of images",
 )
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @click.option("--images", type=Whole(100), default=None, help="training images  [10000, or all that are read]")
 @click.option("--seed", type=SEED, default=0, help="seed of the samples", show_default=True)
 @click.option("--count", type=Whole(20), default=2000, help="samples to measure, at most", show_default=True)
-@click.option("--inception", type=PLACE, metavar="FILE", help="an npz file of Inception features, for FID")
+@click.option("--inception", type=PATH, metavar="FILE", help="an npz file of Inception features, for FID")
 @click.option(
     "--device", type=TEXT, default="auto", help="where to generate: auto, cpu, cuda, cuda:1 ...", show_default=True
 )

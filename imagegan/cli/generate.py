@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from imagegan.cli.options import CLASS, DEVICE, OVERWRITE, RUN, SAMPLING_SEED, typed, with_suffix, writer_for
-from seqgan.core.bounds import PLACE, Real, Several, Whole
+from seqgan.core.bounds import PATH, Real, Several, Whole
 from seqgan.errors import UsageError
 
 TRUNCATION = Real(0, math.inf, above=True)
@@ -28,7 +28,7 @@ CODE = Several(Real(-1e6, 1e6), "3,-1,0.5")
 @SAMPLING_SEED
 @click.option(
     "--output",
-    type=PLACE,
+    type=PATH,
     default=None,
     help="a .png (grid), .npz or .gif file (samples over training), or a new folder for a PNG of each image  "
     "[RUN/generated.png]",

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import click
 
-from seqgan.core.bounds import PLACE, SEED, TEXT
+from seqgan.core.bounds import PATH, SEED, TEXT
 from seqgan.core.command import RUNS
 from seqgan.errors import UsageError
 
 DATA = "digits, mnist, fashion-mnist, cifar10, folder, ring, grid, swissroll, hf:owner/name"
-DATA_DIR = click.option("--data-dir", type=PLACE, metavar="PATH", help="folder of idx files or images to read")
-RUN = click.argument("run", type=PLACE, shell_complete=RUNS)
+DATA_DIR = click.option("--data-dir", type=PATH, metavar="PATH", help="folder of idx files or images to read")
+RUN = click.argument("run", type=PATH, shell_complete=RUNS)
 SAMPLING_SEED = click.option("--seed", type=SEED, default=0, help="seed of the noise", show_default=True)
 DEVICE = click.option("--device", type=TEXT, default="auto", help="auto, cpu, cuda, cuda:1 ...", show_default=True)
 CLASS = click.option(

@@ -9,7 +9,7 @@ from imagegan.cli.evaluate import print_rows, print_summary
 from imagegan.cli.options import DATA, DATA_DIR
 from imagegan.variants.configs import CONFIGS, PRESETS
 from seqgan.core.bounds import TEXT
-from seqgan.core.command import CHOICES, ConfiguredCommand, RunOptions, run_options, say_what_quick_is
+from seqgan.core.command import CHOICES, ConfiguredCommand, RunOptions, run_options, warn_about_quick
 
 if TYPE_CHECKING:
     from imagegan.training import Finished
@@ -36,7 +36,7 @@ def train(
     machine = options.machine()
     with distributed.process_group(machine["device"]):
         place, finished = training.begin_or_continue(
-            options.wanted(name), chosen, data, data_dir, display=options.display(), **machine
+            options.request(name), chosen, data, data_dir, display=options.display(), **machine
         )
     if finished:
         _report(place, finished)
@@ -55,4 +55,4 @@ def _report(folder: Path, finished: "Finished") -> None:
     files.write(folder / "evaluations" / "training.json", evaluation.written(rows, facts))
     click.echo(f"a grid of samples is in {folder / 'samples.png'} ({finished.seconds:.0f} s of training)")
     click.echo(f"all numbers: imagegan evaluate {folder}")
-    say_what_quick_is(folder)
+    warn_about_quick(folder)

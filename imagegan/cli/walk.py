@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from imagegan.cli.options import CLASS, DEVICE, OVERWRITE, RUN, SAMPLING_SEED, typed, with_suffix, writer_for
-from seqgan.core.bounds import PLACE, Bound, OneOf, Whole
+from seqgan.core.bounds import PATH, Bound, OneOf, Whole
 from seqgan.errors import UsageError
 
 
@@ -45,7 +45,7 @@ class Concepts(Bound):
 @click.option("--rows", type=Whole(1, 1000), default=10, help="how many walks", show_default=True)
 @click.option("--steps", type=Whole(2, 1000), default=10, help="images of a walk", show_default=True)
 @SAMPLING_SEED
-@click.option("--output", type=PLACE, default=None, help="a .png (walks as rows) or .gif (as time)  [RUN/walk.png]")
+@click.option("--output", type=PATH, default=None, help="a .png (walks as rows) or .gif (as time)  [RUN/walk.png]")
 @OVERWRITE
 @DEVICE
 @click.pass_context

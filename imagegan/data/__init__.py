@@ -9,7 +9,7 @@ from imagegan.data.digits import FACTORS, SIZES, digits
 from imagegan.data.folder import read_folder
 from imagegan.data.hub import KNOWN, read_hub
 from imagegan.data.toys import MODAL, TOYS, toy
-from seqgan.core.bounds import PLACE, SEED, TEXT, Whole, checked
+from seqgan.core.bounds import PATH, SEED, TEXT, Whole, checked
 from seqgan.core.config import nearest
 from seqgan.core.hub import PREFIX
 from seqgan.core.seed import derive
@@ -52,7 +52,7 @@ def load(
     held_out: Annotated[int, MANY] = 2000,
     seed: Annotated[int, SEED] = 0,
     size: Annotated[int, SIDE] = 0,
-    folder: Annotated[Path | None, PLACE] = None,
+    folder: Annotated[Path | None, PATH] = None,
 ) -> Splits:
     """Images by name: `digits`, `ring`, `grid`, `swissroll` are made here, `count` (0: 10,000) to train on and
     `held_out` to test on; `mnist`, `fashion-mnist`, `cifar10` and `folder` are read from `folder`, `hf:owner/name`

@@ -16,7 +16,7 @@ from seqgan.core.command import run_command
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.version_option(__version__)
 def seqgan() -> None:
-    """Text GANs that can be trusted: train, sample, measure.
+    """Text GANs: train, generate, score and evaluate.
 
     Start with: seqgan train --corpus poems"""
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from seqgan.core.bounds import PLACE, STEPS, TEXT, OneOf
+from seqgan.core.bounds import PATH, STEPS, TEXT, OneOf
 from seqgan.core.command import completing
 
 
@@ -17,7 +17,7 @@ def _known(ctx: click.Context, incomplete: str) -> list[str]:
     return [*bundled(), *store.names()]
 
 
-def _own(ctx: click.Context, incomplete: str) -> list[str]:
+def _stored(ctx: click.Context, incomplete: str) -> list[str]:
     from seqgan.data import store
 
     return store.names()
@@ -34,12 +34,12 @@ CORPORA = completing(_known)
 
 @click.group()
 def corpora() -> None:
-    """The corpora that come with the package, and your own."""
+    """Bundled and stored corpora."""
 
 
 @corpora.command("list")
 def list_corpora() -> None:
-    """Name, language, size and licence of every corpus: bundled, your own, and what could be fetched."""
+    """Name, language, size and licence of every corpus: bundled, stored, and those that can be fetched."""
     from seqgan.data import store
     from seqgan.data.corpus import bundled
     from seqgan.data.fetching import sources
@@ -48,14 +48,14 @@ def list_corpora() -> None:
     for entry in bundled().values():
         shown = (entry["name"], entry["language"], entry["count"], entry["licence"], entry["description"])
         click.echo(line.format(*shown))
-    own = store.names()
-    for name in own:
+    stored = store.names()
+    for name in stored:
         about = store.about(name)
         count = sum(about["report"]["split"].values())
         schema = about.get("description") or f"added from {about.get('source')}"
         click.echo(line.format(name, about.get("language") or "", count, about.get("licence") or "", schema))
     for name, entry in sources().items():
-        if name not in own:
+        if name not in stored:
             shown = (name, entry["language"], "?", entry["licence"], entry["description"])
             click.echo(line.format(*shown) + f" (seqgan corpora fetch {name})")
 
@@ -66,7 +66,7 @@ def list_corpora() -> None:
 @click.option("--split", type=OneOf(["train", "valid", "test"]), default="train", show_default=True)
 @click.option("--text-column", type=TEXT, help="the column that holds the texts, where the source has columns")
 def show(name: str, count: int, split: str, text_column: str | None) -> None:
-    """How a corpus (by name, path or hf: address) is made up, and its first texts."""
+    """Sizes and source of a corpus (by name, path or hf: address), and its first texts."""
     from seqgan.data import store
     from seqgan.data.corpus import bundled, load_corpus
 
@@ -81,7 +81,7 @@ def show(name: str, count: int, split: str, text_column: str | None) -> None:
 
 @corpora.command()
 @click.argument("name", type=TEXT, shell_complete=CORPORA)
-@click.argument("folder", type=PLACE)
+@click.argument("folder", type=PATH)
 @click.option("--text-column", type=TEXT, help="the column that holds the texts, where the source has columns")
 @click.option("--overwrite", is_flag=True, help="replace the files of those names")
 def export(name: str, folder: Path, text_column: str | None, overwrite: bool) -> None:
@@ -98,12 +98,12 @@ def export(name: str, folder: Path, text_column: str | None, overwrite: bool) ->
 
 
 @corpora.command("add")
-@click.argument("path", type=PLACE)
-@click.option("--name", type=TEXT, required=True, help="what it will be called: --corpus NAME")
+@click.argument("path", type=PATH)
+@click.option("--name", type=TEXT, required=True, help="its name: --corpus NAME")
 @click.option("--text-column", type=TEXT, help="the column that holds the texts, where the file has columns")
 @click.option("--overwrite", is_flag=True, help="replace a corpus of that name")
 def add_corpus(path: Path, name: str, text_column: str | None, overwrite: bool) -> None:
-    """Clean a file of texts, split it by hash, and keep it under a name; tells what became of every text."""
+    """Clean a file of texts, split it by hash, and store it under a name; reports what was changed or dropped."""
     from seqgan.data import store
     from seqgan.data.corpus import refuse_bundled_name
     from seqgan.data.readers import read_file, read_texts
@@ -118,7 +118,7 @@ def add_corpus(path: Path, name: str, text_column: str | None, overwrite: bool) 
 @click.argument("name", type=TEXT, shell_complete=completing(_public, files=False))
 @click.option("--overwrite", is_flag=True, help="fetch again what was fetched before")
 def fetch_corpus(name: str, overwrite: bool) -> None:
-    """Download a public corpus (seqgan corpora list), check its sha256, and keep it under its name."""
+    """Download a public corpus (seqgan corpora list), check its sha256, and store it under its name."""
     from seqgan.core.log import transfer
     from seqgan.data.fetching import fetch
 
@@ -128,9 +128,9 @@ def fetch_corpus(name: str, overwrite: bool) -> None:
 
 
 @corpora.command("remove")
-@click.argument("name", type=TEXT, shell_complete=completing(_own, files=False))
+@click.argument("name", type=TEXT, shell_complete=completing(_stored, files=False))
 def remove_corpus(name: str) -> None:
-    """Remove a corpus of your own. A run that learned from it can then no longer be resumed or evaluated."""
+    """Remove a stored corpus. A run that was trained on it can then no longer be resumed or evaluated."""
     from seqgan.data import store
     from seqgan.data.corpus import refuse_bundled_name
 
@@ -143,7 +143,7 @@ def _print_report(name: str, report: Mapping[str, Any]) -> None:
 
     for key, value in report.items():
         click.echo(f"{key.replace('_', ' ')}: {_shown(value)}")
-    click.echo(f"kept in {folder_of(name)}; train on it with seqgan train --corpus {name}")
+    click.echo(f"stored in {folder_of(name)}; train on it with seqgan train --corpus {name}")
 
 
 def _shown(value: Any) -> str:

@@ -10,7 +10,7 @@ import click
 
 from seqgan.cli.corpora import CORPORA
 from seqgan.cli.shared import DEVICE, found_again, is_saved_model, model_of, print_tables
-from seqgan.core.bounds import DRAWN, PLACE, PLACE_NAME, SEED, TEXT, THREADS, OneOf
+from seqgan.core.bounds import DRAWN, PATH, PATH_NAME, SEED, TEXT, THREADS, OneOf
 from seqgan.core.command import RUNS
 from seqgan.errors import UsageError, one_line
 
@@ -84,42 +84,46 @@ class Asked:
 
 
 @click.command()
-@click.argument("runs", metavar="[RUN]...", type=PLACE, shell_complete=RUNS, nargs=-1)
-@click.option("--samples", type=PLACE, help="instead of a run: a file of texts, one a line (.gz too)")
-@click.option("--references", type=PLACE, help="with --samples: real texts to compare with")
-@click.option("--training", type=PLACE, help="with --samples: texts that may have been copied")
-@click.option("--real", type=PLACE, help="with --samples: real texts, a row of as many")
+@click.argument("runs", metavar="[RUN]...", type=PATH, shell_complete=RUNS, nargs=-1)
+@click.option("--samples", type=PATH, help="instead of RUN: a file of texts, one a line (.gz too)")
+@click.option("--references", type=PATH, help="with --samples: real texts to compare with")
+@click.option("--training", type=PATH, help="with --samples: texts that may have been copied")
+@click.option("--real", type=PATH, help="with --samples: real texts, for a row of as many")
 @click.option(
     "--corpus",
     type=TEXT,
     shell_complete=CORPORA,
-    help="with RUN: where its texts are now, if they are no longer where they were",
+    help="with RUN: where its texts are now, if they have moved",
 )
-@click.option("--valid", type=PLACE_NAME, metavar="FILE", help="with RUN: its validation texts, likewise")
-@click.option("--test", type=PLACE_NAME, metavar="FILE", help="with RUN: its test texts, likewise")
+@click.option("--valid", type=PATH_NAME, metavar="FILE", help="with RUN: its validation texts, if they have moved")
+@click.option("--test", type=PATH_NAME, metavar="FILE", help="with RUN: its test texts, if they have moved")
 @click.option("--text-column", type=TEXT, help="the column that holds the texts, where the files have columns")
-@click.option("-n", "--count", type=DRAWN, help="texts in every row  [as many as validation has]")
-@click.option("--seed", type=SEED, help="of the samples  [the run's own]")
-@click.option("--tokens", type=OneOf(["words", "chars", "whitespace"]), help="what is counted  [what suits]")
+@click.option("-n", "--count", type=DRAWN, help="texts in every row  [the size of the validation split]")
+@click.option("--seed", type=SEED, help="seed of the samples  [that of the run]")
+@click.option(
+    "--tokens",
+    type=OneOf(["words", "chars", "whitespace"]),
+    help="tokens to count  [chars for Chinese, Japanese, Korean, else words]",
+)
 @click.option(
     "--aggregate",
     type=OneOf(["sentence", "corpus"]),
     default="sentence",
-    help="how BLEU sums up",
+    help="BLEU as mean over sentences or of the corpus",
     show_default=True,
 )
-@click.option("--check", is_flag=True, help="compute some of the BLEUs again with nltk and sacrebleu")
+@click.option("--check", is_flag=True, help="recompute some of the BLEUs with nltk and sacrebleu")
 @click.option("--json", is_flag=True, help="JSON on stdout instead of tables")
 @click.option("--markdown", is_flag=True, help="one table of Markdown on stdout instead of tables")
-@click.option("--blind", type=PLACE, metavar="FILE", help="write a rating sheet, of -n texts a kind")
-@click.option("--ratings", type=PLACE, multiple=True, metavar="FILE", help="analyse filled sheets")
-@click.option("--overwrite", is_flag=True, help="with --blind: replace a sheet and its key, ratings and all")
+@click.option("--blind", type=PATH, metavar="FILE", help="write a sheet for human ratings, with -n texts of each kind")
+@click.option("--ratings", type=PATH, multiple=True, metavar="FILE", help="analyse filled sheets")
+@click.option("--overwrite", is_flag=True, help="with --blind: replace a sheet and its key, with its ratings")
 @DEVICE
-@click.option("--threads", type=THREADS, help="last digits depend on them; 0: as many as cores  [those of the run]")
+@click.option("--threads", type=THREADS, help="the last digits depend on it; 0: all cores  [that of the run]")
 def evaluate(**options: Any) -> None:
-    """Measure RUN (every policy of it, and held-out real text), several runs of one corpus, or any file of texts.
+    """Evaluate RUN (all its policies, beside held-out real text), several runs of one corpus, or a file of texts.
 
-    A saved model (seqgan save) may stand in the place of RUN, with --corpus, since it does not hold its texts.
+    A saved model (seqgan save) is evaluated with --corpus, since it does not hold its texts.
 
     \b
     seqgan evaluate runs/poems-seqgan-1
@@ -130,21 +134,21 @@ def evaluate(**options: Any) -> None:
     seqgan evaluate --ratings sheet.csv
 
     ± is a standard error. Rows share texts and seeds, so a difference of two has an error of its own, the paired one; a
-    star marks a difference of more than two of them (of ten blocks 2.26, of three seeds 4.3: Student's t at 5 %; of
-    twenty differences without a cause, one gets a star). Of several runs each is compared with the first; runs that
+    star marks a difference of more than two of them (2.26 for ten blocks, 4.3 for three seeds: Student's t at 5 %, so
+    that one of twenty differences by chance gets a star). Several runs are compared with the first; runs that
     differ in their seed alone become one row, their mean, with the error over seeds.
 
     \b
-    What a number depends on stands below the tables, with it:
+    The signatures below the tables name what a number depends on:
       n, rows      samples (texts) in the row; rows of held-out text
       refs, hyps   references; references that are scored as hypotheses
-      err          how ± was found: over texts; over hypotheses; jackknife-10x27:
+      err          how ± is estimated: over texts; over hypotheses; jackknife-10x27:
                    ten blocks of 27 texts, each left out in turn; /25: of which
                    25 are different, copies count as one; paired: of a difference
       smooth, agg  smoothing of BLEU; mean over sentences, or one for the corpus
       tok          tokens that are counted, or the tokenizer and its vocabulary
-      overlong     what became of longer texts, and the limit: truncate@64
-      discriminator, unknown   whose verdicts; what stood for unknown tokens"""
+      overlong     treatment of longer texts, and the limit: truncate@64
+      discriminator, unknown   fingerprint of its weights; what replaced unknown tokens"""
     asked = Asked(**options)
     {RUN: _evaluate_runs, FILE: _evaluate_file, SHEET: _analyse}[asked.what()](asked)
 

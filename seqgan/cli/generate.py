@@ -8,12 +8,12 @@ from pathlib import Path
 import click
 
 from seqgan.cli.shared import DEVICE, THREAD_COUNT, is_saved_model, model_of
-from seqgan.core.bounds import DRAWN, PLACE, PROMPT, SEED, STAGE, TEMPERATURE, TEXT, TOP_K, TOP_P
+from seqgan.core.bounds import DRAWN, PATH, PROMPT, SEED, STAGE, TEMPERATURE, TEXT, TOP_K, TOP_P
 from seqgan.core.command import RUNS
 
 
 @click.command()
-@click.argument("run", type=PLACE, shell_complete=RUNS)
+@click.argument("run", type=PATH, shell_complete=RUNS)
 @click.option(
     "-n", "--count", "--num-return-sequences", "count", type=DRAWN, default=10, help="how many texts", show_default=True
 )
@@ -30,14 +30,14 @@ from seqgan.core.command import RUNS
     "--top-p",
     type=TOP_P,
     default=1.0,
-    help="only the likeliest tokens with this mass",
+    help="only the likeliest tokens of this total probability",
     show_default=True,
 )
 @click.option(
     "--seed",
     type=SEED,
     default=None,
-    help="the same seed, the same texts  [a new one, told on stderr]",
+    help="the same seed gives the same texts  [a new one, printed on stderr]",
 )
 @click.option(
     "--stage",
@@ -47,7 +47,7 @@ from seqgan.core.command import RUNS
     show_default=True,
 )
 @click.option("--json", "as_json", is_flag=True, help="one JSON object a line: text, tokens, ended")
-@click.option("--output", type=PLACE, help="write to this file instead of stdout")
+@click.option("--output", type=PATH, help="write to this file instead of stdout")
 @click.option("--overwrite", is_flag=True, help="replace the file that --output names")
 @DEVICE
 @THREAD_COUNT
@@ -66,7 +66,7 @@ def generate(
     device: str,
     threads: int,
 ) -> None:
-    """Write texts with the policy of RUN, one a line."""
+    """Generate texts with the policy of RUN, one a line."""
     from seqgan.core import outputs
     from seqgan.core.device import use_threads
 
@@ -76,7 +76,9 @@ def generate(
     seed = int.from_bytes(os.urandom(4), "big") if seed is None else seed
     model = model_of(run, stage, device, with_discriminator=False)
     _warn_if_unfinished(run, stage)
-    written = model.write(count, prompt=prompt, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed)
+    written = model.generate_detailed(
+        count, prompt=prompt, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed
+    )
     lines = [json.dumps(item._asdict(), ensure_ascii=False) if as_json else item.text for item in written]
     text = "".join(line + "\n" for line in lines)
     if write:
@@ -88,8 +90,8 @@ def generate(
 
 
 @click.command()
-@click.argument("run", type=PLACE, shell_complete=RUNS)
-@click.argument("file", type=PLACE)
+@click.argument("run", type=PATH, shell_complete=RUNS)
+@click.argument("file", type=PATH)
 @click.option(
     "--stage", type=STAGE, default="final", help="mle, final, best, or the number of a checkpoint", show_default=True
 )
@@ -98,10 +100,10 @@ def generate(
 @DEVICE
 @THREAD_COUNT
 def score(run: Path, file: Path, stage: str, text_column: str | None, as_json: bool, device: str, threads: int) -> None:
-    """How probable the texts in FILE are to the policy of RUN, and what its discriminator makes of them.
+    """Score the texts in FILE: their log-probability under the policy of RUN, and P(real) by its discriminator.
 
-    One line a text: log-probability in nats, the same per token, tokens, unknown ones, P(real), the text. With --json
-    also that of every token by itself (by_token), the end included."""
+    One line a text: log-probability in nats, the same per token, tokens, unknown tokens, P(real), the text. --json adds
+    the log-probability of every token (by_token), EOS included."""
     from seqgan.core.device import use_threads
     from seqgan.data.readers import read_samples
 

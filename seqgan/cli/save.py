@@ -6,13 +6,13 @@ import click
 
 from seqgan.cli.corpora import CORPORA
 from seqgan.cli.shared import DEVICE, found_again
-from seqgan.core.bounds import PLACE, STAGE, TEXT
+from seqgan.core.bounds import PATH, STAGE, TEXT
 from seqgan.core.command import RUNS
 
 
 @click.command()
-@click.argument("run", type=PLACE, shell_complete=RUNS)
-@click.argument("folder", type=PLACE)
+@click.argument("run", type=PATH, shell_complete=RUNS)
+@click.argument("folder", type=PATH)
 @click.option("--stage", type=STAGE, default="final", help="mle, final, best, or the number of a checkpoint")
 @click.option(
     "--license", "licence", type=TEXT, default="unknown", help="of the model, for its card", show_default=True
@@ -21,9 +21,9 @@ from seqgan.core.command import RUNS
 @click.option("--overwrite", is_flag=True, help="replace a saved model in FOLDER")
 @DEVICE
 def save(run: Path, folder: Path, stage: str, licence: str, corpus: str | None, overwrite: bool, device: str) -> None:
-    """Save a model of RUN into FOLDER, to hand on: weights, tokenizer, and a card with its numbers and samples.
+    """Save the model of RUN in FOLDER: weights, tokenizer, and a model card with its numbers and samples.
 
-    seqgan generate, score and evaluate take FOLDER in the place of a run, seqgan.from_pretrained(FOLDER) loads it, and
+    seqgan generate, score and evaluate take FOLDER in place of a run, seqgan.from_pretrained(FOLDER) loads it, and
     `hf upload OWNER/NAME FOLDER` puts it on the Hugging Face hub."""
     trained = found_again(run, device, corpus=corpus)
     place = trained.save_pretrained(folder, stage=stage, license=licence, overwrite=overwrite)

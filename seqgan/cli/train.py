@@ -7,8 +7,8 @@ import click
 from seqgan.algorithms.configs import CONFIGS, PRESETS
 from seqgan.cli.corpora import CORPORA
 from seqgan.cli.shared import print_tables
-from seqgan.core.bounds import PLACE_NAME, TEXT
-from seqgan.core.command import CHOICES, ConfiguredCommand, RunOptions, completing, run_options, runs, say_what_quick_is
+from seqgan.core.bounds import PATH_NAME, TEXT
+from seqgan.core.command import CHOICES, ConfiguredCommand, RunOptions, completing, run_options, runs, warn_about_quick
 from seqgan.errors import UsageError, one_line
 
 
@@ -26,15 +26,15 @@ def _stages(ctx: click.Context, incomplete: str) -> list[str]:
 )
 @click.option("--text-column", type=TEXT, help="the column that holds the texts, in a file or dataset that has columns")
 @click.option(
-    "--valid", type=PLACE_NAME, metavar="FILE", help="validation texts  [a tenth of the corpus, by a hash of each text]"
+    "--valid", type=PATH_NAME, metavar="FILE", help="validation texts  [a tenth of the corpus, by a hash of each text]"
 )
-@click.option("--test", type=PLACE_NAME, metavar="FILE", help="test texts  [another tenth]")
+@click.option("--test", type=PATH_NAME, metavar="FILE", help="test texts  [another tenth]")
 @click.option(
     "--init-from",
     type=TEXT,
     shell_complete=completing(_stages),
     metavar="RUN[@STAGE]",
-    help="begin with the policy of a run: @mle, @best, @STEP  [final]",
+    help="start with the policy of a run: @mle, @best, @STEP  [final]",
 )
 @click.option("--algorithm", default=None, shell_complete=CHOICES, help=f"{', '.join(CONFIGS)}  [seqgan]")
 @run_options
@@ -51,13 +51,13 @@ def train(
     options: RunOptions,
     **hyper: Any,
 ) -> None:
-    """Train a generator on a corpus, and measure what training achieved.
+    """Train a generator on a corpus, and evaluate it.
 
-    The options below are the hyper-parameters of the chosen --algorithm; in brackets, what is used without --preset."""
+    The last options are the hyper-parameters of the chosen --algorithm, with their values in --preset default."""
     name = ctx.meta["choice"]
     chosen = options.choose(name, CONFIGS[name], PRESETS[name], hyper)
-    wanted = options.wanted(name)
-    if corpus is None and not wanted.existing():
+    request = options.request(name)
+    if corpus is None and not request.existing():
         nothing = f"there is no run in {options.resume} to continue, and " if options.resume else ""
         raise UsageError(
             f"{nothing}--corpus is missing: give a bundled one (poems, speeches) or a text file, one text a line"
@@ -70,7 +70,7 @@ def train(
     machine, source = options.machine(), Source(corpus, text_column, valid, test)
     with distributed.process_group(machine["device"]):
         _, finished = training.begin_or_continue(
-            wanted, chosen, source, init_from=init_from, display=options.display(), **machine
+            request, chosen, source, init_from=init_from, display=options.display(), **machine
         )
     if finished:
         _report(finished)
@@ -91,4 +91,4 @@ def _report(finished: Any) -> None:
         f"\nthe run is in {finished.folder} ({finished.seconds:.0f} s of training); "
         f"more texts: seqgan generate {finished.folder} -n 20; all numbers: seqgan evaluate {finished.folder}"
     )
-    say_what_quick_is(finished.folder)
+    warn_about_quick(finished.folder)

@@ -1,7 +1,7 @@
-"""What a value may be: one type for an option of a command, a key of a file, a field of a config, and an argument.
+"""Types with bounds: the same for an option of a command, a key of a file, a field of a config, and an argument.
 
-All are types of click, so that an option takes them as they are; `checked` holds the arguments of a function to them.
-A text is read as a number on the command line alone: in a file and in Python a number is a number."""
+All are click types, so that an option takes them directly; `checked` applies them to the arguments of a function. A
+string is parsed as a number on the command line only."""
 
 import functools
 import inspect
@@ -21,19 +21,19 @@ R = TypeVar("R")
 
 
 class Bound(click.ParamType[Any, Any]):
-    """A type that says in words what it expects."""
+    """A type that describes what it expects."""
 
     expected: str
 
     def read(self, text: str) -> Any:
-        """A value as it is typed on a command line.
+        """Parse a value of a command line.
 
         Raises:
-            ValueError: the text does not look like one."""
+            ValueError: the string is not one."""
         return text
 
     def check(self, value: Any) -> Any:
-        """A value of Python, brought to its plain type.
+        """Check a Python value, and convert it to its plain type.
 
         Raises:
             ValueError: it is of another type, or out of bounds."""
@@ -46,12 +46,12 @@ class Bound(click.ParamType[Any, Any]):
             self.fail(self.wrong(value), param, ctx)
 
     def wrong(self, value: Any) -> str:
-        """What is wrong with a value that somebody typed."""
+        """The message for a wrong value of a command line."""
         return f"{quoted(value)} is not {self.expected}"
 
 
 class Whole(Bound):
-    """A whole number; numpy's and a float without a fraction are as good, a boolean is not."""
+    """A whole number, also of numpy or a float without a fraction, but no boolean."""
 
     name = "integer"
 
@@ -71,7 +71,7 @@ class Whole(Bound):
 
 
 class Real(Bound):
-    """A number; NaN is none, and infinity is one where it is the upper bound."""
+    """A number; never NaN, and infinite only where that is the upper bound."""
 
     name = "float"
 
@@ -100,7 +100,7 @@ class Real(Bound):
 
 
 class Several(Bound):
-    """`1,2,3` on a command line, a list in a file: at least one value, and no more than anybody needs."""
+    """`1,2,3` on a command line, a list in a file: from 1 to 1000 values."""
 
     name = "list"
     MOST = 1000
@@ -118,7 +118,7 @@ class Several(Bound):
         return tuple(self.of.check(part) for part in value)
 
     def wrong(self, value: Any) -> str:
-        """Of a list that is typed, the first part that is wrong."""
+        """The message names the first wrong part of a list."""
         for part in value.split(",") if isinstance(value, str) else []:
             try:
                 self.of.check(self.of.read(part))
@@ -128,7 +128,7 @@ class Several(Bound):
 
 
 class OneOf(click.Choice[str], Bound):
-    """A word among a few."""
+    """One of a few words."""
 
     def __init__(self, choices: Sequence[str]) -> None:
         super().__init__(choices)
@@ -145,7 +145,7 @@ class OneOf(click.Choice[str], Bound):
 
 
 class YesNo(click.types.BoolParamType, Bound):
-    """true or false, and no number that passes for one."""
+    """true or false, and no number."""
 
     expected = "true or false"
 
@@ -170,8 +170,8 @@ class Text(Bound):
         return value
 
 
-class Place(click.Path, Bound):
-    """The path of a file or a folder, which may not be there yet."""
+class PathBound(click.Path, Bound):
+    """The path of a file or a folder, which need not exist."""
 
     name = "path"
     expected = "the path of a file or a folder"
@@ -188,8 +188,8 @@ class Place(click.Path, Bound):
         return path
 
 
-class PlaceName(Place):
-    """A path as the text that names it."""
+class PathName(PathBound):
+    """A path, as a string."""
 
     def check(self, value: Any) -> Any:
         super().check(value)
@@ -220,8 +220,8 @@ def is_number(value: Any) -> bool:
 
 
 def unreachable(path: str | Path) -> str:
-    """Why the system cannot even say whether there is something at a path: too long a name, a loop of links, a folder
-    that may not be entered; empty where it can."""
+    """Why a path cannot be looked up (too long a name, a loop of links, a folder without permission); empty where it
+    can."""
     try:
         os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -232,7 +232,7 @@ def unreachable(path: str | Path) -> str:
 
 
 def checked(function: Callable[P, R]) -> Callable[P, R]:
-    """Hold the arguments of a function that are annotated with a `Bound` to it, before anything else is done.
+    """Check the arguments of a function that are annotated with a `Bound` before it runs.
 
     None passes where it is the default. Raises a UsageError that names the argument."""
     signature = inspect.signature(function)
@@ -244,20 +244,20 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
         return {name: bound for name, bound in found.items() if bound is not None}
 
     @functools.wraps(function)
-    def holding(*args: P.args, **kwargs: P.kwargs) -> R:
+    def with_checks(*args: P.args, **kwargs: P.kwargs) -> R:
         given = signature.bind(*args, **kwargs)
         for name, bound in bounds().items():
             if name in given.arguments and not (
                 given.arguments[name] is None and signature.parameters[name].default is None
             ):
-                given.arguments[name] = held(name, given.arguments[name], bound)
+                given.arguments[name] = bounded(name, given.arguments[name], bound)
         return function(*given.args, **given.kwargs)
 
-    return holding
+    return with_checks
 
 
-def held(name: str, value: Any, bound: Bound, error: type[UsageError] = UsageError, source: str = "") -> Any:
-    """A value that is within its bound.
+def bounded(name: str, value: Any, bound: Bound, error: type[UsageError] = UsageError, source: str = "") -> Any:
+    """Check a value against its bound.
 
     Raises:
         error: it is not; the message names it, what it is, and what was expected."""
@@ -265,7 +265,7 @@ def held(name: str, value: Any, bound: Bound, error: type[UsageError] = UsageErr
         value = bound.check(value)
     except (TypeError, ValueError) as reason:
         raise error(f"{source}{name} is {quoted(value)}, but {bound.expected} was expected") from reason
-    if isinstance(bound, Place) and (reached := unreachable(value)):
+    if isinstance(bound, PathBound) and (reached := unreachable(value)):
         raise error(f"{source}{name} is {quoted(str(value))}, which cannot be looked up: {reached}")
     return value
 
@@ -279,8 +279,7 @@ def bound_of(annotation: Any) -> Bound | None:
 WHOLE = Whole(-(10**9), 10**9)
 REAL = Real(-1e9, 1e9)
 
-# The bounds that several commands and functions share. The upper ones are beyond what anybody needs, and below what
-# torch cannot count: a product of three sizes still fits into 63 bits.
+# The bounds that several commands and functions share. A product of three sizes still fits into 63 bits.
 STEPS = Whole(0)
 COUNT = Whole(1)
 SIZE = Whole(1, 2**20)  # units, pixels, tokens: an edge of a tensor
@@ -291,14 +290,14 @@ RATE = Real(0, 1e3, above=True)  # a learning rate
 WEIGHT = Real(0, 1e6)
 SHARE = Real(0, 1, below=True)  # dropout, decay: 1 would leave nothing
 SECONDS = Real(0, 1e9)
-TEMPERATURE = Real(1e-6, 1e6)  # below it no draw differs from the likeliest token, and logits overflow once divided
+TEMPERATURE = Real(1e-6, 1e6)  # below it every draw is the likeliest token, and logits overflow once divided
 TOP_K = Whole(0)
 TOP_P = Real(0, 1, above=True)
 YES_NO = YesNo()
 TEXT = Text()
 PROMPT = Text("a text in UTF-8", empty=True)
-PLACE = Place()
-PLACE_NAME = PlaceName()
+PATH = PathBound()
+PATH_NAME = PathName()
 STAGE = Stage("mle, final, best, or the number of a checkpoint")
 MAKER = Function("a function of (vocab_size, max_length) that makes a module")
 DRAWN = Whole(1, 10**7)  # texts: what fits into memory

@@ -1,7 +1,7 @@
 """Checkpoints: one `torch.save` of tensors and plain Python, read back without executing anything.
 
-A checkpoint holds the sha256 of what it says, so that a change anywhere in it is found. Whoever loads a state also
-checks it against what is to be filled (`check`), which finds what was made for something else."""
+A checkpoint holds the sha256 of its content, so that any change in it is found. A state that is loaded is also checked
+against the module or optimiser it is for (`check`)."""
 
 import hashlib
 import io
@@ -44,7 +44,7 @@ def load(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             damaged = archive.testzip()  # torch does not verify every checksum
         state = None if damaged else torch.load(io.BytesIO(data), map_location=device, weights_only=True)
-    except Exception as error:  # there is no end to what damaged bytes make zipfile, zlib, pickle and torch raise
+    except Exception as error:  # damaged bytes make zipfile, zlib, pickle and torch raise anything
         raise _damaged(path, "a whole file that seqgan has saved") from error
     if damaged:
         raise _damaged(path, f"a part of it, {quoted(damaged, 40)}, fails its checksum")
@@ -90,16 +90,16 @@ def digest(state: object) -> str:
 
 
 def check(state: object, like: object, name: str = "it") -> None:
-    """Refuse a part of a state that does not fit what is to be filled with it.
+    """Check that a state fits what is to be filled with it.
 
-    `like` is a module or an optimiser, whose own state it must be like; a tensor, whose shape and type it must have; a
-    table of such, whose keys it must have; a tuple of several, one of which it must be like; or a `Field`.
+    `like` is a module or an optimiser, whose state it must match; a tensor, whose shape and type it must have; a table
+    of these, whose keys it must have; a tuple of several, one of which it must match; or a `Field`.
 
     Raises:
         ValueError: it does not fit, with the name of the first part that does not."""
     if isinstance(like, Field):
         if not like.holds(state):
-            raise ValueError(f"{name} is {_told(state)}, but {like.name} was expected")
+            raise ValueError(f"{name} is {_shown(state)}, but {like.name} was expected")
     elif isinstance(like, tuple):
         if not any(_fits(state, one) for one in like[:-1]):
             check(state, like[-1], name)
@@ -109,11 +109,11 @@ def check(state: object, like: object, name: str = "it") -> None:
         check(state, like.state_dict(), name)
     elif isinstance(like, Tensor):
         if not isinstance(state, Tensor) or (state.shape, state.dtype) != (like.shape, like.dtype):
-            raise ValueError(f"{name} is {_told(state)}, but {_told(like)} was expected")
+            raise ValueError(f"{name} is {_shown(state)}, but {_shown(like)} was expected")
     else:
         assert isinstance(like, Mapping)
         if not isinstance(state, Mapping):
-            raise ValueError(f"{name} is {_told(state)}, but a table was expected")
+            raise ValueError(f"{name} is {_shown(state)}, but a table was expected")
         if missing := [key for key in like if key not in state]:
             raise ValueError(f"{name} lacks {quoted(missing[0], 60)}")
         if extra := [key for key in state if key not in like]:
@@ -123,27 +123,27 @@ def check(state: object, like: object, name: str = "it") -> None:
 
 
 def _check_optimizer(state: object, optimizer: Optimizer, name: str) -> None:
-    """Each parameter has what such an optimiser keeps of a parameter, or nothing where it has not been moved yet."""
+    """Each parameter has the state that such an optimiser keeps of a parameter, or none where it has not moved yet."""
     groups = optimizer.state_dict()["param_groups"]
     check(state, {"state": ANYTHING, "param_groups": ANYTHING}, name)
     assert isinstance(state, Mapping)
     saved = state["param_groups"]
     if not isinstance(saved, list) or not all(isinstance(group, Mapping) for group in saved):
-        raise ValueError(f"{name}/param_groups is {_told(saved)}, but a list of tables was expected")
+        raise ValueError(f"{name}/param_groups is {_shown(saved)}, but a list of tables was expected")
     if [group.get("params") for group in saved] != [group["params"] for group in groups]:
         raise ValueError(f"{name}/param_groups is of other parameters")
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     kept = _kept_by(optimizer)
     moved = state["state"]
     if not isinstance(moved, Mapping) or not moved.keys() <= set(range(len(parameters))):
-        raise ValueError(f"{name}/state is {_told(moved)}, but a table of {len(parameters)} parameters was expected")
-    for number, own in moved.items():
+        raise ValueError(f"{name}/state is {_shown(moved)}, but a table of {len(parameters)} parameters was expected")
+    for number, values in moved.items():
         like = {key: torch.empty_like(parameters[number]) if whole else one for key, (whole, one) in kept.items()}
-        check(own, like, f"{name}/state/{number}")
+        check(values, like, f"{name}/state/{number}")
 
 
 def _kept_by(optimizer: Optimizer) -> dict[str, tuple[bool, Tensor]]:
-    """What an optimiser of this kind keeps of a parameter: by name, whether it is shaped as the parameter."""
+    """The state that an optimiser of this kind keeps of a parameter: by name, whether it has the parameter's shape."""
     probe = torch.zeros(2, requires_grad=True)
     probe.grad = torch.zeros(2)
     trial = type(optimizer)([probe])  # type: ignore[call-arg]
@@ -153,7 +153,7 @@ def _kept_by(optimizer: Optimizer) -> dict[str, tuple[bool, Tensor]]:
 
 
 def load_optimizer(optimizer: Optimizer, state: Mapping[str, Any]) -> None:
-    """Fill an optimiser with what was saved of its parameters; its rates are those of its config, not of the file.
+    """Load the state of an optimiser's parameters; its learning rates stay those of its config.
 
     Raises:
         ValueError: the state is of another optimiser."""
@@ -169,7 +169,7 @@ def _fits(state: object, like: object) -> bool:
     return True
 
 
-def _told(value: object) -> str:
+def _shown(value: object) -> str:
     if isinstance(value, Tensor):
         return f"a tensor of {' x '.join(map(str, value.shape)) or 'one number'} ({str(value.dtype)[6:]})"
     return quoted(value, 40)

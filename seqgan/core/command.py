@@ -1,4 +1,4 @@
-"""What both command lines share: errors in one line, and the options that say where and how a run is carried out."""
+"""What both command lines share: errors in one line, options that are hyper-parameters, and options of runs."""
 
 import contextlib
 import errno
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from seqgan.core import memory, streams
-from seqgan.core.bounds import COUNT, PLACE, SECONDS, SEED, TEXT, THREADS, YES_NO
+from seqgan.core.bounds import COUNT, PATH, SECONDS, SEED, TEXT, THREADS, YES_NO
 from seqgan.core.config import (
     PRESET,
     Chosen,
@@ -33,14 +33,14 @@ if TYPE_CHECKING:
     from seqgan.core.starting import RunRequest
 
 
-# What a stream says that takes nothing; files, which have a name, are written in `core.files`.
-REFUSALS = {
+# Errors of stdout, which has no name; files, which have one, are written in `core.files`.
+STREAM_ERRORS = {
     errno.ENOSPC: "no space is left there",
     errno.EBADF: "it is closed",
     errno.EIO: "it is broken",
     errno.EPIPE: "nobody reads it",
 }
-READER_GONE = 128 + 13  # as if by SIGPIPE: what a shell reports of any program whose reader has seen enough
+READER_GONE = 128 + 13  # as if by SIGPIPE, which is what a shell reports of a program whose output is no longer read
 
 
 def run_command(group: click.Group, synonym: Callable[[str], str] = lambda name: "") -> None:
@@ -48,7 +48,7 @@ def run_command(group: click.Group, synonym: Callable[[str], str] = lambda name:
 
     `synonym` gives the end of the message where an option that there is not has another name here."""
     streams.prepare()
-    if "WORLD_SIZE" in os.environ:  # torch warns on its own of each attempt to reach the others
+    if "WORLD_SIZE" in os.environ:  # else torch warns of each attempt to reach the others
         os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     try:
         _invoke(group)
@@ -57,13 +57,13 @@ def run_command(group: click.Group, synonym: Callable[[str], str] = lambda name:
         _leave(str(error), error.exit_code, at_once=True)
     except SeqGANError as error:
         _leave(str(error), error.exit_code)
-    except click.exceptions.NoArgsIsHelpError as error:  # what a newcomer types first
+    except click.exceptions.NoArgsIsHelpError as error:  # a group without a command
         click.echo(error.format_message(), err=True)
         sys.exit(error.exit_code)
     except click.NoSuchOption as error:
         ours = synonym(error.option_name)
         known = f"there is no option {error.option_name}{ours}" if ours else error.format_message()
-        _leave(misplaced(error, group) or known, error.exit_code)
+        _leave(option_of_another_command(error, group) or known, error.exit_code)
     except click.ClickException as error:
         _leave(error.format_message(), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
@@ -72,11 +72,11 @@ def run_command(group: click.Group, synonym: Callable[[str], str] = lambda name:
         if not memory.is_shortage(error):
             raise
         memory.let_go(error)
-        _leave(memory.in_words(error, *_doing(group)), ShortageError.exit_code, at_once=True)
+        _leave(memory.in_words(error, *_command_and_options(group)), ShortageError.exit_code, at_once=True)
 
 
 def _invoke(group: click.Group) -> None:
-    """Run a command to its last word on stdout.
+    """Run a command, and flush stdout.
 
     Raises:
         StorageError: stdout did not take it."""
@@ -87,10 +87,10 @@ def _invoke(group: click.Group) -> None:
     except SystemExit:
         if sys.stdout is stdout:
             raise
-        sys.stdout = stdout  # click has put another in its place, since the reader of our output has seen enough
+        sys.stdout = stdout  # click has replaced it, since the output is no longer read
         _refuse_stdout(errno.EPIPE)
     except OSError as error:
-        if error.filename is not None or error.errno not in REFUSALS:
+        if error.filename is not None or error.errno not in STREAM_ERRORS:
             raise
         _refuse_stdout(error.errno)
 
@@ -100,13 +100,13 @@ def _refuse_stdout(number: int) -> NoReturn:
     if number == errno.EPIPE:
         sys.exit(READER_GONE)
     raise StorageError(
-        f"cannot write to stdout: {REFUSALS[number]}; nothing that was saved is lost: send the output elsewhere and "
-        "ask for it again"
+        f"cannot write to stdout: {STREAM_ERRORS[number]}; nothing that was saved is lost: send the output elsewhere "
+        "and ask for it again"
     )
 
 
-def _doing(group: click.Group) -> tuple[str, list[str]]:
-    """What is being done, in words, and which options there are to do it."""
+def _command_and_options(group: click.Group) -> tuple[str, list[str]]:
+    """The command that runs, and the names of its options."""
     path = [group.name or "", *(word for word in sys.argv[1:3] if word.isalpha())]
     known = dict(_commands(group, group.name or ""))
     name = next((name for name in (" ".join(path), " ".join(path[:2])) if name in known), "")
@@ -115,18 +115,17 @@ def _doing(group: click.Group) -> tuple[str, list[str]]:
 
 
 def _leave(message: str, code: int, *, at_once: bool = False) -> NoReturn:
-    """End with a message; one that was asked for by a signal is no error. Where there is no memory to tidy up in, it
-    ends at once."""
+    """Exit with a message, which is no error after a signal; `at_once` where there is no memory for a clean end."""
     streams.no_more_interruptions()
-    if _first_to_tell():
+    if _reports_errors():
         click.echo(f"{'' if code > 128 else 'error: '}{one_line(message)}", err=True)
     if at_once:
         streams.end_at_once(code)
     sys.exit(code)
 
 
-def say_what_quick_is(folder: Path) -> None:
-    """Say of a run with `--preset quick` that what came of it is no result."""
+def warn_about_quick(folder: Path) -> None:
+    """A note that the numbers and samples of a run with `--preset quick` mean nothing."""
     from seqgan.core.run import describe
 
     if f"{PRESET} quick" in describe(folder).get("sources", {}).values():
@@ -136,25 +135,26 @@ def say_what_quick_is(folder: Path) -> None:
         )
 
 
-def misplaced(error: click.NoSuchOption, group: click.Group) -> str:
-    """Where an option belongs that another command has; empty where none has it."""
+def option_of_another_command(error: click.NoSuchOption, group: click.Group) -> str:
+    """A message where an option belongs to another command; empty where no command has it."""
     known = list(_commands(group, group.name or ""))
     here = next((path for path, command in known if error.ctx and command is error.ctx.command), group.name)
     owners = [path for path, command in known if error.option_name in _options(command)]
-    several = f"{error.option_name} is an option of {' and '.join(owners)}, not of {here}; leave it out"
-    return several if owners else ""
+    if not owners:
+        return ""
+    return f"{error.option_name} is an option of {' and '.join(owners)}, not of {here}; leave it out"
 
 
 Complete = Callable[[click.Context, click.Parameter, str], list["CompletionItem"]]
 
 
 def completing(names: Callable[[click.Context, str], Iterable[str]], *, files: bool = True) -> Complete:
-    """What a shell offers for an option: the names that begin with what is typed, else the files there are."""
+    """Shell completion of an option: the names that begin with what is typed, else files."""
 
     def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list["CompletionItem"]:
         from click.shell_completion import CompletionItem
 
-        with contextlib.suppress(SeqGANError, OSError):  # a shell wants no messages
+        with contextlib.suppress(SeqGANError, OSError):  # completion reports no errors
             if found := [name for name in names(ctx, incomplete) if name.startswith(incomplete)]:
                 return [CompletionItem(name) for name in found]
         return [CompletionItem(incomplete, type="file")] if files else []
@@ -184,22 +184,22 @@ def _options(command: click.Command) -> set[str]:
     return {name for param in params for name in (*param.opts, *param.secondary_opts)}
 
 
-def _first_to_tell() -> bool:
-    """Of the processes of one training, the first to fail tells why; the others end for the same reason."""
+def _reports_errors() -> bool:
+    """Of the processes of one training only the first to fail reports the error; the others end for the same reason."""
     if "WORLD_SIZE" not in os.environ:
         return True
-    from seqgan.core.distributed import first_to_tell
+    from seqgan.core.rendezvous import first_to_report
 
-    return first_to_tell()
+    return first_to_report()
 
 
 # --- options that are hyper-parameters
 
 
 class ConfiguredCommand(click.Command):
-    """A command whose options are those of the config that another option (`--algorithm`, `--model`) chooses.
+    """A command whose options are the fields of the config that another option (`--algorithm`, `--model`) chooses.
 
-    The chooser is read first, so that an option that belongs to another choice is an error that says so."""
+    That option, the chooser, is read first: an option of another choice is an error that names its owner."""
 
     def __init__(
         self,
@@ -257,7 +257,7 @@ class ConfiguredCommand(click.Command):
 
 def _place(path: str, option: str) -> Path:
     try:
-        return PLACE.convert(path, None, None)
+        return PATH.convert(path, None, None)
     except click.BadParameter as error:
         error.param_hint = option
         raise
@@ -285,12 +285,12 @@ def _show(value: Any) -> str:
     return ",".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
 
 
-# --- options that say where and how a run is carried out
+# --- options of runs
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """Where a run lies and how it is carried out. Of these, seed and threads belong to what the run is."""
+    """The folder of a run and how it is carried out. Of these, seed and threads belong to what the run is."""
 
     seed: int | None
     run_dir: Path | None
@@ -304,7 +304,7 @@ class RunOptions:
     keep: int
     quiet: bool
 
-    def wanted(self, choice: str) -> "RunRequest":
+    def request(self, choice: str) -> "RunRequest":
         """The run that these options name.
 
         Raises:
@@ -329,7 +329,7 @@ class RunOptions:
         return Silence() if self.quiet else display()
 
     def machine(self) -> dict[str, Any]:
-        """How the run is carried out; refuses a device that is not there before anything is made."""
+        """How the run is carried out. Raises a UsageError for a missing device before anything is made."""
         from seqgan.core.device import resolve
 
         return {"device": resolve(self.device), "save_seconds": self.save_seconds, "keep": self.keep}
@@ -343,7 +343,7 @@ def _presets(ctx: click.Context, incomplete: str) -> list[str]:
 
 
 def _choices(ctx: click.Context, incomplete: str) -> list[str]:
-    """What the chooser of a command (--algorithm, --model) may name."""
+    """The values of the option that chooses the config (--algorithm, --model)."""
     assert isinstance(ctx.command, ConfiguredCommand)
     return list(ctx.command.configs)
 
@@ -363,11 +363,11 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
         [
             click.option("--seed", type=SEED, default=None, help="everything random follows from it  [0]"),
             click.option(
-                "--run-dir", type=PLACE, metavar="PATH", help="where the run goes  [the first free runs/<name>-<k>]"
+                "--run-dir", type=PATH, metavar="PATH", help="where the run goes  [the first free runs/<name>-<k>]"
             ),
             click.option(
                 "--resume",
-                type=PLACE,
+                type=PATH,
                 shell_complete=RUNS,
                 metavar="PATH",
                 help="continue the run there; with the other options given, start it where there is none",
@@ -380,7 +380,7 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 shell_complete=completing(_presets, files=False),
                 help="default, quick (shows that it runs), or paper (the published setting)  [default]",
             ),
-            click.option("--config", type=PLACE, metavar="FILE", help="hyper-parameters from a .toml or .json file"),
+            click.option("--config", type=PATH, metavar="FILE", help="hyper-parameters from a .toml or .json file"),
             click.option("--device", type=TEXT, default="auto", help="auto, cpu, cuda, cuda:1 ...", show_default=True),
             click.option(
                 "--threads",

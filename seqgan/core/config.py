@@ -1,4 +1,4 @@
-"""Hyper-parameters are named once: a frozen, flat dataclass is a command's options, a file's keys, and a run's JSON.
+"""Hyper-parameters are named once: a frozen, flat dataclass gives a command's options, a file's keys, and a run's JSON.
 
 A field reads `rollouts: Annotated[int, "completions per prefix", COUNT] = 16`; its default is the paper's."""
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol, TypeVar, get_args, get_origin, get_type_hints
 
 from seqgan.core import schema
-from seqgan.core.bounds import REAL, TEXT, WHOLE, YES_NO, Bound, OneOf, Several, bound_of, held
+from seqgan.core.bounds import REAL, TEXT, WHOLE, YES_NO, Bound, OneOf, Several, bound_of, bounded
 from seqgan.errors import ConfigError, quoted
 
 
@@ -18,7 +18,7 @@ class Dataclass(Protocol):
 
 
 Config = TypeVar("Config", bound=Dataclass)
-PRESET, DEFAULT = "preset", "default"  # how the sources of values begin that nobody typed
+PRESET, DEFAULT = "preset", "default"  # the prefixes of sources of values that the user did not give
 MOST_SHOWN = 20  # names to choose from in a message
 PAPER = "paper"  # the preset that changes nothing
 
@@ -37,11 +37,11 @@ class Parameter(NamedTuple):
 
     def convert(self, value: Any, source: str) -> Any:
         """Check a value and bring it to its type, whether it is typed or from a file."""
-        return held(self.name, value, self.type, ConfigError, f"{source}: ")
+        return bounded(self.name, value, self.type, ConfigError, f"{source}: ")
 
 
 class Checked:
-    """What a config inherits: whoever makes one, its values are within their bounds."""
+    """The base of a config: its values are checked when it is made."""
 
     def __post_init__(self) -> None:
         for parameter in parameters(type(self)):  # type: ignore[arg-type]
@@ -64,7 +64,7 @@ def _parameters(config: Any) -> tuple[Parameter, ...]:
 
 
 def assemble(config: type[Config], layers: Sequence[tuple[str, Mapping[str, Any]]]) -> tuple[Config, dict[str, str]]:
-    """Build a config from layers of differences, later layers winning; also tell which layer gave each value.
+    """Build a config from layers of differences, later layers winning; and the layer that gave each value.
 
     Raises:
         ConfigError: a name is unknown, or a value is of the wrong type or out of range."""
@@ -81,14 +81,14 @@ def assemble(config: type[Config], layers: Sequence[tuple[str, Mapping[str, Any]
 
 
 class Chosen(NamedTuple):
-    """A config, where each value came from, and what someone asked for in so many words."""
+    """A config, the source of each value, and the values that the user gave (`asked`, a named preset included)."""
 
     config: Any
     sources: dict[str, str]
     asked: dict[str, Any]
 
     def typed(self) -> dict[str, Any]:
-        """Of what was asked for, what did not come with a preset."""
+        """The values that the user gave, without those of a preset."""
         return {
             name: value for name, value in self.asked.items() if not self.sources[name].startswith((PRESET, DEFAULT))
         }
@@ -104,10 +104,10 @@ def choose_config(
     typed: Mapping[str, Any],
     source: str = "command line",
 ) -> Chosen:
-    """Command line over `--config` over `--preset` over the paper's defaults; a preset is asked for when it is named.
+    """Command line over `--config` over `--preset` over the paper's defaults. A preset that is named counts as given.
 
-    `typed` are the options of a command (or of another `source`), None where nobody gave them. A file may name the
-    choice it is for.
+    `typed` are the options of a command (or of another `source`), None where they were not given. A file may name
+    the choice it is for.
 
     Raises:
         ConfigError: an unknown preset or hyper-parameter, or a bad value."""
@@ -124,7 +124,7 @@ def choose_config(
         (source, given),
     ]
     built, sources = assemble(config, layers)
-    if preset == PAPER:  # which names no differences: every default is its choice
+    if preset == PAPER:  # which has no differences: every default is a value of it
         sources = {name: f"{PRESET} {PAPER}" if source == DEFAULT else source for name, source in sources.items()}
     whole = to_json(built)
     asked = whole if preset is not None else {name: whole[name] for name in {**from_file, **given}}

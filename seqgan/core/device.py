@@ -1,6 +1,6 @@
-"""Where tensors live, and how many threads compute.
+"""Devices, threads and memory.
 
-What differs from device to device is asked here alone, and of torch: any accelerator that torch knows will do."""
+What depends on the kind of device is decided here, by asking torch: any accelerator that torch supports will do."""
 
 import contextlib
 import functools
@@ -19,8 +19,8 @@ CPU = torch.device("cpu")
 
 
 def resolve(name: str | torch.device) -> torch.device:
-    """`auto` is the accelerator where there is one (of several processes, each has its own); anything else is torch's
-    own name.
+    """`auto` is the accelerator where there is one (of several processes, each has its own); anything else is a name
+    that torch knows.
 
     Raises:
         UsageError: torch cannot compute there."""
@@ -30,23 +30,23 @@ def resolve(name: str | torch.device) -> torch.device:
     if accelerator is not None and name == accelerator.type:
         return _own(accelerator)
     try:
-        with warnings.catch_warnings(action="ignore"):  # of kinds of device that torch has given up
+        with warnings.catch_warnings(action="ignore"):  # deprecated kinds of device warn
             device = torch.device(name)
             works = int(torch.ones(1, device=device) + 1) == 2
-    except Exception:  # each kind of device that is missing has its own way to say so
+    except Exception:  # each kind of device fails in its own way
         works = False
     if not works or (on_cpu(device) and device.index):
         raise UsageError(f"cannot compute on --device {name[:40]!r}: {_choices(accelerator)}")
     if launch().local_size > 1 and not on_cpu(device):
         raise UsageError(
             f"--device {name} is one device for {launch().local_size} processes; "
-            f"give --device {device.type}, so that each has its own"
+            f"give --device {device.type}, so that each gets one"
         )
     return CPU if on_cpu(device) else device
 
 
 def _accelerator() -> torch.device | None:
-    """The kind of accelerator that torch finds here."""
+    """The accelerator that torch finds on this machine."""
     return torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
 
 
@@ -100,7 +100,7 @@ def autocast(device: torch.device, *, enabled: bool) -> AbstractContextManager[o
 
 
 def seed_accelerator(value: int) -> None:
-    """Seed what draws on the accelerator, if it is in use: to wake it would take memory there."""
+    """Seed the accelerator's generators, if it is in use: to initialise it would take memory there."""
     accelerator = torch.accelerator.current_accelerator()
     if accelerator is not None:
         module = torch.get_device_module(accelerator)
@@ -109,7 +109,7 @@ def seed_accelerator(value: int) -> None:
 
 
 def synchronize(device: torch.device) -> None:
-    """Wait for what the device was given to do."""
+    """Wait for the kernels that were launched on the device."""
     if not on_cpu(device):
         torch.accelerator.synchronize(device)
 
@@ -132,12 +132,12 @@ def peak_memory() -> int | None:
 def use_threads(count: int) -> None:
     """Compute with this many threads. The last bits of a sum depend on it.
 
-    0: as many as there are cores, or as each process's part of them where torchrun started several on this machine."""
+    0: one for each core, shared among the processes that torchrun started on this machine."""
     torch.set_num_threads(count or max(1, cores() // launch().local_size))
 
 
 def cores() -> int:
-    """How many processors this process may use; where the system does not tell, how many there are."""
+    """The number of CPU cores that this process may use, or where that is unknown, of the machine."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -1,49 +1,33 @@
-"""Several processes that train one model together, on one machine or many: all of torch.distributed is here.
+"""Data-parallel training: the collectives of torch.distributed that the packages use.
 
-Every process holds the same weights and takes its share of every batch. Losses are divided by counts over all of
-them, so gradients need only be added up; what is decided is decided by the first, or by all together. torchrun starts
-the processes. In a single one, every function here gives back what it was given."""
+torchrun starts the processes. Each holds the same weights and takes its shard of every batch. Losses are divided by
+counts over all processes, so gradients need only be summed; decisions are made by rank 0, or by all together. In a
+single process every function here returns its argument."""
 
-import contextlib
 import io
-import os
 import re
-import socket
-import time
-import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch import distributed as dist
-from torch.distributed.distributed_c10d import PrefixStore, Store
 
 from seqgan import errors
 from seqgan.core.device import on_cpu
-from seqgan.core.launch import Launch, launch, meeting_place
-from seqgan.core.log import print_stderr
+from seqgan.core.launch import launch
+from seqgan.core.rendezvous import TIMEOUT, meet
 from seqgan.errors import LostError, SeqGANError, UsageError
 
 T = TypeVar("T")
 
-# The first process may have a corpus to fetch and a tokenizer to train while the others wait. One that dies is noticed
-# at once; only a machine that vanishes from the network is noticed this late.
-TIMEOUT = timedelta(hours=2)
-UNKNOWN = timedelta(minutes=1)  # that a machine's name may be unknown: a cluster may still be making it known
-ANSWER = timedelta(seconds=20)  # that one who is there may take to answer
-PATIENCE = 8.0  # seconds to wait without a word
-
-_meeting: Store | None = None  # where processes find each other; it outlives any of them
-
 
 @contextmanager
 def process_group(device: torch.device) -> Iterator[None]:
-    """Train together with the processes that torchrun has started beside this one, if it has.
+    """The process group of the processes that torchrun has started, if it has.
 
-    After an error nothing is taken down: the others notice when this process ends, which is after its message."""
+    After an error it is not destroyed: the others notice when this process ends, which is after its message."""
     if not launched() or dist.is_initialized():
         yield
         return
@@ -51,25 +35,25 @@ def process_group(device: torch.device) -> Iterator[None]:
         torch.get_device_module(device).set_device(device)
     backend = "gloo" if on_cpu(device) else f"cpu:gloo,{device.type}:{_backend(device)}"
     place = launch()
-    with _in_touch():
-        dist.init_process_group(backend, store=_meet(place), timeout=TIMEOUT, rank=place.rank, world_size=place.size)
+    with _lost_errors():
+        dist.init_process_group(backend, store=meet(place), timeout=TIMEOUT, rank=place.rank, world_size=place.size)
     yield
     dist.destroy_process_group()
 
 
 def launched() -> bool:
-    """Whether torchrun has started several processes, joined or not."""
+    """Whether torchrun has started several processes, whether or not they have met."""
     return launch().several
 
 
 def _backend(device: torch.device) -> str:
-    """What carries tensors of an accelerator from process to process: NCCL on CUDA, XCCL on XPU ..."""
+    """The backend for tensors of an accelerator: NCCL on CUDA, XCCL on XPU ..."""
     backend: str = dist.Backend.default_device_backend_map.get(device.type, "gloo")
     return backend
 
 
 def world_size() -> int:
-    """How many processes train together."""
+    """The number of processes that train together."""
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
@@ -79,18 +63,18 @@ def rank() -> int:
 
 
 def rank_suffix() -> tuple[int, ...]:
-    """To end the path of a seed with, where processes must draw differently; the first draws as if it were alone."""
+    """Ends the path of a seed where processes must draw differently; rank 0 draws as a single process does."""
     return (rank(),) if rank() else ()
 
 
-# --- what is split, and put together again
+# --- shards, sums and gathers
 
 
 def shard(count: int) -> slice:
-    """The part of `count` things that falls to this process; the parts differ by one at most.
+    """The shard of `count` items that belongs to this process; shards differ by one item at most.
 
     Raises:
-        UsageError: there are fewer things than processes."""
+        UsageError: there are fewer items than processes."""
     if count < world_size():
         raise UsageError(
             f"a batch of {count} cannot be split over {world_size()} processes, each of which needs a part of it; "
@@ -100,17 +84,17 @@ def shard(count: int) -> slice:
 
 
 def shard_size(count: int) -> int:
-    """How many of `count` things fall to this process."""
+    """The number of `count` items in the shard of this process."""
     return len(range(count)[shard(count)])
 
 
 def all_reduce_sum(part: Tensor) -> Tensor:
     """The sum over all processes; no gradient flows through it."""
-    return part if world_size() == 1 else _added_up(part.detach().clone())
+    return part if world_size() == 1 else _sum(part.detach().clone())
 
 
 def mean_weight(count: int) -> float:
-    """What a mean over `count` things of this process counts for in the mean over all: weighted, the means add up."""
+    """The weight of a mean over `count` items of this process in the mean over all: weighted means add up."""
     return count / int(all_reduce_sum(torch.tensor(count)))
 
 
@@ -120,24 +104,24 @@ def all_reduce_mean(values: Tensor) -> Tensor:
 
 
 def all_gather(part: Tensor) -> Tensor:
-    """The rows of all processes, of which each has its `shard`."""
+    """The rows of all processes, each of which has its `shard`."""
     if world_size() == 1:
         return part
     count = int(all_reduce_sum(torch.tensor(len(part))))
     rows = part.new_zeros(count, *part.shape[1:])
     rows[shard(count)] = part.detach()
-    return _added_up(rows)
+    return _sum(rows)
 
 
 def all_reduce_gradients(parameters: Iterable[nn.Parameter]) -> None:
-    """Add up the gradients of all processes, in one flat all-reduce."""
+    """Sum the gradients of all processes, in one flat all-reduce."""
     if world_size() == 1:
         return
     learned = [parameter for parameter in parameters if parameter.requires_grad]
     here = [parameter.grad is not None for parameter in learned]
-    # Behind the gradients, which of them there are: one that no process has must stay none to the optimiser.
+    # Behind the gradients, which of them exist: one that no process has must stay None for the optimiser.
     gradients = [torch.zeros_like(p).flatten() if p.grad is None else p.grad.flatten() for p in learned]
-    flat = _added_up(torch.cat([*gradients, torch.tensor(here, dtype=torch.float32, device=gradients[0].device)]))
+    flat = _sum(torch.cat([*gradients, torch.tensor(here, dtype=torch.float32, device=gradients[0].device)]))
     *sums, somewhere = flat.split([*(parameter.numel() for parameter in learned), len(learned)])
     for number, (parameter, gradient) in enumerate(zip(learned, sums, strict=True)):
         if parameter.grad is None and somewhere[number]:
@@ -148,37 +132,37 @@ def all_reduce_gradients(parameters: Iterable[nn.Parameter]) -> None:
 
 @torch.no_grad()
 def average_buffers(*modules: nn.Module) -> None:
-    """Give all processes the mean of what each has counted along the way, such as BatchNorm's running statistics."""
+    """Average the buffers over all processes, such as BatchNorm's running statistics."""
     buffers = [buffer for module in modules for buffer in module.buffers() if buffer.is_floating_point()]
     if world_size() == 1 or not buffers:
         return
-    flat = _added_up(torch.cat([buffer.flatten() for buffer in buffers])) / world_size()
+    flat = _sum(torch.cat([buffer.flatten() for buffer in buffers])) / world_size()
     for buffer, average in zip(buffers, flat.split([buffer.numel() for buffer in buffers]), strict=True):
         buffer.copy_(average.view_as(buffer))
 
 
-# --- what is agreed
+# --- agreement
 
 
 def all_reduce_max(*values: int) -> tuple[int, ...]:
-    """Of each value the largest that any process has: what is true for one is then true for all."""
+    """Of each value the largest of any process: what is true for one is then true for all."""
     if world_size() == 1:
         return values
     agreed = torch.tensor(values)
-    with _in_touch():
+    with _lost_errors():
         dist.all_reduce(agreed, dist.ReduceOp.MAX)
     return tuple(agreed.tolist())
 
 
 def broadcast(value: T) -> T:
-    """The first process's value (tensors and plain Python) for all."""
+    """The value of rank 0 (tensors and plain Python) for all."""
     if world_size() == 1:
         return value
     buffer = io.BytesIO()
     if rank() == 0:
         torch.save({"value": value}, buffer)
     length = torch.tensor(buffer.tell())
-    with _in_touch():
+    with _lost_errors():
         dist.broadcast(length, 0)
         content = torch.empty(int(length), dtype=torch.uint8)
         if rank() == 0:
@@ -191,7 +175,7 @@ def broadcast(value: T) -> T:
 
 
 def on_rank_zero(task: Callable[[], T]) -> T:
-    """Do in the first process what only one may do. All get what came of it, or its error; until then they wait."""
+    """Run a task on rank 0 only. All processes wait for its result, or its error."""
     if world_size() == 1:
         return task()
     outcome: dict[str, Any] = {}
@@ -201,8 +185,8 @@ def on_rank_zero(task: Callable[[], T]) -> T:
             outcome = {"result": task()}
         except BaseException as error:
             failure = error
-            told = str(error) if isinstance(error, SeqGANError) else "the first process failed, and says why"
-            outcome = {"error": type(error).__name__, "message": told}
+            message = str(error) if isinstance(error, SeqGANError) else "the first process failed, and says why"
+            outcome = {"error": type(error).__name__, "message": message}
     outcome = broadcast(outcome)
     if failure is not None:
         raise failure
@@ -211,125 +195,12 @@ def on_rank_zero(task: Callable[[], T]) -> T:
     return outcome["result"]
 
 
-# --- meeting, and losing touch
-
-
-def first_to_tell() -> bool:
-    """Whether no other process has told of an error yet: one cause ends them all, and is told once.
-
-    Before they have met, torchrun's own store alone is sure to be there; without one, each tells."""
-    try:
-        here = launch()
-        if not here.several or not (_meeting or _has_agent()):
-            return True
-        return (_meeting or PrefixStore(f"attempt {here.attempt}", _store())).add("told", 1) == 1
-    except (UsageError, RuntimeError):  # nothing can be understood, or the one that kept the store is gone
-        return True
-
-
-def _meet(here: Launch) -> Store:
-    """A place in the store where no earlier attempt has left anything: torchrun keeps the store when it restarts.
-
-    The first process cannot tell a greeting from one of an earlier attempt, so it answers all of them until as many as
-    it expects have read its answer."""
-    global _meeting
-    _wait_for_first(here)
-    store, own, others = _store(), uuid.uuid4().hex, range(1, here.size)
-
-    def greeting(number: int) -> str:
-        return f"greeting {number} of {here.size}"
-
-    def all_have_met() -> bool:
-        for other in others:
-            if store.check([greeting(other)]):
-                store.set(f"answer to {store.get(greeting(other)).decode()}", own)
-        return store.add(f"met {own}", 0) >= len(others)
-
-    def missing() -> str:
-        absent = [f"{other}" for other in others if not store.check([greeting(other)])]
-        return f"process {', '.join(absent) or 'any'} of {here.size} (RANK counts from 0), to come to {meeting_place()}"
-
-    if here.rank:
-        store.set(greeting(here.rank), own)
-        answer = f"answer to {own}"
-        wait(lambda: store.check([answer]), lambda: f"the first of {here.size} processes, at {meeting_place()}")
-        own = store.get(answer).decode()
-        store.add(f"met {own}", 1)
-    else:
-        wait(all_have_met, missing)
-    _meeting = PrefixStore(own, store)
-    return _meeting
-
-
-def _wait_for_first(here: Launch) -> None:
-    """Until the first process, or torchrun in its place, can be reached: torch would go on trying without a word."""
-    if here.rank == 0 and not _has_agent():
-        return
-    host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
-
-    def is_known() -> bool:
-        with contextlib.suppress(OSError, UnicodeError):
-            return bool(socket.getaddrinfo(host, port))
-        return False
-
-    def is_there() -> bool:
-        with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=5):
-            return True
-        return False
-
-    shown = host[:60]
-    wait(is_known, lambda: f"the machine of the first process: no machine is called {shown!r} (MASTER_ADDR)", UNKNOWN)
-    wait(is_there, lambda: f"the first of {here.size} processes: nothing answers at {shown}:{port}")
-
-
-def wait(ready: Callable[[], bool], awaited: Callable[[], str], limit: timedelta = TIMEOUT) -> None:
-    """Wait until something is there, and say after some seconds for what.
-
-    Raises:
-        LostError: it did not come."""
-    began, told, pause = time.monotonic(), False, 0.01
-    minutes = f"{limit.total_seconds() / 60:.0f} min"
-    while not ready():
-        waited = time.monotonic() - began
-        if waited >= limit.total_seconds():
-            raise LostError(
-                f"waited {minutes} in vain for {awaited()}; start all processes, each with the same address"
-            )
-        if waited >= PATIENCE and not told:
-            told = True
-            print_stderr(f"waiting for {awaited()}; still trying, for {minutes} at most")
-        time.sleep(pause)
-        pause = min(2 * pause, 0.2)
-
-
-def _has_agent() -> bool:
-    """Whether torchrun keeps the store; else the first process does."""
-    return os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
-
-
-def _store() -> Store:
-    host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
-    keeps = launch().rank == 0 and not _has_agent()
-    try:
-        store: Store = dist.TCPStore(  # type: ignore[attr-defined]
-            host, port, is_master=keeps, timeout=ANSWER, wait_for_workers=False, multi_tenant=True
-        )
-    except dist.DistError as error:
-        if keeps:
-            raise UsageError(
-                f"the port {port} cannot be opened on this machine: another program, perhaps an earlier training, uses "
-                "it; set MASTER_PORT to another in all processes"
-            ) from error
-        raise LostError(
-            f"what answers at {meeting_place()} is not the first process of this training; "
-            "set MASTER_ADDR and MASTER_PORT to the same place in all processes, and to a port that nothing else uses"
-        ) from error
-    store.set_timeout(TIMEOUT)
-    return store
+# --- errors
 
 
 @contextmanager
-def _in_touch() -> Iterator[None]:
+def _lost_errors() -> Iterator[None]:
+    """Turn a RuntimeError of torch.distributed into a LostError."""
     try:
         yield
     except RuntimeError as error:
@@ -340,7 +211,7 @@ def _in_touch() -> Iterator[None]:
         ) from error
 
 
-def _added_up(tensor: Tensor) -> Tensor:
-    with _in_touch():
+def _sum(tensor: Tensor) -> Tensor:
+    with _lost_errors():
         dist.all_reduce(tensor)
     return tensor

@@ -1,4 +1,4 @@
-"""What torchrun says in the environment of each process that it starts. It is read here alone."""
+"""The environment variables that torchrun sets in each process it starts. They are read only here."""
 
 import os
 import re
@@ -8,7 +8,7 @@ from seqgan.errors import UsageError
 
 
 class Launch(NamedTuple):
-    """Which of several processes this one is."""
+    """The ranks of this process."""
 
     rank: int  # among all
     size: int
@@ -22,7 +22,7 @@ class Launch(NamedTuple):
 
 
 def launch() -> Launch:
-    """What torchrun says of this process; without torchrun, one that is alone.
+    """The ranks that torchrun gives this process; without torchrun, those of a single one.
 
     Raises:
         UsageError: a variable is missing, is no whole number, or contradicts another."""
@@ -38,12 +38,12 @@ def launch() -> Launch:
 
 
 def meeting_place() -> str:
-    """`host:port`, where the first of several processes waits for the others."""
+    """`host:port`, where rank 0 waits for the others."""
     return f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
 
 
 def _read(name: str, default: int | None, least: int, most: int) -> int:
-    """A whole number in decimal digits, of as many as a number of processes can have."""
+    """A whole number in at most nine decimal digits."""
     text = os.environ.get(name)
     if text is None and default is not None:
         return default

@@ -18,7 +18,7 @@ def train(algorithm: Algorithm, run: Run) -> None:
         CheckpointError: the newest checkpoint is damaged or of another run.
         ShortageError: memory does not suffice; the last checkpoint stays.
         DivergedError: a metric or a weight is NaN or infinite; the last good checkpoint stays.
-        Interrupted: someone asked to stop; the state is saved."""
+        Interrupted: a signal stopped it; the state is saved."""
     state = run.restore()
     if state is not None:
         try:
@@ -70,7 +70,7 @@ def train(algorithm: Algorithm, run: Run) -> None:
 
 
 def _checked(algorithm: Algorithm, check: Callable[[int], Metrics], step: int, *, decides: bool) -> Metrics:
-    """What a check measures; where it does not decide, the state is afterwards as it was."""
+    """The metrics of a check; where it does not decide, the state is restored afterwards."""
     if decides:
         return check(step)
     before = copy.deepcopy(algorithm.state_dict())

@@ -15,11 +15,11 @@ CHECKSUM = "checksum"
 
 
 class Field(NamedTuple):
-    """What a field may hold."""
+    """The values that a field may have."""
 
     name: str
     holds: Callable[[Any], bool]
-    needed: bool = True  # a field that is not may be missing
+    needed: bool = True  # else it may be missing
 
 
 def _whole(value: Any) -> bool:
@@ -59,7 +59,7 @@ MEASURED = Field(
 def read(path: Path, error: type[SeqGANError], advice: str, *, pipe: bool = False) -> dict[str, Any]:
     """The table in a JSON file, or in one that ends in .toml.
 
-    Of what a program wrote, a pipe would be waited for in vain; what a person gives may come through one (`pipe`).
+    A `pipe` is accepted where the user names the file; of a file that a program wrote it would block for ever.
 
     Raises:
         error: it cannot be read, or holds no table (FileNotFoundError passes)."""
@@ -75,10 +75,10 @@ def read(path: Path, error: type[SeqGANError], advice: str, *, pipe: bool = Fals
 
 
 def table(raw: bytes, where: str, error: type[SeqGANError], advice: str, *, toml: bool = False) -> dict[str, Any]:
-    """The table that these bytes are.
+    """Parse a table of JSON or TOML.
 
     Raises:
-        error: they are no JSON (`toml`: no TOML), or something else than a table."""
+        error: it is no JSON (`toml`: no TOML), or no table."""
     language = "TOML" if toml else "JSON"
     try:
         text = raw.decode("utf-8-sig")
@@ -92,8 +92,8 @@ def table(raw: bytes, where: str, error: type[SeqGANError], advice: str, *, toml
     except RecursionError as reason:
         raise error(f"{where} is not read: it is nested too deeply; {advice}") from reason
     except ValueError as reason:
-        told = "a number has too many digits" if "set_int_max_str_digits" in str(reason) else why(reason)
-        raise error(f"{where} is not valid {language} ({told}); {advice}") from reason
+        problem = "a number has too many digits" if "set_int_max_str_digits" in str(reason) else why(reason)
+        raise error(f"{where} is not valid {language} ({problem}); {advice}") from reason
     if not isinstance(content, dict):
         raise error(f"{where} holds {named(content)}, but a table was expected; {advice}")
     return content
@@ -105,7 +105,7 @@ def json_bytes(content: Mapping[str, Any]) -> bytes:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object whose keys all differ, as TOML asks for."""
+    """A JSON object; keys that stand twice are an error, as in TOML."""
     found = dict(pairs)
     if len(found) < len(pairs):
         keys = [key for key, _ in pairs]
@@ -118,7 +118,7 @@ def _no_number(constant: str) -> NoReturn:
 
 
 def named(value: Any) -> str:
-    """What a value of JSON or TOML is called."""
+    """The name of a type of JSON or TOML."""
     names = {dict: "a table", list: "a list", str: "a text", bool: "true or false", int: "a number", float: "a number"}
     return names.get(type(value), "a null" if value is None else f"a {type(value).__name__}")
 
@@ -148,7 +148,7 @@ def check(
     where: str = "",
     advice: str = "restore it from a copy",
 ) -> None:
-    """Refuse a table whose fields are not what they should be, naming the first that is not.
+    """Check the fields of a table; the message names the first that is wrong.
 
     Raises:
         error: a needed field is missing, or one holds something else."""
@@ -170,8 +170,8 @@ def with_checksum(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def refuse_changed(path: Path, content: Mapping[str, Any], error: type[SeqGANError], config: Collection[str]) -> None:
-    """Refuse a table that is not what was written, where it has a checksum. `config` are the names that belong into its
-    table of that name, so that the message can tell which are gone.
+    """Check the checksum of a table, where it has one. `config` are the names that belong into its table `config`, so
+    that the message can name those that are missing.
 
     Raises:
         error: something in it was changed."""

@@ -30,5 +30,5 @@ def seed_everything(seed: int, *path: object) -> None:
 
 
 def private_generator(seed: int, *path: object) -> torch.Generator:
-    """A CPU generator of its own, for draws that must not disturb the default one (the order of the batches)."""
+    """A separate CPU generator, for draws that must not advance the default one (the order of the batches)."""
     return torch.Generator().manual_seed(derive(seed, *path))

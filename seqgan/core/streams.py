@@ -1,4 +1,4 @@
-"""stdout and stderr, which may be closed, full, or unable to say a character."""
+"""stdout and stderr, which may be closed, full, or unable to encode a character."""
 
 import codecs
 import contextlib
@@ -21,12 +21,11 @@ codecs.register_error(ESCAPED, _escaped)
 
 
 def prepare() -> None:
-    r"""Make both streams usable whatever they are.
+    r"""Make both streams usable.
 
-    The encoding stays the one that the terminal, or whoever set PYTHONIOENCODING, expects; characters that it lacks
-    are written as `\uXXXX`, from which they can be had again. ASCII means that nobody has chosen, and becomes UTF-8 (as
-    it does for click). A stream that is closed gets a place, so that no file of
-    ours can be opened in its stead: what is meant for stdout is refused there, what is meant for stderr vanishes."""
+    The encoding stays that of the terminal or of PYTHONIOENCODING; characters that it lacks are written as `\uXXXX`.
+    ASCII means that no encoding was chosen, and becomes UTF-8 (as in click). A stream that is closed is opened on the
+    null device, so that no other file gets its descriptor: writing to stdout fails there, writing to stderr is lost."""
     if sys.stdout is None:
         sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w", encoding="utf-8")
     if sys.stderr is None:
@@ -38,12 +37,12 @@ def prepare() -> None:
 
 
 def give_up_stdout() -> None:
-    """Let what stdout did not take vanish; Python would try once more at its end, and complain."""
+    """Discard what stdout did not take: Python would try once more at exit, and complain."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def end_at_once(code: int) -> NoReturn:
-    """End without what Python and torch do at the end, which takes memory and complains where there is none."""
+    """Exit without the clean-up of Python and torch, which takes memory and complains where there is none."""
     with contextlib.suppress(OSError):
         sys.stdout.flush()
     sys.stderr.flush()
@@ -51,5 +50,5 @@ def end_at_once(code: int) -> NoReturn:
 
 
 def no_more_interruptions() -> None:
-    """From here on the end is near: a second Ctrl-C would only add a traceback."""
+    """Ignore Ctrl-C while the process ends: it would only add a traceback."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,6 +1,6 @@
 """Checks on a corpus before training: tokenizer, copies, truncation, vocabulary size, unknown rate, overlap of splits.
 
-Each is one line, and only where there is something to say. What takes long is asked of a random part of the texts."""
+Each is one line, where there is something to report. Slow checks read a random part of the texts."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from seqgan.symbols import EOS
 
 TOKENS_PER_TYPE = 8  # fewer than this, and most of the vocabulary is hardly ever seen
 MUCH_UNKNOWN = 0.1
-MUCH_CHANGED = 0.02  # share of texts that a tokenizer does not bring back
+MUCH_CHANGED = 0.02  # share of texts that do not survive encoding and decoding
 LOOKED_AT = 2000  # texts of a split
 SPLITS = ("train", "valid", "test")
 
@@ -60,7 +60,7 @@ def about_data(
         )
     if texts.valid.unknown > MUCH_UNKNOWN:
         if source.startswith("from "):
-            remedy = "a tokenizer of the text's own, without --from,"
+            remedy = "a new tokenizer, without --init-from,"
         elif by_words:
             larger = "a larger --vocab-size" if vocab_size >= asked else "more text"
             remedy = f"{larger}, --tokenizer bpe or char"
@@ -76,12 +76,10 @@ def _copies(corpus: Corpus) -> list[str]:
     """Texts that stand more than once in their split: they are learned, and counted, as often as they stand there."""
     splits = {part: getattr(corpus, part) for part in SPLITS}
     copies = {part: len(texts) - len(set(texts)) for part, texts in splits.items()}
-    told = [f"{copies[part]:,} of the {len(texts):,} {part}" for part, texts in splits.items() if copies[part]]
-    if not told:
+    counts = [f"{copies[part]:,} of the {len(texts):,} {part}" for part, texts in splits.items() if copies[part]]
+    if not counts:
         return []
-    return [
-        f"warning: {', '.join(told)} texts are copies of another in their split, learned as often as they stand there"
-    ]
+    return [f"warning: {', '.join(counts)} texts are copies of another in their split, learned as often as they occur"]
 
 
 def _too_long(corpus: Corpus, tokenizer: Tokenizer, texts: TokenDataset, overlong: Overlong) -> list[str]:
@@ -92,20 +90,20 @@ def _too_long(corpus: Corpus, tokenizer: Tokenizer, texts: TokenDataset, overlon
         "valid": (texts.valid, len(corpus.valid)),
         "test": (encode(test, tokenizer, texts.max_length, overlong), len(test)),
     }
-    told = []
+    parts = []
     for part, (rows, count) in encoded.items():
         if rows.overlong:
             lost = rows.lost / (rows.lost + sum(map(len, rows.sequences)))
             tokens = f", {lost:.2%} of the tokens" if lost else ""
-            told.append(f"{part} {rows.overlong / count:.2%} of the texts{tokens}")
+            parts.append(f"{part} {rows.overlong / count:.2%} of the texts{tokens}")
     became = {"truncate": "truncated there", "split": "several rows each", "drop": "left out", "error": "refused"}[
         overlong
     ]
-    return [f"longer than --max-length {texts.max_length}, and {became}: {'; '.join(told)}"] if told else []
+    return [f"longer than --max-length {texts.max_length}, and {became}: {'; '.join(parts)}"] if parts else []
 
 
 def _changed(texts: Sequence[str], tokenizer: Tokenizer) -> list[str]:
-    """Whether texts come back from the tokenizer as they were, unknown tokens aside."""
+    """Whether texts survive encoding and decoding, unknown tokens aside."""
     backs = [(text, back) for text in texts if (back := tokenizer.round_trip(text)) != text]
     if len(backs) <= MUCH_CHANGED * len(texts):
         return []
@@ -113,6 +111,6 @@ def _changed(texts: Sequence[str], tokenizer: Tokenizer) -> list[str]:
     single = tokenizer.kind == "word" and all(" ".join(text.split()) == text for text in texts)
     others = "whitespace, bpe and char" if single else "bpe and char"  # none of which loses anything
     return [
-        f"advice: {len(backs) / len(texts):.0%} of the training texts come back from --tokenizer {tokenizer.kind} with "
+        f"advice: {len(backs) / len(texts):.0%} of the training texts are decoded by --tokenizer {tokenizer.kind} with "
         f"other spacing or signs ({text[:40]!r} as {back[:40]!r}); {others} keep them as they are"
     ]

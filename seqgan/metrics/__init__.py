@@ -178,10 +178,10 @@ def variety(inputs: MetricInput) -> dict[str, Measured]:
 
 
 def novelty(inputs: MetricInput) -> dict[str, Measured]:
-    """The share of samples, lines and n-grams that stand in a training text, and how long the copied spans are.
+    """The share of samples, lines and n-grams that are in a training text, and how long the copied spans are.
 
-    Lines are what stands between blanks where the tokens are characters: the lines of a poem. Of what no sample has
-    (no sample is of n tokens) there is no share."""
+    Where tokens are characters, lines are the pieces between blanks: the lines of a poem. A share of nothing (no sample
+    has n tokens) is left out."""
     if not inputs.training:
         return {}
     cut, against = inputs.tokenised, {"training": len(inputs.training)}

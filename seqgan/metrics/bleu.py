@@ -28,7 +28,7 @@ class Matches(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """How often each n-gram stands in each text."""
+    """How often each n-gram occurs in each text."""
 
     text: Int[np.ndarray, "C"]
     gram: Int[np.ndarray, "C"]

@@ -1,4 +1,4 @@
-"""How well a discriminator tells held-out real texts from generated ones."""
+"""How well a discriminator separates held-out real texts from generated ones."""
 
 from typing import NamedTuple
 

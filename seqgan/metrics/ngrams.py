@@ -1,4 +1,4 @@
-"""The n-grams of many texts at once, as numbers: all texts stand in one row, and an n-gram is known by where it begins.
+"""The n-grams of many texts at once, as numbers: all texts are one row, and an n-gram is identified by where it begins.
 
 The number of an n-gram is made of the rank of the (n-1)-gram it begins with and of its last token, so that no n-gram is
 ever written out, and long ones cost no more than short ones."""

@@ -1,4 +1,4 @@
-"""How much of a set of texts stands in another: copying from the training texts, measured."""
+"""Novelty: how much of the samples is copied from the training texts."""
 
 from typing import NamedTuple
 
@@ -11,12 +11,12 @@ from seqgan.metrics.ngrams import Texts, extended, in_one_row, present, ranked, 
 class Copied(NamedTuple):
     """What each sample has in common with the training texts."""
 
-    ngrams: Int[np.ndarray, "N B"]  # of order n = 1 ... N: those that stand in a training text, each time they occur
-    span: Int[np.ndarray, "B"]  # tokens of the longest span that stands in one
+    ngrams: Int[np.ndarray, "N B"]  # of order n = 1 ... N: those that are in a training text, each occurrence
+    span: Int[np.ndarray, "B"]  # tokens of the longest span that is in one
 
 
 def copied(samples: Texts, training: Texts, orders: int) -> Copied:
-    """Compare longer and longer n-grams, until none is left that stands in both."""
+    """Compare longer and longer n-grams, until none is left that is in both."""
     vocabulary = vocabulary_of(training)
     own, learned = in_one_row(samples, vocabulary), in_one_row(training, vocabulary)
     own_ranks, learned_ranks = np.zeros_like(own.tokens), np.zeros_like(learned.tokens)

@@ -16,7 +16,7 @@ from seqgan.models.lstm import LSTMPolicy
 from seqgan.models.policy import PolicyModule
 from seqgan.models.recurrent import RecurrentPolicy
 
-# Custom functions know the sizes alone: the vocabulary and the maximum length, once the tokenizer is trained.
+# Custom functions of (vocab_size, max_length), which are known once the tokenizer is trained.
 MakePolicy = Callable[[int, int], PolicyModule]
 MakeDiscriminator = Callable[[int, int], nn.Module]
 
@@ -97,9 +97,9 @@ def _one_logit_each(module: nn.Module, given: tuple[torch.Tensor, ...], logits: 
 
 @checked
 def register_policy(name: Annotated[str, TEXT], make: Annotated[MakePolicy, MAKER]) -> None:
-    """Make a custom policy known by a name, for `train(policy=name)`: `make(vocab_size, max_length)` gives the module.
+    """Register a custom policy under a name, for `train(policy=name)`; `make(vocab_size, max_length)` gives the module.
 
-    A run of it can be loaded, continued, started from and saved wherever the name is registered.
+    A run of it can be loaded, resumed, warm-started from and saved wherever the name is registered.
 
     Raises:
         UsageError: the name is taken by another policy."""
@@ -108,7 +108,7 @@ def register_policy(name: Annotated[str, TEXT], make: Annotated[MakePolicy, MAKE
 
 @checked
 def register_discriminator(name: Annotated[str, TEXT], make: Annotated[MakeDiscriminator, MAKER]) -> None:
-    """Make a custom discriminator known by a name, as `register_policy` does a policy.
+    """Register a custom discriminator under a name, as `register_policy` does a policy.
 
     Raises:
         UsageError: the name is taken by another discriminator."""

@@ -1,7 +1,7 @@
 """What a policy is: features of what has been read so far, and one linear layer from them to the next token.
 
 A subclass reads tokens one at a time; `PolicyModule` makes all else of that, for every policy alike: teacher forcing,
-the fused loss, drawing, and relaxed samples. It alone knows which ids may be drawn, and that BOS is read first."""
+the fused loss, sampling, and relaxed samples. It alone decides which ids may be drawn, and feeds BOS first."""
 
 from abc import ABC, abstractmethod
 from typing import NamedTuple
@@ -21,11 +21,11 @@ from seqgan.sampling import draw, weights_of
 from seqgan.shapes import LogProbs, Mask, Scalar, SoftTokens, Token, Tokens
 from seqgan.symbols import BOS, EOS, PAD, UNK
 
-State = tuple[Tensor, ...]  # each "B ...": what the policy knows after a prefix
+State = tuple[Tensor, ...]  # each "B ...": what a policy keeps of a prefix
 
 
 class Sampled(NamedTuple):
-    """Sequences a policy drew, and what it knew before each token."""
+    """Sequences drawn from a policy, with the state before each token."""
 
     tokens: Tokens
     mask: Mask  # True up to and with EOS
@@ -35,7 +35,7 @@ class Sampled(NamedTuple):
 
 
 class Relaxed(NamedTuple):
-    """Sequences a policy drew, and the relaxation of each token through which a gradient flows."""
+    """Sequences drawn from a policy, with a relaxation of each token through which a gradient flows."""
 
     tokens: Tokens
     mask: Mask  # True up to and with EOS
@@ -163,7 +163,7 @@ class PolicyModule(nn.Module, ABC):
         return tokens.masked_scatter(unknown, self._words(self.features_before(tokens)[unknown], rng))
 
     def _words(self, features: Float[Tensor, "U H"], rng: torch.Generator | None) -> Int[Tensor, "U"]:
-        """Drawn tokens that end no text: one that is unknown stands in the middle of it."""
+        """Drawn tokens other than EOS: an unknown token stands inside a text."""
         return draw(self.logits(features, EOS + 1), rng=rng) + EOS + 1
 
     def sample(self, count: int) -> Sampled:

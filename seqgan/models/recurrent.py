@@ -28,7 +28,7 @@ class RecurrentPolicy(PolicyModule):
         self.embedding = nn.Embedding(vocab_size, embedding_dim)
         self.dropout = nn.Dropout(dropout)
         self.add_layer(embedding_dim, hidden_dim)
-        # Tied (Press and Wolf 2017): a token is written with the vector it is read with, so few texts teach it faster.
+        # Tied (Press and Wolf 2017): a token has one vector for input and output, so few texts suffice.
         self.projection = nn.Linear(hidden_dim, embedding_dim) if tie_embeddings else nn.Identity()
         self.output = nn.Linear(embedding_dim if tie_embeddings else hidden_dim, vocab_size)
         if tie_embeddings:

@@ -13,7 +13,7 @@ LARGEST_EXPONENT = 126.0  # of a float: 2^126 has not overflowed, 2^-126 is not 
 
 
 def group_size(vocab_size: int) -> int:
-    """How many tokens `inverse_cdf` looks at together: about the square root of them all, a multiple of 16."""
+    """How many tokens `inverse_cdf` sums together: about the square root of them all, a multiple of 16."""
     return 16 * max(1, round(math.sqrt(vocab_size) / 16))
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from seqgan.core import distributed
+from seqgan.core import rendezvous
 from seqgan.core.launch import Launch, launch
 from seqgan.errors import LostError, SeqGANError, UsageError
 
@@ -85,15 +85,15 @@ def test_a_rank_without_a_world_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Seconds become hundredths of a second."""
-    monkeypatch.setattr(distributed, "PATIENCE", 0.05)
-    monkeypatch.setattr(distributed, "UNKNOWN", timedelta(seconds=0.15))
-    monkeypatch.setattr(distributed.wait, "__defaults__", (timedelta(seconds=0.15),))
+    monkeypatch.setattr(rendezvous, "PATIENCE", 0.05)
+    monkeypatch.setattr(rendezvous, "UNKNOWN", timedelta(seconds=0.15))
+    monkeypatch.setattr(rendezvous.wait, "__defaults__", (timedelta(seconds=0.15),))
 
 
 def meet(monkeypatch: pytest.MonkeyPatch, **changes: str) -> SeqGANError:
     say(monkeypatch, SECOND | changes)
     with pytest.raises(SeqGANError) as lost:
-        distributed._meet(launch())
+        rendezvous.meet(launch())
     return lost.value
 
 
@@ -143,6 +143,6 @@ def test_a_port_that_something_else_uses_is_told(monkeypatch: pytest.MonkeyPatch
 def test_those_who_never_met_each_tell_of_their_own_error(monkeypatch: pytest.MonkeyPatch, free_port: str) -> None:
     """There is nobody to ask whether another has told already, and nobody to wait for."""
     say(monkeypatch, SECOND | {"MASTER_PORT": free_port})
-    assert distributed.first_to_tell()
+    assert rendezvous.first_to_report()
     say(monkeypatch, {"WORLD_SIZE": "many"})
-    assert distributed.first_to_tell()
+    assert rendezvous.first_to_report()

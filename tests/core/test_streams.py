@@ -18,7 +18,7 @@ import torch
 
 from seqgan.cli import seqgan
 from seqgan.core import memory, streams
-from seqgan.core.command import READER_GONE, run_command, say_what_quick_is
+from seqgan.core.command import READER_GONE, run_command, warn_about_quick
 from seqgan.core.loop import train
 from seqgan.core.phase import Phase
 from seqgan.core.run import Interrupted, Run, checkpoints, create
@@ -271,7 +271,7 @@ def test_only_a_quick_run_is_said_to_show_nothing(
 ) -> None:
     sources = {"rollouts": "command line", "batch_size": f"preset {preset}"}
     create(tmp_path / "run", {"package": "tests", "config": {}, "sources": sources, "seed": 0}, {})
-    say_what_quick_is(tmp_path / "run")
+    warn_about_quick(tmp_path / "run")
     assert ("only shows that everything runs" in capsys.readouterr().out) == (preset == "quick")
 
 
@@ -282,7 +282,7 @@ def test_both_command_lines_say_it_last(module: str) -> None:
 
     source = Path(str(importlib.import_module(module).__file__)).read_text(encoding="utf-8")
     [report] = [node for node in ast.walk(ast.parse(source)) if getattr(node, "name", "") == "_report"]
-    assert "say_what_quick_is" in ast.dump(report.body[-1])  # type: ignore[attr-defined]
+    assert "warn_about_quick" in ast.dump(report.body[-1])  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -324,7 +324,7 @@ def test_a_file_is_added_listed_shown_exported_and_trained_on(
 ) -> None:
     added = call("corpora", "add", corpus_file, "--name", "mine").stdout
     assert "texts given: 60" in added
-    assert f"kept in {home / 'mine'}; train on it with seqgan train --corpus mine" in added
+    assert f"stored in {home / 'mine'}; train on it with seqgan train --corpus mine" in added
     corpus = load_corpus("mine")
 
     listed = [line for line in call("corpora", "list").stdout.splitlines() if line.startswith("mine ")]

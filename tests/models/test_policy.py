@@ -1,0 +1,89 @@
+"""What `PolicyModule` gives every policy, whatever the subclass."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.testing import assert_close
+
+from seqgan.models.gru import GRUPolicy
+from seqgan.models.lstm import LSTMPolicy
+from seqgan.models.policy import PolicyModule
+from seqgan.symbols import EOS, UNK
+
+
+class Elman(PolicyModule):
+    """A plain recurrent network, whose output layer has no bias."""
+
+    def __init__(self, vocab_size: int, max_length: int, embedding_dim: int = 4, hidden_dim: int = 4) -> None:
+        super().__init__(vocab_size, max_length)
+        self.embedding, self.cell = nn.Embedding(vocab_size, embedding_dim), nn.RNNCell(embedding_dim, hidden_dim)
+        self.output = nn.Linear(hidden_dim, vocab_size, bias=False)
+
+    def initial_state(self, count: int) -> tuple[Tensor, ...]:
+        return (self.output.weight.new_zeros(count, self.cell.hidden_size),)
+
+    def step(self, embedded: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return (self.cell(embedded, state[0]),)
+
+    def features(self, state: tuple[Tensor, ...]) -> Tensor:
+        return state[0] * 3
+
+
+@pytest.fixture(params=[LSTMPolicy, GRUPolicy, Elman])
+def policy(request: pytest.FixtureRequest) -> PolicyModule:
+    torch.manual_seed(1)
+    made: PolicyModule = request.param(30, 6, 5, 7).eval()
+    with torch.no_grad():
+        for parameter in made.parameters():
+            parameter.mul_(4.0)
+    return made
+
+
+def test_one_hot_tokens_have_the_vectors_of_their_ids(policy: PolicyModule) -> None:
+    tokens = torch.randint(30, (4, 6))
+    assert_close(policy.embed(F.one_hot(tokens, 30).float()), policy.embed(tokens))
+    assert_close(policy.embed(F.one_hot(tokens[:, 0], 30).float()), policy.embed(tokens[:, 0]))
+
+
+def test_whole_sequences_and_steps_have_the_same_features(policy: PolicyModule) -> None:
+    tokens = torch.randint(EOS, 30, (5, 6))
+    features, state = policy.features_before(tokens), policy.begin(5)
+    for t in range(6):
+        assert_close(policy.features(state), features[:, t], atol=1e-6, rtol=1e-5)
+        state = policy.step(policy.embed(tokens[:, t]), state)
+
+
+def test_the_loss_and_the_log_probs_are_those_of_the_logits(policy: PolicyModule) -> None:
+    tokens, weights = torch.randint(EOS, 30, (5, 6)), torch.rand(5, 6)
+    logits = policy.output(policy.features_before(tokens))
+    for lowest, log_probs, nll in (
+        (UNK, policy.log_probs, policy.nll),
+        (EOS, policy.log_probs_drawn, policy.nll_drawn),
+    ):
+        expected = logits[..., lowest:].log_softmax(dim=-1).gather(2, tokens.unsqueeze(2) - lowest).squeeze(2)
+        assert_close(log_probs(tokens), expected, atol=1e-5, rtol=1e-5)
+        assert_close(nll(tokens, weights), -(expected * weights).sum(), atol=1e-4, rtol=1e-5)
+
+
+@pytest.mark.parametrize("options", [{}, {"temperature": 0.7}, {"temperature": 0.7, "top_k": 9}])
+@torch.no_grad()
+def test_a_sampler_weighs_tokens_as_the_logits_do(policy: PolicyModule, options: dict[str, float]) -> None:
+    sampler, tokens = policy.sampler(**options), torch.randint(EOS, 30, (5, 6))
+    state, features = sampler.begin(5), policy.features_before(tokens)
+    for t in range(6):
+        weights = sampler.weights(state)[:, : 30 - EOS]
+        logits = policy.logits(features[:, t]) / options.get("temperature", 1.0)
+        if "top_k" in options:
+            logits = logits.masked_fill(logits < logits.topk(9).values[:, -1:], float("-inf"))
+        assert_close(weights / weights.sum(dim=1, keepdim=True), logits.softmax(dim=1), atol=1e-6, rtol=1e-4)
+        state = sampler.step(tokens[:, t], state)
+
+
+@torch.no_grad()
+def test_no_feature_is_beyond_its_bound(policy: PolicyModule) -> None:
+    bound = policy.feature_bound()
+    if isinstance(policy, Elman):
+        assert bound is None
+        return
+    assert (policy.features_before(torch.randint(EOS, 30, (50, 6))).abs() <= bound).all()
