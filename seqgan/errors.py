@@ -62,23 +62,23 @@ class DataError(UsageError):
 
 
 class RunError(UsageError):
-    """A run directory is missing, in use, foreign, or was made with other options."""
+    """A run directory is missing, in use, of another package, or was made with other options."""
 
 
 class CheckpointError(RunError):
-    """A checkpoint is damaged, foreign, or belongs to another model."""
+    """A checkpoint is damaged, of another run, or belongs to another model."""
 
 
 class StorageError(SeqGANError):
-    """The disk refused: full, read-only, or not ours."""
+    """The disk refused: full, read-only, or without permission."""
 
 
 class ShortageError(SeqGANError):
-    """Memory does not suffice."""
+    """There is not enough memory."""
 
 
 class LostError(SeqGANError):
-    """Other processes that took part in the training are gone."""
+    """Other processes of the training have ended."""
 
 
 class DivergedError(SeqGANError):

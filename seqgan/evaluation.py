@@ -73,7 +73,7 @@ def evaluate_models(
     tokens = tokens or tokens_of(first.tokenizer.kind, fitted.test)
     overlong = "" if fitted is corpus else f"{first.overlong}@{first.policy.max_length}"
     held_out = {part: _held_out(getattr(corpus, part), first) for part in ("valid", "test")}
-    draws = {name: model.draw(count, seed=seed) for name, model in models.items()}
+    draws = {name: model.sample_ids(count, seed=seed) for name, model in models.items()}
     texts = {name: [first.tokenizer.decode(row) for row in drawn] for name, drawn in draws.items()}
     texts[REAL] = random.Random(seed).sample(fitted.valid, count)
     pieces = _pieces(corpus, first) if first.overlong == "split" else {}

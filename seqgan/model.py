@@ -19,7 +19,7 @@ from seqgan.rewards import judging
 from seqgan.symbols import EOS, UNK
 
 
-class Written(NamedTuple):
+class Generated(NamedTuple):
     """A generated text."""
 
     text: str
@@ -67,16 +67,16 @@ class TextModel:
         return next(self.policy.parameters()).device
 
     def generate(self, count: int = 10, **options: Any) -> list[str]:
-        """Texts drawn from the policy; options as for `write`."""
-        return [written.text for written in self.write(count, **options)]
+        """Texts drawn from the policy; options as for `generate_detailed`."""
+        return [generated.text for generated in self.generate_detailed(count, **options)]
 
-    def write(self, count: int, **options: Any) -> list[Written]:
-        """Texts with their numbers of tokens and whether they ended; options as for `draw`."""
-        rows = self.draw(count, **options)
-        return [Written(self.tokenizer.decode(row), len(row), row[-1] == EOS) for row in rows]
+    def generate_detailed(self, count: int, **options: Any) -> list[Generated]:
+        """Texts with their numbers of tokens and whether they ended; options as for `sample_ids`."""
+        rows = self.sample_ids(count, **options)
+        return [Generated(self.tokenizer.decode(row), len(row), row[-1] == EOS) for row in rows]
 
     @checked
-    def draw(
+    def sample_ids(
         self,
         count: Annotated[int, DRAWN],
         *,
@@ -109,7 +109,7 @@ class TextModel:
         return text_log_probs(self.policy, self.encode(texts)).tolist()
 
     @torch.no_grad()
-    def real(self, texts: Iterable[str]) -> list[float]:
+    def prob_real(self, texts: Iterable[str]) -> list[float]:
         """The discriminator's probability that each text is real, of an unbiased mixture of real and generated ones.
 
         It was trained without unknown tokens, so each is replaced by the likeliest token of the policy.
@@ -132,7 +132,7 @@ class TextModel:
         texts = a_list_of_texts(texts)
         rows = self.encode(texts)
         by_token = [row.tolist() for row in token_log_probs(self.policy, rows)]
-        real: Sequence[float | None] = self.real(texts) if self.discriminator else [None] * len(texts)
+        real: Sequence[float | None] = self.prob_real(texts) if self.discriminator else [None] * len(texts)
         return [
             Scored(text, sum(log_probs), len(row), row.count(UNK), verdict, log_probs)
             for text, row, log_probs, verdict in zip(texts, rows, by_token, real, strict=True)

@@ -98,7 +98,7 @@ def from_pretrained(
     if about.get("package") != "seqgan" or about.get("format") != schema.FORMAT:
         raise CheckpointError(
             f"{path} is of {quoted(about.get('package'))}, format {quoted(about.get('format'))}; a model of seqgan of "
-            f"format {schema.FORMAT} was expected: save it again from its run"
+            f"format {schema.FORMAT} was expected: train and save it again"
         )
     schema.check(path, about, FIELDS, CheckpointError)
     refuse_missing(folder, about, components, ["policy", "discriminator"])

@@ -203,7 +203,7 @@ def test_score_needs_no_discriminator(tmp_path: Path, run: seqgan.TrainedRun) ->
     alone = seqgan.TextModel(model.policy, model.tokenizer)
     assert [item.real for item in alone.score(LINES[:2])] == [None, None]
     with pytest.raises(UsageError, match="no discriminator"):
-        alone.real(LINES[:2])
+        alone.prob_real(LINES[:2])
 
 
 def test_a_rating_sheet_hides_whose_text_is_whose_and_the_key_tells(run: seqgan.TrainedRun, tmp_path: Path) -> None:

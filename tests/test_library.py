@@ -331,7 +331,7 @@ def test_a_score_tells_tokens_unknown_ones_and_the_discriminators_verdict(played
 def test_without_a_discriminator_there_is_no_verdict(learned: seqgan.TrainedRun) -> None:
     assert [item.real for item in learned.score(TEXTS[:3])] == [None] * 3
     with pytest.raises(UsageError, match="no discriminator"):
-        learned.model().real(TEXTS[:3])
+        learned.model().prob_real(TEXTS[:3])
 
 
 def test_no_texts_have_no_scores(played: seqgan.TrainedRun) -> None:

@@ -211,14 +211,15 @@ def test_every_picture_is_shown() -> None:
 
 
 def definitions(path: Path) -> set[str]:
-    """The names a module defines, and those of its classes as `Class.name`."""
-    names = set[str]()
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            names.add(node.name)
-        if isinstance(node, ast.ClassDef):
-            names |= {f"{node.name}.{part.name}" for part in node.body if isinstance(part, ast.FunctionDef)}
-    return names
+    """The functions and classes of a module, those within others as `outer.inner`."""
+
+    def inside(body: list[ast.stmt], prefix: str = "") -> Iterator[str]:
+        for node in body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                yield prefix + node.name
+                yield from inside(node.body, f"{prefix}{node.name}.")
+
+    return set(inside(ast.parse(path.read_text(encoding="utf-8")).body))
 
 
 def missing_code(name: str, text: str) -> list[str]:

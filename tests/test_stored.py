@@ -47,7 +47,7 @@ def test_the_stored_run_can_be_evaluated_scored_and_continued(run: Path) -> None
 def test_the_stored_model_loads_and_gives_the_numbers_it_gave_then() -> None:
     model = seqgan.from_pretrained(STORED / "model-format-1")
     assert model.log_probs(TEXTS) == pytest.approx(LOG_PROBS, rel=1e-4)
-    assert model.real(TEXTS) == pytest.approx(REAL, rel=1e-4)
+    assert model.prob_real(TEXTS) == pytest.approx(REAL, rel=1e-4)
 
 
 def test_a_run_of_another_format_is_refused_by_name(run: Path) -> None:

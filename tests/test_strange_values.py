@@ -27,7 +27,7 @@ RUN = {"package": "toy", "seed": 0, "threads": 1, "config": {}}
 @pytest.mark.parametrize("temperature", [1e-6, 1e-5])
 def test_the_lowest_temperature_draws_the_likeliest_token(policy: LSTMPolicy, texts: Any, temperature: float) -> None:
     model = TextModel(policy, texts.vocabulary)
-    assert model.draw(4, temperature=temperature) == model.draw(4, top_k=1)
+    assert model.sample_ids(4, temperature=temperature) == model.sample_ids(4, top_k=1)
 
 
 @pytest.mark.parametrize("temperature", [1e-7, 1e-40, 1e-320])
@@ -35,7 +35,7 @@ def test_a_temperature_that_logits_would_overflow_with_is_refused(
     policy: LSTMPolicy, texts: Any, temperature: float
 ) -> None:
     with pytest.raises(UsageError, match=r"temperature is 1e-\d+, but a number from 1e-06 and at most 1e\+06"):
-        TextModel(policy, texts.vocabulary).draw(1, temperature=temperature)
+        TextModel(policy, texts.vocabulary).sample_ids(1, temperature=temperature)
 
 
 def test_sets_of_different_sizes_are_not_subtracted() -> None:

@@ -76,7 +76,9 @@ def generate(
     seed = int.from_bytes(os.urandom(4), "big") if seed is None else seed
     model = model_of(run, stage, device, with_discriminator=False)
     _warn_if_unfinished(run, stage)
-    written = model.write(count, prompt=prompt, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed)
+    written = model.generate_detailed(
+        count, prompt=prompt, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed
+    )
     lines = [json.dumps(item._asdict(), ensure_ascii=False) if as_json else item.text for item in written]
     text = "".join(line + "\n" for line in lines)
     if write:
