@@ -18,7 +18,7 @@ from seqgan.core.bounds import PATH, SEED, TEXT, THREADS, YES_NO, checked
 from seqgan.core.config import choose_config, nearest, parameters
 from seqgan.core.device import resolve
 from seqgan.core.log import Silence, display
-from seqgan.core.starting import RunRequest
+from seqgan.core.starting import Machine, RunRequest
 from seqgan.errors import ConfigError, UsageError, quoted
 
 
@@ -91,11 +91,9 @@ def train(
     chosen = choose_config(model, CONFIGS[model], PRESETS[model], preset=preset, typed=hyper, source="arguments")
     wanted = RunRequest(model, Path(run_dir) if run_dir else None, resume, overwrite, seed, threads)
     wanted.existing()  # refuses what contradicts itself, in every process
-    place, shown = resolve(device), display() if progress else Silence()
-    with distributed.process_group(place):
-        folder, _ = training.begin_or_continue(
-            wanted, chosen, data, Path(data_dir) if data_dir else None, display=shown, device=place
-        )
+    machine = Machine(resolve(device), display() if progress else Silence())
+    with distributed.process_group(machine.device):
+        folder, _ = training.begin_or_continue(wanted, chosen, data, Path(data_dir) if data_dir else None, machine)
     return TrainedRun(folder, device)
 
 

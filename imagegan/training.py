@@ -17,14 +17,12 @@ from imagegan.runs import follow_images, load_images, refuse_other_images, under
 from imagegan.variants import VARIANTS
 from imagegan.variants.configs import CONFIGS, ImageConfig
 from seqgan.core import device as devices
-from seqgan.core import distributed
+from seqgan.core import distributed, starting
 from seqgan.core.config import DEFAULT, PAPER, PRESET, Chosen, to_json
-from seqgan.core.log import Display
 from seqgan.core.loop import train
-from seqgan.core.run import Run, create
+from seqgan.core.run import create
 from seqgan.core.seed import seed_everything
-from seqgan.core.starting import RunRequest
-from seqgan.core.starting import begin_or_continue as core_begin
+from seqgan.core.starting import Machine, RunRequest
 from seqgan.errors import ConfigError
 
 HELD_OUT = 1000  # images to make beside those to learn from
@@ -108,11 +106,7 @@ def begin_or_continue(
     chosen: Chosen,
     data: str | None,
     data_dir: Path | None,
-    *,
-    display: Display,
-    device: torch.device,
-    save_seconds: float = 30.0,
-    keep: int = 2,
+    machine: Machine,
 ) -> tuple[Path, Finished | None]:
     """Begin the run that someone wants or go on with it, and train it to its end. Gives back where it lies.
 
@@ -131,11 +125,13 @@ def begin_or_continue(
             follow_images(folder, data_dir.resolve())
         return settled(chosen, understood(folder).description["data"]["name"]).asked
 
-    def carried_out(folder: Path) -> Finished | None:
-        return carry_out(folder, display, device=device, save_seconds=save_seconds, keep=keep)
-
-    extendable = CONFIGS[wanted.choice].extendable
-    return core_begin(wanted, begin=begin_new, options=asked, extendable=extendable, carry_out=carried_out)
+    return starting.begin_or_continue(
+        wanted,
+        begin=begin_new,
+        options=asked,
+        extendable=CONFIGS[wanted.choice].extendable,
+        carry_out=lambda folder: carry_out(folder, machine),
+    )
 
 
 def begin(
@@ -181,9 +177,7 @@ def begin(
     create(folder, description, {}, overwrite=overwrite)
 
 
-def carry_out(
-    folder: Path, display: Display, *, device: torch.device, save_seconds: float = 30.0, keep: int = 2
-) -> Finished | None:
+def carry_out(folder: Path, machine: Machine) -> Finished | None:
     """Train a run from wherever it stands to its end and export it.
 
     Of several processes that train together the first has something to tell; the others are done before (None)."""
@@ -191,8 +185,8 @@ def carry_out(
     devices.use_threads(description["threads"])
     sets = load_images(folder, HELD_OUT)
     if distributed.rank() == 0:
-        display.message(sets.summary(description["data"]["name"]))
-    model = new_model(description["algorithm"], config, sets.train, shape, device, description["seed"])
-    with Run(folder, display=display, save_seconds=save_seconds, keep=keep) as run:
+        machine.display.message(sets.summary(description["data"]["name"]))
+    model = new_model(description["algorithm"], config, sets.train, shape, machine.device, description["seed"])
+    with machine.run(folder) as run:
         train(model, run)
         return Finished(model, sets, description["data"]["name"], run.seconds) if distributed.rank() == 0 else None

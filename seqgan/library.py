@@ -28,7 +28,7 @@ from seqgan.core.config import choose_config, nearest, parameters
 from seqgan.core.device import resolve
 from seqgan.core.log import Silence, display
 from seqgan.core.phase import Algorithm
-from seqgan.core.starting import RunRequest
+from seqgan.core.starting import Machine, RunRequest
 from seqgan.data.corpus import Corpus, corpus_in_memory
 from seqgan.data.tokens import TOKENS
 from seqgan.errors import ConfigError, UsageError, quoted
@@ -227,10 +227,10 @@ def train(
     source = _source(corpus, text_column, valid, test)
     request = RunRequest(algorithm, Path(run_dir) if run_dir else None, resume, overwrite, seed, threads)
     request.existing()  # refuses what contradicts itself, in every process
-    shown = display() if progress else Silence()
+    machine = Machine(place, display() if progress else Silence())
     with distributed.process_group(place):
         folder, _ = training.begin_or_continue(
-            request, chosen, source, init_from=init_from, display=shown, device=place, components=components
+            request, chosen, source, machine, init_from=init_from, components=components
         )
     return TrainedRun(folder, device, components, source)
 

@@ -15,14 +15,12 @@ from seqgan.algorithms import ALGORITHMS
 from seqgan.algorithms.components import DEFAULTS, Components
 from seqgan.algorithms.configs import CONFIGS, MLEConfig
 from seqgan.core import device as devices
-from seqgan.core import distributed
+from seqgan.core import distributed, starting
 from seqgan.core.config import Chosen, to_json
-from seqgan.core.log import Display
 from seqgan.core.loop import train
-from seqgan.core.run import Run, checkpoints, create
+from seqgan.core.run import checkpoints, create
 from seqgan.core.schema import json_bytes
-from seqgan.core.starting import RunRequest
-from seqgan.core.starting import begin_or_continue as core_begin
+from seqgan.core.starting import Machine, RunRequest
 from seqgan.data.checks import about_data
 from seqgan.data.corpus import Corpus, as_files
 from seqgan.data.dataset import TokenDataset, encode_corpus
@@ -98,12 +96,9 @@ def begin_or_continue(
     request: RunRequest,
     chosen: Chosen,
     source: Source,
+    machine: Machine,
     *,
     init_from: str | None = None,
-    display: Display,
-    device: torch.device,
-    save_seconds: float = 30.0,
-    keep: int = 2,
     components: Components = DEFAULTS,
 ) -> tuple[Path, Finished | None]:
     """Begin a run or continue it, train it to its end, and evaluate it. Returns its folder.
@@ -132,11 +127,15 @@ def begin_or_continue(
         return {name: value for name, value in kept.items() if (name, value) != ("tokenizer", "auto")}
 
     def carried_out(folder: Path) -> Finished | None:
-        machine: dict[str, Any] = {"device": device, "save_seconds": save_seconds, "keep": keep}
-        return carry_out(folder, display, **machine, components=components, data=data or read_data(folder, source))
+        return carry_out(folder, machine, data or read_data(folder, source), components)
 
-    extendable = CONFIGS[request.choice].extendable
-    return core_begin(request, begin=begin_new, options=options, extendable=extendable, carry_out=carried_out)
+    return starting.begin_or_continue(
+        request,
+        begin=begin_new,
+        options=options,
+        extendable=CONFIGS[request.choice].extendable,
+        carry_out=carried_out,
+    )
 
 
 def begin(
@@ -246,16 +245,7 @@ def read_data(folder: Path, source: Source) -> Data:
     return Data(corpus, tokenizer, encode_corpus(corpus, tokenizer, description["max_length"], overlong))
 
 
-def carry_out(
-    folder: Path,
-    display: Display,
-    *,
-    device: torch.device,
-    data: Data,
-    save_seconds: float = 30.0,
-    keep: int = 2,
-    components: Components = DEFAULTS,
-) -> Finished | None:
+def carry_out(folder: Path, machine: Machine, data: Data, components: Components = DEFAULTS) -> Finished | None:
     """Train a run from its newest checkpoint to its end, export it, and measure it.
 
     Of several processes the first one evaluates; the others return before (None).
@@ -268,16 +258,16 @@ def carry_out(
     config, make = run_config(folder / "run.json", description), ALGORITHMS[description["algorithm"]]
     if begun := description["init_from"]:
         components = replace(components, start=read_weights(folder / INITIAL, begun["sha256"]))
-    with Run(folder, display=display, save_seconds=save_seconds, keep=keep) as run:
+    with machine.run(folder) as run:
         asked, automatic = description["sources"].get("vocab_size", ""), config.tokenizer == "auto"
         about = about_data(*data, config.vocab_size, asked, overlong=config.overlong, automatic=automatic)
         for line in moved(folder, data.corpus) + about:
             run.display.message(line)
-        train(make(config, data.encoded, device, description["seed"], components), run)
+        train(make(config, data.encoded, machine.device, description["seed"], components), run)
         if distributed.rank():
             return None
         seconds = run.seconds
-        evaluation = _measure(folder, data.corpus, description, device, components)
+        evaluation = _measure(folder, data.corpus, description, machine.device, components)
         weights = {path.name: path.read_bytes() for name in WEIGHTS if (path := folder / name).exists()}
         run.export(
             {
@@ -285,7 +275,7 @@ def carry_out(
                 "evaluations/training.json": json_bytes(evaluation.as_json()),
             }
         )
-    written = load_model(folder, device=device, components=components).generate(5, seed=description["seed"])
+    written = load_model(folder, device=machine.device, components=components).generate(5, seed=description["seed"])
     return Finished(folder, seconds, evaluation, written)
 
 

@@ -23,9 +23,9 @@ import torch
 from seqgan import training
 from seqgan.core import checkpoint, schema
 from seqgan.core.config import read_config_file
-from seqgan.core.log import Silence
 from seqgan.core.record import read_record
 from seqgan.core.run import checkpoints, create, describe
+from seqgan.core.starting import Machine
 from seqgan.data import corpus, fetching, store
 from seqgan.data.corpus import load_corpus
 from seqgan.data.readers import read_file, read_texts
@@ -175,7 +175,7 @@ REPORT_FIELDS = "texts_given split tokens length vocabulary unknown_held_out"
 def use_run(folder: Path) -> list[str]:
     """Load a run, draw from it, and go on with its training, which is at its end."""
     texts = load(folder, device="cpu").generate(20, seed=0)
-    training.carry_out(folder, Silence(), device=CPU, data=training.read_data(folder, NOWHERE))
+    training.carry_out(folder, Machine(CPU), training.read_data(folder, NOWHERE))
     return texts
 
 

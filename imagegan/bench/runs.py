@@ -22,10 +22,9 @@ from imagegan.runs import refuse_other_images
 from imagegan.summary import collapsed
 from seqgan.core import files, schema
 from seqgan.core.config import Chosen, to_json
-from seqgan.core.log import Silence
 from seqgan.core.report import Measured, finite, rows_as_json
 from seqgan.core.run import Interrupted
-from seqgan.core.starting import agree
+from seqgan.core.starting import Machine, agree
 from seqgan.errors import DivergedError, LostError, RunError, SeqGANError
 
 RESULT = "bench.json"
@@ -118,7 +117,7 @@ def _one(job: Job) -> Result:
     try:
         if fresh:
             training.begin(job.place, job.model, job.chosen, *job.source, seed=job.seed, threads=THREADS)
-        if finished := training.carry_out(job.place, Silence(), device=torch.device("cpu")):
+        if finished := training.carry_out(job.place, Machine(torch.device("cpu"))):
             seconds = finished.seconds
             rows = measured(finished.model, known(job.source, job.chosen.config.images, job.seed), job.seed)
         failed = "collapsed" if collapsed(rows["test"]) else None

@@ -34,10 +34,8 @@ def train(
     from seqgan.core import distributed
 
     machine = options.machine()
-    with distributed.process_group(machine["device"]):
-        place, finished = training.begin_or_continue(
-            options.request(name), chosen, data, data_dir, display=options.display(), **machine
-        )
+    with distributed.process_group(machine.device):
+        place, finished = training.begin_or_continue(options.request(name), chosen, data, data_dir, machine)
     if finished:
         _report(place, finished)
 

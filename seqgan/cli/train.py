@@ -68,10 +68,8 @@ def train(
     from seqgan.runs import Source
 
     machine, source = options.machine(), Source(corpus, text_column, valid, test)
-    with distributed.process_group(machine["device"]):
-        _, finished = training.begin_or_continue(
-            request, chosen, source, init_from=init_from, display=options.display(), **machine
-        )
+    with distributed.process_group(machine.device):
+        _, finished = training.begin_or_continue(request, chosen, source, machine, init_from=init_from)
     if finished:
         _report(finished)
 

@@ -29,8 +29,7 @@ from seqgan.errors import SeqGANError, ShortageError, StorageError, UsageError, 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-    from seqgan.core.log import Display
-    from seqgan.core.starting import RunRequest
+    from seqgan.core.starting import Machine, RunRequest
 
 
 # Errors of stdout, which has no name; files, which have one, are written in `core.files`.
@@ -323,16 +322,13 @@ class RunOptions:
         """The hyper-parameters from the preset, the config file and the command line."""
         return choose_config(choice, config, presets, preset=self.preset, file=self.config, typed=typed)
 
-    def display(self) -> "Display":
-        from seqgan.core.log import Silence, display
-
-        return Silence() if self.quiet else display()
-
-    def machine(self) -> dict[str, Any]:
+    def machine(self) -> "Machine":
         """How the run is carried out. Raises a UsageError for a missing device before anything is made."""
         from seqgan.core.device import resolve
+        from seqgan.core.log import Silence, display
+        from seqgan.core.starting import Machine
 
-        return {"device": resolve(self.device), "save_seconds": self.save_seconds, "keep": self.keep}
+        return Machine(resolve(self.device), Silence() if self.quiet else display(), self.save_seconds, self.keep)
 
 
 def _presets(ctx: click.Context, incomplete: str) -> list[str]:

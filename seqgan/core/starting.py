@@ -5,10 +5,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+import torch
+
 from seqgan.core import distributed
 from seqgan.core import folder as folders
+from seqgan.core.log import Display, Silence
 from seqgan.core.record import read_record
-from seqgan.core.run import checkpoints, describe, refuse_other_world, rewrite
+from seqgan.core.run import Run, checkpoints, describe, refuse_other_world, rewrite
 from seqgan.errors import RunError, UsageError, quoted
 
 T = TypeVar("T")
@@ -45,6 +48,18 @@ class RunRequest(NamedTuple):
         """The options given that belong to what the run is."""
         given = {"seed": self.seed, "threads": self.threads or None}
         return {"algorithm": self.choice, **{name: value for name, value in given.items() if value is not None}}
+
+
+class Machine(NamedTuple):
+    """How a run is carried out, which changes nothing of what is learned."""
+
+    device: torch.device
+    display: Display = Silence()
+    save_seconds: float = 30.0  # between checkpoints
+    keep: int = 2  # checkpoints that stay
+
+    def run(self, folder: Path) -> Run:
+        return Run(folder, display=self.display, save_seconds=self.save_seconds, keep=self.keep)
 
 
 def begin_or_continue(
