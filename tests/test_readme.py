@@ -1,6 +1,7 @@
 """The READMEs: their Python runs as it stands there, and the options, links, files and functions they name exist."""
 
 import ast
+import inspect
 import os
 import re
 import shlex
@@ -73,6 +74,14 @@ def test_every_public_name_is_listed() -> None:
     listed = re.findall(r"`seqgan\.(\w+)", section(READMES["seqgan/README.md"], "## From Python"))
     assert set(seqgan.__all__) <= set(listed)
     assert all(hasattr(seqgan, name) for name in listed)
+
+
+@pytest.mark.parametrize("name", ["TrainedRun", "TextModel"])
+def test_the_members_that_are_listed_for_a_class_exist(name: str) -> None:
+    [row] = [row for row in table_rows(READMES["seqgan/README.md"]) if row[0] == f"`seqgan.{name}`"]
+    source = inspect.getsource(getattr(seqgan, name))
+    for member in re.findall(r"`(\w+)[`(]", row[1]):
+        assert re.search(rf"def {member}\b|self\.{member}\b", source), member
 
 
 # --- commands and options
