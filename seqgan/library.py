@@ -136,7 +136,7 @@ class TrainedRun:
         license: Annotated[str, TEXT] = "unknown",
         overwrite: Annotated[bool, YES_NO] = False,
     ) -> Path:
-        """Write the model of a stage into a folder to hand on, with a model card of its numbers and samples.
+        """Save the model of a stage in a folder, with a model card of its numbers and samples.
 
         `license` is the identifier of the hub, such as "cc0-1.0", for the card.
 

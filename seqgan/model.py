@@ -132,10 +132,10 @@ class TextModel:
         texts = a_list_of_texts(texts)
         rows = self.encode(texts)
         by_token = [row.tolist() for row in token_log_probs(self.policy, rows)]
-        real: Sequence[float | None] = self.prob_real(texts) if self.discriminator else [None] * len(texts)
+        reals: Sequence[float | None] = self.prob_real(texts) if self.discriminator else [None] * len(texts)
         return [
-            Scored(text, sum(log_probs), len(row), row.count(UNK), verdict, log_probs)
-            for text, row, log_probs, verdict in zip(texts, rows, by_token, real, strict=True)
+            Scored(text, sum(log_probs), len(row), row.count(UNK), real, log_probs)
+            for text, row, log_probs, real in zip(texts, rows, by_token, reals, strict=True)
         ]
 
     def _prompt_ids(self, prompt: str) -> list[int]:

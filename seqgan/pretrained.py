@@ -114,8 +114,9 @@ def from_pretrained(
     for file, module in made.items():
         module.load_state_dict(read_weights(folder / file, about["files"].get(file), module))
         module.to(device)
-    judge = made[DISCRIMINATOR].eval() if DISCRIMINATOR in made else None
-    return TextModel(made[POLICY], tokenizer, judge, about)
+    if DISCRIMINATOR in made:
+        made[DISCRIMINATOR].eval()
+    return TextModel(made[POLICY], tokenizer, made.get(DISCRIMINATOR), about)
 
 
 def weights_of(module: torch.nn.Module) -> bytes:

@@ -8,7 +8,7 @@ import click
 
 from imagegan.cli.options import DATA, DATA_DIR
 from seqgan.core.bounds import PATH, SEED, TEXT, THREADS, Whole
-from seqgan.core.command import RUNS
+from seqgan.core.options import RUNS
 from seqgan.errors import UsageError
 
 if TYPE_CHECKING:

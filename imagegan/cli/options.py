@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from seqgan.core.bounds import PATH, SEED, TEXT
-from seqgan.core.command import RUNS
+from seqgan.core.options import RUNS
 from seqgan.errors import UsageError
 
 DATA = "digits, mnist, fashion-mnist, cifar10, folder, ring, grid, swissroll, hf:owner/name"

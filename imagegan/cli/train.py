@@ -9,7 +9,8 @@ from imagegan.cli.evaluate import print_rows, print_summary
 from imagegan.cli.options import DATA, DATA_DIR
 from imagegan.variants.configs import CONFIGS, PRESETS
 from seqgan.core.bounds import TEXT
-from seqgan.core.command import CHOICES, ConfiguredCommand, RunOptions, run_options, warn_about_quick
+from seqgan.core.command import warn_about_quick
+from seqgan.core.options import CHOICES, ConfiguredCommand, RunOptions, run_options
 
 if TYPE_CHECKING:
     from imagegan.training import Finished

@@ -29,7 +29,7 @@ def about_data(
     automatic: bool = False,
 ) -> list[str]:
     """What is being learned from, and what is wrong with it. `asked` is the vocabulary's size by that `source`;
-    `automatic`: nobody chose the kind of tokenizer."""
+    `automatic`: --tokenizer is auto."""
     sizes = f"{len(corpus.train):,} train, {len(corpus.valid):,} valid, {len(corpus.test):,} test texts"
     vocab_size = len(tokenizer)
     lines = [f"{corpus.name}: {sizes}; {vocab_size:,} tokens in the vocabulary, at most {texts.max_length} in a text"]
@@ -37,7 +37,7 @@ def about_data(
     for part, count in corpus.provenance.get("overlap", {}).items():
         if count:
             lines.append(
-                f"warning: {count} of the {len(getattr(corpus, part))} {part} texts stand in an earlier split as well; "
+                f"warning: {count} of the {len(getattr(corpus, part))} {part} texts are in an earlier split as well; "
                 "what is measured on them is too good"
             )
     if automatic:
@@ -73,7 +73,7 @@ def about_data(
 
 
 def _copies(corpus: Corpus) -> list[str]:
-    """Texts that stand more than once in their split: they are learned, and counted, as often as they stand there."""
+    """Copies within a split: a text is learned, and counted, as often as it occurs."""
     splits = {part: getattr(corpus, part) for part in SPLITS}
     copies = {part: len(texts) - len(set(texts)) for part, texts in splits.items()}
     counts = [f"{copies[part]:,} of the {len(texts):,} {part}" for part, texts in splits.items() if copies[part]]

@@ -42,7 +42,7 @@ class Estimate(NamedTuple):
 
 
 def measures(real: RealScores, fake: FakeScores) -> dict[str, Estimate]:
-    """All of them, and `d-logit-std`, the standard deviation of the generated texts' logits (where there are two).
+    """All of them, and `d-logit-std`, the standard deviation of the generated texts' logits (if there are two or more).
 
     The contributions of single scores to the AUC are the placements of DeLong et al. (1988)."""
     x, y = real.double().cpu().numpy(), fake.double().cpu().numpy()

@@ -1,4 +1,4 @@
-"""Everything that can be measured on texts alone, whoever wrote them. No torch here: it answers quickly."""
+"""The metrics of texts alone, of any origin. It imports no torch."""
 
 import unicodedata
 from collections import Counter
@@ -25,7 +25,7 @@ def evaluate(
     aggregation: Annotated[Aggregation, OneOf(get_args(Aggregation))] = "sentence",
     held_out: Annotated[bool, YES_NO] = False,
 ) -> dict[str, Measured]:
-    """Measure texts, whoever wrote them: `{"bleu-2": Measured(value, stderr, signature), ...}`.
+    """Measure texts of any origin: `{"bleu-2": Measured(value, stderr, signature), ...}`.
 
     `first["bleu-2"] - second["bleu-2"]` is the difference of two sets of as many samples with its own, paired error.
     Samples are taken for independent of one another; of `held_out` real texts, copies count as one text.
@@ -57,10 +57,10 @@ def same_script(samples: Sequence[str], others: Sequence[str], what: str) -> Non
 
     Raises:
         UsageError: most letters of one are of another script than most of the other's."""
-    ours, theirs = script_of(samples), script_of(others)
-    if NONE not in (ours, theirs) and ours != theirs:
+    script, other = script_of(samples), script_of(others)
+    if NONE not in (script, other) and script != other:
         raise UsageError(
-            f"the samples are in {ours} script and the {what} in {theirs}, so nothing can match; give {what} like them"
+            f"the samples are in {script} script and the {what} in {other}, so nothing can match; give {what} like them"
         )
 
 

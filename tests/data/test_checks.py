@@ -202,7 +202,7 @@ def test_held_out_texts_that_were_learned_from_are_told(tmp_path: Path) -> None:
     lines = begun(load_corpus(str(tmp_path / "train.txt"), valid=str(tmp_path / "valid.txt")))
     warnings = [line for line in lines if line.startswith("warning")]
     assert len(warnings) == 1
-    assert warnings[0].startswith("warning: 1 of the 3 valid texts stand in an earlier split as well")
+    assert warnings[0].startswith("warning: 1 of the 3 valid texts are in an earlier split as well")
 
 
 @pytest.mark.parametrize("source", ["command line", "config mine.toml", "arguments"])

@@ -225,8 +225,8 @@ def test_training_warns_of_overlap_and_of_nothing_where_there_is_none(
     write("t.txt", [*TEST, VALID[0]])
     warned = [line for line in train(tmp_path / "run").stderr.splitlines() if line.startswith("warning")]
     assert warned == [
-        "warning: 2 of the 9 valid texts stand in an earlier split as well; what is measured on them is too good",
-        "warning: 1 of the 10 test texts stand in an earlier split as well; what is measured on them is too good",
+        "warning: 2 of the 9 valid texts are in an earlier split as well; what is measured on them is too good",
+        "warning: 1 of the 10 test texts are in an earlier split as well; what is measured on them is too good",
     ]
     assert describe(tmp_path / "run")["corpus"]["overlap"] == {"valid": 2, "test": 1}
 
