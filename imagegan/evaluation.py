@@ -1,7 +1,7 @@
 """Samples x data -> numbers: what `imagegan evaluate` prints.
 
-Held-out real images are measured beside the samples, as many of them: their distance is the floor, which no generator
-should be expected to go below."""
+Held-out real images are measured beside the samples, as many of them: their distance is the floor, below which no
+generator should be expected to go."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,9 +19,9 @@ from imagegan.metrics.distances import FEWEST
 from imagegan.metrics.features import spaces_for
 from imagegan.metrics.neighbours import nearest
 from imagegan.metrics.predictors import Predictor, predictor
-from imagegan.runs import load_images, understood
+from imagegan.runs import load_images, read_run
 from imagegan.samples import Labels, Samples
-from imagegan.summary import remarks
+from imagegan.summary import summary
 from seqgan import __version__
 from seqgan.core.report import rows_as_json
 from seqgan.core.run import checkpoints
@@ -29,16 +29,16 @@ from seqgan.core.schema import json_bytes
 from seqgan.errors import DataError
 
 COUNT = 2000  # samples to measure
-NEIGHBOURLY = ("random", "pca64")  # the spaces for precision and recall, the first that there is: without labels
+NEIGHBOURLY = ("random", "pca64")  # for precision and recall, the first that there is: spaces without labels
 
 
 def evaluate_runs(
     folders: Sequence[Path], device: torch.device, *, count: int = COUNT, seed: int = 0, cache: Path | None = None
 ) -> dict[str, Row]:
-    """A row for each run (as far as it has come), and one of held-out images for each set that they learned from.
+    """A row for each run (of its newest checkpoint), and one of held-out images for each of their datasets.
 
     Raises:
-        RunError: a folder is no run of this package, has learned nothing yet, or its images have changed."""
+        RunError: a folder is not a run of this package, has no checkpoint yet, or its images have changed."""
     different = list(dict.fromkeys(folders))
     names = {
         folder: folder.name if [f.name for f in different].count(folder.name) == 1 else str(folder)
@@ -46,16 +46,16 @@ def evaluate_runs(
     }
     alike: dict[str, list[Path]] = {}
     for folder in different:
-        alike.setdefault(understood(folder).description["data"]["sha256"], []).append(folder)
+        alike.setdefault(read_run(folder).description["data"]["sha256"], []).append(folder)
     rows: dict[str, Row] = {}
     held_out: dict[str, Row] = {}
     for several in alike.values():
         models = {names[folder]: load_model(folder, device) for folder in several}
-        data = understood(several[0]).description["data"]["name"]
-        sets = load_images(several[0], held_out=count)
+        data = read_run(several[0]).description["data"]["name"]
+        splits = load_images(several[0], held_out=count)
         measured = evaluate(
-            {name: draw_samples(model, count, seed, sets.train) for name, model in models.items()},
-            sets,
+            {name: draw_samples(model, count, seed, splits.train) for name, model in models.items()},
+            splits,
             data,
             cache=cache,
         )
@@ -66,20 +66,20 @@ def evaluate_runs(
 
 def evaluate(
     several: Mapping[str, Samples],
-    sets: Splits,
+    splits: Splits,
     data: str,
     *,
     classifier: Predictor | None = None,
     cache: Path | None = None,
 ) -> dict[str, Row]:
-    """Name of the row -> metric -> number, for each set of samples and for held-out real images, equally many of all.
+    """Name of the row -> metric -> number, for each set of samples and for held-out real images, of equal number.
 
-    `data` is the name of the set, for toys have modes. A labelled set gets a `classifier`, trained and kept in `cache`
-    where none is given.
+    `data` is the name of the dataset (points have modes). Labelled images need a `classifier`, which is trained and
+    cached where none is given.
 
     Raises:
         DataError: the samples are of another shape than the images, or too few."""
-    expected = sets.train.images.shape[1:]
+    expected = splits.train.images.shape[1:]
     for samples in several.values():
         if (shape := samples.pixels.shape[1:]) != expected:
             came, wanted = (" x ".join(map(str, sizes)) for sizes in (shape, expected))
@@ -87,9 +87,9 @@ def evaluate(
             raise DataError(f"the samples are images of {came}, those of {data} of {wanted}; {either}")
         if samples.labels is not None:
             if data not in TOYS:
-                need_labels(sets.train, "the accuracy of the samples' labels", data)
-            _refuse_foreign(samples.labels, sets.train.classes, data)
-    there = {"held-out images": len(sets.test.images), "training images": len(sets.train.images)}
+                need_labels(splits.train, "the accuracy of the samples' labels", data)
+            _refuse_foreign(samples.labels, splits.train.classes, data)
+    there = {"held-out images": len(splits.test.images), "training images": len(splits.train.images)}
     there |= {f"images among {name}": len(samples.pixels) for name, samples in several.items()}
     fewest = min(there, key=lambda name: there[name])
     if (count := there[fewest]) < FEWEST:
@@ -98,17 +98,17 @@ def evaluate(
             f"{count} {fewest} cannot be measured; {FEWEST} or more are needed of each, better thousands "
             "(of a folder without a test split a tenth is held out)"
         )
-    real = sets.test.take(slice(0, count))
-    labelled = data not in TOYS and sets.train.classes > 0 and bool((sets.train.labels >= 0).all())
+    real = splits.test.take(slice(0, count))
+    labelled = data not in TOYS and splits.train.classes > 0 and bool((splits.train.labels >= 0).all())
     if classifier is None and labelled:
-        classifier = predictor(sets.train, folder=cache)
+        classifier = predictor(splits.train, folder=cache)
     parts = {name: samples.first(count) for name, samples in several.items()}
     asked = any(part.labels is not None for part in parts.values())
-    told = (labelled or asked) and bool((real.labels >= 0).all())
-    parts["held-out"] = Samples(real.pixels, real.labels if told else None)
+    with_labels = (labelled or asked) and bool((real.labels >= 0).all())
+    parts["held-out"] = Samples(real.pixels, real.labels if with_labels else None)
     rows: dict[str, Row] = {name: {} for name in parts}
-    reference = sets.train.take(slice(0, count)).pixels
-    spaces = spaces_for(sets.train, classifier)
+    reference = splits.train.take(slice(0, count)).pixels
+    spaces = spaces_for(splits.train, classifier)
     neighbourly = next(space for name in NEIGHBOURLY for space in spaces if space.name == name)
     for space in spaces:
         known = space.features(reference)
@@ -118,19 +118,21 @@ def evaluate(
             if space is neighbourly:
                 row |= measures.manifold(space, features, known, "train")
     held_out = parts["held-out"].pixels
-    beside = nearest(held_out, sets.train.images)
+    beside = nearest(held_out, splits.train.images)
     for name, some in parts.items():
-        rows[name] |= measures.variety(some.pixels, held_out) | measures.copies(some.pixels, beside, sets.train.images)
+        rows[name] |= measures.variety(some.pixels, held_out) | measures.copies(
+            some.pixels, beside, splits.train.images
+        )
         if data in MODAL:
             rows[name] |= measures.modes(some, data)
         if classifier is not None:
-            rows[name] |= measures.classes(some, sets.train, classifier)
+            rows[name] |= measures.classes(some, splits.train, classifier)
     if any(some.categories is not None or some.numbers is not None for some in parts.values()):
-        reader = predictor(sets.train, "factors", folder=cache) if sets.train.factors.shape[1] else None
+        regressor = predictor(splits.train, "factors", folder=cache) if splits.train.factors.shape[1] else None
         for name, some in parts.items():
-            rows[name] |= measures.codes(some, sets, classifier, reader)
-        if reader is not None:
-            rows["held-out"]["factors-read"] = factors_read(reader, sets.test, FACTORS)
+            rows[name] |= measures.codes(some, splits, classifier, regressor)
+        if regressor is not None:
+            rows["held-out"]["factors-read"] = factors_read(regressor, splits.test, FACTORS)
     return rows
 
 
@@ -144,10 +146,10 @@ def _refuse_foreign(labels: Labels, classes: int, data: str) -> None:
 
 
 def steps_learned(folder: Path) -> int:
-    """How far the newest state of a run has come."""
+    """The step of the newest checkpoint."""
     return max(checkpoints(folder), default=0)
 
 
 def written(rows: Mapping[str, Row], facts: Mapping[str, Any]) -> bytes:
     """As JSON: null for a number that is not defined, or where there is no standard error."""
-    return json_bytes({"version": __version__, "rows": rows_as_json(rows), "remarks": remarks(rows), **facts})
+    return json_bytes({"version": __version__, "rows": rows_as_json(rows), "summary": summary(rows), **facts})

@@ -1,4 +1,4 @@
-"""What a training ends with: a few numbers about the model in memory, within seconds."""
+"""The numbers that `imagegan train` ends with: a few, within seconds."""
 
 import copy
 from dataclasses import replace
@@ -25,21 +25,21 @@ COUNT = 1000  # samples, at most
 KNOWN = 10_000  # training images among which copies are sought
 
 
-def first_numbers(model: Game | Pyramid, sets: Splits, data: str, seed: int = 0) -> dict[str, Row]:
-    """What a training ends with, within seconds: how far samples are from training images, how varied they are and
-    whether copies, all beside held-out images, and how well the discriminator tells them apart."""
-    count = min(COUNT, len(sets.test.images), len(sets.train.images))
-    real, known = sets.test.take(slice(0, count)), sets.train.take(slice(0, KNOWN)).images
+def first_numbers(model: Game | Pyramid, splits: Splits, data: str, seed: int = 0) -> dict[str, Row]:
+    """The distance of samples to training images, their variety, and whether they are copies, beside held-out images;
+    and how well the discriminator classifies both."""
+    count = min(COUNT, len(splits.test.images), len(splits.train.images))
+    real, known = splits.test.take(slice(0, count)), splits.train.take(slice(0, KNOWN)).images
     held_out = real.pixels
-    parts = {"samples": draw_samples(model, count, seed, sets.train), "held-out": Samples(held_out)}
+    parts = {"samples": draw_samples(model, count, seed, splits.train), "held-out": Samples(held_out)}
     rows: dict[str, Row] = {name: {} for name in parts}
-    for space in spaces_for(sets.train, None):
+    for space in spaces_for(splits.train, None):
         for name, some in parts.items():
             if count < FEWEST:
                 reason = f"of {count} held-out images there is no distance; {FEWEST} or more are needed"
                 rows[name][f"fd-{space.name}"] = Measured.undefined(reason)
             else:
-                near = space.features(sets.train.take(slice(0, count)).pixels)
+                near = space.features(splits.train.take(slice(0, count)).pixels)
                 rows[name][f"fd-{space.name}"] = frechet(space, space.features(some.pixels), near, "train")
     beside = nearest(held_out, known)
     for name, some in parts.items():
@@ -47,16 +47,16 @@ def first_numbers(model: Game | Pyramid, sets: Splits, data: str, seed: int = 0)
         if data in MODAL:
             rows[name] |= measures.modes(some._replace(labels=None), data)
     recipe = model.recipe
-    if recipe.labelled:  # of what it was not told, it has no verdict
+    if recipe.labelled:  # the discriminator knows no other labels
         real = real.take((real.labels >= 0) & (real.labels < recipe.code.categories))
     if isinstance(model, Game):
-        rows["samples"] |= _judged(model, real, seed)
+        rows["samples"] |= _watched(model, real, seed)
     return rows
 
 
 @torch.no_grad()
-def _judged(model: Game, real: ImageDataset, seed: int) -> Row:
-    """What the players of a game watch, on images that none of them has seen: the discriminator as it learns, so in
+def _watched(model: Game, real: ImageDataset, seed: int) -> Row:
+    """What the players watch, on held-out images: the discriminator in train mode, so in
     batches as large as those of training, whose statistics BatchNorm takes, and with dropout; the generator is the one
     that draws the samples."""
     watched = {name: of for player in model.recipe.players.values() for name, of in player.watch.items()}
@@ -65,7 +65,7 @@ def _judged(model: Game, real: ImageDataset, seed: int) -> Row:
     seed_everything(seed, "judged")
     nets = {name: copy.deepcopy(net).train() for name, net in model.recipe.nets.items()}  # as it was: forwards count
     recipe = replace(model.recipe, nets={**nets, "generator": copy.deepcopy(model.generator).eval()})
-    told = {"d_accuracy": "accuracy of the discriminator", "distance": "how much higher the critic values"}
+    labels = {"d_accuracy": "accuracy of the discriminator", "distance": "how much higher the critic scores"}
     row: Row = {}
     values: dict[str, list[Tensor]] = {name: [] for name in watched}
     for at in torch.arange(count).split(size) if size > 1 else []:
@@ -75,7 +75,7 @@ def _judged(model: Game, real: ImageDataset, seed: int) -> Row:
         for name, of in watched.items():
             values[name].append(of(view).cpu())
     for name, parts in values.items():
-        about = f"{told.get(name, name)}: held-out images against samples"
+        about = f"{labels.get(name, name)}: held-out images against samples"
         if parts:
             each = torch.cat(parts)
             signature = f"{about}, in batches of {size} as it learns, N={count}"

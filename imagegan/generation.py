@@ -1,4 +1,4 @@
-"""From a run to images."""
+"""Load a run, sample from it, and write images."""
 
 import io
 import math
@@ -21,7 +21,7 @@ from imagegan.grids import POINTS, as_bytes, is_points, png
 from imagegan.latents import Codes, CodeSpec, Latents
 from imagegan.nets import Images
 from imagegan.pyramid import Pyramid
-from imagegan.runs import understood
+from imagegan.runs import read_run
 from imagegan.samples import Labels, Samples
 from imagegan.training import new_model
 from seqgan.core.bounds import COUNT, PATH, SEED, STEPS, Real, Several, checked
@@ -39,17 +39,17 @@ CODE = Several(Real(-1e6, 1e6), "3,-1,0.5")
 
 @checked
 def load_model(folder: Annotated[Path, PATH], device: torch.device) -> Game | Pyramid:
-    """The newest state of a run.
+    """The model of a run at its newest checkpoint.
 
     Raises:
-        RunError: it is no run of this package, or has no state yet.
-        CheckpointError: its state is damaged, or belongs to another run."""
-    description, config, shape = understood(folder)
+        RunError: it is not a run of this package, or has no checkpoint yet.
+        CheckpointError: the checkpoint is damaged, or belongs to another run."""
+    description, config, shape = read_run(folder)
     found = list(checkpoints(folder).values())
     if not found:
-        raise RunError(f"{folder} has learned nothing yet; go on with imagegan train --resume {folder}")
+        raise RunError(f"{folder} has no checkpoint yet; train it by imagegan train --resume {folder}")
     saved = saved_in(found[-1], folder, description)
-    # Not an image of the data is needed, but the networks want to know their shape; points stand among real ones.
+    # No image of the data is needed, but their shape is; points are drawn above real ones.
     data = description["data"]["name"]
     nothing = torch.zeros(1, shape.channels, shape.size, shape.size)
     images = toy(data, POINTS).images if data in TOYS else nothing
@@ -79,22 +79,23 @@ def generate(
     code: Sequence[float] | None = None,
     truncation: float = math.inf,
 ) -> Images:
-    """Images that depend on the seed and their number alone: of one class, with one code, or of all in turn.
+    """Images that depend on the seed alone (image k is the same for every count): of one class, with one code, or of
+    all classes in turn.
 
     Raises:
-        UsageError: the model knows no such class or code, or nothing is left to draw."""
-    return images_from(model, latents(model, count, seed, label, code, truncation))
+        UsageError: the model has no such class or code."""
+    return images_of(model, latents(model, count, seed, label, code, truncation))
 
 
-def images_from(model: Game | Pyramid, chosen: Latents) -> Images:
+def images_of(model: Game | Pyramid, chosen: Latents) -> Images:
     count = len(chosen.noise)
     parts = [chosen.take(slice(first, first + AT_A_TIME)) for first in range(0, count, AT_A_TIME)]
     return torch.cat([model.draw(part).cpu() for part in parts])
 
 
 def draw_samples(model: Game | Pyramid, count: int, seed: int, train: ImageDataset) -> Samples:
-    """Samples that depend on the seed alone. Classes are asked for as often as the training images are of them, codes
-    as often as in training."""
+    """Samples that depend on the seed alone. Classes are as frequent as among the training images, codes as in
+    training."""
     rng = private_generator(seed, "evaluation")
     code, cpu = model.recipe.code, torch.device("cpu")
     labels = train.labels[torch.randint(len(train.labels), (count,), generator=rng)] if model.recipe.labelled else None
@@ -107,7 +108,7 @@ def draw_samples(model: Game | Pyramid, count: int, seed: int, train: ImageDatas
 
 
 def _code_parts(model: Game | Pyramid, codes: Codes) -> tuple[Labels | None, Float[Tensor, "N U"] | None]:
-    """The category and the numbers of a code, as far as it has them."""
+    """The categories and the numbers of codes, where they have them."""
     code = model.recipe.code
     categories = codes[:, : code.categories].argmax(dim=1) if code.categories else None
     return categories, codes[:, code.categories :] if code.continuous else None
@@ -122,7 +123,7 @@ def latents(
     code: Annotated[Sequence[float] | None, CODE] = None,
     truncation: Annotated[float, TRUNCATION] = math.inf,
 ) -> Latents:
-    """What `generate` makes its images of."""
+    """The latents of `generate`."""
     known, labelled = model.prior.code, model.recipe.labelled
     codes = None
     if label is not None and code is not None:
@@ -135,12 +136,12 @@ def latents(
 
 
 def class_number(model: Game | Pyramid, names: Sequence[str], text: str) -> int:
-    """The class that someone means by its name or, where no class is named by a number, by its number.
+    """The number of a class, given by its name or, where no name is a number, by its number.
 
     Raises:
         UsageError: there is none."""
     if not model.recipe.labelled:
-        raise UsageError("this model was not told classes, so it cannot draw one; leave out --class")
+        raise UsageError("this model is not conditioned on classes; leave out --class")
     if text in names:
         return list(names).index(text)
     if re.fullmatch("[0-9]{1,9}", text) and not any(re.fullmatch("[0-9]+", name) for name in names):
@@ -151,7 +152,7 @@ def class_number(model: Game | Pyramid, names: Sequence[str], text: str) -> int:
 
 def _of_class(label: int, known: CodeSpec, labelled: bool) -> Codes:
     if not labelled:
-        raise UsageError("this model was not told classes, so it cannot draw one; leave out --class")
+        raise UsageError("this model is not conditioned on classes; leave out --class")
     _among(label, known.categories, "class")
     return known.join(torch.tensor([label]), torch.zeros(1, 0))
 
@@ -172,31 +173,31 @@ def _of_code(code: Sequence[float], known: CodeSpec, labelled: bool) -> Codes:
 
 def _among(value: int, count: int, what: str) -> None:
     if not 0 <= value < count:
-        raise UsageError(f"there is no {what} {value}; this model knows 0 to {count - 1}")
+        raise UsageError(f"there is no {what} {value}; choose 0 to {count - 1}")
 
 
-def over_training(model: Game | Pyramid) -> bytes:
-    """The GIF of the images that a run has kept while it learned."""
+def history_gif(model: Game | Pyramid) -> bytes:
+    """An animated GIF of samples over training."""
     return model.history.gif(model.draw)
 
 
-def npz(images: Images, **told: Tensor) -> bytes:
+def npz(images: Images, **given: Tensor) -> bytes:
     """Images as bytes 0 to 255, N x S x S x C, under the name `images`; points as they are, under `samples`. Beside
-    them what they were told to show."""
+    them the labels or codes that they were generated for."""
     points = is_points(images)
     arrays = {"samples": images} if points else {"images": as_bytes(images).permute(0, 2, 3, 1).contiguous()}
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **{name: values.numpy() for name, values in {**arrays, **told}.items()})  # type: ignore[arg-type]
+    np.savez_compressed(buffer, **{name: values.numpy() for name, values in {**arrays, **given}.items()})  # type: ignore[arg-type]
     return buffer.getvalue()
 
 
 def png_files(images: Images, labels: Tensor | None, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-    """Each image as a PNG of its own, named by its number, in folders by class where there are labels.
+    """A PNG for each image, named by its number, in folders by class where there are labels.
 
     Raises:
-        UsageError: points are no images."""
+        UsageError: the samples are points."""
     if is_points(images):
-        raise UsageError("points in the plane are no images; give --output a name that ends with .npz or .png")
+        raise UsageError("points in the plane are not images; give --output a name that ends with .npz or .png")
     folders = folder_names(names)
     digits = len(str(len(images) - 1))
     for number, values in enumerate(as_bytes(images).numpy()):
@@ -205,8 +206,8 @@ def png_files(images: Images, labels: Tensor | None, names: Sequence[str]) -> It
         yield (name if labels is None else f"{folders[int(labels[number])]}/{name}"), png(image)
 
 
-def told(model: Game | Pyramid, chosen: Latents) -> dict[str, Tensor]:
-    """The `labels` that images of these latents are to have, or their `codes`; nothing where there are neither."""
+def conditioning(model: Game | Pyramid, chosen: Latents) -> dict[str, Tensor]:
+    """The `labels` or `codes` of these latents; empty where there are neither."""
     if model.recipe.labelled:
         return {"labels": chosen.codes.argmax(dim=1)}
     return {"codes": chosen.codes} if model.prior.code.size else {}

@@ -11,7 +11,7 @@ from imagegan.game import Game
 from imagegan.measures import Row
 from imagegan.nets import Images
 from imagegan.pyramid import Pyramid
-from imagegan.runs import class_names, understood
+from imagegan.runs import class_names, read_run
 from imagegan.variants.configs import CONFIGS, PRESETS
 from seqgan.core import distributed
 from seqgan.core.bounds import PATH, SEED, TEXT, THREADS, YES_NO, checked
@@ -27,7 +27,7 @@ class TrainedRun:
 
     def __init__(self, folder: Path, device: str = "auto") -> None:
         self.folder, self._device = folder, resolve(device)
-        self.description = understood(folder).description
+        self.description = read_run(folder).description
 
     def __repr__(self) -> str:
         about = self.description

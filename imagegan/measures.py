@@ -1,4 +1,4 @@
-"""Samples -> rows of numbers, beside held-out real images: what is printed under which name, with its signature."""
+"""Samples -> rows of numbers: each metric that is printed, with its name and its signature."""
 
 import math
 from collections.abc import Sequence
@@ -55,7 +55,7 @@ def manifold(space: Space, samples: Sequence[Features], reference: Sequence[Feat
 
 
 def variety(images: Images, real: Images) -> Row:
-    """How much images differ from each other, of held-out images 1."""
+    """The standard deviation of a pixel, relative to held-out images."""
     about = "mean standard deviation of a pixel, that of held-out images 1"
     if len(images) < 2:
         return {"variety": Measured.undefined("a single image has none")}
@@ -71,7 +71,7 @@ def variety(images: Images, real: Images) -> Row:
 
 
 def copies(images: Images, beside: Nearest, training: Stored) -> Row:
-    """How near training images are; held-out images, whose nearest ones are `beside`, tell how near they should be."""
+    """The distance to the nearest training image; `beside` is that of held-out images, to compare with."""
     found = nearest(images, training)
     signature = f"in pixels, among {len(training)} training images, N={len(images)}"
     share = copied(found, beside)
@@ -117,20 +117,20 @@ def classes(samples: Samples, train: ImageDataset, classifier: Predictor) -> Row
     return row
 
 
-def codes(samples: Samples, sets: Splits, classifier: Predictor | None, reader: Predictor | None) -> Row:
-    """What the codes of samples have found, where classes and factors of real images are known."""
+def codes(samples: Samples, splits: Splits, classifier: Predictor | None, regressor: Predictor | None) -> Row:
+    """How far codes agree with classes and factors, where those of real images are known."""
     row: Row = {}
     if samples.categories is not None and classifier is not None:
-        fewer = min(int(samples.categories.max()) + 1, sets.train.classes)
+        fewer = min(int(samples.categories.max()) + 1, splits.train.classes)
         if fewer <= MOST_CLASSES:
             row["code-class"] = class_found(samples.categories, samples.pixels, classifier)
-    if samples.numbers is not None and reader is not None:
-        row |= factors_found(samples.numbers, samples.pixels, reader, sets.test, FACTORS)
+    if samples.numbers is not None and regressor is not None:
+        row |= factors_found(samples.numbers, samples.pixels, regressor, splits.test, FACTORS)
     return row
 
 
 def mean_error(values: Tensor) -> float:
-    """Of the mean; NaN for a single value."""
+    """The standard error of the mean; NaN for a single value."""
     return float(standard_error(values.numpy()))
 
 

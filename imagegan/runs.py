@@ -29,7 +29,7 @@ DATA_FIELDS = {
 }
 
 
-class Understood(NamedTuple):
+class RunDescription(NamedTuple):
     """What run.json says."""
 
     description: Mapping[str, Any]
@@ -38,15 +38,15 @@ class Understood(NamedTuple):
 
 
 def load_images(folder: Path, held_out: int, moved: Path | None = None) -> Splits:
-    """The images of a run, made or read again, perhaps from where they have been moved to.
+    """The images of a run, generated or read again (from `moved`, where they have been moved).
 
     Raises:
-        RunError: they are gone, or are others by now."""
-    description, config, _ = understood(folder)
+        RunError: they are missing, or have changed."""
+    description, config, _ = read_run(folder)
     data = description["data"]
     place = moved or (Path(data["folder"]) if data["folder"] else None)
     try:
-        sets = load(
+        splits = load(
             data["name"],
             count=config.images,
             held_out=held_out,
@@ -60,26 +60,26 @@ def load_images(folder: Path, held_out: int, moved: Path | None = None) -> Split
             if place and not place.is_dir()
             else ""
         )
-        raise RunError(f"the images of {folder} cannot be had again: {error}{moving}") from error
-    if data["sha256"] != sets.train.fingerprint():
+        raise RunError(f"the images of {folder} cannot be loaded again: {error}{moving}") from error
+    if data["sha256"] != splits.train.fingerprint():
         source = f"in {place}" if place else "on the hub" if data["name"] not in MADE else "made (another Pillow?)"
         raise RunError(
             f"the images {source} are not those that {folder} was begun with; bring those back, or start a new run"
         )
-    return sets
+    return splits
 
 
 def class_names(folder: Path) -> tuple[str, ...]:
-    """Of the classes that a run has learned, by number."""
-    description, _, shape = understood(folder)
+    """The names of the classes of a run, by number."""
+    description, _, shape = read_run(folder)
     return tuple(description["data"]["class_names"] or map(str, range(shape.classes)))
 
 
 def refuse_other_images(folder: Path, data: str | None, data_dir: Path | None) -> None:
     """
     Raises:
-        RunError: someone asks for other images than those a run was begun with, or where to read those of none."""
-    was = understood(folder).description["data"]
+        RunError: these are not the images that the run was begun with."""
+    was = read_run(folder).description["data"]
     asked: dict[str, tuple[Any, str | None]] = {"--data": (was["name"], data)}
     if not was["folder"]:
         asked["--data-dir"] = (None, str(data_dir) if data_dir else None)
@@ -91,19 +91,19 @@ def refuse_other_images(folder: Path, data: str | None, data_dir: Path | None) -
             )
 
 
-def follow_images(folder: Path, place: Path) -> None:
-    """Put down where the images of a run lie by now.
+def record_moved_images(folder: Path, place: Path) -> None:
+    """Write to run.json where the images of a run are now.
 
     Raises:
-        RunError: those that lie there are others."""
-    description = understood(folder).description
+        RunError: those are other images."""
+    description = read_run(folder).description
     if description["data"]["folder"] != str(place):
         load_images(folder, 1, place)
         rewrite(folder, {**description, "data": {**description["data"], "folder": str(place)}})
 
 
-def understood(folder: Path) -> Understood:
-    """What run.json says of a run of this package: all of it, its config, and what its images are like.
+def read_run(folder: Path) -> RunDescription:
+    """Read run.json: all of it, the config, and the shape of the images.
 
     Raises:
         RunError: it is a run of another package, or damaged."""
@@ -117,4 +117,4 @@ def understood(folder: Path) -> Understood:
     names = [parameter.name for parameter in parameters(kind)]
     schema.refuse_changed(folder / "run.json", description, RunError, names)
     data = description["data"]
-    return Understood(description, config, Shape(data["channels"], data["size"], data["classes"]))
+    return RunDescription(description, config, Shape(data["channels"], data["size"], data["classes"]))

@@ -1,4 +1,4 @@
-"""Images that someone or something has made, to be measured: from an npz file, or from a folder of images."""
+"""Samples to evaluate: from an npz file, or from a folder of images."""
 
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -25,26 +25,26 @@ ROUNDING = 1e-3  # beyond a range, as float16 and resizing leave it
 
 class Samples(NamedTuple):
     pixels: Images
-    labels: Labels | None = None  # what they were to be, where that was said
-    categories: Labels | None = None  # of a code that is no label, its category
-    numbers: Float[Tensor, "N U"] | None = None  # and its numbers
-    said: str = ""  # how they were read
+    labels: Labels | None = None  # what they were to be, where that was description
+    categories: Labels | None = None  # the category of a code that is not a label
+    numbers: Float[Tensor, "N U"] | None = None  # and its continuous numbers
+    description: str = ""  # of how they were read
 
     def first(self, count: int) -> "Samples":
         return self.take(slice(count))
 
     def some(self, count: int, seed: int) -> "Samples":
-        """So many at random: a file may be sorted."""
+        """`count` of them at random: a file may be sorted."""
         there = len(self.pixels)
         if there <= count:
             return self
         order = torch.randperm(there, generator=private_generator(seed, "some samples"))[:count]
-        said = f"{self.said}; {count} of them are measured, taken at random with --seed {seed}"
-        return self.take(order)._replace(said=said)
+        description = f"{self.description}; {count} of them are measured, taken at random with --seed {seed}"
+        return self.take(order)._replace(description=description)
 
     def take(self, chosen: slice | Tensor) -> "Samples":
         labels, categories, numbers = (None if part is None else part[chosen] for part in self[1:4])
-        return Samples(self.pixels[chosen], labels, categories, numbers, self.said)
+        return Samples(self.pixels[chosen], labels, categories, numbers, self.description)
 
 
 @checked
@@ -54,10 +54,10 @@ def read_samples(path: Annotated[Path, PATH], like: ImageDataset | None = None) 
 
     Arrays are N x S x S, N x C x S x S or N x S x S x C; of points, N x 2. Their type and range say what is black and
     white: whole numbers 0 to 255; floats from 0 on 0 to 1, or 0 to 255 where one is above 2; all other floats -1 to 1.
-    Grey images that are kept as RGB are taken as grey where those to compare with are, and the other way round.
+    Grey images stored as RGB are converted to grey where the data are grey, and the other way round.
 
     Raises:
-        DataError: nothing can be read there, or it is not of these."""
+        DataError: it cannot be read, or is none of these."""
     if not path.is_dir():
         read = _from_file(path)
         return read if like is None else _coloured(read, like.images.shape[1])
@@ -71,9 +71,13 @@ def read_samples(path: Annotated[Path, PATH], like: ImageDataset | None = None) 
 def _coloured(samples: Samples, channels: int) -> Samples:
     pixels = samples.pixels
     if pixels.shape[1] == 3 and channels == 1 and bool((pixels[:, :1] == pixels).all()):
-        return samples._replace(pixels=pixels[:, :1], said=f"{samples.said}; RGB without colours, taken as grey")
+        return samples._replace(
+            pixels=pixels[:, :1], description=f"{samples.description}; RGB without colours, taken as grey"
+        )
     if pixels.shape[1] == 1 and channels == 3:
-        return samples._replace(pixels=pixels.expand(-1, 3, -1, -1), said=f"{samples.said}; grey, taken as RGB")
+        return samples._replace(
+            pixels=pixels.expand(-1, 3, -1, -1), description=f"{samples.description}; grey, taken as RGB"
+        )
     return samples
 
 
@@ -84,7 +88,7 @@ def _from_folder(folder: Path, like: ImageDataset) -> Samples:
     channels, size = like.images.shape[1:3]
     if channels not in (1, 3):
         raise DataError(f"{folder} holds images, but the data are points; give an npz file of samples")
-    images, remarks = read_images([file.path for file in files], size, str(folder))
+    images, image_notes = read_images([file.path for file in files], size, str(folder))
     names = [file.name for file in files]
     labels = None
     if like.names and set(names) != {None}:
@@ -99,7 +103,7 @@ def _from_folder(folder: Path, like: ImageDataset) -> Samples:
             )
         labels = None if foreign else torch.tensor([known.index(str(name)) for name in names])
     kind = f"{counted(len(files), 'image')}{'' if labels is None else ' in folders by class'}"
-    return Samples(as_floats(torch.from_numpy(images)), labels, said="; ".join([kind, *notes, *remarks]))
+    return Samples(as_floats(torch.from_numpy(images)), labels, description="; ".join([kind, *notes, *image_notes]))
 
 
 def _from_file(path: Path) -> Samples:
@@ -115,7 +119,7 @@ def _from_file(path: Path) -> Samples:
         if given.shape != (len(pixels),) or given.dtype.kind not in "iu" or (given < 0).any():
             raise DataError(f"{path}: a whole number from 0 as a label was expected for each of {len(pixels)} samples")
         labels = torch.from_numpy(given.astype(np.int64))
-    return Samples(pixels, labels, said=f"{counted(len(pixels), 'sample')}, {scale}")
+    return Samples(pixels, labels, description=f"{counted(len(pixels), 'sample')}, {scale}")
 
 
 def _channels_first(array: NDArray[np.generic], path: Path) -> NDArray[np.generic]:

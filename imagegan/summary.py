@@ -1,33 +1,33 @@
-"""What numbers about samples mean, in words: a line for each thing that nobody who reads them should miss."""
+"""A summary of the numbers in words: a line for each problem that they show."""
 
 import math
 from collections.abc import Iterator, Mapping
 
 from seqgan.core.report import Row
 
-VARIED, CLASSES, MODES = 0.5, 0.5, 0.5  # below half of what real images have, a model has collapsed
+VARIED, CLASSES, MODES = 0.5, 0.5, 0.5  # below half of that of real images a model has collapsed
 COPIED = 0.5
 SURE = 0.95
-HELD_OUT = "held-out"  # how the names of rows of real images begin
+HELD_OUT = "held-out"  # the prefix of the rows of real images
 
 
 def collapsed(row: Row) -> bool:
-    """A model that makes less than half of what there is."""
+    """Whether a model generates less than half of the variety or of the classes."""
     return _value(row, "variety") < VARIED or _value(row, "classes") < CLASSES
 
 
-def remarks(rows: Mapping[str, Row]) -> list[str]:
-    """In the order of the rows, none of them twice."""
-    told = (_of_real(row) if name.startswith(HELD_OUT) else _of(name, row) for name, row in rows.items())
-    return list(dict.fromkeys(line for lines in told for line in lines))
+def summary(rows: Mapping[str, Row]) -> list[str]:
+    """In the order of the rows, each line once."""
+    lines = (_of_real(row) if name.startswith(HELD_OUT) else _of(name, row) for name, row in rows.items())
+    return list(dict.fromkeys(line for found in lines for line in found))
 
 
 def _of(name: str, row: Row) -> Iterator[str]:
     if collapsed(row) or _value(row, "modes") < MODES:
         parts = [f"{metric} {row[metric].value:.2g}" for metric in ("variety", "classes", "modes") if metric in row]
         yield (
-            f"{name}: collapsed to less than half of what there is ({', '.join(parts)}; 1 is all of it); what "
-            "helps a training: more steps, another --seed, lower learning rates, or another --model"
+            f"{name}: collapsed, with less than half of the real variety, classes or modes ({', '.join(parts)}; 1 is "
+            "all); try more steps, another --seed, lower learning rates, or another --model"
         )
     if _value(row, "copies") >= COPIED:
         share = row["copies"].value
@@ -40,21 +40,21 @@ def _of(name: str, row: Row) -> Iterator[str]:
         )
     if "distance" in row:
         yield (
-            "the loss of a critic is minus the distance that it sees, plus a penalty where it has one: below zero is "
-            "right, and it rises towards zero as samples come nearer to real images"
+            "the loss of a critic is minus its estimate of the distance, plus the penalty: it is below zero, and "
+            "rises towards zero as samples get closer to real images"
         )
     if _value(row, "distance") <= 0:
-        yield f"{name}: the critic values samples as much as held-out images: it has learned nothing; try more steps"
+        yield f"{name}: the critic scores samples as high as held-out images: it has learned nothing; try more steps"
 
 
 def _of_real(row: Row) -> Iterator[str]:
     if "variety" in row and math.isnan(row["variety"].value):
-        yield f"variety says nothing here: {row['variety'].signature}"
+        yield f"variety is undefined here: {row['variety'].signature}"
     if _value(row, "copies") >= COPIED:
         share = row["copies"].value
-        yield f"{share:.0%} of the held-out images are near copies of training images: copying looks like learning here"
+        yield f"{share:.0%} of the held-out images are near copies of training images: memorisation does not show here"
 
 
 def _value(row: Row, metric: str) -> float:
-    """NaN, of which no comparison holds, where there is none."""
+    """NaN, with which every comparison is false, where there is none."""
     return row[metric].value if metric in row else math.nan

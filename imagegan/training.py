@@ -1,4 +1,4 @@
-"""From images to a run: what `imagegan train` does once its options are read."""
+"""From images to a trained run: what `imagegan train` does with its options."""
 
 import platform
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from imagegan.data import MADE, NATIVE, TOYS, ImageDataset, Splits, load
 from imagegan.game import Game, Recipe
 from imagegan.nets import Shape, halvings
 from imagegan.pyramid import Pyramid
-from imagegan.runs import follow_images, load_images, refuse_other_images, understood
+from imagegan.runs import load_images, read_run, record_moved_images, refuse_other_images
 from imagegan.variants import VARIANTS
 from imagegan.variants.configs import CONFIGS, ImageConfig
 from seqgan.core import device as devices
@@ -25,25 +25,25 @@ from seqgan.core.seed import seed_everything
 from seqgan.core.starting import Machine, RunRequest
 from seqgan.errors import ConfigError
 
-HELD_OUT = 1000  # images to make beside those to learn from
-# What points need in the place of convolutions and of rates for many more weights; the penalty as in the toy examples
-# of the official code of WGAN-GP.
+HELD_OUT = 1000  # images to generate beside the training images
+# For points: small perceptrons with higher learning rates; the penalty as in the toy examples of the official code of
+# WGAN-GP.
 ONE_PIXEL = {"nets": "mlp", "width": 128, "d_norm": "none", "g_lr": 1e-3, "d_lr": 1e-3, "penalty_weight": 0.1}
-POINT_STEPS = 6000  # by default, of a few milliseconds each
+POINT_STEPS = 6000  # by default; each takes a few milliseconds
 
 
 class Finished(NamedTuple):
-    """What a training leaves in memory."""
+    """A trained model and its data, in memory."""
 
     model: Game | Pyramid
-    sets: Splits
+    splits: Splits
     data: str
     seconds: float
 
 
-def settled(chosen: Chosen, data: str) -> Chosen:
-    """Options with what follows from the data, where nobody asked for anything else: the size of its images, all
-    images of a set that is read, and small perceptrons for points."""
+def with_data_defaults(chosen: Chosen, data: str) -> Chosen:
+    """Options with defaults that depend on the data: the size of its images, all images of a dataset that is read, and
+    small perceptrons for points."""
     follows: dict[str, Any] = {"size": NATIVE.get(data, 0)}
     if data not in MADE and chosen.sources["images"] in (DEFAULT, f"{PRESET} {PAPER}"):
         follows["images"] = 0
@@ -63,10 +63,10 @@ def settled(chosen: Chosen, data: str) -> Chosen:
     )
 
 
-def refuse_without_effect(chosen: Chosen, shape: Shape) -> None:
+def refuse_ineffective(chosen: Chosen, shape: Shape) -> None:
     """
     Raises:
-        ConfigError: someone asks for a value that changes nothing beside the others or with these images."""
+        ConfigError: an option was given that has no effect beside the others, or with these images."""
     config, typed = chosen.config, chosen.typed()
     side = f"{shape.size} x {shape.size}"
     if typed.get("d_norm", "none") != "none" and getattr(config, "nets", "") == "dcgan" and halvings(shape.size) == 1:
@@ -83,11 +83,11 @@ def refuse_without_effect(chosen: Chosen, shape: Shape) -> None:
 def new_model(
     model: str, config: ImageConfig, dataset: ImageDataset, shape: Shape, device: torch.device, seed: int
 ) -> Game | Pyramid:
-    """The variant of this name on these images, about to begin.
+    """A new model of the variant of this name.
 
     Raises:
         ConfigError: its options do not go together.
-        UsageError: it learns from labels, and images have none."""
+        UsageError: it needs labels, and images have none."""
     seed_everything(seed, "weights")
     made = VARIANTS[model](config, shape)
     if isinstance(made, Recipe):
@@ -96,7 +96,7 @@ def new_model(
 
 
 def shape_of(dataset: ImageDataset) -> Shape:
-    """There are classes where every image has a label."""
+    """The shape of its images; there are classes only where every image has a label."""
     known = bool((dataset.labels >= 0).all())
     return Shape(dataset.images.shape[1], dataset.images.shape[2], dataset.classes if known else 0)
 
@@ -108,9 +108,7 @@ def begin_or_continue(
     data_dir: Path | None,
     machine: Machine,
 ) -> tuple[Path, Finished | None]:
-    """Begin the run that someone wants or go on with it, and train it to its end. Gives back where it lies.
-
-    Of several processes the first has something to tell; the others end before."""
+    """Begin the run or resume it, and train it to its end. Gives its folder, and on rank 0 the trained model."""
 
     def begin_new() -> Path:
         source = data or "digits"
@@ -122,8 +120,8 @@ def begin_or_continue(
     def asked(folder: Path) -> Mapping[str, Any]:
         refuse_other_images(folder, data, data_dir)
         if data_dir:
-            follow_images(folder, data_dir.resolve())
-        return settled(chosen, understood(folder).description["data"]["name"]).asked
+            record_moved_images(folder, data_dir.resolve())
+        return with_data_defaults(chosen, read_run(folder).description["data"]["name"]).asked
 
     return starting.begin_or_continue(
         wanted,
@@ -145,18 +143,18 @@ def begin(
     threads: int,
     overwrite: bool = False,
 ) -> None:
-    """Make the run directory: everything described, nothing learned yet.
+    """Create the run directory, with its run.json.
 
     Raises:
-        UsageError: there are no such images, or the model cannot learn from them or make the like."""
-    chosen = settled(chosen, data)
+        UsageError: the images cannot be read, or the model cannot be trained on them."""
+    chosen = with_data_defaults(chosen, data)
     config: ImageConfig = chosen.config
     devices.use_threads(threads)
     place = data_dir and data_dir.resolve()
     dataset = load(data, count=config.images, held_out=1, seed=seed, size=config.size, folder=place).train
     shape = shape_of(dataset)
-    refuse_without_effect(chosen, shape)
-    new_model(model, config, dataset, shape, torch.device("cpu"), seed)  # refuses before a folder is made
+    refuse_ineffective(chosen, shape)
+    new_model(model, config, dataset, shape, torch.device("cpu"), seed)  # refuses before the folder is created
     description = {
         "package": "imagegan",
         "algorithm": model,
@@ -178,15 +176,13 @@ def begin(
 
 
 def carry_out(folder: Path, machine: Machine) -> Finished | None:
-    """Train a run from wherever it stands to its end and export it.
-
-    Of several processes that train together the first has something to tell; the others are done before (None)."""
-    description, config, shape = understood(folder)
+    """Train a run from its newest checkpoint to its end, and export it. Gives the trained model, on rank 0 alone."""
+    description, config, shape = read_run(folder)
     devices.use_threads(description["threads"])
-    sets = load_images(folder, HELD_OUT)
+    splits = load_images(folder, HELD_OUT)
     if distributed.rank() == 0:
-        machine.display.message(sets.summary(description["data"]["name"]))
-    model = new_model(description["algorithm"], config, sets.train, shape, machine.device, description["seed"])
+        machine.display.message(splits.summary(description["data"]["name"]))
+    model = new_model(description["algorithm"], config, splits.train, shape, machine.device, description["seed"])
     with machine.run(folder) as run:
         train(model, run)
-        return Finished(model, sets, description["data"]["name"], run.seconds) if distributed.rank() == 0 else None
+        return Finished(model, splits, description["data"]["name"], run.seconds) if distributed.rank() == 0 else None

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 from imagegan.game import Game
-from imagegan.generation import images_from, latents
+from imagegan.generation import images_of, latents
 from imagegan.grids import drawn, stacked
 from imagegan.history import SHOWN
 from imagegan.latents import Latents, Noise
@@ -119,7 +119,7 @@ def still(model: Game | Pyramid, blocks: Sequence[Block]) -> Image.Image:
     """A grid for each block, one below the other; of points, each row in another colour."""
     return stacked(
         [
-            drawn(images_from(model, block.latents), block.columns, real=model.images, tracks=block.rows)
+            drawn(images_of(model, block.latents), block.columns, real=model.images, tracks=block.rows)
             for block in blocks
         ]
     )
@@ -129,7 +129,7 @@ def moving(model: Game | Pyramid, blocks: Sequence[Block]) -> list[Image.Image]:
     """The columns of all blocks one after the other, and back to the first."""
     frames = []
     for block in blocks:
-        images = images_from(model, block.latents).unflatten(0, (block.rows, block.columns))
+        images = images_of(model, block.latents).unflatten(0, (block.rows, block.columns))
         columns = images.unbind(dim=1)
         frames += [drawn(column, min(10, block.rows), real=model.images, tracks=block.rows) for column in columns]
     return [*frames, *frames[-2:0:-1]]

@@ -21,7 +21,7 @@ from seqgan.core.loop import train
 from seqgan.core.run import checkpoints, create
 from seqgan.core.schema import json_bytes
 from seqgan.core.starting import Machine, RunRequest
-from seqgan.data.checks import about_data
+from seqgan.data.checks import corpus_checks
 from seqgan.data.corpus import Corpus, as_files
 from seqgan.data.dataset import TokenDataset, encode_corpus
 from seqgan.data.suitable import suitable_tokenizer
@@ -260,7 +260,7 @@ def carry_out(folder: Path, machine: Machine, data: Data, components: Components
         components = replace(components, start=read_weights(folder / INITIAL, begun["sha256"]))
     with machine.run(folder) as run:
         asked, automatic = description["sources"].get("vocab_size", ""), config.tokenizer == "auto"
-        about = about_data(*data, config.vocab_size, asked, overlong=config.overlong, automatic=automatic)
+        about = corpus_checks(*data, config.vocab_size, asked, overlong=config.overlong, automatic=automatic)
         for line in moved(folder, data.corpus) + about:
             run.display.message(line)
         train(make(config, data.encoded, machine.device, description["seed"], components), run)

@@ -33,7 +33,7 @@ CORE = [
     {"distributed"},
     {"game", "run"},
     {"loop", "starting"},
-    {"command"},
+    {"command", "options"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 FREE_OF_TORCH = [

@@ -59,7 +59,7 @@ def test_a_refused_start_of_a_text_run_leaves_nothing(
     assert not list(runs.iterdir()) if runs.exists() else True
 
 
-@pytest.mark.parametrize("place", ["seqgan.training.train", "seqgan.training.about_data"])
+@pytest.mark.parametrize("place", ["seqgan.training.train", "seqgan.training.corpus_checks"])
 def test_an_error_after_a_run_was_made_and_before_its_first_step_leaves_nothing(
     place: str, corpus_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,7 +1,7 @@
-"""What training costs, counted and not timed: images that pass through the players' turns, a batch for each turn.
+"""The cost of training, counted and not timed: a batch of images for each update of each player.
 
-A round of two players with a turn each costs two batches, one with five turns of a critic six, a pyramid as much for
-each of its levels. So a model whose players take more turns gets fewer rounds."""
+A round of two players costs two batches, one with five updates of the critic six, one of a pyramid as much for each of
+its levels. So a model with more updates in a round gets fewer rounds."""
 
 from collections.abc import Sequence
 
@@ -23,10 +23,10 @@ def images_in_round(recipes: Sequence[Recipe], batch_size: int, step: int) -> in
 
 
 def rounds_within(recipes: Sequence[Recipe], batch_size: int, budget: int) -> int:
-    """As many rounds as a budget of images allows.
+    """The rounds that a budget of images allows.
 
     Raises:
-        UsageError: it does not allow one."""
+        UsageError: it allows none."""
     rounds, left = 0, budget - images_in_round(recipes, batch_size, 1)
     while left >= 0:
         rounds += 1

@@ -1,7 +1,7 @@
 """What is measured of a trained model: distances to held-out images, variety, classes.
 
-The held-out images are halved. One half is for choosing (validation), the other to report on (test); the distance of
-the one to the other is the floor."""
+The held-out images are halved: samples are compared with one half, and so is the other half, whose distance is the
+floor."""
 
 import math
 from functools import lru_cache
@@ -40,7 +40,7 @@ class Known(NamedTuple):
 
     name: str
     train: ImageDataset
-    validation: ImageDataset
+    floor: ImageDataset  # held-out images in the place of samples
     test: ImageDataset
     spaces: list[Space]
     classifier: Predictor | None
@@ -48,31 +48,29 @@ class Known(NamedTuple):
 
 @lru_cache(maxsize=2)
 def known(source: Source, count: int, seed: int) -> Known:
-    """A classifier is trained where the images have labels (and kept, see `network`)."""
-    sets = load(source.name, count=count, seed=seed, folder=source.folder)
-    half = min(SAMPLES, len(sets.test.images) // 2)
-    labelled = source.name not in TOYS and bool((sets.train.labels >= 0).all())
-    classifier = predictor(sets.train) if labelled else None
-    validation, test = (sets.test.take(slice(at * half, (at + 1) * half)) for at in (0, 1))
-    return Known(source.name, sets.train, validation, test, spaces_for(sets.train, classifier), classifier)
+    """A classifier is trained where the images have labels (and cached, see `predictor`)."""
+    splits = load(source.name, count=count, seed=seed, folder=source.folder)
+    half = min(SAMPLES, len(splits.test.images) // 2)
+    labelled = source.name not in TOYS and bool((splits.train.labels >= 0).all())
+    classifier = predictor(splits.train) if labelled else None
+    floor, test = (splits.test.take(slice(at * half, (at + 1) * half)) for at in (0, 1))
+    return Known(source.name, splits.train, floor, test, spaces_for(splits.train, classifier), classifier)
 
 
 def measured(model: Game | Pyramid, of: Known, seed: int) -> dict[str, Row]:
-    """The rows "validation" and "test" of a model, from different samples, and "real": held-out images as samples."""
-    rows = {"real": row_of(Samples(of.validation.pixels), of, of.test, "test")}
-    for split, dataset in (("validation", of.validation), ("test", of.test)):
-        samples = draw_samples(model, len(dataset.images), derive(seed, "bench", split), of.train)
-        rows[split] = row_of(samples._replace(labels=None), of, dataset, split)
-    return {**rows, "test": rows["test"] | conditional(samples, of)}
+    """The rows "test", of samples, and "real", of held-out images in their place."""
+    samples = draw_samples(model, len(of.test.images), derive(seed, "bench", "test"), of.train)
+    test = row_of(samples._replace(labels=None), of) | conditional(samples, of)
+    return {"real": row_of(Samples(of.floor.pixels), of), "test": test}
 
 
-def row_of(samples: Samples, of: Known, dataset: ImageDataset, split: str) -> Row:
-    """The numbers of any samples, compared with these images."""
+def row_of(samples: Samples, of: Known) -> Row:
+    """The numbers of any samples, compared with the test images."""
     row: Row = {}
     for space in of.spaces:
-        features, real = space.features(samples.pixels), space.features(dataset.pixels)
-        row[f"fd-{space.name}"] = frechet(space, features, real, split)
-    row |= measures.variety(samples.pixels, dataset.pixels)
+        features, real = space.features(samples.pixels), space.features(of.test.pixels)
+        row[f"fd-{space.name}"] = frechet(space, features, real, "test")
+    row |= measures.variety(samples.pixels, of.test.pixels)
     if of.name in MODAL:
         row |= measures.modes(samples, of.name)
     if of.classifier is not None:

@@ -1,73 +1,48 @@
-"""What is asked of the bench, as runs to be made: models x data x seeds, each with the rounds that a budget allows."""
+"""The runs of a bench: models x datasets x seeds, each with the rounds that the budget allows."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from imagegan.bench.budget import recipes_of, rounds_within
 from imagegan.bench.measures import Source
 from imagegan.bench.runs import Job
 from imagegan.data import load
 from imagegan.nets import Shape
-from imagegan.training import settled, shape_of
+from imagegan.training import shape_of, with_data_defaults
 from imagegan.variants.configs import CONFIGS, PRESETS
 from seqgan.core.config import Chosen, choose_config
 
-FEW = 20  # images that tell what all of a set are like
-
-
-class Setting(NamedTuple):
-    """What runs share that differ in their seed alone."""
-
-    source: Source
-    model: str
-    rate: float  # what the usual learning rates are multiplied by
+FEW = 20  # images, to find the shape of a dataset
 
 
 def compared(
-    models: Sequence[str],
-    sources: Sequence[Source],
-    seeds: Sequence[int],
-    rates: Sequence[float],
-    preset: str,
-    budget: int,
-    out: Path,
-) -> dict[Setting, list[Job]]:
-    """
+    models: Sequence[str], source: Source, seeds: Sequence[int], preset: str, budget: int, out: Path
+) -> dict[str, list[Job]]:
+    """The runs of each model on a dataset, one for each seed.
+
     Raises:
-        DataError: a set cannot be read.
+        DataError: the dataset cannot be read.
         UsageError: the budget does not allow a single round of some model."""
-    shapes = {source: shape_in(source) for source in sources}
-    found = {}
-    for setting in (Setting(*some) for some in ((s, m, r) for s in sources for m in models for r in rates)):
-        options = within(setting, shapes[setting.source], preset, budget)
-        tried = "" if setting.rate == 1 else f"-rate-{setting.rate:g}"
-        found[setting] = [
-            Job(
-                out / setting.source.name.replace("/", "-") / setting.model / f"seed-{seed}{tried}",
-                setting.model,
-                setting.source,
-                seed,
-                options,
-            )
-            for seed in seeds
-        ]
-    return found
+    shape, folder = shape_in(source), out / source.name.replace("/", "-")
+    options = {model: within(model, source, shape, preset, budget) for model in models}
+    return {
+        model: [Job(folder / model / f"seed-{seed}", model, source, seed, options[model]) for seed in seeds]
+        for model in models
+    }
 
 
 def as_preset(model: str, source: Source, preset: str, **changes: Any) -> Chosen:
-    """A model as a preset has it, and as the images need it."""
+    """The config of a preset, with the defaults of the data."""
     chosen = choose_config(model, CONFIGS[model], PRESETS[model], preset=preset, typed=changes, source="bench")
-    return settled(chosen, source.name)
+    return with_data_defaults(chosen, source.name)
 
 
-def within(setting: Setting, shape: Shape, preset: str, budget: int) -> Chosen:
-    """The same for as many rounds as the budget allows."""
-    source, model, rate = setting
+def within(model: str, source: Source, shape: Shape, preset: str, budget: int) -> Chosen:
+    """The same, for the rounds that the budget allows."""
     config = as_preset(model, source, preset).config
     rounds = rounds_within(recipes_of(model, config, shape), config.batch_size, budget)
-    rates = {name: rate * getattr(config, name) for name in ("g_lr", "d_lr") if hasattr(config, name)}
-    return as_preset(model, source, preset, steps=rounds, **rates)
+    return as_preset(model, source, preset, steps=rounds)
 
 
 def shape_in(source: Source) -> Shape:

@@ -1,6 +1,6 @@
-"""Runs of the bench: each is a run directory as `imagegan train` leaves it, and holds `bench.json` once measured.
+"""The runs of a bench: each is a run directory as of `imagegan train`, and has a `bench.json` once it is measured.
 
-So a bench that was stopped, or killed, goes on where it was: what is measured is only read."""
+So a bench that was stopped or killed can be resumed: what is measured is only read."""
 
 import math
 import multiprocessing
@@ -49,16 +49,16 @@ class Job(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What came of a run; one that diverged has no rows."""
+    """The result of a run; one that diverged has no rows."""
 
     failed: str | None  # "diverged" or "collapsed"
     rows: dict[str, Row]  # see `measures.measured`
-    cpu_seconds: float  # of all of it; NaN where it was stopped and went on
+    cpu_seconds: float  # of training and measuring; NaN where the run was resumed
     seconds: float  # of its training
 
 
-def carried_out(jobs: Sequence[Job], workers: int, tell: Callable[[str], None]) -> dict[Path, Result]:
-    """Train and measure what is not yet, several runs side by side in processes of one thread.
+def run_all(jobs: Sequence[Job], workers: int, log: Callable[[str], None]) -> dict[Path, Result]:
+    """Train and measure the runs that are not measured yet, several at a time, in processes of one thread.
 
     Raises:
         RunError: a run directory is there already, of other options.
@@ -68,11 +68,11 @@ def carried_out(jobs: Sequence[Job], workers: int, tell: Callable[[str], None]) 
             refuse_other_images(job.place, *job.source)
             asked = {**to_json(job.chosen.config), "algorithm": job.model, "seed": job.seed, "threads": THREADS}
             agree(job.place, asked, extendable="")
-    # Runs on the same images follow each other, so that a process has them at hand.
+    # Runs on the same images follow each other, so that a process finds them in its cache.
     ordered = sorted(jobs, key=lambda job: (job.source.name, job.seed))
     missing = [job for job in ordered if not (job.place / RESULT).is_file()]
     for job, result in _side_by_side(missing, workers):
-        tell(f"{job.place}: {result.failed or 'done'} ({result.seconds:.0f} s of training)")
+        log(f"{job.place}: {result.failed or 'done'} ({result.seconds:.0f} s of training)")
     return {job.place: read_result(job.place) for job in jobs}
 
 
@@ -86,13 +86,13 @@ def _side_by_side(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, Resu
             for done in as_completed(waiting := {pool.submit(_one, job): job for job in jobs}):
                 yield waiting[done], done.result()
         except BrokenProcessPool as error:
-            raise LostError("a process of the bench was ended from outside; the same command goes on") from error
+            raise LostError("a process of the bench was killed; the same command resumes it") from error
         finally:
             pool.shutdown(cancel_futures=True)
 
 
 def _begin_worker() -> None:
-    """One thread; and no worker outlives the bench, or it would hold on to its run."""
+    """One thread; and no worker outlives the bench, or it would keep its run locked."""
     torch.set_num_threads(THREADS)
     parent = multiprocessing.parent_process()
     assert parent is not None
@@ -109,7 +109,7 @@ def _prepare(of: tuple[Source, int, int]) -> None:
 
 
 def _one(job: Job) -> Result:
-    """From wherever a run stands to its result, in a process of its own."""
+    """Train and measure a run, or resume it, in a process of its own."""
     began, fresh = time.process_time(), not (job.place / "run.json").is_file()
     failed: str | None = "diverged"
     rows: dict[str, Row] = {}
@@ -122,7 +122,7 @@ def _one(job: Job) -> Result:
             rows = measured(finished.model, known(job.source, job.chosen.config.images, job.seed), job.seed)
         failed = "collapsed" if collapsed(rows["test"]) else None
     except DivergedError:
-        pass  # the run keeps its last good state, and the table counts it
+        pass  # the run keeps its last good checkpoint, and the table counts it
     except Interrupted as stopped:  # it could not travel from process to process
         raise SeqGANError(str(stopped)) from None
     result = Result(failed, rows, time.process_time() - began if fresh else math.nan, seconds)
@@ -139,7 +139,7 @@ def _as_json(result: Result) -> dict[str, Any]:
 def read_result(place: Path) -> Result:
     """
     Raises:
-        RunError: what lies there is damaged."""
+        RunError: bench.json is damaged."""
     path = place / RESULT
     found = schema.read(path, RunError, "remove it, and the run is measured again")
     schema.check(path, found, FIELDS, RunError)

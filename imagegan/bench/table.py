@@ -1,4 +1,4 @@
-"""Runs to a table: for each set of images the models, each with the mean over its seeds and how far they spread."""
+"""The table of a bench: for each dataset the models, with mean and standard deviation over seeds."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,13 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from imagegan.bench.measures import Source
-from imagegan.bench.plan import Setting
 from imagegan.bench.runs import Job, Result
 from seqgan.core.report import cell, finite
 
 COLUMNS = ("fd-random", "fd-pca64", "fd-labels", "variety", "classes", "accuracy", "agreement", "modes", "quality")
-CHOSEN_BY = "fd-random", "fd-pca64"  # on validation images, the first that there is: points have no random space
 REAL = "real"
 
 
@@ -26,14 +23,13 @@ class Number(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """What a model came to on a set."""
+    """The numbers of a model on a dataset."""
 
     model: str
     runs: int
     failed: int
     numbers: dict[str, Number]  # over the runs that have some; a collapsed one counts
     rounds: int = 0
-    rate: float = 1.0  # what the usual learning rates were multiplied by
     cpu_seconds: float = math.nan
     seconds: float = math.nan
 
@@ -43,7 +39,7 @@ def number(values: Sequence[float], signatures: Sequence[str] = ()) -> Number:
     return Number(float(np.mean(values)), deviation, tuple(dict.fromkeys(signatures)))
 
 
-def entry(model: str, results: Sequence[Result], row: str = "test", rounds: int = 0, rate: float = 1.0) -> Entry:
+def entry(model: str, results: Sequence[Result], row: str = "test", rounds: int = 0) -> Entry:
     rows = [result.rows[row] for result in results if row in result.rows]
     numbers = {}
     for metric in dict.fromkeys(name for found in rows for name in found):
@@ -55,7 +51,6 @@ def entry(model: str, results: Sequence[Result], row: str = "test", rounds: int 
         sum(result.failed is not None for result in results),
         numbers,
         rounds,
-        rate,
         _mean_known(result.cpu_seconds for result in results),
         _mean_known(result.seconds for result in results),
     )
@@ -66,38 +61,15 @@ def _mean_known(values: Iterable[float]) -> float:
     return float(np.mean(known)) if known else math.nan
 
 
-def best(entries: Mapping[float, Entry]) -> float:
-    """Of several rates, with what each came to on the validation images, the one to report: fewest failed runs, then
-    the shortest distance."""
-
-    def order(rate: float) -> tuple[int, float]:
-        found = entries[rate]
-        distances = [found.numbers[name].mean for name in CHOSEN_BY if name in found.numbers]
-        return found.failed, distances[0] if distances else math.inf
-
-    return min(entries, key=order)
+def entries(asked: Mapping[str, Sequence[Job]], results: Mapping[Path, Result]) -> list[Entry]:
+    """A line of held-out images in the place of samples, then one for each model."""
+    found = {model: [results[job.place] for job in jobs] for model, jobs in asked.items()}
+    measured = max(found.values(), key=lambda some: sum(bool(result.rows) for result in some))
+    lines = [entry(model, some, rounds=asked[model][0].chosen.config.steps) for model, some in found.items()]
+    return [entry(REAL, [result for result in measured if result.rows], REAL), *lines]
 
 
-def entries(
-    source: Source,
-    models: Sequence[str],
-    rates: Sequence[float],
-    asked: Mapping[Setting, Sequence[Job]],
-    results: Mapping[Path, Result],
-) -> list[Entry]:
-    """A line for held-out images in the place of samples, then one for each model, with the rate chosen for it."""
-    found = []
-    several: list[Result] = []
-    for model in models:
-        tried = {rate: [results[job.place] for job in asked[Setting(source, model, rate)]] for rate in rates}
-        rate = best({rate: entry(model, some, "validation") for rate, some in tried.items()})
-        rounds = asked[Setting(source, model, rate)][0].chosen.config.steps
-        found.append(entry(model, tried[rate], rounds=rounds, rate=rate))
-        several = max(several, [result for result in tried[rate] if result.rows], key=len)
-    return [entry(REAL, several, REAL), *found]
-
-
-# --- to be read
+# --- print
 
 
 def headings(entries: Sequence[Entry]) -> list[str]:
@@ -105,7 +77,7 @@ def headings(entries: Sequence[Entry]) -> list[str]:
 
 
 def cells(found: Entry, columns: Sequence[str]) -> list[str]:
-    """A model's line: name, starred where a run failed, a number in each column, then what it took."""
+    """A line: the name, starred where a run failed, a number in each column, then the cost."""
     star = "*" if found.failed else ""
     numbers = [cell(*found.numbers[name][:2]) if name in found.numbers else "" for name in columns]
     if found.model == REAL:
@@ -114,7 +86,7 @@ def cells(found: Entry, columns: Sequence[str]) -> list[str]:
         found.model + star,
         *numbers,
         f"{found.failed} of {found.runs}" if found.failed else "",
-        f"{found.rounds}" + (f" ({found.rate:g}x)" if found.rate != 1 else ""),
+        f"{found.rounds}",
         _seconds(found.cpu_seconds),
         _seconds(found.seconds),
     ]
@@ -128,7 +100,7 @@ def _seconds(value: float) -> str:
 
 
 def signatures(entries: Sequence[Entry], columns: Sequence[str]) -> Iterable[str]:
-    """What every column's numbers depend on."""
+    """What the numbers of each column depend on."""
     for name in columns:
         told = dict.fromkeys(
             signature for found in entries if name in found.numbers for signature in found.numbers[name].signatures

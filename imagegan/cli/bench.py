@@ -9,13 +9,13 @@ from typing import Any
 import click
 
 from imagegan.variants.configs import CONFIGS
-from seqgan.core.bounds import COUNT, PATH, RATE, SEED, TEXT, OneOf, Several, Whole
+from seqgan.core.bounds import COUNT, PATH, SEED, TEXT, OneOf, Several, Whole
 from seqgan.core.config import nearest
 from seqgan.errors import UsageError, quoted
 
 
 class Different(Several):
-    """A list in which nothing stands twice."""
+    """A list without duplicates."""
 
     def check(self, value: Any) -> tuple[Any, ...]:
         return tuple(dict.fromkeys(super().check(value)))
@@ -39,7 +39,7 @@ MODELS = Different(Model(list(CONFIGS)), "gan,dcgan")
     "--models",
     type=MODELS,
     default=",".join(CONFIGS),
-    help="which, with commas  [all]",
+    help="models, separated by commas  [all]",
 )
 @click.option(
     "--data",
@@ -47,21 +47,15 @@ MODELS = Different(Model(list(CONFIGS)), "gan,dcgan")
     multiple=True,
     default=("digits",),
     metavar="NAME[=PATH]",
-    help="what to learn from (may be repeated), with the folder it is read from: fashion-mnist=PATH  [digits]",
+    help="dataset (may be repeated), with its folder where it is read: fashion-mnist=PATH  [digits]",
 )
 @click.option("--seeds", type=Different(SEED, "0,1,2"), default="0,1,2", show_default=True)
 @click.option(
     "--budget",
     type=COUNT,
     default=128_000,
-    help="images that pass through a run's turns, a batch for each turn of each player",
+    help="training images of a run, counting a batch for each update of each player",
     show_default=True,
-)
-@click.option(
-    "--rates",
-    type=Different(RATE, "0.5,1,2"),
-    default="1",
-    help="try the usual learning rates times these, and report the best on validation images  [1]",
 )
 @click.option("--preset", type=OneOf(["default", "quick", "paper"]), default="default", show_default=True)
 @click.option("--out", type=PATH, default=Path("runs/bench"), help="where the runs go", show_default=True)
@@ -73,7 +67,6 @@ def bench(
     data: Sequence[str],
     seeds: Sequence[int],
     budget: int,
-    rates: Sequence[float],
     preset: str,
     out: Path,
     jobs: int,
@@ -82,36 +75,33 @@ def bench(
 ) -> None:
     """Compare models at an equal budget.
 
-    Every run is a run directory under --out, so a bench that was stopped goes on where it was. Reported are the last
-    steps of all runs, on held-out images that nothing was chosen by."""
+    Every run is a run directory under --out, so that a bench that was stopped can be resumed. Measured is the last step
+    of each run, on held-out images that no choice was based on."""
     if as_json and markdown:
         raise UsageError("print either --json or --markdown")
     from imagegan.bench import plan, runs, table
     from imagegan.bench.measures import Source
 
     sources = [Source(name, Path(path) if path else None) for name, _, path in (one.partition("=") for one in data)]
-    asked = plan.compared(models, sources, seeds, rates, preset, budget, out)
-    results = runs.carried_out([job for some in asked.values() for job in some], jobs, partial(click.echo, err=True))
-    told = {source.name: table.entries(source, models, rates, asked, results) for source in sources}
+    asked = {source.name: plan.compared(models, source, seeds, preset, budget, out) for source in sources}
+    every = [job for of_source in asked.values() for of_model in of_source.values() for job in of_model]
+    results = runs.run_all(every, jobs, partial(click.echo, err=True))
+    tables = {name: table.entries(of_source, results) for name, of_source in asked.items()}
     if as_json:
-        lines = {name: [table.as_json(found) for found in entries] for name, entries in told.items()}
-        facts = {"budget": budget, "preset": preset, "seeds": seeds, "rates": rates}
+        lines = {name: [table.as_json(found) for found in entries] for name, entries in tables.items()}
+        facts = {"budget": budget, "preset": preset, "seeds": seeds}
         click.echo(json.dumps({**facts, "data": lines}, indent=2))
         return
-    for name, entries in told.items():
+    for name, entries in tables.items():
         columns = table.headings(entries)
         _print([[name, *columns, *table.LAST], *(table.cells(found, columns) for found in entries)], markdown)
         click.echo("\n".join(f"  {line}" for line in table.signatures(entries, columns)) + "\n")
-    click.echo(f"  budget of a run: {budget} images through its turns, a batch for each turn of each player")
-    click.echo(f"  preset {preset}, seeds {_listed(seeds)}, ± their standard deviation; the last step of every run")
-    if len(rates) > 1:
-        click.echo(f"  learning rates: {_listed(rates)} times the preset's, the best on validation images")
-    if any(found.failed for entries in told.values() for found in entries):
-        click.echo("  * of its runs some failed: diverged (not in the mean) or collapsed (half the variety or classes)")
-
-
-def _listed(numbers: Sequence[float]) -> str:
-    return ", ".join(f"{number:g}" for number in numbers)
+    click.echo(f"  budget of a run: {budget} training images, a batch for each update of each player")
+    click.echo(
+        f"  preset {preset}, seeds {', '.join(map(str, seeds))}, ± their standard deviation; the last step of every run"
+    )
+    if any(found.failed for entries in tables.values() for found in entries):
+        click.echo("  * some runs failed: diverged (not in the mean) or collapsed (half of the variety or classes)")
 
 
 def _print(rows: Sequence[Sequence[str]], markdown: bool) -> None:

@@ -8,7 +8,7 @@ import click
 
 from imagegan.cli.options import DATA, DATA_DIR
 from seqgan.core.bounds import PATH, SEED, TEXT, THREADS, Whole
-from seqgan.core.command import RUNS
+from seqgan.core.options import RUNS
 from seqgan.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     "--samples",
     type=PATH,
     metavar="PATH",
-    help="an npz file (samples, and perhaps the labels they should have), or a folder of images",
+    help="an npz file (samples, and labels where they are conditional), or a folder of images",
 )
 @click.option("--data", type=TEXT, metavar="NAME", help=f"what to compare --samples with: {DATA}  [digits]")
 @DATA_DIR
-@click.option("--size", type=Whole(1, 2**14), default=None, help="pixels of an edge  [as the data has]")
+@click.option("--size", type=Whole(1, 2**14), default=None, help="height and width in pixels  [those of the data]")
 @click.option("--images", type=Whole(100), default=None, help="training images  [10000, or all that are read]")
-@click.option("--seed", type=SEED, default=0, help="of all that is drawn", show_default=True)
+@click.option("--seed", type=SEED, default=0, help="seed of the samples", show_default=True)
 @click.option("--count", type=Whole(20), default=2000, help="samples to measure, at most", show_default=True)
-@click.option("--inception", type=PATH, metavar="FILE", help="an npz file of Inception features of yours, for FID")
+@click.option("--inception", type=PATH, metavar="FILE", help="an npz file of Inception features, for FID")
 @click.option(
-    "--device", type=TEXT, default="auto", help="where a RUN draws: auto, cpu, cuda, cuda:1 ...", show_default=True
+    "--device", type=TEXT, default="auto", help="where to generate: auto, cpu, cuda, cuda:1 ...", show_default=True
 )
 @click.option("--threads", type=THREADS, default=0, help="0: as many as there are cores", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="print the numbers as JSON")
@@ -49,11 +49,11 @@ def evaluate(
     threads: int,
     as_json: bool,
 ) -> None:
-    """Measure each RUN, or a file of images, beside held-out real ones: distances, variety, copies, classes, codes.
+    """Evaluate each RUN, or a file of images, beside held-out real ones: distances, variety, copies, classes, codes.
 
-    Nothing is downloaded, so no number is comparable with a published FID; each is printed with its space, the space's
-    fingerprint, how many images of each there were, and the split they were compared with. A RUN is compared with the
-    images it learned from; its samples are drawn with --seed."""
+    Nothing is downloaded, so no number is comparable with a published FID; each is printed with its feature space and
+    its fingerprint, the number of images, and the split they are compared with. A RUN is compared with the images it
+    was trained on; its samples are drawn with --seed."""
     if runs and (samples or inception):
         raise UsageError("give a RUN, or files by --samples and --inception, not both")
     if not (runs or samples or inception):
@@ -61,7 +61,7 @@ def evaluate(
     of_samples = {"--data": data, "--data-dir": data_dir, "--size": size, "--images": images}
     for option, value in of_samples.items():
         if value and not samples:
-            raise UsageError(f"{option} says what --samples are compared with; a RUN has images of its own")
+            raise UsageError(f"{option} applies to --samples; a RUN is compared with its own images")
     from imagegan import evaluation
     from imagegan.data import load
     from imagegan.metrics.distances import fid
@@ -76,10 +76,10 @@ def evaluate(
         facts["steps"] = {str(run): evaluation.steps_learned(run) for run in runs}
     if samples:
         facts["data"] = data = data or "digits"
-        sets = load(data, count=images or 0, held_out=count, seed=seed, size=size or 0, folder=data_dir)
-        given = read_samples(samples, sets.train).some(count, seed)
-        facts["samples"] = given.said
-        rows = evaluation.evaluate({"samples": given}, sets, data)
+        splits = load(data, count=images or 0, held_out=count, seed=seed, size=size or 0, folder=data_dir)
+        given = read_samples(samples, splits.train).some(count, seed)
+        facts["samples"] = given.description
+        rows = evaluation.evaluate({"samples": given}, splits, data)
     if inception:
         rows.setdefault("samples", {})["fid"] = fid(inception)
     if as_json:
@@ -90,7 +90,7 @@ def evaluate(
         click.echo(f"  samples of {run}, after {steps} steps, drawn with --seed {seed}")
     if samples:
         click.echo(f"  samples of {samples}: {facts['samples']}")
-    print_remarks(rows)
+    print_summary(rows)
 
 
 def print_rows(rows: "Mapping[str, Row]") -> None:
@@ -105,8 +105,8 @@ def print_rows(rows: "Mapping[str, Row]") -> None:
         click.echo(f"  {line}")
 
 
-def print_remarks(rows: "Mapping[str, Row]") -> None:
-    from imagegan.summary import remarks
+def print_summary(rows: "Mapping[str, Row]") -> None:
+    from imagegan.summary import summary
 
-    for line in remarks(rows):
+    for line in summary(rows):
         click.echo(line)

@@ -18,19 +18,19 @@ CODE = Several(Real(-1e6, 1e6), "3,-1,0.5")
 @RUN
 @click.option("-n", "--count", type=COUNT, default=100, help="how many images", show_default=True)
 @CLASS
-@click.option("--code", type=CODE, default=None, help="of one code (infogan): category,number,number")
+@click.option("--code", type=CODE, default=None, help="only this code (infogan): category,number,number")
 @click.option(
     "--truncation",
     type=TRUNCATION,
     default=math.inf,
-    help="cut the noise at this size: less varied, more typical  [inf]",
+    help="truncate the noise to this size: less varied, more typical images  [inf]",
 )
 @SAMPLING_SEED
 @click.option(
     "--output",
     type=PATH,
     default=None,
-    help="a .png (a grid), .npz, or .gif file (what the run drew while it learned), or a new folder for a PNG of each  "
+    help="a .png (grid), .npz or .gif file (samples over training), or a new folder for a PNG of each image  "
     "[RUN/generated.png]",
 )
 @OVERWRITE
@@ -48,8 +48,8 @@ def generate(
     overwrite: bool,
     device: str,
 ) -> None:
-    """Draw images with a trained run: a grid as PNG, an array as npz, or single PNGs in a folder (those of a class in
-    one of its own). Or show as GIF how it has learned."""
+    """Generate images with a trained run: a grid as PNG, an array as npz, or a folder of PNGs (a subfolder for each
+    class). Or an animated GIF of samples over training."""
     from seqgan.core import outputs
 
     fill = outputs.folder_writer(output) if output and (not output.suffix or output.is_dir()) else None
@@ -58,7 +58,7 @@ def generate(
     choices = typed(ctx, "count", "label", "code", "truncation", "seed")
     if place.suffix.lower() == ".gif" and choices:
         raise UsageError(
-            f"--output {place} shows the images that the run kept while it learned; leave out {', '.join(choices)}"
+            f"--output {place} shows the samples that were saved during training; leave out {', '.join(choices)}"
         )
 
     from imagegan import generation
@@ -68,17 +68,17 @@ def generate(
 
     model = generation.load_model(run, resolve(device))
     if place.suffix.lower() == ".gif":
-        write(generation.over_training(model))
-        click.echo(f"how {run} has learned is in {place}")
+        write(generation.history_gif(model))
+        click.echo(f"samples of {run} over training are in {place}")
         return
     names = class_names(run)
     number = None if label is None else generation.class_number(model, names, label)
     latents = generation.latents(model, count, seed, number, code, truncation)
-    images, told = generation.images_from(model, latents), generation.told(model, latents)
+    images, given = generation.images_of(model, latents), generation.conditioning(model, latents)
     if fill:
-        fill(generation.png_files(images, told.get("labels"), names))
+        fill(generation.png_files(images, given.get("labels"), names))
     elif place.suffix.lower() == ".npz":
-        write(generation.npz(images, **told))
+        write(generation.npz(images, **given))
     else:
         write(png(drawn(images, real=model.images)))
     click.echo(f"{'1 image is' if count == 1 else f'{count} images are'} in {place}")

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from seqgan.core.bounds import PATH, SEED, TEXT
-from seqgan.core.command import RUNS
+from seqgan.core.options import RUNS
 from seqgan.errors import UsageError
 
 DATA = "digits, mnist, fashion-mnist, cifar10, folder, ring, grid, swissroll, hf:owner/name"
@@ -19,13 +19,13 @@ CLASS = click.option(
     "label",
     type=TEXT,
     metavar="NAME",
-    help="of one class, by name or number (cgan, acgan, lapgan --conditional)",
+    help="only this class, by name or number (cgan, acgan, lapgan --conditional)",
 )
 OVERWRITE = click.option("--overwrite", is_flag=True, help="replace the file that --output names")
 
 
 def writer_for(output: Path | None, place: Path, overwrite: bool) -> Callable[[bytes], None]:
-    """What writes where someone asked for it; the file that a run gets where nobody did is made anew each time."""
+    """A function that writes to --output; the default file of a run is overwritten each time."""
     from seqgan.core import outputs
 
     if output:
@@ -42,6 +42,6 @@ def with_suffix(place: Path, *known: str) -> Path:
 
 
 def typed(ctx: click.Context, *names: str) -> list[str]:
-    """Which of these options someone has given."""
+    """Which of these options were given."""
     given = {name for name in names if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE}
     return [option.opts[-1] for option in ctx.command.params if option.name in given]

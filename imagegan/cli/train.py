@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from imagegan.cli.evaluate import print_remarks, print_rows
+from imagegan.cli.evaluate import print_rows, print_summary
 from imagegan.cli.options import DATA, DATA_DIR
 from imagegan.variants.configs import CONFIGS, PRESETS
 from seqgan.core.bounds import TEXT
-from seqgan.core.command import CHOICES, ConfiguredCommand, RunOptions, run_options, warn_about_quick
+from seqgan.core.command import warn_about_quick
+from seqgan.core.options import CHOICES, ConfiguredCommand, RunOptions, run_options
 
 if TYPE_CHECKING:
     from imagegan.training import Finished
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 def train(
     ctx: click.Context, /, model: str | None, data: str | None, data_dir: Path | None, options: RunOptions, **hyper: Any
 ) -> None:
-    """Train an image GAN; leaves a grid of samples as PNG and first numbers in the run directory.
+    """Train an image GAN; writes a grid of samples and first metrics to the run directory.
 
     The options below are the hyper-parameters of the chosen --model; in brackets, what is used without --preset."""
     name = ctx.meta["choice"]
@@ -45,9 +46,9 @@ def _report(folder: Path, finished: "Finished") -> None:
     from imagegan.first_numbers import first_numbers
     from seqgan.core import files
 
-    rows = first_numbers(finished.model, finished.sets, finished.data)
+    rows = first_numbers(finished.model, finished.splits, finished.data)
     print_rows(rows)
-    print_remarks(rows)
+    print_summary(rows)
     facts = {"data": finished.data, "samples": "drawn with seed 0", "steps": evaluation.steps_learned(folder)}
     files.make_folder(folder / "evaluations")
     files.write(folder / "evaluations" / "training.json", evaluation.written(rows, facts))

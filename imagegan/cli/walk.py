@@ -33,13 +33,13 @@ class Concepts(Bound):
     "--kind",
     type=OneOf(["interpolation", "codes"]),
     default=None,
-    help="from noise to noise, or along each code by itself  [codes where the model has found some, as infogan]",
+    help="from noise to noise, or along each code  [codes for infogan, else interpolation]",
 )
 @click.option(
     "--arithmetic",
     type=Concepts(),
     default=None,
-    help="instead, with the means of three images each, by their numbers: 3,7,12-1,5,9+20,22,31",
+    help="vector arithmetic instead, with the mean latents of three images each: 3,7,12-1,5,9+20,22,31",
 )
 @CLASS
 @click.option("--rows", type=Whole(1, 1000), default=10, help="how many walks", show_default=True)

@@ -1,4 +1,4 @@
-"""Images to learn from: drawn by the program, from idx files or folders, from the hub when asked, or toy points."""
+"""Datasets: digits and points that are generated, idx files, folders, and the hub."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -38,8 +38,8 @@ NATIVE = {"digits": 28, "mnist": 28, "fashion-mnist": 28, "cifar10": 32, **dict.
 NAMES = {
     "fashion-mnist": ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot"),
     "cifar10": ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
-}  # of idx files, which have numbers alone
-USUAL = 10_000  # images to make
+}  # of idx files, which have only numbers
+USUAL = 10_000  # images to generate
 MANY = Whole(0, 10**7)
 SIDE = Whole(0, 2**14)
 
@@ -56,15 +56,15 @@ def load(
 ) -> Splits:
     """Images by name: `digits`, `ring`, `grid`, `swissroll` are made here, `count` (0: 10,000) to train on and
     `held_out` to test on; `mnist`, `fashion-mnist`, `cifar10` and `folder` are read from `folder`, `hf:owner/name`
-    from the hub: `count` of those to train on (0: all), and all that are held out. All come in an order
-    that nothing is sorted by, so that the first of them are a fair sample (see `arrange`). Without a `size`
-    they have that of the data, images of a folder or of the hub 32.
+    from the hub: `count` of those to train on (0: all), and all that are held out. Their order is random,
+    so that the first of them are a fair sample (see `arrange`). Without a `size` they have that of the data, images
+    of a folder or of the hub 32.
 
     Raises:
         DataError: there is no such set, it cannot be read, or it does not come in this size.
         UsageError: an argument is out of its bounds."""
-    sets = _load(name, count, held_out, seed, size, folder)
-    found = sets.train.images.shape[-1]
+    splits = _load(name, count, held_out, seed, size, folder)
+    found = splits.train.images.shape[-1]
     if size and found != size:
         if size == NATIVE.get(name) and folder:
             raise DataError(
@@ -73,16 +73,16 @@ def load(
             )
         raise DataError(f"{name} comes with {found} x {found} pixels, not {size}; leave out --size")
     if name in MADE:
-        return sets
+        return splits
     names = NAMES.get(name, ())
-    if sets.train.names == tuple(map(str, range(len(names)))):  # numbers alone
-        sets = replace(sets, train=sets.train._replace(names=names), test=sets.test._replace(names=names))
-    return replace(sets, train=sets.train.take(slice(count or None)))
+    if splits.train.names == tuple(map(str, range(len(names)))):  # numbers alone
+        splits = replace(splits, train=splits.train._replace(names=names), test=splits.test._replace(names=names))
+    return replace(splits, train=splits.train.take(slice(count or None)))
 
 
 def _load(name: str, count: int, held_out: int, seed: int, size: int, folder: Path | None) -> Splits:
     if name in MADE and folder:
-        raise DataError(f"{name} is made by the program; leave out --data-dir, or choose --data folder")
+        raise DataError(f"{name} is generated, not read; leave out --data-dir, or choose --data folder")
     if name in MADE:
         to_learn, to_test = derive(seed, "training images"), derive(seed, "test images")
         if name == "digits":
@@ -96,6 +96,6 @@ def _load(name: str, count: int, held_out: int, seed: int, size: int, folder: Pa
     if name in KNOWN or name == "folder":
         if folder is None:
             hub = f", or take it from the hub by --data {KNOWN[name]}" if name in KNOWN else ""
-            raise DataError(f"--data {name} is read from a folder; name it by --data-dir{hub}")
+            raise DataError(f"--data {name} is read from a folder; give it by --data-dir{hub}")
         return read_folder(folder, size or NATIVE.get(name, 32))
     raise DataError(f"there is no set of images {quoted(name)}{nearest(name, [*MADE, *KNOWN, 'folder'])}")

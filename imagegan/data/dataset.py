@@ -1,4 +1,4 @@
-"""What every set of images becomes: images, labels, and the true factors where they are known."""
+"""A dataset in memory: images, labels, and the true factors where they are known."""
 
 import hashlib
 from collections.abc import Iterator
@@ -11,21 +11,21 @@ from torch import Tensor
 from seqgan.errors import DataError
 
 UNLABELLED = -1
-MOST_TOLD = 12  # classes by name
+MOST_NAMED = 12  # classes by name in a message
 
-# As a set is kept in memory: bytes, a quarter of what floats take; or points of a toy set in [-1, 1], each an image of
-# one pixel with a channel for each axis.
+# Images are stored as bytes, a quarter of the memory of floats; points in [-1, 1] as images of one pixel, with a
+# channel for each axis.
 Stored = UInt8[Tensor, "N C S S"] | Float[Tensor, "N C S S"]
 
 
 def as_floats(images: Stored) -> Float[Tensor, "N C S S"]:
-    """What networks and metrics take: 0 to 255 as [-1, 1]; points as they are. For a batch, on its device."""
+    """The input of networks and metrics: 0 to 255 scaled to [-1, 1], points unchanged. For a batch, on its device."""
     return images if images.is_floating_point() else images.float().div_(127.5).sub_(1.0)
 
 
 class ImageDataset(NamedTuple):
     images: Stored
-    labels: Int[Tensor, "N"]  # UNLABELLED where nobody knows
+    labels: Int[Tensor, "N"]  # UNLABELLED where unknown
     factors: Float[Tensor, "N F"]  # each uniform in [-1, 1]; F = 0 where the set has none
     names: tuple[str, ...] = ()  # of the classes, by number; none where there are no labels, or only numbers
 
@@ -34,7 +34,7 @@ class ImageDataset(NamedTuple):
 
     @property
     def pixels(self) -> Float[Tensor, "N C S S"]:
-        """The images in [-1, 1], made anew: four times the memory, so only for a part of a large set."""
+        """The images in [-1, 1]: a copy of four times the size, so only for a part of a large dataset."""
         return as_floats(self.images)
 
     @property
@@ -51,11 +51,11 @@ class ImageDataset(NamedTuple):
 
 @dataclass(frozen=True)
 class Splits:
-    """Images to learn from, and others from the same source that nothing learns from: `train, test = sets`."""
+    """Training images, and held-out ones from the same source: `train, test = splits`."""
 
     train: ImageDataset
     test: ImageDataset
-    notes: tuple[str, ...] = ()  # what was done to the source, what of it was left out, what is odd about it
+    notes: tuple[str, ...] = ()  # what was changed or left out when it was read
 
     def __iter__(self) -> Iterator[ImageDataset]:
         return iter((self.train, self.test))
@@ -77,10 +77,10 @@ class Splits:
             return "no labels"
         names = self.train.names or tuple(map(str, range(self.train.classes)))
         numbers = known.bincount(minlength=len(names)).tolist()
-        told = [f"{name} {number}" for name, number in zip(names, numbers, strict=True)]
+        parts = [f"{name} {number}" for name, number in zip(names, numbers, strict=True)]
         without = f", {len(labels) - len(known)} without a label" if len(known) < len(labels) else ""
-        more = f" and {len(told) - MOST_TOLD} more" if len(told) > MOST_TOLD else ""
-        return f"{counted(len(names), 'class', 'classes')}: {', '.join(told[:MOST_TOLD])}{more}{without}"
+        more = f" and {len(parts) - MOST_NAMED} more" if len(parts) > MOST_NAMED else ""
+        return f"{counted(len(names), 'class', 'classes')}: {', '.join(parts[:MOST_NAMED])}{more}{without}"
 
 
 def counted(count: int, one: str, several: str = "") -> str:

@@ -1,4 +1,4 @@
-"""Digits drawn by the program: strokes with a known slant, width, size and position, so that every factor is true.
+"""Generated digits: strokes with a known slant, width, size and position, so that every factor is true.
 
 As in handwriting there are several ways to write most digits, and no two come out alike: a smooth random field bends
 each. So a linear classifier is wrong more often than one time in twenty, and a generator has something to miss."""

@@ -1,4 +1,4 @@
-"""The images that a folder holds, as files or in the idx format (see `imagegan.data.layout` for where they may lie)."""
+"""Read a folder of images, as files or in the idx format, in any layout that `imagegan.data.layout` knows."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,7 @@ from seqgan.errors import DataError
 
 
 def read_folder(folder: Path, size: int = 32) -> Splits:
-    """What lies in a folder, see above; images become `size` x `size`. Those of a test split are held out, without
+    """The dataset in a folder; images become `size` x `size`. Those of a test split are held out, without
     one those of a validation split, without either a tenth.
 
     Raises:
@@ -23,7 +23,7 @@ def read_folder(folder: Path, size: int = 32) -> Splits:
         raise DataError(f"there is no folder {folder}; a folder with idx files or with images was expected")
     root = descended(folder)
     if idx_files(root, "images"):
-        return _read_idx_sets(root)
+        return _read_idx_files(root)
     found = layout(root)
     if not found.train:
         there = "" if found.test is None else "; there is a split to test on alone"
@@ -34,18 +34,18 @@ def read_folder(folder: Path, size: int = 32) -> Splits:
     foreign = [name for name in class_names(found.test or []) if name not in names]
     every = [*names, *foreign]  # what only those to test on are of, `arrange` refuses
     files = [*found.train, *(found.test or [])]
-    images, remarks = read_images([file.path for file in files], size, str(folder))
+    images, image_notes = read_images([file.path for file in files], size, str(folder))
     numbers: dict[str | None, int] = {name: number for number, name in enumerate(every)}
     labels = np.array([numbers.get(file.name, UNLABELLED) for file in files], dtype=np.int64)
     whole, split = Part(images, labels), len(found.train)
     train, test = whole.take(slice(split)), whole.take(slice(split, None))
-    notes = [*found.notes, *remarks]
+    notes = [*found.notes, *image_notes]
     if every and (loose := int((labels == UNLABELLED).sum())):
         notes.append(f"{counted(loose, 'image')} in no class folder")
     return arrange(train, test if found.test else None, str(folder), every, notes)
 
 
-def _read_idx_sets(root: Path) -> Splits:
+def _read_idx_files(root: Path) -> Splits:
     splits: dict[str, list[Path]] = {}
     for path in idx_files(root, "images"):
         words = re.findall("t10k|[a-z]+", path.name.lower().partition("images")[0])
@@ -59,12 +59,12 @@ def _read_idx_sets(root: Path) -> Splits:
     notes = []
     if "test" in splits and "val" in splits:
         notes.append(f"left out: {splits['val'][0].name}, since {splits['test'][0].name} is held out")
-    train = _read_idx_part(splits["train"][0])
+    train = _read_idx_split(splits["train"][0])
     held = splits.get("test") or splits.get("val")
-    return arrange(train, _read_idx_part(held[0]) if held else None, str(root), (), notes)
+    return arrange(train, _read_idx_split(held[0]) if held else None, str(root), (), notes)
 
 
-def _read_idx_part(path: Path) -> Part:
+def _read_idx_split(path: Path) -> Part:
     prefix = path.name.lower().partition("images")[0]
     labels = [file for file in idx_files(path.parent, "labels") if file.name.lower().startswith(prefix)]
     return part_of(read_idx(path), read_idx(labels[0]) if labels else None, str(path))

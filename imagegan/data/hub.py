@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagegan.data.dataset import UNLABELLED, Splits
-from imagegan.data.image_files import Seen, as_seen, as_square, gathered, telling
+from imagegan.data.image_files import Decoded, cropped, decoded, pillow_errors, read_all
 from imagegan.data.layout import SPLITS
 from imagegan.data.splits import Part, arrange
 from seqgan.core.hub import PREFIX, dataset_of, load_dataset
@@ -47,18 +47,18 @@ def as_sets(loaded: Mapping[str, Any], name: str, size: int) -> Splits:
     columns = _columns(rows[0], name)
     views = [(some.select_columns([columns.image]), at) for some in rows for at in range(len(some))]
 
-    def seen(number: int) -> Seen:
+    def load(number: int) -> Decoded:
         view, at = views[number]
-        with telling():  # the reader of the data has errors of its own
-            return as_square(as_seen(view[at][columns.image]), size)
+        with pillow_errors():  # the reader of the data has errors of its own
+            return cropped(decoded(view[at][columns.image]), size)
 
-    images, remarks = gathered(len(views), seen, lambda at: f"record {views[at][1]}", size, name)
+    images, image_notes = read_all(len(views), load, lambda at: f"record {views[at][1]}", size, name)
     known = [None if columns.label is None else some[:][columns.label] for some in rows]
     labels = np.concatenate([_numbers(some, len(of)) for some, of in zip(known, rows, strict=True)])
     whole, split = Part(images, labels), len(rows[0])
     test = whole.take(slice(split, None)) if held else None
     notes = [f"left out: the split {split}" for split in loaded if split not in (train, held)]
-    return arrange(whole.take(slice(split)), test, name, columns.names, [*notes, *remarks])
+    return arrange(whole.take(slice(split)), test, name, columns.names, [*notes, *image_notes])
 
 
 def _numbers(labels: Sequence[int | None] | None, count: int) -> NDArray[np.int64]:

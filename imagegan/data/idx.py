@@ -67,7 +67,7 @@ def _read(file: "IO[bytes] | gzip.GzipFile | lzma.LZMAFile", path: Path) -> NDAr
         array = np.empty(shape, kind)
     except (MemoryError, ValueError) as error:
         raise DataError(
-            f"{path} is damaged, or larger than memory: its header tells of {sizes} values; {AGAIN}"
+            f"{path} is damaged, or larger than memory: its header announces {sizes} values; {AGAIN}"
         ) from error
     place, found = array.reshape(-1).view(np.uint8).data, 0
     while found < expected and (more := file.readinto(place[found : found + AT_ONCE])):  # type: ignore[union-attr]

@@ -1,7 +1,7 @@
-"""An image file as a viewer shows it, in grey or RGB; then its largest central square, as large as was asked for.
+"""An image file as a viewer shows it, in grey or RGB; then its largest central square, resized.
 
     16 bits                   scaled by the range of the type: 65,535 is white
-    32-bit integers, floats   refused: nothing says which value is white
+    32-bit integers, floats   refused: which value is white is unknown
     orientation (EXIF)        turned upright
     transparency              laid over white
     palette                   grey where all its colours are
@@ -26,50 +26,50 @@ from seqgan.errors import DataError
 SUFFIXES = frozenset(
     ".png .jpg .jpeg .jpe .jfif .bmp .gif .webp .tif .tiff .pgm .ppm .pbm .pnm .avif .apng".split()  # noqa: SIM905
 )
-FIRST = 5  # of many names
+FIRST = 5  # names in a message
 GREY = ("1", "L", "LA", "La")
 
 Pixels = NDArray[np.uint8]
 
 
-class Seen(NamedTuple):
-    """An image, "L" or "RGB", and what was done to it that someone should know."""
+class Decoded(NamedTuple):
+    """An image, "L" or "RGB", and what was changed when it was read."""
 
     image: Image.Image
-    remarks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class Unreadable(Exception):
-    """What is wrong with one image, in a few words; the reader of a set collects them and reports all at once."""
+    """Why one image cannot be read, in a few words; `read_all` collects them and reports them together."""
 
 
 def read_images(paths: Sequence[Path], size: int, source: str) -> tuple[Pixels, list[str]]:
-    """The images in files, N C S S; see `gathered`."""
+    """The images in these files; see `read_all`."""
 
-    def seen(at: int) -> Seen:
-        with telling(), Image.open(paths[at]) as image:
-            return as_square(as_seen(image), size)
+    def load(at: int) -> Decoded:
+        with pillow_errors(), Image.open(paths[at]) as image:
+            return cropped(decoded(image), size)
 
     def name(at: int) -> str:
         path = paths[at]
-        return shown(str(path.relative_to(source) if path.is_relative_to(source) else path.name))
+        return printable(str(path.relative_to(source) if path.is_relative_to(source) else path.name))
 
-    return gathered(len(paths), seen, name, size, source)
+    return read_all(len(paths), load, name, size, source)
 
 
-def gathered(
-    count: int, seen: Callable[[int], Seen], name: Callable[[int], str], size: int, source: str
+def read_all(
+    count: int, load: Callable[[int], Decoded], name: Callable[[int], str], size: int, source: str
 ) -> tuple[Pixels, list[str]]:
-    """So many images, N C S S, grey where every one is; and how many of them were changed in what way.
+    """`count` images, N C S S, grey where all are; and how many of them were changed in which way.
 
     Raises:
-        DataError: some cannot be used (all are tried, and the first of them named)."""
+        DataError: some cannot be used (all are tried; the first are named)."""
     images = np.empty((count, 1, size, size), np.uint8)
-    remarks: Counter[str] = Counter()
+    notes: Counter[str] = Counter()
     unreadable: dict[str, list[str]] = {}
     for at in range(count):
         try:
-            image, of_it = seen(at)
+            image, image_notes = load(at)
         except Unreadable as error:
             unreadable.setdefault(str(error), []).append(name(at))
             continue
@@ -77,17 +77,17 @@ def gathered(
             grey, images = images, np.empty((count, 3, size, size), np.uint8)
             images[:at] = grey[:at]
         images[at] = as_pixels(image)
-        remarks.update(of_it)
+        notes.update(image_notes)
     if unreadable:
-        told = []
+        parts = []
         for reason, names in unreadable.items():
             more = f" and {len(names) - FIRST} more" if len(names) > FIRST else ""
-            told.append(f"{', '.join(names[:FIRST])}{more} ({reason})")
+            parts.append(f"{', '.join(names[:FIRST])}{more} ({reason})")
         raise DataError(
-            f"{sum(map(len, unreadable.values()))} of {count} images in {source} cannot be used: {', '.join(told)}; "
+            f"{sum(map(len, unreadable.values()))} of {count} images in {source} cannot be used: {', '.join(parts)}; "
             "remove them, or save them again as PNG"
         )
-    return images, [f"{number} {remark}" for remark, number in remarks.items()]
+    return images, [f"{number} {note}" for note, number in notes.items()]
 
 
 def as_pixels(image: Image.Image) -> Pixels:
@@ -96,47 +96,47 @@ def as_pixels(image: Image.Image) -> Pixels:
     return values[None] if values.ndim == 2 else values.transpose(2, 0, 1)
 
 
-def as_seen(image: Image.Image) -> Seen:
+def decoded(image: Image.Image) -> Decoded:
     """
     Raises:
-        Unreadable: it is damaged, or nothing says how its values are meant."""
-    with telling():
+        Unreadable: it is damaged, or the range of its values is unknown."""
+    with pillow_errors():
         if not all(image.size):
             raise Unreadable("it has no pixels")
         several = getattr(image, "is_animated", False) and image.format != "MPO"  # a photograph with its preview
-        remarks = ("of several frames, of which the first is taken",) if several else ()
+        notes = ("of several frames, of which the first is taken",) if several else ()
         from_pnm = image.format == "PPM"
         image = ImageOps.exif_transpose(image)
         if image.mode.startswith("I;16") or (image.mode == "I" and from_pnm):
-            return Seen(_of_16_bits(image), ("of 16 bits, scaled to 8", *remarks))
+            return Decoded(_of_16_bits(image), ("of 16 bits, scaled to 8", *notes))
         if image.mode in ("I", "F"):
             kind = "floating-point" if image.mode == "F" else "32-bit"
             raise Unreadable(f"{kind} values without a white point; save it with 8 or 16 bits")
         if image.has_transparency_data:
             layers = image.convert("RGBA")
             if layers.getchannel("A").getextrema() != (255, 255):
-                remarks = ("with transparency, laid over white", *remarks)
+                notes = ("with transparency, laid over white", *notes)
             flat = Image.alpha_composite(Image.new("RGBA", image.size, "white"), layers).convert("RGB")
         else:
             flat = image.convert("L" if image.mode in GREY else "RGB")
         grey = image.mode in GREY or (image.mode in ("P", "PA") and _is_grey(flat))
-        return Seen(flat.convert("L") if grey else flat, remarks)
+        return Decoded(flat.convert("L") if grey else flat, notes)
 
 
-def as_square(seen: Seen, size: int) -> Seen:
+def cropped(decoded: Decoded, size: int) -> Decoded:
     """The largest square in the middle, `size` x `size`."""
-    image = seen.image
+    image = decoded.image
     side = min(image.size)
     left, top = (image.width - side) // 2, (image.height - side) // 2
     if image.size == (size, size):
-        return seen
+        return decoded
     square = image.resize((size, size), Image.Resampling.LANCZOS, (left, top, left + side, top + side))
-    remarks = [*seen.remarks]
+    notes = [*decoded.notes]
     if image.width != image.height:
-        remarks.append("not square, cut to the middle")
+        notes.append("not square, cut to the middle")
     if side != size:
-        remarks.append("larger, made smaller" if side > size else "smaller, enlarged")
-    return Seen(square, tuple(remarks))
+        notes.append("larger, made smaller" if side > size else "smaller, enlarged")
+    return Decoded(square, tuple(notes))
 
 
 def _of_16_bits(image: Image.Image) -> Image.Image:
@@ -153,8 +153,8 @@ def _is_grey(image: Image.Image) -> bool:
 
 
 @contextmanager
-def telling() -> Iterator[None]:
-    """Pillow's readers fail in as many ways as there are formats; its warnings are of no use to who trains."""
+def pillow_errors() -> Iterator[None]:
+    """Any error of Pillow as `Unreadable`: its readers raise many kinds. Its warnings are ignored."""
     try:
         with catch_warnings():
             simplefilter("ignore")
@@ -166,12 +166,12 @@ def telling() -> Iterator[None]:
         limit = (Image.MAX_IMAGE_PIXELS or 0) // 1_000_000
         raise Unreadable(f"of more than {limit} million pixels; make it smaller") from error
     except UnidentifiedImageError as error:
-        raise Unreadable("no image in a format that is known") from error
+        raise Unreadable("not an image of a known format") from error
     except Exception as error:
         raise Unreadable("damaged or cut short") from error
 
 
-def shown(name: str) -> str:
+def printable(name: str) -> str:
     """A file's name as it may be printed and written as JSON: no control characters, no bytes that are no text."""
     text = os.fsencode(name).decode("utf-8", "backslashreplace")
     return "".join(letter if letter.isprintable() else "?" for letter in text)

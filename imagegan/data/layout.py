@@ -1,8 +1,8 @@
 """Which files of a folder are of which split and class: idx files, or images in a folder for each class.
 
     train/<class>/ test/<class>/       or val, valid, validation; in any case of letters
-    seg_train/<class>/ seg_test/...    splits whose names have another part in common
-    <class>/ test/<class>/             what stands beside a split is to train on
+    seg_train/<class>/ seg_test/...    splits whose names have a common part
+    <class>/ test/<class>/             what lies beside a test split is training data
     <class>/                           a tenth is held out
     train/ test/, or images alone    without labels
     train-images-idx3-ubyte ...        with or without labels, with or without t10k (test, val) files
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from imagegan.data.dataset import counted
-from imagegan.data.image_files import SUFFIXES, shown
+from imagegan.data.image_files import SUFFIXES, printable
 from seqgan.errors import DataError
 
 SPLITS = {
@@ -45,7 +45,7 @@ class Layout(NamedTuple):
 
 
 def found_in(folder: Path) -> tuple[list[Found], list[str]]:
-    """All images of a folder, those in a folder of it as of this class; and a note on what else there is.
+    """All images of a folder, those in its subfolders with the class of that name; and a note on other files.
 
     Raises:
         DataError: it cannot be read."""
@@ -54,7 +54,7 @@ def found_in(folder: Path) -> tuple[list[Found], list[str]]:
 
 
 def folder_names(names: Sequence[str]) -> list[str]:
-    """What folders of these classes are called: by name where every disk knows such names, else by number."""
+    """Folder names for these classes: their names where every file system allows them, else their numbers."""
     plain = [re.sub(r'[<>:"/\\|?*]', "-", name).strip(" .") for name in names]
     if len({name.casefold() for name in plain} - {""}) < len(names):
         return list(map(str, range(len(names))))
@@ -72,7 +72,7 @@ def class_names(files: Sequence[Found]) -> list[str]:
 
 
 def descended(folder: Path) -> Path:
-    """As archives unpack: a lone folder in the folder, in which the set lies."""
+    """Into a lone folder inside the folder, as archives unpack."""
     while True:
         visible = _visible(folder)
         folders = [path for path in visible if path.is_dir()]
@@ -135,13 +135,13 @@ def layout(root: Path) -> Layout:
 def _left_out(others: Counter[str]) -> list[str]:
     if not others:
         return []
-    kinds = ", ".join(f"{shown(kind) or 'no ending'} {number}" for kind, number in others.most_common(FIRST))
+    kinds = ", ".join(f"{printable(kind) or 'no ending'} {number}" for kind, number in others.most_common(FIRST))
     number = sum(others.values())
     return [f"left out: {counted(number, 'file')} that {'is no image' if number == 1 else 'are no images'} ({kinds})"]
 
 
 def _found(paths: Sequence[Path], others: Counter[str]) -> Iterator[Found]:
-    """The images among these and, as those of a class, in each folder; what else there is, counted."""
+    """The images among these paths and, as those of a class, in each folder; other files are counted."""
     for path in paths:
         if not path.is_dir():
             found: Iterator[Path] = iter([path])
@@ -154,7 +154,7 @@ def _found(paths: Sequence[Path], others: Counter[str]) -> Iterator[Found]:
                         "one of the folders otherwise"
                     )
             found = _walked(path)
-            name = unicodedata.normalize("NFC", shown(path.name))
+            name = unicodedata.normalize("NFC", printable(path.name))
         for file in found:
             if _is_image(file):
                 yield Found(file, name)
@@ -192,7 +192,7 @@ def _split_of(path: Path) -> str | None:
 
 
 def _alike(paths: Sequence[Path]) -> dict[Path, str]:
-    """Folders that are splits since their names differ by the split alone, as `training_set` and `test_set`."""
+    """Folders whose names differ by the name of a split alone, as `training_set` and `test_set`."""
     groups: dict[tuple[str, str], dict[Path, str]] = {}
     for path in paths:
         if (found := INSIDE.fullmatch(path.name.casefold())) and not _split_of(path) and path.is_dir():

@@ -1,8 +1,7 @@
-"""The one place through which all images come that are read: checked, put in an order, split, counted.
+"""Split and order images that were read. All datasets that are not generated come through `arrange`.
 
-The order is that of a hash of the pixels. So it is the same for every layout of the same images, on every disk; the
-first N are a fair sample, however the source was sorted; and equal images stand together, so that where a tenth is
-held out hardly any lies on both sides."""
+The order is that of a hash of the pixels: the same for every layout of the same images, so that the first N are a fair
+sample, however the source was sorted. Equal images are neighbours, so that hardly any is in both splits."""
 
 from collections.abc import Sequence
 from hashlib import blake2b
@@ -16,7 +15,7 @@ from imagegan.data.dataset import UNLABELLED, ImageDataset, Splits, counted
 from seqgan.errors import DataError
 
 FEWEST, MOST_HELD_OUT = 10, 5000
-MEASURABLE = 20  # held-out images that a distance needs
+MEASURABLE = 20  # held-out images, for a distance
 MOST_CLASSES = 65_536
 
 Order = NDArray[np.intp]
@@ -24,7 +23,7 @@ Hashes = NDArray[np.uint64]  # of each image
 
 
 class Part(NamedTuple):
-    """A split as it was read. `arrange` puts its arrays in order where they are, so that no second set is in memory."""
+    """A split as it was read. `arrange` orders its arrays in place, without a second copy in memory."""
 
     images: NDArray[np.uint8]  # N C S S
     labels: NDArray[np.int64]  # UNLABELLED where nobody knows
@@ -34,7 +33,7 @@ class Part(NamedTuple):
 
 
 def part_of(images: NDArray[Any], labels: Sequence[int] | NDArray[Any] | None, source: str) -> Part:
-    """Images of unsigned bytes, N x S x S or N x S x S x C, whose memory is taken over.
+    """Images of unsigned bytes, N x S x S or N x S x S x C, whose memory is reused.
 
     Raises:
         DataError: another type or shape, no image at all, or labels that do not match."""
@@ -71,8 +70,8 @@ def _numbers(labels: Sequence[int] | NDArray[Any] | None, count: int, source: st
 def arrange(
     train: Part, test: Part | None, source: str, names: Sequence[str] = (), notes: Sequence[str] = ()
 ) -> Splits:
-    """Splits in the order of their pixels' hash. Without a `test` split a tenth of each class is held out (one image at
-    least, 5,000 in all at most). `names` of the classes, by number; `notes` of the reader.
+    """Both splits, in the order of the hash of their pixels. Without a `test` split a tenth of each class is held out
+    (one image at least, 5,000 in all at most). `names` of the classes, by number; `notes` of the reader.
 
     Raises:
         DataError: there are too few images, or classes to test on that none of those to train on is of."""
@@ -122,13 +121,13 @@ def _order(part: Part, hashes: Hashes) -> Order:
 
 
 def _shuffled(part: Part, hashes: Hashes, chosen: Order) -> Order:
-    """These images by the hash from its other end: by its beginning they were chosen, class by class, so by that the
-    first of them would be of the classes with the lowest bounds."""
+    """These images by the reversed bytes of the hash: they were chosen by its first bytes, class by class; ordered by
+    those, the first of them would be of few classes."""
     return chosen[np.lexsort((part.labels[chosen], hashes[chosen].byteswap()))]
 
 
 def _held_out(labels: NDArray[np.int64], hashes: Hashes) -> NDArray[np.bool_]:
-    """Which of ordered images are held out: the last of each class; equal ones stay together where they can."""
+    """Which of the ordered images are held out: the last of each class; equal images stay together where possible."""
     held = np.zeros(len(labels), bool)
     share = min(MOST_HELD_OUT, len(labels) // 10) / len(labels)
     for label in np.unique(labels):
@@ -143,7 +142,7 @@ def _held_out(labels: NDArray[np.int64], hashes: Hashes) -> NDArray[np.bool_]:
 
 
 def _reorder(part: Part, order: Order) -> None:
-    """In place: each cycle of the permutation with one image in the hand."""
+    """In place, cycle by cycle of the permutation, with a copy of one image."""
     labels, images = part.labels, part.images
     labels[:] = labels[order]
     waiting = np.ones(len(order), bool)
@@ -161,9 +160,9 @@ def _refuse_foreign(train: Part, test: Part, source: str, names: Sequence[str]) 
     known = set(train.labels.tolist()) - {UNLABELLED}
     foreign = sorted(set(test.labels.tolist()) - known - {UNLABELLED})
     if known and foreign:
-        told = ", ".join(names[label] for label in foreign[:5]) + (" ..." if len(foreign) > 5 else "")
+        parts = ", ".join(names[label] for label in foreign[:5]) + (" ..." if len(foreign) > 5 else "")
         raise DataError(
-            f"{source}: {counted(len(foreign), 'class', 'classes')} to test on ({told}) that none of the images to "
+            f"{source}: {counted(len(foreign), 'class', 'classes')} to test on ({parts}) that none of the images to "
             f"train on is of; those have {counted(len(known), 'class', 'classes')} "
             f"({', '.join(names[label] for label in sorted(known)[:5])}{' ...' if len(known) > 5 else ''}); name the "
             "folders alike, or remove these"
@@ -171,19 +170,19 @@ def _refuse_foreign(train: Part, test: Part, source: str, names: Sequence[str]) 
 
 
 def _missing(train: Part, test: Part, names: Sequence[str]) -> list[str]:
-    """Classes that nothing is held out of."""
+    """Classes without a held-out image."""
     there = set(test.labels.tolist())
     missing = [names[label] for label in sorted(set(train.labels.tolist()) - there - {UNLABELLED})]
     if not missing or there == {UNLABELLED}:
         return []
-    told = ", ".join(missing[:5]) + (" ..." if len(missing) > 5 else "")
-    return [f"no image of {counted(len(missing), 'class', 'classes')} is held out ({told})"]
+    parts = ", ".join(missing[:5]) + (" ..." if len(missing) > 5 else "")
+    return [f"no image of {counted(len(missing), 'class', 'classes')} is held out ({parts})"]
 
 
 def _copies(train: Hashes, test: Hashes) -> list[str]:
-    told = []
+    parts = []
     if more := len(train) - len(np.unique(train)):
-        told.append(f"{counted(more, 'image')} to train on equal to others of them")
+        parts.append(f"{counted(more, 'image')} to train on equal to others of them")
     if shared := int(np.isin(test, train).sum()):
-        told.append(f"{shared} of {len(test)} held-out images equal to some to train on")
-    return told
+        parts.append(f"{shared} of {len(test)} held-out images equal to some to train on")
+    return parts

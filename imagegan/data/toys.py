@@ -1,7 +1,7 @@
-"""Points in the plane, for what can be seen at a glance: eight modes on a ring, 25 on a grid, a Swiss roll.
+"""Points in the plane, for quick looks: eight modes on a ring, 25 on a grid, a Swiss roll.
 
 Ring and grid as in Metz et al. (2017) and Srivastava et al. (2017), the roll as in Gulrajani et al. (2017); all
-scaled into [-1, 1]. A point is an image of one pixel with two channels, so that nothing else has to know."""
+scaled into [-1, 1]. A point is an image of one pixel with two channels, so that all else treats them alike."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""What labels tell: which classes samples are of, which modes they cover, and whether they are what was asked for."""
+"""Metrics of labels: the classes of samples, the modes that they cover, and the accuracy of conditional samples."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from imagegan.data.toys import DEVIATION, Points, centres
 from seqgan.errors import DataError
 
 Array = NDArray[np.float64]
-PRESENT = 0.1  # of the share that a class has among real images: from there on it is not missing
+PRESENT = 0.1  # a class is covered from this part of its real share on
 
 
 def shares(labels: ArrayLike, classes: int) -> Array:
@@ -26,15 +26,15 @@ def imbalance(found: Array, real: Array) -> float:
 
 
 def covered(found: Array, real: Array) -> float:
-    """The share of the real classes that are there, each at a tenth of its real share at least."""
+    """The share of the real classes that are covered, each with a tenth of its real share at least."""
     there = real > 0
     return float((found[there] >= PRESENT * real[there]).mean())
 
 
 def covered_error(found: Array, real: Array, count: int) -> float:
     """The standard error of `covered` for `count` samples: each class is there by chance, as its share may come out on
-    either side of the tenth (the normal approximation of a binomial share). Ten blocks cannot tell: where no class is
-    near the threshold they all agree, where one is they are too small."""
+    either side of the tenth (the normal approximation of a binomial share). Ten blocks do not give it: where no class
+    is near the threshold they all agree, where one is they are too small."""
     there = real > 0
     share, needed = found[there], PRESENT * real[there]
     spread = np.sqrt(share * (1 - share) / count)
@@ -62,7 +62,7 @@ def modes(points: Points, name: str) -> Modes:
 
 
 def accuracy(found: ArrayLike, given: ArrayLike) -> float:
-    """The share of samples that the classifier takes for what they were to be.
+    """The share of samples that are classified as what they should be.
 
     Raises:
         DataError: there are more of the one than of the other."""

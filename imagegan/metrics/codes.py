@@ -1,7 +1,7 @@
-"""Whether a code has found a class or a factor by itself: what samples were told, beside what is read off them.
+"""Whether a code has found a class or a factor without labels: the codes of samples beside what is predicted of them.
 
-Of a generated image nobody knows the true class or factors; networks that learned them from real images say what
-they see, and how far to trust them is said beside."""
+The true class and factors of a generated image are unknown; networks trained on real images predict them, and their
+accuracy on held-out images is reported."""
 
 import math
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ MOST_CLASSES = 16
 
 
 def class_found(categories: Int[Tensor, "N"], images: Images, classifier: Predictor) -> Measured:
-    """The agreement of the categories that samples were told with the classes that a classifier sees in them."""
+    """The agreement of the categories of samples with the classes that a classifier predicts."""
     seen = classifier.classify(images)
     share = agreement(categories, seen)
     known = f"classes by labels@{classifier.fingerprint()[:8]}"
@@ -31,13 +31,13 @@ def class_found(categories: Int[Tensor, "N"], images: Images, classifier: Predic
 
 
 def factors_found(
-    numbers: Float[Tensor, "N U"], images: Images, reader: Predictor, test: ImageDataset, names: Sequence[str]
+    numbers: Float[Tensor, "N U"], images: Images, regressor: Predictor, test: ImageDataset, names: Sequence[str]
 ) -> dict[str, Measured]:
-    """For each number of the code its largest absolute correlation with a factor, as a reader of factors estimates
-    them, and which one that is. What the reader does not see it cannot tell: its R^2 on held-out images is beside."""
-    certain = r_squared(reader.read(test.pixels), test.factors)
-    found = np.abs(correlations(numbers, reader.read(images)))
-    by = f"factors@{reader.fingerprint()[:8]}"
+    """For each number of the code its largest absolute correlation with a factor, as a regressor predicts them, which
+    factor that is, and the R^2 of the regressor for it on held-out images."""
+    certain = r_squared(regressor.predict(test.pixels), test.factors)
+    found = np.abs(correlations(numbers, regressor.predict(images)))
+    by = f"factors@{regressor.fingerprint()[:8]}"
     row = {}
     for number, each in enumerate(found, start=1):
         factor = int(each.argmax())
@@ -49,17 +49,17 @@ def factors_found(
     return row
 
 
-def factors_read(reader: Predictor, test: ImageDataset, names: Sequence[str]) -> Measured:
-    """The mean R^2 of a reader of factors on held-out images, with that of each factor."""
-    each = r_squared(reader.read(test.pixels), test.factors)
-    told = ", ".join(f"{name} {value:.2f}" for name, value in zip(names, each, strict=True))
-    signature = f"mean R^2 of factors@{reader.fingerprint()[:8]} on held-out images, N={len(test.images)}: {told}"
+def factors_read(regressor: Predictor, test: ImageDataset, names: Sequence[str]) -> Measured:
+    """The mean R^2 of the regressor on held-out images, with that of each factor."""
+    each = r_squared(regressor.predict(test.pixels), test.factors)
+    named = ", ".join(f"{name} {value:.2f}" for name, value in zip(names, each, strict=True))
+    signature = f"mean R^2 of factors@{regressor.fingerprint()[:8]} on held-out images, N={len(test.images)}: {named}"
     return Measured(float(each.mean()), math.nan, signature)
 
 
-def r_squared(read: ArrayLike, true: ArrayLike) -> Array:
-    """Of each column, the share of the true values' variance that is read: 1 - residual / total sum of squares."""
-    first, second = (np.asarray(values, dtype=np.float64) for values in (read, true))
+def r_squared(predicted: ArrayLike, true: ArrayLike) -> Array:
+    """Of each column, the share of the variance that is predicted: 1 - residual / total sum of squares."""
+    first, second = (np.asarray(values, dtype=np.float64) for values in (predicted, true))
     residual, total = ((first - second) ** 2).sum(axis=0), ((second - second.mean(axis=0)) ** 2).sum(axis=0)
     return np.asarray(1 - residual / total)
 
@@ -93,11 +93,11 @@ def best_matching(worth: Array) -> float:
     if columns > MOST_CLASSES:
         raise DataError(f"{columns} codes and classes are too many to match; {MOST_CLASSES} at most")
     best = np.zeros(1 << columns)
-    sets = np.arange(1 << columns)
+    splits = np.arange(1 << columns)
     for row in worth:
         with_row = best.copy()
         for column, value in enumerate(row):
-            has = sets[(sets >> column) & 1 == 1]
+            has = splits[(splits >> column) & 1 == 1]
             with_row[has] = np.maximum(with_row[has], best[has ^ (1 << column)] + value)
         best = with_row
     return float(best[-1])

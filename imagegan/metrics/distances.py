@@ -17,8 +17,8 @@ from seqgan.core.stats import BLOCKS, blocks, jackknife, jackknife_error, left_o
 from seqgan.errors import DataError, why
 
 FEWEST = 20
-LARGEST = 1e100  # of a feature, whose square can still be told
-Splits = Sequence[Features]  # the same images in each map of a space
+LARGEST = 1e100  # of a feature, whose square is still finite
+Splits = Sequence[Features]  # features of the same images in each map of a space
 
 
 class Moments(NamedTuple):

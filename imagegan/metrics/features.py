@@ -1,4 +1,4 @@
-"""What images are compared in: features of images that need no download.
+"""Feature spaces in which images are compared; none needs a download.
 
 Each space has a fingerprint, printed with every number: numbers of different fingerprints are not comparable."""
 
@@ -63,7 +63,7 @@ def _small(images: Images) -> Tensor:
 
 @cache
 def random(channels: int) -> Space:
-    """Three convolutional networks with random orthogonal weights: no labels, no training, no favourite.
+    """Three convolutional networks with random orthogonal weights: no labels, no training.
 
     That such features rank generators well: Lee et al. (2022), "Demystifying Randomly Initialized Networks for
     Evaluating Generative Models"."""
@@ -93,8 +93,8 @@ def _random_net(channels: int, seed: int) -> nn.Module:
 
 
 def labels(train: ImageDataset, classifier: Predictor) -> Space:
-    """What a classifier of the training images sees, whitened: it tells classes apart along a few directions, which
-    would drown what the others show of noise, blur and copies. It favours models that were given the same labels."""
+    """The features of a classifier of the training images, whitened: it separates classes along a few directions, which
+    would hide what the others show of noise, blur and copies. It favours models that use the same labels."""
     with torch.no_grad():
         seen = torch.cat([classifier.features(as_floats(some)).double() for some in train.images.split(AT_ONCE)])
     mean = seen.mean(dim=0)

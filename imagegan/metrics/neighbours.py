@@ -1,4 +1,4 @@
-"""What nearest neighbours tell: whether samples are like real images, of all their kinds, and whether copies."""
+"""Metrics of nearest neighbours: precision, recall, density, coverage, and copies of training images."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from imagegan.metrics.predictors import AT_ONCE, Images
 from seqgan.core.stats import jackknife, left_out
 
 NEIGHBOURS = 5
-SPARE = 8  # times as many neighbours are looked at, since a tenth of them may be left out
+SPARE = 8  # times as many neighbours are searched, since a tenth of them may be left out
 
 
 class Manifolds(NamedTuple):

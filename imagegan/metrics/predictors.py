@@ -1,4 +1,4 @@
-"""A small network that reads labels or factors off images; trained on a set's own, and kept by the hash of it all."""
+"""Small networks that predict labels or factors of images, for the metrics: trained on a dataset, and cached."""
 
 import hashlib
 import os
@@ -22,12 +22,12 @@ Images = Float[Tensor, "N C S S"]
 Target = Literal["labels", "factors"]
 FEATURES = 64
 STEPS, BATCH, RATE = 600, 100, 2e-3
-AT_ONCE = 500  # images that are looked at together
-RECIPE = "1"  # to be changed with anything below that changes what is learned
+AT_ONCE = 500  # images in a forward pass
+RECIPE = "1"  # to be changed with anything that changes the trained weights
 
 
 class Predictor(nn.Module):
-    """Strided convolutions (LeCun et al. 1998, with ReLU), then 64 linear features, then what is to be read."""
+    """Strided convolutions (LeCun et al. 1998, with ReLU), then 64 linear features, then the outputs."""
 
     def __init__(self, channels: int, size: int, outputs: int) -> None:
         super().__init__()
@@ -40,18 +40,18 @@ class Predictor(nn.Module):
         self.head = nn.Linear(FEATURES, outputs)
 
     def features(self, images: Images) -> Float[Tensor, "N D"]:
-        """Before the ReLU: units that are always off would make the covariance singular."""
+        """Before the ReLU: units that are always zero would make the covariance singular."""
         return self.trunk(images)
 
     def forward(self, images: Images) -> Float[Tensor, "N K"]:
         return self.head(relu(self.features(images)))
 
     @torch.no_grad()
-    def read(self, images: Images) -> Float[Tensor, "N K"]:
+    def predict(self, images: Images) -> Float[Tensor, "N K"]:
         return torch.cat([self(some) for some in images.split(AT_ONCE)])
 
     def classify(self, images: Images) -> Int[Tensor, "N"]:
-        return self.read(images).argmax(dim=1)
+        return self.predict(images).argmax(dim=1)
 
     def fingerprint(self) -> str:
         return hashlib.sha256(save(self.state_dict())).hexdigest()
@@ -60,14 +60,14 @@ class Predictor(nn.Module):
 def predictor(
     dataset: ImageDataset, target: Target = "labels", *, steps: int = STEPS, folder: Path | None = None
 ) -> Predictor:
-    """The network for these images, from the folder where it was kept (`cache_folder()`), else trained and kept.
+    """The classifier, or regressor of factors, of these images: from the cache (`cache_folder()`), else trained.
 
     Raises:
         DataError: the images have no labels, or no factors."""
     if target == "labels":
         need_labels(dataset, "a classifier")
     elif not dataset.factors.shape[1]:
-        raise DataError("a reader of factors needs images with known factors, such as digits")
+        raise DataError("a regressor of factors needs images with known factors, such as digits")
     _, channels, size, _ = dataset.images.shape
     made = Predictor(channels, size, dataset.classes if target == "labels" else dataset.factors.shape[1])
     facts = (RECIPE, target, steps, BATCH, RATE, dataset.fingerprint())

@@ -29,7 +29,7 @@ def acgan(config: ACGANConfig, shape: Shape) -> Recipe:
     )
 
 
-def class_loss(view: View, verdict: Scored) -> Scalar:
+def class_loss(view: View, output: Scored) -> Scalar:
     """-E log P(c | x): cross-entropy of logits, no softmax before it."""
-    logits = view.recipe.nets["classes"](verdict.features).float()
+    logits = view.recipe.nets["classes"](output.features).float()
     return mean(cross_entropy(logits, view.code, reduction="none"))

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from seqgan.core.bounds import PATH, STEPS, TEXT, OneOf
-from seqgan.core.command import completing
+from seqgan.core.options import completing
 
 
 def _known(ctx: click.Context, incomplete: str) -> list[str]:

@@ -11,7 +11,7 @@ import click
 from seqgan.cli.corpora import CORPORA
 from seqgan.cli.shared import DEVICE, found_again, is_saved_model, model_of, print_tables
 from seqgan.core.bounds import DRAWN, PATH, PATH_NAME, SEED, TEXT, THREADS, OneOf
-from seqgan.core.command import RUNS
+from seqgan.core.options import RUNS
 from seqgan.errors import UsageError, one_line
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import click
 
 from seqgan.cli.shared import DEVICE, THREAD_COUNT, is_saved_model, model_of
 from seqgan.core.bounds import DRAWN, PATH, PROMPT, SEED, STAGE, TEMPERATURE, TEXT, TOP_K, TOP_P
-from seqgan.core.command import RUNS
+from seqgan.core.options import RUNS
 
 
 @click.command()

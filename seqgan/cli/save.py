@@ -7,7 +7,7 @@ import click
 from seqgan.cli.corpora import CORPORA
 from seqgan.cli.shared import DEVICE, found_again
 from seqgan.core.bounds import PATH, STAGE, TEXT
-from seqgan.core.command import RUNS
+from seqgan.core.options import RUNS
 
 
 @click.command()

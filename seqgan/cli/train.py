@@ -8,7 +8,8 @@ from seqgan.algorithms.configs import CONFIGS, PRESETS
 from seqgan.cli.corpora import CORPORA
 from seqgan.cli.shared import print_tables
 from seqgan.core.bounds import PATH_NAME, TEXT
-from seqgan.core.command import CHOICES, ConfiguredCommand, RunOptions, completing, run_options, runs, warn_about_quick
+from seqgan.core.command import warn_about_quick
+from seqgan.core.options import CHOICES, ConfiguredCommand, RunOptions, completing, run_options, runs
 from seqgan.errors import UsageError, one_line
 
 

@@ -18,7 +18,7 @@ LOOKED_AT = 2000  # texts of a split
 SPLITS = ("train", "valid", "test")
 
 
-def about_data(
+def corpus_checks(
     corpus: Corpus,
     tokenizer: Tokenizer,
     texts: TokenDataset,

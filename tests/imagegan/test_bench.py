@@ -19,7 +19,6 @@ from imagegan import training
 from imagegan.bench import measures, plan, runs, table
 from imagegan.bench.budget import images_in_round, recipes_of, rounds_within
 from imagegan.bench.measures import Known, Source, known, measured
-from imagegan.bench.plan import Setting
 from imagegan.bench.runs import Job, Result
 from imagegan.cli import imagegan
 from imagegan.game import Game, View
@@ -95,25 +94,23 @@ def test_the_default_presets_have_one_budget(model: str) -> None:
     assert 0.99 * budget <= seen <= budget
 
 
-def test_every_setting_gets_the_rounds_of_the_budget_and_both_rates(tmp_path: Path) -> None:
-    found = plan.compared(["gan", "wgan-gp"], [Source("ring")], [3, 5], [1.0, 0.5], "default", 60_000, tmp_path)
-    usual = {model: plan.as_preset(model, Source("ring"), "default").config for model in ("gan", "wgan-gp")}
-    for (source, model, rate), jobs in found.items():
+def test_every_model_gets_the_rounds_of_the_budget(tmp_path: Path) -> None:
+    found = plan.compared(["gan", "wgan-gp"], Source("ring"), [3, 5], "default", 60_000, tmp_path)
+    for model, jobs in found.items():
         config = jobs[0].chosen.config
         turns = 2 if model == "gan" else 6
         assert config.steps == 60_000 // (turns * config.batch_size)
-        assert (config.g_lr, config.d_lr) == (rate * usual[model].g_lr, rate * usual[model].d_lr)
         assert [job.seed for job in jobs] == [3, 5]
-        assert source.name == "ring"
-    assert len({job.place for jobs in found.values() for job in jobs}) == 8
+        assert {job.source.name for job in jobs} == {"ring"}
+    assert len({job.place for jobs in found.values() for job in jobs}) == 4
 
 
 # --- the table
 
 
-def result(seed_value: float, failed: str | None = None, validation: float = 0.0) -> Result:
+def result(seed_value: float, failed: str | None = None) -> Result:
     row = {"fd-random": Measured(seed_value, 0.1, "FD[x]")}
-    rows: dict[str, Row] = {"test": row, "validation": {"fd-random": Measured(validation, 0.1, "FD[v]")}, "real": row}
+    rows: dict[str, Row] = {"test": row, "real": row}
     return Result(failed, {} if failed == "diverged" else rows, 10.0, 4.0)
 
 
@@ -126,19 +123,14 @@ def test_a_line_holds_mean_and_deviation_over_seeds_and_counts_what_failed() -> 
     assert table.as_json(table.entry("gan", [result(math.nan, "diverged")]))["numbers"] == {}
 
 
-def test_rates_are_chosen_by_validation_images_alone() -> None:
+def test_a_line_of_real_images_stands_before_those_of_the_models() -> None:
     source = Source("ring")
-    asked, results = {}, {}
-    for rate, on_test, on_validation in ((1.0, 1.0, 9.0), (0.5, 7.0, 2.0)):
-        job = Job(Path(str(rate)), "gan", source, 0, plan.as_preset("gan", source, "default"))
-        asked[Setting(source, "gan", rate)] = [job]
-        results[job.place] = result(on_test, validation=on_validation)
-    real, line = table.entries(source, ["gan"], [1.0, 0.5], asked, results)
-    assert line.rate == 0.5
-    assert line.numbers["fd-random"].mean == 7.0
-    assert real.model == "real"
-    results[Path("0.5")] = result(0.0, "diverged")
-    assert table.entries(source, ["gan"], [1.0, 0.5], asked, results)[1].rate == 1.0
+    jobs = {name: Job(Path(name), "gan", source, 0, plan.as_preset("gan", source, "default")) for name in ("a", "b")}
+    results = {Path("a"): result(7.0), Path("b"): result(0.0, "diverged")}
+    real, a, b = table.entries({name: [job] for name, job in jobs.items()}, results)
+    assert (real.model, a.model, b.model) == ("real", "a", "b")
+    assert real.numbers["fd-random"].mean == a.numbers["fd-random"].mean == 7.0
+    assert (b.failed, b.numbers) == (1, {})
 
 
 def test_half_the_variety_is_a_collapse() -> None:
@@ -159,12 +151,11 @@ def of_digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Known:
     return known(Source("digits"), 137, 0)
 
 
-def test_the_half_to_choose_by_and_the_half_to_report_on_are_others(of_digits: Known) -> None:
-    both = torch.cat([of_digits.validation.pixels, of_digits.test.pixels])
+def test_samples_and_the_floor_are_compared_with_the_same_images(of_digits: Known) -> None:
+    both = torch.cat([of_digits.floor.pixels, of_digits.test.pixels])
     assert len(both.unique(dim=0)) == len(both) == 120
     rows = measured(made("gan"), of_digits, 0)
-    assert list(rows) == ["real", "validation", "test"]
-    assert rows["validation"]["fd-random"].signature.endswith("N=60, validation]")
+    assert list(rows) == ["real", "test"]
     assert rows["test"]["fd-random"].signature.endswith("N=60, test]")
     assert rows["real"]["fd-random"].value < rows["test"]["fd-random"].value
     assert rows == measured(made("gan"), of_digits, 0)
@@ -181,8 +172,7 @@ def test_what_was_asked_for_is_measured_of_models_that_cannot_be_asked_too(of_di
 
 
 def job_of(folder: Path) -> Job:
-    setting = Setting(Source("ring"), "gan", 1.0)
-    ((job,),) = plan.compared(["gan"], [setting.source], [0], [1.0], "default", BUDGET, folder).values()
+    ((job,),) = plan.compared(["gan"], Source("ring"), [0], "default", BUDGET, folder).values()
     return job
 
 
@@ -240,10 +230,9 @@ def test_a_mistake_is_one_line(tmp_path: Path) -> None:
         (["--models", "gan,dcgam"], "there is no model 'dcgam'; did you mean"),
         (["--data", "digit"], "there is no set of images 'digit'; did you mean digits"),
         (["--data", f"fashion-mnist={tmp_path / 'none'}"], "there is no folder"),
-        (["--data", "fashion-mnist"], "is read from a folder; name it by"),
+        (["--data", "fashion-mnist"], "is read from a folder; give it by"),
         (["--seeds", "0,one"], "'0,one' is not a list such as 0,1,2: 'one' is not a whole number from 0"),
         (["--seeds", "-1"], "'-1' is not a list such as 0,1,2: '-1' is not a whole"),
-        (["--rates", "0"], "'0' is not a list such as 0.5,1,2: '0' is not a number above 0"),
         (["--budget", "100", "--models", "wgan-gp"], "a budget of 100 images is too small for 384"),
         (["--json", "--markdown"], "print either --json or --markdown"),
         ([*begun, "--budget", str(2 * BUDGET)], "was begun with other options: steps was"),

@@ -110,10 +110,10 @@ def test_what_is_not_a_set_of_images_is_told(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no set of images 'digit'; did you mean digits"):
         load("digit")
     with pytest.raises(
-        DataError, match=r"--data mnist is read from a folder; name it by --data-dir, or .* hf:ylecun/mnist"
+        DataError, match=r"--data mnist is read from a folder; give it by --data-dir, or .* hf:ylecun/mnist"
     ):
         load("mnist")
-    with pytest.raises(DataError, match="digits is made by the program; leave out --data-dir"):
+    with pytest.raises(DataError, match="digits is generated, not read; leave out --data-dir"):
         load("digits", folder=tmp_path)
     with pytest.raises(DataError, match="there is no folder"):
         load("mnist", folder=tmp_path / "nowhere")

@@ -20,7 +20,7 @@ from imagegan.first_numbers import first_numbers
 from imagegan.game import Game, Recipe, versus
 from imagegan.losses import LOSSES
 from imagegan.nets import Generator, Scored
-from imagegan.summary import remarks
+from imagegan.summary import summary
 from imagegan.variants.configs import ImageConfig
 from seqgan.core.game import adam
 from seqgan.core.report import Measured, as_cell
@@ -154,7 +154,7 @@ def test_every_model_ends_with_numbers_of_few_images(model: str) -> None:
     for count in (1, 2, 5):
         rows = first_numbers(made(model), Splits(digits(11, seed=1), digits(count, seed=2)), "digits")
         written(rows, {})
-        remarks(rows)
+        summary(rows)
 
 
 @pytest.mark.parametrize("equal", [False, True])
@@ -184,24 +184,25 @@ def saying(**values: float) -> dict[str, Measured]:
 @pytest.mark.parametrize(
     ("row", "words"),
     [
-        (saying(variety=0.49), "samples: collapsed to less than half of what there is (variety 0.49; 1 is all of it)"),
-        (saying(variety=0.9, classes=0.4), "(variety 0.9, classes 0.4; 1 is all of it)"),
-        (saying(variety=0.9, modes=0.25), "(variety 0.9, modes 0.25; 1 is all of it)"),
+        (saying(variety=0.49), "samples: collapsed, with less than half of the real variety, classes or modes"),
+        (saying(variety=0.49), "(variety 0.49; 1 is all)"),
+        (saying(variety=0.9, classes=0.4), "(variety 0.9, classes 0.4; 1 is all)"),
+        (saying(variety=0.9, modes=0.25), "(variety 0.9, modes 0.25; 1 is all)"),
         (saying(copies=0.7), "samples: 70% are near copies of training images"),
         (saying(d_accuracy=0.97), "the discriminator is right about 97% of samples and held-out images"),
-        (saying(distance=2.0), "below zero is right"),
-        (saying(distance=-0.1), "the critic values samples as much as held-out images"),
+        (saying(distance=2.0), "it is below zero"),
+        (saying(distance=-0.1), "the critic scores samples as high as held-out images"),
     ],
 )
 def test_what_a_reader_should_not_miss_is_said(row: dict[str, Measured], words: str) -> None:
-    assert any(words in line for line in remarks({"samples": row, "held-out": {}}))
+    assert any(words in line for line in summary({"samples": row, "held-out": {}}))
 
 
 def test_nothing_is_said_of_a_run_that_went_well() -> None:
     fine = saying(variety=0.51, classes=0.6, modes=0.6, copies=0.4, d_accuracy=0.9)
-    assert remarks({"samples": fine, "held-out": saying(variety=1.0, copies=0.0)}) == []
+    assert summary({"samples": fine, "held-out": saying(variety=1.0, copies=0.0)}) == []
     assert (
-        remarks(
+        summary(
             {"samples": {"variety": Measured.undefined("why"), "copies": Measured.undefined("why")}, "held-out": {}}
         )
         == []
@@ -210,10 +211,10 @@ def test_nothing_is_said_of_a_run_that_went_well() -> None:
 
 def test_what_is_odd_about_the_held_out_images_is_said() -> None:
     rows = {"samples": saying(variety=1.0), "held-out": {"variety": Measured.undefined("these are all equal")}}
-    assert remarks(rows) == ["variety says nothing here: these are all equal"]
-    [line] = remarks({"a": {}, "held-out of a": saying(copies=0.6)})
+    assert summary(rows) == ["variety is undefined here: these are all equal"]
+    [line] = summary({"a": {}, "held-out of a": saying(copies=0.6)})
     assert "60% of the held-out images are near copies of training images" in line
-    assert len(remarks({"a": saying(distance=1.0), "b": saying(distance=2.0), "held-out": {}})) == 1
+    assert len(summary({"a": saying(distance=1.0), "b": saying(distance=2.0), "held-out": {}})) == 1
 
 
 def drawing(images: Tensor) -> Game:
@@ -228,24 +229,24 @@ def drawing(images: Tensor) -> Game:
 @pytest.mark.parametrize(
     ("samples", "words"),
     [
-        (lambda sets: sets.train.pixels[:90] + 0.01, ["near copies of training images"]),
-        (lambda sets: sets.test.pixels[:1], ["collapsed to less than half"]),
-        (lambda sets: digits(90, seed=3).pixels, []),
+        (lambda splits: splits.train.pixels[:90] + 0.01, ["near copies of training images"]),
+        (lambda splits: splits.test.pixels[:1], ["collapsed, with less than half"]),
+        (lambda splits: digits(90, seed=3).pixels, []),
     ],
     ids=["copies", "one image", "others"],
 )
 def test_copies_and_a_collapse_are_seen(samples: Callable[[Splits], Tensor], words: list[str]) -> None:
-    sets = Splits(digits(120, seed=1), digits(90, seed=2))
-    rows = first_numbers(drawing(samples(sets)), sets, "digits")
-    found = remarks({**rows, "samples": {name: one for name, one in rows["samples"].items() if name != "d-accuracy"}})
+    splits = Splits(digits(120, seed=1), digits(90, seed=2))
+    rows = first_numbers(drawing(samples(splits)), splits, "digits")
+    found = summary({**rows, "samples": {name: one for name, one in rows["samples"].items() if name != "d-accuracy"}})
     assert len(found) == len(words), found
     assert all(word in line for word, line in zip(words, found, strict=True))
 
 
 def test_a_missing_mode_of_points_is_a_collapse() -> None:
-    sets = Splits(toy("ring", 300, 1), toy("ring", 300, 2))
-    game = drawing(sets.train.pixels[sets.train.labels < 3])
+    splits = Splits(toy("ring", 300, 1), toy("ring", 300, 2))
+    game = drawing(splits.train.pixels[splits.train.labels < 3])
     game.recipe.nets["discriminator"].forward = Brightness(1.0, -1.0).forward
-    rows = first_numbers(game, sets, "ring")
+    rows = first_numbers(game, splits, "ring")
     assert rows["samples"]["modes"].value == 3 / 8
-    assert any("modes 0.38" in line for line in remarks(rows))
+    assert any("modes 0.38" in line for line in summary(rows))

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from imagegan.data.folder import read_folder
-from imagegan.data.image_files import Unreadable, as_pixels, as_seen, as_square, read_images
+from imagegan.data.image_files import Unreadable, as_pixels, cropped, decoded, read_images
 from seqgan.errors import DataError
 
 GREYS = np.array([[0, 100], [200, 255]], np.uint8)
@@ -23,7 +23,7 @@ def of(image: Image.Image, form: str = "PNG", **options: object) -> np.ndarray:
     buffer = io.BytesIO()
     image.save(buffer, form, **options)
     with Image.open(buffer) as opened:
-        return as_pixels(as_seen(opened).image)
+        return as_pixels(decoded(opened).image)
 
 
 def with_transparent(image: Image.Image, corner: int) -> Image.Image:
@@ -128,20 +128,20 @@ def test_of_several_frames_the_first_is_taken(form: str, tmp_path: Path) -> None
     path = tmp_path / f"x.{form.lower()}"
     frames = [Image.new("RGB", (4, 4), colour) for colour in ("white", "black", "red")]
     frames[0].save(path, form, save_all=True, append_images=frames[1:])
-    images, remarks = read_images([path], 4, "x")
+    images, notes = read_images([path], 4, "x")
     assert (images == 255).all()
-    assert remarks == ["1 of several frames, of which the first is taken"]
+    assert notes == ["1 of several frames, of which the first is taken"]
 
 
 def test_the_largest_square_in_the_middle_is_taken() -> None:
     wide = np.zeros((4, 8), np.uint8)
     wide[:, 2:6] = 200
-    seen = as_square(as_seen(Image.fromarray(wide)), 4)
+    seen = cropped(decoded(Image.fromarray(wide)), 4)
     assert (np.asarray(seen.image) == 200).all()
-    assert (np.asarray(as_square(as_seen(Image.fromarray(wide.T)), 4).image) == 200).all()
-    tiny = as_square(as_seen(Image.new("L", (1, 1), 77)), 4)
+    assert (np.asarray(cropped(decoded(Image.fromarray(wide.T)), 4).image) == 200).all()
+    tiny = cropped(decoded(Image.new("L", (1, 1), 77)), 4)
     assert (np.asarray(tiny.image) == 77).all()
-    assert (seen.remarks, tiny.remarks) == (("not square, cut to the middle",), ("smaller, enlarged",))
+    assert (seen.notes, tiny.notes) == (("not square, cut to the middle",), ("smaller, enlarged",))
 
 
 def test_one_grey_image_among_colours_is_grey_in_rgb(tmp_path: Path) -> None:
@@ -191,10 +191,10 @@ def test_a_image_is_named_with_its_class_and_a_reason_once(tmp_path: Path) -> No
         for number in range(6):
             (tmp_path / kind / f"{number}.png").write_bytes(b"text")
     with pytest.raises(
-        DataError, match=r"12 of 12 .* cannot be used: cat/0.png, .* and 7 more \(no image in a"
+        DataError, match=r"12 of 12 .* cannot be used: cat/0.png, .* and 7 more \(not an image of a"
     ) as told:
         read_folder(tmp_path, 4)
-    assert str(told.value).count("no image in a format") == 1
+    assert str(told.value).count("not an image of a known format") == 1
 
 
 def test_all_that_cannot_be_read_is_told_at_once(tmp_path: Path) -> None:

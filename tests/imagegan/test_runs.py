@@ -188,7 +188,7 @@ def test_images_that_changed_or_are_gone_are_told(photographs: Path, tmp_path: P
         assert f"the images in {place} are not those that {run} was begun with" in refusal(command)
     shutil.rmtree(place)
     for command in commands:
-        assert f"the images of {run} cannot be had again: there is no folder {place}" in refusal(command)
+        assert f"the images of {run} cannot be loaded again: there is no folder {place}" in refusal(command)
 
 
 # --- numbers
@@ -238,14 +238,14 @@ def test_runs_on_other_images_have_held_out_images_of_their_own(run: Path, tmp_p
 
 def test_samples_of_a_model_are_of_the_classes_that_training_images_have(tmp_path: Path) -> None:
     run = train(tmp_path / "run", "cgan", "--data", "grid", "--seed", 3)
-    model, sets = load_model(run, CPU), load_images(run, 60)
-    few = sets.train._replace(labels=torch.arange(len(sets.train.labels)) % 2 * 7)
+    model, splits = load_model(run, CPU), load_images(run, 60)
+    few = splits.train._replace(labels=torch.arange(len(splits.train.labels)) % 2 * 7)
     drawn = draw_samples(model, 250, 0, few)
     assert drawn.labels is not None
     assert sorted(drawn.labels.unique().tolist()) == [0, 7]
     assert drawn.pixels.shape == (250, 2, 1, 1)
     assert drawn.pixels.equal(draw_samples(model, 250, 0, few).pixels)
-    assert "accuracy" in evaluate({"samples": draw_samples(model, 100, 0, sets.train)}, sets, "grid")["samples"]
+    assert "accuracy" in evaluate({"samples": draw_samples(model, 100, 0, splits.train)}, splits, "grid")["samples"]
 
 
 # --- what a user may get wrong
@@ -266,10 +266,10 @@ def test_what_cannot_be_trained_is_told_before_a_folder_is_made(mnist: Path, pho
     cases: list[tuple[list[object], str]] = [
         (["--model", "wgangp"], "there is no 'wgangp'; did you mean wgan-gp"),
         (["--data", "mnst"], "there is no set of images 'mnst'; did you mean mnist"),
-        (["--data", "mnist"], "is read from a folder; name it by --data-dir"),
+        (["--data", "mnist"], "is read from a folder; give it by --data-dir"),
         (["--data", "hf:mnist"], "'hf:mnist' is no address of a dataset"),
         (["--data", "hf:a/b", "--data-dir", mnist], "comes from the hub; leave out --data-dir"),
-        (["--data-dir", mnist], "digits is made by the program; leave out --data-dir"),
+        (["--data-dir", mnist], "digits is generated, not read; leave out --data-dir"),
         (["--data", "mnist", "--data-dir", tmp_path / "no"], "there is no folder"),
         (["--data", "mnist", "--data-dir", cut], "is cut short: 30 x 28 x 28 values"),
         (["--data", "mnist", "--data-dir", corrupt], "is a damaged or cut gzip file"),
@@ -315,9 +315,9 @@ def test_a_run_that_is_asked_for_something_else_is_refused(run: Path, mnist: Pat
         (["evaluate", damaged], "is damaged"),
         (["evaluate", foreign], "does not belong to the run"),
         (["evaluate", broken], "data.size is 'wide'"),
-        (["evaluate", unlearned], "has learned nothing yet"),
+        (["evaluate", unlearned], "has no checkpoint yet"),
         (["evaluate", tmp_path / "nowhere"], "is not a run directory"),
-        (["evaluate", run, "--data", "digits"], "--data says what --samples are compared with"),
+        (["evaluate", run, "--data", "digits"], "--data applies to --samples"),
         (["evaluate", run, "--samples", samples], "give a RUN, or files"),
         (
             ["evaluate", "--samples", samples, "--images", 100],

@@ -42,7 +42,7 @@ def test_type_and_range_say_what_is_black_and_white(array: np.ndarray, scale: st
     samples = read(tmp_path, samples=array)
     assert samples.pixels.shape == (16, 1, 8, 8)
     assert (samples.pixels - SCALED).abs().max() < 2e-3
-    assert samples.said == f"16 samples, taken as {scale}"
+    assert samples.description == f"16 samples, taken as {scale}"
 
 
 @pytest.mark.parametrize(
@@ -88,13 +88,13 @@ def test_points_are_taken_as_they_are(tmp_path: Path) -> None:
 
 
 def test_of_many_samples_some_are_taken_at_random() -> None:
-    whole = Samples(torch.arange(100.0).view(100, 1, 1, 1), torch.arange(100), said="100 samples")
+    whole = Samples(torch.arange(100.0).view(100, 1, 1, 1), torch.arange(100), description="100 samples")
     some = whole.some(20, 3)
     assert some.pixels.flatten().tolist() == (some.labels.tolist() if some.labels is not None else [])
     assert some.pixels.max() > 60
     assert some.pixels.equal(whole.some(20, 3).pixels)
     assert not some.pixels.equal(whole.some(20, 4).pixels)
-    assert some.said == "100 samples; 20 of them are measured, taken at random with --seed 3"
+    assert some.description == "100 samples; 20 of them are measured, taken at random with --seed 3"
     assert whole.some(100, 3) is whole
 
 
@@ -109,7 +109,7 @@ def test_a_folder_of_images_is_what_they_are(tmp_path: Path) -> None:
     order = np.argsort(dataset.labels.numpy(), kind="stable")
     assert read.labels.equal(dataset.labels[order])
     assert read.pixels.equal(dataset.pixels[order])
-    assert read.said == "30 images in folders by class; left out: 1 file that is no image (.txt 1)"
+    assert read.description == "30 images in folders by class; left out: 1 file that is no image (.txt 1)"
     (tmp_path / "3").rename(tmp_path / "three")
     with pytest.raises(DataError, match=r"of no class of the data \(0, 1, 2, 3, 4\): three;"):
         read_samples(tmp_path, digits(5))
@@ -125,7 +125,7 @@ def test_a_folder_of_images_is_what_they_are(tmp_path: Path) -> None:
 
 def test_numbers_are_the_same_however_samples_are_kept(tmp_path: Path) -> None:
     """An array of floats, one of bytes, and single PNGs, which are the same but for rounding."""
-    sets = Splits(digits(300, seed=1), digits(100, seed=2))
+    splits = Splits(digits(300, seed=1), digits(100, seed=2))
     made = digits(60, seed=3).pixels
     made = (0.9 * made + 0.05 * torch.randn(made.shape, generator=torch.Generator().manual_seed(0))).clamp(-1, 1)
     (tmp_path / "bytes.npz").write_bytes(npz(made))
@@ -134,14 +134,14 @@ def test_numbers_are_the_same_however_samples_are_kept(tmp_path: Path) -> None:
     (tmp_path / "single").mkdir()
     for name, data in png_files(made, None, ()):
         (tmp_path / "single" / name).write_bytes(data)
-    kept = [read_samples(tmp_path / name, sets.train) for name in ("bytes.npz", "single", "floats.npz", "from 0.npz")]
+    kept = [read_samples(tmp_path / name, splits.train) for name in ("bytes.npz", "single", "floats.npz", "from 0.npz")]
     assert kept[0].pixels.equal(kept[1].pixels)
     assert (kept[1].pixels - made).abs().max() < 1 / 255
     assert kept[2].pixels.equal(made)
     assert (kept[3].pixels - made).abs().max() < 1e-6
-    classifier = predictor(sets.train, steps=3, folder=tmp_path)
+    classifier = predictor(splits.train, steps=3, folder=tmp_path)
     of_run, of_file = (
-        evaluate({"samples": some}, sets, "digits", classifier=classifier)["samples"]
+        evaluate({"samples": some}, splits, "digits", classifier=classifier)["samples"]
         for some in (Samples(made), kept[1])
     )
     for metric in ("fd-pca64", "fd-random", "nearest"):
@@ -169,7 +169,7 @@ def test_grey_and_rgb_are_compared_where_nothing_is_lost(tmp_path: Path) -> None
     for name, like, said in (("rgb", grey, "without colours, taken as grey"), ("grey", rgb, "grey, taken as RGB")):
         read = read_samples(tmp_path / f"{name}.npz", like)
         assert read.pixels.equal(like.pixels)
-        assert read.said.endswith(said)
+        assert read.description.endswith(said)
     red = rgb.images.numpy() * np.array([1, 0, 0], np.uint8)[:, None, None]
     np.savez(tmp_path / "red.npz", images=red)
     assert read_samples(tmp_path / "red.npz", grey).pixels.shape[1] == 3
@@ -197,4 +197,4 @@ def test_images_in_one_folder_need_no_classes(tmp_path: Path) -> None:
     read = read_samples(tmp_path, digits(5))
     assert read.pixels.shape == (3, 1, 28, 28)
     assert read.labels is None
-    assert read.said == "3 images; 3 larger, made smaller"
+    assert read.description == "3 images; 3 larger, made smaller"

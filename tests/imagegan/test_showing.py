@@ -17,7 +17,7 @@ from imagegan import history, walk
 from imagegan.cli import imagegan
 from imagegan.data import as_floats, toy
 from imagegan.game import Game
-from imagegan.generation import class_number, generate, images_from, load_model, npz
+from imagegan.generation import class_number, generate, images_of, load_model, npz
 from imagegan.grids import FAINT, PLAIN, SIDE, as_bytes, drawn
 from imagegan.history import SampleHistory, spacing
 from imagegan.latents import CPU, CodeSpec, Latents, Prior, normal
@@ -88,7 +88,7 @@ def test_truncation_keeps_the_order_of_the_same_seed() -> None:
 
 @pytest.mark.parametrize("truncation", [0.0, -1.0, math.nan])
 def test_no_truncation_leaves_nothing(truncation: float) -> None:
-    with pytest.raises(UsageError, match=r"leaves no noise to draw; give a number above 0"):
+    with pytest.raises(UsageError, match=r"leaves no noise; give a number above 0"):
         normal(2, 2, private_generator(0), truncation)
 
 
@@ -274,7 +274,7 @@ def test_arithmetic_is_that_of_means_of_three(model: str) -> None:
     assert 0.2 < off.abs().max() <= 0.25 + 1e-6
     assert (off[[0, 1, 2, 3, 5, 6, 7, 8]].abs().amax(dim=1) > 0.1).all()
     assert_close(around.latents.codes, around.latents.codes[4:5].expand(9, -1))
-    assert_close(generate(game, 23, 4)[22:], images_from(game, table.latents)[9:10])
+    assert_close(generate(game, 23, 4)[22:], images_of(game, table.latents)[9:10])
 
 
 def test_a_walk_shows_its_blocks_apart_and_moves_back_again() -> None:
@@ -406,7 +406,7 @@ def test_classes_are_called_by_name_or_number(of_animals: Path, tmp_path: Path) 
     assert (tmp_path / "dog.png").read_bytes() == (tmp_path / "1.png").read_bytes()
     with pytest.raises(UsageError, match="there is no class 'dig'; did you mean dog"):
         call("generate", run, "--class", "dig", "--output", tmp_path / "x.npz")
-    with pytest.raises(UsageError, match="there is no class 3; this model knows 0 to 2"):
+    with pytest.raises(UsageError, match="there is no class 3; choose 0 to 2"):
         call("generate", run, "--class", "3", "--output", tmp_path / "x.npz")
 
 
@@ -467,10 +467,10 @@ def run_of_gan(folder: Path) -> Path:
         (["generate", "--code", "nan"], "'nan' is not a list such as 3,-1,0.5: 'nan' is not a number"),
         (["generate", "--output", "a.jpg"], "neither .png nor .npz nor .gif"),
         (["generate", "--output", "a.gif", "-n", "3", "--class", "1"], "leave out --count, --class"),
-        (["generate", "--class", "1"], "this model was not told classes"),
+        (["generate", "--class", "1"], "this model is not conditioned on classes"),
         (["generate", "--output", "none/there"], "/none; make it, or name another"),
         (["generate", "--output", ".", "--overwrite"], "exists already and is no empty folder"),
-        (["walk", "--class", "1"], "this model was not told classes"),
+        (["walk", "--class", "1"], "this model is not conditioned on classes"),
         (["walk", "--kind", "codes", "--class", "1"], "leave out --class"),
         (["walk", "--output", "a.npz"], "neither .png nor .gif"),
         (["walk", "--output", "a.gif", "--arithmetic", "1,2,3-1,2,3+1,2,3"], "is no .png"),

@@ -611,7 +611,7 @@ SIGNS_AND_REDUCTIONS: list[tuple[ModuleType, str, str, str]] = [
     (acgan_m, "class_loss", "mean(", "-mean("),
     (acgan_m, "class_loss", "mean(", "(lambda x: x.sum())("),
     (acgan_m, "class_loss", ".float()", ".softmax(1)"),  # before the cross-entropy, which has its own
-    (acgan_m, "class_loss", "verdict.features", "verdict.features.detach()"),
+    (acgan_m, "class_loss", "output.features", "output.features.detach()"),
     (acgan_m, "acgan", "class_loss(view, view.on_real)", "class_loss(view, view.on_fake)"),
     (acgan_m, "acgan", "class_loss(view, view.on_fake)", "class_loss(view, view.on_real)"),
     (infogan_m, "infogan", "-information", "information"),

@@ -284,11 +284,11 @@ def test_a_class_and_a_code_are_drawn_as_asked(run_of: dict[str, Path]) -> None:
 def test_what_a_model_does_not_know_is_told(run_of: dict[str, Path]) -> None:
     plain, told, read = (load_model(run_of[model], CPU) for model in ("gan", "cgan", "infogan"))
     for model, asked, message in (
-        (plain, {"label": 1}, "was not told classes"),
+        (plain, {"label": 1}, "is not conditioned on classes"),
         (plain, {"code": (1.0,)}, "has no code"),
         (told, {"code": (1.0,)}, "has no code.*--class"),
-        (told, {"label": 10}, "there is no class 10; this model knows 0 to 9"),
-        (read, {"label": 1}, "was not told classes"),
+        (told, {"label": 10}, "there is no class 10; choose 0 to 9"),
+        (read, {"label": 1}, "is not conditioned on classes"),
         (read, {"code": (1.0,)}, "--code has 1 values, but a category and 2 numbers"),
         (read, {"code": (1.5, 0.0, 0.0)}, "a whole number"),
         (read, {"code": (11.0, 0.0, 0.0)}, "there is no category 11"),

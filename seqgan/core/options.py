@@ -1,0 +1,252 @@
+"""Options that both command lines share: hyper-parameters, where a run lies and how it is carried out, completion."""
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from seqgan.core.bounds import COUNT, PATH, SECONDS, SEED, TEXT, THREADS, YES_NO
+from seqgan.core.config import Chosen, Dataclass, Parameter, choose_config, nearest, parameters, read_config_file
+from seqgan.errors import SeqGANError, UsageError, quoted
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+    from seqgan.core.starting import Machine, RunRequest
+
+Complete = Callable[[click.Context, click.Parameter, str], list["CompletionItem"]]
+
+
+def completing(names: Callable[[click.Context, str], Iterable[str]], *, files: bool = True) -> Complete:
+    """Shell completion of an option: the names that begin with what is typed, else files."""
+
+    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list["CompletionItem"]:
+        from click.shell_completion import CompletionItem
+
+        with contextlib.suppress(SeqGANError, OSError):  # completion reports no errors
+            if found := [name for name in names(ctx, incomplete) if name.startswith(incomplete)]:
+                return [CompletionItem(name) for name in found]
+        return [CompletionItem(incomplete, type="file")] if files else []
+
+    return complete
+
+
+def runs(ctx: click.Context, incomplete: str) -> list[str]:
+    """The runs in `runs` and in the folder that is typed."""
+    parents = dict.fromkeys([Path("runs"), Path(incomplete) if incomplete.endswith("/") else Path(incomplete).parent])
+    return sorted({str(path.parent) for parent in parents for path in parent.glob("*/run.json")})
+
+
+RUNS = completing(runs)
+
+
+# --- options that are hyper-parameters
+
+
+class ConfiguredCommand(click.Command):
+    """A command whose options are the fields of the config that another option (`--algorithm`, `--model`) chooses.
+
+    That option, the chooser, is read first: an option of another choice is an error that names its owner."""
+
+    def __init__(
+        self,
+        *args: Any,
+        chooser: str,
+        configs: Mapping[str, type[Dataclass]],
+        presets: Mapping[str, Mapping[str, Any]],
+        usual: str,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.chooser, self.configs, self.presets, self.usual = chooser, configs, presets, usual
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta["choice"] = self._choice(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            name = error.option_name.lstrip("-").removeprefix("no-").replace("-", "_")
+            owners = [choice for choice, config in self.configs.items() if name in {p.name for p in parameters(config)}]
+            if owners:
+                raise click.UsageError(
+                    f"{error.option_name} belongs to {self.chooser} {' and '.join(owners)}, "
+                    f"not to {ctx.meta['choice']}",
+                    ctx,
+                ) from error
+            raise
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        choice = ctx.meta.get("choice", self.usual)
+        preset = self.presets.get(choice, {}).get("default", {})
+        return [*super().get_params(ctx), *(_as_option(p, preset) for p in parameters(self.configs[choice]))]
+
+    def _choice(self, args: Sequence[str]) -> str:
+        """The value of the chooser among the arguments, in a config file they name, or in the run they resume."""
+        given = _scan(args, self.chooser)
+        if given is None and (file := _scan(args, "--config")) is not None:
+            given = read_config_file(_place(file, "--config")).get(self.chooser.lstrip("-"))
+        if given is None and (resumed := _scan(args, "--resume")) is not None:
+            folder = _place(resumed, "--resume")
+            if (folder / "run.json").is_file():
+                from seqgan.core.run import describe
+
+                description = describe(folder)
+                given = description.get("algorithm")
+                if not isinstance(given, str) or given not in self.configs:
+                    package = description.get("package")
+                    raise click.UsageError(f"{folder} is a run of {package}, with {self.chooser} {given}")
+        if given is not None and (not isinstance(given, str) or given not in self.configs):
+            raise click.BadParameter(
+                f"there is no {quoted(given)}{nearest(str(given), self.configs)}", param_hint=self.chooser
+            )
+        return given or self.usual
+
+
+def _place(path: str, option: str) -> Path:
+    try:
+        return PATH.convert(path, None, None)
+    except click.BadParameter as error:
+        error.param_hint = option
+        raise
+
+
+def _scan(args: Sequence[str], option: str) -> str | None:
+    for index, arg in enumerate(args):
+        if arg == option and index + 1 < len(args):
+            return args[index + 1]
+        if arg.startswith(option + "="):
+            return arg.split("=", 1)[1]
+    return None
+
+
+def _as_option(parameter: Parameter, preset: Mapping[str, Any]) -> click.Option:
+    usual = preset.get(parameter.name, parameter.default)
+    shown = _show(usual) if usual == parameter.default else f"{_show(usual)}; paper: {_show(parameter.default)}"
+    names = [parameter.option]
+    if parameter.type is YES_NO:
+        names = [f"{parameter.option}/--no-{parameter.option[2:]}"]
+    return click.Option(names, type=parameter.type, default=None, help=f"{parameter.help}  [{shown}]")
+
+
+def _show(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+
+
+# --- options of runs
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """The folder of a run and how it is carried out. Of these, seed and threads belong to what the run is."""
+
+    seed: int | None
+    run_dir: Path | None
+    resume: Path | None
+    overwrite: bool
+    preset: str | None
+    config: Path | None
+    device: str
+    threads: int
+    save_seconds: float
+    keep: int
+    quiet: bool
+
+    def request(self, choice: str) -> "RunRequest":
+        """The run that these options name.
+
+        Raises:
+            UsageError: --resume stands beside --run-dir or --overwrite."""
+        from seqgan.core.starting import RunRequest
+
+        if self.resume and (self.run_dir or self.overwrite):
+            raise UsageError("--resume names the run itself; leave out --run-dir and --overwrite")
+        return RunRequest(
+            choice, self.resume or self.run_dir, self.resume is not None, self.overwrite, self.seed, self.threads
+        )
+
+    def choose(
+        self, choice: str, config: type[Dataclass], presets: Mapping[str, Any], typed: Mapping[str, Any]
+    ) -> Chosen:
+        """The hyper-parameters from the preset, the config file and the command line."""
+        return choose_config(choice, config, presets, preset=self.preset, file=self.config, typed=typed)
+
+    def machine(self) -> "Machine":
+        """How the run is carried out. Raises a UsageError for a missing device before anything is made."""
+        from seqgan.core.device import resolve
+        from seqgan.core.log import Silence, display
+        from seqgan.core.starting import Machine
+
+        return Machine(resolve(self.device), Silence() if self.quiet else display(), self.save_seconds, self.keep)
+
+
+def _presets(ctx: click.Context, incomplete: str) -> list[str]:
+    command = ctx.command
+    return (
+        list(command.presets[ctx.meta.get("choice", command.usual)]) if isinstance(command, ConfiguredCommand) else []
+    )
+
+
+def _choices(ctx: click.Context, incomplete: str) -> list[str]:
+    """The values of the option that chooses the config (--algorithm, --model)."""
+    assert isinstance(ctx.command, ConfiguredCommand)
+    return list(ctx.command.configs)
+
+
+CHOICES = completing(_choices, files=False)
+
+
+def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add these options to a command, which gets them as one argument `options`."""
+
+    @functools.wraps(command)
+    def packed(*args: Any, **kwargs: Any) -> Any:
+        options = RunOptions(**{field.name: kwargs.pop(field.name) for field in fields(RunOptions)})
+        return command(*args, options=options, **kwargs)
+
+    for option in reversed(
+        [
+            click.option("--seed", type=SEED, default=None, help="everything random follows from it  [0]"),
+            click.option(
+                "--run-dir", type=PATH, metavar="PATH", help="where the run goes  [the first free runs/<name>-<k>]"
+            ),
+            click.option(
+                "--resume",
+                type=PATH,
+                shell_complete=RUNS,
+                metavar="PATH",
+                help="continue the run there; with the other options given, start it where there is none",
+            ),
+            click.option("--overwrite", is_flag=True, help="replace the run that --run-dir names"),
+            click.option(
+                "--preset",
+                type=TEXT,
+                default=None,
+                shell_complete=completing(_presets, files=False),
+                help="default, quick (shows that it runs), or paper (the published setting)  [default]",
+            ),
+            click.option("--config", type=PATH, metavar="FILE", help="hyper-parameters from a .toml or .json file"),
+            click.option("--device", type=TEXT, default="auto", help="auto, cpu, cuda, cuda:1 ...", show_default=True),
+            click.option(
+                "--threads",
+                type=THREADS,
+                default=0,
+                help="0: as many as there are cores, shared out among the processes of torchrun",
+                show_default=True,
+            ),
+            click.option(
+                "--save-seconds",
+                type=SECONDS,
+                default=30.0,
+                help="seconds between checkpoints",
+                show_default=True,
+            ),
+            click.option("--keep", type=COUNT, default=2, help="checkpoints to keep", show_default=True),
+            click.option("--quiet", is_flag=True, help="no progress"),
+        ]
+    ):
+        packed = option(packed)
+    return packed
