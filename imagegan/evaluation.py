@@ -52,10 +52,10 @@ def evaluate_runs(
     for several in alike.values():
         models = {names[folder]: load_model(folder, device) for folder in several}
         data = read_run(several[0]).description["data"]["name"]
-        sets = load_images(several[0], held_out=count)
+        splits = load_images(several[0], held_out=count)
         measured = evaluate(
-            {name: draw_samples(model, count, seed, sets.train) for name, model in models.items()},
-            sets,
+            {name: draw_samples(model, count, seed, splits.train) for name, model in models.items()},
+            splits,
             data,
             cache=cache,
         )
@@ -66,7 +66,7 @@ def evaluate_runs(
 
 def evaluate(
     several: Mapping[str, Samples],
-    sets: Splits,
+    splits: Splits,
     data: str,
     *,
     classifier: Predictor | None = None,
@@ -79,7 +79,7 @@ def evaluate(
 
     Raises:
         DataError: the samples are of another shape than the images, or too few."""
-    expected = sets.train.images.shape[1:]
+    expected = splits.train.images.shape[1:]
     for samples in several.values():
         if (shape := samples.pixels.shape[1:]) != expected:
             came, wanted = (" x ".join(map(str, sizes)) for sizes in (shape, expected))
@@ -87,9 +87,9 @@ def evaluate(
             raise DataError(f"the samples are images of {came}, those of {data} of {wanted}; {either}")
         if samples.labels is not None:
             if data not in TOYS:
-                need_labels(sets.train, "the accuracy of the samples' labels", data)
-            _refuse_foreign(samples.labels, sets.train.classes, data)
-    there = {"held-out images": len(sets.test.images), "training images": len(sets.train.images)}
+                need_labels(splits.train, "the accuracy of the samples' labels", data)
+            _refuse_foreign(samples.labels, splits.train.classes, data)
+    there = {"held-out images": len(splits.test.images), "training images": len(splits.train.images)}
     there |= {f"images among {name}": len(samples.pixels) for name, samples in several.items()}
     fewest = min(there, key=lambda name: there[name])
     if (count := there[fewest]) < FEWEST:
@@ -98,17 +98,17 @@ def evaluate(
             f"{count} {fewest} cannot be measured; {FEWEST} or more are needed of each, better thousands "
             "(of a folder without a test split a tenth is held out)"
         )
-    real = sets.test.take(slice(0, count))
-    labelled = data not in TOYS and sets.train.classes > 0 and bool((sets.train.labels >= 0).all())
+    real = splits.test.take(slice(0, count))
+    labelled = data not in TOYS and splits.train.classes > 0 and bool((splits.train.labels >= 0).all())
     if classifier is None and labelled:
-        classifier = predictor(sets.train, folder=cache)
+        classifier = predictor(splits.train, folder=cache)
     parts = {name: samples.first(count) for name, samples in several.items()}
     asked = any(part.labels is not None for part in parts.values())
     with_labels = (labelled or asked) and bool((real.labels >= 0).all())
     parts["held-out"] = Samples(real.pixels, real.labels if with_labels else None)
     rows: dict[str, Row] = {name: {} for name in parts}
-    reference = sets.train.take(slice(0, count)).pixels
-    spaces = spaces_for(sets.train, classifier)
+    reference = splits.train.take(slice(0, count)).pixels
+    spaces = spaces_for(splits.train, classifier)
     neighbourly = next(space for name in NEIGHBOURLY for space in spaces if space.name == name)
     for space in spaces:
         known = space.features(reference)
@@ -118,19 +118,21 @@ def evaluate(
             if space is neighbourly:
                 row |= measures.manifold(space, features, known, "train")
     held_out = parts["held-out"].pixels
-    beside = nearest(held_out, sets.train.images)
+    beside = nearest(held_out, splits.train.images)
     for name, some in parts.items():
-        rows[name] |= measures.variety(some.pixels, held_out) | measures.copies(some.pixels, beside, sets.train.images)
+        rows[name] |= measures.variety(some.pixels, held_out) | measures.copies(
+            some.pixels, beside, splits.train.images
+        )
         if data in MODAL:
             rows[name] |= measures.modes(some, data)
         if classifier is not None:
-            rows[name] |= measures.classes(some, sets.train, classifier)
+            rows[name] |= measures.classes(some, splits.train, classifier)
     if any(some.categories is not None or some.numbers is not None for some in parts.values()):
-        regressor = predictor(sets.train, "factors", folder=cache) if sets.train.factors.shape[1] else None
+        regressor = predictor(splits.train, "factors", folder=cache) if splits.train.factors.shape[1] else None
         for name, some in parts.items():
-            rows[name] |= measures.codes(some, sets, classifier, regressor)
+            rows[name] |= measures.codes(some, splits, classifier, regressor)
         if regressor is not None:
-            rows["held-out"]["factors-read"] = factors_read(regressor, sets.test, FACTORS)
+            rows["held-out"]["factors-read"] = factors_read(regressor, splits.test, FACTORS)
     return rows
 
 

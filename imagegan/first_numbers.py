@@ -25,21 +25,21 @@ COUNT = 1000  # samples, at most
 KNOWN = 10_000  # training images among which copies are sought
 
 
-def first_numbers(model: Game | Pyramid, sets: Splits, data: str, seed: int = 0) -> dict[str, Row]:
+def first_numbers(model: Game | Pyramid, splits: Splits, data: str, seed: int = 0) -> dict[str, Row]:
     """The distance of samples to training images, their variety, and whether they are copies, beside held-out images;
     and how well the discriminator classifies both."""
-    count = min(COUNT, len(sets.test.images), len(sets.train.images))
-    real, known = sets.test.take(slice(0, count)), sets.train.take(slice(0, KNOWN)).images
+    count = min(COUNT, len(splits.test.images), len(splits.train.images))
+    real, known = splits.test.take(slice(0, count)), splits.train.take(slice(0, KNOWN)).images
     held_out = real.pixels
-    parts = {"samples": draw_samples(model, count, seed, sets.train), "held-out": Samples(held_out)}
+    parts = {"samples": draw_samples(model, count, seed, splits.train), "held-out": Samples(held_out)}
     rows: dict[str, Row] = {name: {} for name in parts}
-    for space in spaces_for(sets.train, None):
+    for space in spaces_for(splits.train, None):
         for name, some in parts.items():
             if count < FEWEST:
                 reason = f"of {count} held-out images there is no distance; {FEWEST} or more are needed"
                 rows[name][f"fd-{space.name}"] = Measured.undefined(reason)
             else:
-                near = space.features(sets.train.take(slice(0, count)).pixels)
+                near = space.features(splits.train.take(slice(0, count)).pixels)
                 rows[name][f"fd-{space.name}"] = frechet(space, space.features(some.pixels), near, "train")
     beside = nearest(held_out, known)
     for name, some in parts.items():

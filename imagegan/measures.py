@@ -117,15 +117,15 @@ def classes(samples: Samples, train: ImageDataset, classifier: Predictor) -> Row
     return row
 
 
-def codes(samples: Samples, sets: Splits, classifier: Predictor | None, regressor: Predictor | None) -> Row:
+def codes(samples: Samples, splits: Splits, classifier: Predictor | None, regressor: Predictor | None) -> Row:
     """How far codes agree with classes and factors, where those of real images are known."""
     row: Row = {}
     if samples.categories is not None and classifier is not None:
-        fewer = min(int(samples.categories.max()) + 1, sets.train.classes)
+        fewer = min(int(samples.categories.max()) + 1, splits.train.classes)
         if fewer <= MOST_CLASSES:
             row["code-class"] = class_found(samples.categories, samples.pixels, classifier)
     if samples.numbers is not None and regressor is not None:
-        row |= factors_found(samples.numbers, samples.pixels, regressor, sets.test, FACTORS)
+        row |= factors_found(samples.numbers, samples.pixels, regressor, splits.test, FACTORS)
     return row
 
 

@@ -46,7 +46,7 @@ def load_images(folder: Path, held_out: int, moved: Path | None = None) -> Split
     data = description["data"]
     place = moved or (Path(data["folder"]) if data["folder"] else None)
     try:
-        sets = load(
+        splits = load(
             data["name"],
             count=config.images,
             held_out=held_out,
@@ -61,12 +61,12 @@ def load_images(folder: Path, held_out: int, moved: Path | None = None) -> Split
             else ""
         )
         raise RunError(f"the images of {folder} cannot be loaded again: {error}{moving}") from error
-    if data["sha256"] != sets.train.fingerprint():
+    if data["sha256"] != splits.train.fingerprint():
         source = f"in {place}" if place else "on the hub" if data["name"] not in MADE else "made (another Pillow?)"
         raise RunError(
             f"the images {source} are not those that {folder} was begun with; bring those back, or start a new run"
         )
-    return sets
+    return splits
 
 
 def class_names(folder: Path) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ class Finished(NamedTuple):
     """A trained model and its data, in memory."""
 
     model: Game | Pyramid
-    sets: Splits
+    splits: Splits
     data: str
     seconds: float
 
@@ -179,10 +179,10 @@ def carry_out(folder: Path, machine: Machine) -> Finished | None:
     """Train a run from its newest checkpoint to its end, and export it. Gives the trained model, on rank 0 alone."""
     description, config, shape = read_run(folder)
     devices.use_threads(description["threads"])
-    sets = load_images(folder, HELD_OUT)
+    splits = load_images(folder, HELD_OUT)
     if distributed.rank() == 0:
-        machine.display.message(sets.summary(description["data"]["name"]))
-    model = new_model(description["algorithm"], config, sets.train, shape, machine.device, description["seed"])
+        machine.display.message(splits.summary(description["data"]["name"]))
+    model = new_model(description["algorithm"], config, splits.train, shape, machine.device, description["seed"])
     with machine.run(folder) as run:
         train(model, run)
-        return Finished(model, sets, description["data"]["name"], run.seconds) if distributed.rank() == 0 else None
+        return Finished(model, splits, description["data"]["name"], run.seconds) if distributed.rank() == 0 else None

@@ -49,12 +49,12 @@ class Known(NamedTuple):
 @lru_cache(maxsize=2)
 def known(source: Source, count: int, seed: int) -> Known:
     """A classifier is trained where the images have labels (and cached, see `predictor`)."""
-    sets = load(source.name, count=count, seed=seed, folder=source.folder)
-    half = min(SAMPLES, len(sets.test.images) // 2)
-    labelled = source.name not in TOYS and bool((sets.train.labels >= 0).all())
-    classifier = predictor(sets.train) if labelled else None
-    floor, test = (sets.test.take(slice(at * half, (at + 1) * half)) for at in (0, 1))
-    return Known(source.name, sets.train, floor, test, spaces_for(sets.train, classifier), classifier)
+    splits = load(source.name, count=count, seed=seed, folder=source.folder)
+    half = min(SAMPLES, len(splits.test.images) // 2)
+    labelled = source.name not in TOYS and bool((splits.train.labels >= 0).all())
+    classifier = predictor(splits.train) if labelled else None
+    floor, test = (splits.test.take(slice(at * half, (at + 1) * half)) for at in (0, 1))
+    return Known(source.name, splits.train, floor, test, spaces_for(splits.train, classifier), classifier)
 
 
 def measured(model: Game | Pyramid, of: Known, seed: int) -> dict[str, Row]:

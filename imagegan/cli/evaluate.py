@@ -76,10 +76,10 @@ def evaluate(
         facts["steps"] = {str(run): evaluation.steps_learned(run) for run in runs}
     if samples:
         facts["data"] = data = data or "digits"
-        sets = load(data, count=images or 0, held_out=count, seed=seed, size=size or 0, folder=data_dir)
-        given = read_samples(samples, sets.train).some(count, seed)
+        splits = load(data, count=images or 0, held_out=count, seed=seed, size=size or 0, folder=data_dir)
+        given = read_samples(samples, splits.train).some(count, seed)
         facts["samples"] = given.description
-        rows = evaluation.evaluate({"samples": given}, sets, data)
+        rows = evaluation.evaluate({"samples": given}, splits, data)
     if inception:
         rows.setdefault("samples", {})["fid"] = fid(inception)
     if as_json:

@@ -46,7 +46,7 @@ def _report(folder: Path, finished: "Finished") -> None:
     from imagegan.first_numbers import first_numbers
     from seqgan.core import files
 
-    rows = first_numbers(finished.model, finished.sets, finished.data)
+    rows = first_numbers(finished.model, finished.splits, finished.data)
     print_rows(rows)
     print_summary(rows)
     facts = {"data": finished.data, "samples": "drawn with seed 0", "steps": evaluation.steps_learned(folder)}

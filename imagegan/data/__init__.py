@@ -63,8 +63,8 @@ def load(
     Raises:
         DataError: there is no such set, it cannot be read, or it does not come in this size.
         UsageError: an argument is out of its bounds."""
-    sets = _load(name, count, held_out, seed, size, folder)
-    found = sets.train.images.shape[-1]
+    splits = _load(name, count, held_out, seed, size, folder)
+    found = splits.train.images.shape[-1]
     if size and found != size:
         if size == NATIVE.get(name) and folder:
             raise DataError(
@@ -73,11 +73,11 @@ def load(
             )
         raise DataError(f"{name} comes with {found} x {found} pixels, not {size}; leave out --size")
     if name in MADE:
-        return sets
+        return splits
     names = NAMES.get(name, ())
-    if sets.train.names == tuple(map(str, range(len(names)))):  # numbers alone
-        sets = replace(sets, train=sets.train._replace(names=names), test=sets.test._replace(names=names))
-    return replace(sets, train=sets.train.take(slice(count or None)))
+    if splits.train.names == tuple(map(str, range(len(names)))):  # numbers alone
+        splits = replace(splits, train=splits.train._replace(names=names), test=splits.test._replace(names=names))
+    return replace(splits, train=splits.train.take(slice(count or None)))
 
 
 def _load(name: str, count: int, held_out: int, seed: int, size: int, folder: Path | None) -> Splits:

@@ -23,7 +23,7 @@ def read_folder(folder: Path, size: int = 32) -> Splits:
         raise DataError(f"there is no folder {folder}; a folder with idx files or with images was expected")
     root = descended(folder)
     if idx_files(root, "images"):
-        return _read_idx_sets(root)
+        return _read_idx_files(root)
     found = layout(root)
     if not found.train:
         there = "" if found.test is None else "; there is a split to test on alone"
@@ -45,7 +45,7 @@ def read_folder(folder: Path, size: int = 32) -> Splits:
     return arrange(train, test if found.test else None, str(folder), every, notes)
 
 
-def _read_idx_sets(root: Path) -> Splits:
+def _read_idx_files(root: Path) -> Splits:
     splits: dict[str, list[Path]] = {}
     for path in idx_files(root, "images"):
         words = re.findall("t10k|[a-z]+", path.name.lower().partition("images")[0])
@@ -59,12 +59,12 @@ def _read_idx_sets(root: Path) -> Splits:
     notes = []
     if "test" in splits and "val" in splits:
         notes.append(f"left out: {splits['val'][0].name}, since {splits['test'][0].name} is held out")
-    train = _read_idx_part(splits["train"][0])
+    train = _read_idx_split(splits["train"][0])
     held = splits.get("test") or splits.get("val")
-    return arrange(train, _read_idx_part(held[0]) if held else None, str(root), (), notes)
+    return arrange(train, _read_idx_split(held[0]) if held else None, str(root), (), notes)
 
 
-def _read_idx_part(path: Path) -> Part:
+def _read_idx_split(path: Path) -> Part:
     prefix = path.name.lower().partition("images")[0]
     labels = [file for file in idx_files(path.parent, "labels") if file.name.lower().startswith(prefix)]
     return part_of(read_idx(path), read_idx(labels[0]) if labels else None, str(path))

@@ -93,11 +93,11 @@ def best_matching(worth: Array) -> float:
     if columns > MOST_CLASSES:
         raise DataError(f"{columns} codes and classes are too many to match; {MOST_CLASSES} at most")
     best = np.zeros(1 << columns)
-    sets = np.arange(1 << columns)
+    splits = np.arange(1 << columns)
     for row in worth:
         with_row = best.copy()
         for column, value in enumerate(row):
-            has = sets[(sets >> column) & 1 == 1]
+            has = splits[(splits >> column) & 1 == 1]
             with_row[has] = np.maximum(with_row[has], best[has ^ (1 << column)] + value)
         best = with_row
     return float(best[-1])

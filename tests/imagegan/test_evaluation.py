@@ -27,20 +27,20 @@ def _threads() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def sets() -> Splits:
+def splits() -> Splits:
     return Splits(digits(1000, seed=1), digits(300, seed=2))
 
 
-def test_good_samples_are_near_the_floor_and_noise_is_not(sets: Splits, tmp_path: Path) -> None:
+def test_good_samples_are_near_the_floor_and_noise_is_not(splits: Splits, tmp_path: Path) -> None:
     dataset = digits(300, seed=3)
     good, labels = dataset.pixels, dataset.labels
-    classifier = predictor(sets.train, steps=60, folder=tmp_path)
-    rows = evaluate({"samples": Samples(good, labels)}, sets, "digits", classifier=classifier)
+    classifier = predictor(splits.train, steps=60, folder=tmp_path)
+    rows = evaluate({"samples": Samples(good, labels)}, splits, "digits", classifier=classifier)
     assert list(rows) == ["samples", "held-out"]
     assert rows["samples"].keys() == rows["held-out"].keys()
     assert {"fd-pca64", "fd-random", "kid-labels", "recall", "closer", "classes", "accuracy"} <= set(rows["samples"])
     noise = evaluate(
-        {"samples": Samples(torch.rand(300, 1, 28, 28) * 2 - 1, None)}, sets, "digits", classifier=classifier
+        {"samples": Samples(torch.rand(300, 1, 28, 28) * 2 - 1, None)}, splits, "digits", classifier=classifier
     )
     assert "accuracy" not in noise["samples"]
     for space in ("pca64", "random", "labels"):
@@ -53,7 +53,7 @@ def test_good_samples_are_near_the_floor_and_noise_is_not(sets: Splits, tmp_path
     assert noise["samples"]["precision"].value == 0
     assert rows["samples"]["precision"].value > 0.5
     assert rows["samples"]["classes"].value == 1
-    copies = evaluate({"samples": Samples(sets.train.pixels, None)}, sets, "digits", classifier=classifier)
+    copies = evaluate({"samples": Samples(splits.train.pixels, None)}, splits, "digits", classifier=classifier)
     assert copies["samples"]["closer"].value == 1
     assert copies["held-out"]["closer"].value == pytest.approx(0.5)
     assert copies["samples"]["nearest"].value == 0
@@ -68,23 +68,23 @@ def test_points_are_measured_by_their_modes() -> None:
     assert "fd-random" not in rows["samples"]
 
 
-def test_samples_of_another_shape_or_kind_are_told(sets: Splits, tmp_path: Path) -> None:
+def test_samples_of_another_shape_or_kind_are_told(splits: Splits, tmp_path: Path) -> None:
     with pytest.raises(SeqGANError, match="the samples are images of 3 x 28 x 28, those of digits of 1 x 28 x 28"):
-        evaluate({"samples": Samples(torch.zeros(30, 3, 28, 28), None)}, sets, "digits")
+        evaluate({"samples": Samples(torch.zeros(30, 3, 28, 28), None)}, splits, "digits")
     with pytest.raises(SeqGANError, match="5 images among samples cannot be measured; 20 or more"):
-        evaluate({"samples": Samples(torch.zeros(5, 1, 28, 28), None)}, sets, "digits")
-    few = Splits(sets.train, sets.test.take(slice(0, 3)))
+        evaluate({"samples": Samples(torch.zeros(5, 1, 28, 28), None)}, splits, "digits")
+    few = Splits(splits.train, splits.test.take(slice(0, 3)))
     with pytest.raises(SeqGANError, match="3 held-out images cannot be measured; 20 or more are needed of each"):
         evaluate({"samples": Samples(torch.zeros(30, 1, 28, 28), None)}, few, "digits")
-    unlabelled = Splits(*(some._replace(labels=torch.full_like(some.labels, UNLABELLED)) for some in sets))
+    unlabelled = Splits(*(some._replace(labels=torch.full_like(some.labels, UNLABELLED)) for some in splits))
     some = digits(30)
     with pytest.raises(SeqGANError, match="accuracy of the samples' labels needs labels, but digits has none"):
         evaluate({"samples": Samples(some.pixels, some.labels)}, unlabelled, "digits")
     assert "fd-labels" not in evaluate({"samples": Samples(digits(30).pixels, None)}, unlabelled, "digits")["samples"]
     with pytest.raises(SeqGANError, match=r"the samples have the label 1[0-9], but digits has labels from 0 to 9"):
-        evaluate({"samples": Samples(some.pixels, some.labels + 10)}, sets, "digits")
+        evaluate({"samples": Samples(some.pixels, some.labels + 10)}, splits, "digits")
     with pytest.raises(SeqGANError, match="1 image among samples cannot be measured"):
-        evaluate({"samples": Samples(some.pixels[:1])}, sets, "digits")
+        evaluate({"samples": Samples(some.pixels[:1])}, splits, "digits")
     path = tmp_path / "x.npz"
     fine = np.zeros((30, 1, 28, 28), dtype=np.float32)
     for arrays, complaint in [

@@ -229,24 +229,24 @@ def drawing(images: Tensor) -> Game:
 @pytest.mark.parametrize(
     ("samples", "words"),
     [
-        (lambda sets: sets.train.pixels[:90] + 0.01, ["near copies of training images"]),
-        (lambda sets: sets.test.pixels[:1], ["collapsed, with less than half"]),
-        (lambda sets: digits(90, seed=3).pixels, []),
+        (lambda splits: splits.train.pixels[:90] + 0.01, ["near copies of training images"]),
+        (lambda splits: splits.test.pixels[:1], ["collapsed, with less than half"]),
+        (lambda splits: digits(90, seed=3).pixels, []),
     ],
     ids=["copies", "one image", "others"],
 )
 def test_copies_and_a_collapse_are_seen(samples: Callable[[Splits], Tensor], words: list[str]) -> None:
-    sets = Splits(digits(120, seed=1), digits(90, seed=2))
-    rows = first_numbers(drawing(samples(sets)), sets, "digits")
+    splits = Splits(digits(120, seed=1), digits(90, seed=2))
+    rows = first_numbers(drawing(samples(splits)), splits, "digits")
     found = summary({**rows, "samples": {name: one for name, one in rows["samples"].items() if name != "d-accuracy"}})
     assert len(found) == len(words), found
     assert all(word in line for word, line in zip(words, found, strict=True))
 
 
 def test_a_missing_mode_of_points_is_a_collapse() -> None:
-    sets = Splits(toy("ring", 300, 1), toy("ring", 300, 2))
-    game = drawing(sets.train.pixels[sets.train.labels < 3])
+    splits = Splits(toy("ring", 300, 1), toy("ring", 300, 2))
+    game = drawing(splits.train.pixels[splits.train.labels < 3])
     game.recipe.nets["discriminator"].forward = Brightness(1.0, -1.0).forward
-    rows = first_numbers(game, sets, "ring")
+    rows = first_numbers(game, splits, "ring")
     assert rows["samples"]["modes"].value == 3 / 8
     assert any("modes 0.38" in line for line in summary(rows))

@@ -98,9 +98,9 @@ def test_the_extrapolated_frechet_distance_lies_below_the_biased_one() -> None:
     assert plain.value > 0.05
 
 
-def spread_and_error(measure: Callable[[], tuple[float, float]], sets: int = 60) -> tuple[float, float]:
+def spread_and_error(measure: Callable[[], tuple[float, float]], splits: int = 60) -> tuple[float, float]:
     """How far a number differs between so many pairs of new sets, and what it is told to be."""
-    values, errors = np.array([measure() for _ in range(sets)]).T
+    values, errors = np.array([measure() for _ in range(splits)]).T
     return float(np.std(values, ddof=1)), float(np.sqrt(np.mean(errors**2)))
 
 
@@ -189,8 +189,8 @@ def test_kid_does_not_depend_on_how_many_there_are() -> None:
     """The mean over samples of 30 is that over samples of 300, within its error; a Frechet distance's is not."""
 
     def of(count: int) -> Measured:
-        sets = [[RNG.normal(size=(count * 40, 4)) + shift] for shift in (0.0, 0.3)]
-        return kernel_distance(IDENTITY, *sets, "x")
+        splits = [[RNG.normal(size=(count * 40, 4)) + shift] for shift in (0.0, 0.3)]
+        return kernel_distance(IDENTITY, *splits, "x")
 
     few, many = of(30), of(300)
     assert abs(few.value - many.value) < 4 * math.hypot(few.stderr, many.stderr)
@@ -467,7 +467,7 @@ def test_points_are_measured_in_their_own_plane_only() -> None:
 
 
 @pytest.fixture(scope="module")
-def sets() -> Splits:
+def splits() -> Splits:
     return Splits(digits(2400, seed=1), digits(5200, seed=2))
 
 
@@ -477,15 +477,15 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def classifier(sets: Splits, cache: Path) -> Predictor:
-    return predictor(sets.train, steps=150, folder=cache)
+def classifier(splits: Splits, cache: Path) -> Predictor:
+    return predictor(splits.train, steps=150, folder=cache)
 
 
-def test_the_classifier_knows_digits_and_is_kept(sets: Splits, cache: Path, classifier: Predictor) -> None:
-    right = accuracy(classifier.classify(sets.test.pixels[:1000]), sets.test.labels[:1000])
+def test_the_classifier_knows_digits_and_is_kept(splits: Splits, cache: Path, classifier: Predictor) -> None:
+    right = accuracy(classifier.classify(splits.test.pixels[:1000]), splits.test.labels[:1000])
     assert right > 0.8
     [kept] = cache.glob("labels-*.safetensors")
-    again = predictor(sets.train, steps=150, folder=cache)  # read, for training would take seconds
+    again = predictor(splits.train, steps=150, folder=cache)  # read, for training would take seconds
     assert again.fingerprint() == classifier.fingerprint()
     kept.write_bytes(b"damaged")
     small = digits(60, seed=3)
@@ -500,9 +500,9 @@ def test_the_classifier_knows_digits_and_is_kept(sets: Splits, cache: Path, clas
         predictor(toy("ring", 20), "factors", folder=cache)
 
 
-def test_a_network_reads_factors_off_digits(sets: Splits, cache: Path) -> None:
-    reader = predictor(sets.train, "factors", steps=150, folder=cache)
-    found = correlations(reader.predict(sets.test.pixels[:1000]), sets.test.factors[:1000])
+def test_a_network_reads_factors_off_digits(splits: Splits, cache: Path) -> None:
+    reader = predictor(splits.train, "factors", steps=150, folder=cache)
+    found = correlations(reader.predict(splits.test.pixels[:1000]), splits.test.factors[:1000])
     assert np.diag(found).min() > 0.7
 
 
@@ -511,15 +511,15 @@ COUNT = 2000
 
 @pytest.mark.parametrize("name", ["pca64", "random", "labels"])
 def test_every_space_orders_the_ladder_and_tells_each_rung_from_the_floor(
-    name: str, sets: Splits, classifier: Predictor
+    name: str, splits: Splits, classifier: Predictor
 ) -> None:
     """Noise, blur, missing classes and duplicates are farther the worse they are, memorised images nearer the more of
     them; and each rung differs from real images that were held out by more than five standard errors."""
-    [space] = [space for space in spaces_for(sets.train, classifier) if space.name == name]
-    reference = space.features(sets.train.pixels[:COUNT])
+    [space] = [space for space in spaces_for(splits.train, classifier) if space.name == name]
+    reference = space.features(splits.train.pixels[:COUNT])
 
-    real = space.features(sets.test.pixels[:COUNT])
-    for disturbance, rungs in ladder(sets.train, sets.test, COUNT).items():
+    real = space.features(splits.test.pixels[:COUNT])
+    for disturbance, rungs in ladder(splits.train, splits.test, COUNT).items():
         gaps = [frechet_gap(space, space.features(images), real, reference, "train") for images in rungs]
         values = [0.0, *(gap.value for gap in gaps)]
         assert values == sorted(values, reverse=disturbance in FALLING), disturbance
@@ -527,8 +527,8 @@ def test_every_space_orders_the_ladder_and_tells_each_rung_from_the_floor(
             assert abs(gap.value) > 5 * gap.stderr, (disturbance, rung, gap)
 
 
-def test_memorised_images_are_told_by_their_neighbours(sets: Splits) -> None:
-    training, real = sets.train.pixels[:500], sets.test.pixels[:300]
+def test_memorised_images_are_told_by_their_neighbours(splits: Splits) -> None:
+    training, real = splits.train.pixels[:500], splits.test.pixels[:300]
     beside = nearest(real, training)
     told = [
         closer(nearest(torch.cat([training[: int(share * 300)], real[int(share * 300) :]]), training), beside)

@@ -238,14 +238,14 @@ def test_runs_on_other_images_have_held_out_images_of_their_own(run: Path, tmp_p
 
 def test_samples_of_a_model_are_of_the_classes_that_training_images_have(tmp_path: Path) -> None:
     run = train(tmp_path / "run", "cgan", "--data", "grid", "--seed", 3)
-    model, sets = load_model(run, CPU), load_images(run, 60)
-    few = sets.train._replace(labels=torch.arange(len(sets.train.labels)) % 2 * 7)
+    model, splits = load_model(run, CPU), load_images(run, 60)
+    few = splits.train._replace(labels=torch.arange(len(splits.train.labels)) % 2 * 7)
     drawn = draw_samples(model, 250, 0, few)
     assert drawn.labels is not None
     assert sorted(drawn.labels.unique().tolist()) == [0, 7]
     assert drawn.pixels.shape == (250, 2, 1, 1)
     assert drawn.pixels.equal(draw_samples(model, 250, 0, few).pixels)
-    assert "accuracy" in evaluate({"samples": draw_samples(model, 100, 0, sets.train)}, sets, "grid")["samples"]
+    assert "accuracy" in evaluate({"samples": draw_samples(model, 100, 0, splits.train)}, splits, "grid")["samples"]
 
 
 # --- what a user may get wrong

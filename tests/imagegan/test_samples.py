@@ -125,7 +125,7 @@ def test_a_folder_of_images_is_what_they_are(tmp_path: Path) -> None:
 
 def test_numbers_are_the_same_however_samples_are_kept(tmp_path: Path) -> None:
     """An array of floats, one of bytes, and single PNGs, which are the same but for rounding."""
-    sets = Splits(digits(300, seed=1), digits(100, seed=2))
+    splits = Splits(digits(300, seed=1), digits(100, seed=2))
     made = digits(60, seed=3).pixels
     made = (0.9 * made + 0.05 * torch.randn(made.shape, generator=torch.Generator().manual_seed(0))).clamp(-1, 1)
     (tmp_path / "bytes.npz").write_bytes(npz(made))
@@ -134,14 +134,14 @@ def test_numbers_are_the_same_however_samples_are_kept(tmp_path: Path) -> None:
     (tmp_path / "single").mkdir()
     for name, data in png_files(made, None, ()):
         (tmp_path / "single" / name).write_bytes(data)
-    kept = [read_samples(tmp_path / name, sets.train) for name in ("bytes.npz", "single", "floats.npz", "from 0.npz")]
+    kept = [read_samples(tmp_path / name, splits.train) for name in ("bytes.npz", "single", "floats.npz", "from 0.npz")]
     assert kept[0].pixels.equal(kept[1].pixels)
     assert (kept[1].pixels - made).abs().max() < 1 / 255
     assert kept[2].pixels.equal(made)
     assert (kept[3].pixels - made).abs().max() < 1e-6
-    classifier = predictor(sets.train, steps=3, folder=tmp_path)
+    classifier = predictor(splits.train, steps=3, folder=tmp_path)
     of_run, of_file = (
-        evaluate({"samples": some}, sets, "digits", classifier=classifier)["samples"]
+        evaluate({"samples": some}, splits, "digits", classifier=classifier)["samples"]
         for some in (Samples(made), kept[1])
     )
     for metric in ("fd-pca64", "fd-random", "nearest"):
