@@ -26,7 +26,7 @@ from seqgan.core.bounds import (
 )
 from seqgan.core.config import choose_config, nearest, parameters
 from seqgan.core.device import resolve
-from seqgan.core.log import Silence, display
+from seqgan.core.log import Display, progress_display
 from seqgan.core.phase import Algorithm
 from seqgan.core.starting import Machine, RunRequest
 from seqgan.data.corpus import Corpus, corpus_in_memory
@@ -226,7 +226,7 @@ def train(
     source = _source(corpus, text_column, valid, test)
     request = RunRequest(algorithm, Path(run_dir) if run_dir else None, resume, overwrite, seed, threads)
     request.existing()  # refuses what contradicts itself, in every process
-    machine = Machine(place, display() if progress else Silence())
+    machine = Machine(place, progress_display() if progress else Display())
     with distributed.process_group(place):
         folder, _ = training.begin_or_continue(
             request, chosen, source, machine, init_from=init_from, components=components
