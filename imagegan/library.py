@@ -17,7 +17,7 @@ from seqgan.core import distributed
 from seqgan.core.bounds import PATH, SEED, TEXT, THREADS, YES_NO, checked
 from seqgan.core.config import choose_config, nearest, parameters
 from seqgan.core.device import resolve
-from seqgan.core.log import Silence, display
+from seqgan.core.log import Display, progress_display
 from seqgan.core.starting import Machine, RunRequest
 from seqgan.errors import ConfigError, UsageError, quoted
 
@@ -91,7 +91,7 @@ def train(
     chosen = choose_config(model, CONFIGS[model], PRESETS[model], preset=preset, typed=hyper, source="arguments")
     wanted = RunRequest(model, Path(run_dir) if run_dir else None, resume, overwrite, seed, threads)
     wanted.existing()  # refuses what contradicts itself, in every process
-    machine = Machine(resolve(device), display() if progress else Silence())
+    machine = Machine(resolve(device), progress_display() if progress else Display())
     with distributed.process_group(machine.device):
         folder, _ = training.begin_or_continue(wanted, chosen, data, Path(data_dir) if data_dir else None, machine)
     return TrainedRun(folder, device)

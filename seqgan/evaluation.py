@@ -15,6 +15,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import nn
 
+from seqgan.core.game import inference
 from seqgan.core.report import Measured, as_difference
 from seqgan.core.stats import Units, mean_influences, ratio_influences, unit_blocks, units_of
 from seqgan.data.batches import by_length, pad
@@ -26,7 +27,6 @@ from seqgan.metrics import Aggregation, MetricInput, discrimination, nll, over_t
 from seqgan.metrics.texts import measure
 from seqgan.model import TextModel
 from seqgan.reporting import REAL, Evaluation, Row
-from seqgan.rewards import judging
 from seqgan.rollout import in_chunks
 from seqgan.runs import PRETRAINING
 from seqgan.symbols import EOS, UNK
@@ -186,7 +186,7 @@ def _discriminated(
     rng = torch.Generator(model.device).manual_seed(seed)
     rows = test.encoded.sequences
     real = torch.zeros(len(rows))
-    with judging(discriminator) as judge:
+    with inference(discriminator) as judge:
         for numbers in by_length(rows, model.policy.vocab_size):
             tokens = pad([rows[number] for number in numbers], model.device).tokens
             real[numbers] = judge(model.policy.fill_unknown(tokens, rng)).float().cpu()

@@ -26,7 +26,7 @@ from seqgan.core.bounds import (
 )
 from seqgan.core.config import choose_config, nearest, parameters
 from seqgan.core.device import resolve
-from seqgan.core.log import Silence, display
+from seqgan.core.log import Display, progress_display
 from seqgan.core.phase import Algorithm
 from seqgan.core.starting import Machine, RunRequest
 from seqgan.data.corpus import Corpus, corpus_in_memory
@@ -37,14 +37,13 @@ from seqgan.model import Scored, TextModel
 from seqgan.models.factory import MakeDiscriminator, MakePolicy
 from seqgan.pretrained import refuse_taken, save_pretrained
 from seqgan.reporting import Evaluation
-from seqgan.rewards import TextReward
+from seqgan.rewards import DenseReward, TextReward
 from seqgan.rollout import Score
 from seqgan.runs import NOWHERE, Source, corpus_of, describe_run, load_model, progress, stages_of
 
 TOKEN_KIND, AGGREGATION = OneOf(list(TOKENS)), OneOf(get_args(Aggregation))
 NAMED = Function("a name, or a function of (vocab_size, max_length) that makes a module", str)
-PAYING = Function("a function of tokens or seqgan.rewards.on_text(...)", TextReward)
-REWARD = Function("probability, log-odds, a function of tokens or seqgan.rewards.on_text(...)", TextReward, str)
+REWARD = Function("a function of tokens, seqgan.rewards.on_text(...) or .dense(...)", TextReward, DenseReward)
 ALGORITHM = Function("a function that makes an algorithm")
 CONFIG = Function("a class of hyper-parameters")
 
@@ -176,13 +175,15 @@ def train(
     progress: Annotated[bool, YES_NO] = False,
     policy: Annotated[str | MakePolicy | None, NAMED] = None,
     discriminator: Annotated[str | MakeDiscriminator | None, NAMED] = None,
-    reward: Annotated[str | Score | TextReward | None, REWARD] = None,
+    reward: Annotated[Score | TextReward | DenseReward | None, REWARD] = None,
     **hyper: Any,
 ) -> TrainedRun:
     """Train a generator, as `seqgan train` does, and return the run.
 
     "mle" minimises the NLL of the texts; "seqgan" continues with algorithm 1 of Yu et al. (2017): the reward of every
     token is the mean score of completions of its prefix (equation 4), and REINFORCE (equation 8) maximises it.
+    "maligan" weights its own samples by D / (1 - D) instead (Che et al. 2017); "relgan" backpropagates a relativistic
+    loss through relaxed samples (Nie et al. 2019).
 
     Args:
         corpus: a name, path or hub address (`load_corpus`), a Corpus, or the texts themselves in any iterable.
@@ -192,8 +193,8 @@ def train(
         init_from: a run whose policy to start from instead of random weights: "RUN", "RUN@mle", "RUN@best", "RUN@STEP".
         policy, discriminator: names ("lstm", "gru"; "cnn"; registered ones), or functions of
             (vocab_size, max_length) that make custom modules.
-        reward: the form in which the discriminator pays ("probability" or "log-odds"); or, in the discriminator's
-            place, a function tokens "B T" -> "B", or `seqgan.rewards.on_text(texts -> numbers)`.
+        reward: in the place of a discriminator, a function tokens "B T" -> "B", `seqgan.rewards.on_text(texts ->
+            numbers)`, or `seqgan.rewards.dense(tokens "B T" -> "B T")`.
         hyper: hyper-parameters by their names, as in `seqgan train --help` (with underscores).
 
     Raises:
@@ -204,8 +205,6 @@ def train(
         DivergedError: a loss became NaN; the last good checkpoint stays."""
     if algorithm not in CONFIGS:
         raise UsageError(f"there is no algorithm {quoted(algorithm)}{nearest(algorithm, CONFIGS)}")
-    if isinstance(reward, str):
-        hyper["reward"], reward = reward, None
     if isinstance(policy, str):
         hyper["policy"], policy = policy, None
     if isinstance(discriminator, str):
@@ -227,7 +226,7 @@ def train(
     source = _source(corpus, text_column, valid, test)
     request = RunRequest(algorithm, Path(run_dir) if run_dir else None, resume, overwrite, seed, threads)
     request.existing()  # refuses what contradicts itself, in every process
-    machine = Machine(place, display() if progress else Silence())
+    machine = Machine(place, progress_display() if progress else Display())
     with distributed.process_group(place):
         folder, _ = training.begin_or_continue(
             request, chosen, source, machine, init_from=init_from, components=components
@@ -246,7 +245,7 @@ def load(
     test: Annotated[str | Path | None, PATH_NAME] = None,
     policy: Annotated[MakePolicy | None, MAKER] = None,
     discriminator: Annotated[MakeDiscriminator | None, MAKER] = None,
-    reward: Annotated[Score | TextReward | None, PAYING] = None,
+    reward: Annotated[Score | TextReward | DenseReward | None, REWARD] = None,
 ) -> TrainedRun:
     """A run that was trained before. Custom components that are not registered must be given again.
 

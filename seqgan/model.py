@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from seqgan.core.bounds import DRAWN, PROMPT, SEED, TEMPERATURE, TOP_K, TOP_P, checked
+from seqgan.core.game import inference
 from seqgan.data.batches import by_length, pad
 from seqgan.data.dataset import Overlong
 from seqgan.data.readers import a_list_of_texts
@@ -15,7 +16,6 @@ from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import UsageError
 from seqgan.metrics.nll import text_log_probs, token_log_probs
 from seqgan.models.policy import PolicyModule, sample
-from seqgan.rewards import judging
 from seqgan.symbols import EOS, UNK
 
 
@@ -120,7 +120,7 @@ class TextModel:
             raise UsageError("this model has no discriminator: it was trained without one")
         rows = self.encode(texts)
         real = torch.zeros(len(rows))
-        with judging(self.discriminator) as discriminator:
+        with inference(self.discriminator) as discriminator:
             for numbers in by_length(rows, self.policy.vocab_size):
                 tokens = pad([rows[number] for number in numbers], self.device).tokens
                 likeliest = self.policy.distributions(tokens)[..., 1:].argmax(dim=-1) + EOS + 1

@@ -15,7 +15,7 @@ from safetensors.torch import load, save
 
 from seqgan import __version__
 from seqgan.algorithms.components import Components
-from seqgan.algorithms.configs import SeqGANConfig
+from seqgan.algorithms.configs import AdversarialConfig
 from seqgan.core import checkpoint, files, outputs, schema
 from seqgan.core.bounds import MAKER, PATH_NAME, checked
 from seqgan.core.report import Row, as_cell, markdown, metrics_of
@@ -106,7 +106,7 @@ def from_pretrained(
     sizes, made = (len(tokenizer), about["max_length"]), dict[str, Any]()
     made[POLICY] = new_policy(config, *sizes, policy)
     if (folder / DISCRIMINATOR).exists():
-        if discriminator is None and not isinstance(config, SeqGANConfig):
+        if discriminator is None and not isinstance(config, AdversarialConfig):
             raise CheckpointError(
                 f"{path}: algorithm {quoted(about['algorithm'])} has no discriminator, but one lies beside it"
             )

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple, get_args
 
 import torch
 
+from seqgan.algorithms.adversarial import PRETRAIN
 from seqgan.algorithms.components import DEFAULTS, Components
 from seqgan.algorithms.configs import CONFIGS, MLEConfig
 from seqgan.algorithms.mle import PHASE
-from seqgan.algorithms.seqgan import PRETRAIN
 from seqgan.core import checkpoint, schema
 from seqgan.core.config import assemble, parameters
 from seqgan.core.record import read_record

@@ -10,7 +10,7 @@ import pytest
 from jaxtyping import install_import_hook
 
 # Every function that computes checks the shapes of its tensors, in tests only.
-COMPUTING = ["ops", "sampling", "losses", "models", "metrics", "rollout", "rewards"]
+COMPUTING = ["ops", "sampling", "losses", "models", "metrics", "rollout", "rewards", "advantages"]
 install_import_hook(
     [
         *(f"seqgan.{module}" for module in COMPUTING),
@@ -71,14 +71,23 @@ TINY_GAME: dict[str, Any] = {
     "g_lr": 1e-3,
     "g_batch_size": 8,
     "rollouts": 2,
-    "reward": "log-odds",
+    "reward_form": "log-odds",
     "baseline": "prefix",
     "normalize_advantage": True,
     "reduction": "mean",
     "mle_weight": 1.0,
     "validate_every": 2,
 }
-TINY_CONFIGS: dict[str, dict[str, Any]] = {"mle": TINY, "seqgan": TINY_GAME}
+ONLY_SEQGAN = ("rollouts", "reward_form", "baseline", "normalize_advantage", "reduction")
+ONLY_ROUNDS = ("d_samples", "d_epochs", "d_pretrain_rounds", "d_patience", "g_batch_size")
+TINY_MALIGAN = {name: value for name, value in TINY_GAME.items() if name not in ONLY_SEQGAN}
+TINY_RELGAN = {name: value for name, value in TINY_MALIGAN.items() if name not in ONLY_ROUNDS} | {"temperature": 5.0}
+TINY_CONFIGS: dict[str, dict[str, Any]] = {
+    "mle": TINY,
+    "seqgan": TINY_GAME,
+    "maligan": TINY_MALIGAN,
+    "relgan": TINY_RELGAN,
+}
 
 
 def tiny_lines(count: int = 60) -> list[str]:

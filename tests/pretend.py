@@ -7,8 +7,8 @@ another, since a step makes none.
     def test_a_step_never_waits() -> None:
         with pretend.device() as device:
             with pretend.setting_up():        # a model is made on the device, and rows may be copied there
-                game = SeqGAN(config, texts, device, 0)
-            game.policy_update(1)             # no copies, and a tensor made without `device=` is one of the CPU
+                game = seqgan(config, texts, device, 0)
+            game.policy_update(0)             # no copies, and a tensor made without `device=` is one of the CPU
 
 `pretend.allowed(Class, "method")` lets one method copy wherever it is called: what is done once an epoch, or a host
 that hands over each batch. Tensors have shapes and types but no values, so a loss cannot be compared; a branch on a

@@ -245,7 +245,7 @@ LIBRARY: list[tuple[Callable[..., Any], dict[str, Any]]] = [
     (seqgan.TrainedRun.model, {"self": None}),
     (seqgan.TrainedRun.evaluate, {"self": None}),
     (seqgan.TrainedRun.save_pretrained, {"self": None, "folder": "nowhere"}),
-    (seqgan.TextModel.draw, {"self": None, "count": 1}),
+    (seqgan.TextModel.sample_ids, {"self": None, "count": 1}),
     (generation.latents, {"model": None, "count": 1, "seed": 0}),
 ]
 # What has another type than a bound, and is refused in words of its own (below).

@@ -53,7 +53,7 @@ def test_gradients_advantages_and_metrics_are_those_of_a_single_process(found: F
     for several in (own["given"] for own in found):
         assert several.keys() == alone.keys()
         for name, expected in alone.items():
-            assert expected.abs().max() > 1e-4 or name == "policy: spread", name  # a constant reward has none
+            assert expected.abs().max() > 1e-4 or name == "policy: reward_std", name  # a constant reward has none
             assert_close(several[name], expected, atol=1e-6, rtol=1e-5, msg=lambda text, name=name: f"{name}: {text}")
 
 

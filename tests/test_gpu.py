@@ -21,7 +21,7 @@ from imagegan.cli import imagegan
 from imagegan.data import digits
 from imagegan.training import new_model, shape_of
 from imagegan.variants.configs import CONFIGS as IMAGES
-from seqgan.algorithms.seqgan import SeqGAN
+from seqgan.algorithms.seqgan import new_seqgan
 from seqgan.core.device import autocast, resolve, seed_accelerator, sum_dtype
 from seqgan.core.record import read_record
 from seqgan.core.run import checkpoints
@@ -127,16 +127,16 @@ def test_a_round_of_images_comes_to_finite_numbers(model: str) -> None:
 
 
 def test_no_step_on_text_waits(texts: TokenDataset, tiny_config: Make) -> None:
-    game = SeqGAN(tiny_config("seqgan"), texts, HERE, 0)
-    assert game.opponent
+    game = new_seqgan(tiny_config("seqgan"), texts, HERE, 0)
+    assert game.critic
     for step in (1, 2):  # sets up what is set up once
         game.mle.update(step)
         game.policy_update(step)
-    game.opponent.update("game", 0)
+    game.discriminator_update("game", 0)
     with NeverWaiting():
-        game.policy_update(3)
+        game.policy_update(2)
         game.generator.relaxed_sample(4, 2.0)
-        game.opponent.update("game", 1)
+        game.discriminator_update("game", 1)
 
 
 # --- trained, killed, gone on with, and asked for texts and images

@@ -15,7 +15,7 @@ LAYERS = [
     {"models"},
     {"metrics"},
     {"reporting"},
-    {"rollout", "rewards"},
+    {"rollout", "advantages", "rewards"},
     {"algorithms"},
     {"model"},
     {"runs"},

@@ -146,8 +146,8 @@ def test_a_reward_takes_the_place_of_a_discriminator_so_both_are_refused(tmp_pat
 
 
 def test_the_form_in_which_the_discriminator_pays_can_be_chosen_by_its_name(played: seqgan.TrainedRun) -> None:
-    assert GAME["reward"] == "log-odds"
-    assert played.description["config"]["reward"] == "log-odds"
+    assert GAME["reward_form"] == "log-odds"
+    assert played.description["config"]["reward_form"] == "log-odds"
 
 
 def test_a_run_is_replaced_only_when_asked(learned: seqgan.TrainedRun, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from torch.utils._pytree import tree_leaves
 
 from seqgan.algorithms.components import Components
 from seqgan.algorithms.configs import SeqGANConfig
-from seqgan.algorithms.opponent import Opponent
+from seqgan.algorithms.critic import Critic
 from seqgan.data.batches import by_length, pad
 from seqgan.data.dataset import EncodedSplit, TokenDataset
 from seqgan.metrics.nll import divergence, likelihood, text_log_probs, token_log_probs
@@ -106,9 +106,10 @@ def test_a_look_of_the_discriminator_at_twenty_thousand_texts_is_bounded() -> No
     encoded = EncodedSplit(rows_of(20_000), 1)
     texts = TokenDataset(encoded, encoded, list(range(V)), T)  # type: ignore[arg-type]
     config, parts = SeqGANConfig(d_batch_size=8, d_samples=8), Components(discriminator=lambda *sizes: Judge())
-    opponent = Opponent(config, texts, torch.device("cpu"), 1, Bigram(V, T).eval(), parts)
+    policy = Bigram(V, T).eval()
+    critic = Critic(config, texts, torch.device("cpu"), 1, policy, parts, samples=config.d_samples)
     with Largest() as noted:
-        opponent.judge_held_out(opponent.discriminator.state_dict())
+        critic.validate(critic.discriminator.state_dict())
     assert noted.bytes <= 4 * NUMBERS_TOGETHER
 
 

@@ -15,8 +15,8 @@ import seqgan
 from seqgan.algorithms import ALGORITHMS
 from seqgan.algorithms.components import DEFAULTS, Components
 from seqgan.algorithms.configs import CONFIGS, PRESETS, MLEConfig
-from seqgan.algorithms.mle import MLE, copied, export_policies
-from seqgan.algorithms.seqgan import SeqGAN
+from seqgan.algorithms.mle import MLE
+from seqgan.algorithms.seqgan import new_seqgan
 from seqgan.core.bounds import Whole
 from seqgan.core.phase import Phase
 from seqgan.core.record import read_record
@@ -28,13 +28,15 @@ from seqgan.models.factory import DISCRIMINATORS, POLICIES, new_policy
 from seqgan.models.gru import GRUPolicy
 from seqgan.models.lstm import LSTMPolicy
 from seqgan.models.policy import sample
+from seqgan.models.soft import embed
+from seqgan.models.weights import clone, policy_files
 from seqgan.symbols import EOS, PAD, UNK
 from tests.conftest import TINY, TINY_GAME, tiny_lines
 from tests.killing import Killed, contents, dying_at
 
 LEARNING: dict[str, Any] = {**TINY, "algorithm": "mle", "threads": 1}
 # `reward` is left out: it is a reward of one's own here.
-GAME: dict[str, Any] = {**{name: value for name, value in TINY_GAME.items() if name != "reward"}, "threads": 1}
+GAME: dict[str, Any] = {**{name: value for name, value in TINY_GAME.items() if name != "reward_form"}, "threads": 1}
 # Long enough for a reward to be followed, and nothing beside it to follow.
 PURSUIT: dict[str, Any] = {
     **GAME,
@@ -202,8 +204,9 @@ class Bag(nn.Module):
         self.output = nn.Linear(8, 1)
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        mask = (tokens != PAD).unsqueeze(-1)
-        mean = (self.embedding(tokens) * mask).sum(dim=1) / mask.sum(dim=1)
+        inside = 1 - tokens[..., PAD] if tokens.is_floating_point() else (tokens != PAD).float()
+        mask = inside.unsqueeze(-1)
+        mean = (embed(self.embedding, tokens) * mask).sum(dim=1) / mask.sum(dim=1)
         return self.output(mean).squeeze(1)
 
 
@@ -238,11 +241,11 @@ class Pairs(Bag):
 def test_a_discriminator_of_another_shape_is_one_clear_error_wherever_it_comes_first(
     own: type[Bag], came: str, first: str, texts: TokenDataset
 ) -> None:
-    game = SeqGAN(CONFIGS["seqgan"](**TINY_GAME), texts, torch.device("cpu"), 0, Components(discriminator=own))
+    game = new_seqgan(CONFIGS["seqgan"](**TINY_GAME), texts, torch.device("cpu"), 0, Components(discriminator=own))
     acts = {
-        "learning": lambda: game.opponent.update("any", 0),
-        "paying": lambda: game.policy_update(1),
-        "held-out text": lambda: game.opponent.look(),
+        "learning": lambda: game.discriminator_update("any", 0),
+        "paying": lambda: game.policy_update(0),
+        "held-out text": lambda: game.critic.validate_and_restore(),
     }
     with pytest.raises(UsageError, match=f"the discriminator gave {came} for .* one logit for each was expected"):
         acts[first]()
@@ -252,7 +255,7 @@ def test_a_discriminator_of_another_shape_is_one_clear_error_wherever_it_comes_f
 def test_what_is_no_module_is_refused(kind: str, texts: TokenDataset) -> None:
     parts = Components(**{kind: lambda vocab_size, max_length: "a string"})
     with pytest.raises(UsageError, match=rf"{kind}=\.\.\. made 'a string'; a .*Module was expected"):
-        SeqGAN(CONFIGS["seqgan"](**TINY_GAME), texts, torch.device("cpu"), 0, parts)
+        new_seqgan(CONFIGS["seqgan"](**TINY_GAME), texts, torch.device("cpu"), 0, parts)
 
 
 def test_a_discriminator_of_ones_own_learns(bagged: seqgan.TrainedRun, tmp_path: Path) -> None:
@@ -550,7 +553,7 @@ class Rehearsal:
     def state_dict(self) -> dict[str, Any]:
         state = self.mle.state_dict()
         if self.after_mle:
-            state["policies"] = {"mle": self.after_mle, "final": copied(self.mle.generator)}
+            state["policies"] = {"mle": self.after_mle, "final": clone(self.mle.generator)}
         return {**state, "after_mle": self.after_mle}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -558,7 +561,7 @@ class Rehearsal:
         self.after_mle = state["after_mle"]
 
     def exports(self) -> Mapping[str, bytes]:
-        return export_policies(self.state_dict()["policies"])
+        return policy_files(self.state_dict()["policies"])
 
 
 @pytest.fixture

@@ -85,7 +85,7 @@ def drawn(rng: random.Random) -> tuple[str, dict[str, Any], TokenDataset, Compon
         "d_steps": choose([0, 1, 2]),
         "g_batch_size": choose([4, 6]),
         "rollouts": choose([1, 2]),
-        "reward": choose(["probability", "log-odds"]),
+        "reward_form": choose(["probability", "log-odds"]),
         "baseline": choose(["none", "batch", "prefix"]),
         "normalize_advantage": choose([True, False]),
         "reduction": choose(["mean", "sum"]),
@@ -144,7 +144,7 @@ def test_a_phase_that_stopped_early_does_not_begin_again_in_a_later_one(tmp_path
     places = Sitting(begun(tmp_path / "whole", 1), rng)
     whole = flat(sat(places, build).state_dict())
     pretraining = [step for phase, step in places.places if phase == "pretrain discriminator"]
-    assert len(pretraining) < 40 * built("seqgan", EARLY, texts_of("char")).opponent.per_round
+    assert len(pretraining) < 40 * built("seqgan", EARLY, texts_of("char")).critic.per_round
     length = built("seqgan", EARLY, texts_of("char")).per_iteration
     stopped = Sitting(begun(tmp_path / "run", 1), rng, ("adversarial", length + 1))
     sat(stopped, build)

@@ -6,8 +6,13 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
+from seqgan.advantages import advantages, leave_one_out
+from seqgan.core.game import inference
 from seqgan.errors import UsageError
-from seqgan.rewards import DiscriminatorReward, advantages, checked, controlled, judging, leave_one_out, on_text
+from seqgan.rewards import on_text
+from seqgan.rewards.controls import controlled
+from seqgan.rewards.custom import validated
+from seqgan.rewards.discriminator import DiscriminatorReward
 
 MASK = torch.tensor([[True, True, True], [True, True, False], [True, True, True]])
 REWARDS = torch.tensor([[1.0, 2.0, 4.0], [3.0, 5.0, 0.0], [5.0, 2.0, 1.0]])
@@ -52,9 +57,11 @@ def test_shuffled_rewards_keep_rows_together() -> None:
 
 
 def test_log_odds_are_clamped_and_probability_is_their_sigmoid() -> None:
-    def logits(tokens: torch.Tensor) -> torch.Tensor:
-        return torch.tensor([-50.0, 0.0, 2.0])
+    class Fixed(nn.Module):
+        def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+            return torch.tensor([-50.0, 0.0, 2.0])
 
+    logits = Fixed()
     tokens = torch.zeros(3, 2, dtype=torch.long)
     assert_close(DiscriminatorReward(logits, "log-odds")(tokens), torch.tensor([-8.0, 0.0, 2.0]))
     assert_close(DiscriminatorReward(logits, "probability")(tokens), torch.tensor([-50.0, 0.0, 2.0]).sigmoid())
@@ -63,7 +70,7 @@ def test_log_odds_are_clamped_and_probability_is_their_sigmoid() -> None:
 @pytest.mark.parametrize("training", [True, False])
 def test_a_judge_has_no_dropout_and_is_left_as_it_was(training: bool) -> None:
     module = nn.Sequential(nn.Dropout(0.9), nn.Linear(4, 1)).train(training)
-    with judging(module) as judge:
+    with inference(module) as judge:
         assert not judge[0].training
         assert not judge(torch.ones(1, 4)).requires_grad
     assert module.training == module[0].training == training
@@ -71,7 +78,7 @@ def test_a_judge_has_no_dropout_and_is_left_as_it_was(training: bool) -> None:
 
 def test_a_judge_is_left_as_it_was_after_an_error() -> None:
     module = nn.Dropout(0.5).train()
-    with pytest.raises(ZeroDivisionError), judging(module):
+    with pytest.raises(ZeroDivisionError), inference(module):
         raise ZeroDivisionError
     assert module.training
 
@@ -131,7 +138,7 @@ def test_normalised_advantages_do_not_depend_on_the_scale_of_rewards(scale: floa
 def test_a_judge_s_parts_are_left_as_each_was() -> None:
     module = nn.Sequential(nn.Dropout(0.5), nn.BatchNorm1d(3)).train()
     module[1].eval()  # frozen, as a pretrained part is
-    with judging(module):
+    with inference(module):
         assert not module[0].training
     assert [part.training for part in module.modules()] == [True, True, False]
 
@@ -151,7 +158,7 @@ def test_a_module_that_pays_has_no_dropout_meanwhile(reward: Callable[[Any], Any
             return self(torch.tensor([[int(text)] for text in texts]))
 
     module = Judge(nn.Embedding(9, 1), nn.Dropout(0.5), nn.Flatten(0)).train()
-    paid = checked(reward(module))(torch.arange(8).unsqueeze(1))
+    paid = validated(reward(module))(torch.arange(8).unsqueeze(1))
     assert_close(paid, module[0].weight[:8, 0].detach())
     assert not paid.requires_grad
     assert module[1].training
@@ -159,7 +166,7 @@ def test_a_module_that_pays_has_no_dropout_meanwhile(reward: Callable[[Any], Any
 
 def test_a_reward_of_another_type_comes_to_where_the_tokens_are() -> None:
     tokens = torch.ones(2, 3, dtype=torch.long)
-    assert checked(lambda tokens: tokens.sum(dim=1).double())(tokens).dtype == torch.float32
+    assert validated(lambda tokens: tokens.sum(dim=1).double())(tokens).dtype == torch.float32
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])

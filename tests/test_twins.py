@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from seqgan.algorithms.configs import MLEConfig
-from seqgan.algorithms.seqgan import GAME, SeqGAN
+from seqgan.algorithms.seqgan import new_seqgan
 from seqgan.data.dataset import TokenDataset
 from seqgan.models.lstm import LSTMPolicy
 from seqgan.models.policy import PolicyModule, Sampler, State
@@ -47,11 +47,11 @@ def replaced(where: Any, name: str | None, twin: Callable[..., Any]) -> Any:
 
 def trained(texts: TokenDataset, config: MLEConfig) -> dict[str, Tensor]:
     """The weights of both players after MLE, the discriminator's learning, and policy updates."""
-    game = SeqGAN(config, texts, torch.device("cpu"), 0)
+    game = new_seqgan(config, texts, torch.device("cpu"), 0)
     for step in range(1, 4):
         torch.manual_seed(step)
         game.mle.update(step)
-        game.opponent.update(GAME, step - 1)
+        game.discriminator_update(GAME, step - 1)
         game.policy_update(step)
     players = {"policy": game.generator, "discriminator": game.discriminator}
     return {f"{who}.{name}": w.clone() for who, module in players.items() for name, w in module.state_dict().items()}

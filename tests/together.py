@@ -20,9 +20,11 @@ from torch import distributed as dist
 from imagegan.data import digits
 from imagegan.training import new_model, shape_of
 from imagegan.variants.configs import CONFIGS as IMAGE_CONFIGS
+from seqgan.advantages import advantages
+from seqgan.algorithms.adversarial import TextGAN
 from seqgan.algorithms.components import DEFAULTS, Components
 from seqgan.algorithms.configs import CONFIGS
-from seqgan.algorithms.seqgan import SeqGAN
+from seqgan.algorithms.seqgan import new_seqgan
 from seqgan.core import distributed
 from seqgan.core.loop import train
 from seqgan.core.phase import Algorithm, Phase
@@ -35,7 +37,7 @@ from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import RunError, SeqGANError
 from seqgan.losses import policy_gradient_weights
 from seqgan.models.lstm import LSTMPolicy
-from seqgan.rewards import advantages, controlled
+from seqgan.rewards.controls import controlled
 
 CPU = torch.device("cpu")
 CLOCKS = ("time", "monotonic", "perf_counter", "process_time")
@@ -87,23 +89,23 @@ def _updates() -> dict[str, Tensor]:
         normalize_advantage=False,
         baseline="none", max_grad_norm=1e9,
     )  # fmt: skip
-    game = SeqGAN(config, texts(), CPU, seed=4)
-    opponent = game.opponent
+    game = new_seqgan(config, texts(), CPU, seed=4)
+    opponent = game.critic
     assert opponent is not None
     with torch.no_grad():
         for parameter in game.generator.parameters():
             parameter.mul_(5.0)  # so that no gradient is next to nothing
     found: dict[str, Tensor] = {"MLE: nll": _number(game.mle.update(2)["nll"])}
     found |= _gradients("MLE", game.generator)
-    rows = [row[:-1] for row in game.mle.texts.train.sequences]  # anything but real texts will do
+    rows = [row[:-1] for row in game.mle.dataset.train.sequences]  # anything but real texts will do
     opponent.generated = lambda phase, round: Batches(Ragged.of(rows), opponent.half, 0)  # type: ignore[method-assign]
-    found |= {f"discriminator: {name}": _number(value) for name, value in opponent.update("any", 3).items()}
+    found |= {f"discriminator: {name}": _number(value) for name, value in game.discriminator_update("any", 3).items()}
     found |= _gradients("discriminator", opponent.discriminator)
     tokens = game.mle.batches.at(1).tokens
     wide = nn.functional.pad(tokens, (0, game.generator.max_length - tokens.shape[1]))
     original = game.generator.sample
     game.generator.sample = lambda count: original(count)._replace(tokens=wide, mask=wide != 0)  # type: ignore[method-assign]
-    found |= {f"policy: {name}": _number(value) for name, value in game.policy_update(5).items()}
+    found |= {f"policy: {name}": _number(value) for name, value in game.policy_update(4).items()}
     return found | _gradients("policy", game.generator)
 
 
@@ -131,8 +133,8 @@ class Judge(nn.Module):
         return scores
 
 
-def seqgan_game(parts: Components = DEFAULTS) -> SeqGAN:
-    return SeqGAN(tiny_config(), texts(), CPU, 5, parts)
+def seqgan_game(parts: Components = DEFAULTS) -> TextGAN:
+    return new_seqgan(tiny_config(), texts(), CPU, 5, parts)
 
 
 def dcgan() -> Algorithm:
@@ -287,10 +289,10 @@ def main(folder: Path) -> None:
     torch.set_num_threads(1)
     with distributed.process_group(CPU):
         game = seqgan_game()
-        assert game.opponent is not None
-        _, policy_sums = counted(lambda: game.policy_update(1))
-        game.opponent.generated("any", 0)
-        _, judge_sums = counted(lambda: game.opponent.update("any", 0) if game.opponent else None)
+        assert game.critic is not None
+        _, policy_sums = counted(lambda: game.policy_update(0))
+        game.critic.generated("any", 0)
+        _, judge_sums = counted(lambda: game.discriminator_update("any", 0) if game.critic else None)
         _, mle_sums = counted(lambda: game.mle.update(1))
         own = Components(discriminator=Judge)
         found = {

@@ -1,22 +1,23 @@
-"""What a researcher may put in the place of our own parts, without touching them."""
+"""What a researcher may put in the place of the components that are there, without touching them."""
 
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from seqgan.models.factory import MakeDiscriminator, MakePolicy
-from seqgan.rewards import TextReward
+from seqgan.rewards import DenseReward, TextReward
 from seqgan.rollout import Score
 
 
 @dataclass(frozen=True)
 class Components:
-    """Each None stands for our own. Modules are given as functions of `(vocab_size, max_length)`, which are known only
-    once the tokenizer is trained; they are called under the run's seed."""
+    """None stands for what the config names. Modules are given as functions of `(vocab_size, max_length)`, which are
+    known only once the tokenizer is trained; they are called under the run's seed."""
 
     policy: MakePolicy | None = None
     discriminator: MakeDiscriminator | None = None  # tokens "B T" -> the logit of "real" "B"
-    reward: "Score | TextReward | None" = None  # instead of a discriminator's word: tokens "B T" -> reward "B"
+    # In the place of a discriminator: a function of tokens "B T" -> "B", one of texts, or one of every token.
+    reward: "Score | TextReward | DenseReward | None" = None
     start: dict[str, Tensor] | None = None  # weights of the policy to begin with
 
 

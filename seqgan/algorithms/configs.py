@@ -14,6 +14,8 @@ from seqgan.models import DISCRIMINATOR_NAMES, POLICY_NAMES
 
 MAX_NORM = Real(0, 1e9, above=True)
 SIZES = Several(SIZE, "1,2,3")
+PAPER_SIZES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 15, 20)
+PAPER_FILTERS = (100, 200, 200, 200, 200, 100, 100, 100, 100, 100, 160, 160)
 
 
 @dataclass(frozen=True)
@@ -61,77 +63,26 @@ def refuse_unknown(kind: str, name: str, known: Sequence[str]) -> None:
 
 
 @dataclass(frozen=True)
-class SeqGANConfig(MLEConfig):
-    """SeqGAN (Yu et al. 2017): MLE, then a discriminator, then REINFORCE with rollouts against it."""
+class AdversarialConfig(MLEConfig):
+    """What every text GAN has: a discriminator, and a game of g and d steps after MLE."""
 
     extendable: ClassVar[str] = "iterations"
 
     discriminator: Annotated[str, "discriminator: cnn, or a registered name"] = "cnn"
     d_embedding_dim: Annotated[int, "discriminator: size of the token embedding", SIZE] = 64
-    filter_sizes: Annotated[tuple[int, ...], "discriminator: widths of the filters, in tokens", SIZES] = (
-        1,
-        2,
-        3,
-        4,
-        5,
-        6,
-        7,
-        8,
-        9,
-        10,
-        15,
-        20,
-    )
-    num_filters: Annotated[tuple[int, ...], "discriminator: filters of each width", SIZES] = (
-        100,
-        200,
-        200,
-        200,
-        200,
-        100,
-        100,
-        100,
-        100,
-        100,
-        160,
-        160,
-    )
+    filter_sizes: Annotated[tuple[int, ...], "discriminator: widths of the filters, in tokens", SIZES] = PAPER_SIZES
+    num_filters: Annotated[tuple[int, ...], "discriminator: filters of each width", SIZES] = PAPER_FILTERS
     highway: Annotated[bool, "discriminator: a highway layer over the features"] = True
     d_dropout: Annotated[float, "discriminator: dropout before the last layer", SHARE] = 0.25
-    d_l2: Annotated[float, "discriminator: L2 penalty of the last layer", WEIGHT] = 0.2
     d_lr: Annotated[float, "discriminator: learning rate (Adam)", RATE] = 1e-4
     d_bf16: Annotated[bool, "discriminator: learn in bfloat16 (autocast), faster where the processor has it"] = False
     d_batch_size: Annotated[int, "discriminator: texts in a batch, half of them real", Whole(2, 2**20)] = 64
-    d_samples: Annotated[int, "discriminator: generated texts in a round; 0: as many as there are real ones", STEPS] = 0
-    d_epochs: Annotated[int, "discriminator: passes over the texts of a round (k)", COUNT] = 3
-    d_pretrain_rounds: Annotated[int, "discriminator pretraining: rounds, each with newly generated texts", STEPS] = 50
-    d_patience: Annotated[
-        int,
-        "discriminator: early stop after this many rounds without a better cross-entropy on held-out text, "
-        "and while playing go back to the better one; 0: never",
-        STEPS,
-    ] = 0
 
     iterations: Annotated[int, "adversarial: iterations of g and d steps", STEPS] = 200
     g_steps: Annotated[int, "adversarial: policy updates in an iteration (g)", COUNT] = 1
     d_steps: Annotated[int, "adversarial: discriminator rounds in an iteration (d)", STEPS] = 5
     g_lr: Annotated[float, "adversarial: learning rate of the policy (Adam)", RATE] = 0.01
-    g_batch_size: Annotated[int, "adversarial: texts drawn for a policy update", Whole(2, 2**20)] = 64
-    rollouts: Annotated[int, "adversarial: completions of every prefix (N)", Whole(1, 2**16)] = 16
-    reward: Annotated[Literal["probability", "log-odds"], "adversarial: the form in which the discriminator pays"] = (
-        "probability"
-    )
-    baseline: Annotated[
-        Literal["none", "batch", "prefix"],
-        "adversarial: what a reward is compared with; prefix: the rollouts from one token before",
-    ] = "none"
-    normalize_advantage: Annotated[bool, "adversarial: give advantages unit size"] = False
-    reduction: Annotated[Literal["mean", "sum"], "adversarial: over the tokens of a batch"] = "sum"
     mle_weight: Annotated[float, "adversarial: weight of an MLE term in every policy update", WEIGHT] = 0.0
-    control: Annotated[
-        Literal["none", "constant", "shuffled"],
-        "adversarial, an ablation: pay every text the same, or each the reward of another",
-    ] = "none"
     validate_every: Annotated[int, "adversarial: iterations between two validations", COUNT] = 10
 
     def __post_init__(self) -> None:
@@ -148,7 +99,85 @@ class SeqGANConfig(MLEConfig):
             )
 
 
-CONFIGS: dict[str, type[MLEConfig]] = {"mle": MLEConfig, "seqgan": SeqGANConfig}
+@dataclass(frozen=True)
+class PolicyGradientConfig(AdversarialConfig):
+    """A policy that learns from rewards of its samples, and a discriminator that learns in rounds of them."""
+
+    d_l2: Annotated[float, "discriminator: L2 penalty of the last layer", WEIGHT] = 0.2
+    d_samples: Annotated[int, "discriminator: generated texts in a round; 0: as many as there are real ones", STEPS] = 0
+    d_epochs: Annotated[int, "discriminator: passes over the texts of a round (k)", COUNT] = 3
+    d_pretrain_rounds: Annotated[int, "discriminator pretraining: rounds, each with newly generated texts", STEPS] = 50
+    d_patience: Annotated[
+        int,
+        "discriminator: early stop after this many rounds without a better cross-entropy on the validation split, "
+        "and in the adversarial phase restore the better one; 0: never",
+        STEPS,
+    ] = 0
+    g_batch_size: Annotated[int, "adversarial: texts drawn for a policy update", Whole(2, 2**20)] = 64
+    control: Annotated[
+        Literal["none", "constant", "shuffled"],
+        "adversarial, an ablation: give every text the same reward, or each that of another",
+    ] = "none"
+
+
+@dataclass(frozen=True)
+class SeqGANConfig(PolicyGradientConfig):
+    """SeqGAN (Yu et al. 2017): MLE, then a discriminator, then REINFORCE with rollouts against it."""
+
+    rollouts: Annotated[int, "adversarial: completions of every prefix (N)", Whole(1, 2**16)] = 16
+    reward_form: Annotated[
+        Literal["probability", "log-odds"], "adversarial: the discriminator's output as a reward"
+    ] = "probability"
+    baseline: Annotated[
+        Literal["none", "batch", "prefix"],
+        "adversarial: what a reward is compared with; prefix: the rollouts from one token before",
+    ] = "none"
+    normalize_advantage: Annotated[bool, "adversarial: give advantages unit size"] = False
+    reduction: Annotated[Literal["mean", "sum"], "adversarial: over the tokens of a batch"] = "sum"
+
+
+@dataclass(frozen=True)
+class MaliGANConfig(PolicyGradientConfig):
+    """MaliGAN (Che et al. 2017): MLE on the policy's samples, each weighted by D / (1 - D).
+
+    No code was published with the paper: what it leaves open is as in SeqGAN's."""
+
+    baseline: Annotated[
+        Literal["none", "uniform"], "adversarial: subtract from a weight what all would have if they were equal (1/m)"
+    ] = "uniform"
+
+
+@dataclass(frozen=True)
+class RelGANConfig(AdversarialConfig):
+    """RelGAN (Nie et al. 2019): relaxed samples and a relativistic loss, without rewards."""
+
+    extendable: ClassVar[str] = ""  # the temperature schedule depends on the number of iterations
+
+    mle_epochs: Annotated[int, "MLE: passes over the training texts, at most", STEPS] = 150
+    filter_sizes: Annotated[tuple[int, ...], "discriminator: widths of the filters, in tokens", SIZES] = (2, 3, 4, 5)
+    num_filters: Annotated[tuple[int, ...], "discriminator: filters of each width", SIZES] = (300, 300, 300, 300)
+    d_batch_size: Annotated[int, "adversarial: texts in a batch of either player, half real", Whole(2, 2**20)] = 128
+    iterations: Annotated[int, "adversarial: iterations of g and d steps", STEPS] = 2000
+    d_steps: Annotated[int, "adversarial: discriminator updates in an iteration", STEPS] = 5
+    g_lr: Annotated[float, "adversarial: learning rate of the policy (Adam)", RATE] = 1e-4
+    temperature: Annotated[
+        float, "adversarial: inverse temperature of the relaxed samples at the last iteration", Real(1, 1e6)
+    ] = 100.0
+    temperature_schedule: Annotated[
+        Literal["exponential", "linear", "logarithmic", "sigmoid", "quadratic", "square-root", "constant"],
+        "adversarial: how the inverse temperature grows from 1",
+    ] = "exponential"
+    straight_through: Annotated[
+        bool, "adversarial, a control: samples are one-hot as real texts are, and only gradients are relaxed"
+    ] = False
+
+
+CONFIGS: dict[str, type[MLEConfig]] = {
+    "mle": MLEConfig,
+    "seqgan": SeqGANConfig,
+    "maligan": MaliGANConfig,
+    "relgan": RelGANConfig,
+}
 
 _MLE_DEFAULT: dict[str, Any] = {
     "embedding_dim": 128,
@@ -172,13 +201,18 @@ _MLE_QUICK = {
     "max_length": 24,
     "vocab_size": 2000,
 }
-_GAME_DEFAULT: dict[str, Any] = {
+_CNN_DEFAULT: dict[str, Any] = {
     "filter_sizes": (1, 2, 3, 4, 5),
     "num_filters": (64, 64, 64, 64, 64),
     "highway": False,
     "d_dropout": 0.5,
-    "d_l2": 0.1,
     "d_lr": 1e-3,
+    "mle_weight": 1.0,
+}
+_CNN_QUICK = {"filter_sizes": (1, 2, 3), "num_filters": (32, 32, 32), "iterations": 4, "validate_every": 2}
+_GRADIENT_DEFAULT: dict[str, Any] = {
+    **_CNN_DEFAULT,
+    "d_l2": 0.1,
     "d_batch_size": 256,
     "d_samples": 384,
     "d_epochs": 1,
@@ -188,26 +222,33 @@ _GAME_DEFAULT: dict[str, Any] = {
     "d_steps": 1,
     "g_lr": 3e-4,
     "g_batch_size": 128,
+}
+_GRADIENT_QUICK = {**_GRADIENT_DEFAULT, **_CNN_QUICK, "d_pretrain_rounds": 4, "g_batch_size": 32}
+_SEQGAN_DEFAULT: dict[str, Any] = {
     "rollouts": 4,
-    "reward": "log-odds",
+    "reward_form": "log-odds",
     "baseline": "prefix",
     "normalize_advantage": True,
     "reduction": "mean",
-    "mle_weight": 1.0,
 }
-_GAME_QUICK = {
-    **_GAME_DEFAULT,
-    "filter_sizes": (1, 2, 3),
-    "num_filters": (32, 32, 32),
-    "d_pretrain_rounds": 4,
-    "iterations": 4,
-    "g_batch_size": 32,
-    "rollouts": 2,
-    "validate_every": 2,
-}
+_RELGAN_DEFAULT: dict[str, Any] = {**_CNN_DEFAULT, "iterations": 200}
 
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "mle": {"default": _MLE_DEFAULT, "quick": _MLE_QUICK, "paper": {}},
-    "seqgan": {"default": {**_MLE_DEFAULT, **_GAME_DEFAULT}, "quick": {**_MLE_QUICK, **_GAME_QUICK}, "paper": {}},
+    "seqgan": {
+        "default": {**_MLE_DEFAULT, **_GRADIENT_DEFAULT, **_SEQGAN_DEFAULT},
+        "quick": {**_MLE_QUICK, **_GRADIENT_QUICK, **_SEQGAN_DEFAULT, "rollouts": 2},
+        "paper": {},
+    },
+    "maligan": {
+        "default": {**_MLE_DEFAULT, **_GRADIENT_DEFAULT},
+        "quick": {**_MLE_QUICK, **_GRADIENT_QUICK},
+        "paper": {},
+    },
+    "relgan": {
+        "default": {**_MLE_DEFAULT, **_RELGAN_DEFAULT},
+        "quick": {**_MLE_QUICK, **_RELGAN_DEFAULT, **_CNN_QUICK},
+        "paper": {},
+    },
 }
 """What a preset changes. "default" suits a few thousand short texts and two cores; "quick" shows that it runs."""

@@ -4,26 +4,27 @@ Ours and the naive reference take turns, so that a machine that slows down slows
 
 import statistics
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
 import torch
 
+from seqgan.algorithms.adversarial import ADVERSARIAL, View
 from seqgan.algorithms.configs import SeqGANConfig
-from seqgan.algorithms.mle import descend
-from seqgan.algorithms.opponent import Opponent
-from seqgan.algorithms.seqgan import GAME, SeqGAN
+from seqgan.algorithms.seqgan import new_seqgan
 from seqgan.bench.counts import PARTS, Ceilings, Sizes, Work, floor
 from seqgan.bench.machine import ceilings, timed
 from seqgan.bench.naive import NaiveTraining, rewards, rollouts
 from seqgan.core.device import peak_memory
+from seqgan.core.game import Term, move
 from seqgan.data.dataset import TokenDataset
 from seqgan.data.vocabulary import Ids
 from seqgan.losses import policy_gradient_weights
 from seqgan.models.policy import sample
-from seqgan.rewards import DiscriminatorReward
+from seqgan.rewards.discriminator import DiscriminatorReward
 from seqgan.rollout import complete
+from seqgan.shapes import Scalar
 from seqgan.symbols import EOS
 
 Job = Callable[[], object]
@@ -66,7 +67,7 @@ class Figure:
 
 
 class Bench:
-    """A game of some size on made-up texts of full length, and the naive reference for the same."""
+    """A GAN of some size on made-up texts of full length, and the naive reference for the same."""
 
     def __init__(self, config: SeqGANConfig, sizes: Sizes, device: torch.device) -> None:
         self.config, self.sizes, self.device = config, sizes, device
@@ -74,15 +75,16 @@ class Bench:
         ids = torch.randint(EOS + 1, sizes.vocab_size, (sizes.texts, sizes.length))
         ids[:, -1] = EOS
         texts = TokenDataset.of(ids, ids, Ids(sizes.vocab_size))
-        self.game = SeqGAN(config, texts, device, 0)
-        assert isinstance(self.game.opponent, Opponent)
-        self.opponent = self.game.opponent
+        self.gan = new_seqgan(config, texts, device, 0)
 
     def jobs(self) -> dict[str, tuple[Job, Job, float, float]]:
         """Name -> ours, the naive way, and what to multiply the time of each with."""
-        sizes, game, opponent, generator = self.sizes, self.game, self.opponent, self.game.generator
+        sizes, gan, generator, critic = self.sizes, self.gan, self.gan.generator, self.gan.critic
+        assert critic is not None
         naive = NaiveTraining(sizes, self.device)
-        opponent.generated(GAME, 0)  # the texts of a round are drawn once for all its updates, and timed by themselves
+        critic.generated(
+            ADVERSARIAL, 0
+        )  # the texts of a round are drawn once for all its updates, and timed by themselves
         sampled = generator.sample(sizes.batch)
         finished = complete(generator, sampled, sizes.rollouts)
         earned = torch.rand(sampled.mask.shape, device=self.device) * sampled.mask
@@ -92,17 +94,18 @@ class Bench:
         mle_share = max(1, round(mle_steps * SHARE_OF_MLE_EPOCH))
         d_share = max(1, round(d_steps * SHARE_OF_D_EPOCH))
         naive_batches = max(1, round(sizes.texts / sizes.batch * SHARE_OF_NAIVE_SAMPLES))
-        half, real = sizes.d_batch // 2, self.opponent.real
+        half, real = sizes.d_batch // 2, critic.batches
 
-        def judge() -> None:
-            with game.score() as score:
-                assert isinstance(score, DiscriminatorReward)
-                score.of_all(sampled.tokens, finished)
+        score = DiscriminatorReward(critic.discriminator, self.config.reward_form)
+
+        def policy_gradient(view: View) -> Scalar:
+            weights = policy_gradient_weights(earned, sampled.mask, self.config.reduction)
+            return generator.nll_drawn(sampled.tokens, weights)
+
+        player = replace(gan.players["generator"], terms={"adversarial": Term(policy_gradient)})
 
         def update() -> None:
-            weights = policy_gradient_weights(earned, sampled.mask, self.config.reduction)
-            loss = generator.nll_drawn(sampled.tokens, weights)
-            descend(game.policy_optimizer, loss, generator, self.config.max_grad_norm)
+            move(player, View(gan, "generator", ADVERSARIAL, 0), gan.nets, gan.optimizers["generator"])
 
         def repeated(work: Callable[[int], object], count: int) -> Job:
             def job() -> None:
@@ -112,29 +115,34 @@ class Bench:
             return job
 
         def naive_mle(step: int) -> None:
-            naive.mle_update(game.mle.batches.at(step).tokens)
+            naive.mle_update(gan.mle.batches.at(step).tokens)
 
         def naive_d(step: int) -> None:
             naive.d_update(real.at(step).tokens, real.at(step + 1).tokens[:half])
 
         return {
-            "generator_step": (lambda: game.policy_update(1), naive.generator_step, 1.0, 1.0),
+            "generator_step": (lambda: gan.policy_update(0), naive.generator_step, 1.0, 1.0),
             "rollouts": (
                 lambda: complete(generator, generator.sample(sizes.batch), sizes.rollouts),
                 lambda: rollouts(naive.policy, naive.policy.sample(sizes.batch), sizes.rollouts),
                 1.0,
                 1.0,
             ),
-            "scores": (judge, lambda: rewards(naive.discriminator, naive_tokens, naive_finished()), 1.0, 1.0),
+            "scores": (
+                lambda: score.of_all(sampled.tokens, finished),
+                lambda: rewards(naive.discriminator, naive_tokens, naive_finished()),
+                1.0,
+                1.0,
+            ),
             "update": (update, lambda: naive.update(naive_tokens, earned), 1.0, 1.0),
             "mle_epoch": (
-                repeated(game.mle.update, mle_share),
+                repeated(gan.mle.update, mle_share),
                 repeated(naive_mle, mle_share),
                 mle_steps / mle_share,
                 mle_steps / mle_share,
             ),
             "d_epoch": (
-                repeated(lambda step: opponent.update(GAME, step - 1), d_share),
+                repeated(lambda step: gan.discriminator_update(ADVERSARIAL, step - 1), d_share),
                 repeated(naive_d, d_share),
                 d_steps / d_share,
                 d_steps / d_share,
@@ -179,7 +187,7 @@ def measure(
     """The machine's ceilings, a figure for each part (or for those named), and the peak of memory in bytes, the naive
     reference left out of that; of the figures, too, where `plain` is false."""
     bench = Bench(config, sizes, device)
-    bench.game.policy_update(1)
+    bench.gan.policy_update(0)
     memory = peak_memory()
     machine = ceilings(device)
     figures = {}

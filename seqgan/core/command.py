@@ -18,7 +18,7 @@ STREAM_ERRORS = {
     errno.ENOSPC: "no space is left there",
     errno.EBADF: "it is closed",
     errno.EIO: "it is broken",
-    errno.EPIPE: "nobody reads it",
+    errno.EPIPE: "no process reads it",
 }
 READER_GONE = 128 + 13  # as if by SIGPIPE, which is what a shell reports of a program whose output is no longer read
 

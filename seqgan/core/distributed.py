@@ -28,28 +28,18 @@ def process_group(device: torch.device) -> Iterator[None]:
     """The process group of the processes that torchrun has started, if it has.
 
     After an error it is not destroyed: the others notice when this process ends, which is after its message."""
-    if not launched() or dist.is_initialized():
+    if not launch().several or dist.is_initialized():
         yield
         return
     if device.index is not None:
         torch.get_device_module(device).set_device(device)
-    backend = "gloo" if on_cpu(device) else f"cpu:gloo,{device.type}:{_backend(device)}"
+    native = dist.Backend.default_device_backend_map.get(device.type, "gloo")  # NCCL on CUDA, XCCL on XPU ...
+    backend = "gloo" if on_cpu(device) else f"cpu:gloo,{device.type}:{native}"
     place = launch()
     with _lost_errors():
         dist.init_process_group(backend, store=meet(place), timeout=TIMEOUT, rank=place.rank, world_size=place.size)
     yield
     dist.destroy_process_group()
-
-
-def launched() -> bool:
-    """Whether torchrun has started several processes, whether or not they have met."""
-    return launch().several
-
-
-def _backend(device: torch.device) -> str:
-    """The backend for tensors of an accelerator: NCCL on CUDA, XCCL on XPU ..."""
-    backend: str = dist.Backend.default_device_backend_map.get(device.type, "gloo")
-    return backend
 
 
 def world_size() -> int:

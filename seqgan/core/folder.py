@@ -107,7 +107,8 @@ def refuse_links(folder: Path) -> None:
 
 
 def _refuse_other_files(folder: Path) -> None:
-    others = [name for path in _inside(folder) if not path.is_dir() and not MADE.fullmatch(name := _name(path, folder))]
+    names = [path.relative_to(folder).as_posix() for path in _inside(folder) if not path.is_dir()]
+    others = [name for name in names if not MADE.fullmatch(name)]
     if others:
         named = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
         raise RunError(
@@ -155,10 +156,6 @@ def _inside(folder: Path) -> Iterator[Path]:
             yield path
             if path.is_dir() and not path.is_symlink():
                 yield from _inside(path)
-
-
-def _name(path: Path, folder: Path) -> str:
-    return path.relative_to(folder).as_posix()
 
 
 def _replaced(folder: Path) -> Path:

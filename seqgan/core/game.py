@@ -112,3 +112,22 @@ def frozen(nets: Iterable[nn.Module]) -> Iterator[None]:
     finally:
         for parameter in parameters:
             parameter.requires_grad_(True)
+
+
+@contextmanager
+def eval_mode(net: nn.Module) -> Iterator[nn.Module]:
+    """A network without dropout; afterwards it and its submodules are in the modes they were in."""
+    modes = [(module, module.training) for module in net.modules()]
+    net.eval()
+    try:
+        yield net
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+@contextmanager
+def inference(net: nn.Module) -> Iterator[nn.Module]:
+    """A network that only computes: in eval mode, and no gradient."""
+    with eval_mode(net), torch.no_grad():
+        yield net

@@ -5,7 +5,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Protocol
 
 from rich.console import Console
 from rich.progress import (
@@ -23,22 +22,12 @@ from rich.text import Text
 from seqgan.core.phase import Numbers, Phase
 
 
-class Display(Protocol):
-    """Where a run reports its progress."""
+class Display:
+    """Where a run reports its progress; this one shows nothing."""
 
     def begin(self, phases: Sequence[Phase], done: Mapping[str, int]) -> None:
         """All phases, and how many steps of each are done."""
-        ...
 
-    def step(self, phase: str, step: int, numbers: Numbers) -> None: ...
-    def message(self, text: str) -> None: ...
-    def end(self) -> None: ...
-
-
-class Silence:
-    """For library use and tests."""
-
-    def begin(self, phases: Sequence[Phase], done: Mapping[str, int]) -> None: ...
     def step(self, phase: str, step: int, numbers: Numbers) -> None: ...
     def message(self, text: str) -> None: ...
     def end(self) -> None: ...
@@ -72,7 +61,7 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
 
 
-class Bars:
+class Bars(Display):
     """Live progress on stderr, one line a phase. Validation numbers come first, and a narrow terminal leaves others
     out: a number is never cut."""
 
@@ -152,7 +141,7 @@ def transfer(name: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: progress.update(task, completed=done, total=total or None)
 
 
-class Lines:
+class Lines(Display):
     """One plain line every few seconds, for pipes and log files."""
 
     def __init__(self, every_seconds: float = 10.0) -> None:
@@ -176,8 +165,6 @@ class Lines:
     def message(self, text: str) -> None:
         print_stderr(text)
 
-    def end(self) -> None: ...
-
 
 def print_stderr(text: str) -> None:
     with contextlib.suppress(OSError):  # a log that is full, or whose reader has gone, ends no training
@@ -193,7 +180,7 @@ def shown(numbers: Numbers, width: int | None = None) -> str:
     return "  ".join(parts)
 
 
-def display() -> Display:
+def progress_display() -> Display:
     """Bars on a terminal, plain lines where the output goes to a file."""
     console = Console(stderr=True)
     return Bars(console) if console.is_terminal else Lines()

@@ -177,10 +177,12 @@ class RunOptions:
     def machine(self) -> "Machine":
         """How the run is carried out. Raises a UsageError for a missing device before anything is made."""
         from seqgan.core.device import resolve
-        from seqgan.core.log import Silence, display
+        from seqgan.core.log import Display, progress_display
         from seqgan.core.starting import Machine
 
-        return Machine(resolve(self.device), Silence() if self.quiet else display(), self.save_seconds, self.keep)
+        return Machine(
+            resolve(self.device), Display() if self.quiet else progress_display(), self.save_seconds, self.keep
+        )
 
 
 def _presets(ctx: click.Context, incomplete: str) -> list[str]:

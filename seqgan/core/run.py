@@ -23,7 +23,7 @@ from torch import Tensor
 
 from seqgan.core import checkpoint, distributed, files, schema
 from seqgan.core import folder as folders
-from seqgan.core.log import Display, Silence
+from seqgan.core.log import Display
 from seqgan.core.phase import Metrics, Numbers, Phase
 from seqgan.core.record import Record, read_record
 from seqgan.errors import CheckpointError, DivergedError, RunError, SeqGANError, StorageError, quoted
@@ -161,7 +161,7 @@ class Run:
         refuse_other_world(folder, self.description)
         self.seed: int = self.description["seed"]
         self.rank = distributed.rank()
-        self.display: Display = display if display and self.rank == 0 else Silence()
+        self.display: Display = display if display and self.rank == 0 else Display()
         self._save_seconds, self._keep = save_seconds, keep
         self._steps: dict[str, int] = {}
         self._pending: list[tuple[str, int, Metrics]] = []

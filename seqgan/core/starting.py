@@ -9,7 +9,7 @@ import torch
 
 from seqgan.core import distributed
 from seqgan.core import folder as folders
-from seqgan.core.log import Display, Silence
+from seqgan.core.log import Display
 from seqgan.core.record import read_record
 from seqgan.core.run import Run, checkpoints, describe, refuse_other_world, rewrite
 from seqgan.errors import RunError, UsageError, quoted
@@ -54,7 +54,7 @@ class Machine(NamedTuple):
     """How a run is carried out, which changes nothing of what is learned."""
 
     device: torch.device
-    display: Display = Silence()
+    display: Display = Display()
     save_seconds: float = 30.0  # between checkpoints
     keep: int = 2  # checkpoints that stay
 

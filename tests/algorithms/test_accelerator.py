@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from torch.testing import assert_close
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from seqgan.algorithms.adversarial import ADVERSARIAL, TextGAN
 from seqgan.algorithms.components import DEFAULTS, Components
 from seqgan.algorithms.configs import MLEConfig
-from seqgan.algorithms.seqgan import GAME, SeqGAN
+from seqgan.algorithms.seqgan import new_seqgan
 from seqgan.data.batches import Batches, pad
 from seqgan.data.corpus import Corpus
 from seqgan.data.dataset import TokenDataset, encode_corpus
@@ -21,6 +22,7 @@ from seqgan.data.splits import split
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.models.gru import GRUPolicy
 from seqgan.models.policy import PolicyModule, sample
+from seqgan.rewards.discriminator import DiscriminatorReward
 from seqgan.rollout import rollout_rewards
 from seqgan.symbols import PAD
 from tests import pretend
@@ -57,11 +59,11 @@ class Plain(PolicyModule):
 
 
 @contextlib.contextmanager
-def on_pretend(texts: TokenDataset, config: Any, parts: Components = DEFAULTS) -> Iterator[SeqGAN]:
+def on_pretend(texts: TokenDataset, config: Any, parts: Components = DEFAULTS) -> Iterator[TextGAN]:
     """A game on the pretend device. Once an epoch, the order of its texts is copied there."""
     with pretend.device() as device, pretend.allowed(Batches, "order"):
         with pretend.setting_up():
-            game = SeqGAN(config, texts, device, 0, parts)
+            game = new_seqgan(config, texts, device, 0, parts)
         yield game
 
 
@@ -91,10 +93,10 @@ def test_an_mle_update(policy: Any, tie_embeddings: bool, words: TokenDataset, t
 def test_a_policy_update(
     policy: Any, form: str, baseline: str, control: str, words: TokenDataset, tiny_config: Make
 ) -> None:
-    config = tiny_config("seqgan", reward=form, baseline=baseline, control=control, highway=True)
+    config = tiny_config("seqgan", reward_form=form, baseline=baseline, control=control, highway=True)
     with on_pretend(words, config, Components(policy=policy)) as game:
-        measured = game.policy_update(1)
-        assert {measured[name].device.type for name in ("loss", "reward", "spread", "nll")} == {pretend.NAME}
+        measured = game.policy_update(0)
+        assert {measured[name].device.type for name in ("loss", "reward", "reward_std", "nll")} == {pretend.NAME}
 
 
 @pytest.mark.parametrize("own", [None, Bag], ids=["CNN", "custom"])
@@ -103,8 +105,8 @@ def test_a_policy_update(
 def test_a_discriminator_update(policy: Any, own: Any, bf16: bool, words: TokenDataset, tiny_config: Make) -> None:
     config = tiny_config("seqgan", d_bf16=bf16, highway=True, d_samples=24)
     with on_pretend(words, config, Components(policy=policy, discriminator=own)) as game:
-        for update in range(2 * game.opponent.per_round):
-            bce = game.opponent.update(GAME, update)["bce"]
+        for update in range(2 * game.critic.per_round):
+            bce = game.discriminator_update(ADVERSARIAL, update)["bce"]
         assert bce.device.type == pretend.NAME
 
 
@@ -114,14 +116,14 @@ def test_a_policy_update_with_a_reward_and_a_discriminator_of_one_s_own(words: T
 
     for parts in (Components(reward=length), Components(discriminator=Bag)):
         with on_pretend(words, tiny_config("seqgan"), parts) as game:
-            game.policy_update(1)
+            game.policy_update(0)
 
 
 @pytest.mark.parametrize("policy", DRAWING.values(), ids=DRAWING)
 @pytest.mark.parametrize("options", [{}, {"temperature": 0.7, "top_k": 5, "top_p": 0.9}], ids=["plain", "truncated"])
 def test_sampling(policy: Any, options: dict[str, Any], words: TokenDataset, tiny_config: Make) -> None:
     with on_pretend(words, tiny_config("seqgan"), Components(policy=policy)) as game:
-        device = game.opponent.device
+        device = game.critic.device
         with pretend.setting_up():
             prompt = torch.tensor([7, 8], device=device)
         drawn = sample(game.generator, 5, prompt=prompt, rng=torch.Generator(device), **options)
@@ -141,14 +143,13 @@ def test_relaxed_samples(policy: Any, straight_through: bool, words: TokenDatase
 def test_scoring(own: Any, words: TokenDataset, tiny_config: Make) -> None:
     with on_pretend(words, tiny_config("seqgan"), Components(discriminator=own)) as game:
         with pretend.setting_up():
-            tokens = pad(words.valid.sequences, game.opponent.device).tokens
+            tokens = pad(words.valid.sequences, game.critic.device).tokens
         assert game.generator.log_probs(tokens).shape == tokens.shape
         assert game.generator.log_probs_drawn(tokens).shape == tokens.shape
         assert game.generator.distributions(tokens).shape[:2] == tokens.shape
-        filled = game.generator.fill_unknown(tokens, torch.Generator(game.opponent.device))
+        filled = game.generator.fill_unknown(tokens, torch.Generator(game.critic.device))
         assert filled.shape == tokens.shape
-        with game.score() as score:
-            assert score(filled).shape == (len(tokens),)
+        assert DiscriminatorReward(game.discriminator, "log-odds")(filled).shape == (len(tokens),)
 
 
 def test_what_is_ours_was_made_for_the_device_and_not_moved_there_in_a_step(
@@ -156,8 +157,8 @@ def test_what_is_ours_was_made_for_the_device_and_not_moved_there_in_a_step(
 ) -> None:
     with on_pretend(words, tiny_config("seqgan")) as game:
         game.mle.update(1)
-        game.policy_update(1)
-        game.opponent.update(GAME, 0)
+        game.policy_update(0)
+        game.discriminator_update(ADVERSARIAL, 0)
         for module in (game.generator, game.discriminator):
             assert {tensor.device.type for tensor in module.state_dict().values()} == {pretend.NAME}
 
@@ -175,10 +176,10 @@ def test_what_an_accelerator_does_gives_what_a_processor_gives(
     config = tiny_config("seqgan", dropout=0.0, d_dropout=0.0, highway=True)
 
     def weights() -> dict[str, Tensor]:
-        game = SeqGAN(config, texts, torch.device("cpu"), 0)
+        game = new_seqgan(config, texts, torch.device("cpu"), 0)
         for step in (1, 2, 3):
             game.mle.update(step)
-            game.opponent.update(GAME, step - 1)
+            game.discriminator_update(ADVERSARIAL, step - 1)
         players = {"policy": game.generator, "discriminator": game.discriminator}
         return {f"{who}.{key}": w.clone() for who, player in players.items() for key, w in player.state_dict().items()}
 
@@ -209,7 +210,8 @@ def test_a_rollout_takes_as_many_operations_whatever_the_batch_and_the_completio
     for drawn, rollouts in ((4, 1), (4, 7), (23, 2)):
         with on_pretend(words, tiny_config("seqgan", mle_weight=0.0), Components(policy=policy)) as game:
             sampled = game.generator.sample(drawn)
-            with Counting() as operations, game.score() as score:
+            score = DiscriminatorReward(game.discriminator, "log-odds")
+            with Counting() as operations:
                 rollout_rewards(game.generator, score, sampled, rollouts)
             counts.append(operations.count)
     assert max(counts) - min(counts) < 5  # room for drawing may be made anew

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from seqgan.algorithms.configs import MLEConfig
-from seqgan.algorithms.mle import MLE, descend
+from seqgan.algorithms.mle import MLE
+from seqgan.core.game import Player, Term, move
 from seqgan.core.loop import train
 from seqgan.core.record import read_record
 from seqgan.core.run import Run, create
@@ -47,9 +48,10 @@ def test_without_patience_it_keeps_the_last(
 
 def test_a_step_is_clipped_to_the_largest_norm() -> None:
     module = torch.nn.Linear(4, 1)
-    optimizer = torch.optim.SGD(module.parameters(), lr=1.0)
     before = torch.cat([p.detach().flatten().clone() for p in module.parameters()])
-    descend(optimizer, module(torch.full((1, 4), 100.0)).square().sum() * 1e3, module, max_grad_norm=0.5)
+    loss = Term[None](lambda _: module(torch.full((1, 4), 100.0)).square().sum() * 1e3)
+    player = Player(("net",), {"loss": loss}, lambda parameters: torch.optim.SGD(parameters, lr=1.0), 0.5)
+    move(player, None, {"net": module}, player.new_optimizer({"net": module}))
     moved = torch.cat([p.detach().flatten() for p in module.parameters()]) - before
     assert float(moved.norm()) == pytest.approx(0.5, rel=1e-3)
 

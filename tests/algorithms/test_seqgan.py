@@ -10,9 +10,11 @@ from unittest import mock
 import pytest
 import torch
 
+from seqgan.advantages import advantages
+from seqgan.algorithms.adversarial import ADVERSARIAL, PRETRAIN, TextGAN
 from seqgan.algorithms.configs import MLEConfig
-from seqgan.algorithms.mle import copied, descend
-from seqgan.algorithms.seqgan import GAME, PRETRAIN, SeqGAN
+from seqgan.algorithms.seqgan import new_seqgan
+from seqgan.core.game import Term, move
 from seqgan.core.loop import train
 from seqgan.core.record import read_record
 from seqgan.core.run import Run, create
@@ -27,7 +29,9 @@ from seqgan.metrics.nll import divergence
 from seqgan.model import TextModel
 from seqgan.models.lstm import LSTMPolicy
 from seqgan.models.policy import sample
-from seqgan.rewards import advantages
+from seqgan.models.weights import clone
+from seqgan.rewards import by_rollouts
+from seqgan.rewards.discriminator import DiscriminatorReward
 from seqgan.rollout import rollout_rewards
 from seqgan.symbols import EOS, UNK
 from tests.conftest import tiny_lines
@@ -36,38 +40,40 @@ CPU = torch.device("cpu")
 Make = Callable[..., MLEConfig]
 
 
-def made(texts: TokenDataset, config: Any) -> SeqGAN:
-    return SeqGAN(config, texts, CPU, 0)
+def made(texts: TokenDataset, config: Any) -> TextGAN:
+    return new_seqgan(config, texts, CPU, 0)
 
 
 def test_an_iteration_is_g_policy_updates_and_d_rounds(texts: TokenDataset, tiny_config: Make) -> None:
     game = made(texts, tiny_config("seqgan", g_steps=2, d_steps=3, d_epochs=2, d_samples=24, iterations=4))
-    assert game.opponent.per_round == 2 * 3  # 24 texts in halves of 8, twice
+    assert game.critic.per_round == 2 * 3  # 24 texts in halves of 8, twice
     assert game.per_iteration == 2 + 3 * 6
     moves = []
     with (
         mock.patch.object(game, "policy_update", side_effect=lambda n: moves.append(("g", n)) or {}),
-        mock.patch.object(game.opponent, "update", side_effect=lambda p, n: moves.append(("d", n)) or {"bce": 0.0}),
+        mock.patch.object(
+            game, "discriminator_update", side_effect=lambda p, n: moves.append(("d", n)) or {"bce": 0.0}
+        ),
     ):
-        recorded = [game.move(step) for step in range(1, 2 * game.per_iteration + 1)]
-    assert moves[:3] == [("g", 1), ("g", 2), ("d", 0)]
-    assert [n for who, n in moves if who == "g"] == [1, 2, 3, 4]
+        recorded = [game.adversarial_update(step) for step in range(1, 2 * game.per_iteration + 1)]
+    assert moves[:3] == [("g", 0), ("g", 1), ("d", 0)]
+    assert [n for who, n in moves if who == "g"] == [0, 1, 2, 3]
     assert [n for who, n in moves if who == "d"] == list(range(36))
     assert sum(bool(metrics) for metrics in recorded) == 2 * 3 * 2  # one line an epoch of the discriminator
 
 
 def test_the_discriminator_judges_without_dropout_and_learns_with_it(texts: TokenDataset, tiny_config: Make) -> None:
     game = made(texts, tiny_config("seqgan", d_dropout=0.5))
-    modes: dict[str, set[bool]] = {"judging": set(), "learning": set()}
+    modes: dict[str, set[bool]] = {"scoring": set(), "learning": set()}
     game.discriminator.train()
     hook = game.discriminator.register_forward_hook(
-        lambda module, _, scores: modes["learning" if scores.requires_grad else "judging"].add(module.training)
+        lambda module, _, scores: modes["learning" if scores.requires_grad else "scoring"].add(module.training)
     )
-    game.policy_update(1)
-    game.opponent.update(GAME, 0)
-    game.opponent.judge_held_out(game.discriminator.state_dict())
+    game.policy_update(0)
+    game.discriminator_update(ADVERSARIAL, 0)
+    game.critic.validate(game.discriminator.state_dict())
     hook.remove()
-    assert modes == {"judging": {False}, "learning": {True}}
+    assert modes == {"scoring": {False}, "learning": {True}}
     assert game.discriminator.training
 
 
@@ -84,13 +90,13 @@ def test_half_of_a_discriminator_s_batch_is_real(
     game = made(texts, tiny_config("seqgan", d_batch_size=batch, d_samples=samples))
     seen = []
     with mock.patch(
-        "seqgan.algorithms.opponent.discriminator_loss",
+        "seqgan.algorithms.adversarial.discriminator_loss",
         side_effect=lambda real, fake: seen.append((len(real), len(fake))) or discriminator_loss(real, fake),
     ):
-        for update in range(game.opponent.per_round + 1):
-            game.opponent.update(PRETRAIN, update)
+        for update in range(game.critic.per_round + 1):
+            game.discriminator_update(PRETRAIN, update)
     assert set(seen) == {(half, half)}
-    assert game.opponent.per_epoch == (samples or 43) // half
+    assert game.critic.per_epoch == (samples or 43) // half
 
 
 def test_the_discriminator_never_sees_an_unknown_token(tiny_config: Make) -> None:
@@ -103,9 +109,9 @@ def test_the_discriminator_never_sees_an_unknown_token(tiny_config: Make) -> Non
     seen: set[int] = set()
     game.discriminator.register_forward_pre_hook(lambda _, tokens: seen.update(tokens[0].unique().tolist()))
     for update in range(6):
-        game.opponent.update(GAME, update)
-    game.policy_update(1)
-    game.opponent.check(1)
+        game.discriminator_update(ADVERSARIAL, update)
+    game.policy_update(0)
+    game.critic.check(1)
     model = TextModel(game.generator, known.vocabulary, game.discriminator)
     evaluate_models({"final": model}, corpus)
     model.score(corpus.test)
@@ -117,12 +123,12 @@ def test_the_rollout_policy_is_the_current_generator(texts: TokenDataset, tiny_c
     game = made(texts, tiny_config("seqgan"))
     seen = []
     with mock.patch(
-        "seqgan.algorithms.seqgan.rollout_rewards",
+        "seqgan.rewards.rollout_rewards",
         side_effect=lambda policy, *a: seen.append(policy) or rollout_rewards(policy, *a),
     ):
+        game.policy_update(0)
+        weights = clone(game.generator)
         game.policy_update(1)
-        weights = copied(game.generator)
-        game.policy_update(2)
     assert seen == [game.generator, game.generator]
     assert any(not weights[name].equal(tensor) for name, tensor in game.generator.state_dict().items())
 
@@ -132,20 +138,20 @@ def test_dropout_of_the_policy_is_off_in_the_game_but_for_the_mle_term(texts: To
     with mock.patch.object(
         LSTMPolicy, "train", side_effect=AssertionError("the policy must not train with dropout here")
     ):
-        game.policy_update(1)
+        game.policy_update(0)
     assert not game.generator.training
 
 
 def test_a_round_s_texts_are_drawn_again_the_same(texts: TokenDataset, tiny_config: Make) -> None:
     game = made(texts, tiny_config("seqgan"))
-    first = game.opponent.generated(GAME, 3)
-    game.opponent.generated(GAME, 4)
+    first = game.critic.generated(ADVERSARIAL, 3)
+    game.critic.generated(ADVERSARIAL, 4)
     torch.rand(17)
-    again = game.opponent.generated(GAME, 3)
+    again = game.critic.generated(ADVERSARIAL, 3)
     assert again is not first
     assert again.rows.ids.equal(first.rows.ids)
     assert again.at(1).tokens.equal(first.at(1).tokens)
-    assert not game.opponent.generated(PRETRAIN, 3).rows.ids.equal(first.rows.ids)
+    assert not game.critic.generated(PRETRAIN, 3).rows.ids.equal(first.rows.ids)
 
 
 def test_the_game_begins_from_the_best_mle_and_the_held_discriminator(
@@ -160,16 +166,16 @@ def test_the_game_begins_from_the_best_mle_and_the_held_discriminator(
     best = min(line["valid_nll"] for line in record if "valid_nll" in line)
     assert game.mle.best.nll == best
     assert all(game.after_mle[name].equal(tensor) for name, tensor in game.generator.state_dict().items())
-    assert game.opponent.held.bce == min(line["valid_bce"] for line in record if "valid_bce" in line)
+    assert game.critic.snapshot.loss == min(line["valid_bce"] for line in record if "valid_bce" in line)
     assert all(
-        game.opponent.held.weights[name].equal(tensor) for name, tensor in game.discriminator.state_dict().items()
+        game.critic.snapshot.weights[name].equal(tensor) for name, tensor in game.discriminator.state_dict().items()
     )
 
 
 def test_a_discriminator_that_got_worse_goes_back(texts: TokenDataset, tiny_config: Make) -> None:
     game = made(texts, tiny_config("seqgan"))
-    game.opponent.check(1)
-    good = copied(game.discriminator)
+    game.critic.check(1)
+    good = clone(game.discriminator)
     with torch.no_grad():
         game.discriminator.output.bias += torch.tensor([-20.0, 20.0])  # calls everything real
     game.check(1)
@@ -195,13 +201,14 @@ def test_stored_trajectories_guard_refactorings(texts: TokenDataset, tiny_config
     fake = pad([row[::-1] for row in rows]).tokens
     rewards = torch.linspace(-1, 1, real.numel()).view(real.shape)
     judged, paid = [], []
+    terms = {
+        "discriminator": lambda _: discriminator_loss(game.discriminator(real), game.discriminator(fake)),
+        "generator": lambda _: game.generator.nll(real, policy_gradient_weights(rewards, mask)),
+    }
     for _ in range(5):
-        loss = discriminator_loss(game.discriminator(real), game.discriminator(fake))
-        descend(game.opponent.optimizer, loss, game.discriminator)
-        judged.append(loss.item())
-        loss = game.generator.nll(real, policy_gradient_weights(rewards, mask))
-        descend(game.policy_optimizer, loss, game.generator, max_grad_norm=5.0)
-        paid.append(loss.item())
+        for name, losses in (("discriminator", judged), ("generator", paid)):
+            player = replace(game.players[name], terms={"given": Term(terms[name])})
+            losses.append(move(player, None, game.nets, game.optimizers[name])["given"].item())
     assert judged == pytest.approx([0.690451, 0.685344, 0.680797, 0.674456, 0.66577], rel=1e-3)
     assert paid == pytest.approx([-0.062746, -0.062886, -0.063024, -0.063162, -0.0633], rel=1e-3)
 
@@ -275,7 +282,7 @@ def test_a_reward_that_can_be_learned_is_learned(texts: TokenDataset, tiny_confi
         def forward(self, tokens: torch.Tensor) -> torch.Tensor:
             return 4.0 * (tokens == loved).float().sum(dim=1) - 2.0
 
-    game.opponent.discriminator = Loving()
+    game.reward = by_rollouts(game.generator, DiscriminatorReward(Loving(), "log-odds"), config.rollouts)
     before = (sample(game.generator, 400).tokens == loved).float().mean()
     for step in range(1, 41):
         torch.manual_seed(step)

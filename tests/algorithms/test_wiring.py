@@ -6,7 +6,7 @@ mutant of the wiring, or any config value put back to its default, must be notic
 import copy
 import inspect
 import itertools
-import math
+import sys
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import fields, replace
@@ -18,11 +18,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.testing import assert_close
 
-from seqgan.algorithms import mle, opponent, seqgan
+from seqgan import rewards
+from seqgan.advantages import advantages
+from seqgan.algorithms import adversarial, critic, mle
+from seqgan.algorithms.adversarial import ADVERSARIAL, PRETRAIN, TextGAN
 from seqgan.algorithms.configs import SeqGANConfig
-from seqgan.algorithms.mle import MLE, descend
-from seqgan.algorithms.opponent import Opponent
-from seqgan.algorithms.seqgan import GAME, PRETRAIN, SeqGAN
+from seqgan.algorithms.critic import Critic
+from seqgan.algorithms.mle import MLE
+from seqgan.algorithms.seqgan import new_seqgan
 from seqgan.core.seed import derive, private_generator
 from seqgan.data.batches import pad
 from seqgan.data.corpus import Corpus
@@ -33,11 +36,14 @@ from seqgan.losses import discriminator_loss, l2_penalty, policy_gradient_weight
 from seqgan.models.cnn import CNNDiscriminator
 from seqgan.models.lstm import LSTMPolicy
 from seqgan.models.policy import PolicyModule, sample
-from seqgan.rewards import DiscriminatorReward, advantages, controlled
+from seqgan.rewards import controls, discriminator
+from seqgan.rewards.controls import controlled
+from seqgan.rewards.discriminator import DiscriminatorReward
 from seqgan.rollout import complete, rollout_rewards
 from seqgan.symbols import BOS, EOS, PAD, UNK
 from tests.conftest import tiny_lines
 
+seqgan_module = sys.modules["seqgan.algorithms.seqgan"]
 CPU, SEED = torch.device("cpu"), 3
 
 # No value is the default one, and no two sizes are equal. What a text is (tokenizer, vocabulary, max_length, long) is
@@ -48,7 +54,7 @@ CONFIG = SeqGANConfig(
     mle_epochs=3, mle_patience=2, mle_lr=0.03, weight_decay=0.2, batch_size=9, shuffle=True, max_grad_norm=0.02,
     d_embedding_dim=7, filter_sizes=(1, 3), num_filters=(4, 3), highway=False, d_dropout=0.4, d_l2=0.7, d_lr=0.02,
     d_bf16=True, d_batch_size=10, d_samples=13, d_epochs=2, d_pretrain_rounds=4, d_patience=1,
-    iterations=5, g_steps=2, d_steps=3, g_lr=0.005, g_batch_size=8, rollouts=3, reward="log-odds",
+    iterations=5, g_steps=2, d_steps=3, g_lr=0.005, g_batch_size=8, rollouts=3, reward_form="log-odds",
     baseline="prefix", normalize_advantage=True, reduction="mean", mle_weight=0.5, control="shuffled", validate_every=2,
 )  # fmt: skip
 fill_unknown = PolicyModule.fill_unknown  # as it is without a mutant
@@ -64,9 +70,9 @@ def words() -> TokenDataset:
     return texts
 
 
-def made(texts: TokenDataset, config: SeqGANConfig) -> SeqGAN:
+def made(texts: TokenDataset, config: SeqGANConfig) -> TextGAN:
     """A game whose players are sharp, so that no gradient is next to nothing."""
-    game = SeqGAN(config, texts, CPU, SEED)
+    game = new_seqgan(config, texts, CPU, SEED)
     with torch.no_grad():
         for parameter in game.generator.parameters():
             parameter.mul_(4.0)
@@ -113,7 +119,7 @@ def logits_by_hand(judge: CNNDiscriminator, tokens: Tensor, dropout: float) -> T
 
 
 @torch.no_grad()
-def rewards_by_hand(game: SeqGAN, config: SeqGANConfig) -> tuple[Tensor, Tensor, Tensor]:
+def rewards_by_hand(game: TextGAN, config: SeqGANConfig) -> tuple[Tensor, Tensor, Tensor]:
     """Tokens, their mask, and the log-odds of each token's completions, within +-8."""
     sampled = sample(game.generator, config.g_batch_size, keep_states=True)
     finished = complete(game.generator, sampled, config.rollouts)
@@ -191,7 +197,7 @@ def check_policy_update(texts: TokenDataset, config: SeqGANConfig) -> None:
     nll = mle_by_hand(hand, texts, CONFIG, count)
     (reinforce + CONFIG.mle_weight * nll).backward()
     torch.manual_seed(2)
-    measured = game.policy_update(count)
+    measured = game.policy_update(count - 1)
     assert_close(measured["loss"], reinforce.detach(), rtol=1e-4, atol=1e-6)
     assert "nll" in measured
     assert_close(measured["nll"], nll.detach(), rtol=1e-5, atol=0.0)
@@ -213,8 +219,12 @@ def check_discriminator_update(texts: TokenDataset, config: SeqGANConfig) -> Non
     real = pad([rows[number] for number in order[index * half : (index + 1) * half]]).tokens
     assert (real == UNK).any()
     real = fill_unknown(game.generator, real)
-    drawn = sample(game.generator, CONFIG.d_samples, rng=torch.Generator().manual_seed(derive(SEED, GAME, 1))).tokens
-    order = torch.randperm(len(drawn), generator=private_generator(derive(SEED, GAME, 1, "order"), "epoch", 0)).tolist()
+    drawn = sample(
+        game.generator, CONFIG.d_samples, rng=torch.Generator().manual_seed(derive(SEED, ADVERSARIAL, 1))
+    ).tokens
+    order = torch.randperm(
+        len(drawn), generator=private_generator(derive(SEED, ADVERSARIAL, 1, "order"), "epoch", 0)
+    ).tolist()
     fake = drawn[order[half : 2 * half]]
     both = torch.cat([F.pad(real, (0, drawn.shape[1] - real.shape[1])), fake])
     with torch.autocast("cpu", torch.bfloat16, enabled=CONFIG.d_bf16):
@@ -225,7 +235,7 @@ def check_discriminator_update(texts: TokenDataset, config: SeqGANConfig) -> Non
     in_bf16: list[bool] = []
     game.discriminator.register_forward_pre_hook(lambda *_: in_bf16.append(torch.is_autocast_enabled("cpu")))
     torch.manual_seed(3)
-    measured = game.opponent.update(GAME, update)
+    measured = game.discriminator_update(ADVERSARIAL, update)
     assert in_bf16 == [CONFIG.d_bf16]
     assert_close(measured["bce"], bce.detach(), rtol=0.01, atol=0.0)
     right = ((logits[:half] > 0).float().mean() + (logits[half:] <= 0).float().mean()) / 2
@@ -238,7 +248,7 @@ def check_discriminator_update(texts: TokenDataset, config: SeqGANConfig) -> Non
 
 def check_schedule(texts: TokenDataset, config: SeqGANConfig) -> None:
     """Who moves when, how often is looked, and when a phase is over."""
-    game = SeqGAN(config, texts, CPU, SEED)
+    game = new_seqgan(config, texts, CPU, SEED)
     rows = len(texts.train.sequences)
     per_epoch, per_round = rows // CONFIG.batch_size, CONFIG.d_epochs * (CONFIG.d_samples // (CONFIG.d_batch_size // 2))
     iteration = CONFIG.g_steps + CONFIG.d_steps * per_round
@@ -250,23 +260,23 @@ def check_schedule(texts: TokenDataset, config: SeqGANConfig) -> None:
         per_epoch, per_round, CONFIG.validate_every * iteration,
     ]  # fmt: skip
     moved: list[str] = []
-    game.policy_update = lambda count: moved.append(f"g{count}") or {}  # type: ignore[method-assign, func-returns-value]
-    game.opponent.update = lambda phase, update: moved.append(f"d{update}") or {}  # type: ignore[method-assign, func-returns-value, union-attr]
+    game.policy_update = lambda update: moved.append(f"g{update + 1}") or {}  # type: ignore[method-assign, func-returns-value]
+    game.discriminator_update = lambda phase, update: moved.append(f"d{update}") or {}  # type: ignore[method-assign, func-returns-value, union-attr]
     for step in range(1, iteration + 2):
         adversarial.update(step)
     assert moved == ["g1", "g2", *[f"d{number}" for number in range(CONFIG.d_steps * per_round)], "g3"]
     for phase, player, patience in (
         (mle, game.mle, CONFIG.mle_patience),
-        (pretrain, game.opponent.held, CONFIG.d_patience),
+        (pretrain, game.critic.snapshot, CONFIG.d_patience),
     ):
-        player.stale = patience - 1
+        player.checks_without_improvement = patience - 1
         assert not phase.finished()
-        player.stale = patience
+        player.checks_without_improvement = patience
         assert phase.finished()
 
 
 def check_sizes(texts: TokenDataset, config: SeqGANConfig) -> None:
-    game = SeqGAN(config, texts, CPU, SEED)
+    game = new_seqgan(config, texts, CPU, SEED)
     assert game.generator.embedding.weight.shape == (len(texts.vocabulary), CONFIG.embedding_dim)
     assert game.generator.lstm.hidden_size == CONFIG.hidden_dim
     assert (game.generator.output.weight is game.generator.embedding.weight) == CONFIG.tie_embeddings
@@ -341,38 +351,39 @@ def wrongly(function: Callable[..., Any], wrong: Callable[..., Any]) -> Callable
 POLICY, JUDGE, LEARNING = "policy update", "discriminator update", "MLE update"
 
 
-def with_seqgan(name: str, wrong: Callable[..., Any]) -> tuple[str, Any, str, Any]:
-    return POLICY, seqgan, name, wrong
+def with_new_seqgan(name: str, wrong: Callable[..., Any]) -> tuple[str, Any, str, Any]:
+    return POLICY, seqgan_module, name, wrong
 
 
-def with_opponent(name: str, wrong: Callable[..., Any]) -> tuple[str, Any, str, Any]:
-    return JUDGE, Opponent if hasattr(Opponent, name) else opponent, name, wrong
+def with_critic(name: str, wrong: Callable[..., Any]) -> tuple[str, Any, str, Any]:
+    return JUDGE, next(where for where in (Critic, adversarial, critic) if hasattr(where, name)), name, wrong
 
 
-loss, generated = MLE.loss, Opponent.generated
+loss, generated = MLE.loss, Critic.generated
+NOT_CLIPPED: Callable[..., None] = lambda *given: None  # noqa: E731
 
 # What is wrong: the check that must notice, where it is, its name, and what stands there instead.
 MUTANTS: dict[str, tuple[str, Any, str, Any]] = {
     "REINFORCE follows the distribution of text": (POLICY, LSTMPolicy, "nll_drawn", LSTMPolicy.nll),
-    "REINFORCE lowers what paid more": with_seqgan(
+    "REINFORCE lowers what paid more": with_new_seqgan(
         "policy_gradient_weights", wrongly(policy_gradient_weights, torch.neg)
     ),
-    "the reduction is ignored": with_seqgan(
+    "the reduction is ignored": with_new_seqgan(
         "policy_gradient_weights", ignoring(policy_gradient_weights, reduction="sum")
     ),
-    "the form of the reward is ignored": with_seqgan(
-        "DiscriminatorReward", ignoring(DiscriminatorReward, kind="probability")
+    "the form of the reward is ignored": with_new_seqgan(
+        "DiscriminatorReward", ignoring(DiscriminatorReward, form="probability")
     ),
-    "one completion": with_seqgan("rollout_rewards", ignoring(rollout_rewards, completions=1)),
-    "rewards come a token late": with_seqgan(
-        "rollout_rewards", wrongly(rollout_rewards, lambda paid: paid.roll(1, dims=1))
+    "one completion": (POLICY, rewards, "rollout_rewards", ignoring(rollout_rewards, completions=1)),
+    "rewards come a token late": (
+        POLICY, rewards, "rollout_rewards", wrongly(rollout_rewards, lambda paid: paid.roll(1, dims=1))
     ),
-    "the baseline is ignored": with_seqgan("advantages", ignoring(advantages, baseline="none")),
-    "the baseline is its neighbour": with_seqgan("advantages", ignoring(advantages, baseline="batch")),
-    "advantages keep their size": with_seqgan("advantages", ignoring(advantages, normalize_advantage=False)),
-    "rewards are not shuffled": with_seqgan("controlled", lambda rewards, mask, control: rewards),
-    "rewards are constant": with_seqgan("controlled", ignoring(controlled, control="constant")),
-    "the discriminator judges with dropout": with_seqgan("judging", lambda module: nullcontext(module.train())),
+    "the baseline is ignored": with_new_seqgan("advantages", ignoring(advantages, baseline="none")),
+    "the baseline is its neighbour": with_new_seqgan("advantages", ignoring(advantages, baseline="batch")),
+    "advantages keep their size": with_new_seqgan("advantages", ignoring(advantages, normalize_advantage=False)),
+    "rewards are not shuffled": (POLICY, controls, "controlled", lambda rewards, mask, control: rewards),
+    "rewards are constant": (POLICY, controls, "controlled", ignoring(controlled, control="constant")),
+    "the discriminator judges with dropout": (POLICY, discriminator, "inference", lambda net: nullcontext(net.train())),
     "the policy samples with dropout": (
         POLICY, LSTMPolicy, "sample", lambda policy, count: sample(policy.train(), count, keep_states=True),
     ),
@@ -381,19 +392,19 @@ MUTANTS: dict[str, tuple[str, Any, str, Any]] = {
     ),
     "the MLE term is of another batch": (POLICY, MLE, "loss", lambda mle, step: loss(mle, step + 1)),
     "the MLE term counts double": (POLICY, MLE, "loss", lambda mle, step: 2 * loss(mle, step)),
-    "a policy update is not clipped": with_seqgan("descend", ignoring(descend, max_grad_norm=math.inf)),
+    "a policy update is not clipped": (POLICY, nn.utils, "clip_grad_norm_", NOT_CLIPPED),
     "MLE follows the distribution of samples": (LEARNING, LSTMPolicy, "nll", LSTMPolicy.nll_drawn),
-    "an MLE update is not clipped": (LEARNING, mle, "descend", ignoring(descend, max_grad_norm=math.inf)),
+    "an MLE update is not clipped": (LEARNING, nn.utils, "clip_grad_norm_", NOT_CLIPPED),
     "MLE is the sum over tokens": (LEARNING, mle, "mle_weights", lambda mask: mask.float()),
     "MLE has no dropout": (LEARNING, LSTMPolicy, "train", lambda policy, _=True: nn.Module.train(policy, False)),
     "MLE is of another batch": (LEARNING, MLE, "loss", lambda mle, step: loss(mle, step - 1)),
-    "no L2 penalty": with_opponent("penalty", lambda opponent: 0.0),
-    "the L2 penalty is of another layer": with_opponent(
-        "penalty", lambda opponent: CONFIG.d_l2 * l2_penalty(*opponent.discriminator.convolutions[0].parameters())
+    "no L2 penalty": with_critic("output_penalty", lambda view: torch.zeros(())),
+    "the L2 penalty is of another layer": with_critic(
+        "output_penalty", lambda view: l2_penalty(*view.critic.discriminator.convolutions[0].parameters())
     ),
-    "the L2 penalty leaves the bias out": with_opponent("l2_penalty", lambda weight, bias: l2_penalty(weight)),
-    "the L2 penalty is not halved": with_opponent("l2_penalty", wrongly(l2_penalty, lambda found: 2 * found)),
-    "real and generated are exchanged": with_opponent(
+    "the L2 penalty leaves the bias out": with_critic("l2_penalty", lambda weight, bias: l2_penalty(weight)),
+    "the L2 penalty is not halved": with_critic("l2_penalty", wrongly(l2_penalty, lambda found: 2 * found)),
+    "real and generated are exchanged": with_critic(
         "discriminator_loss", lambda real, fake: discriminator_loss(fake, real)
     ),
     "the discriminator learns without dropout": (
@@ -402,16 +413,16 @@ MUTANTS: dict[str, tuple[str, Any, str, Any]] = {
     "the discriminator sees unknown words": (
         JUDGE, PolicyModule, "fill_unknown", lambda policy, tokens, rng=None: tokens,
     ),
-    "every round has the texts of the first": with_opponent(
-        "generated", lambda opponent, phase, round: generated(opponent, phase, 0)
+    "every round has the texts of the first": with_critic(
+        "generated", lambda critic, phase, round: generated(critic, phase, 0)
     ),
-    "the game has the texts of the pretraining": with_opponent(
-        "generated", lambda opponent, phase, round: generated(opponent, PRETRAIN, round)
+    "the game has the texts of the pretraining": with_critic(
+        "generated", lambda critic, phase, round: generated(critic, PRETRAIN, round)
     ),
-    "the texts are drawn sharper": with_opponent(
+    "the texts are drawn sharper": with_critic(
         "sample", lambda *given, **options: sample(*given, temperature=0.5, **options)
     ),
-    "the discriminator learns in full precision": with_opponent("autocast", lambda device, enabled: nullcontext()),
+    "the discriminator learns in full precision": with_critic("autocast", lambda device, enabled: nullcontext()),
 }  # fmt: skip
 
 
@@ -426,12 +437,12 @@ def test_a_mutant_is_noticed(
 
 
 def test_an_optimizer_of_another_player_is_noticed(words: TokenDataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    original = SeqGAN.__init__
+    original = TextGAN.__init__
 
-    def exchanged(game: SeqGAN, *given: Any) -> None:
-        original(game, *given)
-        game.mle.optimizer, game.policy_optimizer = game.policy_optimizer, game.mle.optimizer
+    def exchanged(game: TextGAN, *given: Any, **more: Any) -> None:
+        original(game, *given, **more)
+        game.mle.optimizer, game.optimizers["generator"] = game.optimizers["generator"], game.mle.optimizer
 
-    monkeypatch.setattr(SeqGAN, "__init__", exchanged)
+    monkeypatch.setattr(TextGAN, "__init__", exchanged)
     assert noticed(POLICY, words)
     assert noticed(LEARNING, words)

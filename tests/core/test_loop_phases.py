@@ -9,8 +9,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from seqgan.algorithms.adversarial import PRETRAIN, TextGAN
 from seqgan.algorithms.configs import MLEConfig
-from seqgan.algorithms.seqgan import GAME, PRETRAIN, SeqGAN
+from seqgan.algorithms.seqgan import new_seqgan
 from seqgan.core import checkpoint
 from seqgan.core.loop import train
 from seqgan.core.phase import Phase
@@ -94,8 +95,8 @@ def test_a_game_without_a_trained_discriminator_ends_the_same_when_killed(
 ) -> None:
     config: Any = tiny_config("seqgan", d_pretrain_rounds=0, mle_epochs=1)
 
-    def made() -> SeqGAN:
-        return SeqGAN(config, texts, CPU, 3)
+    def made() -> TextGAN:
+        return new_seqgan(config, texts, CPU, 3)
 
     with dying_at(-1) as seen:
         algorithm = made()

@@ -262,6 +262,14 @@ def test_the_options_that_take_memory_exist() -> None:
     assert any(param.name == "count" for param in seqgan.commands["generate"].params)
 
 
+def test_a_shortage_names_the_six_options_that_take_most() -> None:
+    from seqgan.algorithms.configs import CONFIGS
+
+    told = memory.in_words(MemoryError(), "seqgan train", CONFIGS["seqgan"].__dataclass_fields__)
+    named = "--batch-size, --hidden-dim, --g-batch-size, --rollouts, --max-length or --vocab-size"
+    assert told == f"memory does not suffice for seqgan train; make {named} smaller, or free memory on this machine"
+
+
 # --- the closing words
 
 

@@ -6,10 +6,11 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from seqgan.core.game import inference
 from seqgan.models.cnn import CNNDiscriminator
 from seqgan.models.lstm import LSTMPolicy
 from seqgan.ops.table_scores import filter_table, prefix_scores, responses, tables_pay
-from seqgan.rewards import DiscriminatorReward, judging
+from seqgan.rewards.discriminator import DiscriminatorReward
 from seqgan.rollout import Completions, complete, in_chunks
 from seqgan.symbols import EOS
 
@@ -75,7 +76,7 @@ def test_the_reward_is_the_same_by_tables_and_by_the_module(
     sampled = policy.sample(20)
     finished = complete(policy, sampled, 4)
     assert tables_pay(discriminator.embedding.num_embeddings, finished.tokens)
-    with judging(discriminator):
+    with inference(discriminator):
         reward = DiscriminatorReward(discriminator, kind)
         plain = in_chunks(reward, sampled.tokens), in_chunks(reward, finished.tokens)
         assert_close(reward.of_all(sampled.tokens, finished), plain, atol=1e-5, rtol=0.0)

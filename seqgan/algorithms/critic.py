@@ -1,0 +1,172 @@
+"""A discriminator beside its training: what it is shown, how it is validated, and its best snapshot.
+
+Yu et al. (2017), algorithm 1: in every round the policy draws new sequences, and the discriminator sees them k times.
+On top of the paper it may be stopped early, by its loss on the validation split."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seqgan.algorithms.components import Components
+from seqgan.algorithms.configs import AdversarialConfig, PolicyGradientConfig
+from seqgan.algorithms.mle import MLE
+from seqgan.core import distributed
+from seqgan.core.game import inference
+from seqgan.core.phase import Metrics
+from seqgan.core.schema import NUMBER, WHOLE
+from seqgan.core.seed import derive, seed_everything
+from seqgan.data.batches import Batches, Ragged, by_length, pad
+from seqgan.data.dataset import TokenDataset
+from seqgan.metrics import discrimination
+from seqgan.models.factory import new_discriminator
+from seqgan.models.policy import PolicyModule, sample
+from seqgan.models.weights import Weights, clone
+from seqgan.rollout import in_chunks
+from seqgan.shapes import Tokens
+
+Measures = Mapping[str, Callable[[Tensor, Tensor], float]]  # of logits of real and of generated texts
+CROSS_ENTROPY: Measures = {"bce": discrimination.cross_entropy, "accuracy": discrimination.accuracy}
+
+
+class Critic:
+    """A discriminator of a policy. `samples` in a round (0: as many as there are real texts) are seen `epochs` times;
+    the first of `measures` is the loss that `patience` is about."""
+
+    def __init__(
+        self,
+        config: AdversarialConfig,
+        dataset: TokenDataset,
+        device: torch.device,
+        seed: int,
+        policy: PolicyModule,
+        components: Components,
+        *,
+        samples: int,
+        epochs: int = 1,
+        patience: int = 0,
+        measures: Measures = CROSS_ENTROPY,
+    ) -> None:
+        self.dataset, self.device, self.seed, self.policy = dataset, device, seed, policy
+        self.patience, self.measures, self.snapshot = patience, measures, Snapshot()
+        seed_everything(seed, "discriminator weights")
+        sizes = len(dataset.vocabulary), dataset.max_length
+        self.discriminator = new_discriminator(config, *sizes, components.discriminator).to(device)
+        train = dataset.train.sequences
+        self.samples = samples or len(train)
+        # As many of one kind as of the other, however few there are: the logits hold no prior.
+        self.half = min(config.d_batch_size // 2, len(train), self.samples)
+        self.batches = Batches(Ragged.of(train, device), self.half, derive(seed, "real texts for the discriminator"))
+        self.unknown = dataset.train.unknown > 0
+        self.per_epoch = self.samples // self.half
+        self.per_round = epochs * self.per_epoch
+        self._round: tuple[tuple[str, int], Batches] = (("", -1), self.batches)
+
+    @classmethod
+    def in_rounds(
+        cls, config: PolicyGradientConfig, mle: MLE, device: torch.device, seed: int, components: Components
+    ) -> "Critic":
+        """A critic of the policy of `mle` that learns in rounds of `d_samples`, each seen `d_epochs` times."""
+        return cls(
+            config,
+            mle.dataset,
+            device,
+            seed,
+            mle.generator,
+            components,
+            samples=config.d_samples,
+            epochs=config.d_epochs,
+            patience=config.d_patience,
+        )
+
+    # --- what it is shown; `update` counts from 0 over a phase
+
+    def real(self, update: int) -> Tokens:
+        """A batch of real texts, as the policy could have written them: without UNK."""
+        tokens = self.batches.at(update + 1).tokens
+        return self.policy.fill_unknown(tokens) if self.unknown else tokens
+
+    def fake(self, phase: str, update: int) -> Tokens:
+        """A batch of this round's samples."""
+        round, within = divmod(update, self.per_round)
+        return self.generated(phase, round).at(within + 1).tokens
+
+    def generated(self, phase: str, round: int) -> Batches:
+        """The samples of a round: drawn again, the same, when a run resumes in its middle."""
+        if self._round[0] != (phase, round):
+            rng = torch.Generator(self.device).manual_seed(derive(self.seed, phase, round, *distributed.rank_suffix()))
+            drawn = sample(self.policy, distributed.shard_size(self.samples), rng=rng).tokens
+            order = derive(self.seed, phase, round, "order")
+            self._round = ((phase, round), Batches(Ragged.padded(distributed.all_gather(drawn)), self.half, order))
+        return self._round[1]
+
+    # --- validation
+
+    def check(self, step: int) -> Metrics:
+        """During pretraining: keep a snapshot of the best, and count the checks without improvement."""
+        measured = self.validate(self.discriminator.state_dict())
+        if self._loss(measured) < self.snapshot.loss:
+            self.snapshot = Snapshot(self._loss(measured), 0, clone(self.discriminator))
+        else:
+            self.snapshot.checks_without_improvement += 1
+        return measured
+
+    def validate_and_restore(self) -> Metrics:
+        """During adversarial training: restore the snapshot where it beats the current weights; then take a new one."""
+        measured = self.validate(self.discriminator.state_dict())
+        if self.patience and self.snapshot.weights:
+            earlier = self.validate(self.snapshot.weights)
+            if self._loss(earlier) < self._loss(measured):
+                measured = earlier
+                self.discriminator.load_state_dict(self.snapshot.weights)
+        self.snapshot = Snapshot(self._loss(measured), 0, clone(self.discriminator))
+        return measured
+
+    def restore_best(self) -> None:
+        if self.patience and self.snapshot.weights:
+            self.discriminator.load_state_dict(self.snapshot.weights)
+
+    def validate(self, weights: Weights) -> dict[str, float]:
+        """What a discriminator measures on the validation split against as many new samples."""
+        current = clone(self.discriminator)
+        self.discriminator.load_state_dict(weights)
+        rng = torch.Generator(self.device).manual_seed(derive(self.seed, "held out"))
+        with inference(self.discriminator) as discriminator:
+            texts = self.dataset.valid.sequences
+            batches = [
+                pad([texts[number] for number in numbers], self.device).tokens
+                for numbers in by_length(texts, self.policy.vocab_size)
+            ]
+            real = torch.cat([discriminator(self.policy.fill_unknown(some, rng)).cpu() for some in batches])
+            fake = in_chunks(discriminator, sample(self.policy, len(real), rng=rng).tokens).cpu()
+        self.discriminator.load_state_dict(current)
+        measured = {f"valid_{name}": measure(real, fake) for name, measure in self.measures.items()}
+        return distributed.broadcast(measured)
+
+    def _loss(self, measured: Mapping[str, float]) -> float:
+        return next(iter(measured.values()))
+
+    # --- state
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"discriminator": self.discriminator.state_dict(), "snapshot": dict(vars(self.snapshot))}
+
+    def state_like(self) -> dict[str, Any]:
+        """What a saved state must be like."""
+        weights: Any = ({}, self.discriminator)
+        snapshot: dict[str, Any] = {"loss": NUMBER, "checks_without_improvement": WHOLE, "weights": weights}
+        return {"discriminator": self.discriminator, "snapshot": snapshot}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.discriminator.load_state_dict(state["discriminator"])
+        self.snapshot = Snapshot(**state["snapshot"])
+
+
+class Snapshot:
+    """The discriminator with the lowest validation loss."""
+
+    def __init__(
+        self, loss: float = float("inf"), checks_without_improvement: int = 0, weights: Weights | None = None
+    ) -> None:
+        self.loss, self.checks_without_improvement, self.weights = loss, checks_without_improvement, weights or {}

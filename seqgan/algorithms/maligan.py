@@ -1,0 +1,78 @@
+"""MaliGAN: Maximum-Likelihood Augmented Discrete Generative Adversarial Networks (Che et al. 2017), without rollouts.
+
+With r = D / (1 - D), which is e^logit, q(x) ~ r(x) pi(x) is the distribution of the data where D is optimal. The policy
+descends KL(q, pi): maximum likelihood on its own samples, each weighted by r over the sum of r in the batch."""
+
+import torch
+
+from seqgan.algorithms.adversarial import TextGAN, View, classifier, mle_term, reward_mean, reward_std
+from seqgan.algorithms.components import DEFAULTS, Components
+from seqgan.algorithms.configs import MaliGANConfig
+from seqgan.algorithms.critic import Critic
+from seqgan.algorithms.mle import MLE
+from seqgan.core import distributed
+from seqgan.core.game import Player, Term, adam, inference
+from seqgan.data.dataset import TokenDataset
+from seqgan.errors import UsageError
+from seqgan.rewards import DenseReward, of_sequence
+from seqgan.rewards.controls import under
+from seqgan.rewards.custom import score_of
+from seqgan.rollout import Score
+from seqgan.shapes import Scalar, Scores, Tokens
+
+
+def new_maligan(
+    config: MaliGANConfig, dataset: TokenDataset, device: torch.device, seed: int, components: Components = DEFAULTS
+) -> TextGAN:
+    """MLE, then a discriminator, then both against each other. A custom reward stands in the place of the logit."""
+    mle = MLE(config, dataset, device, seed, components)
+    critic: Critic | None = None
+    if isinstance(components.reward, DenseReward):
+        raise UsageError("maligan weights whole sequences, and cannot use a dense reward; give one number for each")
+    if components.reward is None:
+        critic = Critic.in_rounds(config, mle, device, seed, components)
+        score = logits_of(critic.discriminator)
+    else:
+        score = score_of(components.reward, dataset.decode)
+
+    def importance_weighted_likelihood(view: View) -> Scalar:
+        tokens, mask, _ = view.sampled
+        weights = importance_weights(view.rewards[:, 0], uniform_baseline=config.baseline == "uniform")
+        return view.policy.nll_drawn(tokens, weights.unsqueeze(1) * mask)
+
+    terms = {"adversarial": Term(importance_weighted_likelihood), **mle_term(config)}
+    watch = {"reward": reward_mean, "reward_std": reward_std, "effective_samples": effective_samples}
+    policy = Player(("generator",), terms, adam(config.g_lr), config.max_grad_norm, watch=watch)
+    return TextGAN(
+        config,
+        mle,
+        critic,
+        {"generator": policy, "discriminator": classifier(config)},
+        reward=under(config.control, of_sequence(score)),
+        samples=config.g_batch_size,
+        pretrain_rounds=config.d_pretrain_rounds,
+    )
+
+
+def logits_of(discriminator: torch.nn.Module) -> Score:
+    def score(tokens: Tokens) -> Scores:
+        with inference(discriminator):
+            logits: Scores = discriminator(tokens)
+        return logits
+
+    return score
+
+
+def importance_weights(logits: Scores, *, uniform_baseline: bool) -> Scores:
+    """r / sum of r over the samples of all processes, as a softmax of logits: r itself is infinite where D is near 1.
+
+    The weights of m samples sum to 1; less the baseline 1/m, to 0."""
+    every = distributed.all_gather(logits)
+    weights = every.softmax(dim=0)[distributed.shard(len(every))]
+    return weights - 1 / len(every) if uniform_baseline else weights
+
+
+def effective_samples(view: View) -> Scalar:
+    """How many equally weighted samples the batch is worth: 1 / sum of squared weights."""
+    weights = importance_weights(view.rewards[:, 0], uniform_baseline=False)
+    return 1 / distributed.all_reduce_sum(weights.square().sum())

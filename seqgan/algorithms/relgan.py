@@ -1,0 +1,94 @@
+"""RelGAN: Relational Generative Adversarial Networks for Text Generation (Nie et al., ICLR 2019), its training.
+
+The policy draws relaxed samples (Gumbel-softmax), through which the gradient of a relativistic loss flows from the
+discriminator: there are no rewards. The paper's relational memory is a policy like any other, and not part of this."""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from seqgan.algorithms.adversarial import TextGAN, View, mle_term
+from seqgan.algorithms.components import DEFAULTS, Components
+from seqgan.algorithms.configs import RelGANConfig
+from seqgan.algorithms.critic import Critic
+from seqgan.algorithms.mle import MLE
+from seqgan.core import distributed
+from seqgan.core.game import Player, Term, adam
+from seqgan.data.dataset import TokenDataset
+from seqgan.errors import UsageError
+from seqgan.shapes import Scalar, Scores, SoftTokens
+
+# The inverse temperature of iteration i of n: from 1 at the first to b at the last of those that are *run*. The
+# published code divides by a constant of 5,000 and stops at 2,000, so that its 100 is 6.3.
+SCHEDULES: dict[str, Callable[[float, int, int], float]] = {
+    "exponential": lambda b, i, n: b ** (i / (n - 1)),
+    "linear": lambda b, i, n: 1 + (b - 1) * i / (n - 1),
+    "logarithmic": lambda b, i, n: 1 + (b - 1) * math.log(i + 1) / math.log(n),
+    "sigmoid": lambda b, i, n: 1 + (b - 1) / (1 + math.exp(20 * (n / 2 - i) / n)),
+    "quadratic": lambda b, i, n: 1 + (b - 1) * (i / (n - 1)) ** 2,
+    "square-root": lambda b, i, n: 1 + (b - 1) * math.sqrt(i / (n - 1)),
+    "constant": lambda b, i, n: b,
+}
+
+
+def new_relgan(
+    config: RelGANConfig, dataset: TokenDataset, device: torch.device, seed: int, components: Components = DEFAULTS
+) -> TextGAN:
+    """MLE, then in every iteration g policy updates and d discriminator updates, each with fresh samples."""
+    if components.reward is not None:
+        raise UsageError("relgan learns through its discriminator and takes no reward; choose seqgan or maligan")
+    mle = MLE(config, dataset, device, seed, components)
+    # A round of one batch; its relaxed samples take the place of those that a critic draws.
+    batch = min(config.d_batch_size // 2, len(dataset.train.sequences))
+    measures = {"d_loss": validation_loss, "accuracy": right_pairs}
+    critic = Critic(config, dataset, device, seed, mle.generator, components, samples=batch, measures=measures)
+
+    def relaxed(view: View) -> SoftTokens:
+        beta = inverse_temperature(config, view.iteration)
+        return view.policy.relaxed_sample(len(view.real), beta, straight_through=config.straight_through).soft
+
+    def policy_loss(view: View) -> Scalar:
+        real, fake = view.logits
+        return relativistic_loss(fake, real)
+
+    def discriminator_loss(view: View) -> Scalar:
+        real, fake = view.logits
+        return relativistic_loss(real, fake)
+
+    terms = {"adversarial": Term(policy_loss), **mle_term(config)}
+    norm = config.max_grad_norm
+    players = {
+        "generator": Player(("generator",), terms, adam(config.g_lr), norm),
+        "discriminator": Player(
+            ("discriminator",), {"d_loss": Term(discriminator_loss)}, adam(config.d_lr), norm, watch={"accuracy": pairs}
+        ),
+    }
+    return TextGAN(config, mle, critic, players, fake=relaxed)
+
+
+def inverse_temperature(config: RelGANConfig, iteration: int) -> float:
+    if config.iterations == 1:
+        return config.temperature
+    return SCHEDULES[config.temperature_schedule](config.temperature, iteration, config.iterations)
+
+
+def relativistic_loss(better: Scores, worse: Scores) -> Scalar:
+    """Push the logits of one kind above those of the other, row by row: RSGAN (Jolicoeur-Martineau 2018)."""
+    return F.softplus(worse - better).mean() * distributed.mean_weight(len(better))
+
+
+def pairs(view: View) -> Scalar:
+    """The share of pairs in which the real text has the higher logit."""
+    real, fake = view.logits
+    return distributed.all_reduce_mean((real > fake).float())
+
+
+def right_pairs(real: Tensor, fake: Tensor) -> float:
+    return float((real > fake).double().mean())
+
+
+def validation_loss(real: Tensor, fake: Tensor) -> float:
+    return float(F.softplus(fake - real).double().mean())

@@ -1,0 +1,33 @@
+"""Ablations: rewards without what the discriminator knows."""
+
+from typing import Literal
+
+import torch
+
+from seqgan.core import distributed
+from seqgan.rewards import TokenReward
+from seqgan.shapes import Mask, Rewards
+
+Control = Literal["none", "constant", "shuffled"]
+
+
+def controlled(rewards: Rewards, mask: Mask, control: Control) -> Rewards:
+    """Rewards from which the discriminator's word was taken away, to see what training does without it.
+
+    "constant" pays every token 1. "shuffled" pays each sequence what another one earned, never its own (at least two
+    are needed); a donor that is shorter goes on with its last reward."""
+    if control == "constant":
+        return mask.to(rewards.dtype)
+    if control == "shuffled":
+        ends = (mask.sum(dim=1, keepdim=True) - 1).clamp(min=0)
+        places = torch.arange(mask.shape[1], device=mask.device)
+        earned = distributed.all_gather(rewards.gather(1, places.minimum(ends)))
+        distance = distributed.broadcast(torch.randint(1, len(earned), (1,), device=rewards.device))
+        donors = (torch.arange(len(earned), device=rewards.device) + distance.to(rewards.device)) % len(earned)
+        return earned[donors[distributed.shard(len(earned))]] * mask
+    return rewards
+
+
+def under(control: Control, reward: TokenReward) -> TokenReward:
+    """A reward under a control."""
+    return lambda sampled: controlled(reward(sampled), sampled.mask, control)
