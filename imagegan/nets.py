@@ -121,7 +121,7 @@ def mlp_discriminator(shape: Shape, code: int, width: int, norm: str) -> Discrim
 
 def dcgan_generator(shape: Shape, inputs: int, width: int) -> nn.Module:
     """Radford et al. (2016): project, then fractionally strided convolutions, BatchNorm and ReLU."""
-    doublings, base = _halvings(shape.size)
+    doublings, base = halvings(shape.size)
     channels = [width << power for power in reversed(range(doublings))]  # the narrower the image, the more
     layers: list[nn.Module] = [
         nn.Linear(inputs, channels[0] * base**2, bias=False),
@@ -135,7 +135,7 @@ def dcgan_generator(shape: Shape, inputs: int, width: int) -> nn.Module:
 
 def dcgan_discriminator(shape: Shape, code: int, width: int, norm: str) -> Discriminator:
     """Strided convolutions with leaky ReLU, all but the first normalised."""
-    count, base = _halvings(shape.size)
+    count, base = halvings(shape.size)
     layers: list[nn.Module] = [nn.Conv2d(shape.channels + code, width, 4, 2, 1), nn.LeakyReLU(0.2)]
     for power in range(1, count):
         fine, coarse = width << (power - 1), width << power
@@ -229,22 +229,18 @@ NORMS_1D: dict[str, Callable[[int], list[nn.Module]]] = {
 }
 
 
-def halvings(size: int) -> int:
-    """The number of convolutions of DCGAN's discriminator for images of this size; all but the first are normalised."""
-    return _halvings(size)[0]
-
-
 def has_batchnorm(net: nn.Module) -> bool:
     """Whether its output for an image depends on the others of the batch."""
     return any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in net.modules())
 
 
-def _halvings(size: int) -> tuple[int, int]:
-    """How often a side can be halved, down to 4 at most, and what is left: 28 is 7 x 4, 32 is 4 x 8, 64 is 4 x 16."""
-    halvings = 0
+def halvings(size: int) -> tuple[int, int]:
+    """How often a side is halved, a convolution of DCGAN each time, down to 4 at most; and the side that is left: 28 is
+    7 x 4, 32 is 4 x 8, 64 is 4 x 16."""
+    count = 0
     while size % 2 == 0 and size > 4:
-        size, halvings = size // 2, halvings + 1
-    return halvings, size
+        size, count = size // 2, count + 1
+    return count, size
 
 
 def _small_weights(net: Net) -> Net:

@@ -69,7 +69,11 @@ def refuse_ineffective(chosen: Chosen, shape: Shape) -> None:
         ConfigError: an option was given that has no effect beside the others, or with these images."""
     config, typed = chosen.config, chosen.typed()
     side = f"{shape.size} x {shape.size}"
-    if typed.get("d_norm", "none") != "none" and getattr(config, "nets", "") == "dcgan" and halvings(shape.size) == 1:
+    if (
+        typed.get("d_norm", "none") != "none"
+        and getattr(config, "nets", "") == "dcgan"
+        and halvings(shape.size)[0] == 1
+    ):
         raise ConfigError(
             f"--d-norm {config.d_norm} has no effect: of images of {side} the discriminator of --nets dcgan has a "
             "single convolution, which is not normalised; leave it out, or use --nets common or mlp"

@@ -100,15 +100,18 @@ def arithmetic(model: Game | Pyramid, concepts: Sequence[Sequence[int]], seed: i
     known = torch.cat(model.prior.draw(SHOWN, seed), dim=1)
     rows = [known[list(numbers)] for numbers in concepts]
     minuend, subtrahend, summand = means = [row.mean(dim=0, keepdim=True) for row in rows]
-    shown = torch.cat([part for row, mean in zip(rows, means, strict=True) for part in (row, mean)])
-    result = _apart(model, (minuend - subtrahend + summand).repeat(9, 1))
+    grid = torch.cat([part for row, mean in zip(rows, means, strict=True) for part in (row, mean)])
+    result = _split(model, (minuend - subtrahend + summand).repeat(9, 1))
     rng = torch.Generator().manual_seed(seed)
     shift = AROUND * (2 * torch.rand(result.noise.shape, generator=rng) - 1)
     shift[4] = 0
-    return [Block(_apart(model, shown), len(concepts[0]) + 1), Block(result._replace(noise=result.noise + shift), 3)]
+    return [
+        Block(_split(model, grid), len(concepts[0]) + 1),
+        Block(result._replace(noise=result.noise + shift), 3),
+    ]
 
 
-def _apart(model: Game | Pyramid, whole: Float[Tensor, "B Y"]) -> Latents:
+def _split(model: Game | Pyramid, whole: Float[Tensor, "B Y"]) -> Latents:
     return Latents(*whole.split([model.prior.noise, model.prior.code.size], dim=1))
 
 

@@ -102,10 +102,10 @@ def _seconds(value: float) -> str:
 def signatures(entries: Sequence[Entry], columns: Sequence[str]) -> Iterable[str]:
     """What the numbers of each column depend on."""
     for name in columns:
-        told = dict.fromkeys(
+        distinct = dict.fromkeys(
             signature for found in entries if name in found.numbers for signature in found.numbers[name].signatures
         )
-        yield f"{name}: {'; '.join(told)}"
+        yield f"{name}: {'; '.join(distinct)}"
 
 
 def as_json(found: Entry) -> dict[str, Any]:

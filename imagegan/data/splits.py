@@ -26,7 +26,7 @@ class Part(NamedTuple):
     """A split as it was read. `arrange` orders its arrays in place, without a second copy in memory."""
 
     images: NDArray[np.uint8]  # N C S S
-    labels: NDArray[np.int64]  # UNLABELLED where nobody knows
+    labels: NDArray[np.int64]  # UNLABELLED where unknown
 
     def take(self, chosen: slice) -> "Part":
         return Part(self.images[chosen], self.labels[chosen])

@@ -185,7 +185,7 @@ BAD: dict[str, Callable[[], bytes]] = {
 }
 
 
-def test_a_image_is_named_with_its_class_and_a_reason_once(tmp_path: Path) -> None:
+def test_an_image_is_named_with_its_class_and_a_reason_once(tmp_path: Path) -> None:
     for kind in ("cat", "dog"):
         (tmp_path / kind).mkdir()
         for number in range(6):

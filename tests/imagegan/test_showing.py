@@ -92,7 +92,7 @@ def test_no_truncation_leaves_nothing(truncation: float) -> None:
         normal(2, 2, private_generator(0), truncation)
 
 
-def test_a_image_has_its_number_however_many_are_drawn() -> None:
+def test_an_image_has_its_number_however_many_are_drawn() -> None:
     prior = Prior(7, CodeSpec(3, 2))
     many = prior.draw(1203, seed=5)
     for count in (1, 16, 101):
