@@ -211,6 +211,8 @@ def train(
         hyper["discriminator"], discriminator = discriminator, None
     if algorithm == "mle" and (reward is not None or discriminator is not None):
         raise UsageError("mle has neither a reward nor a discriminator; choose algorithm='seqgan'")
+    if algorithm == "relgan" and reward is not None:
+        raise UsageError("relgan learns through its discriminator and takes no reward; choose seqgan or maligan")
     if not isinstance(corpus, str | Path) and (text_column or valid or test):
         raise UsageError("text_column, valid and test go with a path; give a seqgan.Corpus with splits of its own")
     if reward is not None and discriminator is not None:

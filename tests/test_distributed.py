@@ -76,7 +76,7 @@ def test_a_gradient_that_one_process_has_reaches_all_and_one_that_none_has_stays
 
 
 def test_all_processes_hold_the_same_weights_after_training(found: Found) -> None:
-    for game in ("seqgan", "seqgan, own", "dcgan"):
+    for game in ("seqgan", "seqgan, own", "maligan", "relgan", "dcgan"):
         first, second = (own[game] for own in found)
         assert flat(first) == flat(second), game
     buffers = [name for name in found[0]["dcgan"]["generator"] if "running" in name]

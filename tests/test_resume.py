@@ -61,7 +61,7 @@ def texts_of(kind: Any) -> TokenDataset:
 def drawn(rng: random.Random) -> tuple[str, dict[str, Any], TokenDataset, Components]:
     """An algorithm with a configuration that anyone might choose, far away from the defaults as well."""
     choose = rng.choice
-    name = choose(["mle", "seqgan", "seqgan", "seqgan"])
+    name = choose(["mle", "seqgan", "seqgan", "maligan", "relgan"])
     config: dict[str, Any] = {
         **SMALL,
         "dropout": choose([0.0, 0.3]),
@@ -95,10 +95,12 @@ def drawn(rng: random.Random) -> tuple[str, dict[str, Any], TokenDataset, Compon
     }
     if config["d_pretrain_rounds"] == 40:
         config |= {"d_patience": choose([1, 2]), "d_epochs": 1, "d_lr": 0.03}  # it soon gets worse
+    if name == "maligan":
+        config["baseline"] = choose(["none", "uniform"])
     whole = {**TINY_CONFIGS[name], **{key: value for key, value in config.items() if key in TINY_CONFIGS["seqgan"]}}
     known = CONFIGS[name].__dataclass_fields__
     parts = Components(choose([None, None, Gated]), reward=on_text(capricious) if rng.random() < 0.2 else None)
-    if name == "mle":
+    if name in ("mle", "relgan"):  # they take no reward
         parts = Components(parts.policy)
     kind = choose(["char", "word", "whitespace", "bpe"])
     return name, {**{k: v for k, v in whole.items() if k in known}, **of(config, known)}, texts_of(kind), parts
@@ -116,7 +118,7 @@ def case(number: int, folder: Path) -> None:
     rng = random.Random(number)
     name, config, texts, parts = drawn(rng)
     build, extendable = partial(built, name, config, texts, parts), CONFIGS[name].extendable
-    fewer = rng.randrange(config[extendable]) if config[extendable] > 1 else 0
+    fewer = rng.randrange(config[extendable]) if config.get(extendable, 0) > 1 else 0
     shorter = partial(build, **{extendable: fewer}) if fewer else None
     ends_the_same(build, shorter, folder, rng, stops=rng.choice([1, 2, 3]))
 

@@ -21,6 +21,7 @@ from imagegan.data import digits
 from imagegan.training import new_model, shape_of
 from imagegan.variants.configs import CONFIGS as IMAGE_CONFIGS
 from seqgan.advantages import advantages
+from seqgan.algorithms import ALGORITHMS
 from seqgan.algorithms.adversarial import TextGAN
 from seqgan.algorithms.components import DEFAULTS, Components
 from seqgan.algorithms.configs import CONFIGS
@@ -135,6 +136,12 @@ class Judge(nn.Module):
 
 def seqgan_game(parts: Components = DEFAULTS) -> TextGAN:
     return new_seqgan(tiny_config(), texts(), CPU, 5, parts)
+
+
+def tiny(name: str) -> Algorithm:
+    from tests.conftest import TINY_CONFIGS
+
+    return ALGORITHMS[name](CONFIGS[name](**TINY_CONFIGS[name]), texts(), CPU, 5)
 
 
 def dcgan() -> Algorithm:
@@ -300,6 +307,8 @@ def main(folder: Path) -> None:
             "sums": {"policy": policy_sums, "discriminator": judge_sums, "mle": mle_sums},
             "agreements": agreements(folder),
             "seqgan": state_after(begun(folder / "seqgan"), seqgan_game),
+            "maligan": state_after(begun(folder / "maligan"), lambda: tiny("maligan")),
+            "relgan": state_after(begun(folder / "relgan"), lambda: tiny("relgan")),
             "seqgan, own": state_after(begun(folder / "own"), lambda: seqgan_game(own)),
             "seqgan, stopped": state_after_stops(begun(folder / "stopped"), seqgan_game, (4, 5, 6)),
             "dcgan": state_after(begun(folder / "dcgan"), dcgan),

@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch.testing import assert_close
 
+import seqgan
 from seqgan.algorithms.adversarial import ADVERSARIAL, View
 from seqgan.algorithms.components import Components
 from seqgan.algorithms.configs import RelGANConfig
@@ -98,6 +100,9 @@ def test_the_order_of_moves_is_g_and_then_d(texts: TokenDataset, tiny_config: Ma
     assert ["d_loss" in names for names in measured] == [False, True, True, True, True, True, False]
 
 
-def test_a_reward_is_refused(texts: TokenDataset, tiny_config: Make) -> None:
+def test_a_reward_is_refused(texts: TokenDataset, tiny_config: Make, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="takes no reward"):
+        seqgan.train(["a"] * 9, algorithm="relgan", run_dir=tmp_path / "run", reward=lambda tokens: tokens[:, 0])
+    assert not (tmp_path / "run").exists()
     with pytest.raises(UsageError, match="relgan learns through its discriminator"):
         new_relgan(tiny_config("relgan"), texts, CPU, 0, Components(reward=lambda tokens: tokens[:, 0].float()))
