@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
+from seqgan.algorithms.adversarial import ADVERSARIAL
 from seqgan.algorithms.configs import MLEConfig
 from seqgan.algorithms.seqgan import new_seqgan
 from seqgan.data.dataset import TokenDataset
@@ -51,7 +52,7 @@ def trained(texts: TokenDataset, config: MLEConfig) -> dict[str, Tensor]:
     for step in range(1, 4):
         torch.manual_seed(step)
         game.mle.update(step)
-        game.discriminator_update(GAME, step - 1)
+        game.discriminator_update(ADVERSARIAL, step - 1)
         game.policy_update(step)
     players = {"policy": game.generator, "discriminator": game.discriminator}
     return {f"{who}.{name}": w.clone() for who, module in players.items() for name, w in module.state_dict().items()}

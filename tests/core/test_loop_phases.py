@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from seqgan.algorithms.adversarial import PRETRAIN, TextGAN
+from seqgan.algorithms.adversarial import ADVERSARIAL, PRETRAIN, TextGAN
 from seqgan.algorithms.configs import MLEConfig
 from seqgan.algorithms.seqgan import new_seqgan
 from seqgan.core import checkpoint
@@ -107,7 +107,7 @@ def test_a_game_without_a_trained_discriminator_ends_the_same_when_killed(
     with dying_at(seen.count * 7 // 10), pytest.raises(Killed):
         carried_out(folder, made())
     phases = [line["phase"] for line in read_record(folder)]
-    assert phases[-1] == GAME
+    assert phases[-1] == ADVERSARIAL
     assert PRETRAIN not in phases
     resumed = made()
     assert carried_out(folder, resumed) == whole
