@@ -1,9 +1,9 @@
 """What the work of training consists of, counted: operations, and bytes that must move.
 
 One generator step (Yu et al. 2017, algorithm 1): a batch of B texts of T tokens, N completions of each of their
-prefixes, all judged, one update. The counts are those of an algorithm that does nothing twice: every prefix is run
+prefixes, all scored, one update. The counts are those of an algorithm that does nothing twice: every prefix is run
 once, the input half of an LSTM step is looked up, filters are looked up where that is less than multiplying, windows in
-a shared prefix are judged once. No implementation may raise a count; one with a better idea may beat its floor."""
+a shared prefix are scored once. No implementation may raise a count; one with a better idea may beat its floor."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -63,7 +63,7 @@ class Sizes:
         return self.batch * self.rollouts * (self.length - 1)
 
     @property
-    def judged(self) -> int:
+    def scored(self) -> int:
         """Texts: every completion, and every sample once."""
         return self.completions + self.batch
 
@@ -143,7 +143,7 @@ def scores(sizes: Sizes) -> dict[str, Work]:
     return {
         "tables": tables,
         "convolution": Work(looked_up, cached=FLOAT * looked_up),
-        "highway": Work(sizes.judged * (sizes.flops_of_highway + 4 * sizes.features)),
+        "highway": Work(sizes.scored * (sizes.flops_of_highway + 4 * sizes.features)),
     }
 
 
@@ -171,12 +171,12 @@ def mle_epoch(sizes: Sizes) -> dict[str, Work]:
 def d_epoch(sizes: Sizes) -> dict[str, Work]:
     """As many real as generated texts once; the filters' gradient is looked up, as one window of each text has one."""
     steps = sizes.texts // (sizes.d_batch // 2)
-    judged = steps * sizes.d_batch
+    scored = steps * sizes.d_batch
     chosen = sum(w * f for w, f in sizes.fitting) * sizes.d_embedding_dim
     return {
-        "windows": Work(2 * judged * sizes.flops_of_windows),
-        "filters' gradient": Work(2 * judged * chosen, cached=FLOAT * judged * chosen),
-        "highway": Work(3 * judged * (sizes.flops_of_highway + 4 * sizes.features)),
+        "windows": Work(2 * scored * sizes.flops_of_windows),
+        "filters' gradient": Work(2 * scored * chosen, cached=FLOAT * scored * chosen),
+        "highway": Work(3 * scored * (sizes.flops_of_highway + 4 * sizes.features)),
         "Adam": Work(moved=steps * ADAM * sizes.d_parameters),
     }
 

@@ -40,7 +40,7 @@ class Term(Generic[V]):
 
     of: Callable[[V], Scalar]
     weight: float = 1.0
-    per_sample: bool = False  # it needs a discriminator that judges each sample by itself, so none with BatchNorm
+    per_sample: bool = False  # it needs a discriminator that scores each sample by itself, so none with BatchNorm
 
 
 def once(round: int) -> int:

@@ -1,4 +1,4 @@
-"""The reward of SeqGAN: what a discriminator says of a finished sequence."""
+"""The reward of SeqGAN: the output of a discriminator for a finished sequence."""
 
 from typing import Literal
 
