@@ -18,7 +18,7 @@ from seqgan.models.policy import PolicyModule, Sampler, State
 from seqgan.ops.fused_nll import plain_linear_nll
 from seqgan.ops.inverse_cdf import plain_inverse_cdf
 from seqgan.ops.max_window import plain_max_over_windows
-from seqgan.rewards import DiscriminatorReward
+from seqgan.rewards.discriminator import DiscriminatorReward
 from seqgan.rollout import each_by_itself
 from seqgan.sampling import weights_of
 
