@@ -274,6 +274,7 @@ def _effect_of_adversarial_training(result: Evaluation) -> list[str]:
     if "d-bce" in after and after["d-bce"].value > discrimination.NOISE:
         lines.append(
             "On the test split the discriminator is hardly better than guessing "
-            f"(cross-entropy {after['d-bce'].value:.3f}, guessing {math.log(2):.3f}): its reward is mostly noise."
+            f"(cross-entropy {after['d-bce'].value:.3f}, guessing {math.log(2):.3f}): what the policy learns from it is "
+            "mostly noise."
         )
     return lines

@@ -138,6 +138,27 @@ def test_a_run_with_a_reward_has_no_discriminator_and_wants_its_reward_again(tmp
         seqgan.train(TEXTS, run_dir=run.folder, resume=True, **GAME)
 
 
+def test_a_dense_reward_is_what_each_token_earns_without_rollouts(tmp_path: Path) -> None:
+    given: list[torch.Tensor] = []
+
+    def is_five(tokens: torch.Tensor) -> torch.Tensor:
+        given.append(tokens)
+        return (tokens == 5).float()
+
+    options = {**TINY_GAME, "rollouts": 64, "g_lr": 0.05, "iterations": 12, "mle_weight": 0.0, "baseline": "batch"}
+    run = seqgan.train(tiny_lines(), run_dir=tmp_path / "run", reward=seqgan.rewards.dense(is_five), **options)
+    assert {len(tokens) for tokens in given} == {options["g_batch_size"]}  # the samples, and no completion
+    rewards = [line["reward"] for line in read_record(run.folder) if "reward" in line]
+    assert rewards[0] == pytest.approx(float((given[0] == 5).sum() / (given[0] != 0).sum()))
+    assert sum(rewards[-3:]) > sum(rewards[:3])
+
+
+@pytest.mark.parametrize("dense", [lambda tokens: tokens[:, 0].float(), lambda tokens: 1.0])
+def test_a_dense_reward_of_another_shape_is_one_clear_error(dense: Any, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"the reward gave .*; a number for each of \(\d+, \d+\) was expected"):
+        seqgan.train(tiny_lines(), run_dir=tmp_path / "run", reward=seqgan.rewards.dense(dense), **TINY_GAME)
+
+
 def test_numbers_of_any_type_are_a_reward(tmp_path: Path) -> None:
     def length(tokens: torch.Tensor) -> torch.Tensor:
         return (tokens != PAD).sum(dim=1)
