@@ -202,6 +202,7 @@ def _discriminated(
             signature,
         )
         for name, (value, of_real, of_fake) in discrimination.measures(real, fake).items()
+        if model.logit_is_log_odds or name not in discrimination.OF_LOG_ODDS
     }
 
 
@@ -274,7 +275,7 @@ def _effect_of_adversarial_training(result: Evaluation) -> list[str]:
     if "d-bce" in after and after["d-bce"].value > discrimination.NOISE:
         lines.append(
             "On the test split the discriminator is hardly better than guessing "
-            f"(cross-entropy {after['d-bce'].value:.3f}, guessing {math.log(2):.3f}): what the policy learns from it is "
-            "mostly noise."
+            f"(cross-entropy {after['d-bce'].value:.3f}, guessing {math.log(2):.3f}): what the policy learns from it "
+            "is mostly noise."
         )
     return lines

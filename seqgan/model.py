@@ -7,6 +7,7 @@ from typing import Annotated, Any, NamedTuple
 import torch
 from torch import nn
 
+from seqgan.algorithms.configs import CONFIGS
 from seqgan.core.bounds import DRAWN, PROMPT, SEED, TEMPERATURE, TOP_K, TOP_P, checked
 from seqgan.core.game import inference
 from seqgan.data.batches import by_length, pad
@@ -66,6 +67,11 @@ class TextModel:
     def device(self) -> torch.device:
         return next(self.policy.parameters()).device
 
+    @property
+    def logit_is_log_odds(self) -> bool:
+        """Whether the discriminator's logit is the log-odds of "real"; RelGAN's only compares texts."""
+        return getattr(CONFIGS.get(self.about.get("algorithm", "")), "logit_is_log_odds", True)
+
     def generate(self, count: int = 10, **options: Any) -> list[str]:
         """Texts drawn from the policy; options as for `generate_detailed`."""
         return [generated.text for generated in self.generate_detailed(count, **options)]
@@ -115,9 +121,14 @@ class TextModel:
         It was trained without unknown tokens, so each is replaced by the likeliest token of the policy.
 
         Raises:
-            UsageError: this model has no discriminator."""
+            UsageError: this model has no discriminator, or one whose logits mean nothing by themselves."""
         if self.discriminator is None:
             raise UsageError("this model has no discriminator: it was trained without one")
+        if not self.logit_is_log_odds:
+            raise UsageError(
+                f"the discriminator of {self.about['algorithm']} only compares texts: its logit is no log-odds, and "
+                "gives no probability"
+            )
         rows = self.encode(texts)
         real = torch.zeros(len(rows))
         with inference(self.discriminator) as discriminator:
@@ -128,11 +139,12 @@ class TextModel:
         return real.tolist()
 
     def score(self, texts: Iterable[str]) -> list[Scored]:
-        """The log-probability of each text, and the discriminator's probability that it is real."""
+        """The log-probability of each text, and the discriminator's probability that it is real, where it has one."""
         texts = a_list_of_texts(texts)
         rows = self.encode(texts)
         by_token = [row.tolist() for row in token_log_probs(self.policy, rows)]
-        reals: Sequence[float | None] = self.prob_real(texts) if self.discriminator else [None] * len(texts)
+        judged = self.discriminator is not None and self.logit_is_log_odds
+        reals: Sequence[float | None] = self.prob_real(texts) if judged else [None] * len(texts)
         return [
             Scored(text, sum(log_probs), len(row), row.count(UNK), real, log_probs)
             for text, row, log_probs, real in zip(texts, rows, by_token, reals, strict=True)

@@ -33,7 +33,13 @@ if TYPE_CHECKING:
 @click.option(
     "--device", type=TEXT, default="auto", help="where to generate: auto, cpu, cuda, cuda:1 ...", show_default=True
 )
-@click.option("--threads", type=THREADS, default=0, help="0: as many as there are cores", show_default=True)
+@click.option(
+    "--threads",
+    type=THREADS,
+    default=0,
+    help="0: OMP_NUM_THREADS, else all cores",
+    show_default=True,
+)
 @click.option("--json", "as_json", is_flag=True, help="print the numbers as JSON")
 def evaluate(
     runs: tuple[Path, ...],

@@ -27,7 +27,8 @@ def train(
 ) -> None:
     """Train an image GAN; writes a grid of samples and first metrics to the run directory.
 
-    The options below are the hyper-parameters of the chosen --model; in brackets, what is used without --preset."""
+    The last options are the hyper-parameters of the chosen --model, with their values in --preset default: see
+    imagegan train --model NAME --help."""
     name = ctx.meta["choice"]
     chosen = options.choose(name, CONFIGS[name], PRESETS[name], hyper)
 

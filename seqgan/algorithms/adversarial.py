@@ -25,7 +25,6 @@ from seqgan.losses import discriminator_loss, l2_penalty
 from seqgan.models.cnn import CNNDiscriminator
 from seqgan.models.policy import Sampled
 from seqgan.models.weights import Weights, as_safetensors, clone, policy_files
-from seqgan.rewards import TokenReward
 from seqgan.shapes import Rewards, Scalar, Scores, SoftTokens, Tokens
 
 PRETRAIN, ADVERSARIAL = "pretrain discriminator", "adversarial"
@@ -58,11 +57,16 @@ class View:
     def rewards(self) -> Rewards:
         """What each token of `sampled` earns."""
         assert self.gan.reward is not None
-        return self.gan.reward(self.sampled)
+        return self.gan.reward(self)
 
     @cached_property
     def real(self) -> Tokens:
         return self.critic.real(self.update)
+
+    @cached_property
+    def reference(self) -> Tokens:
+        """A second batch of real texts, for what compares a text with real ones."""
+        return self.critic.reference(self.update)
 
     @cached_property
     def fake(self) -> Tokens | SoftTokens:
@@ -158,7 +162,7 @@ class TextGAN:
         critic: Critic | None,
         players: Mapping[str, Player[View]],
         *,
-        reward: TokenReward | None = None,
+        reward: Callable[[View], Rewards] | None = None,
         samples: int = 0,
         fake: Callable[[View], Tokens | SoftTokens] = samples_of_round,
         pretrain_rounds: int = 0,

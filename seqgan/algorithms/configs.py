@@ -67,6 +67,7 @@ class AdversarialConfig(MLEConfig):
     """What every text GAN has: a discriminator, and a game of g and d steps after MLE."""
 
     extendable: ClassVar[str] = "iterations"
+    logit_is_log_odds: ClassVar[bool] = True  # of real against generated, rather than a score to compare texts by
 
     discriminator: Annotated[str, "discriminator: cnn, or a registered name"] = "cnn"
     d_embedding_dim: Annotated[int, "discriminator: size of the token embedding", SIZE] = 64
@@ -109,8 +110,8 @@ class PolicyGradientConfig(AdversarialConfig):
     d_pretrain_rounds: Annotated[int, "discriminator pretraining: rounds, each with newly generated texts", STEPS] = 50
     d_patience: Annotated[
         int,
-        "discriminator: early stop after this many rounds without a better cross-entropy on the validation split, "
-        "and in the adversarial phase restore the better one; 0: never",
+        "discriminator: early stop after this many rounds without a lower loss on the validation split, and in the "
+        "adversarial phase restore the better one; 0: never",
         STEPS,
     ] = 0
     g_batch_size: Annotated[int, "adversarial: texts drawn for a policy update", Whole(2, 2**20)] = 64
@@ -152,6 +153,7 @@ class RelGANConfig(AdversarialConfig):
     """RelGAN (Nie et al. 2019): relaxed samples and a relativistic loss, without rewards."""
 
     extendable: ClassVar[str] = ""  # the temperature schedule depends on the number of iterations
+    logit_is_log_odds: ClassVar[bool] = False  # only differences of logits are in its loss
 
     mle_epochs: Annotated[int, "MLE: passes over the training texts, at most", STEPS] = 150
     filter_sizes: Annotated[tuple[int, ...], "discriminator: widths of the filters, in tokens", SIZES] = (2, 3, 4, 5)

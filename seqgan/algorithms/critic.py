@@ -57,7 +57,9 @@ class Critic:
         self.samples = samples or len(train)
         # As many of one kind as of the other, however few there are: the logits hold no prior.
         self.half = min(config.d_batch_size // 2, len(train), self.samples)
-        self.batches = Batches(Ragged.of(train, device), self.half, derive(seed, "real texts for the discriminator"))
+        sequences = Ragged.of(train, device)
+        self.batches = Batches(sequences, self.half, derive(seed, "real texts for the discriminator"))
+        self.references = Batches(sequences, self.half, derive(seed, "references"))
         self.unknown = dataset.train.unknown > 0
         self.per_epoch = self.samples // self.half
         self.per_round = epochs * self.per_epoch
@@ -65,7 +67,13 @@ class Critic:
 
     @classmethod
     def in_rounds(
-        cls, config: PolicyGradientConfig, mle: MLE, device: torch.device, seed: int, components: Components
+        cls,
+        config: PolicyGradientConfig,
+        mle: MLE,
+        device: torch.device,
+        seed: int,
+        components: Components,
+        measures: Measures = CROSS_ENTROPY,
     ) -> "Critic":
         """A critic of the policy of `mle` that learns in rounds of `d_samples`, each seen `d_epochs` times."""
         return cls(
@@ -78,13 +86,20 @@ class Critic:
             samples=config.d_samples,
             epochs=config.d_epochs,
             patience=config.d_patience,
+            measures=measures,
         )
 
     # --- what it is shown; `update` counts from 0 over a phase
 
     def real(self, update: int) -> Tokens:
         """A batch of real texts, as the policy could have written them: without UNK."""
-        tokens = self.batches.at(update + 1).tokens
+        return self._filled(self.batches.at(update + 1).tokens)
+
+    def reference(self, update: int) -> Tokens:
+        """Another batch of real texts, in an order of its own."""
+        return self._filled(self.references.at(update + 1).tokens)
+
+    def _filled(self, tokens: Tokens) -> Tokens:
         return self.policy.fill_unknown(tokens) if self.unknown else tokens
 
     def fake(self, phase: str, update: int) -> Tokens:

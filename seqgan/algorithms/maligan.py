@@ -35,6 +35,8 @@ def new_maligan(
     else:
         score = score_of(components.reward, dataset.decode)
 
+    token_reward = under(config.control, of_sequence(score))
+
     def importance_weighted_likelihood(view: View) -> Scalar:
         tokens, mask, _ = view.sampled
         weights = importance_weights(view.rewards[:, 0], uniform_baseline=config.baseline == "uniform")
@@ -48,7 +50,7 @@ def new_maligan(
         mle,
         critic,
         {"generator": policy, "discriminator": classifier(config)},
-        reward=under(config.control, of_sequence(score)),
+        reward=lambda view: token_reward(view.sampled),
         samples=config.g_batch_size,
         pretrain_rounds=config.d_pretrain_rounds,
     )

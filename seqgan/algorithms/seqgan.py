@@ -37,6 +37,8 @@ def new_seqgan(
         score = DiscriminatorReward(critic.discriminator, config.reward_form)
         reward = by_rollouts(mle.generator, score, config.rollouts)
 
+    token_reward = under(config.control, reward)
+
     def policy_gradient(view: View) -> Scalar:
         tokens, mask, _ = view.sampled
         advantage = advantages(view.rewards, mask, config.baseline, normalize_advantage=config.normalize_advantage)
@@ -50,7 +52,7 @@ def new_seqgan(
         mle,
         critic,
         {"generator": policy, "discriminator": classifier(config)},
-        reward=under(config.control, reward),
+        reward=lambda view: token_reward(view.sampled),
         samples=config.g_batch_size,
         pretrain_rounds=config.d_pretrain_rounds,
     )

@@ -34,7 +34,7 @@ def bench() -> None:
 @click.option("--plain/--no-plain", default=True, help="time the plain way, too", show_default=True)
 @click.option("--pairs", type=COUNT, default=5, help="ours and the plain way, in turns", show_default=True)
 @click.option("--device", type=TEXT, default="auto", help="auto, cpu, cuda ...", show_default=True)
-@click.option("--threads", type=THREADS, default=0, help="0: as many as there are cores")
+@click.option("--threads", type=THREADS, default=0, help="0: OMP_NUM_THREADS, else all cores")
 @click.option("--startup", is_flag=True, help="measure instead how long the commands take to begin")
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout instead of a table")
 def speed(

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from seqgan.reporting import Table
 
 DEVICE = click.option("--device", type=TEXT, default="auto", help="auto, cpu, cuda ...", show_default=True)
-THREAD_COUNT = click.option("--threads", type=THREADS, default=0, help="0: all cores", show_default=True)
+THREAD_COUNT = click.option(
+    "--threads", type=THREADS, default=0, help="0: OMP_NUM_THREADS, else all cores", show_default=True
+)
 
 
 def model_of(folder: Path, stage: str, device: str, *, with_discriminator: bool = True) -> "TextModel":

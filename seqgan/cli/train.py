@@ -54,7 +54,8 @@ def train(
 ) -> None:
     """Train a generator on a corpus, and evaluate it.
 
-    The last options are the hyper-parameters of the chosen --algorithm, with their values in --preset default."""
+    The last options are the hyper-parameters of the chosen --algorithm, with their values in --preset default: see
+    seqgan train --algorithm NAME --help."""
     name = ctx.meta["choice"]
     chosen = options.choose(name, CONFIGS[name], PRESETS[name], hyper)
     request = options.request(name)

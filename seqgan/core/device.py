@@ -132,8 +132,11 @@ def peak_memory() -> int | None:
 def use_threads(count: int) -> None:
     """Compute with this many threads. The last bits of a sum depend on it.
 
-    0: one for each core, shared among the processes that torchrun started on this machine."""
-    torch.set_num_threads(count or max(1, cores() // launch().local_size))
+    0: as OMP_NUM_THREADS says, else one for each core; the processes that torchrun started on this machine share the
+    cores."""
+    started, given = launch(), os.environ.get("OMP_NUM_THREADS", "")
+    usual = int(given) if given.isdecimal() and int(given) and not started.several else cores() // started.local_size
+    torch.set_num_threads(count or max(1, usual))
 
 
 def cores() -> int:

@@ -236,7 +236,7 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 "--threads",
                 type=THREADS,
                 default=0,
-                help="0: as many as there are cores, shared out among the processes of torchrun",
+                help="0: OMP_NUM_THREADS, else all cores, shared among the processes of torchrun",
                 show_default=True,
             ),
             click.option(

@@ -13,6 +13,7 @@ FakeScores = Float[Tensor, "M"]
 
 # Above this binary cross-entropy on held-out text (log 2 is .693) the discriminator is hardly better than guessing.
 NOISE = 0.685
+OF_LOG_ODDS = ("d-accuracy", "d-bce")  # what a shift of all logits would change
 
 
 def accuracy(real: RealScores, fake: FakeScores) -> float:

@@ -16,6 +16,7 @@ from seqgan.algorithms.configs import RelGANConfig
 from seqgan.algorithms.relgan import SCHEDULES, inverse_temperature, new_relgan, relativistic_loss
 from seqgan.data.dataset import TokenDataset
 from seqgan.errors import UsageError
+from tests.conftest import TINY_CONFIGS, tiny_lines
 
 CPU = torch.device("cpu")
 Make = Callable[..., Any]
@@ -106,3 +107,13 @@ def test_a_reward_is_refused(texts: TokenDataset, tiny_config: Make, tmp_path: P
     assert not (tmp_path / "run").exists()
     with pytest.raises(UsageError, match="relgan learns through its discriminator"):
         new_relgan(tiny_config("relgan"), texts, CPU, 0, Components(reward=lambda tokens: tokens[:, 0].float()))
+
+
+def test_its_logit_is_no_probability_and_is_measured_by_comparison_alone(tmp_path: Path) -> None:
+    run = seqgan.train(tiny_lines(), algorithm="relgan", run_dir=tmp_path / "run", **TINY_CONFIGS["relgan"])
+    row = run.evaluate().rows["final"]
+    assert "d-auc" in row
+    assert not {"d-bce", "d-accuracy"} & set(row)
+    assert [item.real for item in run.score(["hi anna"])] == [None]
+    with pytest.raises(UsageError, match="its logit is no log-odds"):
+        run.model().prob_real(["hi anna"])

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from seqgan.advantages import advantages
-from seqgan.algorithms.adversarial import ADVERSARIAL, PRETRAIN, TextGAN
+from seqgan.algorithms.adversarial import ADVERSARIAL, PRETRAIN, TextGAN, View
 from seqgan.algorithms.configs import MLEConfig
 from seqgan.algorithms.seqgan import new_seqgan
 from seqgan.core.game import Term, move
@@ -97,6 +97,16 @@ def test_half_of_a_discriminator_s_batch_is_real(
             game.discriminator_update(PRETRAIN, update)
     assert set(seen) == {(half, half)}
     assert game.critic.per_epoch == (samples or 43) // half
+
+
+def test_a_reference_batch_is_real_and_not_the_batch_that_is_shown(texts: TokenDataset, tiny_config: Make) -> None:
+    gan = new_seqgan(tiny_config("seqgan"), texts, CPU, 1)
+    view = View(gan, "discriminator", ADVERSARIAL, 0)
+    known = {tuple(row) for row in texts.train.sequences}
+    rows = {tuple(token for token in row if token) for row in view.reference.tolist()}
+    assert rows <= known
+    assert len(view.reference) == len(view.real)
+    assert not torch.equal(gan.critic.batches.order(0), gan.critic.references.order(0))
 
 
 def test_the_discriminator_never_sees_an_unknown_token(tiny_config: Make) -> None:
@@ -282,7 +292,8 @@ def test_a_reward_that_can_be_learned_is_learned(texts: TokenDataset, tiny_confi
         def forward(self, tokens: torch.Tensor) -> torch.Tensor:
             return 4.0 * (tokens == loved).float().sum(dim=1) - 2.0
 
-    game.reward = by_rollouts(game.generator, DiscriminatorReward(Loving(), "log-odds"), config.rollouts)
+    loving = by_rollouts(game.generator, DiscriminatorReward(Loving(), "log-odds"), config.rollouts)
+    game.reward = lambda view: loving(view.sampled)
     before = (sample(game.generator, 400).tokens == loved).float().mean()
     for step in range(1, 41):
         torch.manual_seed(step)

@@ -183,6 +183,18 @@ def test_the_cores_are_shared_out_among_the_processes_of_a_machine(monkeypatch: 
     assert given == [3, 5]
 
 
+@pytest.mark.parametrize(("given", "threads"), [("3", 3), ("0", 7), ("", 7), ("all", 7), ("2,4", 7)])
+def test_the_environment_may_say_how_many_threads(given: str, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two runs with a thread for every core slow each other down many times over: OMP_NUM_THREADS=1 prevents it."""
+    used: list[int] = []
+    monkeypatch.setattr(torch, "set_num_threads", used.append)
+    monkeypatch.setattr(devices, "cores", lambda: 7)
+    monkeypatch.setenv("OMP_NUM_THREADS", given)
+    devices.use_threads(0)
+    devices.use_threads(2)
+    assert used == [threads, 2]
+
+
 def test_where_the_system_tells_no_affinity_all_cores_count(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(devices.os, "sched_getaffinity", raising=False)
     monkeypatch.setattr(devices.os, "cpu_count", lambda: 5)

@@ -199,7 +199,7 @@ def away(model: str, **changes: Any) -> Any:
     """A config with every value away from its default."""
     config = CONFIGS[model](**{k: v for k, v in {**AWAY, **changes}.items() if hasattr(CONFIGS[model], k)})
     same = [f.name for f in fields(config) if getattr(config, f.name) == f.default]
-    assert set(same) <= {"steps", "bf16", "loss"}, same
+    assert set(same) <= {"steps", "bf16", "loss"}, f"add another value of {same} to AWAY"
     return config
 
 
@@ -470,6 +470,7 @@ def check_rounds(model: str) -> None:
         if model in STEEP:
             game.recipe.nets["discriminator"].output.weight.data.mul_(STEEP[model])  # type: ignore[operator, union-attr]
         hand = by_hand(model, game, config, len(levels) - 1 - number)
+        assert model in ROUNDS or isinstance(made, Pyramid), f"add the round of {model} to ROUNDS"
         once = ROUNDS.get(model, cgan if number == 0 else refining)
         if isinstance(made, Pyramid) and number == 0:
             assert any(isinstance(layer, nn.LayerNorm) for layer in hand.nets["discriminator"].modules())
