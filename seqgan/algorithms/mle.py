@@ -1,4 +1,3 @@
-# READ /work/wt/algorithms/NOTE_FROM_LEAD.md (a finished draft of this file is in /work/wt/base); delete this line
 """Maximum likelihood: the policy learns to predict the next token of real texts.
 
 Stopped, where a patience is set, by the NLL of the validation split; then the best weights are kept."""
