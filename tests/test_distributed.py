@@ -97,7 +97,7 @@ def test_what_a_clock_decides_one_process_decides_for_all(fast: int, found: Foun
 
 
 def test_clocks_are_read_only_where_the_processes_agree() -> None:
-    """Whoever reads a clock elsewhere: what it decides, one process must decide for all (`distributed.broadcast`), and
+    """Clocks that are read elsewhere: what they decide, one process must decide for all (`distributed.broadcast`), and
     `together.under_other_clocks` must pass through it."""
     reading = set()
     for path in (path for name in ("seqgan", "imagegan") for path in (ROOT / name).rglob("*.py")):

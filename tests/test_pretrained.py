@@ -45,7 +45,7 @@ def contents(played: seqgan.TrainedRun, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture
 def saved(contents: dict[str, bytes], tmp_path: Path) -> Path:
-    """A saved model of one's own to damage."""
+    """A copy of a saved model to damage."""
     folder = tmp_path / "model"
     folder.mkdir()
     for name, data in contents.items():

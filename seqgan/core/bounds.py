@@ -8,6 +8,7 @@ import inspect
 import math
 import numbers
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ParamSpec, TypeVar, get_args, get_origin, get_type_hints
@@ -20,7 +21,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Bound(click.ParamType[Any, Any]):
+class Bound(click.ParamType[Any, Any], ABC):
     """A type that describes what it expects."""
 
     expected: str
@@ -32,12 +33,12 @@ class Bound(click.ParamType[Any, Any]):
             ValueError: the string is not one."""
         return text
 
+    @abstractmethod
     def check(self, value: Any) -> Any:
         """Check a Python value, and convert it to its plain type.
 
         Raises:
             ValueError: it is of another type, or out of bounds."""
-        raise NotImplementedError
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         try:

@@ -12,10 +12,10 @@ Control = Literal["none", "constant", "shuffled"]
 
 
 def controlled(rewards: Rewards, mask: Mask, control: Control) -> Rewards:
-    """Rewards from which the discriminator's word was taken away, to see what training does without it.
+    """Rewards from which the discriminator's signal is removed, to see what training does without it.
 
-    "constant" pays every token 1. "shuffled" pays each sequence what another one earned, never its own (at least two
-    are needed); a donor that is shorter goes on with its last reward."""
+    "constant" rewards every token with 1. "shuffled" gives each sequence the rewards of another one, never its own (at
+    least two are needed); where the other is shorter, its last reward is repeated."""
     if control == "constant":
         return mask.to(rewards.dtype)
     if control == "shuffled":

@@ -1,4 +1,4 @@
-"""Corpora of one's own: cleaned, split, kept under a name; read back unchanged or not at all."""
+"""The corpus store: cleaned, split, kept under a name; read back unchanged or not at all."""
 
 import json
 import os
