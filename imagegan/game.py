@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Int
-from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 from torch.optim import Optimizer
@@ -32,6 +31,7 @@ from seqgan.core.device import autocast
 from seqgan.core.game import Nets, Optimise, Player, Term, move, nothing, once, watched
 from seqgan.core.phase import Metrics, Phase
 from seqgan.core.seed import derive, private_generator
+from seqgan.core.weights import as_safetensors
 from seqgan.errors import ConfigError, UsageError
 
 Labels = Int[Tensor, "N"]
@@ -298,10 +298,7 @@ class Game:
     def weights(self) -> dict[str, bytes]:
         """Every network as a safetensors file; of the generator the one that draws the samples."""
         nets = {**self.recipe.nets, "generator": self.generator}
-        return {
-            name: save({key: tensor.cpu().contiguous() for key, tensor in net.state_dict().items()})
-            for name, net in nets.items()
-        }
+        return {name: as_safetensors(net.state_dict()) for name, net in nets.items()}
 
     def exports(self) -> Mapping[str, bytes]:
         weights = {f"{name}.safetensors": data for name, data in self.weights().items()}

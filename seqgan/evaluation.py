@@ -18,7 +18,7 @@ from torch import nn
 from seqgan.core.game import inference
 from seqgan.core.report import Measured, as_difference
 from seqgan.core.stats import Units, mean_influences, ratio_influences, unit_blocks, units_of
-from seqgan.data.batches import by_length, pad
+from seqgan.data.batches import map_by_length, pad
 from seqgan.data.corpus import Corpus
 from seqgan.data.dataset import EncodedSplit, as_learned, encode
 from seqgan.data.tokens import suitable_tokens
@@ -185,12 +185,11 @@ def _discriminated(
     It is the run's last discriminator, for the samples of every policy alike."""
     rng = torch.Generator(model.device).manual_seed(seed)
     rows = test.encoded.sequences
-    real = torch.zeros(len(rows))
-    with inference(discriminator) as judge:
-        for numbers in by_length(rows, model.policy.vocab_size):
-            tokens = pad([rows[number] for number in numbers], model.device).tokens
-            real[numbers] = judge(model.policy.fill_unknown(tokens, rng)).float().cpu()
-        fake = in_chunks(judge, pad(drawn, model.device).tokens).cpu()
+    with inference(discriminator) as logits:
+        real = map_by_length(
+            lambda tokens: logits(model.policy.fill_unknown(tokens, rng)), rows, model.policy.vocab_size, model.device
+        )
+        fake = in_chunks(logits, pad(drawn, model.device).tokens).cpu()
     errors = f"err:{over_texts(test.units)}"
     whose = f"discriminator:{_fingerprint(discriminator)}"
     signature = f"{whose}|real:{len(real)}|n:{len(fake)}|unknown:filled in|{errors}|{_tokens_of(model)}"

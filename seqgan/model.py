@@ -10,13 +10,14 @@ from torch import nn
 from seqgan.algorithms.configs import CONFIGS
 from seqgan.core.bounds import DRAWN, PROMPT, SEED, TEMPERATURE, TOP_K, TOP_P, checked
 from seqgan.core.game import inference
-from seqgan.data.batches import by_length, pad
+from seqgan.data.batches import map_by_length
 from seqgan.data.dataset import Overlong
 from seqgan.data.readers import a_list_of_texts
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import UsageError
 from seqgan.metrics.nll import text_log_probs, token_log_probs
 from seqgan.models.policy import PolicyModule, sample
+from seqgan.shapes import Scores, Tokens
 from seqgan.symbols import EOS, UNK
 
 
@@ -129,14 +130,14 @@ class TextModel:
                 f"the discriminator of {self.about['algorithm']} only compares texts: its logit is no log-odds, and "
                 "gives no probability"
             )
-        rows = self.encode(texts)
-        real = torch.zeros(len(rows))
+
+        def real(tokens: Tokens) -> Scores:
+            likeliest = self.policy.distributions(tokens)[..., 1:].argmax(dim=-1) + EOS + 1
+            logits: Scores = discriminator(torch.where(tokens == UNK, likeliest, tokens))
+            return logits.sigmoid()
+
         with inference(self.discriminator) as discriminator:
-            for numbers in by_length(rows, self.policy.vocab_size):
-                tokens = pad([rows[number] for number in numbers], self.device).tokens
-                likeliest = self.policy.distributions(tokens)[..., 1:].argmax(dim=-1) + EOS + 1
-                real[numbers] = discriminator(torch.where(tokens == UNK, likeliest, tokens)).sigmoid().cpu()
-        return real.tolist()
+            return map_by_length(real, self.encode(texts), self.policy.vocab_size, self.device).tolist()
 
     def score(self, texts: Iterable[str]) -> list[Scored]:
         """The log-probability of each text, and the discriminator's probability that it is real, where it has one."""

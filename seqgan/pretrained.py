@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.torch import load
 
 from seqgan import __version__
 from seqgan.algorithms.components import Components
@@ -19,6 +19,7 @@ from seqgan.algorithms.configs import AdversarialConfig
 from seqgan.core import checkpoint, files, outputs, schema
 from seqgan.core.bounds import MAKER, PATH_NAME, checked
 from seqgan.core.report import Row, as_cell, markdown, metrics_of
+from seqgan.core.weights import as_safetensors
 from seqgan.errors import CheckpointError, RunError, UsageError, quoted, why
 from seqgan.model import TextModel
 from seqgan.models.factory import MakeDiscriminator, MakePolicy, new_discriminator, new_policy
@@ -39,9 +40,9 @@ def save_pretrained(
         StorageError: the folder cannot be written."""
     refuse_taken(folder, overwrite)
     files.make_folder(folder)
-    weights = {POLICY: weights_of(model.policy)}
+    weights = {POLICY: as_safetensors(model.policy.state_dict())}
     if model.discriminator is not None:
-        weights[DISCRIMINATOR] = weights_of(model.discriminator)
+        weights[DISCRIMINATOR] = as_safetensors(model.discriminator.state_dict())
     contents = {
         "config.json": model_json(model.about, weights),
         "tokenizer.model": model.tokenizer.model,
@@ -117,10 +118,6 @@ def from_pretrained(
     if DISCRIMINATOR in made:
         made[DISCRIMINATOR].eval()
     return TextModel(made[POLICY], tokenizer, made.get(DISCRIMINATOR), about)
-
-
-def weights_of(module: torch.nn.Module) -> bytes:
-    return save({name: tensor.cpu().clone().contiguous() for name, tensor in module.state_dict().items()})
 
 
 def read_weights(path: Path, sha256: str | None, module: torch.nn.Module | None = None) -> dict[str, torch.Tensor]:

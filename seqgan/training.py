@@ -21,6 +21,7 @@ from seqgan.core.loop import train
 from seqgan.core.run import checkpoints, create
 from seqgan.core.schema import json_bytes
 from seqgan.core.starting import Machine, RunRequest
+from seqgan.core.weights import as_safetensors
 from seqgan.data.checks import corpus_checks
 from seqgan.data.corpus import Corpus, as_files
 from seqgan.data.dataset import TokenDataset, encode_corpus
@@ -28,7 +29,7 @@ from seqgan.data.suitable import suitable_tokenizer
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import RunError, UsageError, quoted
 from seqgan.evaluation import evaluate_models
-from seqgan.pretrained import WEIGHTS, model_json, read_weights, weights_of
+from seqgan.pretrained import WEIGHTS, model_json, read_weights
 from seqgan.reporting import Evaluation
 from seqgan.runs import (
     Source,
@@ -196,7 +197,7 @@ def _inherit(init_from: InitFrom, chosen: Chosen, components: Components) -> tup
                 f"--{name.replace('_', '-')} {value} was given, but the policy of {init_from.name} has "
                 f"{quoted(brought[name])}; leave the option out"
             )
-    return replace(chosen.config, **brought), model.tokenizer, weights_of(model.policy)
+    return replace(chosen.config, **brought), model.tokenizer, as_safetensors(model.policy.state_dict())
 
 
 def _refuse_unreadable(init_from: InitFrom, encoded: TokenDataset) -> None:

@@ -28,7 +28,7 @@ LAYERS = [
 ]
 CORE = [
     {"bounds", "files", "hub", "launch", "memory", "phase", "schema", "stats", "streams"},
-    {"checkpoint", "config", "device", "folder", "log", "record", "report"},
+    {"checkpoint", "config", "device", "folder", "log", "record", "report", "weights"},
     {"outputs", "rendezvous", "seed"},
     {"distributed"},
     {"game", "run"},

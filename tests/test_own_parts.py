@@ -15,12 +15,13 @@ import seqgan
 from seqgan.algorithms import ALGORITHMS
 from seqgan.algorithms.components import DEFAULTS, Components
 from seqgan.algorithms.configs import CONFIGS, PRESETS, MLEConfig
-from seqgan.algorithms.mle import MLE
+from seqgan.algorithms.mle import MLE, policy_files
 from seqgan.algorithms.seqgan import new_seqgan
 from seqgan.core.bounds import Whole
 from seqgan.core.phase import Phase
 from seqgan.core.record import read_record
 from seqgan.core.run import Run, checkpoints, describe
+from seqgan.core.weights import clone
 from seqgan.data.dataset import TokenDataset
 from seqgan.errors import ConfigError, DivergedError, RunError, UsageError
 from seqgan.models import DISCRIMINATOR_NAMES, POLICY_NAMES
@@ -29,13 +30,12 @@ from seqgan.models.gru import GRUPolicy
 from seqgan.models.lstm import LSTMPolicy
 from seqgan.models.policy import sample
 from seqgan.models.soft import embed
-from seqgan.models.weights import clone, policy_files
 from seqgan.symbols import EOS, PAD, UNK
 from tests.conftest import TINY, TINY_GAME, tiny_lines
 from tests.killing import Killed, contents, dying_at
 
 LEARNING: dict[str, Any] = {**TINY, "algorithm": "mle", "threads": 1}
-# `reward` is left out: it is a reward of one's own here.
+# `reward` is left out: it is a custom reward here.
 GAME: dict[str, Any] = {**{name: value for name, value in TINY_GAME.items() if name != "reward_form"}, "threads": 1}
 # Long enough for a reward to be followed, and nothing beside it to follow.
 PURSUIT: dict[str, Any] = {

@@ -14,17 +14,19 @@ from torch import nn
 
 from seqgan.algorithms.configs import AdversarialConfig, PolicyGradientConfig
 from seqgan.algorithms.critic import Critic
-from seqgan.algorithms.mle import MLE
+from seqgan.algorithms.mle import MLE, policy_files
 from seqgan.core import distributed
 from seqgan.core.checkpoint import check, load_optimizer
 from seqgan.core.device import autocast
 from seqgan.core.game import Player, Term, adam, eval_mode, move, watched
 from seqgan.core.phase import Metrics, Phase
+from seqgan.core.weights import Weights, as_safetensors, clone
 from seqgan.data.batches import side_by_side
 from seqgan.losses import discriminator_loss, l2_penalty
 from seqgan.models.cnn import CNNDiscriminator
 from seqgan.models.policy import Sampled
-from seqgan.models.weights import Weights, as_safetensors, clone, policy_files
+from seqgan.rewards import TokenReward
+from seqgan.rewards.controls import under
 from seqgan.shapes import Rewards, Scalar, Scores, SoftTokens, Tokens
 
 PRETRAIN, ADVERSARIAL = "pretrain discriminator", "adversarial"
@@ -296,3 +298,27 @@ class TextGAN:
         if self.discriminator is not None:
             files["discriminator.safetensors"] = as_safetensors(self.discriminator.state_dict())
         return files
+
+
+def learning_from_rewards(
+    config: PolicyGradientConfig,
+    mle: MLE,
+    critic: Critic | None,
+    loss: Callable[[View], Scalar],
+    reward: TokenReward,
+    watch: Mapping[str, Callable[[View], Scalar]] | None = None,
+) -> TextGAN:
+    """A policy that minimises `loss`, a function of its samples and their rewards, against a classifier."""
+    controlled = under(config.control, reward)
+    terms = {"adversarial": Term(loss), **mle_term(config)}
+    watched = {"reward": reward_mean, "reward_std": reward_std, **(watch or {})}
+    policy = Player(("generator",), terms, adam(config.g_lr), config.max_grad_norm, watch=watched)
+    return TextGAN(
+        config,
+        mle,
+        critic,
+        {"generator": policy, "discriminator": classifier(config)},
+        reward=lambda view: controlled(view.sampled),
+        samples=config.g_batch_size,
+        pretrain_rounds=config.d_pretrain_rounds,
+    )

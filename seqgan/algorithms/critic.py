@@ -17,12 +17,12 @@ from seqgan.core.game import inference
 from seqgan.core.phase import Metrics
 from seqgan.core.schema import NUMBER, WHOLE
 from seqgan.core.seed import derive, seed_everything
+from seqgan.core.weights import Weights, clone
 from seqgan.data.batches import Batches, Ragged, by_length, pad
 from seqgan.data.dataset import TokenDataset
 from seqgan.metrics import discrimination
 from seqgan.models.factory import new_discriminator
 from seqgan.models.policy import PolicyModule, sample
-from seqgan.models.weights import Weights, clone
 from seqgan.rollout import in_chunks
 from seqgan.shapes import Tokens
 

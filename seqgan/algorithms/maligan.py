@@ -5,17 +5,16 @@ descends KL(q, pi): maximum likelihood on its own samples, each weighted by r ov
 
 import torch
 
-from seqgan.algorithms.adversarial import TextGAN, View, classifier, mle_term, reward_mean, reward_std
+from seqgan.algorithms.adversarial import TextGAN, View, learning_from_rewards
 from seqgan.algorithms.components import DEFAULTS, Components
 from seqgan.algorithms.configs import MaliGANConfig
 from seqgan.algorithms.critic import Critic
 from seqgan.algorithms.mle import MLE
 from seqgan.core import distributed
-from seqgan.core.game import Player, Term, adam, inference
+from seqgan.core.game import inference
 from seqgan.data.dataset import TokenDataset
 from seqgan.errors import UsageError
 from seqgan.rewards import DenseReward, of_sequence
-from seqgan.rewards.controls import under
 from seqgan.rewards.custom import score_of
 from seqgan.rollout import Score
 from seqgan.shapes import Scalar, Scores, Tokens
@@ -35,25 +34,13 @@ def new_maligan(
     else:
         score = score_of(components.reward, dataset.decode)
 
-    token_reward = under(config.control, of_sequence(score))
-
     def importance_weighted_likelihood(view: View) -> Scalar:
         tokens, mask, _ = view.sampled
         weights = importance_weights(view.rewards[:, 0], uniform_baseline=config.baseline == "uniform")
         return view.policy.nll_drawn(tokens, weights.unsqueeze(1) * mask)
 
-    terms = {"adversarial": Term(importance_weighted_likelihood), **mle_term(config)}
-    watch = {"reward": reward_mean, "reward_std": reward_std, "effective_samples": effective_samples}
-    policy = Player(("generator",), terms, adam(config.g_lr), config.max_grad_norm, watch=watch)
-    return TextGAN(
-        config,
-        mle,
-        critic,
-        {"generator": policy, "discriminator": classifier(config)},
-        reward=lambda view: token_reward(view.sampled),
-        samples=config.g_batch_size,
-        pretrain_rounds=config.d_pretrain_rounds,
-    )
+    watch = {"effective_samples": effective_samples}
+    return learning_from_rewards(config, mle, critic, importance_weighted_likelihood, of_sequence(score), watch)
 
 
 def logits_of(discriminator: torch.nn.Module) -> Score:

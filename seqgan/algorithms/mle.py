@@ -15,12 +15,12 @@ from seqgan.core.game import Player, Term, adam, move
 from seqgan.core.phase import Metrics, Phase
 from seqgan.core.schema import MAYBE_EMPTY, NUMBER, WHOLE
 from seqgan.core.seed import seed_everything
+from seqgan.core.weights import Weights, as_safetensors, clone
 from seqgan.data.batches import Batches, Ragged
 from seqgan.data.dataset import TokenDataset
 from seqgan.losses import mle_weights
 from seqgan.metrics.nll import likelihood
 from seqgan.models.factory import new_policy
-from seqgan.models.weights import Weights, clone, policy_files
 from seqgan.shapes import Scalar
 
 PHASE = "pretrain generator"
@@ -145,3 +145,11 @@ class Best:
         self, nll: float = float("inf"), phase: str = "", step: int = 0, weights: Weights | None = None
     ) -> None:
         self.nll, self.phase, self.step, self.weights = nll, phase, step, weights or {}
+
+
+def policy_files(policies: Mapping[str, Weights]) -> dict[str, bytes]:
+    """`generator.safetensors` at the top for the final policy, and in a folder each for the others."""
+    return {
+        ("" if stage == "final" else f"{stage}/") + "generator.safetensors": as_safetensors(weights)
+        for stage, weights in policies.items()
+    }

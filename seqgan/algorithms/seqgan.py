@@ -6,16 +6,14 @@ probability of what earned more. The discriminator learns to tell real texts fro
 import torch
 
 from seqgan.advantages import advantages
-from seqgan.algorithms.adversarial import TextGAN, View, classifier, mle_term, reward_mean, reward_std
+from seqgan.algorithms.adversarial import TextGAN, View, learning_from_rewards
 from seqgan.algorithms.components import DEFAULTS, Components
 from seqgan.algorithms.configs import SeqGANConfig
 from seqgan.algorithms.critic import Critic
 from seqgan.algorithms.mle import MLE
-from seqgan.core.game import Player, Term, adam
 from seqgan.data.dataset import TokenDataset
 from seqgan.losses import policy_gradient_weights
 from seqgan.rewards import DenseReward, TokenReward, by_rollouts
-from seqgan.rewards.controls import under
 from seqgan.rewards.custom import score_of
 from seqgan.rewards.discriminator import DiscriminatorReward
 from seqgan.shapes import Scalar
@@ -37,22 +35,9 @@ def new_seqgan(
         score = DiscriminatorReward(critic.discriminator, config.reward_form)
         reward = by_rollouts(mle.generator, score, config.rollouts)
 
-    token_reward = under(config.control, reward)
-
     def policy_gradient(view: View) -> Scalar:
         tokens, mask, _ = view.sampled
         advantage = advantages(view.rewards, mask, config.baseline, normalize_advantage=config.normalize_advantage)
         return view.policy.nll_drawn(tokens, policy_gradient_weights(advantage, mask, config.reduction))
 
-    terms = {"adversarial": Term(policy_gradient), **mle_term(config)}
-    watch = {"reward": reward_mean, "reward_std": reward_std}
-    policy = Player(("generator",), terms, adam(config.g_lr), config.max_grad_norm, watch=watch)
-    return TextGAN(
-        config,
-        mle,
-        critic,
-        {"generator": policy, "discriminator": classifier(config)},
-        reward=lambda view: token_reward(view.sampled),
-        samples=config.g_batch_size,
-        pretrain_rounds=config.d_pretrain_rounds,
-    )
+    return learning_from_rewards(config, mle, critic, policy_gradient, reward)

@@ -9,16 +9,10 @@ Weights = dict[str, Tensor]
 
 
 def clone(net: nn.Module) -> Weights:
+    """A copy that later updates of the network leave as it is."""
     return {name: tensor.detach().clone() for name, tensor in net.state_dict().items()}
 
 
 def as_safetensors(weights: Mapping[str, Tensor]) -> bytes:
+    """A safetensors file. The format knows no shared storage: tied weights are written twice."""
     return save({name: tensor.cpu().clone().contiguous() for name, tensor in weights.items()})
-
-
-def policy_files(policies: Mapping[str, Weights]) -> dict[str, bytes]:
-    """`generator.safetensors` at the top for the final policy, and in a folder each for the others."""
-    return {
-        ("" if stage == "final" else f"{stage}/") + "generator.safetensors": as_safetensors(weights)
-        for stage, weights in policies.items()
-    }

@@ -1,12 +1,12 @@
 """Sequences of ids as padded tensors, and batches that are a function of the step."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -40,6 +40,19 @@ def by_length(rows: Sequence[Sequence[int]], vocab_size: int) -> Iterator[list[i
         together.append(number)
     if together:
         yield together
+
+
+def map_by_length(
+    function: Callable[[Tokens], Float[Tensor, "M"]],
+    rows: Sequence[Sequence[int]],
+    vocab_size: int,
+    device: torch.device,
+) -> Float[Tensor, "N"]:
+    """A number for each row, computed for rows of like lengths together; on the CPU, in the order of the rows."""
+    results = torch.zeros(len(rows))
+    for numbers in by_length(rows, vocab_size):
+        results[numbers] = function(pad([rows[number] for number in numbers], device).tokens).float().cpu()
+    return results
 
 
 def side_by_side(first: Tokens, second: Int[Tensor, "N S"]) -> Int[Tensor, "M W"]:

@@ -18,6 +18,7 @@ from seqgan.core.game import Term, move
 from seqgan.core.loop import train
 from seqgan.core.record import read_record
 from seqgan.core.run import Run, create
+from seqgan.core.weights import clone
 from seqgan.data.batches import pad
 from seqgan.data.corpus import Corpus
 from seqgan.data.dataset import TokenDataset, encode_corpus
@@ -29,7 +30,6 @@ from seqgan.metrics.nll import divergence
 from seqgan.model import TextModel
 from seqgan.models.lstm import LSTMPolicy
 from seqgan.models.policy import sample
-from seqgan.models.weights import clone
 from seqgan.rewards import by_rollouts
 from seqgan.rewards.discriminator import DiscriminatorReward
 from seqgan.rollout import rollout_rewards
