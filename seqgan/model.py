@@ -12,7 +12,7 @@ from seqgan.core.bounds import DRAWN, PROMPT, SEED, TEMPERATURE, TOP_K, TOP_P, c
 from seqgan.core.game import inference
 from seqgan.data.batches import map_by_length
 from seqgan.data.dataset import Overlong
-from seqgan.data.readers import a_list_of_texts
+from seqgan.data.texts import a_list_of_texts
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import UsageError
 from seqgan.metrics.nll import text_log_probs, token_log_probs

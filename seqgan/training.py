@@ -163,7 +163,7 @@ def begin(
     if init_from:
         _refuse_unreadable(init_from, encoded)
     if not corpus.provenance["path"]:  # texts from memory are stored in the run, so that it can be resumed
-        contents |= {f"corpus/{part}.txt": data for part, data in as_files(corpus)[0].items()}
+        contents |= {f"corpus/{name}": data for name, data in as_files(corpus)[0].items()}
     devices.use_threads(request.threads)
     description = {
         "package": "seqgan",
@@ -262,7 +262,7 @@ def carry_out(folder: Path, machine: Machine, data: Data, components: Components
     with machine.run(folder) as run:
         asked, automatic = description["sources"].get("vocab_size", ""), config.tokenizer == "auto"
         about = corpus_checks(*data, config.vocab_size, asked, overlong=config.overlong, automatic=automatic)
-        for line in moved(folder, data.corpus) + about:
+        for line in [*moved(folder, data.corpus), *data.corpus.notes, *about]:
             run.display.message(line)
         train(make(config, data.encoded, machine.device, description["seed"], components), run)
         if distributed.rank():

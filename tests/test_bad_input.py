@@ -28,7 +28,7 @@ from seqgan.core.run import checkpoints, create, describe
 from seqgan.core.starting import Machine
 from seqgan.data import corpus, fetching, store
 from seqgan.data.corpus import load_corpus
-from seqgan.data.readers import read_file, read_texts
+from seqgan.data.readers import read_texts
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import CheckpointError, SeqGANError
 from seqgan.library import TrainedRun, load, train
@@ -166,7 +166,7 @@ RUN_FIELDS = (
     "format id package algorithm config sources seed threads corpus init_from custom tokenizer tokenizer_sha256 "
     "vocab_size max_length versions command world_size checksum"
 )
-CORPUS_FIELDS = "name path text_column valid test sha256 texts_sha256 texts split overlap"
+CORPUS_FIELDS = "name path text_column delimiter header split_on valid test sha256 texts_sha256 texts split overlap"
 MODEL_FIELDS = "format package algorithm tokenizer tokenizer_sha256 vocab_size max_length custom config files checksum"
 ABOUT_FIELDS = "name source language licence report sha256"
 REPORT_FIELDS = "texts_given split tokens length vocabulary unknown_held_out"
@@ -518,7 +518,7 @@ TABLES = {"t.csv": as_csv(QUOTED), "t.jsonl": as_jsonl(QUOTED), "t.json": as_jso
 
 def read(path: Path, raw: bytes) -> list[str]:
     path.write_bytes(raw)
-    return read_texts(path, read_file(path))
+    return list(read_texts(path))
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import click
 
-from seqgan.cli.shared import DEVICE, THREAD_COUNT, is_saved_model, model_of
-from seqgan.core.bounds import DRAWN, PATH, PROMPT, SEED, STAGE, TEMPERATURE, TEXT, TOP_K, TOP_P
+from seqgan.cli.shared import DEVICE, THREAD_COUNT, is_saved_model, model_of, reading_options
+from seqgan.core.bounds import DRAWN, PATH, PROMPT, SEED, STAGE, TEMPERATURE, TOP_K, TOP_P
 from seqgan.core.options import RUNS
+from seqgan.data.readers import Reading
+from seqgan.errors import one_line
 
 
 @click.command()
@@ -66,9 +68,12 @@ def generate(
     device: str,
     threads: int,
 ) -> None:
-    """Generate texts with the policy of RUN, one a line."""
+    """Generate texts with the policy of RUN, one a line.
+
+    Texts of several lines are told apart by an empty line after each (by a line of % where texts hold empty lines)."""
     from seqgan.core import outputs
     from seqgan.core.device import use_threads
+    from seqgan.data.texts import printed
 
     write = outputs.writer(output, overwrite=overwrite) if output else None
     use_threads(threads)
@@ -79,8 +84,13 @@ def generate(
     written = model.generate_detailed(
         count, prompt=prompt, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed
     )
-    lines = [json.dumps(item._asdict(), ensure_ascii=False) if as_json else item.text for item in written]
-    text = "".join(line + "\n" for line in lines)
+    if as_json:
+        text = "".join(json.dumps(item._asdict(), ensure_ascii=False) + "\n" for item in written)
+    else:
+        texts, several_lines = [item.text for item in written], not model.tokenizer.unknown("\n")
+        text, split_on = printed(texts, several_lines=several_lines)
+        if split_on != "line":
+            click.echo(f"texts of several lines: read them again with --split-on {split_on}, or use --json", err=True)
     if write:
         write(text.encode())
     else:
@@ -95,11 +105,11 @@ def generate(
 @click.option(
     "--stage", type=STAGE, default="final", help="mle, final, best, or the number of a checkpoint", show_default=True
 )
-@click.option("--text-column", type=TEXT, help="the column that holds the texts, where the file has columns")
+@reading_options
 @click.option("--json", "as_json", is_flag=True, help="one JSON object a line")
 @DEVICE
 @THREAD_COUNT
-def score(run: Path, file: Path, stage: str, text_column: str | None, as_json: bool, device: str, threads: int) -> None:
+def score(run: Path, file: Path, stage: str, reading: Reading, as_json: bool, device: str, threads: int) -> None:
     """Score the texts in FILE: their log-probability under the policy of RUN, and P(real) by its discriminator.
 
     One line a text: log-probability in nats, the same per token, tokens, unknown tokens, P(real), the text. --json adds
@@ -109,7 +119,7 @@ def score(run: Path, file: Path, stage: str, text_column: str | None, as_json: b
 
     use_threads(threads)
     model = model_of(run, stage, device)
-    scored = model.score(read_samples(file, text_column))
+    scored = model.score(read_samples(file, reading))
     if not as_json:
         click.echo("log_prob\tper_token\ttokens\tunknown\treal\ttext")
     for item in scored:
@@ -118,7 +128,7 @@ def score(run: Path, file: Path, stage: str, text_column: str | None, as_json: b
         else:
             real = "" if item.real is None else f"{item.real:.3f}"
             numbers = f"{item.log_prob:.3f}\t{item.per_token:.3f}\t{item.tokens}\t{item.unknown}\t{real}"
-            click.echo(f"{numbers}\t{item.text}")
+            click.echo(f"{numbers}\t{one_line(item.text)}")
     tokens = sum(item.tokens for item in scored)
     total = sum(item.log_prob for item in scored)
     unknown = sum(item.unknown for item in scored) / tokens

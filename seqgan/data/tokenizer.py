@@ -7,7 +7,7 @@ for one of sentencepiece's special pieces."""
 
 import io
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, get_args
 
 import sentencepiece
@@ -19,16 +19,31 @@ from seqgan.symbols import BOS, EOS, PAD, UNK
 
 Kind = Literal["char", "word", "bpe", "unigram", "whitespace"]
 
+LINE_BREAK = "\n"  # a token of its own
+
+
+def _by_lines(split: Callable[[str], list[str]]) -> Callable[[str], list[str]]:
+    def tokens(text: str) -> list[str]:
+        first, *others = text.split(LINE_BREAK)
+        return split(first) + [token for line in others for token in (LINE_BREAK, *split(line))]
+
+    return tokens
+
+
 # How a text is split where it needs no model.
-SPLIT: Mapping[str, Callable[[str], Sequence[str]]] = {"char": list, "word": words, "whitespace": str.split}
+SPLIT: Mapping[str, Callable[[str], list[str]]] = {
+    "char": list,
+    "word": _by_lines(words),
+    "whitespace": _by_lines(str.split),
+}
 BY_BLANKS = ("word", "whitespace")
 BLANK = "\u2581"  # what sentencepiece writes for a blank
 SHOWN_UNKNOWN = "\u2047"  # an unknown token, decoded
 # Characters that sentencepiece reserves are replaced by noncharacters, which Unicode keeps out of texts. A
 # noncharacter in a text is always unknown.
-NONCHARACTERS = [chr(0xFDD0 + number) for number in range(4)]
+NONCHARACTERS = [chr(0xFDD0 + number) for number in range(5)]
 MARK = NONCHARACTERS[0]  # the special pieces begin with it
-RESERVED = dict(zip((BLANK, "\u2585", "\x1f"), NONCHARACTERS[1:], strict=True))
+RESERVED = dict(zip((BLANK, "\u2585", "\x1f", LINE_BREAK), NONCHARACTERS[1:], strict=True))
 ESCAPES = RESERVED | dict.fromkeys(NONCHARACTERS, "\x1f")
 UNESCAPES = {there: here for here, there in RESERVED.items()} | {"\x1f": MARK}
 
@@ -173,7 +188,7 @@ class Tokenizer:
     def _joined(self, tokens: Sequence[str]) -> str:
         if self.kind == "word":
             return _words_to_text(tokens)
-        return (" " if self.kind == "whitespace" else "").join(tokens)
+        return _lines_to_text(tokens, " ".join) if self.kind == "whitespace" else "".join(tokens)
 
 
 def _replaced(characters: Mapping[str, str], text: str) -> str:
@@ -183,10 +198,25 @@ def _replaced(characters: Mapping[str, str], text: str) -> str:
 
 def words_round_trip(text: str) -> str:
     """A text split into words and joined again."""
-    return _words_to_text(words(text))
+    return _words_to_text(SPLIT["word"](text))
 
 
 def _words_to_text(parts: Sequence[str]) -> str:
+    return _lines_to_text(parts, _words_to_line)
+
+
+def _words_to_line(parts: list[str]) -> str:
     """nltk's detokeniser, which loses the blanks around a dash; they are restored."""
-    text: str = TreebankWordDetokenizer().detokenize(list(parts))
-    return re.sub(r"\s*--\s*", " -- ", text)
+    line: str = TreebankWordDetokenizer().detokenize(parts)
+    return re.sub(r"\s*--\s*", " -- ", line)
+
+
+def _lines_to_text(tokens: Iterable[str], join: Callable[[list[str]], str]) -> str:
+    """Tokens as text, in which a line break ends a line."""
+    lines: list[list[str]] = [[]]
+    for token in tokens:
+        if token == LINE_BREAK:
+            lines.append([])
+        else:
+            lines[-1].append(token)
+    return LINE_BREAK.join(map(join, lines))

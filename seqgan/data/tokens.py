@@ -11,8 +11,9 @@ _TREEBANK = NLTKWordTokenizer()
 
 
 def words(text: str) -> list[str]:
-    """Words and punctuation marks by nltk's tokenizer, which needs no download."""
-    return _TREEBANK.tokenize(text)
+    """Words and punctuation marks by nltk's tokenizer, which needs no download; line by line, since a full stop ends a
+    word only where it ends the line."""
+    return [word for line in text.split("\n") for word in _TREEBANK.tokenize(line)]
 
 
 def chars(text: str) -> list[str]:
