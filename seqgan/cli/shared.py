@@ -63,12 +63,12 @@ def is_saved_model(folder: Path) -> bool:
     return (folder / "config.json").is_file() and not (folder / "run.json").is_file()
 
 
-def found_again(run: Path, device: str, source: "Source") -> "TrainedRun":
+def found_again(run: Path, device: str, source: "Source | None" = None) -> "TrainedRun":
     """A run with its corpus, wherever that is now."""
     from seqgan.library import TrainedRun
-    from seqgan.runs import moved
+    from seqgan.runs import NOWHERE, moved
 
-    trained = TrainedRun(run, device, source=source)
+    trained = TrainedRun(run, device, source=source or NOWHERE)
     for line in moved(run, trained.corpus()):
         click.echo(line, err=True)
     return trained

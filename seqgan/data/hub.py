@@ -41,7 +41,7 @@ def read_hub(name: str, text_column: str | None) -> dict[str, list[str]]:
     if "train" not in found:
         found = {"train": next(iter(loaded.values()))}
     rows = found["train"]
-    column = address.column or text_column or choose_column(name, rows[0] if len(rows) else {})
+    column = address.column or text_column or choose_column(name, rows.features)
     top = column if column in rows.column_names else column.partition(".")[0]
     return {split: list(_texts(name, column, top, rows)) for split, rows in found.items()}
 
