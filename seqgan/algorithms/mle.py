@@ -16,7 +16,7 @@ from seqgan.core.phase import Metrics, Phase
 from seqgan.core.schema import MAYBE_EMPTY, NUMBER, WHOLE
 from seqgan.core.seed import seed_everything
 from seqgan.core.weights import Weights, as_safetensors, clone
-from seqgan.data.batches import Batches, Ragged
+from seqgan.data.batches import Batches, near
 from seqgan.data.dataset import TokenDataset
 from seqgan.losses import mle_weights
 from seqgan.metrics.nll import likelihood
@@ -47,7 +47,8 @@ class MLE:
         optimizer = adam(config.mle_lr, weight_decay=config.weight_decay)
         self.player = Player(("generator",), {"nll": Term(self.loss)}, optimizer, config.max_grad_norm)
         self.optimizer = self.player.new_optimizer({"generator": self.generator})
-        self.batches = Batches(Ragged.of(dataset.train.sequences, device), config.batch_size, seed, config.shuffle)
+        rows = near(dataset.train.sequences, device)
+        self.batches = Batches(rows, config.batch_size, seed, config.shuffle, device)
         self.best = Best()
         self.checks_without_improvement = 0
 
