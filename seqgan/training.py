@@ -47,7 +47,10 @@ from seqgan.runs import (
 from seqgan.symbols import EOS, UNK
 
 # What the policy of --init-from brings with it; the rest of a config may differ.
-INHERITED = ("tokenizer", "vocab_size", "policy", "embedding_dim", "hidden_dim", "tie_embeddings")
+INHERITED = (
+    "tokenizer", "vocab_size", "policy", "embedding_dim", "hidden_dim", "tie_embeddings", "embedding_init",
+    "unigram_bias",
+)  # fmt: skip
 MOST_UNKNOWN = 0.5  # share of the tokens, to go on from a policy with its own tokenizer
 INITIAL = "init.safetensors"  # the weights of --init-from, in the new run
 
