@@ -51,6 +51,7 @@ def evaluate_models(
     seed: int = 0,
     tokens: str | None = None,
     aggregation: Aggregation = "sentence",
+    lowercase: bool = False,
 ) -> Evaluation:
     """A row for each model, and one for held-out real text, all of `count` texts (left out: as many as there are).
 
@@ -78,7 +79,10 @@ def evaluate_models(
     texts[REAL] = random.Random(seed).sample(fitted.valid, count)
     pieces = _pieces(corpus, first) if first.overlong == "split" else {}
     against = (fitted.test, fitted.train, tokens, aggregation, overlong)
-    rows = {name: measure(MetricInput(several, *against, name == REAL, pieces)) for name, several in texts.items()}
+    rows = {
+        name: measure(MetricInput(several, *against, name == REAL, lowercase, pieces))
+        for name, several in texts.items()
+    }
     for name, model in models.items():
         rows[name] |= _likelihood(model, held_out, draws[name])
         if model.discriminator:

@@ -251,19 +251,24 @@ def sample(
     count: int,
     *,
     keep_states: bool = False,
-    prompt: Int[Tensor, "P"] | None = None,
+    prompts: Int[Tensor, "B P"] | None = None,
     temperature: float = 1.0,
     top_k: int = 0,
     top_p: float = 1.0,
     rng: torch.Generator | None = None,
 ) -> Sampled:
-    """Draw sequences from a policy, each until EOS or the longest length, perhaps all after the same prompt.
+    """Draw sequences from a policy, each until EOS or the longest length, perhaps each after its prompt (padded with
+    PAD).
 
     They are drawn some hundred at a time, so that memory is only needed for their tokens; where states are kept, which
     need far more, all together."""
     sampler = policy.sampler(temperature=temperature, top_k=top_k, top_p=top_p)
     counts = [count] if keep_states else [min(DRAWN_TOGETHER, count - done) for done in range(0, count, DRAWN_TOGETHER)]
-    parts = [_drawn(sampler, each, policy.max_length, keep_states, prompt, rng) for each in counts]
+    begun = [None] * len(counts) if prompts is None else prompts.split(counts)
+    parts = [
+        _drawn(sampler, each, policy.max_length, keep_states, some, rng)
+        for each, some in zip(counts, begun, strict=True)
+    ]
     tokens, states = torch.cat([tokens for tokens, _ in parts]), parts[0][1]
     stacked = tuple(torch.stack(several) for several in zip(*states, strict=True))
     return Sampled(tokens, tokens != PAD, stacked)
@@ -274,7 +279,7 @@ def _drawn(
     count: int,
     max_length: int,
     keep_states: bool,
-    prompt: Int[Tensor, "P"] | None,
+    prompts: Int[Tensor, "B P"] | None,
     rng: torch.Generator | None,
 ) -> tuple[Tokens, list[State]]:
     state = sampler.begin(count)
@@ -285,10 +290,9 @@ def _drawn(
     for position in range(max_length):
         if keep_states:
             states.append(state)
-        if prompt is not None and position < len(prompt):
-            token = prompt[position].expand(count)
-        else:
-            token = sampler.draw(state, rng=rng).squeeze(1)
+        token = sampler.draw(state, rng=rng).squeeze(1)
+        if prompts is not None and position < prompts.shape[1]:
+            token = torch.where(prompts[:, position] == PAD, token, prompts[:, position])
         token = token.masked_fill(ended, PAD)
         tokens[:, position] = token
         ended |= token == EOS

@@ -125,8 +125,8 @@ def test_sampling(policy: Any, options: dict[str, Any], words: TokenDataset, tin
     with on_pretend(words, tiny_config("seqgan"), Components(policy=policy)) as game:
         device = game.critic.device
         with pretend.setting_up():
-            prompt = torch.tensor([7, 8], device=device)
-        drawn = sample(game.generator, 5, prompt=prompt, rng=torch.Generator(device), **options)
+            prompts = torch.tensor([[7, 8]] * 5, device=device)
+        drawn = sample(game.generator, 5, prompts=prompts, rng=torch.Generator(device), **options)
         assert drawn.tokens.shape == (5, game.generator.max_length)
 
 
