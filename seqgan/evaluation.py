@@ -108,7 +108,7 @@ def _held_out(texts: Sequence[str], model: TextModel) -> HeldOut:
     together = encoded(texts)
     if model.overlong != "split":
         return HeldOut(together, units_of(map(tuple, together.sequences)))
-    return HeldOut(together, units_of(text for text in texts for _ in encoded([text]).sequences))
+    return HeldOut(together, units_of(texts[number] for number in together.texts))
 
 
 def _pieces(corpus: Corpus, model: TextModel) -> dict[str, str]:
@@ -133,7 +133,7 @@ def _likelihood(model: TextModel, held_out: Mapping[str, "HeldOut"], drawn: Sequ
     row = {}
     for split, part in held_out.items():
         losses = (-nll.text_log_probs(model.policy, part.encoded.sequences)).tolist()
-        sizes = [len(ids) for ids in part.encoded.sequences]
+        sizes = part.encoded.sequences.lengths.tolist()
         by_token = _per(losses, sizes, split, part.units, f"rows:{len(sizes)}|per:token", model)
         row[f"nll-{split}"] = by_token
         if part.encoded.characters:

@@ -12,6 +12,7 @@ from seqgan.core.bounds import BEAMS, DRAWN, PROMPTS, SEED, TEMPERATURE, TOP_K, 
 from seqgan.core.game import inference
 from seqgan.data.batches import map_by_length
 from seqgan.data.dataset import Overlong
+from seqgan.data.ragged import Ragged
 from seqgan.data.texts import a_list_of_texts
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import UsageError
@@ -215,7 +216,7 @@ class TextModel:
             return logits.sigmoid()
 
         with inference(self.discriminator) as discriminator:
-            return map_by_length(real, self.encode(texts), self.policy.vocab_size, self.device).tolist()
+            return map_by_length(real, Ragged.of(self.encode(texts)), self.policy.vocab_size, self.device).tolist()
 
     def score(self, texts: Iterable[str]) -> list[Scored]:
         """The log-probability of each text, and the discriminator's probability that it is real, where it has one."""

@@ -207,8 +207,8 @@ def _refuse_unreadable(init_from: InitFrom, encoded: TokenDataset) -> None:
     """
     Raises:
         UsageError: the tokenizer of the policy does not know most of the new texts."""
-    unknown = sum(row.count(UNK) for row in encoded.train.sequences)
-    share = unknown / max(1, sum(len(row) - row.count(EOS) for row in encoded.train.sequences))
+    rows = encoded.train.sequences
+    share = rows.counted(UNK).sum() / max(1, int(rows.lengths.sum()) - rows.counted(EOS).sum())
     if share > MOST_UNKNOWN:
         raise UsageError(
             f"{share:.0%} of the corpus's tokens are unknown to the tokenizer of {init_from.name}; "

@@ -18,8 +18,9 @@ from seqgan.core.phase import Metrics
 from seqgan.core.schema import NUMBER, WHOLE
 from seqgan.core.seed import derive, seed_everything
 from seqgan.core.weights import Weights, clone
-from seqgan.data.batches import Batches, Ragged, by_length, pad
+from seqgan.data.batches import Batches, by_length, near
 from seqgan.data.dataset import TokenDataset
+from seqgan.data.ragged import Ragged
 from seqgan.metrics import discrimination
 from seqgan.models.factory import new_discriminator
 from seqgan.models.policy import PolicyModule, sample
@@ -57,9 +58,9 @@ class Critic:
         self.samples = samples or len(train)
         # As many of one kind as of the other, however few there are: the logits hold no prior.
         self.half = min(config.d_batch_size // 2, len(train), self.samples)
-        sequences = Ragged.of(train, device)
-        self.batches = Batches(sequences, self.half, derive(seed, "real texts for the discriminator"))
-        self.references = Batches(sequences, self.half, derive(seed, "references"))
+        rows = near(train, device)
+        self.batches = Batches(rows, self.half, derive(seed, "real texts for the discriminator"), device=device)
+        self.references = Batches(rows, self.half, derive(seed, "references"), device=device)
         self.unknown = dataset.train.unknown > 0
         self.per_epoch = self.samples // self.half
         self.per_round = epochs * self.per_epoch
@@ -150,8 +151,7 @@ class Critic:
         with inference(self.discriminator) as discriminator:
             texts = self.dataset.valid.sequences
             batches = [
-                pad([texts[number] for number in numbers], self.device).tokens
-                for numbers in by_length(texts, self.policy.vocab_size)
+                texts.take(numbers).tokens.to(self.device) for numbers in by_length(texts, self.policy.vocab_size)
             ]
             real = torch.cat([discriminator(self.policy.fill_unknown(some, rng)).cpu() for some in batches])
             fake = in_chunks(discriminator, sample(self.policy, len(real), rng=rng).tokens).cpu()

@@ -33,9 +33,9 @@ class Corpus:
     """Texts in three splits, and where they come from. Copies of a text are in the same split."""
 
     name: str
-    train: list[str]
-    valid: list[str]
-    test: list[str]
+    train: Sequence[str]
+    valid: Sequence[str]
+    test: Sequence[str]
     tokenizer: str | None = None  # the kind that suits it, where that is known
     provenance: Mapping[str, Any] = field(default_factory=dict)
     notes: Sequence[str] = ()  # what was taken where its files left a choice

@@ -8,7 +8,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from seqgan.core.device import sum_dtype
-from seqgan.data.batches import by_length, pad
+from seqgan.data.batches import by_length
+from seqgan.data.ragged import Ragged
 from seqgan.models.policy import PolicyModule
 from seqgan.ops.chunks import rows_together
 from seqgan.shapes import Mask, Tokens
@@ -29,12 +30,12 @@ class Likelihood(NamedTuple):
 def likelihood(generator: PolicyModule, rows: Sequence[Sequence[int]]) -> Likelihood:
     """The NLL of rows of ids; EOS counts as a token, an unknown token as the one token UNK."""
     device = next(generator.parameters()).device
-    exact = sum_dtype(device.type)
+    rows, exact = Ragged.of(rows), sum_dtype(device.type)
     parts = [
-        generator.log_probs(pad([rows[number] for number in numbers], device).tokens).to(exact).sum()
+        generator.log_probs(rows.take(numbers).tokens.to(device)).to(exact).sum()
         for numbers in by_length(rows, generator.vocab_size)
     ]
-    return Likelihood(-float(torch.stack(parts).sum()), sum(map(len, rows)))
+    return Likelihood(-float(torch.stack(parts).sum()), int(rows.lengths.sum()))
 
 
 @torch.no_grad()
@@ -44,10 +45,11 @@ def token_log_probs(
     """log pi(token | all before it) of every token of every row, in nats; `drawn`: of rows the policy drew itself."""
     log_probs = generator.log_probs_drawn if drawn else generator.log_probs
     device = next(generator.parameters()).device
-    found: dict[int, Tensor] = {}
+    rows, found = Ragged.of(rows), dict[int, Tensor]()
     for numbers in by_length(rows, generator.vocab_size):
-        measured = log_probs(pad([rows[number] for number in numbers], device).tokens).cpu().double()
-        found.update({number: row[: len(rows[number])] for number, row in zip(numbers, measured, strict=True)})
+        measured = log_probs(rows.take(numbers).tokens.to(device)).cpu().double()
+        lengths = rows.lengths[numbers].tolist()
+        found.update({n: row[:length] for n, row, length in zip(numbers.tolist(), measured, lengths, strict=True)})
     return [found[number] for number in range(len(rows))]
 
 
