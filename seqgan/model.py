@@ -10,14 +10,14 @@ from torch import nn
 from seqgan.algorithms.configs import CONFIGS
 from seqgan.core.bounds import DRAWN, PROMPT, SEED, TEMPERATURE, TOP_K, TOP_P, checked
 from seqgan.core.game import inference
-from seqgan.data.batches import map_by_length
+from seqgan.data.batches import Batch, map_by_length
 from seqgan.data.dataset import Overlong
 from seqgan.data.readers import a_list_of_texts
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import UsageError
 from seqgan.metrics.nll import text_log_probs, token_log_probs
 from seqgan.models.policy import PolicyModule, sample
-from seqgan.shapes import Scores, Tokens
+from seqgan.shapes import Scores
 from seqgan.symbols import EOS, UNK
 
 
@@ -103,7 +103,7 @@ class TextModel:
         rng = torch.Generator(self.device).manual_seed(seed)
         begun = torch.tensor(ids, device=self.device) if ids else None
         options: dict[str, Any] = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "rng": rng}
-        tokens, mask, _ = sample(self.policy, count, prompt=begun, **options)
+        tokens, mask, *_ = sample(self.policy, count, prompt=begun, **options)
         lengths = mask.sum(dim=1).tolist()
         return [row[:length] for row, length in zip(tokens.tolist(), lengths, strict=True)]
 
@@ -131,7 +131,8 @@ class TextModel:
                 "gives no probability"
             )
 
-        def real(tokens: Tokens) -> Scores:
+        def real(batch: Batch) -> Scores:
+            tokens = batch.tokens
             likeliest = self.policy.distributions(tokens)[..., 1:].argmax(dim=-1) + EOS + 1
             logits: Scores = discriminator(torch.where(tokens == UNK, likeliest, tokens))
             return logits.sigmoid()

@@ -38,16 +38,18 @@ class MLE:
         seed: int,
         components: Components = DEFAULTS,
     ) -> None:
-        self.config, self.dataset, self.warm = config, dataset, components.start is not None
+        self.config, self.dataset, self.seed, self.warm = config, dataset, seed, components.start is not None
         seed_everything(seed, "generator weights")
-        self.generator = new_policy(config, len(dataset.vocabulary), dataset.max_length, components.policy)
+        sizes, counts = (len(dataset.vocabulary), dataset.max_length), tuple(dataset.labels.values())
+        self.generator = new_policy(config, *sizes, components.policy, counts)
         if components.start is not None:
             self.generator.load_state_dict(components.start)
         self.generator.to(device)
         optimizer = adam(config.mle_lr, weight_decay=config.weight_decay)
         self.player = Player(("generator",), {"nll": Term(self.loss)}, optimizer, config.max_grad_norm)
         self.optimizer = self.player.new_optimizer({"generator": self.generator})
-        self.batches = Batches(Ragged.of(dataset.train.sequences, device), config.batch_size, seed, config.shuffle)
+        train = Ragged.of(dataset.train.sequences, device, dataset.train.labels)
+        self.batches = Batches(train, config.batch_size, seed, config.shuffle)
         self.best = Best()
         self.checks_without_improvement = 0
 
@@ -73,7 +75,7 @@ class MLE:
         """The NLL of batch number `step`, with dropout."""
         batch = self.batches.at(step)
         self.generator.train()
-        loss = self.generator.nll(batch.tokens, mle_weights(batch.mask))
+        loss = self.generator.nll(batch.tokens, mle_weights(batch.mask), batch.labels)
         self.generator.eval()
         return loss
 
@@ -92,7 +94,8 @@ class MLE:
 
     def validate(self, phase: str, step: int) -> float:
         """The validation NLL per token; the weights are copied where it is the lowest so far."""
-        nll = distributed.broadcast(likelihood(self.generator, self.dataset.valid.sequences).per_token)
+        valid = self.dataset.valid
+        nll = distributed.broadcast(likelihood(self.generator, valid.sequences, valid.labels).per_token)
         if nll < self.best.nll:
             self.best = Best(nll, phase, step, clone(self.generator))
         return nll

@@ -14,20 +14,44 @@ from seqgan.core.device import on_cpu
 from seqgan.core.distributed import shard
 from seqgan.core.seed import private_generator
 from seqgan.ops.chunks import tokens_together
-from seqgan.shapes import Mask, Tokens
+from seqgan.shapes import Labels, Mask, SoftTokens, Tokens
 from seqgan.symbols import PAD
 
 
 class Batch(NamedTuple):
     tokens: Tokens  # padded on the right
     mask: Mask  # True where a token counts
+    labels: Labels | None = None  # where texts have labels
 
 
-def pad(rows: Sequence[Sequence[int]], device: torch.device | str = "cpu") -> Batch:
+class Texts(NamedTuple):
+    """What a discriminator is shown: texts, or relaxed ones, and their labels where they have any."""
+
+    tokens: Tokens | SoftTokens
+    labels: Labels | None = None
+
+    @property
+    def parts(self) -> tuple[Tensor, ...]:
+        """The arguments of a discriminator."""
+        return (self.tokens,) if self.labels is None else (self.tokens, self.labels)
+
+
+def pad(
+    rows: Sequence[Sequence[int]], device: torch.device | str = "cpu", labels: Sequence[int] | None = None
+) -> Batch:
     """Rows of ids as one tensor."""
     width = max(map(len, rows))
     tokens = torch.tensor([[*row, *[PAD] * (width - len(row))] for row in rows], device=device)
-    return Batch(tokens, tokens != PAD)
+    return Batch(tokens, tokens != PAD, None if labels is None else torch.tensor(labels, device=device))
+
+
+def batches_by_length(
+    rows: Sequence[Sequence[int]], vocab_size: int, device: torch.device, labels: Sequence[int] | None = None
+) -> Iterator[tuple[list[int], Batch]]:
+    """The numbers of some rows and the rows, like lengths together (`by_length`)."""
+    for numbers in by_length(rows, vocab_size):
+        theirs = None if labels is None else [labels[number] for number in numbers]
+        yield numbers, pad([rows[number] for number in numbers], device, theirs)
 
 
 def by_length(rows: Sequence[Sequence[int]], vocab_size: int) -> Iterator[list[int]]:
@@ -43,22 +67,25 @@ def by_length(rows: Sequence[Sequence[int]], vocab_size: int) -> Iterator[list[i
 
 
 def map_by_length(
-    function: Callable[[Tokens], Float[Tensor, "M"]],
+    function: Callable[[Batch], Float[Tensor, "M"]],
     rows: Sequence[Sequence[int]],
     vocab_size: int,
     device: torch.device,
+    labels: Sequence[int] | None = None,
 ) -> Float[Tensor, "N"]:
     """A number for each row, computed for rows of like lengths together; on the CPU, in the order of the rows."""
     results = torch.zeros(len(rows))
-    for numbers in by_length(rows, vocab_size):
-        results[numbers] = function(pad([rows[number] for number in numbers], device).tokens).float().cpu()
+    for numbers, batch in batches_by_length(rows, vocab_size, device, labels):
+        results[numbers] = function(batch).float().cpu()
     return results
 
 
-def side_by_side(first: Tokens, second: Int[Tensor, "N S"]) -> Int[Tensor, "M W"]:
+def side_by_side(first: Texts, second: Texts) -> Texts:
     """Two batches as one, padded to the longer of the two."""
-    width = max(first.shape[1], second.shape[1])
-    return torch.cat([F.pad(tokens, (0, width - tokens.shape[1]), value=PAD) for tokens in (first, second)])
+    width = max(first.tokens.shape[1], second.tokens.shape[1])
+    tokens = [F.pad(some.tokens, (0, width - some.tokens.shape[1]), value=PAD) for some in (first, second)]
+    labels = None if first.labels is None or second.labels is None else torch.cat([first.labels, second.labels])
+    return Texts(torch.cat(tokens), labels)
 
 
 class Ragged(NamedTuple):
@@ -69,20 +96,24 @@ class Ragged(NamedTuple):
     starts: Int[Tensor, "N"]
     lengths: Int[Tensor, "N"]
     max_length: int  # known here, where `lengths` would have to be waited for
+    labels: Int[Tensor, "N"] | None = None
 
     @classmethod
-    def of(cls, rows: Sequence[Sequence[int]], device: torch.device | str = "cpu") -> "Ragged":
+    def of(
+        cls, rows: Sequence[Sequence[int]], device: torch.device | str = "cpu", labels: Sequence[int] | None = None
+    ) -> "Ragged":
         lengths = torch.tensor([len(row) for row in rows])
         ids = torch.tensor(list(itertools.chain.from_iterable(rows)), dtype=torch.int32)
         starts = lengths.cumsum(0) - lengths
-        return cls(ids.to(device), starts.to(device), lengths.to(device), max(map(len, rows)))
+        theirs = None if labels is None else torch.tensor(labels, device=device)
+        return cls(ids.to(device), starts.to(device), lengths.to(device), max(map(len, rows)), theirs)
 
     @classmethod
-    def padded(cls, tokens: Tokens) -> "Ragged":
+    def padded(cls, tokens: Tokens, labels: Labels | None = None) -> "Ragged":
         """Rows that stand in a tensor already."""
         count, width = tokens.shape
         starts = torch.arange(0, count * width, width, device=tokens.device)
-        return cls(tokens.flatten(), starts, (tokens != PAD).sum(dim=1), width)
+        return cls(tokens.flatten(), starts, (tokens != PAD).sum(dim=1), width, labels)
 
     def take(self, chosen: Int[Tensor, "M"]) -> Batch:
         """Some rows, padded to the longest among them; on an accelerator, which would have to be asked for it, to the
@@ -91,7 +122,8 @@ class Ragged(NamedTuple):
         places = torch.arange(int(lengths.max()) if on_cpu(lengths) else self.max_length, device=lengths.device)
         mask = places < lengths
         tokens = self.ids[(starts + places).clamp(max=len(self.ids) - 1)].long()
-        return Batch(tokens.masked_fill(~mask, PAD), mask)
+        labels = None if self.labels is None else self.labels[chosen]
+        return Batch(tokens.masked_fill(~mask, PAD), mask, labels)
 
 
 @dataclass

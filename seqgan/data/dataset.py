@@ -1,7 +1,7 @@
 """Sequences of ids as an algorithm sees them, and how a corpus becomes them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 from torch import Tensor
@@ -24,6 +24,7 @@ class EncodedSplit(NamedTuple):
     characters: int = 0  # of the texts that these sequences stand for; 0 where there is no text
     overlong: int = 0  # texts longer than the limit
     lost: int = 0  # tokens of theirs that no sequence holds
+    labels: list[int] | None = None  # the number of each sequence's label, where texts have labels
 
     @property
     def unknown(self) -> float:
@@ -39,6 +40,7 @@ class TokenDataset:
     valid: EncodedSplit
     vocabulary: Vocabulary
     max_length: int  # tokens, EOS included
+    labels: Mapping[str, int] = field(default_factory=dict)  # each, in the order of its number: training texts with it
 
     @classmethod
     def of(cls, train: Sequences, valid: Sequences, vocabulary: Vocabulary) -> "TokenDataset":
