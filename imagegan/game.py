@@ -28,7 +28,7 @@ from imagegan.variants.configs import ImageConfig
 from seqgan.core import distributed
 from seqgan.core.checkpoint import check, load_optimizer
 from seqgan.core.device import autocast
-from seqgan.core.game import Nets, Optimise, Player, Term, move, nothing, once, watched
+from seqgan.core.game import Nets, Optimise, Player, Term, move, nothing, once, update_average, watched
 from seqgan.core.phase import Metrics, Phase
 from seqgan.core.seed import derive, private_generator
 from seqgan.core.weights import as_safetensors
@@ -219,7 +219,8 @@ class Game:
                 losses = move(player, view, self.recipe.nets, self.optimizers[name], precision=precision)
             measured |= {f"{name}_{term}": value for term, value in losses.items()}
             measured |= {what: distributed.all_reduce_mean(values) for what, values in watched(player, view).items()}
-        self._average(step)
+        if self.averaged is not None:
+            update_average(self.averaged, self.recipe.nets["generator"], self.config.ema, step)
         return measured
 
     def view(self, step: int, player: str, turn: int = 0) -> View:
@@ -237,19 +238,6 @@ class Game:
         order = private_generator(self.seed, self.name, "batch", step, player, turn)
         size = self.config.batch_size
         return torch.randint(len(self.images), (size,), generator=order)[distributed.shard(size)].to(self.device)
-
-    @torch.no_grad()
-    def _average(self, step: int) -> None:
-        """Update the moving average of the generator, with a smaller decay in the first steps."""
-        if self.averaged is None:
-            return
-        decay = min(self.config.ema, (1 + step) / (10 + step))
-        live = self.recipe.nets["generator"].state_dict()
-        for name, value in self.averaged.state_dict().items():
-            if value.is_floating_point():
-                value.lerp_(live[name], 1 - decay)
-            else:
-                value.copy_(live[name])
 
     # --- samples
 

@@ -22,6 +22,7 @@ def compare(
     seed: int | None = None,
     tokens: str | None = None,
     aggregation: Aggregation = "sentence",
+    lowercase: bool = False,
 ) -> Evaluation:
     """A row for each policy of each run, and one of held-out text; each run draws with its own seed, unless one is
     given.
@@ -41,7 +42,7 @@ def compare(
                 "compared; give runs of one corpus"
             )
     options: dict[str, Any] = {"count": count, "seed": seed, "tokens": tokens, "aggregation": aggregation}
-    measured = {name: run.evaluate(**options) for name, run in zip(names, runs, strict=True)}
+    measured = {name: run.evaluate(lowercase=lowercase, **options) for name, run in zip(names, runs, strict=True)}
     for name, result in measured.items():
         if result.references != measured[names[0]].references:
             raise UsageError(

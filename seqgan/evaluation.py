@@ -51,6 +51,7 @@ def evaluate_models(
     seed: int = 0,
     tokens: str | None = None,
     aggregation: Aggregation = "sentence",
+    lowercase: bool = False,
 ) -> Evaluation:
     """A row for each model, and one for held-out real text, all of `count` texts (left out: as many as there are).
 
@@ -78,7 +79,10 @@ def evaluate_models(
     texts[REAL] = random.Random(seed).sample(fitted.valid, count)
     pieces = _pieces(corpus, first) if first.overlong == "split" else {}
     against = (fitted.test, fitted.train, tokens, aggregation, overlong)
-    rows = {name: measure(MetricInput(several, *against, name == REAL, pieces)) for name, several in texts.items()}
+    rows = {
+        name: measure(MetricInput(several, *against, name == REAL, lowercase, pieces))
+        for name, several in texts.items()
+    }
     for name, model in models.items():
         rows[name] |= _likelihood(model, held_out, draws[name])
         if model.discriminator:
@@ -104,7 +108,7 @@ def _held_out(texts: Sequence[str], model: TextModel) -> HeldOut:
     together = encoded(texts)
     if model.overlong != "split":
         return HeldOut(together, units_of(map(tuple, together.sequences)))
-    return HeldOut(together, units_of(text for text in texts for _ in encoded([text]).sequences))
+    return HeldOut(together, units_of(texts[number] for number in together.texts))
 
 
 def _pieces(corpus: Corpus, model: TextModel) -> dict[str, str]:
@@ -129,7 +133,7 @@ def _likelihood(model: TextModel, held_out: Mapping[str, "HeldOut"], drawn: Sequ
     row = {}
     for split, part in held_out.items():
         losses = (-nll.text_log_probs(model.policy, part.encoded.sequences)).tolist()
-        sizes = [len(ids) for ids in part.encoded.sequences]
+        sizes = part.encoded.sequences.lengths.tolist()
         by_token = _per(losses, sizes, split, part.units, f"rows:{len(sizes)}|per:token", model)
         row[f"nll-{split}"] = by_token
         if part.encoded.characters:

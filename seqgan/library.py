@@ -79,11 +79,24 @@ class TrainedRun:
             self._models[stage] = load_model(self.folder, stage, self._device, self.components)
         return self._models[stage]
 
-    def generate(self, count: int = 10, *, stage: str | int = "final", **options: Any) -> list[str]:
-        """Texts drawn from the policy. Options: prompt "", temperature 1.0, top_k 0, top_p 1.0, seed 0.
+    @checked
+    def generate(
+        self,
+        count: int = 10,
+        *,
+        stage: Annotated[str | int, STAGE] = "final",
+        new: Annotated[bool, YES_NO] = False,
+        **options: Any,
+    ) -> list[str]:
+        """Texts drawn from the policy, `new` ones that are not among its training texts.
+
+        Options: prompt "" (or a list: `count` texts for each), temperature 1.0, top_k 0, top_p 1.0, seed 0,
+        distinct False, beams 0 (`TextModel.generate_detailed`).
 
         Raises:
-            UsageError: the prompt is too long, or holds tokens outside the vocabulary."""
+            UsageError: a prompt is too long, or holds tokens outside the vocabulary; or too few texts are new."""
+        if new:
+            options["exclude"] = self.corpus().train
         return self.model(stage).generate(count, **options)
 
     def log_probs(self, texts: Iterable[str], *, stage: str | int = "final") -> list[float]:
@@ -110,6 +123,7 @@ class TrainedRun:
         seed: Annotated[int | None, SEED] = None,
         tokens: Annotated[str | None, TOKEN_KIND] = None,
         aggregation: Annotated[Aggregation, AGGREGATION] = "sentence",
+        lowercase: Annotated[bool, YES_NO] = False,
     ) -> Evaluation:
         """All numbers, a row for each stage and one for held-out real text; all rows have `count` texts.
 
@@ -122,7 +136,7 @@ class TrainedRun:
         models = {stage: self.model(stage) for stage in stages_of(self.description)}
         seed = self.description["seed"] if seed is None else seed
         options: dict[str, Any] = {"count": count, "seed": seed, "tokens": tokens, "aggregation": aggregation}
-        result = evaluation.evaluate_models(models, self.corpus(), **options)
+        result = evaluation.evaluate_models(models, self.corpus(), lowercase=lowercase, **options)
         result.facts |= progress(self.folder)
         return result
 

@@ -8,17 +8,22 @@ import torch
 from torch import nn
 
 from seqgan.algorithms.configs import CONFIGS
-from seqgan.core.bounds import DRAWN, PROMPT, SEED, TEMPERATURE, TOP_K, TOP_P, checked
+from seqgan.core.bounds import BEAMS, DRAWN, PROMPTS, SEED, TEMPERATURE, TOP_K, TOP_P, YES_NO, checked
 from seqgan.core.game import inference
-from seqgan.data.batches import Batch, map_by_length
+from seqgan.data.batches import map_by_length
 from seqgan.data.dataset import Overlong
+from seqgan.data.ragged import Batch, Ragged
 from seqgan.data.readers import a_list_of_texts
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import UsageError
 from seqgan.metrics.nll import text_log_probs, token_log_probs
+from seqgan.metrics.novelty import Known
+from seqgan.models.beam_search import beam_search
 from seqgan.models.policy import PolicyModule, sample
 from seqgan.shapes import Scores
-from seqgan.symbols import EOS, UNK
+from seqgan.symbols import EOS, PAD, UNK
+
+DRAWS_PER_TEXT = 100  # how many may be drawn in search of a text that is distinct and new
 
 
 class Generated(NamedTuple):
@@ -74,38 +79,112 @@ class TextModel:
         return getattr(CONFIGS.get(self.about.get("algorithm", "")), "logit_is_log_odds", True)
 
     def generate(self, count: int = 10, **options: Any) -> list[str]:
-        """Texts drawn from the policy; options as for `generate_detailed`."""
+        """Texts written by the policy; options as for `generate_detailed`."""
         return [generated.text for generated in self.generate_detailed(count, **options)]
 
-    def generate_detailed(self, count: int, **options: Any) -> list[Generated]:
-        """Texts with their numbers of tokens and whether they ended; options as for `sample_ids`."""
-        rows = self.sample_ids(count, **options)
-        return [Generated(self.tokenizer.decode(row), len(row), row[-1] == EOS) for row in rows]
-
     @checked
-    def sample_ids(
+    def generate_detailed(
         self,
         count: Annotated[int, DRAWN],
         *,
-        prompt: Annotated[str, PROMPT] = "",
+        prompt: Annotated[str | Sequence[str], PROMPTS] = "",
+        beams: Annotated[int, BEAMS] = 0,
+        distinct: Annotated[bool, YES_NO] = False,
+        exclude: Iterable[str] = (),
+        seed: Annotated[int, SEED] = 0,
+        **options: Any,
+    ) -> list[Generated]:
+        """Texts with their numbers of tokens and whether they ended: `count` for each prompt, in the prompts' order.
+
+        They are drawn from the policy (options as for `sample_ids`), or with `beams` found by beam search, the
+        likeliest first. With `distinct` no text comes twice. None is in `exclude`, whatever its blanks, nor, if it has
+        not ended, the beginning of one: give the training texts for texts that are new.
+
+        Raises:
+            UsageError: a number is out of range, a prompt is too long or holds unknown tokens, more texts than beams
+                are asked for, or too few texts are distinct and new."""
+        prompts = [prompt] if isinstance(prompt, str) else list(prompt)
+        known = Known(exclude)
+        if beams and (distinct or known or options):
+            raise UsageError(
+                "beam search finds the likeliest texts, each once, and draws nothing: leave out beams, or "
+                f"{', '.join([*options, *(['distinct'] if distinct else []), *(['exclude'] if known else [])])}"
+            )
+        if beams:
+            return [text for prompt in prompts for text in self._searched(count, beams, prompt)]
+        rng = torch.Generator(self.device).manual_seed(seed)
+        if not distinct and not known:
+            return [self._generated(row) for row in self._drawn(count, prompts, rng, **options)]
+        return [text for prompt in prompts for text in self._selected(count, prompt, distinct, known, rng, options)]
+
+    def sample_ids(
+        self, count: int, *, prompt: str | Sequence[str] = "", seed: int = 0, **options: Any
+    ) -> list[list[int]]:
+        """Sequences of ids drawn from the policy, `count` for each prompt, each to its end.
+
+        Options: `temperature` is above 0, `top_k` 0 (all) or more, `top_p` above 0 and at most 1.
+
+        Raises:
+            UsageError: a number is out of range, or a prompt is too long or holds unknown tokens."""
+        rng = torch.Generator(self.device).manual_seed(seed)
+        return self._drawn(count, [prompt] if isinstance(prompt, str) else list(prompt), rng, **options)
+
+    @checked
+    def _drawn(
+        self,
+        count: Annotated[int, DRAWN],
+        prompts: Sequence[str],
+        rng: torch.Generator,
+        *,
         temperature: Annotated[float, TEMPERATURE] = 1.0,
         top_k: Annotated[int, TOP_K] = 0,
         top_p: Annotated[float, TOP_P] = 1.0,
-        seed: Annotated[int, SEED] = 0,
     ) -> list[list[int]]:
-        """Sequences of ids drawn from the policy, all continuing the prompt, each to its end.
-
-        `temperature` is above 0, `top_k` 0 (all) or more, `top_p` above 0 and at most 1.
-
-        Raises:
-            UsageError: a number is out of range, or the prompt is too long or holds unknown tokens."""
-        ids = self._prompt_ids(prompt)
-        rng = torch.Generator(self.device).manual_seed(seed)
-        begun = torch.tensor(ids, device=self.device) if ids else None
+        begun = [self._prompt_ids(prompt) for prompt in prompts]
+        longest = max(map(len, begun))
+        padded = torch.tensor([ids + [PAD] * (longest - len(ids)) for ids in begun], device=self.device)
         options: dict[str, Any] = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "rng": rng}
-        tokens, mask, *_ = sample(self.policy, count, prompt=begun, **options)
+        rows = padded.repeat_interleave(count, dim=0) if longest else None
+        tokens, mask, *_ = sample(self.policy, count * len(prompts), prompts=rows, **options)
         lengths = mask.sum(dim=1).tolist()
         return [row[:length] for row, length in zip(tokens.tolist(), lengths, strict=True)]
+
+    def _generated(self, row: list[int]) -> Generated:
+        return Generated(self.tokenizer.decode(row), len(row), row[-1] == EOS)
+
+    def _searched(self, count: int, beams: int, prompt: str) -> list[Generated]:
+        if count > beams:
+            raise UsageError(f"{count} texts were asked for, but {beams} beams find at most {beams}; ask for no more")
+        found = beam_search(self.policy, beams, self._prompt_ids(prompt))
+        return [self._generated(hypothesis.ids) for hypothesis in found[:count]]
+
+    def _selected(
+        self,
+        count: int,
+        prompt: str,
+        distinct: bool,
+        known: Known,
+        rng: torch.Generator,
+        options: Mapping[str, Any],
+    ) -> list[Generated]:
+        """The first `count` texts drawn that are new and, if they have to be, distinct."""
+        kept: list[Generated] = []
+        seen: set[str] = set()
+        drawn = 0
+        while len(kept) < count:
+            if drawn >= DRAWS_PER_TEXT * count:
+                what = " and ".join((["distinct"] if distinct else []) + (["new"] if known else []))
+                raise UsageError(
+                    f"of {drawn} texts drawn only {len(kept)} are {what}, and {count} were asked for; ask for fewer, "
+                    "or raise the temperature"
+                )
+            some = min(max(count - len(kept), 100), DRAWS_PER_TEXT * count - drawn)
+            drawn += some
+            for text in map(self._generated, self._drawn(some, [prompt], rng, **options)):
+                if not (distinct and text.text in seen) and not known.holds(text.text, ended=text.ended):
+                    seen.add(text.text)
+                    kept.append(text)
+        return kept[:count]
 
     def encode(self, texts: Iterable[str]) -> list[list[int]]:
         """The ids of texts, each with EOS, of any length."""
@@ -138,7 +217,7 @@ class TextModel:
             return logits.sigmoid()
 
         with inference(self.discriminator) as discriminator:
-            return map_by_length(real, self.encode(texts), self.policy.vocab_size, self.device).tolist()
+            return map_by_length(real, Ragged.of(self.encode(texts)), self.policy.vocab_size, self.device).tolist()
 
     def score(self, texts: Iterable[str]) -> list[Scored]:
         """The log-probability of each text, and the discriminator's probability that it is real, where it has one."""

@@ -47,7 +47,10 @@ from seqgan.runs import (
 from seqgan.symbols import EOS, UNK
 
 # What the policy of --init-from brings with it; the rest of a config may differ.
-INHERITED = ("tokenizer", "vocab_size", "policy", "embedding_dim", "hidden_dim", "tie_embeddings")
+INHERITED = (
+    "tokenizer", "vocab_size", "policy", "embedding_dim", "hidden_dim", "tie_embeddings", "embedding_init",
+    "unigram_bias",
+)  # fmt: skip
 MOST_UNKNOWN = 0.5  # share of the tokens, to go on from a policy with its own tokenizer
 INITIAL = "init.safetensors"  # the weights of --init-from, in the new run
 
@@ -204,8 +207,8 @@ def _refuse_unreadable(init_from: InitFrom, encoded: TokenDataset) -> None:
     """
     Raises:
         UsageError: the tokenizer of the policy does not know most of the new texts."""
-    unknown = sum(row.count(UNK) for row in encoded.train.sequences)
-    share = unknown / max(1, sum(len(row) - row.count(EOS) for row in encoded.train.sequences))
+    rows = encoded.train.sequences
+    share = rows.counted(UNK).sum() / max(1, int(rows.lengths.sum()) - rows.counted(EOS).sum())
     if share > MOST_UNKNOWN:
         raise UsageError(
             f"{share:.0%} of the corpus's tokens are unknown to the tokenizer of {init_from.name}; "

@@ -103,6 +103,25 @@ def test_corpus_bleu_is_another_number_with_another_signature(run: seqgan.Traine
     assert "agg:corpus" in corpus["bleu-3"]["signature"]
 
 
+def test_text_can_be_counted_in_lower_case(run: seqgan.TrainedRun, tmp_path: Path) -> None:
+    samples, real, small = (tmp_path / name for name in ("samples.txt", "real.txt", "small.txt"))
+    samples.write_text("The Cat sat\nTHE CAT SAT\na dog\n")
+    real.write_text("the cat sat down\nA Dog Sat\n")
+    small.write_text(samples.read_text().lower())
+    files = ("--references", real, "--training", real, "--tokens", "words", "--json")
+    cased, lowered = (
+        json.loads(call("evaluate", "--samples", samples, *files, *more).stdout)["rows"]["samples.txt"]
+        for more in ((), ("--lowercase", "--check"))
+    )
+    expected = seqgan.evaluate(small.read_text().splitlines(), [line.lower() for line in real.read_text().splitlines()])
+    assert lowered["bleu-2"]["value"] == pytest.approx(expected["bleu-2"].value)
+    assert lowered["bleu-2"]["value"] > cased["bleu-2"]["value"]
+    assert lowered["distinct"]["value"] < cased["distinct"]["value"] == 1
+    assert "|case:lc|" in lowered["bleu-2"]["signature"]
+    assert "case" not in cased["bleu-2"]["signature"]
+    assert "case:lc" in evaluated(run, "--lowercase")["rows"]["real"]["bleu-2"]["signature"]
+
+
 def test_more_texts_than_real_ones_are_refused(run: seqgan.TrainedRun) -> None:
     message, code = refusal("evaluate", run.folder, "-n", 10_000)
     assert code == 2

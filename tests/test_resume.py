@@ -69,6 +69,11 @@ def drawn(rng: random.Random) -> tuple[str, dict[str, Any], TokenDataset, Compon
         "mle_patience": choose([0, 1, 2]),
         "mle_lr": choose([0.01, 0.1]),  # at the higher one it soon gets worse
         "weight_decay": choose([0.0, 0.01]),
+        "weight_drop": choose([0.0, 0.3]),
+        "ema_decay": choose([0.0, 0.5, 0.9]),
+        "embedding_init": choose(["normal", "svd"]),
+        "unigram_bias": choose([True, False]),
+        "calibrate_unknown": choose([True, False]),
         "shuffle": choose([True, False]),
         "tie_embeddings": choose([True, False]),
         "max_grad_norm": choose([0.5, 5.0]),

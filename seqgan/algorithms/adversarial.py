@@ -267,9 +267,9 @@ class TextGAN:
 
     def check(self, step: int) -> Metrics:
         """Validation of both players, and samples."""
-        nll = self.mle.validate(ADVERSARIAL, step)
+        nll = self.mle.validate(self.generator, ADVERSARIAL, step)
         critic = self.critic.validate_and_restore() if self.critic else {}
-        return {"valid_nll": nll, **critic, "samples": self.mle.samples()}
+        return {"valid_nll": nll, **critic, "samples": self.mle.samples(self.generator)}
 
     # --- state
 

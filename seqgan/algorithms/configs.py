@@ -20,7 +20,11 @@ PAPER_FILTERS = (100, 200, 200, 200, 200, 100, 100, 100, 100, 100, 160, 160)
 
 @dataclass(frozen=True)
 class MLEConfig(Checked):
-    """A language model trained by maximum likelihood: the baseline, and how SeqGAN begins."""
+    """A language model trained by maximum likelihood: the baseline, and how SeqGAN begins.
+
+    Beyond the paper of SeqGAN: `tie_embeddings` (Press and Wolf 2017), `weight_drop` (Merity et al. 2018),
+    `embedding_init` svd (Levy and Goldberg 2014), `ema_decay` (Polyak and Juditsky 1992), `calibrate_unknown` (Good
+    1953)."""
 
     extendable: ClassVar[str] = "mle_epochs"  # may grow when a run is resumed
 
@@ -39,13 +43,25 @@ class MLEConfig(Checked):
     hidden_dim: Annotated[int, "policy: units of the recurrent layer", SIZE] = 32
     tie_embeddings: Annotated[bool, "policy: write tokens with the embedding they are read with"] = False
     dropout: Annotated[float, "policy: dropout while learning from text", SHARE] = 0.0
+    weight_drop: Annotated[float, "policy: dropout of the recurrent weights while learning from text", SHARE] = 0.0
+    embedding_init: Annotated[
+        Literal["normal", "svd"],
+        "policy: the first token embedding; svd: from the contexts of tokens in training texts",
+    ] = "normal"
+    unigram_bias: Annotated[bool, "policy: start the output bias from the frequencies of tokens"] = False
 
     mle_epochs: Annotated[int, "MLE: passes over the training texts, at most", STEPS] = 120
     mle_patience: Annotated[
         int, "MLE: stop after this many epochs without a better validation NLL; 0: never, and keep the last", STEPS
     ] = 0
     mle_lr: Annotated[float, "MLE: learning rate (Adam)", RATE] = 0.01
+    ema_decay: Annotated[
+        float, "MLE: decay of a moving average of the weights, which is the result (0: none)", SHARE
+    ] = 0.0
     weight_decay: Annotated[float, "MLE: decoupled weight decay", WEIGHT] = 0.0
+    calibrate_unknown: Annotated[
+        bool, "MLE: take rare tokens for unknown ones, as often as held-out text is expected to have such"
+    ] = False
     batch_size: Annotated[int, "MLE: texts in a batch", BATCH] = 64
     shuffle: Annotated[bool, "MLE: a new order of the texts every epoch"] = False
     max_grad_norm: Annotated[float, "policy: largest norm of a gradient", MAX_NORM] = 5.0

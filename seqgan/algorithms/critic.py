@@ -18,8 +18,9 @@ from seqgan.core.phase import Metrics
 from seqgan.core.schema import NUMBER, WHOLE
 from seqgan.core.seed import derive, private_generator, seed_everything
 from seqgan.core.weights import Weights, clone
-from seqgan.data.batches import Batch, Batches, Ragged, Texts, batches_by_length
+from seqgan.data.batches import Batches, Texts, by_length, near
 from seqgan.data.dataset import TokenDataset
+from seqgan.data.ragged import Batch, Ragged
 from seqgan.metrics import discrimination
 from seqgan.models.factory import new_discriminator
 from seqgan.models.policy import PolicyModule, sample
@@ -58,9 +59,9 @@ class Critic:
         self.samples = samples or len(train)
         # As many of one kind as of the other, however few there are: the logits hold no prior.
         self.half = min(config.d_batch_size // 2, len(train), self.samples)
-        sequences = Ragged.of(train, device, dataset.train.labels)
-        self.batches = Batches(sequences, self.half, derive(seed, "real texts for the discriminator"))
-        self.references = Batches(sequences, self.half, derive(seed, "references"))
+        rows = near(train, device)
+        self.batches = Batches(rows, self.half, derive(seed, "real texts for the discriminator"), device=device)
+        self.references = Batches(rows, self.half, derive(seed, "references"), device=device)
         self.unknown = dataset.train.unknown > 0
         self.per_epoch = self.samples // self.half
         self.per_round = epochs * self.per_epoch
@@ -154,10 +155,11 @@ class Critic:
         self.discriminator.load_state_dict(weights)
         rng = torch.Generator(self.device).manual_seed(derive(self.seed, "held out"))
         with inference(self.discriminator) as discriminator:
-            valid = self.dataset.valid
+            valid = self.dataset.valid.sequences
             batches = [
                 Texts(self.policy.fill_unknown(some.tokens, rng, some.labels), some.labels)
-                for _, some in batches_by_length(valid.sequences, self.policy.vocab_size, self.device, valid.labels)
+                for numbers in by_length(valid, self.policy.vocab_size)
+                for some in [valid.take(numbers).to(self.device)]
             ]
             real = torch.cat([discriminator(*some.parts).cpu() for some in batches])
             drawn = sample(self.policy, len(real), rng=rng)

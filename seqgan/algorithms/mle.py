@@ -2,29 +2,36 @@
 
 Stopped, where a patience is set, by the NLL of the validation split; then the best weights are kept."""
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+from jaxtyping import Int
+from torch import Tensor
 
 from seqgan.algorithms.components import DEFAULTS, Components
 from seqgan.algorithms.configs import MLEConfig
 from seqgan.core import distributed
 from seqgan.core.checkpoint import check, load_optimizer
-from seqgan.core.game import Player, Term, adam, move
+from seqgan.core.game import Player, Term, adam, move, update_average
 from seqgan.core.phase import Metrics, Phase
 from seqgan.core.schema import MAYBE_EMPTY, NUMBER, WHOLE
 from seqgan.core.seed import seed_everything
 from seqgan.core.weights import Weights, as_safetensors, clone
-from seqgan.data.batches import Batches, Ragged
+from seqgan.data.batches import Batches, near
 from seqgan.data.dataset import TokenDataset
 from seqgan.losses import mle_weights
 from seqgan.metrics.nll import likelihood
 from seqgan.models.factory import new_policy
+from seqgan.models.policy import PolicyModule
+from seqgan.models.statistics import context_vectors, unigram_bias, unknown_rates
 from seqgan.shapes import Scalar
+from seqgan.symbols import UNK
 
 PHASE = "pretrain generator"
 SHOWN = 3  # samples at every validation
+SVD_STD = 0.2  # of the numbers in an embedding that starts from the contexts of tokens
 
 
 class MLE:
@@ -39,19 +46,36 @@ class MLE:
         components: Components = DEFAULTS,
     ) -> None:
         self.config, self.dataset, self.seed, self.warm = config, dataset, seed, components.start is not None
+        self.unknown_rates = unknown_rates(self.counts()).to(device) if config.calibrate_unknown else None
         seed_everything(seed, "generator weights")
         sizes, counts = (len(dataset.vocabulary), dataset.max_length), tuple(dataset.labels.values())
-        self.generator = new_policy(config, *sizes, components.policy, counts)
+        self.generator = new_policy(config, *sizes, components.policy, counts).to(device)
         if components.start is not None:
             self.generator.load_state_dict(components.start)
-        self.generator.to(device)
+        else:
+            self.begin()
+        self.averaged = copy.deepcopy(self.generator) if config.ema_decay else self.generator
         optimizer = adam(config.mle_lr, weight_decay=config.weight_decay)
         self.player = Player(("generator",), {"nll": Term(self.loss)}, optimizer, config.max_grad_norm)
         self.optimizer = self.player.new_optimizer({"generator": self.generator})
-        train = Ragged.of(dataset.train.sequences, device, dataset.train.labels)
-        self.batches = Batches(train, config.batch_size, seed, config.shuffle)
+        self.batches = Batches(near(dataset.train.sequences, device), config.batch_size, seed, config.shuffle, device)
         self.best = Best()
         self.checks_without_improvement = 0
+
+    @torch.no_grad()
+    def begin(self) -> None:
+        """Start the embedding and the output bias, if there is one, from the training texts."""
+        embedding, bias = self.generator.embedding.weight, self.generator.output.bias
+        if self.config.embedding_init == "svd":
+            vectors = context_vectors(self.dataset.train.sequences, *embedding.shape).to(embedding)
+            known = vectors.any(dim=1)
+            embedding[known, : vectors.shape[1]] = vectors[known] * (SVD_STD / vectors[known].std())
+        if self.config.unigram_bias and bias is not None:
+            bias.copy_(unigram_bias(self.counts()))
+
+    def counts(self) -> Int[Tensor, "V"]:
+        """How often each token stands in the training texts."""
+        return torch.from_numpy(self.dataset.train.sequences.occurrences(len(self.dataset.vocabulary)))
 
     def phases(self) -> Sequence[Phase]:
         return [
@@ -69,49 +93,56 @@ class MLE:
         ]
 
     def update(self, step: int) -> Metrics:
-        return {"nll": move(self.player, step, {"generator": self.generator}, self.optimizer)["nll"]}
+        nll = move(self.player, step, {"generator": self.generator}, self.optimizer)["nll"]
+        if self.config.ema_decay:
+            update_average(self.averaged, self.generator, self.config.ema_decay, step)
+        return {"nll": nll}
 
     def loss(self, step: int) -> Scalar:
-        """The NLL of batch number `step`, with dropout."""
-        batch = self.batches.at(step)
+        """The NLL of batch number `step`, with dropout; with some tokens taken for UNK, where it is calibrated."""
+        tokens, mask, labels = self.batches.at(step)
+        if self.unknown_rates is not None:
+            tokens = tokens.masked_fill(
+                torch.rand(tokens.shape, device=tokens.device) < self.unknown_rates[tokens], UNK
+            )
         self.generator.train()
-        loss = self.generator.nll(batch.tokens, mle_weights(batch.mask), batch.labels)
+        loss = self.generator.nll(tokens, mle_weights(mask), labels)
         self.generator.eval()
         return loss
 
     def validate_start(self) -> None:
         """A policy that was trained before may already be the best."""
         if self.warm:
-            self.validate(PHASE, 0)
+            self.validate(self.averaged, PHASE, 0)
 
     def check(self, step: int) -> Metrics:
-        valid = self.validate(PHASE, step)
+        valid = self.validate(self.averaged, PHASE, step)
         if self.best.step == step:
             self.checks_without_improvement = 0
-            return {"valid_nll": valid, "samples": self.samples()}
+            return {"valid_nll": valid, "samples": self.samples(self.averaged)}
         self.checks_without_improvement += 1
         return {"valid_nll": valid}
 
-    def validate(self, phase: str, step: int) -> float:
-        """The validation NLL per token; the weights are copied where it is the lowest so far."""
-        valid = self.dataset.valid
-        nll = distributed.broadcast(likelihood(self.generator, valid.sequences, valid.labels).per_token)
+    def validate(self, policy: PolicyModule, phase: str, step: int) -> float:
+        """The validation NLL per token of a policy; its weights are copied where it is the lowest so far."""
+        nll = distributed.broadcast(likelihood(policy, self.dataset.valid.sequences).per_token)
         if nll < self.best.nll:
-            self.best = Best(nll, phase, step, clone(self.generator))
+            self.best = Best(nll, phase, step, clone(policy))
         return nll
 
-    def samples(self) -> list[str]:
-        return self.dataset.decode(self.generator.sample(SHOWN).tokens.tolist())
+    def samples(self, policy: PolicyModule) -> list[str]:
+        return self.dataset.decode(policy.sample(SHOWN).tokens.tolist())
 
     def chosen(self) -> Weights:
         """The weights that MLE ends with: the best by validation where it may stop early, else the last."""
-        return self.best.weights if self.config.mle_patience and self.best.weights else clone(self.generator)
+        return self.best.weights if self.config.mle_patience and self.best.weights else clone(self.averaged)
 
     def state_dict(self) -> dict[str, Any]:
         chosen = self.chosen()
         return {
             "policies": {"mle": chosen, "final": chosen, "best": self.best.weights or chosen},
             "generator": self.generator.state_dict(),
+            "averaged": self.averaged.state_dict() if self.config.ema_decay else {},
             "optimizer": self.optimizer.state_dict(),
             "best": dict(vars(self.best)),
             "checks_without_improvement": self.checks_without_improvement,
@@ -124,6 +155,7 @@ class MLE:
         return {
             "policies": dict.fromkeys(("mle", "final", "best"), policy),
             "generator": policy,
+            "averaged": policy if self.config.ema_decay else {},
             "optimizer": self.optimizer,
             "best": best,
             "checks_without_improvement": WHOLE,
@@ -134,6 +166,8 @@ class MLE:
         like = {name: part for name, part in MLE.state_like(self).items() if name != "policies"}
         check({name: state.get(name) for name in like}, like)
         self.generator.load_state_dict(state["generator"])
+        if self.config.ema_decay:
+            self.averaged.load_state_dict(state["averaged"])
         load_optimizer(self.optimizer, state["optimizer"])
         self.best, self.checks_without_improvement = Best(**state["best"]), state["checks_without_improvement"]
 

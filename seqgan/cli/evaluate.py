@@ -23,7 +23,7 @@ FILE, RUN, SHEET = "--samples", "RUN", "--ratings"  # what there is to evaluate
 GOES_WITH = {
     **dict.fromkeys(("references", "training", "real"), (FILE,)),
     **dict.fromkeys(("corpus", "valid", "test", "count", "blind", "overwrite", "threads"), (RUN,)),
-    **dict.fromkeys(("text_column", "tokens", "check", "markdown"), (RUN, FILE)),
+    **dict.fromkeys(("text_column", "tokens", "lowercase", "check", "markdown"), (RUN, FILE)),
 }
 
 
@@ -44,6 +44,7 @@ class Asked:
     seed: int | None
     tokens: str | None
     aggregate: Literal["sentence", "corpus"]
+    lowercase: bool
     check: bool
     json: bool
     markdown: bool
@@ -80,7 +81,10 @@ class Asked:
         return {name: getattr(self, name) for name in ("corpus", "text_column", "valid", "test")}
 
     def measure(self) -> dict[str, Any]:
-        return {"count": self.count, "seed": self.seed, "tokens": self.tokens, "aggregation": self.aggregate}
+        return {"count": self.count, "seed": self.seed, **self.counted()}
+
+    def counted(self) -> dict[str, Any]:
+        return {"tokens": self.tokens, "aggregation": self.aggregate, "lowercase": self.lowercase}
 
 
 @click.command()
@@ -112,6 +116,7 @@ class Asked:
     help="BLEU as mean over sentences or of the corpus",
     show_default=True,
 )
+@click.option("--lowercase", is_flag=True, help="count tokens in lower case")
 @click.option("--check", is_flag=True, help="recompute some of the BLEUs with nltk and sacrebleu")
 @click.option("--json", is_flag=True, help="JSON on stdout instead of tables")
 @click.option("--markdown", is_flag=True, help="one table of Markdown on stdout instead of tables")
@@ -146,6 +151,7 @@ def evaluate(**options: Any) -> None:
                    ten blocks of 27 texts, each left out in turn; /25: of which
                    25 are different, copies count as one; paired: of a difference
       smooth, agg  smoothing of BLEU; mean over sentences, or one for the corpus
+      case         lc: tokens are counted in lower case
       tok          tokens that are counted, or the tokenizer and its vocabulary
       overlong     treatment of longer texts, and the limit: truncate@64
       discriminator, unknown   fingerprint of its weights; what replaced unknown tokens"""
@@ -213,7 +219,7 @@ def _evaluate_file(asked: Asked) -> None:
         for path in (asked.references, asked.training, asked.real)
     )
     tokens = asked.tokens or suitable_tokens(samples)
-    options: dict[str, Any] = {"tokens": tokens, "aggregation": asked.aggregate}
+    options: dict[str, Any] = {**asked.counted(), "tokens": tokens}
     rows = {name: evaluate(samples, references, training, **options)}
     if real:
         if len(real) < len(samples):
@@ -245,7 +251,10 @@ def _show(result: "Evaluation", summary: Sequence[str], asked: Asked, tokens: st
             click.echo(one_line(line))
     if asked.check:
         texts = next(several for name, several in reversed(result.texts.items()) if name != REAL)
-        for line in check_bleu(texts, result.references, tokens):
+        references = result.references
+        if asked.lowercase:
+            texts, references = ([text.lower() for text in some] for some in (texts, references))
+        for line in check_bleu(texts, references, tokens):
             click.echo(line, err=True)
 
 

@@ -3,13 +3,20 @@
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
-from seqgan.cli.shared import DEVICE, THREAD_COUNT, is_saved_model, model_of
-from seqgan.core.bounds import DRAWN, PATH, PROMPT, SEED, STAGE, TEMPERATURE, TEXT, TOP_K, TOP_P
+from seqgan.cli.shared import DEVICE, THREAD_COUNT, found_again, is_saved_model, model_of
+from seqgan.core.bounds import BEAMS, DRAWN, PATH, PROMPT, SEED, STAGE, TEMPERATURE, TEXT, TOP_K, TOP_P
 from seqgan.core.options import RUNS
+from seqgan.errors import UsageError
+
+if TYPE_CHECKING:
+    from seqgan.model import Generated
 
 
 @click.command()
@@ -18,6 +25,7 @@ from seqgan.core.options import RUNS
     "-n", "--count", "--num-return-sequences", "count", type=DRAWN, default=10, help="how many texts", show_default=True
 )
 @click.option("--prompt", type=PROMPT, default="", help="continue this text")
+@click.option("--prompts", type=PATH, metavar="FILE", help="continue each text of a file, in its order, -n times each")
 @click.option(
     "--temperature",
     type=TEMPERATURE,
@@ -33,6 +41,14 @@ from seqgan.core.options import RUNS
     help="only the likeliest tokens of this total probability",
     show_default=True,
 )
+@click.option(
+    "--beams",
+    type=BEAMS,
+    default=0,
+    help="beam search of this width instead of draws: the likeliest texts first; at most as many as beams",
+)
+@click.option("--distinct", is_flag=True, help="no text twice")
+@click.option("--new", is_flag=True, help="no text that is in the training texts of RUN")
 @click.option(
     "--seed",
     type=SEED,
@@ -51,13 +67,19 @@ from seqgan.core.options import RUNS
 @click.option("--overwrite", is_flag=True, help="replace the file that --output names")
 @DEVICE
 @THREAD_COUNT
+@click.pass_context
 def generate(
+    context: click.Context,
     run: Path,
     count: int,
     prompt: str,
+    prompts: Path | None,
     temperature: float,
     top_k: int,
     top_p: float,
+    beams: int,
+    distinct: bool,
+    new: bool,
     seed: int | None,
     stage: str,
     as_json: bool,
@@ -70,23 +92,58 @@ def generate(
     from seqgan.core import outputs
     from seqgan.core.device import use_threads
 
+    given = {name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+    if prompt and prompts:
+        raise UsageError("--prompt and --prompts were given; give one of them")
+    if beams and (drawing := sorted(given & {"temperature", "top_k", "top_p", "distinct", "new", "seed"})):
+        options = ", ".join("--" + name.replace("_", "-") for name in drawing)
+        raise UsageError(f"--beams draws nothing, so it does not go with {options}; leave one of them out")
     write = outputs.writer(output, overwrite=overwrite) if output else None
     use_threads(threads)
+    begun = _prompts_in(prompts) if prompts else [prompt]
+    model = model_of(run, stage, device, with_discriminator=False)
+    drawing_options: dict[str, Any] = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "distinct": distinct}
+    if new:
+        drawing_options["exclude"] = _training_texts(run, device)
+    _warn_if_unfinished(run, stage)
     fresh = seed is None
     seed = int.from_bytes(os.urandom(4), "big") if seed is None else seed
-    model = model_of(run, stage, device, with_discriminator=False)
-    _warn_if_unfinished(run, stage)
-    written = model.generate_detailed(
-        count, prompt=prompt, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed
-    )
-    lines = [json.dumps(item._asdict(), ensure_ascii=False) if as_json else item.text for item in written]
+    if beams:
+        written = model.generate_detailed(count if "count" in given else min(count, beams), prompt=begun, beams=beams)
+    else:
+        written = model.generate_detailed(count, prompt=begun, seed=seed, **drawing_options)
+    each = len(written) // len(begun)
+    rows = [(begun[number // each], item) for number, item in enumerate(written)]
+    lines = [_as_json(text, item, named=bool(prompts)) if as_json else item.text for text, item in rows]
     text = "".join(line + "\n" for line in lines)
     if write:
         write(text.encode())
     else:
         sys.stdout.write(text)
-    if fresh:
+    if fresh and not beams:
         click.echo(f"--seed {seed}", err=True)
+
+
+def _as_json(prompt: str, item: "Generated", *, named: bool) -> str:
+    return json.dumps(({"prompt": prompt} if named else {}) | item._asdict(), ensure_ascii=False)
+
+
+def _prompts_in(path: Path) -> list[str]:
+    """
+    Raises:
+        CorpusError: the file cannot be read, or holds no text."""
+    from seqgan.data.readers import read_samples
+
+    return read_samples(path, None)
+
+
+def _training_texts(run: Path, device: str) -> Sequence[str]:
+    """
+    Raises:
+        UsageError: a saved model, which does not hold its texts."""
+    if is_saved_model(run):
+        raise UsageError(f"--new needs the training texts, which the saved model {run} does not hold; name a run")
+    return found_again(run, device).corpus().train
 
 
 @click.command()

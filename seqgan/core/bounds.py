@@ -171,6 +171,20 @@ class Text(Bound):
         return value
 
 
+class TextOrTexts(Bound):
+    """A text, or a list of several."""
+
+    name = "text"
+
+    def __init__(self, text: Text) -> None:
+        self.text, self.expected = text, f"{text.expected}, or a list of such"
+
+    def check(self, value: Any) -> str | list[str]:
+        if value and isinstance(value, list | tuple):
+            return [self.text.check(text) for text in value]
+        return self.text.check(value)
+
+
 class PathBound(click.Path, Bound):
     """The path of a file or a folder, which need not exist."""
 
@@ -297,6 +311,8 @@ TOP_P = Real(0, 1, above=True)
 YES_NO = YesNo()
 TEXT = Text()
 PROMPT = Text("a text in UTF-8", empty=True)
+PROMPTS = TextOrTexts(PROMPT)
+BEAMS = Whole(0, 10_000)
 PATH = PathBound()
 PATH_NAME = PathName()
 STAGE = Stage("mle, final, best, or the number of a checkpoint")

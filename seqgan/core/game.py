@@ -101,6 +101,19 @@ def watched(player: Player[V], view: V) -> dict[str, Tensor]:
     return {name: of(view) for name, of in player.watch.items()}
 
 
+@torch.no_grad()
+def update_average(averaged: nn.Module, net: nn.Module, decay: float, step: int) -> None:
+    """Move an exponential average of the weights (Polyak and Juditsky 1992) towards those after step number `step`.
+
+    The decay is at most (1 + step) / (10 + step), so that the average soon forgets the weights it began with."""
+    both = ((*module.parameters(), *module.buffers()) for module in (averaged, net))  # tied weights once
+    for value, current in zip(*both, strict=True):
+        if value.is_floating_point():
+            value.lerp_(current, 1 - min(decay, (1 + step) / (10 + step)))
+        else:
+            value.copy_(current)
+
+
 @contextmanager
 def frozen(nets: Iterable[nn.Module]) -> Iterator[None]:
     """Networks that learn nothing: gradients flow through them to their inputs, and to none of their parameters."""

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import reprlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.resources import files as resources
 from pathlib import Path
@@ -27,9 +27,9 @@ class Corpus:
     """Texts in three splits, and where they come from. Copies of a text are in the same split."""
 
     name: str
-    train: list[str]
-    valid: list[str]
-    test: list[str]
+    train: Sequence[str]
+    valid: Sequence[str]
+    test: Sequence[str]
     tokenizer: str | None = None  # the kind that suits it, where that is known
     provenance: Mapping[str, Any] = field(default_factory=dict)
 

@@ -45,6 +45,7 @@ class MetricInput:
     aggregation: Aggregation = "sentence"
     overlong: str = ""  # how overlong texts were treated, where there were any: truncate@64
     held_out: bool = False
+    lowercase: bool = False  # count tokens of the texts in lower case
     part_of: Mapping[str, str] = field(default_factory=dict)  # piece of a held-out text that was split -> that text
 
     def __post_init__(self) -> None:
@@ -54,15 +55,21 @@ class MetricInput:
 
     @cached_property
     def tokenised(self) -> Texts:
-        return [TOKENS[self.tokens](text) for text in self.samples]
+        return self._tokenised(self.samples)
 
     @cached_property
     def tokenised_references(self) -> Texts:
-        return [TOKENS[self.tokens](text) for text in self.references]
+        return self._tokenised(self.references)
 
     @cached_property
     def tokenised_training(self) -> Texts:
-        return [TOKENS[self.tokens](text) for text in self.training]
+        return self._tokenised(self.training)
+
+    def _tokenised(self, texts: Sequence[str]) -> Texts:
+        return [TOKENS[self.tokens](self.cased(text)) for text in texts]
+
+    def cased(self, text: str) -> str:
+        return text.lower() if self.lowercase else text
 
     @property
     def source(self) -> str:
@@ -88,7 +95,8 @@ class MetricInput:
     def signature(self, **more: object) -> str:
         """`n:277|refs:276|tok:chars`, and so on."""
         overlong = {"overlong": self.overlong} if self.overlong else {}
-        parts = {"n": len(self.samples), **more, **overlong, "tok": self.tokens}
+        case = {"case": "lc"} if self.lowercase else {}
+        parts = {"n": len(self.samples), **more, **overlong, **case, "tok": self.tokens}
         return "|".join(f"{name}:{value}" for name, value in parts.items())
 
     def aggregated(self, matches: Matches) -> np.ndarray:
@@ -189,8 +197,8 @@ def novelty(inputs: MetricInput) -> dict[str, Measured]:
     each = np.ones(len(cut))
     counts = {"seen": (np.array([tuple(text) in known for text in cut]), each)}
     if inputs.tokens == "chars":
-        known_lines = {line for text in inputs.training for line in text.split()}
-        lines = [text.split() for text in inputs.samples]
+        known_lines = {line for text in inputs.training for line in inputs.cased(text).split()}
+        lines = [inputs.cased(text).split() for text in inputs.samples]
         seen = [sum(line in known_lines for line in several) for several in lines]
         counts["seen-lines"] = (np.array(seen), np.array([len(several) for several in lines]))
     common = copied(cut, inputs.tokenised_training, ORDERS)

@@ -8,8 +8,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from seqgan.core.device import sum_dtype
-from seqgan.data.batches import batches_by_length
-from seqgan.models.policy import PolicyModule, split_labels
+from seqgan.data.batches import by_length
+from seqgan.data.ragged import Ragged
+from seqgan.models.policy import PolicyModule, split_rows
 from seqgan.ops.chunks import rows_together
 from seqgan.shapes import Labels, Mask, Tokens
 
@@ -26,48 +27,41 @@ class Likelihood(NamedTuple):
 
 
 @torch.no_grad()
-def likelihood(
-    generator: PolicyModule, rows: Sequence[Sequence[int]], labels: Sequence[int] | None = None
-) -> Likelihood:
-    """The NLL of rows of ids; EOS counts as a token, an unknown token as the one token UNK. Where the policy is
-    conditioned on labels, it is that of the texts given theirs."""
+def likelihood(generator: PolicyModule, rows: Sequence[Sequence[int]]) -> Likelihood:
+    """The NLL of rows of ids, given their labels if they have any; EOS counts as a token, an unknown token as the one
+    token UNK."""
     device = next(generator.parameters()).device
-    exact = sum_dtype(device.type)
+    rows, exact = Ragged.of(rows), sum_dtype(device.type)
     parts = [
         generator.log_probs(batch.tokens, batch.labels).to(exact).sum()
-        for _, batch in batches_by_length(rows, generator.vocab_size, device, labels)
+        for numbers in by_length(rows, generator.vocab_size)
+        for batch in [rows.take(numbers).to(device)]
     ]
-    return Likelihood(-float(torch.stack(parts).sum()), sum(map(len, rows)))
+    return Likelihood(-float(torch.stack(parts).sum()), int(rows.lengths.sum()))
 
 
 @torch.no_grad()
 def token_log_probs(
-    generator: PolicyModule,
-    rows: Sequence[Sequence[int]],
-    labels: Sequence[int] | None = None,
-    *,
-    drawn: bool = False,
+    generator: PolicyModule, rows: Sequence[Sequence[int]], *, drawn: bool = False
 ) -> list[Float[Tensor, "T"]]:
     """log pi(token | all before it, label) of every token of every row, in nats; `drawn`: of rows the policy drew
     itself."""
     log_probs = generator.log_probs_drawn if drawn else generator.log_probs
     device = next(generator.parameters()).device
-    found: dict[int, Tensor] = {}
-    for numbers, batch in batches_by_length(rows, generator.vocab_size, device, labels):
+    rows, found = Ragged.of(rows), dict[int, Tensor]()
+    for numbers in by_length(rows, generator.vocab_size):
+        batch = rows.take(numbers).to(device)
         measured = log_probs(batch.tokens, batch.labels).cpu().double()
-        found.update({number: row[: len(rows[number])] for number, row in zip(numbers, measured, strict=True)})
+        lengths = rows.lengths[numbers].tolist()
+        found.update({n: row[:length] for n, row, length in zip(numbers.tolist(), measured, lengths, strict=True)})
     return [found[number] for number in range(len(rows))]
 
 
 def text_log_probs(
-    generator: PolicyModule,
-    rows: Sequence[Sequence[int]],
-    labels: Sequence[int] | None = None,
-    *,
-    drawn: bool = False,
+    generator: PolicyModule, rows: Sequence[Sequence[int]], *, drawn: bool = False
 ) -> Float[Tensor, "B"]:
     """log pi(text) of every row of ids, in nats: the sums of `token_log_probs`."""
-    parts = [row.sum() for row in token_log_probs(generator, rows, labels, drawn=drawn)]
+    parts = [row.sum() for row in token_log_probs(generator, rows, drawn=drawn)]
     return torch.stack(parts) if parts else torch.zeros(0, dtype=torch.float64)
 
 
@@ -81,7 +75,7 @@ def divergence(
     parts: list[Float[Tensor, ""]] = []
     exact = sum_dtype(tokens.device.type)
     size = rows_together(tokens, drawing.vocab_size)
-    chunks = zip(tokens.split(size), mask.split(size), split_labels(labels, size), strict=False)
+    chunks = zip(tokens.split(size), mask.split(size), split_rows(labels, size), strict=False)
     for rows, counts, theirs in chunks:
         p, q = drawing.distributions(rows, theirs), other.distributions(rows, theirs)
         parts.append((((p - q) * p.exp()).sum(dim=-1) * counts).to(exact).sum())

@@ -1,5 +1,7 @@
 """Novelty: how much of the samples is copied from the training texts."""
 
+from bisect import bisect_left
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -34,3 +36,25 @@ def copied(samples: Texts, training: Texts, orders: int) -> Copied:
         if order <= orders:
             result.ngrams[order - 1] = np.bincount(owners, minlength=len(samples))
     return result
+
+
+class Known:
+    """Texts to compare a sample with, whatever its blanks: a detokenizer may set others than a text has."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self._texts = sorted(set(map(_without_blanks, texts)))
+
+    def __bool__(self) -> bool:
+        return bool(self._texts)
+
+    def holds(self, text: str, *, ended: bool = True) -> bool:
+        """Whether a text is one of them, or the beginning of one where it has not ended."""
+        text = _without_blanks(text)
+        place = bisect_left(self._texts, text)
+        if place == len(self._texts):
+            return False
+        return self._texts[place] == text or (not ended and self._texts[place].startswith(text))
+
+
+def _without_blanks(text: str) -> str:
+    return "".join(text.split())

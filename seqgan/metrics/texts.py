@@ -3,7 +3,7 @@
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Annotated, get_args
+from typing import Annotated, Any, get_args
 
 from seqgan.core.bounds import YES_NO, OneOf, checked
 from seqgan.core.report import Measured
@@ -24,6 +24,7 @@ def evaluate(
     tokens: Annotated[str | None, OneOf(list(TOKENS))] = None,
     aggregation: Annotated[Aggregation, OneOf(get_args(Aggregation))] = "sentence",
     held_out: Annotated[bool, YES_NO] = False,
+    lowercase: Annotated[bool, YES_NO] = False,
 ) -> dict[str, Measured]:
     """Measure texts of any origin: `{"bleu-2": Measured(value, stderr, signature), ...}`.
 
@@ -31,9 +32,9 @@ def evaluate(
     Samples are taken for independent of one another; of `held_out` real texts, copies count as one text.
 
     BLEU wants references, novelty the training texts; Self-BLEU and variety need neither. `tokens` are words, chars or
-    whitespace (left out: what suits the script); BLEU (Papineni et al. 2002) is the mean over sentences or that of the
-    corpus, smoothed by method1 of Chen and Cherry (2014); Self-BLEU is that of Zhu et al. (2018), distinct-n of Li et
-    al. (2016).
+    whitespace (left out: what suits the script), with `lowercase` those of the texts in lower case. BLEU (Papineni et
+    al. 2002) is the mean over sentences or that of the corpus, smoothed by method1 of Chen and Cherry (2014); Self-BLEU
+    is that of Zhu et al. (2018), distinct-n of Li et al. (2016).
 
     Raises:
         UsageError: there is no sample, no such tokens, or samples and references are in different scripts."""
@@ -44,7 +45,8 @@ def evaluate(
         if others:
             same_script(samples, others, what)
     tokens = tokens or suitable_tokens(samples)
-    return measure(MetricInput(samples, references, training, tokens, aggregation, held_out=held_out))
+    options: dict[str, Any] = {"held_out": held_out, "lowercase": lowercase}
+    return measure(MetricInput(samples, references, training, tokens, aggregation, **options))
 
 
 def measure(inputs: MetricInput) -> dict[str, Measured]:

@@ -25,7 +25,8 @@ MakeDiscriminator = Callable[[int, int], nn.Module]
 def recurrent(kind: type[RecurrentPolicy]) -> Callable[[Any, int, int], PolicyModule]:
     def make(config: Any, vocab_size: int, max_length: int) -> PolicyModule:
         sizes = (vocab_size, max_length, config.embedding_dim, config.hidden_dim)
-        return kind(*sizes, tie_embeddings=config.tie_embeddings, dropout=config.dropout)
+        dropout = {"dropout": config.dropout, "weight_drop": config.weight_drop}
+        return kind(*sizes, tie_embeddings=config.tie_embeddings, **dropout)
 
     return make
 

@@ -16,8 +16,8 @@ class GRUPolicy(RecurrentPolicy):
         self.gru = nn.GRU(embedding_dim, hidden_dim, batch_first=True)
 
     def hidden(self, embedded: Float[Tensor, "B T E"]) -> Float[Tensor, "B T H"]:
-        hidden: Tensor
-        hidden, _ = self.gru(embedded)
+        weights, (state,) = self.dropped(self.gru.all_weights[0]), self.initial_state(len(embedded))
+        hidden, _ = torch.gru(embedded, state[None], weights, True, 1, 0.0, self.training, False, True)
         return hidden
 
     def initial_state(self, count: int) -> State:

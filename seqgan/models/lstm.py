@@ -25,8 +25,11 @@ class LSTMPolicy(RecurrentPolicy):
         second_bias.requires_grad_(False)
 
     def hidden(self, embedded: Float[Tensor, "B T E"]) -> Float[Tensor, "B T H"]:
-        hidden: Tensor
-        hidden, _ = self.lstm(embedded)
+        weights, state = (
+            self.dropped(self.lstm.all_weights[0]),
+            [part[None] for part in self.initial_state(len(embedded))],
+        )
+        hidden, _, _ = torch.lstm(embedded, state, weights, True, 1, 0.0, self.training, False, True)
         return hidden
 
     def initial_state(self, count: int) -> State:

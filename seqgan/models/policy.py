@@ -209,7 +209,7 @@ class PolicyModule(nn.Module, ABC):
 
         The policy never draws UNK, so a discriminator that saw it in real text would know real text by it alone."""
         size = rows_together(tokens, self.vocab_size)
-        chunks = zip(tokens.split(size), split_labels(labels, size), strict=False)
+        chunks = zip(tokens.split(size), split_rows(labels, size), strict=False)
         return torch.cat([self._filled(some, rng, theirs) for some, theirs in chunks])
 
     def _filled(self, tokens: Tokens, rng: torch.Generator | None, labels: Labels | None) -> Tokens:
@@ -317,14 +317,14 @@ def sample(
     *,
     labels: Labels | None = None,
     keep_states: bool = False,
-    prompt: Int[Tensor, "P"] | None = None,
+    prompts: Int[Tensor, "B P"] | None = None,
     temperature: float = 1.0,
     top_k: int = 0,
     top_p: float = 1.0,
     rng: torch.Generator | None = None,
 ) -> Sampled:
-    """Draw sequences from a policy, each until EOS or the longest length, perhaps all after the same prompt; where the
-    policy is conditioned on labels, under the given ones or under labels as frequent as in the training texts.
+    """Draw sequences from a policy, each until EOS or the longest length, perhaps each after its prompt (padded with
+    PAD); where it is conditioned on labels, under the given ones or under labels as frequent as in the training texts.
 
     They are drawn some hundred at a time, so that memory is only needed for their tokens; where states are kept, which
     need far more, all together."""
@@ -333,17 +333,17 @@ def sample(
     together = count if keep_states else DRAWN_TOGETHER
     counts = [min(together, count - done) for done in range(0, count, together)]
     parts = [
-        _drawn(sampler, each, theirs, policy.max_length, keep_states, prompt, rng)
-        for each, theirs in zip(counts, split_labels(labels, together), strict=False)
+        _drawn(sampler, each, theirs, policy.max_length, keep_states, some, rng)
+        for each, theirs, some in zip(counts, split_rows(labels, together), split_rows(prompts, together), strict=False)
     ]
     tokens, states = torch.cat([tokens for tokens, _ in parts]), parts[0][1]
     stacked = tuple(torch.stack(several) for several in zip(*states, strict=True))
     return Sampled(tokens, tokens != PAD, stacked, labels)
 
 
-def split_labels(labels: Labels | None, size: int) -> Iterable[Tensor | None]:
-    """The labels of so many rows at a time; without labels, as many times None as may be wanted."""
-    return itertools.repeat(None) if labels is None else labels.split(size)
+def split_rows(rows: Tensor | None, size: int) -> Iterable[Tensor | None]:
+    """So many rows at a time; of None, as many times None as may be wanted."""
+    return itertools.repeat(None) if rows is None else rows.split(size)
 
 
 def _drawn(
@@ -352,7 +352,7 @@ def _drawn(
     labels: Labels | None,
     max_length: int,
     keep_states: bool,
-    prompt: Int[Tensor, "P"] | None,
+    prompts: Int[Tensor, "B P"] | None,
     rng: torch.Generator | None,
 ) -> tuple[Tokens, list[State]]:
     state = sampler.begin(count, labels)
@@ -363,10 +363,9 @@ def _drawn(
     for position in range(max_length):
         if keep_states:
             states.append(state)
-        if prompt is not None and position < len(prompt):
-            token = prompt[position].expand(count)
-        else:
-            token = sampler.draw(state, rng=rng).squeeze(1)
+        token = sampler.draw(state, rng=rng).squeeze(1)
+        if prompts is not None and position < prompts.shape[1]:
+            token = torch.where(prompts[:, position] == PAD, token, prompts[:, position])
         token = token.masked_fill(ended, PAD)
         tokens[:, position] = token
         ended |= token == EOS

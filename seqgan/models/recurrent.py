@@ -1,10 +1,12 @@
 """What the recurrent policies share: embedding -> recurrent layer -> logits, perhaps with tied embeddings."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from seqgan.models.policy import PolicyModule, State
 
@@ -21,10 +23,11 @@ class RecurrentPolicy(PolicyModule):
         *,
         tie_embeddings: bool = False,
         dropout: float = 0.0,
+        weight_drop: float = 0.0,
         init_std: float = 0.1,
     ) -> None:
         super().__init__(vocab_size, max_length)
-        self.hidden_dim = hidden_dim
+        self.hidden_dim, self.weight_drop = hidden_dim, weight_drop
         self.embedding = nn.Embedding(vocab_size, embedding_dim)
         self.dropout = nn.Dropout(dropout)
         self.add_layer(embedding_dim, hidden_dim)
@@ -43,13 +46,19 @@ class RecurrentPolicy(PolicyModule):
     def hidden(self, embedded: Float[Tensor, "B T E"]) -> Float[Tensor, "B T H"]:
         """The hidden units after each token of whole sequences."""
 
+    def dropped(self, weights: Sequence[Tensor]) -> list[Tensor]:
+        """The weights of the recurrent layer while learning: of those from hidden units to hidden units some are zero,
+        the same ones at every step (weight drop, Merity et al. 2018)."""
+        from_input, from_hidden, *biases = weights
+        return [from_input, F.dropout(from_hidden, self.weight_drop, self.training), *biases]
+
     def initialise(self, std: float) -> None:
         for parameter in self.parameters():
             nn.init.normal_(parameter, std=std)
 
     def teacher_forced(self, embedded: Float[Tensor, "B T E"]) -> Float[Tensor, "B T D"]:
-        """The features after each token. Dropout (of what is read and of the features) is here alone, where texts are
-        learned from: there is none in drawing."""
+        """The features after each token. Dropout (of what is read, of the features and of recurrent weights) is here
+        alone, where texts are learned from: there is none in drawing."""
         features: Tensor = self.dropout(self.projection(self.hidden(self.dropout(embedded))))
         return features
 

@@ -7,6 +7,7 @@ import copy
 import inspect
 import itertools
 import sys
+from collections import Counter
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import fields, replace
@@ -41,7 +42,6 @@ from seqgan.rewards.controls import controlled
 from seqgan.rewards.discriminator import DiscriminatorReward
 from seqgan.rollout import complete, rollout_rewards
 from seqgan.symbols import BOS, EOS, PAD, UNK
-from tests.conftest import tiny_lines
 
 seqgan_module = sys.modules["seqgan.algorithms.seqgan"]
 CPU, SEED = torch.device("cpu"), 3
@@ -50,8 +50,9 @@ CPU, SEED = torch.device("cpu"), 3
 # decided before an algorithm is made.
 CONFIG = SeqGANConfig(
     tokenizer="word", vocab_size=12, max_length=7, overlong="drop",
-    embedding_dim=6, hidden_dim=5, tie_embeddings=True, dropout=0.3,
-    mle_epochs=3, mle_patience=2, mle_lr=0.03, weight_decay=0.2, batch_size=9, shuffle=True, max_grad_norm=0.02,
+    embedding_dim=6, hidden_dim=5, tie_embeddings=True, dropout=0.3, weight_drop=0.4, embedding_init="svd",
+    unigram_bias=True, mle_epochs=3, mle_patience=2, mle_lr=0.03, ema_decay=0.3, weight_decay=0.2,
+    calibrate_unknown=True, batch_size=9, shuffle=True, max_grad_norm=0.02,
     d_embedding_dim=7, filter_sizes=(1, 3), num_filters=(4, 3), highway=False, d_dropout=0.4, d_l2=0.7, d_lr=0.02,
     d_bf16=True, d_batch_size=10, d_samples=13, d_epochs=2, d_pretrain_rounds=4, d_patience=1,
     iterations=5, g_steps=2, d_steps=3, g_lr=0.005, g_batch_size=8, rollouts=3, reward_form="log-odds",
@@ -64,7 +65,11 @@ NETWORKS = ("policy", "discriminator")  # which are made of a config is a matter
 
 @pytest.fixture(scope="module")
 def words() -> TokenDataset:
-    corpus = Corpus("tiny", **split(tiny_lines()))
+    """Of the eight known words three stand in the training texts once; the other rare ones are unknown."""
+    names, rare = ["anna", "bo", "cleo"], [f" rare{i}" if i % 3 == 0 else "" for i in range(60)]
+    corpus = Corpus(
+        "tiny", **split([f"{('hi', 'oh')[i % 2]} {names[i * i % 3]}{rare[i]} {names[i % 3]}" for i in range(60)])
+    )
     texts = encode_corpus(corpus, Tokenizer.train(corpus.train, "word", CONFIG.vocab_size), CONFIG.max_length, "drop")
     assert texts.train.unknown
     return texts
@@ -87,10 +92,21 @@ def test_no_value_is_the_default_one() -> None:
 # --- in plain tensor algebra
 
 
-def nll_by_hand(policy: LSTMPolicy, tokens: Tensor, lowest: int, dropout: float) -> Tensor:
+def nll_by_hand(
+    policy: LSTMPolicy, tokens: Tensor, lowest: int, dropout: float = 0.0, weight_drop: float = 0.0
+) -> Tensor:
     """-log pi of every token, of the ids from `lowest` up; with the policy's own draws of dropout."""
     fed = torch.cat([torch.full_like(tokens[:, :1], BOS), tokens[:, :-1]], dim=1)
-    hidden, _ = policy.lstm(F.dropout(policy.embedding(fed), dropout, training=dropout > 0))
+    read = F.dropout(policy.embedding(fed), dropout, training=dropout > 0)
+    from_input, from_hidden, bias, _ = policy.lstm.all_weights[0]
+    recurrent, states = F.dropout(from_hidden, weight_drop, training=weight_drop > 0), []
+    state = cell = read.new_zeros(len(read), policy.hidden_dim)
+    for one in read.unbind(dim=1):
+        gates = (one @ from_input.t() + state @ recurrent.t() + bias).chunk(4, dim=1)
+        cell = gates[1].sigmoid() * cell + gates[0].sigmoid() * gates[2].tanh()
+        state = gates[3].sigmoid() * cell.tanh()
+        states.append(state)
+    hidden = torch.stack(states, dim=1)
     projected = hidden @ policy.projection.weight.t() + policy.projection.bias
     features = F.dropout(projected, dropout, training=dropout > 0)
     logits = (features @ policy.embedding.weight.t() + policy.output.bias)[..., lowest:]
@@ -99,12 +115,19 @@ def nll_by_hand(policy: LSTMPolicy, tokens: Tensor, lowest: int, dropout: float)
 
 
 def mle_by_hand(policy: LSTMPolicy, texts: TokenDataset, config: SeqGANConfig, step: int) -> Tensor:
-    """The NLL per token of the batch of a step, with dropout."""
+    """The NLL per token of the batch of a step, with dropout, and with some tokens taken for UNK."""
     rows, size = texts.train.sequences, config.batch_size
     epoch, index = divmod(step - 1, len(rows) // size)
     order = torch.randperm(len(rows), generator=private_generator(SEED, "epoch", epoch)).tolist()
     tokens = pad([rows[number] for number in order[index * size : (index + 1) * size]]).tokens
-    return nll_by_hand(policy, tokens, UNK, config.dropout).sum() / (tokens != PAD).sum()
+    counts = Counter(token for row in rows for token in row if token > EOS)
+    once = list(counts.values()).count(1)
+    assert 0 < once < len(counts) / 2
+    rates = torch.tensor(
+        [once / len(counts) / counts[token] if token in counts else 0.0 for token in range(len(texts.vocabulary))]
+    )
+    tokens = torch.where(torch.rand(tokens.shape) < rates[tokens], UNK, tokens)
+    return nll_by_hand(policy, tokens, UNK, config.dropout, config.weight_drop).sum() / (tokens != PAD).sum()
 
 
 def logits_by_hand(judge: CNNDiscriminator, tokens: Tensor, dropout: float) -> Tensor:
@@ -176,7 +199,7 @@ def assert_moved(module: nn.Module, expected: dict[str, Tensor]) -> None:
 
 def check_mle_update(texts: TokenDataset, config: SeqGANConfig) -> None:
     game = made(texts, config)
-    policy, step = copy.deepcopy(game.generator), 6
+    policy, before, step = copy.deepcopy(game.generator), copy.deepcopy(game.mle.averaged), 6
     torch.manual_seed(1)
     loss = mle_by_hand(policy, texts, CONFIG, step)
     loss.backward()
@@ -185,6 +208,9 @@ def check_mle_update(texts: TokenDataset, config: SeqGANConfig) -> None:
     found = gradients(game.generator)
     assert_close(found, clipped(gradients(policy), CONFIG.max_grad_norm), rtol=1e-4, atol=1e-7)
     assert_moved(game.generator, by_adam(policy, found, CONFIG.mle_lr, CONFIG.weight_decay))
+    current = game.generator.state_dict()
+    average = {name: 0.3 * before.state_dict()[name] + 0.7 * current[name] for name in current}
+    assert_close(dict(game.mle.averaged.state_dict()), average)
 
 
 def check_policy_update(texts: TokenDataset, config: SeqGANConfig) -> None:
@@ -193,7 +219,7 @@ def check_policy_update(texts: TokenDataset, config: SeqGANConfig) -> None:
     torch.manual_seed(2)
     tokens, mask, rewards = rewards_by_hand(policy, CONFIG)
     paid = advantages_by_hand(rewards, mask)
-    reinforce = (paid * nll_by_hand(hand, tokens, EOS, 0.0)).sum() / mask.sum()
+    reinforce = (paid * nll_by_hand(hand, tokens, EOS)).sum() / mask.sum()
     nll = mle_by_hand(hand, texts, CONFIG, count)
     (reinforce + CONFIG.mle_weight * nll).backward()
     torch.manual_seed(2)
@@ -286,8 +312,27 @@ def check_sizes(texts: TokenDataset, config: SeqGANConfig) -> None:
     assert (game.discriminator.highway is not None) == CONFIG.highway
 
 
+def check_start(texts: TokenDataset, config: SeqGANConfig) -> None:
+    """The output bias, and the embedding up to a rotation, recomputed with matrices of all pairs of tokens."""
+    policy, rows, size = new_seqgan(config, texts, CPU, SEED).generator, texts.train.sequences, len(texts.vocabulary)
+    counts = torch.tensor([sum(row.count(token) for row in rows) + 1.0 for token in range(size)])
+    assert_close(policy.output.bias.detach(), (counts / counts.sum()).log())
+    beside = torch.zeros(size, size)
+    for row in rows:
+        for (i, first), (j, second) in itertools.permutations(enumerate(row), 2):
+            beside[first, second] += abs(i - j) <= 5
+    expected = beside.sum(dim=1, keepdim=True) * beside.sum(dim=0) / beside.sum()
+    left, values, _ = torch.linalg.svd((beside / expected).nan_to_num(0.0).log().clamp(min=0.0))
+    vectors = (left * values.sqrt())[:, : CONFIG.embedding_dim]
+    known = beside.any(dim=1)
+    embedding, vectors = policy.embedding.weight.detach()[known], vectors[known]
+    assert embedding.std() == pytest.approx(0.2)
+    assert_close(embedding @ embedding.t(), vectors @ vectors.t() * (0.2 / vectors.std()) ** 2, rtol=1e-3, atol=1e-3)
+
+
 CHECKS: dict[str, Callable[[TokenDataset, SeqGANConfig], None]] = {
     "sizes": check_sizes,
+    "start": check_start,
     "schedule": check_schedule,
     "MLE update": check_mle_update,
     "policy update": check_policy_update,

@@ -30,7 +30,7 @@ from imagegan.variants import wgan as wgan_m
 from imagegan.variants import wgan_gp as wgan_gp_m
 from imagegan.variants.configs import ImageConfig
 from seqgan.core import game as core_game
-from seqgan.core.game import Player, Term
+from seqgan.core.game import Player, Term, update_average
 from tests.imagegan.mutants import FOUND, Mutant, mutated
 from tests.imagegan.tiny import CPU, SHAPE, config_of, view_of
 
@@ -520,7 +520,7 @@ def check_the_averaged_generator_follows() -> None:
         live, old = played.recipe.nets["generator"], next(iter(played.averaged.parameters())).detach().clone()
         with torch.no_grad():
             next(iter(live.parameters())).add_(1.0)
-        played._average(step)
+        update_average(played.averaged, live, played.config.ema, step)
         assert_close(next(iter(played.averaged.parameters())).detach(), old + 1 - keep)
         assert played.generator is played.averaged
 
@@ -595,7 +595,7 @@ SIGNS_AND_REDUCTIONS: list[tuple[ModuleType, str, str, str]] = [
     (core_game, "move", "term.of(view)", "-term.of(view)"),
     (game, "Game.chosen", "step, player, turn)", "step, player)"),
     (game, "Game.update", "range(player.turns(step))", "range(player.turns(step) + 1)"),  # E12
-    (game, "Game._average", "1 - decay", "decay"),
+    (core_game, "update_average", "1 - min", "min"),
     (latents, "CodeSpec.draw", "2 * torch.rand", "torch.rand"),
     (latents, "CodeSpec.join", "[chosen, numbers]", "[numbers, chosen]"),
     (wgan_gp_m, "wgan_gp", "view.real, view.fake", "view.real, view.real"),

@@ -13,7 +13,7 @@ from seqgan.algorithms.components import DEFAULTS, Components
 from seqgan.algorithms.configs import CONFIGS
 from seqgan.algorithms.critic import labels_at
 from seqgan.core.game import inference
-from seqgan.data.batches import Texts, pad
+from seqgan.data.batches import Texts
 from seqgan.data.dataset import EncodedSplit, TokenDataset
 from seqgan.data.vocabulary import Ids
 from seqgan.errors import UsageError
@@ -84,9 +84,7 @@ def letters_of_two_kinds(count: int = 40) -> TokenDataset:
     labels = [int(number % 3 > 0) for number in range(count)]
     rows = [[*(torch.randint(2, (3,), generator=rng) + (C if label else A)).tolist(), EOS] for label in labels]
     counts = {"first": labels.count(0), "second": labels.count(1)}
-    return TokenDataset(
-        EncodedSplit(rows, labels=labels), EncodedSplit(rows[:9], labels=labels[:9]), Ids(8), 4, labels=counts
-    )
+    return TokenDataset(EncodedSplit.of(rows, labels), EncodedSplit.of(rows[:9], labels[:9]), Ids(8), 4, labels=counts)
 
 
 def share_that_follows(policy: PolicyModule, count: int = 400) -> float:
@@ -266,23 +264,24 @@ def test_own_modules_are_conditioned_as_well(name: str, policy: Any, discriminat
 
 def test_the_nll_of_text_under_its_label_is_lower_than_under_the_other() -> None:
     generator, dataset = trained("mle").generator, letters_of_two_kinds()
-    right = likelihood(generator, dataset.valid.sequences, dataset.valid.labels).per_token
-    wrong = likelihood(generator, dataset.valid.sequences, [1 - label for label in dataset.valid.labels]).per_token
-    assert right + 1.0 < wrong
+    right, labels = dataset.valid.sequences, dataset.valid.sequences.labels
+    assert labels is not None
+    wrong = right.labelled((1 - labels).tolist())
+    assert likelihood(generator, right).per_token + 1.0 < likelihood(generator, wrong).per_token
 
 
 @pytest.mark.parametrize("name", ["seqgan", "maligan", "relgan"])
 def test_the_discriminator_sees_a_wrong_label(name: str) -> None:
     """Against a policy that writes either kind of text under either label, a label is all that gives a sample away."""
     dataset = letters_of_two_kinds(120)
-    mixed = dataset.train._replace(labels=torch.randint(2, (120,)).tolist())
+    mixed = EncodedSplit.of(dataset.train.sequences, torch.randint(2, (120,)).tolist())
     start = trained("mle", replace(dataset, train=mixed)).generator.state_dict()
     start["label_embedding.weight"].zero_()
     learning = {"iterations": 60, "d_steps": 3} if name == "relgan" else {"iterations": 1, "d_pretrain_rounds": 60}
     changes = {"mle_epochs": 0, "mle_weight": 0.0, "g_lr": 1e-9, "d_lr": 0.02, "d_patience": 0, **learning}
     known = CONFIGS[name].__dataclass_fields__
     game = trained(name, dataset, Components(start=start), **{key: of for key, of in changes.items() if key in known})
-    rows, labels = pad(dataset.train.sequences).tokens, torch.tensor(dataset.train.labels)
+    rows, _, labels = dataset.train.sequences.take(torch.arange(120))
     with inference(game.discriminator) as judge:
         better = judge(rows, labels) > judge(rows, 1 - labels)
     assert better.float().mean() > 0.95

@@ -78,7 +78,7 @@ def test_a_sample_ends_with_eos_or_at_the_longest_and_is_masked(policy: LSTMPoli
 
 def test_a_prompt_is_continued(wide: LSTMPolicy) -> None:
     prompt = torch.tensor([9, 12, 30])
-    tokens = sample(wide, 20, prompt=prompt).tokens
+    tokens = sample(wide, 20, prompts=prompt.expand(20, -1)).tokens
     assert (tokens[:, :3] == prompt).all()
     assert len(tokens[:, 3:].unique(dim=0)) > 10
 
