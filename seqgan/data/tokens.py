@@ -3,7 +3,7 @@
 Metrics count these on decoded text, whatever the tokens of a policy are, so that a policy and a file of its samples get
 the same numbers, and so does any other system."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from nltk.tokenize import NLTKWordTokenizer
 
@@ -20,6 +20,8 @@ def chars(text: str) -> list[str]:
     return [character for character in text if not character.isspace()]
 
 
+# How a text is split where that needs no model; whitespace between words is lost, else every character is in a token.
+SPLIT: Mapping[str, Callable[[str], Sequence[str]]] = {"char": list, "word": words, "whitespace": str.split}
 TOKENS: dict[str, Callable[[str], Sequence[str]]] = {"words": words, "chars": chars, "whitespace": str.split}
 
 
