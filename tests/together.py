@@ -106,7 +106,7 @@ def _updates() -> dict[str, Tensor]:
     tokens = game.mle.batches.at(1).tokens
     wide = nn.functional.pad(tokens, (0, game.generator.max_length - tokens.shape[1]))
     original = game.generator.sample
-    game.generator.sample = lambda count: original(count)._replace(tokens=wide, mask=wide != 0)  # type: ignore[method-assign]
+    game.generator.sample = lambda count, labels=None: original(count)._replace(tokens=wide, mask=wide != 0)  # type: ignore[method-assign]
     found |= {f"policy: {name}": _number(value) for name, value in game.policy_update(4).items()}
     return found | _gradients("policy", game.generator)
 

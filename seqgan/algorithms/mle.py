@@ -45,10 +45,11 @@ class MLE:
         seed: int,
         components: Components = DEFAULTS,
     ) -> None:
-        self.config, self.dataset, self.warm = config, dataset, components.start is not None
+        self.config, self.dataset, self.seed, self.warm = config, dataset, seed, components.start is not None
         self.unknown_rates = unknown_rates(self.counts()).to(device) if config.calibrate_unknown else None
         seed_everything(seed, "generator weights")
-        self.generator = new_policy(config, len(dataset.vocabulary), dataset.max_length, components.policy).to(device)
+        sizes, counts = (len(dataset.vocabulary), dataset.max_length), tuple(dataset.labels.values())
+        self.generator = new_policy(config, *sizes, components.policy, counts).to(device)
         if components.start is not None:
             self.generator.load_state_dict(components.start)
         else:
@@ -99,13 +100,13 @@ class MLE:
 
     def loss(self, step: int) -> Scalar:
         """The NLL of batch number `step`, with dropout; with some tokens taken for UNK, where it is calibrated."""
-        tokens, mask = self.batches.at(step)
+        tokens, mask, labels = self.batches.at(step)
         if self.unknown_rates is not None:
             tokens = tokens.masked_fill(
                 torch.rand(tokens.shape, device=tokens.device) < self.unknown_rates[tokens], UNK
             )
         self.generator.train()
-        loss = self.generator.nll(tokens, mle_weights(mask))
+        loss = self.generator.nll(tokens, mle_weights(mask), labels)
         self.generator.eval()
         return loss
 

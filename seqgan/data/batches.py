@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,10 +15,22 @@ from seqgan.core.distributed import shard
 from seqgan.core.seed import private_generator
 from seqgan.data.ragged import Batch, Ragged
 from seqgan.ops.chunks import tokens_together
-from seqgan.shapes import Tokens
+from seqgan.shapes import Labels, SoftTokens, Tokens
 from seqgan.symbols import PAD
 
 RESIDENT = 2**30  # bytes of ids that are copied to an accelerator; of more, each batch is
+
+
+class Texts(NamedTuple):
+    """What a discriminator is shown: texts, or relaxed ones, and their labels where they have any."""
+
+    tokens: Tokens | SoftTokens
+    labels: Labels | None = None
+
+    @property
+    def parts(self) -> tuple[Tensor, ...]:
+        """The arguments of a discriminator."""
+        return (self.tokens,) if self.labels is None else (self.tokens, self.labels)
 
 
 def pad(rows: Sequence[Sequence[int]], device: torch.device | str = "cpu") -> Batch:
@@ -41,19 +54,21 @@ def by_length(rows: Ragged, vocab_size: int) -> Iterator[Int[Tensor, "M"]]:
 
 
 def map_by_length(
-    function: Callable[[Tokens], Float[Tensor, "M"]], rows: Ragged, vocab_size: int, device: torch.device
+    function: Callable[[Batch], Float[Tensor, "M"]], rows: Ragged, vocab_size: int, device: torch.device
 ) -> Float[Tensor, "N"]:
     """A number for each row, computed for rows of like lengths together; on the CPU, in the order of the rows."""
     results = torch.zeros(len(rows))
     for numbers in by_length(rows, vocab_size):
-        results[numbers] = function(rows.take(numbers).tokens.to(device)).float().cpu()
+        results[numbers] = function(rows.take(numbers).to(device)).float().cpu()
     return results
 
 
-def side_by_side(first: Tokens, second: Int[Tensor, "N S"]) -> Int[Tensor, "M W"]:
+def side_by_side(first: Texts, second: Texts) -> Texts:
     """Two batches as one, padded to the longer of the two."""
-    width = max(first.shape[1], second.shape[1])
-    return torch.cat([F.pad(tokens, (0, width - tokens.shape[1]), value=PAD) for tokens in (first, second)])
+    width = max(first.tokens.shape[1], second.tokens.shape[1])
+    tokens = [F.pad(some.tokens, (0, width - some.tokens.shape[1]), value=PAD) for some in (first, second)]
+    labels = None if first.labels is None or second.labels is None else torch.cat([first.labels, second.labels])
+    return Texts(torch.cat(tokens), labels)
 
 
 @dataclass
@@ -88,7 +103,7 @@ class Batches:
         if self._epoch != epoch:
             self._epoch, self._order = epoch, self.order(epoch)
         chosen = self._order[index * self.size : (index + 1) * self.size][self._share]
-        return Batch(*(part.to(self.device) for part in self.rows.take(chosen, self._width)))
+        return self.rows.take(chosen, self._width).to(self.device)
 
     def order(self, epoch: int) -> Int[Tensor, "N"]:
         """The numbers of the rows as they come in an epoch; drawn on the CPU, so that every device sees the same."""

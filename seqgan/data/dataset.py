@@ -1,7 +1,7 @@
 """Sequences of ids as an algorithm sees them, and how a corpus becomes them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
@@ -32,9 +32,9 @@ class EncodedSplit:
     lost: int = 0  # tokens of theirs that no sequence holds
 
     @classmethod
-    def of(cls, rows: Sequence[Sequence[int]]) -> "EncodedSplit":
+    def of(cls, rows: Sequence[Sequence[int]], labels: Sequence[int] | None = None) -> "EncodedSplit":
         """Of ids alone."""
-        return cls(Ragged.of(rows), np.arange(len(rows)))
+        return cls(Ragged.of(rows).labelled(labels), np.arange(len(rows)))
 
     @cached_property
     def unknown(self) -> float:
@@ -50,6 +50,7 @@ class TokenDataset:
     valid: EncodedSplit
     vocabulary: Vocabulary
     max_length: int  # tokens, EOS included
+    labels: Mapping[str, int] = field(default_factory=dict)  # each, in the order of its number: training texts with it
 
     @classmethod
     def of(cls, train: Sequences, valid: Sequences, vocabulary: Vocabulary) -> "TokenDataset":

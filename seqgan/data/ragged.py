@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, overload
 
 import numpy as np
@@ -12,13 +12,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seqgan.core.device import on_cpu
-from seqgan.shapes import Mask, Tokens
+from seqgan.shapes import Labels, Mask, Tokens
 from seqgan.symbols import PAD
 
 
 class Batch(NamedTuple):
     tokens: Tokens  # padded on the right
     mask: Mask  # True where a token counts
+    labels: Labels | None = None  # the number of each sequence's label, where they have labels
+
+    def to(self, device: torch.device | None) -> "Batch":
+        labels = None if self.labels is None else self.labels.to(device)
+        return Batch(self.tokens.to(device), self.mask.to(device), labels)
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +35,7 @@ class Ragged(Sequence[list[int]]):
     starts: Int[Tensor, "N"]
     lengths: Int[Tensor, "N"]
     max_length: int  # known here, where on an accelerator `lengths` would have to be waited for
+    labels: Int[Tensor, "N"] | None = None  # the number of each sequence's label, where they have labels
 
     @classmethod
     def of(cls, rows: Sequence[Sequence[int]]) -> "Ragged":
@@ -48,11 +54,11 @@ class Ragged(Sequence[list[int]]):
         return cls(ids, torch.from_numpy(starts), torch.from_numpy(lengths), int(lengths.max(initial=0)))
 
     @classmethod
-    def padded(cls, tokens: Tokens) -> "Ragged":
+    def padded(cls, tokens: Tokens, labels: Labels | None = None) -> "Ragged":
         """Rows that stand in a tensor already."""
         count, width = tokens.shape
         starts = torch.arange(0, count * width, width, device=tokens.device)
-        return cls(tokens.flatten(), starts, (tokens != PAD).sum(dim=1), width)
+        return cls(tokens.flatten(), starts, (tokens != PAD).sum(dim=1), width, labels)
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -68,8 +74,13 @@ class Ragged(Sequence[list[int]]):
         start, length = int(self.starts[number]), int(self.lengths[number])
         return self.ids[start : start + length].tolist()
 
+    def labelled(self, labels: Sequence[int] | NDArray[np.integer] | None) -> "Ragged":
+        """The same sequences, each with the number of its label; None: without labels."""
+        return replace(self, labels=None if labels is None else torch.as_tensor(labels, dtype=torch.long))
+
     def to(self, device: torch.device) -> "Ragged":
-        return Ragged(self.ids.to(device), self.starts.to(device), self.lengths.to(device), self.max_length)
+        labels = None if self.labels is None else self.labels.to(device)
+        return Ragged(self.ids.to(device), self.starts.to(device), self.lengths.to(device), self.max_length, labels)
 
     def take(self, chosen: Int[Tensor, "M"], width: int = 0) -> Batch:
         """Some sequences, padded to the longest among them; on an accelerator, which would have to be asked for it, to
@@ -79,7 +90,8 @@ class Ragged(Sequence[list[int]]):
         places = torch.arange(width, device=lengths.device)
         mask = places < lengths
         tokens = self.ids[(starts + places).clamp(max=len(self.ids) - 1)].long()
-        return Batch(tokens.masked_fill(~mask, PAD), mask)
+        labels = None if self.labels is None else self.labels[chosen]
+        return Batch(tokens.masked_fill(~mask, PAD), mask, labels)
 
     def occurrences(self, size: int) -> Int[np.ndarray, "V"]:
         """How often each of so many ids occurs in all sequences."""
