@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from seqgan.data.corpus import Corpus
 from seqgan.data.dataset import Overlong, TokenDataset, encode
-from seqgan.data.suitable import some_of, suitable_tokenizer
+from seqgan.data.splits import some_of
+from seqgan.data.suitable import suitable_tokenizer
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.symbols import EOS
 
