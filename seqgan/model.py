@@ -70,6 +70,11 @@ class TextModel:
         return self.about.get("config", {}).get("overlong", "truncate")
 
     @property
+    def labels(self) -> list[str]:
+        """The labels that the policy is conditioned on, in the order of their numbers; none: without."""
+        return list(self.about.get("labels", {}))
+
+    @property
     def device(self) -> torch.device:
         return next(self.policy.parameters()).device
 

@@ -3,7 +3,7 @@
 import hashlib
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +16,7 @@ from seqgan.algorithms.components import DEFAULTS, Components
 from seqgan.algorithms.configs import CONFIGS, MLEConfig
 from seqgan.core import device as devices
 from seqgan.core import distributed, starting
-from seqgan.core.config import Chosen, to_json
+from seqgan.core.config import Chosen, nearest, to_json
 from seqgan.core.loop import train
 from seqgan.core.run import checkpoints, create
 from seqgan.core.schema import json_bytes
@@ -25,6 +25,7 @@ from seqgan.core.weights import as_safetensors
 from seqgan.data.checks import corpus_checks
 from seqgan.data.corpus import Corpus, as_files
 from seqgan.data.dataset import TokenDataset, encode_corpus
+from seqgan.data.labels import names_of
 from seqgan.data.suitable import suitable_tokenizer
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import RunError, UsageError, quoted
@@ -157,12 +158,12 @@ def begin(
         UsageError: an option contradicts the policy of `init_from`."""
     config, sources, contents = chosen.config, dict(chosen.sources), dict[str, bytes]()
     if init_from:
-        config, tokenizer, contents[INITIAL] = _inherit(init_from, chosen, components)
+        config, tokenizer, contents[INITIAL], names = _inherit(init_from, chosen, corpus, components)
         sources.update(dict.fromkeys(INHERITED, f"from {init_from.name}"))
     else:
         kind: Any = suitable_tokenizer(corpus)[0] if config.tokenizer == "auto" else config.tokenizer
-        tokenizer = Tokenizer.train(corpus.train, kind, config.vocab_size)
-    encoded = encode_corpus(corpus, tokenizer, config.max_length, config.overlong)
+        tokenizer, names = Tokenizer.train(corpus.train, kind, config.vocab_size), names_of(corpus.labels)
+    encoded = encode_corpus(corpus, tokenizer, config.max_length, config.overlong, names)
     if init_from:
         _refuse_unreadable(init_from, encoded)
     if not corpus.provenance["path"]:  # texts from memory are stored in the run, so that it can be resumed
@@ -181,6 +182,7 @@ def begin(
         "tokenizer_sha256": hashlib.sha256(tokenizer.model).hexdigest(),
         "vocab_size": len(tokenizer),
         "max_length": encoded.max_length,
+        "labels": encoded.labels,
         "versions": {name: version(name) for name in ("seqgan", "torch", "numpy", "sentencepiece")}
         | {"python": platform.python_version()},
         "command": sys.argv[1:],
@@ -189,8 +191,11 @@ def begin(
     return Data(corpus, tokenizer, encoded)
 
 
-def _inherit(init_from: InitFrom, chosen: Chosen, components: Components) -> tuple[MLEConfig, Tokenizer, bytes]:
-    """The config with what the policy of an earlier run brings, its tokenizer, and its weights."""
+def _inherit(
+    init_from: InitFrom, chosen: Chosen, corpus: Corpus, components: Components
+) -> tuple[MLEConfig, Tokenizer, bytes, list[str]]:
+    """The config with what the policy of an earlier run brings, its tokenizer, its weights, and its labels: where it
+    was trained without, those of the corpus."""
     theirs = describe_run(init_from.folder)
     model = load_model(init_from.folder, init_from.stage, components=components, with_discriminator=False)
     brought = {name: theirs["config"][name] for name in INHERITED} | {"tokenizer": theirs["tokenizer"]}
@@ -200,7 +205,33 @@ def _inherit(init_from: InitFrom, chosen: Chosen, components: Components) -> tup
                 f"--{name.replace('_', '-')} {value} was given, but the policy of {init_from.name} has "
                 f"{quoted(brought[name])}; leave the option out"
             )
-    return replace(chosen.config, **brought), model.tokenizer, as_safetensors(model.policy.state_dict())
+    names = names_of(corpus.labels)
+    if model.labels:
+        _refuse_other_labels(init_from, model.labels, names)
+    elif names:
+        model.policy.condition_on([1] * len(names))
+    return (
+        replace(chosen.config, **brought),
+        model.tokenizer,
+        as_safetensors(model.policy.state_dict()),
+        model.labels or names,
+    )
+
+
+def _refuse_other_labels(init_from: InitFrom, known: Sequence[str], names: Sequence[str]) -> None:
+    """
+    Raises:
+        UsageError: the policy is conditioned on labels, and the texts have none, or others."""
+    if not names:
+        raise UsageError(
+            f"the policy of {init_from.name} is conditioned on labels ({', '.join(known[:5])} ...), and the texts have "
+            "none; give them by --label-column or --labels"
+        )
+    if unknown := [name for name in names if name not in known]:
+        raise UsageError(
+            f"the policy of {init_from.name} was trained without the label {quoted(unknown[0])}"
+            f"{nearest(unknown[0], known)}; choose texts with its labels, or leave --init-from out"
+        )
 
 
 def _refuse_unreadable(init_from: InitFrom, encoded: TokenDataset) -> None:
@@ -246,7 +277,8 @@ def read_data(folder: Path, source: Source) -> Data:
     description = describe_run(folder)
     corpus, tokenizer = corpus_of(folder, source), load_tokenizer(folder, description)
     overlong = run_config(folder / "run.json", description).overlong
-    return Data(corpus, tokenizer, encode_corpus(corpus, tokenizer, description["max_length"], overlong))
+    encoded = encode_corpus(corpus, tokenizer, description["max_length"], overlong, list(description["labels"]))
+    return Data(corpus, tokenizer, encoded)
 
 
 def carry_out(folder: Path, machine: Machine, data: Data, components: Components = DEFAULTS) -> Finished | None:

@@ -10,6 +10,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from seqgan.data.corpus import Corpus
+from seqgan.data.labels import names_of, numbered
 from seqgan.data.ragged import Ragged
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.data.vocabulary import Vocabulary
@@ -35,6 +36,11 @@ class EncodedSplit:
     def of(cls, rows: Sequence[Sequence[int]], labels: Sequence[int] | None = None) -> "EncodedSplit":
         """Of ids alone."""
         return cls(Ragged.of(rows).labelled(labels), np.arange(len(rows)))
+
+    def labelled(self, labels: Int[np.ndarray, "T"] | None) -> "EncodedSplit":
+        """The same with the number of each text's label, which all of its sequences have."""
+        sequences = self.sequences.labelled(None if labels is None else labels[self.texts])
+        return replace(self, sequences=sequences)
 
     @cached_property
     def unknown(self) -> float:
@@ -138,21 +144,31 @@ def with_ends(encoded: Sequence[Sequence[int]]) -> Ragged:
 
 
 def encode_corpus(
-    corpus: Corpus, tokenizer: Tokenizer, max_length: int = 0, overlong: Overlong = "truncate"
+    corpus: Corpus,
+    tokenizer: Tokenizer,
+    max_length: int = 0,
+    overlong: Overlong = "truncate",
+    names: Sequence[str] | None = None,
 ) -> TokenDataset:
-    """The training and validation splits as ids; `max_length` 0 takes the longest training text, within reason.
+    """The training and validation splits as ids; `max_length` 0 takes the longest training text, within reason. Labels
+    are numbered as in `names`, left out in alphabetical order.
 
     Raises:
-        CorpusError: a text of any split is too long and `overlong` is "error", or none is left of one."""
+        CorpusError: a text of any split is too long and `overlong` is "error", none is left of one, or a label is not
+            in `names`."""
     train = with_ends(tokenizer.encode_all(corpus.train))
     max_length = max_length or min(LONGEST_BY_DEFAULT, train.max_length)
     if overlong in ("error", "drop"):  # refused now rather than when training is over
         encode(corpus.test, tokenizer, max_length, overlong)
+    names = names_of(corpus.labels) if names is None else names
+    numbers = {part: numbered(labels, names, corpus.name) for part, labels in corpus.labels.items()}
+    counts = np.bincount(numbers["train"], minlength=len(names)).tolist() if numbers else []
     return TokenDataset(
-        encode(corpus.train, tokenizer, max_length, overlong, train),
-        encode(corpus.valid, tokenizer, max_length, overlong),
+        encode(corpus.train, tokenizer, max_length, overlong, train).labelled(numbers.get("train")),
+        encode(corpus.valid, tokenizer, max_length, overlong).labelled(numbers.get("valid")),
         tokenizer,
         max_length,
+        dict(zip(names, counts, strict=True)),
     )
 
 

@@ -21,12 +21,22 @@ def split(texts: Sequence[str]) -> dict[str, list[str]]:
     return parts
 
 
-def completed(splits: Mapping[str, list[str]]) -> dict[str, list[str]]:
-    """All three splits; missing ones are taken from the training texts."""
-    cut = split(splits["train"])
+def completed(
+    splits: Mapping[str, list[str]], labels: Mapping[str, list[str]]
+) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """All three splits, and those of the labels; missing ones are taken from the training texts."""
     missing = {"valid", "test"} - splits.keys()
-    train = [text for text in splits["train"] if part_of(text) not in missing] if missing else splits["train"]
-    return {"train": train, **{part: splits.get(part, cut[part]) for part in ("valid", "test")}}
+    if not missing:
+        return dict(splits), dict(labels)
+    parts = list(map(part_of, splits["train"]))
+
+    def complete(given: Mapping[str, list[str]]) -> dict[str, list[str]]:
+        cut: dict[str, list[str]] = {"train": [], **{part: given.get(part, []) for part in ("valid", "test")}}
+        for each, part in zip(given["train"], parts, strict=True):
+            cut[part if part in missing else "train"].append(each)
+        return cut
+
+    return complete(splits), complete(labels) if labels else {}
 
 
 def overlap(splits: Mapping[str, Sequence[str]]) -> dict[str, int]:
