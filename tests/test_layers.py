@@ -24,6 +24,7 @@ LAYERS = [
     {"training"},
     {"library"},
     {"ratings", "compare"},
+    {"ablation"},
     {"cli", "__main__"},
 ]
 CORE = [
