@@ -1,6 +1,6 @@
 """The Python interface: train, load, generate, evaluate; with custom components."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -100,13 +100,17 @@ class TrainedRun:
             options["exclude"] = self.corpus().train
         return self.model(stage).generate(count, **options)
 
-    def log_probs(self, texts: Iterable[str], *, stage: str | int = "final") -> list[float]:
+    def log_probs(
+        self, texts: Iterable[str], *, label: str | Sequence[str] | None = None, stage: str | int = "final"
+    ) -> list[float]:
         """log pi(text) of each text, its end included, in nats; an unknown token counts as the one token UNK."""
-        return self.model(stage).log_probs(texts)
+        return self.model(stage).log_probs(texts, label=label)
 
-    def score(self, texts: Iterable[str], *, stage: str | int = "final") -> list[Scored]:
+    def score(
+        self, texts: Iterable[str], *, label: str | Sequence[str] | None = None, stage: str | int = "final"
+    ) -> list[Scored]:
         """Log-probability, tokens, unknown tokens and the discriminator's probability of being real, for each text."""
-        return self.model(stage).score(texts)
+        return self.model(stage).score(texts, label=label)
 
     def corpus(self) -> Corpus:
         """The texts this run was trained on, in their splits.

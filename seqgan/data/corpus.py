@@ -90,11 +90,8 @@ def load_corpus(
         found = _from_files(str(corpora_folder() / entry["file"]), _of_bundled(name, entry, reading), notes.append)
         found.name, found.path, found.tokenizer = name, name, entry["tokenizer"]
     elif name.startswith(hub.PREFIX):
-        pairs = hub.read_hub(name, text_column, label_column)
-        splits = {part: [text for text, _ in several] for part, several in pairs.items()}
-        found = _Found(hub.parse(name).dataset.replace("/", "-"), "", splits, "")
-        if label_column is not None:
-            found.labels = {part: [label or "" for _, label in several] for part, several in pairs.items()}
+        splits, by_split = hub.read_hub(name, text_column, label_column)
+        found = _Found(hub.parse(name).dataset.replace("/", "-"), "", splits, "", labels=by_split)
     elif store.has(name):
         found = _Found(name, name, *store.read(name))
     elif _looks_like_a_path(name):

@@ -1,6 +1,7 @@
 """Sequences of ids as an algorithm sees them, and how a corpus becomes them."""
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
@@ -18,6 +19,7 @@ from seqgan.errors import CorpusError
 from seqgan.symbols import EOS, PAD, UNK
 
 Overlong = Literal["truncate", "split", "drop", "error"]
+SPLITS = ("train", "valid", "test")
 Sequences = Tensor | Sequence[Sequence[int]]
 LONGEST_BY_DEFAULT = 64
 
@@ -177,15 +179,17 @@ def as_learned(corpus: Corpus, tokenizer: Tokenizer, max_length: int, overlong: 
 
     It is the corpus itself where no text is too long."""
 
-    def fitting(texts: Sequence[str]) -> list[str]:
-        kept: list[str] = []
-        for text, ids in zip(texts, tokenizer.encode_all(texts), strict=True):
-            if len(ids) < max_length:  # its end is a token, too
-                kept.append(text)
-            elif overlong != "drop":
-                pieces = tokenizer.pieces(text, max_length)
-                kept += pieces if overlong == "split" else pieces[:1]
-        return kept
-
-    fitted = replace(corpus, train=fitting(corpus.train), valid=fitting(corpus.valid), test=fitting(corpus.test))
+    splits, labels = {part: list[str]() for part in SPLITS}, {part: list[str]() for part in corpus.labels}
+    for part in SPLITS:
+        texts: Sequence[str] = getattr(corpus, part)
+        theirs: Iterable[str | None] = corpus.labels.get(part, itertools.repeat(None))
+        for text, ids, label in zip(texts, tokenizer.encode_all(texts), theirs, strict=False):
+            pieces = [text]
+            if len(ids) >= max_length:  # its end is a token, too
+                pieces = [] if overlong == "drop" else list(tokenizer.pieces(text, max_length))
+                pieces = pieces if overlong == "split" else pieces[:1]
+            splits[part] += pieces
+            if label is not None:
+                labels[part] += [label] * len(pieces)
+    fitted = replace(corpus, train=splits["train"], valid=splits["valid"], test=splits["test"], labels=labels)
     return corpus if fitted == corpus else fitted

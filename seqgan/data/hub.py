@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from seqgan.core.config import nearest
 from seqgan.core.hub import PREFIX, Dataset, dataset_of, load_dataset
 from seqgan.data.labels import label_of
-from seqgan.data.readers import Labelled, text_of
+from seqgan.data.readers import text_of
 from seqgan.data.tables import choose_column, value_at
 from seqgan.errors import CorpusError
 
@@ -32,9 +32,11 @@ def parse(name: str) -> Address:
     return Address(*dataset_of(path, name, forms, CorpusError), column or None)
 
 
-def read_hub(name: str, text_column: str | None, label_column: str | None) -> dict[str, list[Labelled]]:
-    """The texts of a dataset and their labels, by its own splits where it has them: train, valid and test, those it
-    lacks left out.
+def read_hub(
+    name: str, text_column: str | None, label_column: str | None = None
+) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """The texts of a dataset and, where a column of them is named, their labels; each by its own splits where it has
+    them: train, valid and test, those it lacks left out.
 
     Raises:
         CorpusError: the hub cannot be reached (within seconds), or has no such dataset, config or column."""
@@ -45,15 +47,15 @@ def read_hub(name: str, text_column: str | None, label_column: str | None) -> di
         found = {"train": next(iter(loaded.values()))}
     rows = found["train"]
     column = address.column or text_column or choose_column(name, rows.features)
-    return {split: list(_texts(name, column, label_column, rows)) for split, rows in found.items()}
-
-
-def _texts(name: str, column: str, label_column: str | None, rows: Any) -> Iterator[Labelled]:
-    labels = itertools.repeat(None) if label_column is None else _values(name, label_column, rows)
-    for number, (value, label) in enumerate(zip(_values(name, column, rows), labels, strict=False), start=1):
-        place = f"{name}, record {number}: "
-        if text := text_of(value, place + column):
-            yield text, None if label_column is None else label_of(label, place + label_column)
+    splits, labels = {split: list[str]() for split in found}, {split: list[str]() for split in found}
+    for split, rows in found.items():
+        of_labels = itertools.repeat(None) if label_column is None else _values(name, label_column, rows)
+        for number, (value, label) in enumerate(zip(_values(name, column, rows), of_labels, strict=False), start=1):
+            place = f"{name}, record {number}: "
+            if text := text_of(value, place + column):
+                splits[split].append(text)
+                labels[split] += [] if label_column is None else [label_of(label, place + label_column)]
+    return splits, labels if label_column is not None else {}
 
 
 def _values(name: str, column: str, rows: Any) -> Iterator[Any]:
