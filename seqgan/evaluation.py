@@ -18,7 +18,7 @@ from torch import nn
 from seqgan.core.game import inference
 from seqgan.core.report import Measured, as_difference
 from seqgan.core.stats import Units, mean_influences, ratio_influences, unit_blocks, units_of
-from seqgan.data.batches import map_by_length, pad
+from seqgan.data.batches import Texts, map_by_length, pad
 from seqgan.data.corpus import Corpus
 from seqgan.data.dataset import EncodedSplit, as_learned, encode
 from seqgan.data.tokens import suitable_tokens
@@ -108,7 +108,7 @@ def _held_out(texts: Sequence[str], model: TextModel) -> HeldOut:
     together = encoded(texts)
     if model.overlong != "split":
         return HeldOut(together, units_of(map(tuple, together.sequences)))
-    return HeldOut(together, units_of(text for text in texts for _ in encoded([text]).sequences))
+    return HeldOut(together, units_of(texts[number] for number in together.texts))
 
 
 def _pieces(corpus: Corpus, model: TextModel) -> dict[str, str]:
@@ -133,7 +133,7 @@ def _likelihood(model: TextModel, held_out: Mapping[str, "HeldOut"], drawn: Sequ
     row = {}
     for split, part in held_out.items():
         losses = (-nll.text_log_probs(model.policy, part.encoded.sequences)).tolist()
-        sizes = [len(ids) for ids in part.encoded.sequences]
+        sizes = part.encoded.sequences.lengths.tolist()
         by_token = _per(losses, sizes, split, part.units, f"rows:{len(sizes)}|per:token", model)
         row[f"nll-{split}"] = by_token
         if part.encoded.characters:
@@ -191,9 +191,12 @@ def _discriminated(
     rows = test.encoded.sequences
     with inference(discriminator) as logits:
         real = map_by_length(
-            lambda tokens: logits(model.policy.fill_unknown(tokens, rng)), rows, model.policy.vocab_size, model.device
+            lambda batch: logits(model.policy.fill_unknown(batch.tokens, rng)),
+            rows,
+            model.policy.vocab_size,
+            model.device,
         )
-        fake = in_chunks(logits, pad(drawn, model.device).tokens).cpu()
+        fake = in_chunks(logits, Texts(pad(drawn, model.device).tokens)).cpu()
     errors = f"err:{over_texts(test.units)}"
     whose = f"discriminator:{_fingerprint(discriminator)}"
     signature = f"{whose}|real:{len(real)}|n:{len(fake)}|unknown:filled in|{errors}|{_tokens_of(model)}"

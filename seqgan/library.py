@@ -30,6 +30,7 @@ from seqgan.core.log import Display, progress_display
 from seqgan.core.phase import Algorithm
 from seqgan.core.starting import Machine, RunRequest
 from seqgan.data.corpus import Corpus, corpus_in_memory
+from seqgan.data.readers import Reading
 from seqgan.data.tokens import TOKENS
 from seqgan.errors import ConfigError, UsageError, quoted
 from seqgan.metrics import Aggregation
@@ -181,6 +182,9 @@ def train(
     overwrite: Annotated[bool, YES_NO] = False,
     init_from: Annotated[str | None, TEXT] = None,
     text_column: Annotated[str | None, TEXT] = None,
+    delimiter: Annotated[str | None, TEXT] = None,
+    header: Annotated[bool | None, YES_NO] = None,
+    split_on: Annotated[str | None, TEXT] = None,
     valid: Annotated[str | Path | None, PATH_NAME] = None,
     test: Annotated[str | Path | None, PATH_NAME] = None,
     seed: Annotated[int | None, SEED] = None,
@@ -201,6 +205,7 @@ def train(
 
     Args:
         corpus: a name, path or hub address (`load_corpus`), a Corpus, or the texts themselves in any iterable.
+        text_column, delimiter, header, split_on, valid, test: how its files are read, as for `load_corpus`.
         run_dir: where the run goes; left out, the first free `runs/<corpus>-<algorithm>-<k>`.
         resume: continue the run in `run_dir` if there is one, to the same weights as without the interruption.
         seed: all randomness derives from it; default: 0 in a new run, and that of a run which is resumed.
@@ -227,8 +232,11 @@ def train(
         raise UsageError("mle has neither a reward nor a discriminator; choose algorithm='seqgan'")
     if algorithm == "relgan" and reward is not None:
         raise UsageError("relgan learns through its discriminator and takes no reward; choose seqgan or maligan")
-    if not isinstance(corpus, str | Path) and (text_column or valid or test):
-        raise UsageError("text_column, valid and test go with a path; give a seqgan.Corpus with splits of its own")
+    reading = Reading(text_column, delimiter, header, split_on)
+    if not isinstance(corpus, str | Path) and (reading != Reading() or valid or test):
+        raise UsageError(
+            f"{', '.join(Reading._fields)}, valid and test go with a path; give a seqgan.Corpus with splits of its own"
+        )
     if reward is not None and discriminator is not None:
         raise UsageError("a reward takes the place of the discriminator: give one of them")
     known = {parameter.name for parameter in parameters(CONFIGS[algorithm])}
@@ -239,7 +247,7 @@ def train(
         algorithm, CONFIGS[algorithm], PRESETS[algorithm], preset=preset, typed=hyper, source="arguments"
     )
     components, place = Components(policy, discriminator, reward), resolve(device)
-    source = _source(corpus, text_column, valid, test)
+    source = _source(corpus, reading, valid, test)
     request = RunRequest(algorithm, Path(run_dir) if run_dir else None, resume, overwrite, seed, threads)
     request.existing()  # refuses what contradicts itself, in every process
     machine = Machine(place, progress_display() if progress else Display())
@@ -257,6 +265,9 @@ def load(
     device: str = "auto",
     corpus: str | Path | Corpus | Iterable[str] | None = None,
     text_column: Annotated[str | None, TEXT] = None,
+    delimiter: Annotated[str | None, TEXT] = None,
+    header: Annotated[bool | None, YES_NO] = None,
+    split_on: Annotated[str | None, TEXT] = None,
     valid: Annotated[str | Path | None, PATH_NAME] = None,
     test: Annotated[str | Path | None, PATH_NAME] = None,
     policy: Annotated[MakePolicy | None, MAKER] = None,
@@ -265,27 +276,27 @@ def load(
 ) -> TrainedRun:
     """A run that was trained before. Custom components that are not registered must be given again.
 
-    `corpus` (with `text_column`, `valid` and `test`, as in `train`) says where its texts are now, if they have moved:
-    any path, name or texts with the content that the run was begun with.
+    `corpus` (read as its options say, which are those of `train`) says where its texts are now, if they have moved: any
+    path, name or texts with the content that the run was begun with.
 
     Raises:
         RunError: there is no run, its format is not known to this version, or the corpus has other content."""
-    source = _source(corpus, text_column, valid, test)
+    source = _source(corpus, Reading(text_column, delimiter, header, split_on), valid, test)
     trained = TrainedRun(Path(run), device, Components(policy, discriminator, reward), source)
-    if any(source):
+    if source != NOWHERE:
         trained.corpus()  # refused at once, rather than by the first evaluation
     return trained
 
 
 def _source(
     corpus: str | Path | Corpus | Iterable[str] | None,
-    text_column: str | None,
+    reading: Reading,
     valid: str | Path | None,
     test: str | Path | None,
 ) -> Source:
     named = corpus is None or isinstance(corpus, str | Path)
     texts = (str(corpus) if corpus else None) if named else corpus_in_memory(corpus)  # type: ignore[arg-type]
-    return Source(texts, text_column, str(valid) if valid else None, str(test) if test else None)
+    return Source(texts, reading, str(valid) if valid else None, str(test) if test else None)
 
 
 @checked

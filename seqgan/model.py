@@ -12,14 +12,15 @@ from seqgan.core.bounds import BEAMS, DRAWN, PROMPTS, SEED, TEMPERATURE, TOP_K, 
 from seqgan.core.game import inference
 from seqgan.data.batches import map_by_length
 from seqgan.data.dataset import Overlong
-from seqgan.data.readers import a_list_of_texts
+from seqgan.data.ragged import Batch, Ragged
+from seqgan.data.texts import a_list_of_texts
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import UsageError
 from seqgan.metrics.nll import text_log_probs, token_log_probs
 from seqgan.metrics.novelty import Known
 from seqgan.models.beam_search import beam_search
 from seqgan.models.policy import PolicyModule, sample
-from seqgan.shapes import Scores, Tokens
+from seqgan.shapes import Scores
 from seqgan.symbols import EOS, PAD, UNK
 
 DRAWS_PER_TEXT = 100  # how many may be drawn in search of a text that is distinct and new
@@ -144,7 +145,7 @@ class TextModel:
         padded = torch.tensor([ids + [PAD] * (longest - len(ids)) for ids in begun], device=self.device)
         options: dict[str, Any] = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "rng": rng}
         rows = padded.repeat_interleave(count, dim=0) if longest else None
-        tokens, mask, _ = sample(self.policy, count * len(prompts), prompts=rows, **options)
+        tokens, mask, *_ = sample(self.policy, count * len(prompts), prompts=rows, **options)
         lengths = mask.sum(dim=1).tolist()
         return [row[:length] for row, length in zip(tokens.tolist(), lengths, strict=True)]
 
@@ -209,13 +210,14 @@ class TextModel:
                 "gives no probability"
             )
 
-        def real(tokens: Tokens) -> Scores:
+        def real(batch: Batch) -> Scores:
+            tokens = batch.tokens
             likeliest = self.policy.distributions(tokens)[..., 1:].argmax(dim=-1) + EOS + 1
             logits: Scores = discriminator(torch.where(tokens == UNK, likeliest, tokens))
             return logits.sigmoid()
 
         with inference(self.discriminator) as discriminator:
-            return map_by_length(real, self.encode(texts), self.policy.vocab_size, self.device).tolist()
+            return map_by_length(real, Ragged.of(self.encode(texts)), self.policy.vocab_size, self.device).tolist()
 
     def score(self, texts: Iterable[str]) -> list[Scored]:
         """The log-probability of each text, and the discriminator's probability that it is real, where it has one."""

@@ -12,11 +12,12 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from seqgan.core.device import on_cpu
+from seqgan.data.batches import Texts
 from seqgan.models.policy import PolicyModule, Sampled
-from seqgan.shapes import Rewards, Scores, Tokens
+from seqgan.shapes import Labels, Rewards, Scores, Tokens
 from seqgan.symbols import EOS, PAD
 
-Score = Callable[[Tokens], Scores]
+Score = Callable[..., Scores]  # of tokens "B T" and, where there are labels, of labels "B"
 SCORED_TOKENS = 20_000  # as many tokens at a time as keep a discriminator's activations within some 100 MB
 
 
@@ -27,14 +28,19 @@ class Completions(NamedTuple):
     prefix: Int[Tensor, "R"]  # how many tokens were given
     sample: Int[Tensor, "R"]  # whose they were
     begun: list[int]  # those that were given g tokens are the rows begun[g-1] .. begun[g] - 1
+    labels: Int[Tensor, "R"] | None = None  # those of their samples
+
+    @property
+    def texts(self) -> Texts:
+        return Texts(self.tokens, self.labels)
 
 
 @runtime_checkable
 class SharingScore(Protocol):
     """A score that saves work where completions share their beginning with a sample."""
 
-    def __call__(self, tokens: Tokens, /) -> Scores: ...
-    def of_all(self, samples: Tokens, finished: Completions) -> tuple[Scores, Float[Tensor, "R"]]:
+    def __call__(self, tokens: Tokens, labels: Labels | None = None, /) -> Scores: ...
+    def of_all(self, samples: Texts, finished: Completions) -> tuple[Scores, Float[Tensor, "R"]]:
         """The scores of the samples, and of the completions of their prefixes."""
         ...
 
@@ -45,13 +51,13 @@ def rollout_rewards(policy: PolicyModule, score: Score, sampled: Sampled, comple
 
     `rewards[b, t]` belongs to `tokens[b, :t+1]`. The token that ends a sequence (EOS, or the last at T) gets the
     score of the sequence itself, which needs no completion; what comes after it gets 0."""
-    tokens, mask, _ = sampled
+    tokens, mask, _, labels = sampled
     rewards = torch.zeros(mask.shape, device=tokens.device)
     finished = complete(policy, sampled, completions)
     if isinstance(score, SharingScore):
-        whole, values = score.of_all(tokens, finished)
+        whole, values = score.of_all(Texts(tokens, labels), finished)
     else:
-        whole, values = each_by_itself(score, tokens, finished)
+        whole, values = each_by_itself(score, Texts(tokens, labels), finished)
     means = values.view(-1, completions).mean(dim=1)
     rewards[finished.sample[::completions], finished.prefix[::completions] - 1] = means
     rewards[torch.arange(len(tokens), device=tokens.device), mask.sum(dim=1) - 1] = whole
@@ -66,7 +72,7 @@ def complete(
 
     On a CPU, prefixes and completions that have ended leave the batch (`drop_ended`). On an accelerator all shapes stay
     fixed, since asking which have ended would wait for the device; what follows an end is drawn and thrown away."""
-    tokens, mask, states = sampled
+    tokens, mask, states, labels = sampled
     device, max_length = tokens.device, tokens.shape[1]
     drop_ended = on_cpu(tokens) if drop_ended is None else drop_ended
     # Shorter prefixes first: those of length t are the rows begun[t-1] .. begun[t] - 1.
@@ -102,15 +108,17 @@ def complete(
         if drop_ended:
             goes_on = token != EOS
             under_way, token, state = under_way[goes_on], token[goes_on], tuple(part[goes_on] for part in state)
-    return Completions(finished, prefix, sample, begun)
+    return Completions(finished, prefix, sample, begun, None if labels is None else labels[sample])
 
 
-def each_by_itself(score: Score, samples: Tokens, finished: Completions) -> tuple[Scores, Float[Tensor, "R"]]:
+def each_by_itself(score: Score, samples: Texts, finished: Completions) -> tuple[Scores, Float[Tensor, "R"]]:
     """The scores of the samples, and of the completions of their prefixes, as of any texts."""
-    return in_chunks(score, samples), in_chunks(score, finished.tokens)
+    return in_chunks(score, samples), in_chunks(score, finished.texts)
 
 
-def in_chunks(score: Score, tokens: Tokens) -> Scores:
+def in_chunks(score: Score, texts: Texts) -> Scores:
     """The scores of many sequences, some thousand tokens at a time, so that memory does not grow with the batch."""
-    chunks = tokens.split(max(1, SCORED_TOKENS // tokens.shape[1]))
-    return torch.cat([score(chunk) for chunk in chunks]) if len(tokens) else torch.zeros(0, device=tokens.device)
+    if not len(texts.tokens):
+        return torch.zeros(0, device=texts.tokens.device)
+    size = max(1, SCORED_TOKENS // texts.tokens.shape[1])
+    return torch.cat([score(*chunk) for chunk in zip(*(part.split(size) for part in texts.parts), strict=True)])

@@ -17,7 +17,9 @@ from seqgan.core.config import assemble, parameters
 from seqgan.core.record import read_record
 from seqgan.core.run import checkpoints, describe, saved_in
 from seqgan.data.corpus import Corpus, load_corpus
-from seqgan.data.readers import kind_of
+from seqgan.data.decoding import kind_of
+from seqgan.data.readers import Reading
+from seqgan.data.store import kept_file
 from seqgan.data.tokenizer import Kind, Tokenizer
 from seqgan.errors import CheckpointError, ConfigError, CorpusError, RunError, quoted, why
 from seqgan.model import TextModel
@@ -53,7 +55,10 @@ CORPUS_FIELDS = {
     "path": schema.PATH,
     "sha256": schema.TEXT,
     "texts_sha256": schema.TEXT,
-    **dict.fromkeys(("text_column", "valid", "test"), schema.TEXT_OR_NOTHING._replace(needed=True)),
+    **dict.fromkeys(
+        ("text_column", "delimiter", "split_on", "valid", "test"), schema.TEXT_OR_NOTHING._replace(needed=True)
+    ),
+    "header": schema.Field("true, false or null", lambda value: value is None or isinstance(value, bool)),
 }
 
 
@@ -185,7 +190,7 @@ class Source(NamedTuple):
     """Where texts are: a corpus or what names one, and files with given splits."""
 
     corpus: str | Corpus | None = None
-    text_column: str | None = None
+    reading: Reading = Reading()
     valid: str | None = None
     test: str | None = None
 
@@ -195,7 +200,7 @@ class Source(NamedTuple):
             CorpusError: it cannot be read."""
         if isinstance(self.corpus, Corpus):
             return self.corpus
-        return load_corpus(self.corpus or "", text_column=self.text_column, valid=self.valid, test=self.test)
+        return load_corpus(self.corpus or "", **self.reading._asdict(), valid=self.valid, test=self.test)
 
 
 NOWHERE = Source()
@@ -208,13 +213,16 @@ def corpus_of(folder: Path, source: Source = NOWHERE) -> Corpus:
         RunError: it cannot be read, or its content is not what the run was begun with."""
     stored = describe_run(folder)["corpus"]
     corpus = source.corpus if isinstance(source.corpus, Corpus) else _read_again(folder, stored, source)
-    found, column = corpus.provenance, source.text_column or stored["text_column"]
+    found = corpus.provenance
+    was = Reading(**{name: stored[name] for name in Reading._fields})
+    now = source.reading.over(was)
     if found["texts_sha256"] == stored["texts_sha256"]:
         return corpus
-    if found["sha256"] == stored["sha256"] and column != stored["text_column"]:  # another column of the same file
+    if found["sha256"] == stored["sha256"] and now != was:  # the same file, read in another way
+        name = next(name for name in Reading._fields if getattr(now, name) != getattr(was, name))
         raise RunError(
-            f"{folder} was begun with the column {quoted(stored['text_column'])}, not {quoted(column)}; "
-            "leave --text-column out to go on, or start a new run"
+            f"{folder} was begun with {name} {quoted(getattr(was, name))}, not {quoted(getattr(now, name))}; "
+            f"leave --{name.replace('_', '-')} out to go on, or start a new run"
         )
     raise RunError(
         f"the corpus {found['path'] or 'given'} is not the one that {folder} was begun with (sha256 "
@@ -226,12 +234,13 @@ def _read_again(folder: Path, stored: Mapping[str, Any], source: Source) -> Corp
     given = source._replace(corpus=None) if source.corpus == stored.get("source") else source
     in_memory = not stored["path"] and not given.corpus
     if in_memory:  # such texts are stored in the run
-        train, valid, test = (str(folder / "corpus" / f"{part}.txt") for part in ("train", "valid", "test"))
+        train, valid, test = (str(kept_file(folder / "corpus", part)) for part in ("train", "valid", "test"))
     else:
         train, valid, test = (stored[key] for key in ("path", "valid", "test"))
-    there = Source(given.corpus or train, given.text_column, given.valid or valid, given.test or test)
-    if not there.text_column and kind_of(Path(str(there.corpus))) != ".txt":
-        there = there._replace(text_column=stored["text_column"])
+    place, was = given.corpus or train, Reading(**{name: stored[name] for name in Reading._fields})
+    if given.corpus and kind_of(Path(str(place))) != kind_of(Path(str(train))):  # the texts in another kind of file
+        was = was.fitting(Path(str(place)))
+    there = Source(place, given.reading.over(was), given.valid or valid, given.test or test)
     try:
         corpus = there.load()
     except CorpusError as error:

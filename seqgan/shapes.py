@@ -7,6 +7,7 @@ from torch import Tensor
 
 Tokens = Int[Tensor, "B T"]  # ids, padded on the right with PAD
 Token = Int[Tensor, "B"]  # one id for each row
+Labels = Int[Tensor, "B"]  # the number of the label of each row
 SoftTokens = Float[Tensor, "B T V"]  # a distribution over the vocabulary in the place of each id
 Mask = Bool[Tensor, "B T"]  # True where a token counts
 Logits = Float[Tensor, "B V"]

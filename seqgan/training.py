@@ -166,7 +166,7 @@ def begin(
     if init_from:
         _refuse_unreadable(init_from, encoded)
     if not corpus.provenance["path"]:  # texts from memory are stored in the run, so that it can be resumed
-        contents |= {f"corpus/{part}.txt": data for part, data in as_files(corpus)[0].items()}
+        contents |= {f"corpus/{name}": data for name, data in as_files(corpus)[0].items()}
     devices.use_threads(request.threads)
     description = {
         "package": "seqgan",
@@ -207,8 +207,8 @@ def _refuse_unreadable(init_from: InitFrom, encoded: TokenDataset) -> None:
     """
     Raises:
         UsageError: the tokenizer of the policy does not know most of the new texts."""
-    unknown = sum(row.count(UNK) for row in encoded.train.sequences)
-    share = unknown / max(1, sum(len(row) - row.count(EOS) for row in encoded.train.sequences))
+    rows = encoded.train.sequences
+    share = rows.counted(UNK).sum() / max(1, int(rows.lengths.sum()) - rows.counted(EOS).sum())
     if share > MOST_UNKNOWN:
         raise UsageError(
             f"{share:.0%} of the corpus's tokens are unknown to the tokenizer of {init_from.name}; "
@@ -265,7 +265,7 @@ def carry_out(folder: Path, machine: Machine, data: Data, components: Components
     with machine.run(folder) as run:
         asked, automatic = description["sources"].get("vocab_size", ""), config.tokenizer == "auto"
         about = corpus_checks(*data, config.vocab_size, asked, overlong=config.overlong, automatic=automatic)
-        for line in moved(folder, data.corpus) + about:
+        for line in [*moved(folder, data.corpus), *data.corpus.notes, *about]:
             run.display.message(line)
         train(make(config, data.encoded, machine.device, description["seed"], components), run)
         if distributed.rank():

@@ -28,7 +28,7 @@ from seqgan.core.run import checkpoints, create, describe
 from seqgan.core.starting import Machine
 from seqgan.data import corpus, fetching, store
 from seqgan.data.corpus import load_corpus
-from seqgan.data.readers import read_file, read_texts
+from seqgan.data.readers import read_texts
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import CheckpointError, SeqGANError
 from seqgan.library import TrainedRun, load, train
@@ -166,7 +166,7 @@ RUN_FIELDS = (
     "format id package algorithm config sources seed threads corpus init_from custom tokenizer tokenizer_sha256 "
     "vocab_size max_length versions command world_size checksum"
 )
-CORPUS_FIELDS = "name path text_column valid test sha256 texts_sha256 texts split overlap"
+CORPUS_FIELDS = "name path text_column delimiter header split_on valid test sha256 texts_sha256 texts split overlap"
 MODEL_FIELDS = "format package algorithm tokenizer tokenizer_sha256 vocab_size max_length custom config files checksum"
 ABOUT_FIELDS = "name source language licence report sha256"
 REPORT_FIELDS = "texts_given split tokens length vocabulary unknown_held_out"
@@ -511,14 +511,13 @@ def as_json(texts: Sequence[str]) -> bytes:
     return json.dumps([{"id": n, "text": text} for n, text in enumerate(texts)], indent=1).encode()
 
 
-QUOTED = ['one, "two"', "three", "fo\nur", "早發白帝城", "six"]
-LINES = ['one, "two"', "three", "fo ur", "早發白帝城", "six"]
-TABLES = {"t.csv": as_csv(QUOTED), "t.jsonl": as_jsonl(QUOTED), "t.json": as_json(QUOTED)}
+LINES = ['one, "two"', "three", "fo\nur", "早發白帝城", "six"]
+TABLES = {"t.csv": as_csv(LINES), "t.jsonl": as_jsonl(LINES), "t.json": as_json(LINES)}
 
 
 def read(path: Path, raw: bytes) -> list[str]:
     path.write_bytes(raw)
-    return read_texts(path, read_file(path))
+    return list(read_texts(path))
 
 
 @pytest.mark.parametrize(
@@ -537,7 +536,8 @@ def read(path: Path, raw: bytes) -> list[str]:
         ("t.jsonl", '"three"', '""', [*LINES[:1], *LINES[2:]]),
         ("t.jsonl", '"three"', "null", [*LINES[:1], *LINES[2:]]),
         ("t.jsonl", '"three"', "3", "line 2: text is '3', which is no text"),
-        ("t.jsonl", '"three"', '["three"]', "line 2: text is \"['three']\", which is no text"),
+        ("t.jsonl", '"three"', '["three"]', LINES),
+        ("t.jsonl", '"three"', "[3]", "line 2: text is '[3]', which is no text"),
         ("t.jsonl", '"three"', "", "line 2: malformed JSON"),
         ("t.jsonl", '"id": 1, ', "", LINES),
         ("t.json", ',\n  "text": "three"', "", "record 2: there is no column 'text'"),
@@ -565,7 +565,7 @@ def test_a_corpus_withstands_a_mutated_field(
 @pytest.mark.parametrize("name", TABLES)
 def test_a_corpus_that_ends_too_early_gives_its_first_texts_or_is_refused(name: str, tmp_path: Path) -> None:
     outcomes = set()
-    for length in range(len(TABLES[name])):
+    for length in range(3 if name == "t.csv" else 0, len(TABLES[name])):  # "id" alone is a text, and no header
         texts, message = outcome(lambda: read(tmp_path / name, TABLES[name][:length]))  # noqa: B023
         outcomes.add("refused" if message else "read")
         if message:

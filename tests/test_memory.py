@@ -14,6 +14,7 @@ from seqgan.algorithms.configs import SeqGANConfig
 from seqgan.algorithms.critic import Critic
 from seqgan.data.batches import by_length, pad
 from seqgan.data.dataset import EncodedSplit, TokenDataset
+from seqgan.data.ragged import Ragged
 from seqgan.metrics.nll import divergence, likelihood, text_log_probs, token_log_probs
 from seqgan.models.lstm import LSTMPolicy
 from seqgan.models.policy import PolicyModule, sample
@@ -103,7 +104,7 @@ def test_the_largest_tensor_of_a_look_does_not_grow_with_the_texts(
 
 
 def test_a_look_of_the_discriminator_at_twenty_thousand_texts_is_bounded() -> None:
-    encoded = EncodedSplit(rows_of(20_000), 1)
+    encoded = EncodedSplit.of(rows_of(20_000))
     texts = TokenDataset(encoded, encoded, list(range(V)), T)  # type: ignore[arg-type]
     config, parts = SeqGANConfig(d_batch_size=8, d_samples=8), Components(discriminator=lambda *sizes: Judge())
     policy = Bigram(V, T).eval()
@@ -140,13 +141,13 @@ def test_a_loss_never_holds_a_score_for_every_word_at_every_token(
 
 def test_rows_are_looked_at_once_each_within_the_bound() -> None:
     rows = rows_of(5000) + [[EOS] * 3000] * 3 + [[EOS] * 9000]
-    groups = list(by_length(rows, 10))
+    groups = [group.tolist() for group in by_length(Ragged.of(rows), 10)]
     assert len(groups) < 10
     assert sorted(number for group in groups for number in group) == list(range(len(rows)))
     for group in groups:
         assert len(group) == 1 or len(group) * max(len(rows[number]) for number in group) <= TOKENS_TOGETHER
     assert tokens_together(10**9) == 1
-    assert list(by_length([], 10)) == []
+    assert list(by_length(Ragged.of([]), 10)) == []
 
 
 def test_looked_at_together_or_apart_the_numbers_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

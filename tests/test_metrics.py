@@ -55,7 +55,7 @@ def test_divergence_of_a_policy_from_itself_is_zero_and_from_another_positive(po
 def test_entropy_of_a_uniform_policy_is_the_log_of_what_it_can_draw() -> None:
     torch.manual_seed(0)
     policy = LSTMPolicy(6, 4, 5, 6, init_std=0.0).eval()
-    tokens, mask, _ = sample(policy, 500)
+    tokens, mask, *_ = sample(policy, 500)
     rows = [row[:length] for row, length in zip(tokens.tolist(), mask.sum(dim=1).tolist(), strict=True)]
     surprise = -nll.text_log_probs(policy, rows, drawn=True).sum() / sum(map(len, rows))
     assert float(surprise) == pytest.approx(math.log(3), abs=1e-5)

@@ -103,7 +103,7 @@ def test_completions_follow_the_policy_as_the_naive_loop_does(policy: LSTMPolicy
 def test_a_prefix_stays_as_it_was_sampled(policy: LSTMPolicy) -> None:
     torch.manual_seed(0)
     sampled = policy.sample(50)
-    finished, prefix, row, _ = complete(policy, sampled, 3)
+    finished, prefix, row, *_ = complete(policy, sampled, 3)
     for g in range(1, policy.max_length):
         rows = prefix == g
         assert_close(finished[rows][:, :g], sampled.tokens[row[rows]][:, :g])
@@ -112,7 +112,7 @@ def test_a_prefix_stays_as_it_was_sampled(policy: LSTMPolicy) -> None:
 def test_nothing_ended_is_rolled_out_and_nothing_follows_an_end(policy: LSTMPolicy) -> None:
     torch.manual_seed(0)
     sampled = policy.sample(200)
-    finished, prefix, row, _ = complete(policy, sampled, 2)
+    finished, prefix, row, *_ = complete(policy, sampled, 2)
     assert not (sampled.tokens[row, prefix - 1] == EOS).any()
     after_end = (finished == EOS).cumsum(dim=1) - (finished == EOS).long() > 0
     assert (finished[after_end] == PAD).all()

@@ -144,9 +144,9 @@ def test_a_new_run_reads_and_encodes_its_corpus_once(
         real: Any = getattr(import_module(module), name)
         monkeypatch.setattr(place, lambda *args, **kwargs: calls.append(name) or real(*args, **kwargs))
 
-    counted("seqgan.data.corpus.read_file")
+    counted("seqgan.data.corpus.read_texts")
     counted("seqgan.training.encode_corpus")
     seqgan.train(corpus_file, run_dir=tmp_path / "run", **MLE)
-    assert calls == ["read_file", "encode_corpus"]
+    assert calls == ["read_texts", "encode_corpus"]
     seqgan.train(corpus_file, run_dir=tmp_path / "run", resume=True, **MLE)
-    assert calls == ["read_file", "encode_corpus"] * 2
+    assert calls == ["read_texts", "encode_corpus"] * 2

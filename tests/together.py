@@ -30,9 +30,10 @@ from seqgan.core import distributed
 from seqgan.core.loop import train
 from seqgan.core.phase import Algorithm, Phase
 from seqgan.core.run import Run, create, describe
-from seqgan.data.batches import Batches, Ragged
+from seqgan.data.batches import Batches
 from seqgan.data.corpus import Corpus
 from seqgan.data.dataset import TokenDataset, encode_corpus
+from seqgan.data.ragged import Ragged
 from seqgan.data.splits import split
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import RunError, SeqGANError
@@ -105,7 +106,7 @@ def _updates() -> dict[str, Tensor]:
     tokens = game.mle.batches.at(1).tokens
     wide = nn.functional.pad(tokens, (0, game.generator.max_length - tokens.shape[1]))
     original = game.generator.sample
-    game.generator.sample = lambda count: original(count)._replace(tokens=wide, mask=wide != 0)  # type: ignore[method-assign]
+    game.generator.sample = lambda count, labels=None: original(count)._replace(tokens=wide, mask=wide != 0)  # type: ignore[method-assign]
     found |= {f"policy: {name}": _number(value) for name, value in game.policy_update(4).items()}
     return found | _gradients("policy", game.generator)
 

@@ -13,7 +13,7 @@ from typing import Any
 from torch import nn
 
 from seqgan.algorithms.configs import AdversarialConfig, PolicyGradientConfig
-from seqgan.algorithms.critic import Critic
+from seqgan.algorithms.critic import Critic, labels_at
 from seqgan.algorithms.mle import MLE, policy_files
 from seqgan.core import distributed
 from seqgan.core.checkpoint import check, load_optimizer
@@ -21,13 +21,13 @@ from seqgan.core.device import autocast
 from seqgan.core.game import Player, Term, adam, eval_mode, move, watched
 from seqgan.core.phase import Metrics, Phase
 from seqgan.core.weights import Weights, as_safetensors, clone
-from seqgan.data.batches import side_by_side
+from seqgan.data.batches import Texts, side_by_side
 from seqgan.losses import discriminator_loss, l2_penalty
 from seqgan.models.cnn import CNNDiscriminator
 from seqgan.models.policy import Sampled
 from seqgan.rewards import TokenReward
 from seqgan.rewards.controls import under
-from seqgan.shapes import Rewards, Scalar, Scores, SoftTokens, Tokens
+from seqgan.shapes import Rewards, Scalar, Scores
 
 PRETRAIN, ADVERSARIAL = "pretrain discriminator", "adversarial"
 
@@ -53,7 +53,10 @@ class View:
     @cached_property
     def sampled(self) -> Sampled:
         """This process's share of the samples of an update, with the states that rollouts start from."""
-        return self.policy.sample(distributed.shard_size(self.gan.samples))
+        count = self.gan.samples
+        labels = labels_at(self.policy, count, self.gan.mle.seed, self.phase, self.update)
+        share = None if labels is None else labels[distributed.shard(count)]
+        return self.policy.sample(distributed.shard_size(count), share)
 
     @cached_property
     def rewards(self) -> Rewards:
@@ -62,16 +65,16 @@ class View:
         return self.gan.reward(self)
 
     @cached_property
-    def real(self) -> Tokens:
+    def real(self) -> Texts:
         return self.critic.real(self.update)
 
     @cached_property
-    def reference(self) -> Tokens:
+    def reference(self) -> Texts:
         """A second batch of real texts, for what compares a text with real ones."""
         return self.critic.reference(self.update)
 
     @cached_property
-    def fake(self) -> Tokens | SoftTokens:
+    def fake(self) -> Texts:
         """As many samples as there are real texts."""
         return self.gan.fake(self)
 
@@ -79,20 +82,20 @@ class View:
     def logits(self) -> tuple[Scores, Scores]:
         """The discriminator's of `real` and of `fake`; of ids, from one pass."""
         real, fake = self.real, self.fake
-        if fake.is_floating_point():
+        if fake.tokens.is_floating_point():
             return self.discriminate(real), self.discriminate(fake)
-        first, second = self.discriminate(side_by_side(real, fake)).split([len(real), len(fake)])
+        first, second = self.discriminate(side_by_side(real, fake)).split([len(real.tokens), len(fake.tokens)])
         return first, second
 
-    def discriminate(self, tokens: Tokens | SoftTokens) -> Scores:
+    def discriminate(self, texts: Texts) -> Scores:
         """Logits, with dropout where the discriminator is the one that learns; gradients flow to soft tokens."""
         discriminator = self.critic.discriminator.train()
         if self.player != "discriminator":
             with eval_mode(discriminator):
-                logits: Scores = discriminator(tokens)
+                logits: Scores = discriminator(*texts.parts)
             return logits
         with autocast(self.critic.device, enabled=self.gan.config.d_bf16):
-            logits = discriminator(tokens)
+            logits = discriminator(*texts.parts)
         return logits.float()
 
     @property
@@ -101,7 +104,7 @@ class View:
         return self.update // (self.gan.config.g_steps if self.player == "generator" else self.gan.d_updates)
 
 
-def samples_of_round(view: View) -> Tokens:
+def samples_of_round(view: View) -> Texts:
     """A batch of the sequences that were drawn once for all updates of a discriminator's round."""
     return view.critic.fake(view.phase, view.update)
 
@@ -129,7 +132,8 @@ def output_penalty(view: View) -> Scalar:
     discriminator = view.critic.discriminator
     if not isinstance(discriminator, CNNDiscriminator):
         return view.logits[0].new_zeros(())
-    return l2_penalty(discriminator.output.weight, discriminator.output.bias) / distributed.world_size()
+    last = [discriminator.output, *([discriminator.projection] if discriminator.projection else [])]
+    return l2_penalty(*(p for layer in last for p in layer.parameters())) / distributed.world_size()
 
 
 def accuracy(view: View) -> Scalar:
@@ -166,7 +170,7 @@ class TextGAN:
         *,
         reward: Callable[[View], Rewards] | None = None,
         samples: int = 0,
-        fake: Callable[[View], Tokens | SoftTokens] = samples_of_round,
+        fake: Callable[[View], Texts] = samples_of_round,
         pretrain_rounds: int = 0,
     ) -> None:
         """`players` are called "generator" and "discriminator", and so are the networks that they move.

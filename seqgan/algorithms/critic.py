@@ -16,15 +16,16 @@ from seqgan.core import distributed
 from seqgan.core.game import inference
 from seqgan.core.phase import Metrics
 from seqgan.core.schema import NUMBER, WHOLE
-from seqgan.core.seed import derive, seed_everything
+from seqgan.core.seed import derive, private_generator, seed_everything
 from seqgan.core.weights import Weights, clone
-from seqgan.data.batches import Batches, Ragged, by_length, pad
+from seqgan.data.batches import Batches, Texts, by_length, near
 from seqgan.data.dataset import TokenDataset
+from seqgan.data.ragged import Batch, Ragged
 from seqgan.metrics import discrimination
 from seqgan.models.factory import new_discriminator
 from seqgan.models.policy import PolicyModule, sample
 from seqgan.rollout import in_chunks
-from seqgan.shapes import Tokens
+from seqgan.shapes import Labels
 
 Measures = Mapping[str, Callable[[Tensor, Tensor], float]]  # of logits of real and of generated texts
 CROSS_ENTROPY: Measures = {"bce": discrimination.cross_entropy, "accuracy": discrimination.accuracy}
@@ -52,14 +53,15 @@ class Critic:
         self.patience, self.measures, self.snapshot = patience, measures, Snapshot()
         seed_everything(seed, "discriminator weights")
         sizes = len(dataset.vocabulary), dataset.max_length
-        self.discriminator = new_discriminator(config, *sizes, components.discriminator).to(device)
+        make, labels = components.discriminator, len(dataset.labels)
+        self.discriminator = new_discriminator(config, *sizes, make, labels).to(device)
         train = dataset.train.sequences
         self.samples = samples or len(train)
         # As many of one kind as of the other, however few there are: the logits hold no prior.
         self.half = min(config.d_batch_size // 2, len(train), self.samples)
-        sequences = Ragged.of(train, device)
-        self.batches = Batches(sequences, self.half, derive(seed, "real texts for the discriminator"))
-        self.references = Batches(sequences, self.half, derive(seed, "references"))
+        rows = near(train, device)
+        self.batches = Batches(rows, self.half, derive(seed, "real texts for the discriminator"), device=device)
+        self.references = Batches(rows, self.half, derive(seed, "references"), device=device)
         self.unknown = dataset.train.unknown > 0
         self.per_epoch = self.samples // self.half
         self.per_round = epochs * self.per_epoch
@@ -91,29 +93,34 @@ class Critic:
 
     # --- what it is shown; `update` counts from 0 over a phase
 
-    def real(self, update: int) -> Tokens:
+    def real(self, update: int) -> Texts:
         """A batch of real texts, as the policy could have written them: without UNK."""
-        return self._filled(self.batches.at(update + 1).tokens)
+        return self._filled(self.batches.at(update + 1))
 
-    def reference(self, update: int) -> Tokens:
+    def reference(self, update: int) -> Texts:
         """Another batch of real texts, in an order of its own."""
-        return self._filled(self.references.at(update + 1).tokens)
+        return self._filled(self.references.at(update + 1))
 
-    def _filled(self, tokens: Tokens) -> Tokens:
-        return self.policy.fill_unknown(tokens) if self.unknown else tokens
+    def _filled(self, batch: Batch) -> Texts:
+        tokens, _, labels = batch
+        return Texts(self.policy.fill_unknown(tokens, labels=labels) if self.unknown else tokens, labels)
 
-    def fake(self, phase: str, update: int) -> Tokens:
+    def fake(self, phase: str, update: int) -> Texts:
         """A batch of this round's samples."""
         round, within = divmod(update, self.per_round)
-        return self.generated(phase, round).at(within + 1).tokens
+        tokens, _, labels = self.generated(phase, round).at(within + 1)
+        return Texts(tokens, labels)
 
     def generated(self, phase: str, round: int) -> Batches:
         """The samples of a round: drawn again, the same, when a run resumes in its middle."""
         if self._round[0] != (phase, round):
             rng = torch.Generator(self.device).manual_seed(derive(self.seed, phase, round, *distributed.rank_suffix()))
-            drawn = sample(self.policy, distributed.shard_size(self.samples), rng=rng).tokens
+            labels = labels_at(self.policy, self.samples, self.seed, phase, round)
+            share = None if labels is None else labels[distributed.shard(self.samples)]
+            drawn = sample(self.policy, distributed.shard_size(self.samples), labels=share, rng=rng).tokens
             order = derive(self.seed, phase, round, "order")
-            self._round = ((phase, round), Batches(Ragged.padded(distributed.all_gather(drawn)), self.half, order))
+            samples = Ragged.padded(distributed.all_gather(drawn), labels)
+            self._round = ((phase, round), Batches(samples, self.half, order))
         return self._round[1]
 
     # --- validation
@@ -148,13 +155,15 @@ class Critic:
         self.discriminator.load_state_dict(weights)
         rng = torch.Generator(self.device).manual_seed(derive(self.seed, "held out"))
         with inference(self.discriminator) as discriminator:
-            texts = self.dataset.valid.sequences
+            valid = self.dataset.valid.sequences
             batches = [
-                pad([texts[number] for number in numbers], self.device).tokens
-                for numbers in by_length(texts, self.policy.vocab_size)
+                Texts(self.policy.fill_unknown(some.tokens, rng, some.labels), some.labels)
+                for numbers in by_length(valid, self.policy.vocab_size)
+                for some in [valid.take(numbers).to(self.device)]
             ]
-            real = torch.cat([discriminator(self.policy.fill_unknown(some, rng)).cpu() for some in batches])
-            fake = in_chunks(discriminator, sample(self.policy, len(real), rng=rng).tokens).cpu()
+            real = torch.cat([discriminator(*some.parts).cpu() for some in batches])
+            drawn = sample(self.policy, len(real), rng=rng)
+            fake = in_chunks(discriminator, Texts(drawn.tokens, drawn.labels)).cpu()
         self.discriminator.load_state_dict(current)
         measured = {f"valid_{name}": measure(real, fake) for name, measure in self.measures.items()}
         return distributed.broadcast(measured)
@@ -176,6 +185,12 @@ class Critic:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.discriminator.load_state_dict(state["discriminator"])
         self.snapshot = Snapshot(**state["snapshot"])
+
+
+def labels_at(policy: PolicyModule, count: int, seed: int, *place: object) -> Labels | None:
+    """The labels of so many samples of all processes together: a function of the place in the run, however many
+    processes there are. None where the policy is not conditioned on labels."""
+    return policy.draw_labels(count, private_generator(seed, *place, "labels"))
 
 
 class Snapshot:

@@ -4,6 +4,7 @@ With r = D / (1 - D), which is e^logit, q(x) ~ r(x) pi(x) is the distribution of
 descends KL(q, pi): maximum likelihood on its own samples, each weighted by r over the sum of r in the batch."""
 
 import torch
+from torch import Tensor
 
 from seqgan.algorithms.adversarial import TextGAN, View, learning_from_rewards
 from seqgan.algorithms.components import DEFAULTS, Components
@@ -17,7 +18,7 @@ from seqgan.errors import UsageError
 from seqgan.rewards import DenseReward, of_sequence
 from seqgan.rewards.custom import score_of
 from seqgan.rollout import Score
-from seqgan.shapes import Scalar, Scores, Tokens
+from seqgan.shapes import Scalar, Scores
 
 
 def new_maligan(
@@ -35,18 +36,18 @@ def new_maligan(
         score = score_of(components.reward, dataset.decode)
 
     def importance_weighted_likelihood(view: View) -> Scalar:
-        tokens, mask, _ = view.sampled
+        tokens, mask, _, labels = view.sampled
         weights = importance_weights(view.rewards[:, 0], uniform_baseline=config.baseline == "uniform")
-        return view.policy.nll_drawn(tokens, weights.unsqueeze(1) * mask)
+        return view.policy.nll_drawn(tokens, weights.unsqueeze(1) * mask, labels)
 
     watch = {"effective_samples": effective_samples}
     return learning_from_rewards(config, mle, critic, importance_weighted_likelihood, of_sequence(score), watch)
 
 
 def logits_of(discriminator: torch.nn.Module) -> Score:
-    def score(tokens: Tokens) -> Scores:
+    def score(*text: Tensor) -> Scores:
         with inference(discriminator):
-            logits: Scores = discriminator(tokens)
+            logits: Scores = discriminator(*text)
         return logits
 
     return score

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+from jaxtyping import Int
 from torch import Tensor
 
 from seqgan.algorithms.components import DEFAULTS, Components
@@ -18,13 +19,13 @@ from seqgan.core.phase import Metrics, Phase
 from seqgan.core.schema import MAYBE_EMPTY, NUMBER, WHOLE
 from seqgan.core.seed import seed_everything
 from seqgan.core.weights import Weights, as_safetensors, clone
-from seqgan.data.batches import Batches, Ragged
+from seqgan.data.batches import Batches, near
 from seqgan.data.dataset import TokenDataset
 from seqgan.losses import mle_weights
 from seqgan.metrics.nll import likelihood
 from seqgan.models.factory import new_policy
 from seqgan.models.policy import PolicyModule
-from seqgan.models.statistics import context_vectors, token_counts, unigram_bias, unknown_rates
+from seqgan.models.statistics import context_vectors, unigram_bias, unknown_rates
 from seqgan.shapes import Scalar
 from seqgan.symbols import UNK
 
@@ -44,34 +45,37 @@ class MLE:
         seed: int,
         components: Components = DEFAULTS,
     ) -> None:
-        self.config, self.dataset, self.warm = config, dataset, components.start is not None
-        rows = Ragged.of(dataset.train.sequences, device)
-        counts = token_counts(rows, len(dataset.vocabulary))
-        self.unknown_rates = unknown_rates(counts) if config.calibrate_unknown else None
+        self.config, self.dataset, self.seed, self.warm = config, dataset, seed, components.start is not None
+        self.unknown_rates = unknown_rates(self.counts()).to(device) if config.calibrate_unknown else None
         seed_everything(seed, "generator weights")
-        self.generator = new_policy(config, len(dataset.vocabulary), dataset.max_length, components.policy).to(device)
+        sizes, counts = (len(dataset.vocabulary), dataset.max_length), tuple(dataset.labels.values())
+        self.generator = new_policy(config, *sizes, components.policy, counts).to(device)
         if components.start is not None:
             self.generator.load_state_dict(components.start)
         else:
-            self.begin(rows, counts)
+            self.begin()
         self.averaged = copy.deepcopy(self.generator) if config.ema_decay else self.generator
         optimizer = adam(config.mle_lr, weight_decay=config.weight_decay)
         self.player = Player(("generator",), {"nll": Term(self.loss)}, optimizer, config.max_grad_norm)
         self.optimizer = self.player.new_optimizer({"generator": self.generator})
-        self.batches = Batches(rows, config.batch_size, seed, config.shuffle)
+        self.batches = Batches(near(dataset.train.sequences, device), config.batch_size, seed, config.shuffle, device)
         self.best = Best()
         self.checks_without_improvement = 0
 
     @torch.no_grad()
-    def begin(self, rows: Ragged, counts: Tensor) -> None:
+    def begin(self) -> None:
         """Start the embedding and the output bias, if there is one, from the training texts."""
         embedding, bias = self.generator.embedding.weight, self.generator.output.bias
         if self.config.embedding_init == "svd":
-            vectors = context_vectors(rows, *embedding.shape).to(embedding)
+            vectors = context_vectors(self.dataset.train.sequences, *embedding.shape).to(embedding)
             known = vectors.any(dim=1)
             embedding[known, : vectors.shape[1]] = vectors[known] * (SVD_STD / vectors[known].std())
         if self.config.unigram_bias and bias is not None:
-            bias.copy_(unigram_bias(counts))
+            bias.copy_(unigram_bias(self.counts()))
+
+    def counts(self) -> Int[Tensor, "V"]:
+        """How often each token stands in the training texts."""
+        return torch.from_numpy(self.dataset.train.sequences.occurrences(len(self.dataset.vocabulary)))
 
     def phases(self) -> Sequence[Phase]:
         return [
@@ -96,13 +100,13 @@ class MLE:
 
     def loss(self, step: int) -> Scalar:
         """The NLL of batch number `step`, with dropout; with some tokens taken for UNK, where it is calibrated."""
-        tokens, mask = self.batches.at(step)
+        tokens, mask, labels = self.batches.at(step)
         if self.unknown_rates is not None:
             tokens = tokens.masked_fill(
                 torch.rand(tokens.shape, device=tokens.device) < self.unknown_rates[tokens], UNK
             )
         self.generator.train()
-        loss = self.generator.nll(tokens, mle_weights(mask))
+        loss = self.generator.nll(tokens, mle_weights(mask), labels)
         self.generator.eval()
         return loss
 

@@ -17,9 +17,10 @@ from seqgan.algorithms.critic import Critic
 from seqgan.algorithms.mle import MLE
 from seqgan.core import distributed
 from seqgan.core.game import Player, Term, adam
+from seqgan.data.batches import Texts
 from seqgan.data.dataset import TokenDataset
 from seqgan.errors import UsageError
-from seqgan.shapes import Scalar, Scores, SoftTokens
+from seqgan.shapes import Scalar, Scores
 
 # The inverse temperature of iteration i of n: from 1 at the first to b at the last of those that are *run*. The
 # published code divides by a constant of 5,000 and stops at 2,000, so that its 100 is 6.3.
@@ -46,9 +47,12 @@ def new_relgan(
     measures = {"d_loss": validation_loss, "accuracy": right_pairs}
     critic = Critic(config, dataset, device, seed, mle.generator, components, samples=batch, measures=measures)
 
-    def relaxed(view: View) -> SoftTokens:
-        beta = inverse_temperature(config, view.iteration)
-        return view.policy.relaxed_sample(len(view.real), beta, straight_through=config.straight_through).soft
+    def relaxed(view: View) -> Texts:
+        """As many samples as there are real texts, each beside one under the same label."""
+        beta, (real, labels) = inverse_temperature(config, view.iteration), view.real
+        straight_through = config.straight_through
+        drawn = view.policy.relaxed_sample(len(real), beta, labels=labels, straight_through=straight_through)
+        return Texts(drawn.soft, labels)
 
     def policy_loss(view: View) -> Scalar:
         real, fake = view.logits

@@ -36,8 +36,9 @@ def new_seqgan(
         reward = by_rollouts(mle.generator, score, config.rollouts)
 
     def policy_gradient(view: View) -> Scalar:
-        tokens, mask, _ = view.sampled
+        tokens, mask, _, labels = view.sampled
         advantage = advantages(view.rewards, mask, config.baseline, normalize_advantage=config.normalize_advantage)
-        return view.policy.nll_drawn(tokens, policy_gradient_weights(advantage, mask, config.reduction))
+        weights = policy_gradient_weights(advantage, mask, config.reduction)
+        return view.policy.nll_drawn(tokens, weights, labels)
 
     return learning_from_rewards(config, mle, critic, policy_gradient, reward)

@@ -18,6 +18,7 @@ from seqgan.bench.machine import ceilings, timed
 from seqgan.bench.naive import NaiveTraining, rewards, rollouts
 from seqgan.core.device import peak_memory
 from seqgan.core.game import Term, move
+from seqgan.data.batches import Texts
 from seqgan.data.dataset import TokenDataset
 from seqgan.data.vocabulary import Ids
 from seqgan.losses import policy_gradient_weights
@@ -129,7 +130,7 @@ class Bench:
                 1.0,
             ),
             "scores": (
-                lambda: score.of_all(sampled.tokens, finished),
+                lambda: score.of_all(Texts(sampled.tokens), finished),
                 lambda: rewards(naive.discriminator, naive_tokens, naive_finished()),
                 1.0,
                 1.0,

@@ -1,13 +1,16 @@
 """The commands around corpora: list, show, export, add, fetch. Like cli.py, it imports no torch at the top."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
-from seqgan.core.bounds import PATH, STEPS, TEXT, OneOf
+from seqgan.cli.shared import reading_options, shown_text
+from seqgan.core.bounds import PATH, PATH_NAME, STEPS, TEXT, OneOf
 from seqgan.core.options import completing
+from seqgan.data.readers import Reading
 
 
 def _known(ctx: click.Context, incomplete: str) -> list[str]:
@@ -64,53 +67,57 @@ def list_corpora() -> None:
 @click.argument("name", type=TEXT, shell_complete=CORPORA)
 @click.option("-n", "--count", type=STEPS, default=5, help="texts to show", show_default=True)
 @click.option("--split", type=OneOf(["train", "valid", "test"]), default="train", show_default=True)
-@click.option("--text-column", type=TEXT, help="the column that holds the texts, where the source has columns")
-def show(name: str, count: int, split: str, text_column: str | None) -> None:
+@reading_options
+def show(name: str, count: int, split: str, reading: Reading) -> None:
     """Sizes and source of a corpus (by name, path or hf: address), and its first texts."""
     from seqgan.data import store
     from seqgan.data.corpus import bundled, load_corpus
 
-    corpus = load_corpus(name, text_column=text_column)
+    corpus = load_corpus(name, **reading._asdict())
     about = bundled().get(name) or (store.about(name) if store.has(name) else {"name": corpus.name})
     for key, value in {**about, **about.get("report", {}), **corpus.provenance}.items():
         if value is not None and key != "report":
             click.echo(f"{key.replace('_', ' ')}: {_shown(value)}")
+    for note in corpus.notes:
+        click.echo(note, err=True)
     for text in getattr(corpus, split)[:count]:
-        click.echo(f"  {text}")
+        click.echo(shown_text(text))
 
 
 @corpora.command()
 @click.argument("name", type=TEXT, shell_complete=CORPORA)
 @click.argument("folder", type=PATH)
-@click.option("--text-column", type=TEXT, help="the column that holds the texts, where the source has columns")
+@reading_options
 @click.option("--overwrite", is_flag=True, help="replace the files of those names")
-def export(name: str, folder: Path, text_column: str | None, overwrite: bool) -> None:
-    """Write the splits of a corpus to FOLDER: train.txt, valid.txt, test.txt."""
+def export(name: str, folder: Path, reading: Reading, overwrite: bool) -> None:
+    """Write the splits of a corpus to FOLDER: train.txt, valid.txt, test.txt; .jsonl where a text has several lines."""
     from seqgan.core import files, outputs
     from seqgan.data.corpus import as_files, load_corpus
 
-    contents, _ = as_files(load_corpus(name, text_column=text_column))
+    contents, _ = as_files(load_corpus(name, **reading._asdict()))
     files.make_folder(folder)
-    writers = {part: outputs.writer(folder / f"{part}.txt", overwrite=overwrite) for part in contents}
-    for part, data in contents.items():
-        writers[part](data)
-        click.echo(f"{folder / part}.txt: {len(data.splitlines())} texts")
+    writers = {file: outputs.writer(folder / file, overwrite=overwrite) for file in contents}
+    for file, data in contents.items():
+        writers[file](data)
+        click.echo(f"{folder / file}: {len(data.splitlines())} texts")
 
 
 @corpora.command("add")
-@click.argument("path", type=PATH)
+@click.argument("path", type=PATH_NAME)
 @click.option("--name", type=TEXT, required=True, help="its name: --corpus NAME")
-@click.option("--text-column", type=TEXT, help="the column that holds the texts, where the file has columns")
+@reading_options
 @click.option("--overwrite", is_flag=True, help="replace a corpus of that name")
-def add_corpus(path: Path, name: str, text_column: str | None, overwrite: bool) -> None:
-    """Clean a file of texts, split it by hash, and store it under a name; reports what was changed or dropped."""
+def add_corpus(path: str, name: str, reading: Reading, overwrite: bool) -> None:
+    """Clean the texts of a file, folder or pattern, split them by hash, and store them under a name; reports what was
+    changed or dropped."""
     from seqgan.data import store
-    from seqgan.data.corpus import refuse_bundled_name
-    from seqgan.data.readers import read_file, read_texts
+    from seqgan.data.corpus import read_all, refuse_bundled_name
 
     refuse_bundled_name(name)
-    texts = read_texts(path, read_file(path), text_column)
-    report = store.add(name, texts, {"source": str(path.resolve())}, overwrite=overwrite)
+    texts, notes = read_all(path, reading)
+    for note in notes:
+        click.echo(note, err=True)
+    report = store.add(name, texts, {"source": os.path.abspath(path)}, overwrite=overwrite)
     _print_report(name, report)
 
 

@@ -9,21 +9,23 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from seqgan.cli.corpora import CORPORA
-from seqgan.cli.shared import DEVICE, found_again, is_saved_model, model_of, print_tables
+from seqgan.cli.shared import DEVICE, found_again, is_saved_model, model_of, print_tables, reading_options
 from seqgan.core.bounds import DRAWN, PATH, PATH_NAME, SEED, TEXT, THREADS, OneOf
 from seqgan.core.options import RUNS
+from seqgan.data.readers import Reading
 from seqgan.errors import UsageError, one_line
 
 if TYPE_CHECKING:
     from seqgan.library import TrainedRun
     from seqgan.reporting import Evaluation
+    from seqgan.runs import Source
 
 FILE, RUN, SHEET = "--samples", "RUN", "--ratings"  # what there is to evaluate
 # option -> what it goes with
 GOES_WITH = {
     **dict.fromkeys(("references", "training", "real"), (FILE,)),
     **dict.fromkeys(("corpus", "valid", "test", "count", "blind", "overwrite", "threads"), (RUN,)),
-    **dict.fromkeys(("text_column", "tokens", "lowercase", "check", "markdown"), (RUN, FILE)),
+    **dict.fromkeys((*Reading._fields, "tokens", "lowercase", "check", "markdown"), (RUN, FILE)),
 }
 
 
@@ -39,7 +41,7 @@ class Asked:
     corpus: str | None
     valid: str | None
     test: str | None
-    text_column: str | None
+    reading: Reading
     count: int | None
     seed: int | None
     tokens: str | None
@@ -63,8 +65,9 @@ class Asked:
         if len(given) != 1:
             names = " and ".join(given) or "none of them"
             raise UsageError(f"give one of RUN, --samples and --ratings; given: {names}")
+        asked = {**vars(self), **self.reading._asdict()}
         for name, owners in GOES_WITH.items():
-            if getattr(self, name) and given[0] not in owners:
+            if asked[name] not in (None, False) and given[0] not in owners:
                 option = "-n" if name == "count" else f"--{name.replace('_', '-')}"
                 raise UsageError(f"{option} has nothing to do with {given[0]}; it goes with {' or '.join(owners)}")
         if self.json and self.markdown:
@@ -77,8 +80,10 @@ class Asked:
             raise UsageError("--check computes BLEU again: it needs a RUN to evaluate, or --samples with --references")
         return given[0]
 
-    def source(self) -> dict[str, str | None]:
-        return {name: getattr(self, name) for name in ("corpus", "text_column", "valid", "test")}
+    def source(self) -> "Source":
+        from seqgan.runs import Source
+
+        return Source(self.corpus, self.reading, self.valid, self.test)
 
     def measure(self) -> dict[str, Any]:
         return {"count": self.count, "seed": self.seed, **self.counted()}
@@ -101,7 +106,7 @@ class Asked:
 )
 @click.option("--valid", type=PATH_NAME, metavar="FILE", help="with RUN: its validation texts, if they have moved")
 @click.option("--test", type=PATH_NAME, metavar="FILE", help="with RUN: its test texts, if they have moved")
-@click.option("--text-column", type=TEXT, help="the column that holds the texts, where the files have columns")
+@reading_options
 @click.option("-n", "--count", type=DRAWN, help="texts in every row  [the size of the validation split]")
 @click.option("--seed", type=SEED, help="seed of the samples  [that of the run]")
 @click.option(
@@ -174,7 +179,7 @@ def _evaluate_runs(asked: Asked) -> None:
             )
         _evaluate_model(asked)
         return
-    trained = [found_again(run, asked.device, **asked.source()) for run in asked.runs]
+    trained = [found_again(run, asked.device, asked.source()) for run in asked.runs]
     use_threads(min(cores(), trained[0].description["threads"]) if asked.threads is None else asked.threads)
     if asked.blind:
         _write_sheet(trained[0], asked.blind, asked)
@@ -192,9 +197,8 @@ def _evaluate_runs(asked: Asked) -> None:
 def _evaluate_model(asked: Asked) -> None:
     from seqgan import evaluation
     from seqgan.core.device import use_threads
-    from seqgan.runs import Source
 
-    folder, source = asked.runs[0], Source(**asked.source())
+    folder, source = asked.runs[0], asked.source()
     if source.corpus is None:
         raise UsageError(f"{folder} is a saved model, which does not hold its texts; name them with --corpus")
     use_threads(asked.threads or 0)
@@ -206,16 +210,18 @@ def _evaluate_model(asked: Asked) -> None:
 
 
 def _evaluate_file(asked: Asked) -> None:
-    from seqgan.data.readers import read_file, read_samples, read_texts
+    from seqgan.data.decoding import kind_of
+    from seqgan.data.readers import read_samples, read_texts
     from seqgan.data.tokens import suitable_tokens
     from seqgan.metrics.texts import evaluate
     from seqgan.reporting import REAL, Evaluation
 
     assert asked.samples
-    name, samples = asked.samples.name, read_samples(asked.samples, asked.text_column)
+    name, samples = asked.samples.name, read_samples(asked.samples, asked.reading)
     name = name if name != REAL else "samples"
+    kind = kind_of(asked.samples)
     references, training, real = (
-        read_texts(path, read_file(path), asked.text_column) if path else []
+        list(read_texts(path, asked.reading if kind_of(path) == kind else asked.reading.fitting(path))) if path else []
         for path in (asked.references, asked.training, asked.real)
     )
     tokens = asked.tokens or suitable_tokens(samples)

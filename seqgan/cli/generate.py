@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from seqgan.cli.shared import DEVICE, THREAD_COUNT, found_again, is_saved_model, model_of
-from seqgan.core.bounds import BEAMS, DRAWN, PATH, PROMPT, SEED, STAGE, TEMPERATURE, TEXT, TOP_K, TOP_P
+from seqgan.cli.shared import DEVICE, THREAD_COUNT, found_again, is_saved_model, model_of, reading_options
+from seqgan.core.bounds import BEAMS, DRAWN, PATH, PROMPT, SEED, STAGE, TEMPERATURE, TOP_K, TOP_P
 from seqgan.core.options import RUNS
+from seqgan.data.readers import Reading
 from seqgan.errors import UsageError
 
 if TYPE_CHECKING:
@@ -88,9 +89,12 @@ def generate(
     device: str,
     threads: int,
 ) -> None:
-    """Generate texts with the policy of RUN, one a line."""
+    """Generate texts with the policy of RUN, one a line.
+
+    Texts of several lines are told apart by an empty line after each (by a line of % where texts hold empty lines)."""
     from seqgan.core import outputs
     from seqgan.core.device import use_threads
+    from seqgan.data.texts import printed
 
     given = {name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
     if prompt and prompts:
@@ -113,9 +117,13 @@ def generate(
     else:
         written = model.generate_detailed(count, prompt=begun, seed=seed, **drawing_options)
     each = len(written) // len(begun)
-    rows = [(begun[number // each], item) for number, item in enumerate(written)]
-    lines = [_as_json(text, item, named=bool(prompts)) if as_json else item.text for text, item in rows]
-    text = "".join(line + "\n" for line in lines)
+    if as_json:
+        rows = [(begun[number // each], item) for number, item in enumerate(written)]
+        text = "".join(_as_json(start, item, named=bool(prompts)) + "\n" for start, item in rows)
+    else:
+        text, split_on = printed([item.text for item in written], several_lines=not model.tokenizer.unknown("\n"))
+        if split_on != "line":
+            click.echo(f"texts of several lines: read them again with --split-on {split_on}, or use --json", err=True)
     if write:
         write(text.encode())
     else:
@@ -134,7 +142,7 @@ def _prompts_in(path: Path) -> list[str]:
         CorpusError: the file cannot be read, or holds no text."""
     from seqgan.data.readers import read_samples
 
-    return read_samples(path, None)
+    return read_samples(path)
 
 
 def _training_texts(run: Path, device: str) -> Sequence[str]:
@@ -152,11 +160,11 @@ def _training_texts(run: Path, device: str) -> Sequence[str]:
 @click.option(
     "--stage", type=STAGE, default="final", help="mle, final, best, or the number of a checkpoint", show_default=True
 )
-@click.option("--text-column", type=TEXT, help="the column that holds the texts, where the file has columns")
+@reading_options
 @click.option("--json", "as_json", is_flag=True, help="one JSON object a line")
 @DEVICE
 @THREAD_COUNT
-def score(run: Path, file: Path, stage: str, text_column: str | None, as_json: bool, device: str, threads: int) -> None:
+def score(run: Path, file: Path, stage: str, reading: Reading, as_json: bool, device: str, threads: int) -> None:
     """Score the texts in FILE: their log-probability under the policy of RUN, and P(real) by its discriminator.
 
     One line a text: log-probability in nats, the same per token, tokens, unknown tokens, P(real), the text. --json adds
@@ -166,7 +174,7 @@ def score(run: Path, file: Path, stage: str, text_column: str | None, as_json: b
 
     use_threads(threads)
     model = model_of(run, stage, device)
-    scored = model.score(read_samples(file, text_column))
+    scored = model.score(read_samples(file, reading))
     if not as_json:
         click.echo("log_prob\tper_token\ttokens\tunknown\treal\ttext")
     for item in scored:
@@ -175,7 +183,8 @@ def score(run: Path, file: Path, stage: str, text_column: str | None, as_json: b
         else:
             real = "" if item.real is None else f"{item.real:.3f}"
             numbers = f"{item.log_prob:.3f}\t{item.per_token:.3f}\t{item.tokens}\t{item.unknown}\t{real}"
-            click.echo(f"{numbers}\t{item.text}")
+            shown = item.text.replace("\n", " ")  # --json has the line breaks
+            click.echo(f"{numbers}\t{shown}")
     tokens = sum(item.tokens for item in scored)
     total = sum(item.log_prob for item in scored)
     unknown = sum(item.unknown for item in scored) / tokens

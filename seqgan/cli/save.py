@@ -5,9 +5,10 @@ from pathlib import Path
 import click
 
 from seqgan.cli.corpora import CORPORA
-from seqgan.cli.shared import DEVICE, found_again
+from seqgan.cli.shared import DEVICE, found_again, reading_options
 from seqgan.core.bounds import PATH, STAGE, TEXT
 from seqgan.core.options import RUNS
+from seqgan.data.readers import Reading
 
 
 @click.command()
@@ -18,14 +19,26 @@ from seqgan.core.options import RUNS
     "--license", "licence", type=TEXT, default="unknown", help="of the model, for its card", show_default=True
 )
 @click.option("--corpus", type=TEXT, shell_complete=CORPORA, help="where the texts of RUN are now, if they have moved")
+@reading_options
 @click.option("--overwrite", is_flag=True, help="replace a saved model in FOLDER")
 @DEVICE
-def save(run: Path, folder: Path, stage: str, licence: str, corpus: str | None, overwrite: bool, device: str) -> None:
+def save(
+    run: Path,
+    folder: Path,
+    stage: str,
+    licence: str,
+    corpus: str | None,
+    reading: Reading,
+    overwrite: bool,
+    device: str,
+) -> None:
     """Save the model of RUN in FOLDER: weights, tokenizer, and a model card with its numbers and samples.
 
     seqgan generate, score and evaluate take FOLDER in place of a run, seqgan.from_pretrained(FOLDER) loads it, and
     `hf upload OWNER/NAME FOLDER` puts it on the Hugging Face hub."""
-    trained = found_again(run, device, corpus=corpus)
+    from seqgan.runs import Source
+
+    trained = found_again(run, device, Source(corpus, reading))
     place = trained.save_pretrained(folder, stage=stage, license=licence, overwrite=overwrite)
     click.echo(
         f"the model is in {place}; texts: seqgan generate {place}; on the hub: hf upload OWNER/NAME {place}", err=True

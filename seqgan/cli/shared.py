@@ -1,23 +1,51 @@
 """What several commands share: options, the model of a run or of a saved folder, and tables on stdout."""
 
-from collections.abc import Iterable
+import functools
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from seqgan.core.bounds import TEXT, THREADS
+from seqgan.data.readers import Reading
 from seqgan.errors import one_line
 
 if TYPE_CHECKING:
     from seqgan.library import TrainedRun
     from seqgan.model import TextModel
     from seqgan.reporting import Table
+    from seqgan.runs import Source
 
 DEVICE = click.option("--device", type=TEXT, default="auto", help="auto, cpu, cuda ...", show_default=True)
 THREAD_COUNT = click.option(
     "--threads", type=THREADS, default=0, help="0: OMP_NUM_THREADS, else all cores", show_default=True
 )
+
+
+def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options that say how the files of a corpus are read; the command takes them as one `Reading`."""
+
+    @click.option("--text-column", type=TEXT, help="the column that holds the texts; message.text is a nested one")
+    @click.option("--delimiter", type=TEXT, help="what separates the fields of csv: a character, or tab  [found]")
+    @click.option("--header/--no-header", default=None, help="whether the first line of csv names the columns  [found]")
+    @click.option(
+        "--split-on",
+        type=TEXT,
+        help="where a text of a plain file ends: line, blank-line, file, or a line such as ---  [line]",
+    )
+    @functools.wraps(command)
+    def with_reading(
+        *args: Any,
+        text_column: str | None,
+        delimiter: str | None,
+        header: bool | None,
+        split_on: str | None,
+        **options: Any,
+    ) -> Any:
+        return command(*args, reading=Reading(text_column, delimiter, header, split_on), **options)
+
+    return with_reading
 
 
 def model_of(folder: Path, stage: str, device: str, *, with_discriminator: bool = True) -> "TextModel":
@@ -35,15 +63,20 @@ def is_saved_model(folder: Path) -> bool:
     return (folder / "config.json").is_file() and not (folder / "run.json").is_file()
 
 
-def found_again(run: Path, device: str, **source: Any) -> "TrainedRun":
+def found_again(run: Path, device: str, source: "Source | None" = None) -> "TrainedRun":
     """A run with its corpus, wherever that is now."""
-    from seqgan.library import load
-    from seqgan.runs import moved
+    from seqgan.library import TrainedRun
+    from seqgan.runs import NOWHERE, moved
 
-    trained = load(run, device=device, **source)
+    trained = TrainedRun(run, device, source=source or NOWHERE)
     for line in moved(run, trained.corpus()):
         click.echo(line, err=True)
     return trained
+
+
+def shown_text(text: str) -> str:
+    """A text of one line or several on a terminal, indented."""
+    return "\n".join(f"  {one_line(line)}" for line in text.split("\n"))
 
 
 def print_tables(tables: Iterable["Table"]) -> None:

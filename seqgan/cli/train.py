@@ -6,11 +6,12 @@ import click
 
 from seqgan.algorithms.configs import CONFIGS, PRESETS
 from seqgan.cli.corpora import CORPORA
-from seqgan.cli.shared import print_tables
+from seqgan.cli.shared import print_tables, reading_options, shown_text
 from seqgan.core.bounds import PATH_NAME, TEXT
 from seqgan.core.command import warn_about_quick
 from seqgan.core.options import CHOICES, ConfiguredCommand, RunOptions, completing, run_options, runs
-from seqgan.errors import UsageError, one_line
+from seqgan.data.readers import Reading
+from seqgan.errors import UsageError
 
 
 def _stages(ctx: click.Context, incomplete: str) -> list[str]:
@@ -23,9 +24,10 @@ def _stages(ctx: click.Context, incomplete: str) -> list[str]:
     "--corpus",
     type=TEXT,
     shell_complete=CORPORA,
-    help="a name (seqgan corpora list), a .txt/.csv/.json/.jsonl/.parquet file, or hf:owner/name",
+    help="a name (seqgan corpora list), hf:owner/name, or a file (.txt .csv .tsv .json .jsonl .parquet), folder or "
+    "pattern",
 )
-@click.option("--text-column", type=TEXT, help="the column that holds the texts, in a file or dataset that has columns")
+@reading_options
 @click.option(
     "--valid", type=PATH_NAME, metavar="FILE", help="validation texts  [a tenth of the corpus, by a hash of each text]"
 )
@@ -44,7 +46,7 @@ def train(
     ctx: click.Context,
     /,
     corpus: str | None,
-    text_column: str | None,
+    reading: Reading,
     valid: str | None,
     test: str | None,
     init_from: str | None,
@@ -69,7 +71,7 @@ def train(
     from seqgan.core import distributed
     from seqgan.runs import Source
 
-    machine, source = options.machine(), Source(corpus, text_column, valid, test)
+    machine, source = options.machine(), Source(corpus, reading, valid, test)
     with distributed.process_group(machine.device):
         _, finished = training.begin_or_continue(request, chosen, source, machine, init_from=init_from)
     if finished:
@@ -86,7 +88,7 @@ def _report(finished: Any) -> None:
         click.echo(line)
     click.echo("\nfive texts of the final policy:")
     for text in finished.texts:
-        click.echo(f"  {one_line(text)}")
+        click.echo(shown_text(text) + "\n" * ("\n" in text))
     click.echo(
         f"\nthe run is in {finished.folder} ({finished.seconds:.0f} s of training); "
         f"more texts: seqgan generate {finished.folder} -n 20; all numbers: seqgan evaluate {finished.folder}"

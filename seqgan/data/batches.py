@@ -1,10 +1,10 @@
-"""Sequences of ids as padded tensors, and batches that are a function of the step."""
+"""Batches that are a function of the step, and sequences grouped by length to be scored."""
 
-import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -13,14 +13,24 @@ from torch.nn import functional as F
 from seqgan.core.device import on_cpu
 from seqgan.core.distributed import shard
 from seqgan.core.seed import private_generator
+from seqgan.data.ragged import Batch, Ragged
 from seqgan.ops.chunks import tokens_together
-from seqgan.shapes import Mask, Tokens
+from seqgan.shapes import Labels, SoftTokens, Tokens
 from seqgan.symbols import PAD
 
+RESIDENT = 2**30  # bytes of ids that are copied to an accelerator; of more, each batch is
 
-class Batch(NamedTuple):
-    tokens: Tokens  # padded on the right
-    mask: Mask  # True where a token counts
+
+class Texts(NamedTuple):
+    """What a discriminator is shown: texts, or relaxed ones, and their labels where they have any."""
+
+    tokens: Tokens | SoftTokens
+    labels: Labels | None = None
+
+    @property
+    def parts(self) -> tuple[Tensor, ...]:
+        """The arguments of a discriminator."""
+        return (self.tokens,) if self.labels is None else (self.tokens, self.labels)
 
 
 def pad(rows: Sequence[Sequence[int]], device: torch.device | str = "cpu") -> Batch:
@@ -30,68 +40,35 @@ def pad(rows: Sequence[Sequence[int]], device: torch.device | str = "cpu") -> Ba
     return Batch(tokens, tokens != PAD)
 
 
-def by_length(rows: Sequence[Sequence[int]], vocab_size: int) -> Iterator[list[int]]:
+def by_length(rows: Ragged, vocab_size: int) -> Iterator[Int[Tensor, "M"]]:
     """The numbers of rows, like lengths together so that little is spent on padding, `tokens_together` at a time."""
-    most, together = tokens_together(vocab_size), list[int]()
-    for number in sorted(range(len(rows)), key=lambda number: len(rows[number])):
-        if together and (len(together) + 1) * len(rows[number]) > most:
-            yield together
-            together = []
-        together.append(number)
-    if together:
-        yield together
+    most = tokens_together(vocab_size)
+    order = rows.lengths.argsort(stable=True)
+    lengths = rows.lengths[order].numpy()
+    first = 0
+    while first < len(order):
+        some = lengths[first : first + most // max(1, int(lengths[first])) + 1]
+        fitting = int(np.searchsorted(some * np.arange(1, len(some) + 1), most, side="right"))
+        yield order[first : first + max(1, fitting)]
+        first += max(1, fitting)
 
 
 def map_by_length(
-    function: Callable[[Tokens], Float[Tensor, "M"]],
-    rows: Sequence[Sequence[int]],
-    vocab_size: int,
-    device: torch.device,
+    function: Callable[[Batch], Float[Tensor, "M"]], rows: Ragged, vocab_size: int, device: torch.device
 ) -> Float[Tensor, "N"]:
     """A number for each row, computed for rows of like lengths together; on the CPU, in the order of the rows."""
     results = torch.zeros(len(rows))
     for numbers in by_length(rows, vocab_size):
-        results[numbers] = function(pad([rows[number] for number in numbers], device).tokens).float().cpu()
+        results[numbers] = function(rows.take(numbers).to(device)).float().cpu()
     return results
 
 
-def side_by_side(first: Tokens, second: Int[Tensor, "N S"]) -> Int[Tensor, "M W"]:
+def side_by_side(first: Texts, second: Texts) -> Texts:
     """Two batches as one, padded to the longer of the two."""
-    width = max(first.shape[1], second.shape[1])
-    return torch.cat([F.pad(tokens, (0, width - tokens.shape[1]), value=PAD) for tokens in (first, second)])
-
-
-class Ragged(NamedTuple):
-    """Rows of ids of different lengths, end to end on a device: as much memory as they have tokens, and batches of
-    them are made there."""
-
-    ids: Int[Tensor, "S"]
-    starts: Int[Tensor, "N"]
-    lengths: Int[Tensor, "N"]
-    max_length: int  # known here, where `lengths` would have to be waited for
-
-    @classmethod
-    def of(cls, rows: Sequence[Sequence[int]], device: torch.device | str = "cpu") -> "Ragged":
-        lengths = torch.tensor([len(row) for row in rows])
-        ids = torch.tensor(list(itertools.chain.from_iterable(rows)), dtype=torch.int32)
-        starts = lengths.cumsum(0) - lengths
-        return cls(ids.to(device), starts.to(device), lengths.to(device), max(map(len, rows)))
-
-    @classmethod
-    def padded(cls, tokens: Tokens) -> "Ragged":
-        """Rows that stand in a tensor already."""
-        count, width = tokens.shape
-        starts = torch.arange(0, count * width, width, device=tokens.device)
-        return cls(tokens.flatten(), starts, (tokens != PAD).sum(dim=1), width)
-
-    def take(self, chosen: Int[Tensor, "M"]) -> Batch:
-        """Some rows, padded to the longest among them; on an accelerator, which would have to be asked for it, to the
-        longest of all."""
-        starts, lengths = self.starts[chosen].unsqueeze(1), self.lengths[chosen].unsqueeze(1)
-        places = torch.arange(int(lengths.max()) if on_cpu(lengths) else self.max_length, device=lengths.device)
-        mask = places < lengths
-        tokens = self.ids[(starts + places).clamp(max=len(self.ids) - 1)].long()
-        return Batch(tokens.masked_fill(~mask, PAD), mask)
+    width = max(first.tokens.shape[1], second.tokens.shape[1])
+    tokens = [F.pad(some.tokens, (0, width - some.tokens.shape[1]), value=PAD) for some in (first, second)]
+    labels = None if first.labels is None or second.labels is None else torch.cat([first.labels, second.labels])
+    return Texts(torch.cat(tokens), labels)
 
 
 @dataclass
@@ -99,18 +76,22 @@ class Batches:
     """Batch number `step` of an endless sequence of shuffled epochs, as a function of `(seed, step)`.
 
     There is no iterator to save: a resumed run asks for the step it is at. An epoch leaves out an incomplete batch.
-    Of several processes, each gets its share of the batch."""
+    Of several processes, each gets its share of the batch. Rows that do not lie on the device of the training go there
+    batch by batch, the same ones."""
 
     rows: Ragged
     size: int
     seed: int
     shuffle: bool = True
+    device: torch.device | None = None  # None: that of the rows
 
     def __post_init__(self) -> None:
-        self.count = len(self.rows.starts)
+        self.count = len(self.rows)
         self.size = min(self.size, self.count)
         self._share = shard(self.size)
         self._epoch, self._order = -1, self.rows.starts
+        self.device = self.device or self.rows.starts.device
+        self._width = 0 if on_cpu(self.device) else self.rows.max_length
 
     @property
     def per_epoch(self) -> int:
@@ -121,7 +102,8 @@ class Batches:
         epoch, index = divmod(step - 1, self.per_epoch)
         if self._epoch != epoch:
             self._epoch, self._order = epoch, self.order(epoch)
-        return self.rows.take(self._order[index * self.size : (index + 1) * self.size][self._share])
+        chosen = self._order[index * self.size : (index + 1) * self.size][self._share]
+        return self.rows.take(chosen, self._width).to(self.device)
 
     def order(self, epoch: int) -> Int[Tensor, "N"]:
         """The numbers of the rows as they come in an epoch; drawn on the CPU, so that every device sees the same."""
@@ -129,3 +111,10 @@ class Batches:
             return torch.arange(self.count, device=self.rows.starts.device)
         drawn = torch.randperm(self.count, generator=private_generator(self.seed, "epoch", epoch))
         return drawn.to(self.rows.starts.device)
+
+
+def near(rows: Ragged, device: torch.device) -> Ragged:
+    """Rows where batches of them are taken from: a copy on the accelerator where that has room for it, else where they
+    are, in memory or in a memory-mapped file."""
+    fits = rows.ids.numel() * rows.ids.element_size() <= RESIDENT
+    return rows.to(device) if fits and not on_cpu(device) else rows

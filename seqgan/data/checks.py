@@ -2,12 +2,12 @@
 
 Each is one line, where there is something to report. Slow checks read a random part of the texts."""
 
-from collections import Counter
 from collections.abc import Sequence
 
 from seqgan.data.corpus import Corpus
 from seqgan.data.dataset import Overlong, TokenDataset, encode
-from seqgan.data.suitable import some_of, suitable_tokenizer
+from seqgan.data.splits import some_of
+from seqgan.data.suitable import suitable_tokenizer
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.symbols import EOS
 
@@ -47,11 +47,11 @@ def corpus_checks(
     lines += _too_long(corpus, tokenizer, texts, overlong)
     if vocab_size < asked and tokenizer.kind != "char" and source.startswith(("command line", "config", "arguments")):
         lines.append(f"--vocab-size {asked} was asked for; the training text has no more than {vocab_size} tokens")
-    counts = Counter(token for row in texts.train.sequences for token in row)
-    types, tokens = vocab_size - EOS - 1, sum(counts.values())
+    counts = texts.train.sequences.occurrences(vocab_size)
+    types, tokens = vocab_size - EOS - 1, int(counts.sum())
     by_words = tokenizer.kind in ("word", "whitespace")
     if tokens < TOKENS_PER_TYPE * types:
-        rare = sum(counts[token] < 3 for token in range(EOS + 1, vocab_size))
+        rare = int((counts[EOS + 1 :] < 3).sum())
         smaller = ", a smaller --vocab-size or --tokenizer bpe" if by_words else ", or a smaller --vocab-size,"
         lines.append(
             f"advice: the text is small for its vocabulary ({tokens / types:.1f} tokens for each of {types:,}, "
@@ -93,7 +93,7 @@ def _too_long(corpus: Corpus, tokenizer: Tokenizer, texts: TokenDataset, overlon
     parts = []
     for part, (rows, count) in encoded.items():
         if rows.overlong:
-            lost = rows.lost / (rows.lost + sum(map(len, rows.sequences)))
+            lost = rows.lost / (rows.lost + int(rows.sequences.lengths.sum()))
             tokens = f", {lost:.2%} of the tokens" if lost else ""
             parts.append(f"{part} {rows.overlong / count:.2%} of the texts{tokens}")
     became = {"truncate": "truncated there", "split": "several rows each", "drop": "left out", "error": "refused"}[

@@ -1,9 +1,10 @@
-"""A corpus is a list of texts, one a line, in three splits: given ones, or by a hash of each text."""
+"""A corpus is a list of texts in three splits: given ones, or by a hash of each text."""
 
 import hashlib
 import os
+import re
 import reprlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.resources import files as resources
 from pathlib import Path
@@ -12,14 +13,19 @@ from typing import Any
 from seqgan.core import schema
 from seqgan.core.config import nearest
 from seqgan.data import hub, store
-from seqgan.data.readers import SUFFIXES, a_list_of_texts, kind_of, one_line, read_file, read_texts, stem_of
+from seqgan.data.decoding import SUFFIXES, kind_of, stem_of
+from seqgan.data.folders import files_of, is_pattern
+from seqgan.data.readers import Reading, read_texts
 from seqgan.data.splits import FEWEST_TEXTS, completed, overlap
+from seqgan.data.tables import Say
+from seqgan.data.texts import a_list_of_texts, as_file, as_text
 from seqgan.errors import CorpusError, quoted
 
 BUNDLED = {
     **dict.fromkeys(("file", "language", "licence", "description", "tokenizer"), schema.TEXT),
     "count": schema.COUNT,
 }
+MOST_NOTES = 20  # of a folder of thousands of files
 
 
 @dataclass(frozen=True)
@@ -27,25 +33,36 @@ class Corpus:
     """Texts in three splits, and where they come from. Copies of a text are in the same split."""
 
     name: str
-    train: list[str]
-    valid: list[str]
-    test: list[str]
+    train: Sequence[str]
+    valid: Sequence[str]
+    test: Sequence[str]
     tokenizer: str | None = None  # the kind that suits it, where that is known
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    notes: Sequence[str] = ()  # what was taken where its files left a choice
 
 
 def load_corpus(
     name: str | Path,
     *,
     text_column: str | None = None,
+    delimiter: str | None = None,
+    header: bool | None = None,
+    split_on: str | None = None,
     valid: str | Path | None = None,
     test: str | Path | None = None,
 ) -> Corpus:
-    """A corpus by what it is called: a bundled one, a stored one (`store`), a dataset of the hub, or a file.
+    """A corpus by what it is called: a bundled one, a stored one (`store`), a dataset of the hub, or files.
 
     `name` is looked up among the bundled corpora and the stored ones; `hf:owner/name[/config][:column]` is a
-    dataset of the Hugging Face hub; anything that looks like a path is a file that `readers` understands. `valid` and
-    `test` are files with given splits; the others are taken from the texts by a hash of each.
+    dataset of the Hugging Face hub; anything that looks like a path is a file, a folder of files or a pattern such as
+    `poems/*.txt`. `valid` and `test` are files (folders, patterns) with given splits; the others are taken from the
+    texts by a hash of each.
+
+    Args:
+        text_column: the column of csv, json and parquet that holds the texts; `message.text` is a nested one.
+        delimiter: what separates the fields of csv. Left out, it is found.
+        header: whether the first line of csv names the columns; without a header they are called 1, 2, 3 ...
+        split_on: where a text of a plain file ends: "line" (left out), "blank-line", "file", or a line such as "---".
 
     Raises:
         CorpusError: no such corpus, file or column; malformed (file and line); or too few texts to split."""
@@ -55,10 +72,10 @@ def load_corpus(
                 f"the name or path of a corpus was expected, not {reprlib.repr(place)}; "
                 "texts in memory go into seqgan.train as they are, or into a seqgan.Corpus"
             )
-    name = str(name)
+    name, reading, notes = str(name), Reading(text_column, delimiter, header, split_on), list[str]()
     if name in bundled():
         entry = bundled()[name]
-        found = _from_file(corpora_folder() / entry["file"], text_column)
+        found = _from_files(str(corpora_folder() / entry["file"]), reading, notes.append)
         found.name, found.path, found.tokenizer = name, name, entry["tokenizer"]
     elif name.startswith(hub.PREFIX):
         splits = hub.read_hub(name, text_column)
@@ -66,20 +83,19 @@ def load_corpus(
     elif store.has(name):
         found = _Found(name, name, *store.read(name))
     elif _looks_like_a_path(name):
-        found = _from_file(Path(name), text_column)
+        found = _from_files(name, reading, notes.append)
     else:
         raise CorpusError(
             f"no corpus is called {quoted(name)}{nearest(name, [*bundled(), *store.names()])} (give a file by its path)"
         )
     for part, given in {"valid": valid, "test": test}.items():
         if given:
-            held_out = _from_file(Path(given), None if kind_of(Path(given)) == ".txt" else text_column)
-            found.splits[part] = held_out.splits["train"]
+            alike = kind_of(Path(given)) == kind_of(Path(name))
+            held_out = _from_files(str(given), reading if alike else reading.fitting(Path(given)), notes.append)
+            found.splits[part] = [text for texts in held_out.splits.values() for text in texts]
             found.sha256 = _sha256(found.sha256.encode(), part.encode(), held_out.sha256.encode())
-    given_splits = {
-        part: str(Path(given).resolve()) if given else None for part, given in (("valid", valid), ("test", test))
-    }
-    corpus = _corpus(found, {"text_column": text_column, **given_splits})
+    given_splits = {part: _absolute(given) if given else None for part, given in (("valid", valid), ("test", test))}
+    corpus = replace(_corpus(found, {**reading._asdict(), **given_splits}), notes=notes[:MOST_NOTES])
     if name.startswith(hub.PREFIX):  # a dataset may change: the run stores its texts
         in_memory = corpus_in_memory(corpus)
         return replace(in_memory, provenance={**in_memory.provenance, "source": name})
@@ -120,26 +136,26 @@ def corpus_in_memory(texts: "Corpus | Iterable[str]", name: str = "texts") -> Co
     """A corpus from texts, or from a Corpus with given splits: checked, and without a path.
 
     Raises:
-        CorpusError: too few texts, an empty split, or one of them is no text of one line."""
+        CorpusError: too few texts, an empty split, or one of them is no text."""
     if isinstance(texts, Corpus):
         name, tokenizer = texts.name, texts.tokenizer
         splits: Mapping[str, Iterable[str]] = {"train": texts.train, "valid": texts.valid, "test": texts.test}
     else:
         tokenizer, splits = None, {"train": texts}
-    lines = {part: list(filter(None, map(one_line, a_list_of_texts(given)))) for part, given in splits.items()}
-    return _corpus(_Found(name, "", lines, "", tokenizer), dict.fromkeys(("text_column", "valid", "test")))
+    lists = {part: list(filter(None, map(as_text, a_list_of_texts(given)))) for part, given in splits.items()}
+    return _corpus(_Found(name, "", lists, "", tokenizer), dict.fromkeys((*Reading._fields, "valid", "test")))
 
 
 def as_files(corpus: Corpus) -> tuple[dict[str, bytes], str]:
-    """A corpus as a file for each split, and the sha256 that `load_corpus` finds for them.
+    """A corpus as a file for each split, by its name, and the sha256 that `load_corpus` finds for them.
 
     That sha256 identifies the texts and their splits, whatever file or format they were read from."""
     splits = {"train": corpus.train, "valid": corpus.valid, "test": corpus.test}
-    contents = {part: "".join(text + "\n" for text in texts).encode() for part, texts in splits.items()}
-    digest = _sha256(contents["train"])
+    contents = {part: as_file(texts) for part, texts in splits.items()}
+    digest = _sha256(contents["train"][1])
     for part in ("valid", "test"):
-        digest = _sha256(digest.encode(), part.encode(), _sha256(contents[part]).encode())
-    return contents, digest
+        digest = _sha256(digest.encode(), part.encode(), _sha256(contents[part][1]).encode())
+    return {part + suffix: content for part, (suffix, content) in contents.items()}, digest
 
 
 @dataclass
@@ -153,10 +169,36 @@ class _Found:
     tokenizer: str | None = None
 
 
-def _from_file(path: Path, text_column: str | None) -> _Found:
-    raw = read_file(path)
-    texts = read_texts(path, raw, text_column)
-    return _Found(stem_of(path), str(path.resolve()), {"train": texts}, _sha256(raw))
+def _from_files(place: str, reading: Reading, say: Say) -> _Found:
+    """The texts of a file, a folder or a pattern."""
+    files = files_of(place, say)
+    mixed = len({kind_of(path) for paths in files.values() for path in paths}) > 1
+    splits: dict[str, list[str]] = {}
+    digests = []
+    for part, paths in files.items():
+        splits[part] = []
+        for path in paths:
+            digest, how = hashlib.sha256(), reading.fitting(path) if mixed else reading
+            splits[part] += read_texts(path, how, digest=digest, say=say)
+            digests.append(digest.hexdigest())
+    sha256 = digests[0] if len(digests) == 1 else _sha256("".join(digests).encode())
+    folder = Path(re.split(r"[*?[]", _absolute(place))[0] + "x").parent if is_pattern(place) else Path(_absolute(place))
+    return _Found(stem_of(folder) or "texts", _absolute(place), splits, sha256)
+
+
+def read_all(place: str, reading: Reading) -> tuple[list[str], list[str]]:
+    """All texts of a file, a folder or a pattern, and what was taken where its files left a choice.
+
+    Raises:
+        CorpusError: as `read_texts`."""
+    notes: list[str] = []
+    found = _from_files(place, reading, notes.append)
+    return [text for texts in found.splits.values() for text in texts], notes[:MOST_NOTES]
+
+
+def _absolute(place: str | Path) -> str:
+    """A path as it is found from everywhere; of a pattern, the folder before it."""
+    return os.path.abspath(place) if is_pattern(str(place)) else str(Path(place).resolve())
 
 
 def bundled() -> dict[str, dict[str, Any]]:
@@ -180,7 +222,7 @@ def corpora_folder() -> Path:
 
 
 def _looks_like_a_path(name: str) -> bool:
-    return os.path.exists(name) or "/" in name or Path(name).suffix in {*SUFFIXES, ".gz"}
+    return os.path.exists(name) or "/" in name or is_pattern(name) or Path(name).suffix in {*SUFFIXES, ".gz"}
 
 
 def _sha256(*parts: bytes) -> str:

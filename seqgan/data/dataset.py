@@ -1,12 +1,16 @@
 """Sequences of ids as an algorithm sees them, and how a corpus becomes them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Literal
 
+import numpy as np
+from jaxtyping import Int
 from torch import Tensor
 
 from seqgan.data.corpus import Corpus
+from seqgan.data.ragged import Ragged
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.data.vocabulary import Vocabulary
 from seqgan.errors import CorpusError
@@ -17,18 +21,25 @@ Sequences = Tensor | Sequence[Sequence[int]]
 LONGEST_BY_DEFAULT = 64
 
 
-class EncodedSplit(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class EncodedSplit:
     """A split as ids, with what the encoding did to its texts."""
 
-    sequences: list[list[int]]  # each ends with EOS, unless it was truncated
+    sequences: Ragged  # each ends with EOS, unless it was truncated
+    texts: Int[np.ndarray, "N"]  # the number of the text that each sequence is of, or a part of
     characters: int = 0  # of the texts that these sequences stand for; 0 where there is no text
     overlong: int = 0  # texts longer than the limit
     lost: int = 0  # tokens of theirs that no sequence holds
 
-    @property
+    @classmethod
+    def of(cls, rows: Sequence[Sequence[int]], labels: Sequence[int] | None = None) -> "EncodedSplit":
+        """Of ids alone."""
+        return cls(Ragged.of(rows).labelled(labels), np.arange(len(rows)))
+
+    @cached_property
     def unknown(self) -> float:
         """The share of tokens outside the vocabulary."""
-        return sum(ids.count(UNK) for ids in self.sequences) / sum(map(len, self.sequences))
+        return int(self.sequences.counted(UNK).sum()) / int(self.sequences.lengths.sum())
 
 
 @dataclass(frozen=True)
@@ -39,6 +50,7 @@ class TokenDataset:
     valid: EncodedSplit
     vocabulary: Vocabulary
     max_length: int  # tokens, EOS included
+    labels: Mapping[str, int] = field(default_factory=dict)  # each, in the order of its number: training texts with it
 
     @classmethod
     def of(cls, train: Sequences, valid: Sequences, vocabulary: Vocabulary) -> "TokenDataset":
@@ -48,7 +60,7 @@ class TokenDataset:
             CorpusError: a split is empty, or an id is not of the vocabulary."""
         splits = [_unpadded(rows, len(vocabulary)) for rows in (train, valid)]
         max_length = max(len(ids) for sequences in splits for ids in sequences)
-        return cls(EncodedSplit(splits[0]), EncodedSplit(splits[1]), vocabulary, max_length)
+        return cls(EncodedSplit.of(splits[0]), EncodedSplit.of(splits[1]), vocabulary, max_length)
 
     def decode(self, sequences: Sequence[Sequence[int]]) -> list[str]:
         """What is shown of samples: nothing else in a training needs text."""
@@ -72,41 +84,57 @@ def encode(
     tokenizer: Tokenizer,
     max_length: int,
     overlong: Overlong = "truncate",
-    encoded: Sequence[list[int]] | None = None,
+    whole: Ragged | None = None,
 ) -> EncodedSplit:
     """Ids of texts, each at most `max_length` tokens with its EOS.
 
-    A longer text is truncated (and then has no EOS), split into several rows, dropped, or an error. `encoded` are the
-    ids of the texts, if they are known already.
+    A longer text is truncated (and then has no EOS), split into several rows, dropped, or an error. `whole` are the ids
+    of the texts, each with EOS and of any length, if they are known already.
 
     Raises:
         CorpusError: a text is too long and `overlong` is "error", or none is left."""
-    rows: list[list[int]] = []
-    characters = too_many = lost = 0
-    for text, ids in zip(texts, encoded or tokenizer.encode_all(texts), strict=True):
-        row = [*ids, EOS]
-        if len(row) > max_length:
-            too_many += 1
-            if overlong == "error":
-                raise CorpusError(
-                    f"a text has {len(row)} tokens, more than --max-length {max_length}: {text[:60]!r}; "
-                    "raise the limit, or choose --overlong truncate, split or drop"
-                )
-            if overlong == "drop":
-                lost += len(row)
-                continue
-        pieces = [row[start : start + max_length] for start in range(0, len(row), max_length)]
-        kept = [piece for piece in pieces if piece != [EOS]] or pieces if overlong == "split" else pieces[:1]
-        rows += kept
-        whole = overlong == "split" or len(pieces) == 1
-        characters += len(text) if whole else len(tokenizer.pieces(text, max_length)[0])
-        lost += 0 if whole else len(row) - max_length
-    if not rows:
+    whole = with_ends(tokenizer.encode_all(texts)) if whole is None else whole
+    lengths = whole.lengths.numpy()
+    long = np.flatnonzero(lengths > max_length).tolist()
+    if long and overlong == "error":
+        text = texts[long[0]]
+        raise CorpusError(
+            f"a text has {lengths[long[0]]} tokens, more than --max-length {max_length}: {text[:60]!r}; "
+            "raise the limit, or choose --overlong truncate, split or drop"
+        )
+    if overlong == "drop" and len(long) == len(lengths):
         raise CorpusError(
             f"no text is left: all {len(texts)} are longer than --max-length {max_length}; "
             "raise it, or choose --overlong truncate or split"
         )
-    return EncodedSplit(rows, characters, too_many, lost)
+    sequences, owners = shortened(whole, max_length, overlong)
+    lost = 0 if overlong == "split" else int(lengths.sum() - sequences.lengths.sum())
+    characters = sum(map(len, texts))
+    if overlong != "split":
+        characters -= sum(len(texts[number]) for number in long)
+    if overlong == "truncate":
+        characters += sum(len(tokenizer.pieces(texts[number], max_length)[0]) for number in long)
+    return EncodedSplit(sequences, owners, characters, len(long), lost)
+
+
+def shortened(whole: Ragged, max_length: int, overlong: Overlong) -> tuple[Ragged, Int[np.ndarray, "N"]]:
+    """Sequences of at most `max_length` ids, as spans of the same ids, and the number of the text each is of."""
+    starts, lengths = whole.starts.numpy(), whole.lengths.numpy()
+    owners = np.arange(len(lengths))
+    if overlong == "drop":
+        owners = np.flatnonzero(lengths <= max_length)
+        starts, lengths = starts[owners], lengths[owners]
+    elif overlong == "split":
+        ends_alone = (lengths > 1) & ((lengths - 1) % max_length == 0)  # a last part of nothing but EOS
+        parts = -(-lengths // max_length) - ends_alone
+        owners = np.repeat(owners, parts)
+        within = (np.arange(len(owners)) - np.repeat(np.cumsum(parts) - parts, parts)) * max_length
+        starts, lengths = starts[owners] + within, lengths[owners] - within
+    return Ragged.spans(whole.ids, starts, np.minimum(lengths, max_length)), owners
+
+
+def with_ends(encoded: Sequence[Sequence[int]]) -> Ragged:
+    return Ragged.of([[*ids, EOS] for ids in encoded])
 
 
 def encode_corpus(
@@ -116,8 +144,8 @@ def encode_corpus(
 
     Raises:
         CorpusError: a text of any split is too long and `overlong` is "error", or none is left of one."""
-    train = tokenizer.encode_all(corpus.train)
-    max_length = max_length or min(LONGEST_BY_DEFAULT, max(map(len, train)) + 1)
+    train = with_ends(tokenizer.encode_all(corpus.train))
+    max_length = max_length or min(LONGEST_BY_DEFAULT, train.max_length)
     if overlong in ("error", "drop"):  # refused now rather than when training is over
         encode(corpus.test, tokenizer, max_length, overlong)
     return TokenDataset(

@@ -1,10 +1,12 @@
 """Texts from a dataset of the Hugging Face hub, `hf:owner/name[/config][:column]`; used only where it is named."""
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 from seqgan.core.config import nearest
 from seqgan.core.hub import PREFIX, Dataset, dataset_of, load_dataset
-from seqgan.data.readers import choose_column, one_line
+from seqgan.data.readers import text_of
+from seqgan.data.tables import choose_column, value_at
 from seqgan.errors import CorpusError
 
 __all__ = ["PREFIX", "parse", "read_hub"]
@@ -38,15 +40,17 @@ def read_hub(name: str, text_column: str | None) -> dict[str, list[str]]:
     found = {split: loaded[theirs] for split, names in NAMES.items() for theirs in names if theirs in loaded}
     if "train" not in found:
         found = {"train": next(iter(loaded.values()))}
-    column = address.column or text_column or choose_column(name, found["train"].column_names)
-    for rows in found.values():
-        if column not in rows.column_names:
-            raise CorpusError(f"{name}: there is no column {column!r}{nearest(column, rows.column_names)}")
-    return {split: _texts(name, column, rows.select_columns([column])[:][column]) for split, rows in found.items()}
+    rows = found["train"]
+    column = address.column or text_column or choose_column(name, rows.features)
+    top = column if column in rows.column_names else column.partition(".")[0]
+    return {split: list(_texts(name, column, top, rows)) for split, rows in found.items()}
 
 
-def _texts(name: str, column: str, values: list[object]) -> list[str]:
-    for number, value in enumerate(values, start=1):
-        if value is not None and not isinstance(value, str):
-            raise CorpusError(f"{name}, record {number}: {column} is {str(value)[:40]!r}, which is no text")
-    return [one_line(value) for value in values if isinstance(value, str) and value.strip()]
+def _texts(name: str, column: str, top: str, rows: Any) -> Iterator[str]:
+    """The texts in a column, perhaps nested in the column `top` of the dataset."""
+    if top not in rows.column_names:
+        raise CorpusError(f"{name}: there is no column {column!r}{nearest(column, rows.column_names)}")
+    for number, value in enumerate(rows.select_columns([top])[:][top], start=1):
+        place = f"{name}, record {number}"
+        if text := text_of(value_at(place, {top: value}, column), f"{place}: {column}"):
+            yield text

@@ -1,6 +1,7 @@
 """Train, valid and test splits by a hash of each text, and a check for texts that are in two of them."""
 
 import hashlib
+import random
 from collections.abc import Mapping, Sequence
 
 FEWEST_TEXTS = 20  # to train, validate and test with
@@ -35,3 +36,8 @@ def overlap(splits: Mapping[str, Sequence[str]]) -> dict[str, int]:
         "valid": sum(text in train for text in splits["valid"]),
         "test": sum(text in train or text in valid for text in splits["test"]),
     }
+
+
+def some_of(texts: Sequence[str], count: int) -> Sequence[str]:
+    """At most so many of the texts: all, or a random choice that is always the same."""
+    return texts if len(texts) <= count else random.Random(0).sample(texts, count)

@@ -1,9 +1,10 @@
 """The user's corpora: added from a file or fetched from a public source, stored by name, split once.
 
 They lie in `$SEQGAN_HOME/corpora` (else `~/.local/share/seqgan/corpora`), a folder each: train.txt, valid.txt, test.txt
-and about.json, with the counts of what was changed or dropped."""
+(.jsonl where a text has several lines) and about.json, with the counts of what was changed or dropped."""
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -16,6 +17,7 @@ from typing import Any
 from seqgan.core import files, schema
 from seqgan.core.config import nearest
 from seqgan.data.splits import FEWEST_TEXTS, split
+from seqgan.data.texts import as_file
 from seqgan.data.tokens import TOKENS, suitable_tokens
 from seqgan.errors import CorpusError, SeqGANError, quoted, why
 
@@ -42,6 +44,12 @@ def names() -> list[str]:
     return sorted(path.parent.name for path in parent.glob("*/about.json")) if parent.is_dir() else []
 
 
+def kept_file(folder: Path, part: str) -> Path:
+    """The file of a split, as `as_file` names it."""
+    path = folder / f"{part}.jsonl"
+    return path if path.is_file() else path.with_suffix(".txt")
+
+
 def has(name: str) -> bool:
     return bool(re.fullmatch(NAME, name)) and (folder_of(name) / "about.json").is_file()
 
@@ -66,13 +74,14 @@ def read(name: str) -> tuple[dict[str, list[str]], str]:
         CorpusError: a file is missing, or was changed since it was stored."""
     known, digest, splits = about(name), hashlib.sha256(), {}
     for part in SPLITS:
-        path = folder_of(name) / f"{part}.txt"
+        path = kept_file(folder_of(name), part)
         try:
             raw = path.read_bytes()
         except OSError as error:
             raise CorpusError(f"cannot read {path} ({why(error)}); add or fetch {quoted(name)} again") from error
         digest.update(hashlib.sha256(raw).digest())
-        splits[part] = raw.decode("utf-8", errors="replace").splitlines()
+        lines = raw.decode("utf-8", errors="replace").split("\n")[:-1]
+        splits[part] = list(map(json.loads, lines)) if path.suffix == ".jsonl" else lines
     if digest.hexdigest() != known.get("sha256"):
         raise CorpusError(
             f"the files in {folder_of(name)} are not as they were stored; add or fetch {quoted(name)} again"
@@ -107,9 +116,9 @@ def keep(name: str, splits: Mapping[str, Sequence[str]], facts: Mapping[str, Any
     try:
         digest = hashlib.sha256()
         for part in SPLITS:
-            raw = "".join(text + "\n" for text in splits[part]).encode()
+            suffix, raw = as_file(splits[part])
             digest.update(hashlib.sha256(raw).digest())
-            files.write(partial / f"{part}.txt", raw)
+            files.write(partial / (part + suffix), raw)
         about = {"name": name, **facts, "sha256": digest.hexdigest()}
         files.write(partial / "about.json", schema.json_bytes(about))
         if folder.exists():
@@ -134,7 +143,7 @@ def remove(name: str) -> Path:
     folder = folder_of(name)
     if not has(name):
         raise CorpusError(f"there is no stored corpus {quoted(name)} to remove{nearest(name, names())}")
-    made = {"about.json", *(f"{part}.txt" for part in SPLITS)}
+    made = {"about.json", *(kept_file(folder, part).name for part in SPLITS)}
     if folder.is_symlink() or (other := sorted({path.name for path in folder.iterdir()} - made)):
         found = "is a link" if folder.is_symlink() else f"holds {quoted(other[0])}, which is no part of a corpus"
         raise CorpusError(f"{folder} {found}; move that elsewhere first")
@@ -196,13 +205,11 @@ def _measured(splits: Mapping[str, Sequence[str]], cut: Callable[[str], Sequence
 def cleaned(texts: Iterable[str]) -> tuple[list[str], dict[str, int]]:
     """Cleaned texts, and how many were changed or dropped, by reason.
 
-    Composed characters (NFC), no control characters, single blanks; no empty text, no second copy of one."""
+    Composed characters (NFC), no control characters, single blanks within a line; no empty text, no second copy."""
     kept: dict[str, None] = {}
     what = Counter[str]()
     for text in texts:
-        better = unicodedata.normalize("NFC", text)
-        better = "".join(" " if c.isspace() else c for c in better if c.isspace() or unicodedata.category(c) != "Cc")
-        better = " ".join(better.split())
+        better = "\n".join(map(_cleaned_line, text.split("\n"))).strip()
         what["changed: blanks, control characters, decomposed letters"] += better != text
         if not better:
             what["dropped: empty"] += 1
@@ -211,6 +218,12 @@ def cleaned(texts: Iterable[str]) -> tuple[list[str], dict[str, int]]:
         else:
             kept[better] = None
     return list(kept), {reason: count for reason, count in what.items() if count}
+
+
+def _cleaned_line(line: str) -> str:
+    line = unicodedata.normalize("NFC", line)
+    line = "".join(" " if c.isspace() else c for c in line if c.isspace() or unicodedata.category(c) != "Cc")
+    return " ".join(line.split())
 
 
 def near_duplicates(held_out: Sequence[Sequence[str]], others: Sequence[Sequence[str]]) -> set[int]:

@@ -1,9 +1,7 @@
 """Which kind of tokenizer suits a corpus, by what its texts show."""
 
-import random
-from collections.abc import Sequence
-
 from seqgan.data.corpus import Corpus
+from seqgan.data.splits import some_of
 from seqgan.data.tokenizer import words_round_trip
 from seqgan.data.tokens import suitable_tokens
 
@@ -39,8 +37,3 @@ def suitable_tokenizer(corpus: Corpus) -> tuple[str, str]:
     if apart > attached and all(" ".join(text.split()) == text for text in texts):
         return "whitespace", "the texts are tokenised by blanks already"
     return "bpe", "words would restore most texts with other spacing or signs"
-
-
-def some_of(texts: Sequence[str], count: int) -> Sequence[str]:
-    """At most so many of the texts: all, or a random choice that is always the same."""
-    return texts if len(texts) <= count else random.Random(0).sample(texts, count)

@@ -7,28 +7,29 @@ for one of sentencepiece's special pieces."""
 
 import io
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, get_args
 
 import sentencepiece
 from nltk.tokenize.treebank import TreebankWordDetokenizer
 
-from seqgan.data.tokens import words
+from seqgan.data.splits import some_of
+from seqgan.data.tokens import LINE_BREAK, SPLIT
 from seqgan.errors import CheckpointError, ConfigError
 from seqgan.symbols import BOS, EOS, PAD, UNK
 
 Kind = Literal["char", "word", "bpe", "unigram", "whitespace"]
 
-# How a text is split where it needs no model.
-SPLIT: Mapping[str, Callable[[str], Sequence[str]]] = {"char": list, "word": words, "whitespace": str.split}
 BY_BLANKS = ("word", "whitespace")
 BLANK = "\u2581"  # what sentencepiece writes for a blank
 SHOWN_UNKNOWN = "\u2047"  # an unknown token, decoded
-# Characters that sentencepiece reserves are replaced by noncharacters, which Unicode keeps out of texts. A
-# noncharacter in a text is always unknown.
-NONCHARACTERS = [chr(0xFDD0 + number) for number in range(4)]
+# Characters that sentencepiece reserves, and those that end a token or a line of what it reads, are replaced by
+# noncharacters, which Unicode keeps out of texts. A noncharacter in a text is always unknown.
+NONCHARACTERS = [chr(0xFDD0 + number) for number in range(6)]
 MARK = NONCHARACTERS[0]  # the special pieces begin with it
-RESERVED = dict(zip((BLANK, "\u2585", "\x1f"), NONCHARACTERS[1:], strict=True))
+MOST_TEXTS = 1_000_000  # that a vocabulary of subwords is learned from
+RESERVED = dict(zip((BLANK, "\u2585", "\x1f", "\t", LINE_BREAK), NONCHARACTERS[1:], strict=True))
 ESCAPES = RESERVED | dict.fromkeys(NONCHARACTERS, "\x1f")
 UNESCAPES = {there: here for here, there in RESERVED.items()} | {"\x1f": MARK}
 
@@ -61,59 +62,40 @@ class Tokenizer:
 
     @classmethod
     def train(cls, texts: Sequence[str], kind: Kind = "char", vocab_size: int = 5000) -> "Tokenizer":
-        """Learn a vocabulary of at most this many tokens (characters: all of them) from texts.
+        """Learn a vocabulary of at most this many tokens (characters: all of them) from texts; subwords from a random
+        million of them, if there are more.
 
         Raises:
             ConfigError: the kind is unknown, or sentencepiece cannot make such a vocabulary from these texts."""
+        if kind in SPLIT:
+            return cls.from_counts(Counter(token for text in texts for token in SPLIT[kind](text)), kind, vocab_size)
         if kind not in get_args(Kind):
             raise ConfigError(f"there is no tokenizer {kind!r}; choose one of {', '.join(get_args(Kind))}")
-        by_blanks = kind in BY_BLANKS
-        prepared = [_replaced(ESCAPES, " ".join(SPLIT[kind](text)) if by_blanks else text) for text in texts]
-        if kind == "char":
-            vocab_size = len(set().union(*prepared)) + EOS + 2
-        elif by_blanks:
-            vocab_size = min(vocab_size, len({word for text in prepared for word in text.split()}) + EOS + 1)
-        else:
-            alphabet = len(set().union(*prepared))
-            if vocab_size <= alphabet + EOS:
-                raise ConfigError(
-                    f"a {kind} vocabulary of {vocab_size} has no room for the {alphabet} characters of the texts; "
-                    f"give a --vocab-size of {alphabet + EOS + 1} or more, far more for subwords, or --tokenizer char"
-                )
-        buffer = io.BytesIO()
-        options: dict[str, Any] = {
-            "model_type": "word" if by_blanks else kind,
-            "vocab_size": vocab_size,
-            "hard_vocab_limit": False,
-            "pad_id": PAD,
-            "bos_id": BOS,
-            "unk_id": UNK,
-            "eos_id": EOS,
-            **{f"{name}_piece": f"{MARK}<{name}>" for name in ("pad", "bos", "unk", "eos")},
-            # Lossless: the defaults narrow full-width punctuation,
-            # collapse blanks, skip long lines, and leave out rare characters.
-            "normalization_rule_name": "identity",
-            "remove_extra_whitespaces": False,
-            "max_sentence_length": max(4192, *(len(text.encode()) + 1 for text in prepared)),
-            "character_coverage": 1.0,
-            "add_dummy_prefix": by_blanks,  # a word begins with a blank; for characters that blank would be a token
-            "num_threads": 1,
-            "minloglevel": 2,
-        }
-        try:
-            sentencepiece.SentencePieceTrainer.train(sentence_iterator=iter(prepared), model_writer=buffer, **options)
-        except (RuntimeError, ValueError) as error:
-            reason = str(error).strip().splitlines()[-1][:200]
+        prepared = [_replaced(ESCAPES, text) for text in some_of(texts, MOST_TEXTS)]
+        alphabet = len(set().union(*prepared))
+        if vocab_size <= alphabet + EOS:
             raise ConfigError(
-                f"sentencepiece cannot make a {kind} vocabulary of {vocab_size} from {len(texts)} texts: {reason}"
-            ) from error
+                f"a {kind} vocabulary of {vocab_size} has no room for the {alphabet} characters of the texts; "
+                f"give a --vocab-size of {alphabet + EOS + 1} or more, far more for subwords, or --tokenizer char"
+            )
+        return cls(kind, _learned(prepared, kind, vocab_size, f"{len(prepared)} texts"))
+
+    @classmethod
+    def from_counts(cls, counts: Mapping[str, int], kind: Kind, vocab_size: int = 5000) -> "Tokenizer":
+        """A vocabulary of the most frequent words, or of all characters, from how often each occurs.
+
+        Raises:
+            ConfigError: sentencepiece cannot hold one of the words."""
+        lines = [f"{_replaced(ESCAPES, token)}\t{count}" for token, count in counts.items()]
+        vocab_size = len(counts) + EOS + 2 if kind == "char" else min(vocab_size, len(counts) + EOS + 1)
+        model = _learned(lines, kind, vocab_size, f"{len(counts)} different tokens", input_format="tsv")
         try:
-            return cls(kind, buffer.getvalue())
+            return cls(kind, model)
         except CheckpointError as error:
-            max_length = max((word for text in prepared for word in text.split()), key=len)
+            longest = max(counts, key=len)
             raise ConfigError(
-                f"sentencepiece cannot hold the longest word of the texts, of {len(max_length)} characters "
-                f"({max_length[:20]!r}...); leave it out, or choose --tokenizer char or bpe"
+                f"sentencepiece cannot hold the longest word of the texts, of {len(longest)} characters "
+                f"({longest[:20]!r}...); leave it out, or choose --tokenizer char or bpe"
             ) from error
 
     def __len__(self) -> int:
@@ -173,7 +155,43 @@ class Tokenizer:
     def _joined(self, tokens: Sequence[str]) -> str:
         if self.kind == "word":
             return _words_to_text(tokens)
-        return (" " if self.kind == "whitespace" else "").join(tokens)
+        return _lines_to_text(tokens, " ".join) if self.kind == "whitespace" else "".join(tokens)
+
+
+def _learned(lines: Sequence[str], kind: str, vocab_size: int, source: str, **more: Any) -> bytes:
+    """A model of sentencepiece.
+
+    Raises:
+        ConfigError: it cannot make one."""
+    by_blanks, buffer = kind in BY_BLANKS, io.BytesIO()
+    options: dict[str, Any] = {
+        "model_type": "word" if by_blanks else kind,
+        "vocab_size": vocab_size,
+        "hard_vocab_limit": False,
+        "pad_id": PAD,
+        "bos_id": BOS,
+        "unk_id": UNK,
+        "eos_id": EOS,
+        **{f"{name}_piece": f"{MARK}<{name}>" for name in ("pad", "bos", "unk", "eos")},
+        # Lossless: the defaults narrow full-width punctuation,
+        # collapse blanks, skip long lines, and leave out rare characters.
+        "normalization_rule_name": "identity",
+        "remove_extra_whitespaces": False,
+        "max_sentence_length": max(4192, *(len(line.encode()) + 1 for line in lines), 0),
+        "character_coverage": 1.0,
+        "add_dummy_prefix": by_blanks,  # a word begins with a blank; for characters that blank would be a token
+        "num_threads": 1,
+        "minloglevel": 2,
+        **more,
+    }
+    try:
+        sentencepiece.SentencePieceTrainer.train(sentence_iterator=iter(lines), model_writer=buffer, **options)
+    except (RuntimeError, ValueError) as error:
+        reason = str(error).strip().splitlines()[-1][:200]
+        raise ConfigError(
+            f"sentencepiece cannot make a {kind} vocabulary of {vocab_size} from {source}: {reason}"
+        ) from error
+    return buffer.getvalue()
 
 
 def _replaced(characters: Mapping[str, str], text: str) -> str:
@@ -183,10 +201,25 @@ def _replaced(characters: Mapping[str, str], text: str) -> str:
 
 def words_round_trip(text: str) -> str:
     """A text split into words and joined again."""
-    return _words_to_text(words(text))
+    return _words_to_text(SPLIT["word"](text))
 
 
 def _words_to_text(parts: Sequence[str]) -> str:
+    return _lines_to_text(parts, _words_to_line)
+
+
+def _words_to_line(parts: list[str]) -> str:
     """nltk's detokeniser, which loses the blanks around a dash; they are restored."""
-    text: str = TreebankWordDetokenizer().detokenize(list(parts))
-    return re.sub(r"\s*--\s*", " -- ", text)
+    line: str = TreebankWordDetokenizer().detokenize(parts)
+    return re.sub(r"\s*--\s*", " -- ", line)
+
+
+def _lines_to_text(tokens: Iterable[str], join: Callable[[list[str]], str]) -> str:
+    """Tokens as text, in which a line break ends a line."""
+    lines: list[list[str]] = [[]]
+    for token in tokens:
+        if token == LINE_BREAK:
+            lines.append([])
+        else:
+            lines[-1].append(token)
+    return LINE_BREAK.join(map(join, lines))

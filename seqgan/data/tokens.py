@@ -3,16 +3,18 @@
 Metrics count these on decoded text, whatever the tokens of a policy are, so that a policy and a file of its samples get
 the same numbers, and so does any other system."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from nltk.tokenize import NLTKWordTokenizer
 
+LINE_BREAK = "\n"
 _TREEBANK = NLTKWordTokenizer()
 
 
 def words(text: str) -> list[str]:
-    """Words and punctuation marks by nltk's tokenizer, which needs no download."""
-    return _TREEBANK.tokenize(text)
+    """Words and punctuation marks by nltk's tokenizer, which needs no download; line by line, since a full stop ends a
+    word only where it ends the line."""
+    return [word for line in text.split("\n") for word in _TREEBANK.tokenize(line)]
 
 
 def chars(text: str) -> list[str]:
@@ -20,6 +22,22 @@ def chars(text: str) -> list[str]:
     return [character for character in text if not character.isspace()]
 
 
+def by_lines(split: Callable[[str], list[str]]) -> Callable[[str], list[str]]:
+    """A way to split a line made one to split a text, in which a line break is a token of its own."""
+
+    def tokens(text: str) -> list[str]:
+        first, *others = text.split(LINE_BREAK)
+        return split(first) + [token for line in others for token in (LINE_BREAK, *split(line))]
+
+    return tokens
+
+
+# How a text is split where that needs no model; blanks between words are lost, else every character is in a token.
+SPLIT: Mapping[str, Callable[[str], list[str]]] = {
+    "char": list,
+    "word": by_lines(words),
+    "whitespace": by_lines(str.split),
+}
 TOKENS: dict[str, Callable[[str], Sequence[str]]] = {"words": words, "chars": chars, "whitespace": str.split}
 
 

@@ -8,10 +8,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from seqgan.core.device import sum_dtype
-from seqgan.data.batches import by_length, pad
-from seqgan.models.policy import PolicyModule
+from seqgan.data.batches import by_length
+from seqgan.data.ragged import Ragged
+from seqgan.models.policy import PolicyModule, split_rows
 from seqgan.ops.chunks import rows_together
-from seqgan.shapes import Mask, Tokens
+from seqgan.shapes import Labels, Mask, Tokens
 
 
 class Likelihood(NamedTuple):
@@ -27,27 +28,32 @@ class Likelihood(NamedTuple):
 
 @torch.no_grad()
 def likelihood(generator: PolicyModule, rows: Sequence[Sequence[int]]) -> Likelihood:
-    """The NLL of rows of ids; EOS counts as a token, an unknown token as the one token UNK."""
+    """The NLL of rows of ids, given their labels if they have any; EOS counts as a token, an unknown token as the one
+    token UNK."""
     device = next(generator.parameters()).device
-    exact = sum_dtype(device.type)
+    rows, exact = Ragged.of(rows), sum_dtype(device.type)
     parts = [
-        generator.log_probs(pad([rows[number] for number in numbers], device).tokens).to(exact).sum()
+        generator.log_probs(batch.tokens, batch.labels).to(exact).sum()
         for numbers in by_length(rows, generator.vocab_size)
+        for batch in [rows.take(numbers).to(device)]
     ]
-    return Likelihood(-float(torch.stack(parts).sum()), sum(map(len, rows)))
+    return Likelihood(-float(torch.stack(parts).sum()), int(rows.lengths.sum()))
 
 
 @torch.no_grad()
 def token_log_probs(
     generator: PolicyModule, rows: Sequence[Sequence[int]], *, drawn: bool = False
 ) -> list[Float[Tensor, "T"]]:
-    """log pi(token | all before it) of every token of every row, in nats; `drawn`: of rows the policy drew itself."""
+    """log pi(token | all before it, label) of every token of every row, in nats; `drawn`: of rows the policy drew
+    itself."""
     log_probs = generator.log_probs_drawn if drawn else generator.log_probs
     device = next(generator.parameters()).device
-    found: dict[int, Tensor] = {}
+    rows, found = Ragged.of(rows), dict[int, Tensor]()
     for numbers in by_length(rows, generator.vocab_size):
-        measured = log_probs(pad([rows[number] for number in numbers], device).tokens).cpu().double()
-        found.update({number: row[: len(rows[number])] for number, row in zip(numbers, measured, strict=True)})
+        batch = rows.take(numbers).to(device)
+        measured = log_probs(batch.tokens, batch.labels).cpu().double()
+        lengths = rows.lengths[numbers].tolist()
+        found.update({n: row[:length] for n, row, length in zip(numbers.tolist(), measured, lengths, strict=True)})
     return [found[number] for number in range(len(rows))]
 
 
@@ -60,14 +66,17 @@ def text_log_probs(
 
 
 @torch.no_grad()
-def divergence(drawing: PolicyModule, other: PolicyModule, tokens: Tokens, mask: Mask) -> float:
+def divergence(
+    drawing: PolicyModule, other: PolicyModule, tokens: Tokens, mask: Mask, labels: Labels | None = None
+) -> float:
     """KL(drawing || other) per token, from samples of `drawing`.
 
     At every prefix of the samples the sum over all next tokens is exact, so the estimate is never negative."""
     parts: list[Float[Tensor, ""]] = []
     exact = sum_dtype(tokens.device.type)
     size = rows_together(tokens, drawing.vocab_size)
-    for rows, counts in zip(tokens.split(size), mask.split(size), strict=True):
-        p, q = drawing.distributions(rows), other.distributions(rows)
+    chunks = zip(tokens.split(size), mask.split(size), split_rows(labels, size), strict=False)
+    for rows, counts, theirs in chunks:
+        p, q = drawing.distributions(rows, theirs), other.distributions(rows, theirs)
         parts.append((((p - q) * p.exp()).sum(dim=-1) * counts).to(exact).sum())
     return float(torch.stack(parts).sum() / mask.sum())

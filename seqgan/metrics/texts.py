@@ -7,7 +7,7 @@ from typing import Annotated, Any, get_args
 
 from seqgan.core.bounds import YES_NO, OneOf, checked
 from seqgan.core.report import Measured
-from seqgan.data.readers import a_list_of_texts
+from seqgan.data.texts import a_list_of_texts
 from seqgan.data.tokens import TOKENS, suitable_tokens
 from seqgan.errors import UsageError
 from seqgan.metrics import METRICS, Aggregation, MetricInput

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
+from jaxtyping import Int
+from torch import Tensor
 
 from seqgan.models.policy import PolicyModule
 from seqgan.symbols import EOS
@@ -18,20 +20,23 @@ class Hypothesis(NamedTuple):
 
 
 @torch.no_grad()
-def beam_search(policy: PolicyModule, beams: int, prompt: Sequence[int] = ()) -> list[Hypothesis]:
-    """At most `beams` sequences that continue the prompt, the likeliest per token first.
+def beam_search(
+    policy: PolicyModule, beams: int, prompt: Sequence[int] = (), labels: Int[Tensor, "1"] | None = None
+) -> list[Hypothesis]:
+    """At most `beams` sequences that continue the prompt, under one label where the policy is conditioned on labels;
+    the likeliest per token first.
 
     In every step the `beams` likeliest prefixes of all one-token continuations are kept (Graves 2012); a prefix that
     ends leaves the beam. Finished sequences are ranked by log-probability per token, since the sum prefers short
     ones. The policy never writes UNK. Deterministic: ties fall to the lower id."""
-    state = policy.begin(1)
+    state = policy.begin(1, labels)
     for token in prompt:
-        state = policy.step(policy.embed(torch.tensor([token], device=state[0].device)), state)
+        state = policy.read(torch.tensor([token], device=state[0].device), state)
     prefixes: list[list[int]] = [[]]
     scores = state[0].new_zeros(1)
     finished: list[Hypothesis] = []
     for position in range(len(prompt), policy.max_length):
-        log_probs = policy.logits(policy.features(state)).log_softmax(dim=-1)
+        log_probs = policy.logits(policy.features(policy.own(state))).log_softmax(dim=-1)
         totals = scores.unsqueeze(1) + log_probs
         width = totals.shape[1]
         # EOS of every prefix may be among the best, beside as many prefixes that go on.
@@ -51,7 +56,7 @@ def beam_search(policy: PolicyModule, beams: int, prompt: Sequence[int] = ()) ->
             break
         rows = torch.tensor([row for _, row, _ in going], device=totals.device)
         tokens = torch.tensor([token for _, _, token in going], device=totals.device)
-        state = policy.step(policy.embed(tokens), tuple(part[rows] for part in state))
+        state = policy.read(tokens, tuple(part[rows] for part in state))
     return sorted(finished, key=lambda found: -found.per_token)[:beams]
 
 

@@ -1,6 +1,7 @@
 """The CNN discriminator: a convolutional text classifier (Kim 2014) with a highway layer (Srivastava et al. 2015).
 
-Yu et al. (2017), section 3.2: windows of several widths, max over time, highway, two classes."""
+Yu et al. (2017), section 3.2: windows of several widths, max over time, highway, two classes. With labels it judges
+pairs of text and label, by a projection (Miyato and Koyama 2018)."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -12,7 +13,7 @@ from torch.nn import functional as F
 
 from seqgan.models import soft
 from seqgan.ops.max_window import max_over_windows
-from seqgan.shapes import Scores, SoftTokens, Tokens
+from seqgan.shapes import Labels, Scores, SoftTokens, Tokens
 
 
 class CNNDiscriminator(nn.Module):
@@ -27,6 +28,7 @@ class CNNDiscriminator(nn.Module):
         *,
         highway: bool = True,
         dropout: float = 0.25,
+        labels: int = 0,
     ) -> None:
         super().__init__()
         self.embedding = nn.Embedding(vocab_size, embedding_dim)
@@ -38,6 +40,8 @@ class CNNDiscriminator(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(features, 2)
         self._initialise()
+        # It begins at zero, where the label says nothing.
+        self.projection = nn.Embedding(labels, features, _weight=torch.zeros(labels, features)) if labels else None
 
     def _initialise(self) -> None:
         """As the published code: uniform embeddings, truncated normal weights, biases 0.1. (Its highway layer has
@@ -49,14 +53,19 @@ class CNNDiscriminator(nn.Module):
                 assert layer.bias is not None
                 nn.init.constant_(layer.bias, 0.0 if layer is self.highway else 0.1)
 
-    def forward(self, tokens: Tokens | SoftTokens) -> Scores:
-        """The logit of "real": log-odds by which the text is real rather than generated."""
-        return self.classify(self.features(tokens))
+    def forward(self, tokens: Tokens | SoftTokens, labels: Labels | None = None) -> Scores:
+        """The logit of "real": log-odds by which the text, under its label, is real rather than generated."""
+        return self.classify(self.features(tokens), labels)
 
-    def classify(self, features: Float[Tensor, "B F"]) -> Scores:
-        """The logit of "real" from the features."""
-        scores = self.output(self.dropout(self._through_highway(features)))
-        return scores[:, 1] - scores[:, 0]
+    def classify(self, features: Float[Tensor, "B F"], labels: Labels | None = None) -> Scores:
+        """The logit of "real" from the features: with labels, psi(phi(x)) + <V y, phi(x)>."""
+        carried = self.dropout(self._through_highway(features))
+        scores = self.output(carried)
+        logits: Tensor = scores[:, 1] - scores[:, 0]
+        if self.projection is None:
+            return logits
+        assert labels is not None, "this discriminator judges pairs of text and label"
+        return logits + (self.projection(labels) * carried).sum(dim=1)
 
     def features(self, tokens: Tokens | SoftTokens) -> Float[Tensor, "B F"]:
         """The largest response of every filter among the windows that lie inside the text; 0 where none fits."""

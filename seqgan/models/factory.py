@@ -1,6 +1,7 @@
 """Make a policy or a discriminator by its name in a config, or with a custom function."""
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -30,11 +31,9 @@ def recurrent(kind: type[RecurrentPolicy]) -> Callable[[Any, int, int], PolicyMo
     return make
 
 
-def cnn(config: Any, vocab_size: int, max_length: int) -> nn.Module:
-    filters = (config.filter_sizes, config.num_filters)
-    return CNNDiscriminator(
-        vocab_size, config.d_embedding_dim, *filters, highway=config.highway, dropout=config.d_dropout
-    )
+def cnn(config: Any, vocab_size: int, max_length: int, labels: int) -> nn.Module:
+    sizes = (vocab_size, config.d_embedding_dim, config.filter_sizes, config.num_filters)
+    return CNNDiscriminator(*sizes, highway=config.highway, dropout=config.d_dropout, labels=labels)
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class Custom:
 
     make: Callable[[int, int], nn.Module]
 
-    def __call__(self, config: Any, vocab_size: int, max_length: int) -> Any:
+    def __call__(self, config: Any, vocab_size: int, max_length: int, labels: int = 0) -> Any:
         return self.make(vocab_size, max_length)
 
 
@@ -51,11 +50,14 @@ POLICIES: dict[str, Callable[[Any, int, int], PolicyModule]] = {
     "lstm": recurrent(LSTMPolicy),
     "gru": recurrent(GRUPolicy),
 }
-DISCRIMINATORS: dict[str, Callable[[Any, int, int], nn.Module]] = {"cnn": cnn}
+DISCRIMINATORS: dict[str, Callable[[Any, int, int, int], nn.Module]] = {"cnn": cnn}
 
 
-def new_policy(config: Any, vocab_size: int, max_length: int, make: MakePolicy | None = None) -> PolicyModule:
-    """An untrained policy: made by a custom function, or by the name in a config. It is in eval mode.
+def new_policy(
+    config: Any, vocab_size: int, max_length: int, make: MakePolicy | None = None, labels: Sequence[int] = ()
+) -> PolicyModule:
+    """An untrained policy: made by a custom function, or by the name in a config. It is in eval mode, and conditioned
+    on labels, if there are any: so many training texts have each.
 
     Raises:
         UsageError: a custom function made no PolicyModule, or one without its two layers."""
@@ -70,22 +72,39 @@ def new_policy(config: Any, vocab_size: int, max_length: int, make: MakePolicy |
             f"{what} made a {type(made).__name__} with embedding {embedding} and output {output}; "
             f"an nn.Embedding and an nn.Linear for {vocab_size} tokens were expected"
         )
+    if labels:
+        made.condition_on(labels)
     return made.eval()
 
 
 def new_discriminator(
-    config: Any, vocab_size: int, max_length: int, make: MakeDiscriminator | None = None
+    config: Any, vocab_size: int, max_length: int, make: MakeDiscriminator | None = None, labels: int = 0
 ) -> nn.Module:
-    """An untrained discriminator: made by a custom function, or by the name in a config.
+    """An untrained discriminator: made by a custom function, or by the name in a config. Where there are labels, it is
+    called with them as its second argument.
 
     Raises:
-        UsageError: a custom function made no module, or (when called) it does not give one logit for each text."""
-    made = (Custom(make) if make else DISCRIMINATORS[config.discriminator])(config, vocab_size, max_length)
+        UsageError: a custom function made no module, or one that takes no labels where there are any, or (when called)
+            it does not give one logit for each text."""
+    made = (Custom(make) if make else DISCRIMINATORS[config.discriminator])(config, vocab_size, max_length, labels)
     what = "discriminator=..." if make else f"the discriminator {quoted(config.discriminator)}"
     if not isinstance(made, nn.Module):
         raise UsageError(f"{what} made {made!r:.60}; a torch.nn.Module was expected")
+    if labels and not _takes_two(made.forward):
+        raise UsageError(
+            f"{what} made a {type(made).__name__} whose forward takes tokens alone, but the texts have {labels} "
+            "labels; give it a second argument, labels (B), the number of each text's label"
+        )
     made.register_forward_hook(_one_logit_each)
     return made
+
+
+def _takes_two(function: Callable[..., Any]) -> bool:
+    try:
+        inspect.signature(function).bind(None, None)
+    except TypeError:
+        return False
+    return True
 
 
 def _one_logit_each(module: nn.Module, given: tuple[torch.Tensor, ...], logits: Any) -> None:

@@ -59,10 +59,14 @@ class LSTMSampler(Sampler):
         input_weight, recurrent_weight, bias, second_bias = policy.lstm.all_weights[0]
         self.gates = torch.addmm(bias + second_bias, policy.embedding.weight, input_weight.t())  # "V 4H"
         self.recurrent = recurrent_weight.t().contiguous()
+        labels = policy.label_embedding
+        self.label_gates = None if labels is None else labels.weight @ input_weight.t()  # "L 4H"
 
     def step(self, token: Token, state: State) -> State:
-        hidden, cell = state
+        hidden, cell, *labels = state
         gates = self.gates.index_select(0, token).addmm_(hidden, self.recurrent)
+        if self.label_gates is not None:
+            gates += self.label_gates.index_select(0, *labels)
         input, forget, candidate, output = gates.chunk(4, dim=1)
         cell = forget.sigmoid().mul_(cell).addcmul_(input.sigmoid(), candidate.tanh())
-        return output.sigmoid().mul_(cell.tanh()), cell
+        return output.sigmoid().mul_(cell.tanh()), cell, *labels

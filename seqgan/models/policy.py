@@ -1,9 +1,13 @@
 """What a policy is: features of what has been read so far, and one linear layer from them to the next token.
 
 A subclass reads tokens one at a time; `PolicyModule` makes all else of that, for every policy alike: teacher forcing,
-the fused loss, sampling, and relaxed samples. It alone decides which ids may be drawn, and feeds BOS first."""
+the fused loss, sampling, and relaxed samples. It alone decides which ids may be drawn, and feeds BOS first.
 
+A policy may be conditioned on a label of each text: then pi(token | prefix, label), for every policy alike."""
+
+import itertools
 from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -12,16 +16,19 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seqgan.core.device import on_cpu
+from seqgan.errors import UsageError
 from seqgan.losses import Weights
 from seqgan.models import soft
 from seqgan.ops.chunks import cached_rows, rows_together, tokens_together
 from seqgan.ops.fused_nll import linear_nll
 from seqgan.ops.inverse_cdf import Head, inverse_cdf
 from seqgan.sampling import draw, weights_of
-from seqgan.shapes import LogProbs, Mask, Scalar, SoftTokens, Token, Tokens
+from seqgan.shapes import Labels, LogProbs, Mask, Scalar, SoftTokens, Token, Tokens
 from seqgan.symbols import BOS, EOS, PAD, UNK
 
-State = tuple[Tensor, ...]  # each "B ...": what a policy keeps of a prefix
+# Each "B ...": what a policy keeps of a prefix. One that is conditioned on labels has them as its last tensor, so that
+# whatever takes a state along takes the label along: rollouts complete a prefix under its own label.
+State = tuple[Tensor, ...]
 
 
 class Sampled(NamedTuple):
@@ -32,6 +39,7 @@ class Sampled(NamedTuple):
     # Each "T B ...": states[k][t] belongs to the prefix of length t, and tokens[:, t] was drawn from it. Empty where
     # they were not kept.
     states: State
+    labels: Labels | None = None  # where the policy is conditioned on them
 
 
 class Relaxed(NamedTuple):
@@ -52,10 +60,12 @@ class PolicyModule(nn.Module, ABC):
 
     embedding: nn.Embedding
     output: nn.Linear  # from features to a logit for every id of the vocabulary
+    label_embedding: nn.Embedding | None  # where it is conditioned on labels
+    label_sums: Int[Tensor, "L"]  # how many training texts have this label or one before it
 
     def __init__(self, vocab_size: int, max_length: int) -> None:
         super().__init__()
-        self.vocab_size, self.max_length = vocab_size, max_length
+        self.vocab_size, self.max_length, self.label_embedding = vocab_size, max_length, None
 
     # --- what a policy has to implement
 
@@ -91,14 +101,61 @@ class PolicyModule(nn.Module, ABC):
 
     # --- what follows from these
 
-    def embed(self, tokens: Int[Tensor, "*shape"] | Float[Tensor, "*shape V"]) -> Float[Tensor, "*shape E"]:
-        """The vectors of tokens, or the mean vectors of soft tokens."""
-        return soft.embed(self.embedding, tokens)
+    def embed(
+        self, tokens: Int[Tensor, "*shape"] | Float[Tensor, "*shape V"], labels: Int[Tensor, "B"] | None = None
+    ) -> Float[Tensor, "*shape E"]:
+        """The vectors of tokens, or the mean vectors of soft tokens; to each is added that of the label of its row.
 
-    def begin(self, count: int) -> State:
+        Raises:
+            UsageError: the policy is conditioned on labels and there are none, or the other way round."""
+        embedded = soft.embed(self.embedding, tokens)
+        if (labels is None) != (self.label_embedding is None):
+            raise UsageError(
+                "the policy is conditioned on labels, but none were given; give one for each text"
+                if labels is None
+                else "labels were given, but the policy is not conditioned on any; leave them out"
+            )
+        if self.label_embedding is None:
+            return embedded
+        label = self.label_embedding(labels)
+        return embedded + (label.unsqueeze(1) if embedded.ndim == 3 else label)
+
+    def condition_on(self, counts: Sequence[int]) -> None:
+        """Condition the policy on labels, numbered from 0, each of which has so many training texts.
+
+        The vector of a label is added to that of every token read. All begin at zero: what is not learned says nothing,
+        and weights of a policy without labels give the same policy."""
+        weight = self.embedding.weight
+        self.label_embedding = nn.Embedding(len(counts), self.embedding.embedding_dim).to(weight)
+        nn.init.zeros_(self.label_embedding.weight)
+        # Not a weight: the frequencies are those of the corpus at hand.
+        self.register_buffer("label_sums", torch.tensor(counts, device=weight.device).cumsum(0), persistent=False)
+        self.label_total = sum(counts)
+
+    def draw_labels(self, count: int, rng: torch.Generator | None = None) -> Labels | None:
+        """Labels as frequent as in the training texts; None where the policy is not conditioned on any."""
+        if self.label_embedding is None:
+            return None
+        place = self.label_sums.device
+        of_texts = torch.randint(self.label_total, (count,), generator=rng, device=rng.device if rng else place)
+        return torch.searchsorted(self.label_sums, of_texts.to(place), right=True)
+
+    def begin(self, count: int, labels: Labels | None = None) -> State:
         """The state from which the first token is drawn: BOS has been read."""
         bos = torch.full((count,), BOS, device=self.output.weight.device)
-        return self.step(self.embed(bos), self.initial_state(count))
+        state = self.initial_state(count)
+        return self.read(bos, state if labels is None else (*state, labels))
+
+    def read(self, token: Token, state: State) -> State:
+        """The state after one more token."""
+        if self.label_embedding is None:
+            return self.step(self.embed(token), state)
+        *own, labels = state
+        return (*self.step(self.embed(token, labels), tuple(own)), labels)
+
+    def own(self, state: State) -> State:
+        """What `initial_state` and `step` made of a state: all but the labels."""
+        return state if self.label_embedding is None else state[:-1]
 
     def logits(self, features: Float[Tensor, "*shape H"], lowest: int = EOS) -> Float[Tensor, "*shape D"]:
         """Scores of the ids from `lowest` up as the next token; those that may be drawn are EOS and up."""
@@ -108,21 +165,21 @@ class PolicyModule(nn.Module, ABC):
         weight, bias = self.output.weight[lowest:], self.output.bias
         return weight, weight.new_zeros(len(weight)) if bias is None else bias[lowest:]
 
-    def features_before(self, tokens: Tokens) -> Float[Tensor, "B T H"]:
+    def features_before(self, tokens: Tokens, labels: Labels | None = None) -> Float[Tensor, "B T H"]:
         """The features from which each token is predicted: those after BOS and all tokens before it."""
         read = torch.cat([torch.full_like(tokens[:, :1], BOS), tokens[:, :-1]], dim=1)
-        return self.teacher_forced(self.embed(read))
+        return self.teacher_forced(self.embed(read, labels))
 
-    def log_probs(self, tokens: Tokens) -> LogProbs:
+    def log_probs(self, tokens: Tokens, labels: Labels | None = None) -> LogProbs:
         """log pi(token | all before it) of text, teacher-forced; 0 at padding."""
-        return self._log_probs(tokens, lowest=UNK)
+        return self._log_probs(tokens, labels, lowest=UNK)
 
-    def log_probs_drawn(self, tokens: Tokens) -> LogProbs:
+    def log_probs_drawn(self, tokens: Tokens, labels: Labels | None = None) -> LogProbs:
         """The same for tokens drawn from the policy, which never draws UNK: the distribution that REINFORCE follows."""
-        return self._log_probs(tokens, lowest=EOS)
+        return self._log_probs(tokens, labels, lowest=EOS)
 
-    def _log_probs(self, tokens: Tokens, lowest: int) -> LogProbs:
-        features, targets = self.features_before(tokens).flatten(0, 1), targets_of(tokens, lowest).flatten()
+    def _log_probs(self, tokens: Tokens, labels: Labels | None, lowest: int) -> LogProbs:
+        features, targets = self.features_before(tokens, labels).flatten(0, 1), targets_of(tokens, lowest).flatten()
         size = tokens_together(self.vocab_size)
         losses = [
             F.cross_entropy(self.logits(some, lowest), wanted, reduction="none")
@@ -130,48 +187,56 @@ class PolicyModule(nn.Module, ABC):
         ]
         return -torch.cat(losses).view_as(tokens).masked_fill(tokens == PAD, 0.0)
 
-    def nll(self, tokens: Tokens, weights: Weights) -> Scalar:
+    def nll(self, tokens: Tokens, weights: Weights, labels: Labels | None = None) -> Scalar:
         """The sum of `weights` * -log pi(token | all before it) over the tokens of text: a loss."""
-        return self._nll(tokens, weights, lowest=UNK)
+        return self._nll(tokens, weights, labels, lowest=UNK)
 
-    def nll_drawn(self, tokens: Tokens, weights: Weights) -> Scalar:
+    def nll_drawn(self, tokens: Tokens, weights: Weights, labels: Labels | None = None) -> Scalar:
         """The same for tokens drawn from the policy."""
-        return self._nll(tokens, weights, lowest=EOS)
+        return self._nll(tokens, weights, labels, lowest=EOS)
 
-    def _nll(self, tokens: Tokens, weights: Weights, lowest: int) -> Scalar:
-        features, targets = self.features_before(tokens).flatten(0, 1), targets_of(tokens, lowest).flatten()
+    def _nll(self, tokens: Tokens, weights: Weights, labels: Labels | None, lowest: int) -> Scalar:
+        features, targets = self.features_before(tokens, labels).flatten(0, 1), targets_of(tokens, lowest).flatten()
         return linear_nll(features, *self._output_from(lowest), targets, weights.flatten())
 
-    def distributions(self, tokens: Tokens) -> Float[Tensor, "B T D"]:
+    def distributions(self, tokens: Tokens, labels: Labels | None = None) -> Float[Tensor, "B T D"]:
         """log pi over all D tokens that can be drawn (EOS and up), after every prefix of the sequences."""
-        return self.logits(self.features_before(tokens)).log_softmax(dim=-1)
+        return self.logits(self.features_before(tokens, labels)).log_softmax(dim=-1)
 
     @torch.no_grad()
-    def fill_unknown(self, tokens: Tokens, rng: torch.Generator | None = None) -> Tokens:
+    def fill_unknown(self, tokens: Tokens, rng: torch.Generator | None = None, labels: Labels | None = None) -> Tokens:
         """Text in which the policy has drawn a word in the place of every UNK.
 
         The policy never draws UNK, so a discriminator that saw it in real text would know real text by it alone."""
-        return torch.cat([self._filled(some, rng) for some in tokens.split(rows_together(tokens, self.vocab_size))])
+        size = rows_together(tokens, self.vocab_size)
+        chunks = zip(tokens.split(size), split_rows(labels, size), strict=False)
+        return torch.cat([self._filled(some, rng, theirs) for some, theirs in chunks])
 
-    def _filled(self, tokens: Tokens, rng: torch.Generator | None) -> Tokens:
+    def _filled(self, tokens: Tokens, rng: torch.Generator | None, labels: Labels | None) -> Tokens:
         unknown = tokens == UNK
         if not on_cpu(tokens):  # where they are would have to be waited for: a word is drawn in every place
-            words = self._words(self.features_before(tokens).flatten(0, 1), rng)
+            words = self._words(self.features_before(tokens, labels).flatten(0, 1), rng)
             return torch.where(unknown, words.view_as(tokens), tokens)
         if not bool(unknown.any()):
             return tokens
-        return tokens.masked_scatter(unknown, self._words(self.features_before(tokens)[unknown], rng))
+        return tokens.masked_scatter(unknown, self._words(self.features_before(tokens, labels)[unknown], rng))
 
     def _words(self, features: Float[Tensor, "U H"], rng: torch.Generator | None) -> Int[Tensor, "U"]:
         """Drawn tokens other than EOS: an unknown token stands inside a text."""
         return draw(self.logits(features, EOS + 1), rng=rng) + EOS + 1
 
-    def sample(self, count: int) -> Sampled:
+    def sample(self, count: int, labels: Labels | None = None) -> Sampled:
         """Draw sequences, keeping the state before every token for rollouts."""
-        return sample(self, count, keep_states=True)
+        return sample(self, count, labels=labels, keep_states=True)
 
     def relaxed_sample(
-        self, count: int, beta: float, *, straight_through: bool = False, rng: torch.Generator | None = None
+        self,
+        count: int,
+        beta: float,
+        *,
+        labels: Labels | None = None,
+        straight_through: bool = False,
+        rng: torch.Generator | None = None,
     ) -> Relaxed:
         """Draw sequences together with a relaxation of each token (Gumbel-softmax), as RelGAN does.
 
@@ -179,13 +244,13 @@ class PolicyModule(nn.Module, ABC):
         the inverse temperature `beta`, and it is what the policy reads next: no gradient passes through the choice.
         The soft token is softmax(beta * h). With `straight_through` its value is one-hot and its gradient that of the
         softmax: then no discriminator can tell it from text by its largest entry."""
-        state = self.begin(count)
+        state = self.begin(count, self.draw_labels(count, rng) if labels is None else labels)
         end = self.output.weight.new_zeros(self.vocab_size)
         end[PAD] = 1.0
         ended = torch.zeros(count, dtype=torch.bool, device=end.device)
         tokens, relaxed = [], []
         for position in range(self.max_length):
-            logits = self.logits(self.features(state))
+            logits = self.logits(self.features(self.own(state)))
             noisy = logits - torch.empty_like(logits).exponential_(generator=rng).log()
             token, weights = noisy.argmax(dim=1), (beta * noisy).softmax(dim=1)
             if straight_through:
@@ -196,7 +261,7 @@ class PolicyModule(nn.Module, ABC):
             relaxed.append(torch.where(ended.unsqueeze(1), end, F.pad(weights, (EOS, 0))))
             ended = ended | (token == EOS)
             if position + 1 < self.max_length:
-                state = self.step(self.embed(token), state)
+                state = self.read(token, state)
         drawn = torch.stack(tokens, dim=1)
         return Relaxed(drawn, drawn != PAD, torch.stack(relaxed, dim=1))
 
@@ -217,16 +282,16 @@ class Sampler:
         self.head = Head(*policy._output_from(EOS), policy.feature_bound(), temperature) if whole else None
         self.buffer = policy.output.weight.new_empty(0)
 
-    def begin(self, count: int) -> State:
-        return self.policy.begin(count)
+    def begin(self, count: int, labels: Labels | None = None) -> State:
+        return self.policy.begin(count, labels)
 
     def step(self, token: Token, state: State) -> State:
         """The state after one more token."""
-        return self.policy.step(self.policy.embed(token), state)
+        return self.policy.read(token, state)
 
     def weights(self, state: State) -> Float[Tensor, "B W"]:
         """What each id from EOS up weighs in the draw of the next token, up to a factor for each row."""
-        features = self.policy.features(state)
+        features = self.policy.features(self.policy.own(state))
         if self.head is None:
             return weights_of(self.policy.logits(features), self.temperature, self.top_k, self.top_p)
         count = len(features) * self.head.padded
@@ -250,6 +315,7 @@ def sample(
     policy: PolicyModule,
     count: int,
     *,
+    labels: Labels | None = None,
     keep_states: bool = False,
     prompts: Int[Tensor, "B P"] | None = None,
     temperature: float = 1.0,
@@ -258,31 +324,38 @@ def sample(
     rng: torch.Generator | None = None,
 ) -> Sampled:
     """Draw sequences from a policy, each until EOS or the longest length, perhaps each after its prompt (padded with
-    PAD).
+    PAD); where it is conditioned on labels, under the given ones or under labels as frequent as in the training texts.
 
     They are drawn some hundred at a time, so that memory is only needed for their tokens; where states are kept, which
     need far more, all together."""
+    labels = policy.draw_labels(count, rng) if labels is None else labels
     sampler = policy.sampler(temperature=temperature, top_k=top_k, top_p=top_p)
-    counts = [count] if keep_states else [min(DRAWN_TOGETHER, count - done) for done in range(0, count, DRAWN_TOGETHER)]
-    begun = [None] * len(counts) if prompts is None else prompts.split(counts)
+    together = count if keep_states else DRAWN_TOGETHER
+    counts = [min(together, count - done) for done in range(0, count, together)]
     parts = [
-        _drawn(sampler, each, policy.max_length, keep_states, some, rng)
-        for each, some in zip(counts, begun, strict=True)
+        _drawn(sampler, each, theirs, policy.max_length, keep_states, some, rng)
+        for each, theirs, some in zip(counts, split_rows(labels, together), split_rows(prompts, together), strict=False)
     ]
     tokens, states = torch.cat([tokens for tokens, _ in parts]), parts[0][1]
     stacked = tuple(torch.stack(several) for several in zip(*states, strict=True))
-    return Sampled(tokens, tokens != PAD, stacked)
+    return Sampled(tokens, tokens != PAD, stacked, labels)
+
+
+def split_rows(rows: Tensor | None, size: int) -> Iterable[Tensor | None]:
+    """So many rows at a time; of None, as many times None as may be wanted."""
+    return itertools.repeat(None) if rows is None else rows.split(size)
 
 
 def _drawn(
     sampler: Sampler,
     count: int,
+    labels: Labels | None,
     max_length: int,
     keep_states: bool,
     prompts: Int[Tensor, "B P"] | None,
     rng: torch.Generator | None,
 ) -> tuple[Tokens, list[State]]:
-    state = sampler.begin(count)
+    state = sampler.begin(count, labels)
     device = state[0].device
     tokens = torch.full((count, max_length), PAD, device=device)
     ended = torch.zeros(count, dtype=torch.bool, device=device)

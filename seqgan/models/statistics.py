@@ -5,17 +5,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from seqgan.data.batches import Ragged
+from seqgan.data.ragged import Ragged
 from seqgan.symbols import EOS
 
 WINDOW = 5  # tokens to either side are the context of a token
 COUNTED = 1_000_000  # tokens whose contexts are counted: those of every k-th text where there are more
 OVERSAMPLED = 16  # dimensions more than are kept in a randomised decomposition (Halko et al. 2011)
-
-
-def token_counts(rows: Ragged, vocab_size: int) -> Int[Tensor, "V"]:
-    """How often each token stands in the rows."""
-    return torch.bincount(rows.ids, minlength=vocab_size)
 
 
 def unigram_bias(counts: Int[Tensor, "V"]) -> Float[Tensor, "V"]:
@@ -37,10 +32,10 @@ def context_vectors(rows: Ragged, vocab_size: int, size: int) -> Float[Tensor, "
     """Vectors of tokens from what stands beside them: the truncated singular value decomposition of their positive
     pointwise mutual information, U sqrt(S) (Levy and Goldberg 2014). D is `size`, or V where that is smaller; a token
     that is in no text has zeros. The decomposition draws from torch's generator."""
-    every = -(-len(rows.ids) // COUNTED)
-    starts, lengths = rows.starts[::every].cpu(), rows.lengths[::every].cpu()
+    every = -(-int(rows.lengths.sum()) // COUNTED)
+    starts, lengths = rows.starts[::every], rows.lengths[::every]
     row = torch.arange(len(lengths)).repeat_interleave(lengths)
-    tokens = rows.ids.cpu()[torch.arange(len(row)) + (starts - lengths.cumsum(0) + lengths)[row]].long()
+    tokens = rows.ids[torch.arange(len(row)) + (starts - lengths.cumsum(0) + lengths)[row]].long()
     pairs = []
     for distance in range(1, WINDOW + 1):
         together = row[distance:] == row[:-distance]

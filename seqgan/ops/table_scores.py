@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from seqgan.core.device import on_cpu
 from seqgan.ops.chunks import cached_rows
-from seqgan.shapes import Scores, Tokens
+from seqgan.shapes import Labels, Scores, Tokens
 from seqgan.symbols import PAD
 
 Table = Float[Tensor, "V W F"]
@@ -30,11 +30,12 @@ def tables_pay(vocab_size: int, finished: Int[Tensor, "R T"]) -> bool:
 def prefix_scores(
     embedding: nn.Embedding,
     convolutions: Sequence[nn.Conv1d],
-    logits_of: Callable[[Float[Tensor, "B F"]], Scores],
+    logits_of: Callable[..., Scores],
     samples: Tokens,
     finished: Int[Tensor, "R T"],
     begun: Sequence[int],
     owner: Int[Tensor, "R"],
+    labels: Labels | None = None,
 ) -> tuple[Scores, Float[Tensor, "R"]]:
     """The logits of samples, and of completions of their prefixes: what the module gives in eval mode, to rounding.
 
@@ -57,7 +58,10 @@ def prefix_scores(
                 _max_of_each(table, finished[begin:end], g, so_far, owner[begin:end], shared[begin:end])
         column += filters
     rows = cached_rows(3 * 4 * size, features.device)  # features, candidates and gates
-    logits = torch.cat([logits_of(some.relu_()) for some in features.split(rows)])
+    given = [] if labels is None else [torch.cat([labels, labels[owner]]).split(rows)]
+    logits = torch.cat(
+        [logits_of(some.relu_(), *theirs) for some, *theirs in zip(features.split(rows), *given, strict=True)]
+    )
     return logits[:count], logits[count:]
 
 

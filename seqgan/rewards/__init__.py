@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import torch
 
+from seqgan.data.batches import Texts
 from seqgan.models.policy import PolicyModule, Sampled
 from seqgan.rewards.custom import DenseReward, TextReward, dense, on_text
 from seqgan.rollout import Score, in_chunks, rollout_rewards
@@ -26,6 +27,6 @@ def of_sequence(score: Score) -> TokenReward:
 
     @torch.no_grad()
     def reward(sampled: Sampled) -> Rewards:
-        return in_chunks(score, sampled.tokens).unsqueeze(1) * sampled.mask
+        return in_chunks(score, Texts(sampled.tokens, sampled.labels)).unsqueeze(1) * sampled.mask
 
     return reward

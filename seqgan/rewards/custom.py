@@ -11,7 +11,7 @@ from seqgan.core.game import inference
 from seqgan.errors import UsageError
 from seqgan.models.policy import Sampled
 from seqgan.rollout import Score
-from seqgan.shapes import Rewards, Scores, Tokens
+from seqgan.shapes import Labels, Rewards, Scores, Tokens
 
 
 class TextReward:
@@ -21,7 +21,7 @@ class TextReward:
         self.function = function
 
     def on_tokens(self, decode: Callable[[Sequence[Sequence[int]]], list[str]]) -> Score:
-        def score(tokens: Tokens) -> Scores:
+        def score(tokens: Tokens, labels: Labels | None = None) -> Scores:
             texts = decode(tokens.tolist())
             with _inference_of(self.function):
                 given = self.function(texts)
@@ -61,7 +61,7 @@ def validated(reward: Score) -> Score:
     Raises:
         UsageError: it gives another shape."""
 
-    def score(tokens: Tokens) -> Scores:
+    def score(tokens: Tokens, labels: Labels | None = None) -> Scores:
         with _inference_of(reward):
             return one_each(reward(tokens), tokens).to(tokens.device, torch.float32)
 

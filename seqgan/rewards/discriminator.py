@@ -6,10 +6,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from seqgan.core.game import inference
+from seqgan.data.batches import Texts
 from seqgan.models.cnn import CNNDiscriminator
 from seqgan.ops.table_scores import prefix_scores, tables_pay
 from seqgan.rollout import Completions, each_by_itself
-from seqgan.shapes import Scores, Tokens
+from seqgan.shapes import Scores
 
 Form = Literal["probability", "log-odds"]
 
@@ -24,17 +25,19 @@ class DiscriminatorReward:
     def __init__(self, discriminator: nn.Module, form: Form) -> None:
         self.discriminator, self.form = discriminator, form
 
-    def __call__(self, tokens: Tokens) -> Scores:
+    def __call__(self, *text: Tensor) -> Scores:
         with inference(self.discriminator) as discriminator:
-            return self.of_logits(discriminator(tokens))
+            return self.of_logits(discriminator(*text))
 
-    def of_all(self, samples: Tokens, finished: Completions) -> tuple[Scores, Float[Tensor, "R"]]:
+    def of_all(self, samples: Texts, finished: Completions) -> tuple[Scores, Float[Tensor, "R"]]:
         """The rewards of samples and of completions of their prefixes, which the CNN scores faster together."""
         with inference(self.discriminator) as cnn:
             # A subclass may score otherwise: it takes the general path, as any custom module does.
             if type(cnn) is CNNDiscriminator and tables_pay(cnn.embedding.num_embeddings, finished.tokens):
                 parts = cnn.embedding, cnn.filters, cnn.classify
-                logits = prefix_scores(*parts, samples, finished.tokens, finished.begun, finished.sample)
+                tokens, labels = samples
+                shared = finished.begun, finished.sample, labels
+                logits = prefix_scores(*parts, tokens, finished.tokens, *shared)
             else:
                 logits = each_by_itself(cnn, samples, finished)
         return self.of_logits(logits[0]), self.of_logits(logits[1])

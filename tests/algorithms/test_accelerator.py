@@ -141,9 +141,10 @@ def test_relaxed_samples(policy: Any, straight_through: bool, words: TokenDatase
 
 @pytest.mark.parametrize("own", [None, Bag], ids=["CNN", "custom"])
 def test_scoring(own: Any, words: TokenDataset, tiny_config: Make) -> None:
+    rows = list(words.valid.sequences)
     with on_pretend(words, tiny_config("seqgan"), Components(discriminator=own)) as game:
         with pretend.setting_up():
-            tokens = pad(words.valid.sequences, game.critic.device).tokens
+            tokens = pad(rows, game.critic.device).tokens
         assert game.generator.log_probs(tokens).shape == tokens.shape
         assert game.generator.log_probs_drawn(tokens).shape == tokens.shape
         assert game.generator.distributions(tokens).shape[:2] == tokens.shape

@@ -71,7 +71,7 @@ def test_updates_as_recomputed(texts: TokenDataset, tiny_config: Make) -> None:
     config = tiny_config("relgan", mle_weight=0.0, d_dropout=0.0, iterations=3, d_steps=2, temperature=9.0)
     gan = new_relgan(config, texts, CPU, 0)
     for name, update, beta in (("generator", 1, 3.0), ("discriminator", 2, 3.0), ("discriminator", 5, 9.0)):
-        real = gan.critic.real(update)
+        real = gan.critic.real(update).tokens
         torch.manual_seed(4)
         with torch.no_grad():
             soft = gan.generator.relaxed_sample(len(real), beta).soft
@@ -87,11 +87,11 @@ def test_samples_are_fresh_in_every_update_and_one_hot_when_straight_through(
     texts: TokenDataset, tiny_config: Make
 ) -> None:
     gan = new_relgan(tiny_config("relgan", straight_through=True), texts, CPU, 0)
-    first, second = (View(gan, "discriminator", ADVERSARIAL, update).fake for update in (0, 1))
+    first, second = (View(gan, "discriminator", ADVERSARIAL, update).fake.tokens for update in (0, 1))
     assert not first.equal(second)
     assert_close(first.amax(dim=2), torch.ones(first.shape[:2]))
     relaxed = new_relgan(tiny_config("relgan"), texts, CPU, 0)
-    assert View(relaxed, "discriminator", ADVERSARIAL, 0).fake.amax(dim=2).min() < 0.9
+    assert View(relaxed, "discriminator", ADVERSARIAL, 0).fake.tokens.amax(dim=2).min() < 0.9
 
 
 def test_the_order_of_moves_is_g_and_then_d(texts: TokenDataset, tiny_config: Make) -> None:

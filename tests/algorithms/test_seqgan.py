@@ -103,9 +103,9 @@ def test_a_reference_batch_is_real_and_not_the_batch_that_is_shown(texts: TokenD
     gan = new_seqgan(tiny_config("seqgan"), texts, CPU, 1)
     view = View(gan, "discriminator", ADVERSARIAL, 0)
     known = {tuple(row) for row in texts.train.sequences}
-    rows = {tuple(token for token in row if token) for row in view.reference.tolist()}
+    rows = {tuple(token for token in row if token) for row in view.reference.tokens.tolist()}
     assert rows <= known
-    assert len(view.reference) == len(view.real)
+    assert len(view.reference.tokens) == len(view.real.tokens)
     assert not torch.equal(gan.critic.batches.order(0), gan.critic.references.order(0))
 
 
@@ -207,7 +207,7 @@ def test_stored_trajectories_guard_refactorings(texts: TokenDataset, tiny_config
     """Losses of both players on given texts and rewards, without dropout: only arithmetic decides them."""
     game = made(texts, tiny_config("seqgan", dropout=0.0, d_dropout=0.0))
     rows = texts.train.sequences[:16]
-    real, mask = pad(rows)
+    real, mask, _ = pad(rows)
     fake = pad([row[::-1] for row in rows]).tokens
     rewards = torch.linspace(-1, 1, real.numel()).view(real.shape)
     judged, paid = [], []

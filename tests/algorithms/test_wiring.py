@@ -430,10 +430,10 @@ MUTANTS: dict[str, tuple[str, Any, str, Any]] = {
     "rewards are constant": (POLICY, controls, "controlled", ignoring(controlled, control="constant")),
     "the discriminator judges with dropout": (POLICY, discriminator, "inference", lambda net: nullcontext(net.train())),
     "the policy samples with dropout": (
-        POLICY, LSTMPolicy, "sample", lambda policy, count: sample(policy.train(), count, keep_states=True),
+        POLICY, LSTMPolicy, "sample", lambda policy, count, labels: sample(policy.train(), count, keep_states=True),
     ),
     "half a batch is drawn": (
-        POLICY, LSTMPolicy, "sample", lambda policy, count: sample(policy, count // 2, keep_states=True),
+        POLICY, LSTMPolicy, "sample", lambda policy, count, labels: sample(policy, count // 2, keep_states=True),
     ),
     "the MLE term is of another batch": (POLICY, MLE, "loss", lambda mle, step: loss(mle, step + 1)),
     "the MLE term counts double": (POLICY, MLE, "loss", lambda mle, step: 2 * loss(mle, step)),
@@ -456,7 +456,7 @@ MUTANTS: dict[str, tuple[str, Any, str, Any]] = {
         JUDGE, CNNDiscriminator, "train", lambda judge, _=True: nn.Module.train(judge, False),
     ),
     "the discriminator sees unknown words": (
-        JUDGE, PolicyModule, "fill_unknown", lambda policy, tokens, rng=None: tokens,
+        JUDGE, PolicyModule, "fill_unknown", lambda policy, tokens, **_: tokens,
     ),
     "every round has the texts of the first": with_critic(
         "generated", lambda critic, phase, round: generated(critic, phase, 0)

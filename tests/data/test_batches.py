@@ -1,8 +1,9 @@
 import pytest
 import torch
 
-from seqgan.data.batches import Batches, Ragged, pad
+from seqgan.data.batches import Batches, pad
 from seqgan.data.dataset import encode
+from seqgan.data.ragged import Ragged
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import CorpusError
 from seqgan.symbols import EOS, PAD, UNK
@@ -58,7 +59,7 @@ def test_rows_are_taken_as_they_are_padded_to_the_longest(made: Ragged) -> None:
 
 
 def test_on_an_accelerator_a_batch_is_as_wide_as_the_longest_row_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("seqgan.data.batches.on_cpu", lambda _: False)
+    monkeypatch.setattr("seqgan.data.ragged.on_cpu", lambda _: False)
     taken = Ragged.of(ROWS).take(torch.tensor([0, 1]))
     assert taken.tokens.tolist() == [[10, EOS, *[PAD] * 4], [11, 11, EOS, *[PAD] * 3]]
     assert taken.mask.equal(taken.tokens != PAD)
@@ -66,16 +67,16 @@ def test_on_an_accelerator_a_batch_is_as_wide_as_the_longest_row_of_all(monkeypa
 
 def test_a_text_ends_with_eos_and_a_long_one_is_cut(chars: Tokenizer) -> None:
     encoded = encode(["hi bo", "hm"], chars, max_length=4, overlong="truncate")
-    assert encoded.sequences == [chars.encode("hi b"), [*chars.encode("hm"), EOS]]
+    assert list(encoded.sequences) == [chars.encode("hi b"), [*chars.encode("hm"), EOS]]
     assert encoded.overlong == 1
     assert encoded.characters == 6
 
 
 def test_a_long_text_is_split_dropped_or_an_error(chars: Tokenizer) -> None:
     ids = [*chars.encode("hi bo"), EOS]
-    assert encode(["hi bo", "hm"], chars, 4, "split").sequences == [ids[:4], ids[4:], [*chars.encode("hm"), EOS]]
+    assert encode(["hi bo", "hm"], chars, 4, "split").sequences[:] == [ids[:4], ids[4:], [*chars.encode("hm"), EOS]]
     assert encode(["hi bo", "hm"], chars, 4, "split").characters == 7
-    assert encode(["hi bo", "hm"], chars, 4, "drop").sequences == [[*chars.encode("hm"), EOS]]
+    assert encode(["hi bo", "hm"], chars, 4, "drop").sequences[:] == [[*chars.encode("hm"), EOS]]
     with pytest.raises(CorpusError, match="a text has 6 tokens, more than --max-length 4: 'hi bo'"):
         encode(["hi bo", "hm"], chars, 4, "error")
     with pytest.raises(CorpusError, match="no text is left: all 1 are longer"):
@@ -84,5 +85,5 @@ def test_a_long_text_is_split_dropped_or_an_error(chars: Tokenizer) -> None:
 
 def test_the_share_of_unknown_tokens_is_counted(chars: Tokenizer) -> None:
     encoded = encode(["Ωi"], chars, 10)
-    assert encoded.sequences == [[UNK, *chars.encode("i"), EOS]]
+    assert list(encoded.sequences) == [[UNK, *chars.encode("i"), EOS]]
     assert encoded.unknown == pytest.approx(1 / 3)

@@ -176,7 +176,7 @@ def refusal(answer: Mapping[str, Any]) -> str:
 
 
 def test_the_texts_of_a_dataset_arrive_as_lines_without_the_empty_ones(answers: Answers) -> None:
-    assert answers["hf:me/plain", None] == {"found": {"train": ["one", "two", "NA", "thr ee"]}}
+    assert answers["hf:me/plain", None] == {"found": {"train": ["one", "two", "NA", "thr\nee"]}}
 
 
 def test_a_dataset_keeps_its_own_splits(answers: Answers) -> None:

@@ -12,7 +12,7 @@ from jaxtyping import config as jaxtyping_config
 
 import seqgan
 from seqgan.data.corpus import corpus_in_memory, load_corpus
-from seqgan.data.readers import a_list_of_texts
+from seqgan.data.texts import a_list_of_texts
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import CorpusError, SeqGANError
 from seqgan.model import TextModel

@@ -126,7 +126,7 @@ def test_another_column_of_the_same_file_is_refused(tmp_path: Path) -> None:
     seqgan.train(table, text_column="a", run_dir=tmp_path / "run", **MLE)
     table.rename(tmp_path / "moved.json")
     assert seqgan.load(tmp_path / "run", corpus=tmp_path / "moved.json").corpus().train == split(TEXTS)["train"]
-    with pytest.raises(RunError, match="was begun with the column 'a', not 'b'"):
+    with pytest.raises(RunError, match="was begun with text_column 'a', not 'b'; leave --text-column out"):
         seqgan.load(tmp_path / "run", corpus=tmp_path / "moved.json", text_column="b")
 
 

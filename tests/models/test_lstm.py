@@ -66,7 +66,7 @@ def test_samples_are_as_frequent_as_log_probs_say(policy: LSTMPolicy) -> None:
 
 def test_a_sample_ends_with_eos_or_at_the_longest_and_is_masked(policy: LSTMPolicy) -> None:
     torch.manual_seed(0)
-    tokens, mask, states = policy.sample(500)
+    tokens, mask, states, _ = policy.sample(500)
     assert tokens.shape == mask.shape == (500, policy.max_length)
     assert states[0].shape == (policy.max_length, 500, 6)
     lengths = mask.sum(dim=1)

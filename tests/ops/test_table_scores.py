@@ -7,6 +7,7 @@ import torch
 from torch.testing import assert_close
 
 from seqgan.core.game import inference
+from seqgan.data.batches import Texts
 from seqgan.models.cnn import CNNDiscriminator
 from seqgan.models.lstm import LSTMPolicy
 from seqgan.ops.table_scores import filter_table, prefix_scores, responses, tables_pay
@@ -78,8 +79,8 @@ def test_the_reward_is_the_same_by_tables_and_by_the_module(
     assert tables_pay(discriminator.embedding.num_embeddings, finished.tokens)
     with inference(discriminator):
         reward = DiscriminatorReward(discriminator, kind)
-        plain = in_chunks(reward, sampled.tokens), in_chunks(reward, finished.tokens)
-        assert_close(reward.of_all(sampled.tokens, finished), plain, atol=1e-5, rtol=0.0)
+        plain = in_chunks(reward, Texts(sampled.tokens)), in_chunks(reward, finished.texts)
+        assert_close(reward.of_all(Texts(sampled.tokens), finished), plain, atol=1e-5, rtol=0.0)
 
 
 def test_a_custom_discriminator_takes_the_general_path(discriminator: CNNDiscriminator, policy: LSTMPolicy) -> None:
@@ -89,7 +90,7 @@ def test_a_custom_discriminator_takes_the_general_path(discriminator: CNNDiscrim
 
     sampled = policy.sample(6)
     finished: Completions = complete(policy, sampled, 2)
-    whole, values = DiscriminatorReward(Own(), "log-odds").of_all(sampled.tokens, finished)
+    whole, values = DiscriminatorReward(Own(), "log-odds").of_all(Texts(sampled.tokens), finished)
     assert_close(whole, sampled.tokens.float().mean(dim=1).clamp(-8, 8))
     assert_close(values, finished.tokens.float().mean(dim=1).clamp(-8, 8))
 
