@@ -25,6 +25,7 @@ LAYERS = [
     {"training"},
     {"library"},
     {"ratings", "compare"},
+    {"ablation"},
     {"cli", "__main__"},
 ]
 CORE = [
