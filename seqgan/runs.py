@@ -57,7 +57,8 @@ CORPUS_FIELDS = {
     "sha256": schema.TEXT,
     "texts_sha256": schema.TEXT,
     **dict.fromkeys(
-        ("text_column", "delimiter", "split_on", "valid", "test"), schema.TEXT_OR_NOTHING._replace(needed=True)
+        ("text_column", "delimiter", "split_on", "label_column", "labels", "valid", "test"),
+        schema.TEXT_OR_NOTHING._replace(needed=True),
     ),
     "header": schema.Field("true, false or null", lambda value: value is None or isinstance(value, bool)),
 }

@@ -86,20 +86,20 @@ def read_texts(
     for text, label in texts:
         if text or keep_empty:
             found = True
-            if labels is not None and label is not None:
-                labels.append(label)
+            if labels is not None and (how.label_column or how.labels):
+                labels.append(label or "")
             yield text
     if not found:
         column = f"the column {how.text_column!r}" if how.text_column else "the column of texts"
         raise CorpusError(f"{path} is empty; a text was expected" if kind == ".txt" else f"{path}: {column} is empty")
 
 
-def read_samples(path: Path, how: Reading = NOT_GIVEN) -> list[str]:
-    """The texts of a file to be measured, the empty ones too: a sample may be empty.
+def read_samples(path: Path, how: Reading = NOT_GIVEN, labels: list[str] | None = None) -> list[str]:
+    """The texts of a file to be measured, the empty ones too: a sample may be empty. `labels` as in `read_texts`.
 
     Raises:
         CorpusError: as `read_texts`."""
-    return list(read_texts(path, how, keep_empty=True))
+    return list(read_texts(path, how, keep_empty=True, labels=labels))
 
 
 def _plain(path: Path, split_on: str, keep_empty: bool, digest: Any) -> Iterator[str]:
