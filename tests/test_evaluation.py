@@ -346,7 +346,7 @@ def test_a_calibrated_unknown_token_makes_the_nll_of_known_ones_no_better() -> N
         policy = LSTMPolicy(len(tokenizer), 8, 5, 6, init_std=0.5).eval()
         with torch.no_grad():
             policy.output.bias[UNK] = logit
-        rows.append(evaluate_models({"it": TextModel(policy, tokenizer)}, corpus)["it"])
+        rows.append(evaluate_models({"it": TextModel(policy, tokenizer)}, encoded(corpus, tokenizer))["it"])
     ids = torch.tensor([[*tokenizer.encode(text), EOS] for text in corpus.test])
     with torch.no_grad():
         by_hand = policy.log_probs_drawn(ids)[ids != UNK], policy.log_probs(ids)[ids == UNK]

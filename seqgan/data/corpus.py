@@ -6,6 +6,7 @@ import re
 import reprlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from importlib.resources import files as resources
 from itertools import chain
 from pathlib import Path
@@ -41,6 +42,15 @@ class Corpus:
     tokenizer: str | None = None  # the kind that suits it, where that is known
     provenance: Mapping[str, Any] = field(default_factory=dict)
     notes: Sequence[str] = ()  # what was taken where its files left a choice
+
+    @cached_property
+    def texts_sha256(self) -> str:
+        """What identifies the texts and their splits, whatever file or format they were read from: the sha256 that
+        `load_corpus` finds for `as_files`."""
+        digest = file_sha256(self.train)
+        for part in ("valid", "test"):
+            digest = _sha256(digest.encode(), part.encode(), file_sha256(getattr(self, part)).encode())
+        return digest
 
 
 def load_corpus(
@@ -121,7 +131,7 @@ def _corpus(found: "_Found", address: Mapping[str, str | None]) -> Corpus:
             f"at least {FEWEST_TEXTS}, one a line, are needed to train, validate and test"
         )
     corpus = Corpus(found.name, splits["train"], splits["valid"], splits["test"], found.tokenizer)
-    sha256 = texts_sha256(corpus)
+    sha256 = corpus.texts_sha256
     provenance = {
         "path": found.path,
         **address,
@@ -152,15 +162,6 @@ def as_files(corpus: Corpus) -> dict[str, bytes]:
     """A corpus as a file for each split, by its name."""
     contents = {part: as_file(getattr(corpus, part)) for part in PARTS}
     return {part + suffix: content for part, (suffix, content) in contents.items()}
-
-
-def texts_sha256(corpus: Corpus) -> str:
-    """What identifies the texts and their splits, whatever file or format they were read from: the sha256 that
-    `load_corpus` finds for `as_files`."""
-    digest = file_sha256(corpus.train)
-    for part in ("valid", "test"):
-        digest = _sha256(digest.encode(), part.encode(), file_sha256(getattr(corpus, part)).encode())
-    return digest
 
 
 @dataclass

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from seqgan.data import cache
 from seqgan.data import pieces as cutting
-from seqgan.data.corpus import Corpus, texts_sha256
+from seqgan.data.corpus import Corpus
 from seqgan.data.dataset import EncodedSplit, TokenDataset
 from seqgan.data.growing import Growing, mapped
 from seqgan.data.pieces import END, Pieces, in_batches
@@ -77,7 +77,7 @@ class EncodedCorpus:
                 f"{getattr(self.corpus, part)[first][:60]!r}; "
                 "raise the limit, or choose --overlong truncate, split or drop"
             )
-        if overlong == "drop" and long.all():
+        if overlong == "drop" and len(long) and long.all():
             raise CorpusError(
                 f"no text is left: all {len(lengths)} are longer than --max-length {max_length}; "
                 "raise it, or choose --overlong truncate or split"
@@ -163,18 +163,21 @@ def prepare(corpus: Corpus, kind: Kind, vocab_size: int) -> EncodedCorpus:
 
     Raises:
         ConfigError: there is no such vocabulary."""
-    if kind not in SPLIT:
-        return encoded(corpus, Tokenizer.train(corpus.train, kind, vocab_size))
-    pieces = _pieces(with_fewer_held_out(corpus), kind)
-    counts = pieces[: len(corpus.train)].counts()
-    return encoded(corpus, Tokenizer.from_counts(counts, kind, vocab_size), pieces)
-
-
-def encoded(corpus: Corpus, tokenizer: Tokenizer, pieces: Pieces | None = None) -> EncodedCorpus:
-    """A corpus as ids of a tokenizer. `pieces` are its tokens, if they are known already."""
     fewer = with_fewer_held_out(corpus)
-    if tokenizer.kind in SPLIT:
-        pieces = pieces or _pieces(fewer, tokenizer.kind)
+    if kind not in SPLIT:
+        return _encoded(corpus, fewer, Tokenizer.train(corpus.train, kind, vocab_size), None)
+    pieces = _pieces(fewer, kind)
+    counts = pieces[: len(corpus.train)].counts()
+    return _encoded(corpus, fewer, Tokenizer.from_counts(counts, kind, vocab_size), pieces)
+
+
+def encoded(corpus: Corpus, tokenizer: Tokenizer) -> EncodedCorpus:
+    """A corpus as ids of a tokenizer that is there already."""
+    fewer = with_fewer_held_out(corpus)
+    return _encoded(corpus, fewer, tokenizer, _pieces(fewer, tokenizer.kind) if tokenizer.kind in SPLIT else None)
+
+
+def _encoded(corpus: Corpus, fewer: Corpus, tokenizer: Tokenizer, pieces: Pieces | None) -> EncodedCorpus:
     ids = Ragged.end_to_end(*_ids(fewer, tokenizer, pieces))
     sizes = {part: (len(getattr(fewer, part)), len(getattr(corpus, part))) for part in SPLITS}
     chosen = {part: f"{some}/{count}" for part, (some, count) in sizes.items() if some < count}
@@ -193,6 +196,8 @@ def encode_corpus(
 
 def with_fewer_held_out(corpus: Corpus) -> Corpus:
     """A corpus with at most `MOST_HELD_OUT` validation and test texts, by a choice that is always the same."""
+    if max(len(corpus.valid), len(corpus.test)) <= MOST_HELD_OUT:
+        return corpus
     valid, test = some_of(corpus.valid, MOST_HELD_OUT), some_of(corpus.test, MOST_HELD_OUT)
     return replace(corpus, valid=valid, test=test)
 
@@ -241,5 +246,4 @@ def _kept(corpus: Corpus, name: str, make: Callable[[Path | None], T], load: Cal
     """What `make` makes of a corpus: in memory of a small one, in the cache of a large one."""
     if sum(size_of(getattr(corpus, part)) for part in SPLITS) < LARGE:
         return make(None)
-    texts = corpus.provenance.get("texts_sha256") or texts_sha256(corpus)
-    return load(cache.entry(f"{texts[:32]}-{LAYOUT}-{name}", make))
+    return load(cache.entry(f"{corpus.texts_sha256[:32]}-{LAYOUT}-{name}", make))
