@@ -21,6 +21,7 @@ LAYERS = [
     {"runs"},
     {"evaluation", "bench"},
     {"pretrained"},
+    {"warm_start"},
     {"training"},
     {"library"},
     {"ratings", "compare"},
