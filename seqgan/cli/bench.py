@@ -86,16 +86,16 @@ def speed(
 
 
 @bench.command()
-@click.argument("settings", type=PATH)
+@click.argument("settings", type=PATH, metavar="FILE")
 @click.option("--corpus", type=TEXT, required=True, help="a name or a file, as of seqgan train")
 @click.option("--seeds", type=COUNT, default=3, help="runs of each setting, from seed 0", show_default=True)
 @click.option("--runs", type=PATH, default="runs/ablation", help="the folder of the runs", show_default=True)
 @click.option("--threads", type=THREADS, default=0, help="0: OMP_NUM_THREADS, else all cores")
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout instead of tables")
 def ablation(settings: Path, corpus: str, seeds: int, runs: Path, threads: int, as_json: bool) -> None:
-    """Train each of SETTINGS from several seeds, and compare them on the validation split.
+    """Train each setting in FILE from several seeds, and compare them on the validation split.
 
-    SETTINGS is a TOML file with a table for each, of options of seqgan train (with underscores), as in
+    FILE is TOML (or JSON) with a table for each, of options of seqgan train (with underscores), as in
 
     \b
     [shipped]

@@ -4,9 +4,11 @@ import hashlib
 import os
 import re
 import reprlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from importlib.resources import files as resources
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +19,10 @@ from seqgan.data.decoding import SUFFIXES, kind_of, stem_of
 from seqgan.data.folders import files_of, is_pattern
 from seqgan.data.labels import labels_of, refuse_ids
 from seqgan.data.readers import FOLDERS, Reading, read_texts
-from seqgan.data.splits import FEWEST_TEXTS, completed, overlap
+from seqgan.data.splits import FEWEST_TEXTS, PARTS, completed, overlap
+from seqgan.data.stored import gathered
 from seqgan.data.tables import Say
-from seqgan.data.texts import a_list_of_texts, as_file, as_text
+from seqgan.data.texts import a_list_of_texts, as_file, as_text, file_sha256
 from seqgan.errors import CorpusError, quoted
 
 BUNDLED = {
@@ -42,6 +45,13 @@ class Corpus:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     notes: Sequence[str] = ()  # what was taken where its files left a choice
     labels: Mapping[str, Sequence[str]] = field(default_factory=dict)  # split -> those of its texts; none: without
+
+    @cached_property
+    def texts_sha256(self) -> str:
+        """What identifies the texts, their labels and their splits, whatever file or format they were read from: the
+        sha256 that `load_corpus` finds for `as_files`."""
+        train, valid, test = (file_sha256(getattr(self, part), self.labels.get(part, ())) for part in PARTS)
+        return _sha256(_sha256(train.encode(), b"valid", valid.encode()).encode(), b"test", test.encode())
 
 
 def load_corpus(
@@ -107,7 +117,7 @@ def load_corpus(
             if how.labels and how.labels != FOLDERS:
                 how = how._replace(labels=str(labels_beside(Path(given))))
             held_out = _from_files(str(given), how, notes.append)
-            found.splits[part] = [text for texts in held_out.splits.values() for text in texts]
+            found.splits = {**found.splits, part: gathered(chain.from_iterable(held_out.splits.values()))}
             found.sha256 = _sha256(found.sha256.encode(), part.encode(), held_out.sha256.encode())
             if found.labels:
                 found.labels[part] = [label for several in held_out.labels.values() for label in several]
@@ -138,12 +148,12 @@ def _corpus(found: "_Found", address: Mapping[str, str | None]) -> Corpus:
             f"at least {FEWEST_TEXTS}, one a line, are needed to train, validate and test"
         )
     corpus = Corpus(found.name, splits["train"], splits["valid"], splits["test"], found.tokenizer, labels=labels)
-    texts_sha256 = as_files(corpus)[1]
+    sha256 = corpus.texts_sha256
     provenance = {
         "path": found.path,
         **address,
-        "sha256": found.sha256 or texts_sha256,
-        "texts_sha256": texts_sha256,
+        "sha256": found.sha256 or sha256,
+        "texts_sha256": sha256,
         "texts": count,
         "split": {part: len(texts) for part, texts in splits.items()},
         "overlap": overlap(splits),
@@ -184,19 +194,11 @@ def _of_texts(texts: Sequence[str], labels: Iterable[Any], part: str) -> list[st
     return [label for text, label in zip(texts, values, strict=True) if text]
 
 
-def as_files(corpus: Corpus) -> tuple[dict[str, bytes], str]:
-    """A corpus as a file for each split, by its name, and the sha256 that `load_corpus` finds for them.
-
-    That sha256 identifies the texts, their splits and their labels, whatever file or format they were read from."""
-    splits = {"train": corpus.train, "valid": corpus.valid, "test": corpus.test}
-    contents = {part: as_file(texts) for part, texts in splits.items()}
-    labels = {part: "".join(label + "\n" for label in several).encode() for part, several in corpus.labels.items()}
-    raw = {part: labels.get(part, b"") + content for part, (_, content) in contents.items()}
-    digest = _sha256(raw["train"])
-    for part in ("valid", "test"):
-        digest = _sha256(digest.encode(), part.encode(), _sha256(raw[part]).encode())
+def as_files(corpus: Corpus) -> dict[str, bytes]:
+    """A corpus as files: one of each split, by its name, and one of its labels, where they are there."""
+    contents = {part: as_file(getattr(corpus, part)) for part in PARTS}
     files = {part + suffix: content for part, (suffix, content) in contents.items()}
-    return {**files, **{f"{part}.labels": content for part, content in labels.items()}}, digest
+    return files | {f"{part}.labels": as_file(labels)[1] for part, labels in corpus.labels.items()}
 
 
 @dataclass
@@ -205,7 +207,7 @@ class _Found:
 
     name: str
     path: str  # by which it is found again
-    splits: dict[str, list[str]]
+    splits: Mapping[str, Sequence[str]]
     sha256: str
     tokenizer: str | None = None
     labels: dict[str, list[str]] = field(default_factory=dict)  # of the texts, by the same splits; none: without
@@ -215,15 +217,16 @@ def _from_files(place: str, reading: Reading, say: Say) -> _Found:
     """The texts of a file, a folder or a pattern."""
     files = files_of(place, say)
     mixed = len({kind_of(path) for paths in files.values() for path in paths}) > 1
-    splits: dict[str, list[str]] = {}
-    labels: dict[str, list[str]] = {}
-    digests = []
-    for part, paths in files.items():
-        splits[part], labels[part] = [], []
-        for path in paths:
+    labels: dict[str, list[str]] = {part: [] for part in files}
+    digests: list[str] = []
+
+    def read(part: str) -> Iterator[str]:
+        for path in files[part]:
             digest, how = hashlib.sha256(), reading.fitting(path) if mixed else reading
-            splits[part] += read_texts(path, how, digest=digest, labels=labels[part], say=say)
+            yield from read_texts(path, how, digest=digest, labels=labels[part], say=say)
             digests.append(digest.hexdigest())
+
+    splits = {part: gathered(read(part)) for part in files}
     sha256 = digests[0] if len(digests) == 1 else _sha256("".join(digests).encode())
     folder = Path(re.split(r"[*?[]", _absolute(place))[0] + "x").parent if is_pattern(place) else Path(_absolute(place))
     labels = labels if reading.label_column or reading.labels else {}

@@ -1,6 +1,6 @@
 """Labels of texts: what may be one, and how they are numbered."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from typing import Any
 
 import numpy as np
@@ -58,12 +58,17 @@ def refuse_ids(labels: Mapping[str, Sequence[str]]) -> None:
         )
 
 
-def numbered(labels: Sequence[str], names: Sequence[str], whose: str) -> Int[np.ndarray, "N"]:
-    """The number of each label among `names`.
+def numbered(labels: Sequence[str], names: Sequence[str], texts: Sized) -> Int[np.ndarray, "N"]:
+    """The number of the label of each text among `names`.
 
     Raises:
-        CorpusError: one is not among them; `whose` they are."""
+        CorpusError: the texts have no labels, or one that is not among them."""
     numbers = {name: number for number, name in enumerate(names)}
+    if len(labels) != len(texts):
+        raise CorpusError(
+            f"the policy is conditioned on labels ({', '.join(names)}), and the texts have none; give them by "
+            "--label-column or --labels"
+        )
     if unknown := sorted(set(labels) - numbers.keys()):
-        raise CorpusError(f"{whose} has no label {quoted(unknown[0])}{nearest(unknown[0], names)}")
+        raise CorpusError(f"the policy has no label {quoted(unknown[0])}{nearest(unknown[0], names)}")
     return np.array([numbers[label] for label in labels], dtype=np.int64)

@@ -40,6 +40,8 @@ SPLIT: Mapping[str, Callable[[str], list[str]]] = {
 }
 TOKENS: dict[str, Callable[[str], Sequence[str]]] = {"words": words, "chars": chars, "whitespace": str.split}
 
+WAYS = {"words": "word", "chars": "char", "whitespace": "whitespace"}  # the same in `SPLIT`, where whitespace may count
+
 
 def suitable_tokens(texts: Sequence[str]) -> str:
     """Characters where most letters are Chinese, Japanese or Korean, else words."""
