@@ -122,7 +122,7 @@ class TextModel:
     ) -> list[list[int]]:
         """Sequences of ids drawn from the policy, `count` for each prompt, each to its end.
 
-        Options: `temperature` is above 0, `top_k` 0 (all) or more, `top_p` above 0 and at most 1.
+        Options: `temperature` 0 is greedy decoding, `top_k` 0 (all) or more, `top_p` above 0 and at most 1.
 
         Raises:
             UsageError: a number is out of range, or a prompt is too long or holds unknown tokens."""
