@@ -59,7 +59,7 @@ def compare(
         stages = [stage for stage in measured[members[0][0]].rows if stage != REAL]
         seeds = [run.description["seed"] for _, run in members]
         for stage in stages:
-            rows[f"{name} {stage}"] = _over_seeds([measured[member].rows[stage] for member, _ in members], seeds)
+            rows[f"{name} {stage}"] = over_seeds([measured[member].rows[stage] for member, _ in members], seeds)
         pairs += [(f"{name} {later}", f"{name} {earlier}") for earlier, later in combinations(stages, 2)]
     beside = list(rows)
     head = beside[0].rpartition(" ")[0]
@@ -118,7 +118,7 @@ def _arms(descriptions: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[int
     return list(names.items())
 
 
-def _over_seeds(rows: Sequence[Row], seeds: Sequence[int]) -> Row:
+def over_seeds(rows: Sequence[Row], seeds: Sequence[int]) -> Row:
     """The mean of each number over the runs of an arm; of a single run its own."""
     if len(rows) == 1:
         return rows[0]

@@ -129,9 +129,11 @@ def tokens_of(kind: str, texts: Sequence[str]) -> str:
 
 
 def _likelihood(model: TextModel, held_out: Mapping[str, "HeldOut"], drawn: Sequence[Sequence[int]]) -> Row:
-    """NLL of held-out text per token (the end is one, an unknown token counts as UNK) and per character; entropy."""
-    row = {}
+    """NLL of held-out text per token (the end is one, an unknown token counts as UNK) and per character; of the known
+    tokens alone, by the distribution that samples come from, and of the unknown ones; entropy."""
+    row: Row = {}
     for split, part in held_out.items():
+        row |= _known_and_unknown(model, split, part)
         losses = (-nll.text_log_probs(model.policy, part.encoded.sequences)).tolist()
         sizes = part.encoded.sequences.lengths.tolist()
         by_token = _per(losses, sizes, split, part.units, f"rows:{len(sizes)}|per:token", model)
@@ -144,6 +146,19 @@ def _likelihood(model: TextModel, held_out: Mapping[str, "HeldOut"], drawn: Sequ
     surprises = (-nll.text_log_probs(model.policy, drawn, drawn=True)).tolist()
     sizes = [len(ids) for ids in drawn]
     row["entropy"] = _per(surprises, sizes, SAMPLES, np.arange(len(drawn)), f"n:{len(drawn)}|per:token", model)
+    return row
+
+
+def _known_and_unknown(model: TextModel, split: str, part: "HeldOut") -> Row:
+    """NLL per known token and per unknown one: a policy whose UNK is calibrated is no better at what it writes."""
+    row, rows = dict[str, Measured](), part.encoded.sequences
+    known = [torch.tensor(ids) != UNK for ids in rows]
+    for name, which, drawn in (("known", known, True), ("unknown", [~some for some in known], False)):
+        if any(sizes := [int(some.sum()) for some in which]):
+            by_token = nll.token_log_probs(model.policy, rows, drawn=drawn)
+            losses = [-float(log_probs[some].sum()) for log_probs, some in zip(by_token, which, strict=True)]
+            signature = f"rows:{len(rows)}|per:{name}-token"
+            row[f"nll-{split}-{name}"] = _per(losses, sizes, split, part.units, signature, model)
     return row
 
 

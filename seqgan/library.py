@@ -181,6 +181,7 @@ def train(
     resume: Annotated[bool, YES_NO] = False,
     overwrite: Annotated[bool, YES_NO] = False,
     init_from: Annotated[str | None, TEXT] = None,
+    grow_vocabulary: Annotated[bool, YES_NO] = False,
     text_column: Annotated[str | None, TEXT] = None,
     delimiter: Annotated[str | None, TEXT] = None,
     header: Annotated[bool | None, YES_NO] = None,
@@ -210,6 +211,7 @@ def train(
         resume: continue the run in `run_dir` if there is one, to the same weights as without the interruption.
         seed: all randomness derives from it; default: 0 in a new run, and that of a run which is resumed.
         init_from: a run whose policy to start from instead of random weights: "RUN", "RUN@mle", "RUN@best", "RUN@STEP".
+        grow_vocabulary: add the tokens of the new texts to its vocabulary.
         policy, discriminator: names ("lstm", "gru"; "cnn"; registered ones), or functions of
             (vocab_size, max_length) that make custom modules.
         reward: in the place of a discriminator, a function tokens "B T" -> "B", `seqgan.rewards.on_text(texts ->
@@ -253,7 +255,13 @@ def train(
     machine = Machine(place, progress_display() if progress else Display())
     with distributed.process_group(place):
         folder, _ = training.begin_or_continue(
-            request, chosen, source, machine, init_from=init_from, components=components
+            request,
+            chosen,
+            source,
+            machine,
+            init_from=init_from,
+            grow_vocabulary=grow_vocabulary,
+            components=components,
         )
     return TrainedRun(folder, device, components, source)
 

@@ -27,8 +27,11 @@ TABLES: dict[str, Sequence[str]] = {
     "novelty: the share that is in the training texts, and the longest copied span": [
         *("seen", "seen-lines", *(f"seen-{n}" for n in ORDERS), "copied", "copied-longest")
     ],
-    "form": ("length", "form", "unknown"),
-    "likelihood, in nats": ("nll-valid", "nll-valid-char", "nll-test", "nll-test-char", "entropy"),
+    "form": ("length", "repeats", "form", "unknown"),
+    "likelihood, in nats": (
+        *(f"nll-{split}{of}" for split in ("valid", "test") for of in ("", "-char", "-known", "-unknown")),
+        "entropy",
+    ),
     "how far apart the policies are: KL per token, in nats": ("kl-to-mle", "kl-to-final"),
     "the discriminator, on the test split": ("d-accuracy", "d-auc", "d-bce", "d-logit-std"),
 }

@@ -13,7 +13,7 @@ import torch
 
 from seqgan.algorithms import ALGORITHMS
 from seqgan.algorithms.components import DEFAULTS, Components
-from seqgan.algorithms.configs import CONFIGS, MLEConfig
+from seqgan.algorithms.configs import CONFIGS
 from seqgan.core import device as devices
 from seqgan.core import distributed, starting
 from seqgan.core.config import Chosen, to_json
@@ -21,13 +21,12 @@ from seqgan.core.loop import train
 from seqgan.core.run import checkpoints, create
 from seqgan.core.schema import json_bytes
 from seqgan.core.starting import Machine, RunRequest
-from seqgan.core.weights import as_safetensors
 from seqgan.data.checks import corpus_checks
 from seqgan.data.corpus import Corpus, as_files
 from seqgan.data.dataset import TokenDataset, encode_corpus
 from seqgan.data.suitable import suitable_tokenizer
 from seqgan.data.tokenizer import Tokenizer
-from seqgan.errors import RunError, UsageError, quoted
+from seqgan.errors import RunError, UsageError
 from seqgan.evaluation import evaluate_models
 from seqgan.pretrained import WEIGHTS, model_json, read_weights
 from seqgan.reporting import Evaluation
@@ -44,15 +43,7 @@ from seqgan.runs import (
     selection,
     stages_of,
 )
-from seqgan.symbols import EOS, UNK
-
-# What the policy of --init-from brings with it; the rest of a config may differ.
-INHERITED = (
-    "tokenizer", "vocab_size", "policy", "embedding_dim", "hidden_dim", "tie_embeddings", "embedding_init",
-    "unigram_bias",
-)  # fmt: skip
-MOST_UNKNOWN = 0.5  # share of the tokens, to go on from a policy with its own tokenizer
-INITIAL = "init.safetensors"  # the weights of --init-from, in the new run
+from seqgan.warm_start import INHERITED, INITIAL, InitFrom, inherit, refuse_other_init, refuse_unreadable
 
 
 @dataclass(frozen=True)
@@ -63,29 +54,6 @@ class Finished:
     seconds: float
     evaluation: Evaluation
     texts: list[str]
-
-
-@dataclass(frozen=True)
-class InitFrom:
-    """A trained policy to begin with: `RUN`, or `RUN@mle`, `RUN@best`, `RUN@STEP`."""
-
-    name: str
-    folder: Path
-    stage: str
-
-    @classmethod
-    def parse(cls, name: str) -> "InitFrom":
-        folder, at, stage = name.rpartition("@")
-        if not at or Path(name).is_dir():
-            folder, stage = name, "final"
-        if not folder or not stage:
-            raise UsageError(
-                f"--init-from {quoted(name)} names no policy: RUN, RUN@mle, RUN@best or RUN@STEP was expected"
-            )
-        return cls(name, Path(folder), stage)
-
-    def as_json(self) -> dict[str, str]:
-        return {"run": str(self.folder.resolve()), "stage": self.stage}
 
 
 class Data(NamedTuple):
@@ -103,26 +71,32 @@ def begin_or_continue(
     machine: Machine,
     *,
     init_from: str | None = None,
+    grow_vocabulary: bool = False,
     components: Components = DEFAULTS,
 ) -> tuple[Path, Finished | None]:
     """Begin a run or continue it, train it to its end, and evaluate it. Returns its folder.
 
-    `init_from` is the policy to begin with, as `InitFrom` reads it. Of several processes the first one evaluates;
-    the others return before (None)."""
+    `init_from` is the policy to begin with, as `InitFrom` reads it, perhaps with tokens added to its vocabulary. Of
+    several processes the first one evaluates; the others return before (None).
+
+    Raises:
+        UsageError: a vocabulary is to grow, but there is no policy to begin with."""
+    if grow_vocabulary and not init_from:
+        raise UsageError("--grow-vocabulary adds tokens to the vocabulary of a trained policy; give --init-from RUN")
     data: Data | None = None  # of a new run, which is not read again
 
     def begin_new() -> Path:
         nonlocal data
         corpus = source.load()
         folder = request.new_folder(f"{corpus.name}-{request.choice}")
-        start = InitFrom.parse(init_from) if init_from else None
+        start = InitFrom.parse(init_from, grow_vocabulary) if init_from else None
         data = begin(folder, request, chosen, corpus, init_from=start, components=components)
         return folder
 
     def options(folder: Path) -> Mapping[str, Any]:
         description = describe_run(folder)
         _refuse_other_components(folder, description, components)
-        _refuse_other_init(folder, description, init_from)
+        refuse_other_init(folder, description, init_from)
         if not description["init_from"]:
             return chosen.asked
         # A preset yields to what the policy brought; only options given by name can contradict it.
@@ -157,14 +131,14 @@ def begin(
         UsageError: an option contradicts the policy of `init_from`."""
     config, sources, contents = chosen.config, dict(chosen.sources), dict[str, bytes]()
     if init_from:
-        config, tokenizer, contents[INITIAL] = _inherit(init_from, chosen, components)
+        config, tokenizer, contents[INITIAL] = inherit(init_from, chosen, corpus, components)
         sources.update(dict.fromkeys(INHERITED, f"from {init_from.name}"))
     else:
         kind: Any = suitable_tokenizer(corpus)[0] if config.tokenizer == "auto" else config.tokenizer
         tokenizer = Tokenizer.train(corpus.train, kind, config.vocab_size)
     encoded = encode_corpus(corpus, tokenizer, config.max_length, config.overlong)
     if init_from:
-        _refuse_unreadable(init_from, encoded)
+        refuse_unreadable(init_from, encoded)
     if not corpus.provenance["path"]:  # texts from memory are stored in the run, so that it can be resumed
         contents |= {f"corpus/{name}": data for name, data in as_files(corpus)[0].items()}
     devices.use_threads(request.threads)
@@ -189,33 +163,6 @@ def begin(
     return Data(corpus, tokenizer, encoded)
 
 
-def _inherit(init_from: InitFrom, chosen: Chosen, components: Components) -> tuple[MLEConfig, Tokenizer, bytes]:
-    """The config with what the policy of an earlier run brings, its tokenizer, and its weights."""
-    theirs = describe_run(init_from.folder)
-    model = load_model(init_from.folder, init_from.stage, components=components, with_discriminator=False)
-    brought = {name: theirs["config"][name] for name in INHERITED} | {"tokenizer": theirs["tokenizer"]}
-    for name, value in chosen.typed().items():
-        if name in INHERITED and value not in (brought[name], "auto"):
-            raise UsageError(
-                f"--{name.replace('_', '-')} {value} was given, but the policy of {init_from.name} has "
-                f"{quoted(brought[name])}; leave the option out"
-            )
-    return replace(chosen.config, **brought), model.tokenizer, as_safetensors(model.policy.state_dict())
-
-
-def _refuse_unreadable(init_from: InitFrom, encoded: TokenDataset) -> None:
-    """
-    Raises:
-        UsageError: the tokenizer of the policy does not know most of the new texts."""
-    rows = encoded.train.sequences
-    share = rows.counted(UNK).sum() / max(1, int(rows.lengths.sum()) - rows.counted(EOS).sum())
-    if share > MOST_UNKNOWN:
-        raise UsageError(
-            f"{share:.0%} of the corpus's tokens are unknown to the tokenizer of {init_from.name}; "
-            "choose a run of texts like these, or leave --init-from out"
-        )
-
-
 def _refuse_other_components(folder: Path, description: Mapping[str, Any], components: Components) -> None:
     """
     Raises:
@@ -223,19 +170,6 @@ def _refuse_other_components(folder: Path, description: Mapping[str, Any], compo
     refuse_missing(folder, description, components)
     if extra := sorted(set(custom_names(components)) - set(description["custom"])):
         raise RunError(f"{folder} was begun without a custom {' or '.join(extra)}; start a new run")
-
-
-def _refuse_other_init(folder: Path, description: Mapping[str, Any], name: str | None) -> None:
-    """
-    Raises:
-        RunError: --init-from names another policy than the one a run was begun from."""
-    begun = description["init_from"]
-    if name is None or (begun and InitFrom.parse(name).as_json().items() <= begun.items()):
-        return
-    was = f"{begun['run']}@{begun['stage']}" if begun else "random weights"
-    raise RunError(
-        f"{folder} was begun from {was}, not from {name}; leave --init-from out to go on, or start a new run"
-    )
 
 
 def read_data(folder: Path, source: Source) -> Data:

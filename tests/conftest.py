@@ -52,6 +52,8 @@ TINY: dict[str, Any] = {
     "mle_epochs": 3,
     "mle_patience": 2,
     "mle_lr": 0.02,
+    "ema_decay": 0.8,
+    "calibrate_unknown": True,
     "batch_size": 16,
     "shuffle": True,
 }

@@ -16,12 +16,15 @@ import seqgan
 from seqgan.data.dataset import as_learned
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import UsageError
+from seqgan.evaluation import evaluate_models
 from seqgan.metrics import METRICS
+from seqgan.model import TextModel
+from seqgan.models.lstm import LSTMPolicy
 from seqgan.ratings import analyse, read_ratings
 from seqgan.reporting import SHORT, TABLES, tables
 from seqgan.runs import load_model
-from seqgan.symbols import EOS
-from tests.conftest import TINY_GAME
+from seqgan.symbols import EOS, UNK
+from tests.conftest import TINY_GAME, tiny_lines
 from tests.test_cli import call, refusal
 
 LINES = [f"{a} {b} and {b} {c}" for a in ("oh", "hi", "hm") for b in ("anna", "bo", "cleo", "dan") for c in range(30)]
@@ -168,7 +171,8 @@ def test_every_metric_is_in_a_table_and_every_column_is_a_metric(run: seqgan.Tra
     measured = {name for row in rows.values() for name in row}
     columns = {name for title, names in TABLES.items() if title != SHORT for name in names}
     assert measured <= columns
-    assert columns - measured == {"form", "seen-lines"}  # those are for verse
+    only_of_some = {"form", "seen-lines", "nll-valid-unknown", "nll-test-unknown"}  # verse, and unknown tokens
+    assert columns - measured == only_of_some
     assert set(TABLES[SHORT]) <= columns
     assert len(METRICS) == 6
 
@@ -327,3 +331,31 @@ def test_a_numbers_signature_tells_the_vocabulary_the_blocks_and_the_judge(run: 
         assert re.search(r"err:(texts|blocks-\d+x\d+)\|", row[name].signature), name
     assert "err:jackknife-10x2|" in row["self-bleu-2"].signature
     assert re.match(r"discriminator:[0-9a-f]{8}\|", row["d-auc"].signature)
+
+
+def test_a_calibrated_unknown_token_makes_the_nll_of_known_ones_no_better() -> None:
+    held_out = ([f"{greeting} {name} {at}" for at, name in enumerate(NAMES)] for greeting in ("hi anna", "oh bo"))
+    corpus = seqgan.Corpus("tiny", tiny_lines(40), *held_out)
+    tokenizer = Tokenizer.train(corpus.train, "word")
+    rows = []
+    for logit in (-9.0, 1.0):
+        torch.manual_seed(0)
+        policy = LSTMPolicy(len(tokenizer), 8, 5, 6, init_std=0.5).eval()
+        with torch.no_grad():
+            policy.output.bias[UNK] = logit
+        rows.append(evaluate_models({"it": TextModel(policy, tokenizer)}, corpus)["it"])
+    ids = torch.tensor([[*tokenizer.encode(text), EOS] for text in corpus.test])
+    with torch.no_grad():
+        by_hand = policy.log_probs_drawn(ids)[ids != UNK], policy.log_probs(ids)[ids == UNK]
+    for split in ("valid", "test"):
+        known, unknown, both = ([row[f"nll-{split}{of}"] for row in rows] for of in ("-known", "-unknown", ""))
+        assert known[0].value == pytest.approx(known[1].value)
+        assert known[0].signature.startswith("rows:4|per:known-token|")
+        assert unknown[0].value > unknown[1].value + 3
+        assert both[0].value > both[1].value
+    assert known[1].value == pytest.approx(-float(by_hand[0].mean()))
+    assert unknown[1].value == pytest.approx(-float(by_hand[1].mean()))
+    assert known[1].stderr > 0
+
+
+NAMES = ["xerxes", "yves", "zoe", "ulf"]

@@ -14,8 +14,11 @@ from torch import nn
 import seqgan
 from seqgan.core.record import read_record
 from seqgan.core.run import Run, checkpoints, describe
+from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import RunError, UsageError
 from seqgan.runs import load_model
+from seqgan.symbols import UNK
+from seqgan.warm_start import with_rows
 from tests.conftest import TINY, TINY_GAME, tiny_lines
 from tests.killing import Killed, contents, dying_at
 from tests.test_cli import call, refusal
@@ -315,3 +318,65 @@ def test_a_corpus_that_the_origin_cannot_read_is_refused(origin: Path, tmp_path:
     message = refusal("train", "--corpus", other, "--init-from", f"{origin}@mle", "--run-dir", tmp_path / "run")[0]
     assert "of the corpus's tokens are unknown to the tokenizer" in message
     assert not (tmp_path / "run").exists()
+
+
+# --- with more tokens
+
+OLD = [f"{first} {second}" for first in ("low", "lower", "new") for second in ("wide", "wider", "far", "near", "old")]
+NEW = [
+    f"{first} {second}!" for first in ("slow", "lowest", "newer") for second in ("widest", "wide", "zoo", "farm")
+] * 2
+
+
+@pytest.mark.parametrize("kind", ["char", "word", "whitespace", "bpe", "unigram"])
+def test_a_grown_tokenizer_keeps_its_ids_and_knows_the_new_tokens(kind: Any) -> None:
+    old = Tokenizer.train(OLD, kind, 40)
+    grown = old.grown(NEW, 60)
+    added = grown.added_to(old)
+    assert len(grown) == len(old) + len(added) > len(old)
+    assert [grown.decode([token]) for token in range(len(old))] == [old.decode([token]) for token in range(len(old))]
+    for text in OLD:
+        assert grown.decode(grown.encode(text)) == text
+    for text in NEW:
+        assert UNK in old.encode(text)
+        assert UNK not in grown.encode(text)
+        assert grown.decode(grown.encode(text)) == text
+    assert {token for text in NEW for token in grown.encode(text)} & set(range(len(old), len(grown)))
+    again = Tokenizer(kind, grown.model)
+    assert [again.encode(text) for text in (*OLD, *NEW)] == [grown.encode(text) for text in (*OLD, *NEW)]
+    assert old.grown(OLD, 40).model == old.model
+
+
+def test_the_rows_of_a_new_token_are_the_mean_of_its_pieces() -> None:
+    rows = torch.arange(14.0).view(7, 2)
+    pieces = [[4, 6], [UNK], [UNK, 5]]
+    grown = with_rows(rows, pieces)
+    assert grown[:7].equal(rows)
+    assert grown[7:].tolist() == [[10.0, 11.0], rows[4:].mean(dim=0).tolist(), rows[5].tolist()]
+    assert with_rows(rows[:, 0], pieces).tolist() == grown[:, 0].tolist()
+
+
+@pytest.mark.parametrize("kind", ["char", "bpe"])
+def test_a_policy_goes_on_with_the_tokens_of_other_texts(kind: str, tmp_path: Path) -> None:
+    options = {**MLE, "tokenizer": kind, "vocab_size": 60, "tie_embeddings": True}
+    first = seqgan.train([*OLD, *(f"{text} {text}" for text in OLD)], run_dir=tmp_path / "first", **options)
+    texts = [f"{text} yes" for text in NEW] + [f"yes {text}" for text in NEW]
+    second = tmp_path / "second"
+    words = ("--algorithm", "mle", "--threads", "1", "--mle-epochs", "0", "--init-from", first.folder)
+    file = tmp_path / "new.txt"
+    file.write_text("\n".join(texts) + "\n")
+    call("train", "--corpus", file, "--run-dir", second, "--grow-vocabulary", "--vocab-size", 60, *words)
+    before, after = first.model(), seqgan.load(second).model()
+    size = len(before.tokenizer)
+    assert len(after.tokenizer) > size
+    assert describe(second)["vocab_size"] == len(after.tokenizer)
+    added = after.tokenizer.added_to(before.tokenizer)
+    pieces = [before.tokenizer.encode(text) for text in added]
+    assert after.policy.embedding.weight.equal(with_rows(before.policy.embedding.weight, pieces))
+    assert sum(item.unknown for item in before.score(texts)) > 0
+    assert sum(item.unknown for item in after.score(texts)) == 0
+    call("train", "--resume", second, "--mle-epochs", "2")
+    assert len(seqgan.load(second).generate(5)) == 5
+    message, code = refusal("train", "--corpus", file, "--grow-vocabulary", "--run-dir", tmp_path / "third")
+    assert "--grow-vocabulary adds tokens to the vocabulary of a trained policy; give --init-from RUN" in message
+    assert code == 2

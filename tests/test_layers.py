@@ -21,9 +21,11 @@ LAYERS = [
     {"runs"},
     {"evaluation", "bench"},
     {"pretrained"},
+    {"warm_start"},
     {"training"},
     {"library"},
     {"ratings", "compare"},
+    {"ablation"},
     {"cli", "__main__"},
 ]
 CORE = [

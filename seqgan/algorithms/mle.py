@@ -2,13 +2,10 @@
 
 Stopped, where a patience is set, by the NLL of the validation split; then the best weights are kept."""
 
-import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from jaxtyping import Int
-from torch import Tensor
 
 from seqgan.algorithms.components import DEFAULTS, Components
 from seqgan.algorithms.configs import MLEConfig
@@ -46,7 +43,8 @@ class MLE:
         components: Components = DEFAULTS,
     ) -> None:
         self.config, self.dataset, self.seed, self.warm = config, dataset, seed, components.start is not None
-        self.unknown_rates = unknown_rates(self.counts()).to(device) if config.calibrate_unknown else None
+        rates = unknown_rates(torch.from_numpy(dataset.counts)) if config.calibrate_unknown else None
+        self.unknown_rates = None if rates is None else rates.to(device)
         seed_everything(seed, "generator weights")
         sizes, counts = (len(dataset.vocabulary), dataset.max_length), tuple(dataset.labels.values())
         self.generator = new_policy(config, *sizes, components.policy, counts).to(device)
@@ -54,7 +52,10 @@ class MLE:
             self.generator.load_state_dict(components.start)
         else:
             self.begin()
-        self.averaged = copy.deepcopy(self.generator) if config.ema_decay else self.generator
+        self.averaged = self.generator
+        if config.ema_decay:
+            self.averaged = new_policy(config, *sizes, components.policy, counts).to(device)
+            self.averaged.load_state_dict(self.generator.state_dict())
         optimizer = adam(config.mle_lr, weight_decay=config.weight_decay)
         self.player = Player(("generator",), {"nll": Term(self.loss)}, optimizer, config.max_grad_norm)
         self.optimizer = self.player.new_optimizer({"generator": self.generator})
@@ -71,11 +72,7 @@ class MLE:
             known = vectors.any(dim=1)
             embedding[known, : vectors.shape[1]] = vectors[known] * (SVD_STD / vectors[known].std())
         if self.config.unigram_bias and bias is not None:
-            bias.copy_(unigram_bias(self.counts()))
-
-    def counts(self) -> Int[Tensor, "V"]:
-        """How often each token stands in the training texts."""
-        return torch.from_numpy(self.dataset.train.sequences.occurrences(len(self.dataset.vocabulary)))
+            bias.copy_(unigram_bias(torch.from_numpy(self.dataset.counts)))
 
     def phases(self) -> Sequence[Phase]:
         return [

@@ -2,13 +2,16 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from seqgan.algorithms.configs import PRESETS, SeqGANConfig
 from seqgan.bench.counts import PARTS
-from seqgan.core.bounds import COUNT, TEXT, THREADS, OneOf, Whole
+from seqgan.core.bounds import COUNT, PATH, TEXT, THREADS, OneOf, Whole
+from seqgan.core.config import read_config_file
+from seqgan.errors import ConfigError, quoted
 
 if TYPE_CHECKING:
     from seqgan.bench.counts import Ceilings
@@ -80,6 +83,46 @@ def speed(
         click.echo(json.dumps({"setting": about, "machine": machine._asdict(), "peak_bytes": memory, **told}, indent=2))
     else:
         _print(machine, figures, memory)
+
+
+@bench.command()
+@click.argument("settings", type=PATH, metavar="FILE")
+@click.option("--corpus", type=TEXT, required=True, help="a name or a file, as of seqgan train")
+@click.option("--seeds", type=COUNT, default=3, help="runs of each setting, from seed 0", show_default=True)
+@click.option("--runs", type=PATH, default="runs/ablation", help="the folder of the runs", show_default=True)
+@click.option("--threads", type=THREADS, default=0, help="0: OMP_NUM_THREADS, else all cores")
+@click.option("--json", "as_json", is_flag=True, help="JSON on stdout instead of tables")
+def ablation(settings: Path, corpus: str, seeds: int, runs: Path, threads: int, as_json: bool) -> None:
+    """Train each setting in FILE from several seeds, and compare them on the validation split.
+
+    FILE is TOML (or JSON) with a table for each, of options of seqgan train (with underscores), as in
+
+    \b
+    [shipped]
+    [averaged]
+    mle_lr = 0.008
+    ema_decay = 0.995
+
+    A table may name its algorithm (mle where it does not), and in init_from an earlier one, whose run of the same seed
+    it begins with. Runs that exist are gone on with. ± is over seeds, of a difference the paired one."""
+    tables = read_config_file(settings)
+    if not tables or not all(isinstance(table, dict) for table in tables.values()):
+        raise ConfigError(f"{settings} holds {quoted(tables, 60)}; a table of options for each setting was expected")
+
+    from seqgan import ablation as study
+    from seqgan.core.report import as_cell, as_difference, print_table
+    from seqgan.core.schema import json_bytes
+    from seqgan.data.corpus import load_corpus
+
+    result = study.ablation(load_corpus(corpus), tables, range(seeds), runs, threads=threads)
+    if as_json:
+        click.echo(json_bytes(result.as_json()).decode(), nl=False)
+        return
+    shown = {"": (result.rows, as_cell), "difference": (result.differences, as_difference)}
+    for title, (rows, cell) in shown.items():
+        print_table(
+            ["", *study.SHOWN], [[name, *map(cell, map(row.get, study.SHOWN))] for name, row in rows.items()], title
+        )
 
 
 def _print(machine: "Ceilings", figures: "dict[str, Figure]", memory: int | None) -> None:

@@ -39,6 +39,11 @@ def _stages(ctx: click.Context, incomplete: str) -> list[str]:
     metavar="RUN[@STAGE]",
     help="start with the policy of a run: @mle, @best, @STEP  [final]",
 )
+@click.option(
+    "--grow-vocabulary",
+    is_flag=True,
+    help="with --init-from: add tokens of the new texts to its vocabulary, starting from the mean of their pieces",
+)
 @click.option("--algorithm", default=None, shell_complete=CHOICES, help=f"{', '.join(CONFIGS)}  [seqgan]")
 @run_options
 @click.pass_context
@@ -50,6 +55,7 @@ def train(
     valid: str | None,
     test: str | None,
     init_from: str | None,
+    grow_vocabulary: bool,
     algorithm: str | None,
     options: RunOptions,
     **hyper: Any,
@@ -73,7 +79,9 @@ def train(
 
     machine, source = options.machine(), Source(corpus, reading, valid, test)
     with distributed.process_group(machine.device):
-        _, finished = training.begin_or_continue(request, chosen, source, machine, init_from=init_from)
+        _, finished = training.begin_or_continue(
+            request, chosen, source, machine, init_from=init_from, grow_vocabulary=grow_vocabulary
+        )
     if finished:
         _report(finished)
 

@@ -62,6 +62,11 @@ class TokenDataset:
         max_length = max(len(ids) for sequences in splits for ids in sequences)
         return cls(EncodedSplit.of(splits[0]), EncodedSplit.of(splits[1]), vocabulary, max_length)
 
+    @cached_property
+    def counts(self) -> Int[np.ndarray, "V"]:
+        """How often each token stands in the training texts."""
+        return self.train.sequences.occurrences(len(self.vocabulary))
+
     def decode(self, sequences: Sequence[Sequence[int]]) -> list[str]:
         """What is shown of samples: nothing else in a training needs text."""
         return [self.vocabulary.decode(ids) for ids in sequences]

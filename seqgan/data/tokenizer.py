@@ -7,6 +7,7 @@ for one of sentencepiece's special pieces."""
 
 import io
 import re
+import struct
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, get_args
@@ -97,6 +98,26 @@ class Tokenizer:
                 f"sentencepiece cannot hold the longest word of the texts, of {len(longest)} characters "
                 f"({longest[:20]!r}...); leave it out, or choose --tokenizer char or bpe"
             ) from error
+
+    def grown(self, texts: Sequence[str], vocab_size: int = 5000) -> "Tokenizer":
+        """This tokenizer with the tokens that one trained on these texts has and this one has not, as further ids.
+
+        Subwords: what is added to bpe is merged after all that it knows.
+
+        Raises:
+            ConfigError: sentencepiece cannot make such a vocabulary from these texts."""
+        kind: Any = self.kind
+        other = Tokenizer.train(texts, kind, vocab_size)
+        model, added = self.model, [token for text, token in other._ids.items() if text not in self._ids]
+        lowest = min(self._processor.get_score(token) for token in range(len(self)))
+        for number, token in enumerate(added, start=1):
+            score = other._processor.get_score(token) if kind == "unigram" else lowest - number
+            model += _piece(other._processor.id_to_piece(token), score)
+        return Tokenizer(kind, model)
+
+    def added_to(self, other: "Tokenizer") -> list[str]:
+        """The tokens that this one has beyond those of another, which it is grown from."""
+        return self._texts[len(other) :]
 
     def __len__(self) -> int:
         """V, the size of the vocabulary, special ids included."""
@@ -192,6 +213,25 @@ def _learned(lines: Sequence[str], kind: str, vocab_size: int, source: str, **mo
             f"sentencepiece cannot make a {kind} vocabulary of {vocab_size} from {source}: {reason}"
         ) from error
     return buffer.getvalue()
+
+
+def _piece(text: str, score: float) -> bytes:
+    """A piece as sentencepiece's model file holds it: appended to the bytes of a model it is one more of its pieces.
+
+    The file is a message of protocol buffers, in which a repeated field may go on anywhere: field 1 of the model are
+    its pieces, of which field 1 is the text and field 2 the score."""
+    raw = text.encode()
+    piece = b"\x0a" + _varint(len(raw)) + raw + b"\x15" + struct.pack("<f", score)
+    return b"\x0a" + _varint(len(piece)) + piece
+
+
+def _varint(number: int) -> bytes:
+    """A whole number in base 128, the lowest digits first, each but the last with its highest bit set."""
+    digits = bytearray()
+    while number > 127:
+        digits.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*digits, number])
 
 
 def _replaced(characters: Mapping[str, str], text: str) -> str:

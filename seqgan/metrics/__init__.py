@@ -3,7 +3,7 @@
 `METRICS` holds those of text alone; each is a function of a `MetricInput` that returns numbers by name."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, get_args
@@ -212,16 +212,23 @@ def novelty(inputs: MetricInput) -> dict[str, Measured]:
 
 
 def form(inputs: MetricInput) -> dict[str, Measured]:
-    """The number of tokens, and the share of samples in the form that most training texts have.
+    """The number of tokens, how many of them stand earlier in the same text, and the share of samples in the form that
+    most training texts have.
 
     The form of a text is the number of characters of each of its lines: 5-5-5-5 for a quatrain."""
     each = np.ones(len(inputs.tokenised))
-    measured = {"length": _ratio([len(text) for text in inputs.tokenised], each, inputs)}
+    length, repeats = ([measure(text) for text in inputs.tokenised] for measure in (len, repetitions))
+    measured = {"length": _ratio(length, each, inputs), "repeats": _ratio(repeats, each, inputs)}
     if inputs.tokens == "chars" and inputs.training:
         [(usual, count)] = Counter(map(shape, inputs.training)).most_common(1)
         if count * 2 > len(inputs.training):
             measured["form"] = _ratio([shape(text) == usual for text in inputs.samples], each, inputs, form=usual)
     return measured
+
+
+def repetitions(tokens: Sequence[Hashable]) -> int:
+    """How many tokens of a text stand earlier in it."""
+    return len(tokens) - len(set(tokens))
 
 
 def shape(text: str) -> str:

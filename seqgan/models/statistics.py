@@ -49,7 +49,5 @@ def context_vectors(rows: Ragged, vocab_size: int, size: int) -> Float[Tensor, "
     places = torch.stack([first, second])[:, positive]
     matrix = torch.sparse_coo_tensor(places, information[positive], (vocab_size, vocab_size), check_invariants=False)
     vectors, values, _ = torch.svd_lowrank(matrix, q=min(size + OVERSAMPLED, vocab_size))
-    known = torch.zeros(vocab_size, 1).index_fill(
-        0, places[0], 1.0
-    )  # elsewhere the decomposition leaves rounding errors
+    known = torch.zeros(vocab_size, 1).index_fill(0, places[0], 1.0)  # elsewhere there are but rounding errors
     return (known * vectors * values.sqrt())[:, :size]

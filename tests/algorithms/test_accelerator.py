@@ -38,6 +38,7 @@ def words() -> TokenDataset:
     corpus = Corpus("tiny", **split(tiny_lines()))
     texts = encode_corpus(corpus, Tokenizer.train(corpus.train, "word", 10))
     assert texts.train.unknown
+    assert texts.counts.any()  # counted now, where tensors have numbers
     return texts
 
 

@@ -9,6 +9,7 @@ from torch.testing import assert_close
 from seqgan.models.gru import GRUPolicy
 from seqgan.models.lstm import LSTMPolicy
 from seqgan.models.policy import PolicyModule
+from seqgan.models.recurrent import RecurrentPolicy
 from seqgan.symbols import EOS, UNK
 
 
@@ -87,3 +88,23 @@ def test_no_feature_is_beyond_its_bound(policy: PolicyModule) -> None:
         assert bound is None
         return
     assert (policy.features_before(torch.randint(EOS, 30, (50, 6))).abs() <= bound).all()
+
+
+@pytest.mark.parametrize("kind", [LSTMPolicy, GRUPolicy])
+def test_recurrent_weights_are_dropped_while_learning_and_only_then(kind: type[RecurrentPolicy]) -> None:
+    torch.manual_seed(0)
+    policy, plain = kind(20, 5, 6, 7, weight_drop=0.4, init_std=0.5), kind(20, 5, 6, 7)
+    plain.load_state_dict(policy.state_dict())
+    tokens = torch.randint(4, 20, (6, 5))
+    assert policy.eval().log_probs(tokens).equal(plain.eval().log_probs(tokens))
+    torch.manual_seed(1)
+    learning = policy.train().log_probs(tokens)
+    torch.manual_seed(1)
+    recurrent = next(weight for name, weight in plain.named_parameters() if "weight_hh" in name)
+    recurrent.data = F.dropout(recurrent.data, 0.4)
+    assert 0.2 < (recurrent == 0).float().mean() < 0.6
+    assert_close(learning, plain.log_probs(tokens))
+    torch.manual_seed(2)
+    drawn = policy.sample(50).tokens
+    torch.manual_seed(2)
+    assert drawn.equal(policy.eval().sample(50).tokens)

@@ -1,0 +1,61 @@
+"""An ablation: settings of a policy, each trained from several seeds, side by side on the validation split.
+
+Nothing here reads the test split, so what is chosen by its numbers can still be measured there."""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from seqgan.compare import over_seeds
+from seqgan.data.corpus import Corpus
+from seqgan.evaluation import evaluate_models
+from seqgan.library import train
+from seqgan.reporting import REAL, Evaluation, Row
+
+OF_TEST, OF_VALIDATION = "nll-test", "nll-valid"
+SHOWN = ("nll-valid", "nll-valid-known", "repeats", "distinct-1", "distinct-2", "bleu-2", "bleu-3", "d-auc")
+
+
+def ablation(
+    corpus: Corpus, settings: Mapping[str, Mapping[str, Any]], seeds: Sequence[int], folder: Path, threads: int = 0
+) -> Evaluation:
+    """A row for each setting, the mean over the seeds, with its difference from the first one; and one of real text,
+    which is of the training split.
+
+    A setting holds arguments of `seqgan.train`, by default of algorithm mle. Its run of a seed is `folder/name-seed`,
+    which is gone on with where it exists; `init_from` names another setting, whose run of the same seed is meant, as in
+    "name" or "name@mle"."""
+    rows: dict[str, Row] = {}
+    texts: dict[str, list[str]] = {}
+    for name, setting in settings.items():
+        options, of_seeds = {"algorithm": "mle", "threads": threads, **setting}, list[Row]()
+        for seed in seeds:
+            if "init_from" in setting:
+                origin, at, stage = setting["init_from"].partition("@")
+                options["init_from"] = f"{folder / origin}-{seed}{at}{stage}"
+            run = train(corpus, run_dir=folder / f"{name}-{seed}", resume=True, seed=seed, progress=True, **options)
+            measured = evaluate_models({name: run.model()}, on_validation(corpus), count=len(corpus.valid), seed=seed)
+            of_seeds.append(as_validation(measured[name]))
+            texts[f"{name} {seed}"], texts[REAL], real = measured.texts[name], measured.texts[REAL], measured[REAL]
+        rows[name] = over_seeds(of_seeds, seeds)
+    first, *others = rows
+    pairs = [(name, first) for name in others]
+    return Evaluation({**rows, REAL: real}, {"seeds": list(seeds)}, texts, corpus.valid, pairs)
+
+
+def on_validation(corpus: Corpus) -> Corpus:
+    """The corpus with its validation split where an evaluation looks for the test split, and as many training texts
+    where it looks for real ones."""
+    real = random.Random(0).sample(corpus.train, len(corpus.valid))
+    return replace(corpus, train=[], valid=real, test=corpus.valid)
+
+
+def as_validation(row: Row) -> Row:
+    """A row of such a corpus with the names that its numbers have in the true one."""
+    return {
+        name.replace(OF_TEST, OF_VALIDATION): number
+        for name, number in row.items()
+        if not name.startswith(OF_VALIDATION)
+    }

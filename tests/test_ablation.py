@@ -1,0 +1,91 @@
+"""`seqgan bench ablation`: settings of a policy from several seeds, on the validation split alone."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import seqgan
+from seqgan.ablation import ablation, on_validation
+from seqgan.core.run import describe
+from seqgan.data.corpus import Corpus
+from seqgan.data.splits import split
+from tests.conftest import TINY, TINY_GAME, tiny_lines
+from tests.test_cli import call, refusal
+
+SEEDS = (3, 4)
+SETTINGS: dict[str, dict[str, Any]] = {
+    "plain": {**TINY, "ema_decay": 0.0},
+    "averaged": dict(TINY),
+    "game": {**TINY_GAME, "algorithm": "seqgan", "init_from": "averaged", "mle_epochs": 0},
+}
+
+
+@pytest.fixture(scope="module")
+def corpus() -> Corpus:
+    return Corpus("tiny", **split(tiny_lines()))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("ablation")
+
+
+def test_a_row_is_the_mean_over_seeds_on_the_validation_split(corpus: Corpus, folder: Path) -> None:
+    result = ablation(corpus, SETTINGS, SEEDS, folder)
+    assert list(result.rows) == [*SETTINGS, "real"]
+    alone = [seqgan.load(folder / f"plain-{seed}", corpus=corpus).evaluate()["mle"] for seed in SEEDS]
+    for name in ("nll-valid", "nll-valid-char", "nll-valid-known"):
+        assert result["plain"][name].value == pytest.approx(sum(row[name].value for row in alone) / 2)
+    assert not [name for row in result.rows.values() for name in row if "test" in name]
+    assert "d-auc" in result["game"]
+    assert "seeds" in result["game"]["bleu-2"].signature
+    assert list(result.differences) == ["averaged - plain", "game - plain"]
+    begun = describe(folder / "game-4")["init_from"]
+    assert (begun["run"], begun["stage"]) == (str((folder / "averaged-4").resolve()), "final")
+    assert describe(folder / "game-4")["seed"] == 4
+    assert len(result.texts["real"]) == len(corpus.valid)
+    assert set(result.texts["real"]) <= set(corpus.train)
+
+
+def test_runs_that_exist_are_not_trained_again(corpus: Corpus, folder: Path) -> None:
+    first = ablation(corpus, SETTINGS, SEEDS, folder)
+    files = {path: path.stat().st_mtime_ns for path in folder.rglob("*.pt")}
+    assert ablation(corpus, SETTINGS, SEEDS, folder).as_json() == first.as_json()
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*.pt")} == files
+
+
+def test_nothing_is_of_the_test_split(corpus: Corpus) -> None:
+    shown = on_validation(corpus)
+    assert shown.test == corpus.valid
+    assert len(shown.valid) == len(corpus.valid)
+    assert set(shown.valid) <= set(corpus.train)
+    assert not shown.train
+
+
+def test_the_command(corpus_file: Path, tmp_path: Path) -> None:
+    settings = tmp_path / "settings.toml"
+    text = "mle_epochs = 1\nhidden_dim = 8\n"
+    settings.write_text(f"[plain]\n{text}[averaged]\nema_decay = 0.9\nmle_lr = 0.05\n{text}")
+    words = ("bench", "ablation", settings, "--corpus", corpus_file, "--seeds", "2", "--runs", tmp_path / "runs")
+    shown = call(*words, "--threads", "1").stdout
+    for word in ("plain", "averaged - plain", "real", "nll-valid-known", "repeats"):
+        assert word in shown
+    rows = json.loads(call(*words, "--threads", "1", "--json").stdout)["rows"]
+    assert set(rows) == {"plain", "averaged", "real"}
+    assert describe(tmp_path / "runs" / "averaged-1")["config"]["ema_decay"] == 0.9
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "a table of options for each setting was expected"),
+        ("mle_lr = 1\n", "a table of options for each setting was expected"),
+        ("[a]\nmle_rate = 1\n", "mle has no hyper-parameter"),
+    ],
+)
+def test_settings_that_are_none_are_refused(content: str, message: str, corpus_file: Path, tmp_path: Path) -> None:
+    settings = tmp_path / "settings.toml"
+    settings.write_text(content)
+    assert message in refusal("bench", "ablation", settings, "--corpus", corpus_file, "--runs", tmp_path / "runs")[0]
