@@ -8,7 +8,7 @@ from seqgan.data.corpus import Corpus
 from seqgan.data.dataset import Overlong, TokenDataset, encode
 from seqgan.data.splits import some_of
 from seqgan.data.suitable import suitable_tokenizer
-from seqgan.data.tokenizer import Tokenizer
+from seqgan.data.tokenizer import Tokenizer, round_trip
 from seqgan.symbols import EOS
 
 TOKENS_PER_TYPE = 8  # fewer than this, and most of the vocabulary is hardly ever seen
@@ -99,7 +99,8 @@ def _too_long(corpus: Corpus, tokenizer: Tokenizer, texts: TokenDataset, overlon
     became = {"truncate": "truncated there", "split": "several rows each", "drop": "left out", "error": "refused"}[
         overlong
     ]
-    return [f"longer than --max-length {texts.max_length}, and {became}: {'; '.join(parts)}"] if parts else []
+    remedy = "" if overlong == "split" else " (a larger --max-length or --overlong split keeps them whole)"
+    return [f"longer than --max-length {texts.max_length}, and {became}: {'; '.join(parts)}{remedy}"] if parts else []
 
 
 def _changed(texts: Sequence[str], tokenizer: Tokenizer) -> list[str]:
@@ -108,7 +109,7 @@ def _changed(texts: Sequence[str], tokenizer: Tokenizer) -> list[str]:
     if len(backs) <= MUCH_CHANGED * len(texts):
         return []
     text, back = min(backs, key=lambda pair: len(pair[0]))
-    single = tokenizer.kind == "word" and all(" ".join(text.split()) == text for text in texts)
+    single = tokenizer.kind == "word" and all(round_trip("whitespace", text) == text for text in texts)
     others = "whitespace, bpe and char" if single else "bpe and char"  # none of which loses anything
     return [
         f"advice: {len(backs) / len(texts):.0%} of the training texts are decoded by --tokenizer {tokenizer.kind} with "
