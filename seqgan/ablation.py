@@ -10,6 +10,7 @@ from typing import Any
 
 from seqgan.compare import over_seeds
 from seqgan.data.corpus import Corpus
+from seqgan.data.encoding import encoded
 from seqgan.evaluation import evaluate_models
 from seqgan.library import train
 from seqgan.reporting import REAL, Evaluation, Row
@@ -36,7 +37,8 @@ def ablation(
                 origin, at, stage = setting["init_from"].partition("@")
                 options["init_from"] = f"{folder / origin}-{seed}{at}{stage}"
             run = train(corpus, run_dir=folder / f"{name}-{seed}", resume=True, seed=seed, progress=True, **options)
-            measured = evaluate_models({name: run.model()}, on_validation(corpus), count=len(corpus.valid), seed=seed)
+            held_out = encoded(on_validation(corpus), run.model().tokenizer)
+            measured = evaluate_models({name: run.model()}, held_out, seed=seed)
             of_seeds.append(as_validation(measured[name]))
             texts[f"{name} {seed}"], texts[REAL], real = measured.texts[name], measured.texts[REAL], measured[REAL]
         rows[name] = over_seeds(of_seeds, seeds)

@@ -36,7 +36,7 @@ def compare(
     names = _names(runs)
     first = runs[0]
     for name, run in zip(names, runs, strict=True):
-        if any(getattr(run.corpus(), part) != getattr(first.corpus(), part) for part in ("train", "valid", "test")):
+        if run.corpus().provenance["texts_sha256"] != first.corpus().provenance["texts_sha256"]:
             raise UsageError(
                 f"{names[0]} and {name} were trained on different texts or splits, so their numbers cannot be "
                 "compared; give runs of one corpus"

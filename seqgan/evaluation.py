@@ -19,17 +19,17 @@ from seqgan.core.game import inference
 from seqgan.core.report import Measured, as_difference
 from seqgan.core.stats import Units, mean_influences, ratio_influences, unit_blocks, units_of
 from seqgan.data.batches import Texts, map_by_length, pad
-from seqgan.data.corpus import Corpus
-from seqgan.data.dataset import EncodedSplit, as_learned, encode
-from seqgan.data.tokens import suitable_tokens
-from seqgan.errors import UsageError
+from seqgan.data.encoding import SPLITS, EncodedCorpus, Learned
+from seqgan.data.ragged import Ragged
+from seqgan.data.tokens import WAYS, suitable_tokens
+from seqgan.errors import CorpusError, UsageError
 from seqgan.metrics import Aggregation, MetricInput, discrimination, nll, over_texts
 from seqgan.metrics.texts import measure
 from seqgan.model import TextModel
 from seqgan.reporting import REAL, Evaluation, Row
 from seqgan.rollout import in_chunks
 from seqgan.runs import PRETRAINING
-from seqgan.symbols import EOS, UNK
+from seqgan.symbols import UNK
 
 MOST_SAMPLES = 10_000
 SAMPLES = "samples"  # the source of the influences of what a policy draws, as in `MetricInput`
@@ -37,15 +37,25 @@ MOSTLY = 0.5  # share of the samples that are training texts, above which a rema
 
 
 class HeldOut(NamedTuple):
-    """A split as rows of ids, and which text each row is of: copies are one text, as are the rows of one."""
+    """A split as a policy sees it, and which text each row is of: copies are one text, as are the rows of one."""
 
-    encoded: EncodedSplit
+    texts: Learned
     units: Units
+
+    @property
+    def rows(self) -> Ragged:
+        return self.texts.split.sequences
+
+    @property
+    def chosen(self) -> str:
+        """For a signature: of how many texts these are a choice."""
+        chosen = self.texts.source.chosen.get(self.texts.part, "")
+        return chosen and f"|{self.texts.part}:{chosen}"
 
 
 def evaluate_models(
     models: Mapping[str, TextModel],
-    corpus: Corpus,
+    corpus: EncodedCorpus,
     *,
     count: int | None = None,
     seed: int = 0,
@@ -58,68 +68,67 @@ def evaluate_models(
     Raises:
         UsageError: there are fewer validation texts than `count`."""
     first = next(iter(models.values()))
-    fitted = as_learned(corpus, first.tokenizer, first.policy.max_length, first.overlong)
-    if not fitted.valid:
+    limits = first.policy.max_length, first.overlong
+    try:
+        train, valid, test = (corpus.learned(part, *limits) for part in SPLITS)
+    except CorpusError as error:
         raise UsageError(
-            f"no validation text is short enough for --max-length {first.policy.max_length} "
-            f"(--overlong {first.overlong}), "
-            "and they are the row of real text; train with a larger --max-length, or with --overlong truncate"
-        )
-    count = count or min(len(fitted.valid), MOST_SAMPLES)
-    if count > len(fitted.valid):
+            f"no training, validation or test text is short enough for --max-length {limits[0]} (--overlong "
+            f"{limits[1]}), and all are measured; train with a larger --max-length, or with --overlong truncate"
+        ) from error
+    count = count or min(len(valid), MOST_SAMPLES)
+    if count > len(valid):
         raise UsageError(
             f"{count} texts were asked for, but the validation split, which is the row of real text, has "
-            f"{len(fitted.valid)}; all rows must have the same number: ask for no more than that"
+            f"{len(valid)}; all rows must have the same number: ask for no more than that"
         )
-    tokens = tokens or tokens_of(first.tokenizer.kind, fitted.test)
-    overlong = "" if fitted is corpus else f"{first.overlong}@{first.policy.max_length}"
-    held_out = {part: _held_out(getattr(corpus, part), first) for part in ("valid", "test")}
+    tokens = tokens or tokens_of(first.tokenizer.kind, test)
+    any_overlong = any(part.split.overlong for part in (train, valid, test))
+    held_out = {"valid": _held_out(valid), "test": _held_out(test)}
     draws = {name: model.sample_ids(count, seed=seed) for name, model in models.items()}
     texts = {name: [first.tokenizer.decode(row) for row in drawn] for name, drawn in draws.items()}
-    texts[REAL] = random.Random(seed).sample(fitted.valid, count)
-    pieces = _pieces(corpus, first) if first.overlong == "split" else {}
-    against = (fitted.test, fitted.train, tokens, aggregation, overlong)
-    rows = {
-        name: measure(MetricInput(several, *against, name == REAL, lowercase, pieces))
-        for name, several in texts.items()
-    }
+    real = random.Random(seed).sample(range(len(valid)), count)
+    texts[REAL] = [valid[number] for number in real]
+    split = first.overlong == "split"
+    beside = MetricInput(
+        texts[REAL],
+        list(test),
+        train,
+        tokens,
+        aggregation,
+        overlong=f"{first.overlong}@{first.policy.max_length}" if any_overlong else "",
+        lowercase=lowercase,
+        part_of={part[row]: part.text_of(row) for part in (valid, test) for row in range(len(part))} if split else {},
+        cut_training=train.pieces if WAYS[tokens] == first.tokenizer.kind else None,
+        chosen=corpus.chosen,
+    )
+    rows = {name: measure(beside.of(several, held_out=name == REAL)) for name, several in texts.items()}
     for name, model in models.items():
         rows[name] |= _likelihood(model, held_out, draws[name])
         if model.discriminator:
             rows[name] |= _discriminated(model, model.discriminator, held_out["test"], draws[name], seed)
-    for name, several in texts.items():
-        ids = draws[name] if name in draws else [[*first.tokenizer.encode(text), EOS] for text in several]
-        units = np.arange(count) if name in draws else units_of(pieces.get(text, text) for text in several)
+    drawn_or_real = {**draws, REAL: [valid.split.sequences[number] for number in real]}
+    for name, ids in drawn_or_real.items():
+        units = np.arange(count) if name in draws else units_of(valid.text_of(number) for number in real)
         sizes, source = [len(row) for row in ids], SAMPLES if name in draws else "held-out"
         rows[name]["unknown"] = _per([row.count(UNK) for row in ids], sizes, source, units, f"n:{count}", first)
     for name, other in (("mle", "final"), ("final", "mle")):
         if {name, other} <= models.keys():
             rows[name][f"kl-to-{other}"] = _divergence(models[name], models[other], draws[name])
-    overlap = dict(corpus.provenance.get("overlap", {}))
-    counts = {"overlong_texts": sum(part.encoded.overlong for part in held_out.values()), "overlong": first.overlong}
-    facts = {"seed": seed, **counts, "max_length": first.policy.max_length, "overlap": overlap}
-    return Evaluation(rows, facts, texts, fitted.test)
-
-
-def _held_out(texts: Sequence[str], model: TextModel) -> HeldOut:
-    def encoded(some: Sequence[str]) -> EncodedSplit:
-        return encode(some, model.tokenizer, model.policy.max_length, model.overlong)
-
-    together = encoded(texts)
-    if model.overlong != "split":
-        return HeldOut(together, units_of(map(tuple, together.sequences)))
-    return HeldOut(together, units_of(texts[number] for number in together.texts))
-
-
-def _pieces(corpus: Corpus, model: TextModel) -> dict[str, str]:
-    """Piece of a held-out text -> the text."""
-    return {
-        piece: text
-        for text in (*corpus.valid, *corpus.test)
-        for piece in as_learned(
-            Corpus(corpus.name, [], [text], []), model.tokenizer, model.policy.max_length, model.overlong
-        ).valid
+    overlap = dict(corpus.corpus.provenance.get("overlap", {}))
+    counts = {
+        "overlong_texts": sum(part.texts.split.overlong for part in held_out.values()),
+        "overlong": first.overlong,
     }
+    facts = {"seed": seed, **counts, "max_length": first.policy.max_length, "overlap": overlap, **corpus.chosen}
+    return Evaluation(rows, facts, texts, beside.references)
+
+
+def _held_out(texts: Learned) -> HeldOut:
+    """Copies are those of ids, or where texts are split, of whole texts."""
+    if texts.split.overlong and len(texts) != len(set(texts.split.texts.tolist())):
+        return HeldOut(texts, units_of(map(texts.text_of, range(len(texts)))))
+    return HeldOut(texts, units_of(map(tuple, texts.split.sequences)))
 
 
 def tokens_of(kind: str, texts: Sequence[str]) -> str:
@@ -134,15 +143,14 @@ def _likelihood(model: TextModel, held_out: Mapping[str, "HeldOut"], drawn: Sequ
     row: Row = {}
     for split, part in held_out.items():
         row |= _known_and_unknown(model, split, part)
-        losses = (-nll.text_log_probs(model.policy, part.encoded.sequences)).tolist()
-        sizes = part.encoded.sequences.lengths.tolist()
-        by_token = _per(losses, sizes, split, part.units, f"rows:{len(sizes)}|per:token", model)
+        losses = (-nll.text_log_probs(model.policy, part.rows)).tolist()
+        sizes = part.rows.lengths.tolist()
+        by_token = _per(losses, sizes, split, part.units, f"rows:{len(sizes)}{part.chosen}|per:token", model)
         row[f"nll-{split}"] = by_token
-        if part.encoded.characters:
-            scale = sum(sizes) / part.encoded.characters  # of all rows together: its own spread is not in the error
-            influences = {source: of * scale for source, of in by_token.influences.items()}
-            signature = by_token.signature.replace("per:token", "per:character")
-            row[f"nll-{split}-char"] = Measured.of(by_token.value * scale, influences, signature)
+        scale = sum(sizes) / part.texts.characters()  # of all rows together: its own spread is not in the error
+        influences = {source: of * scale for source, of in by_token.influences.items()}
+        signature = by_token.signature.replace("per:token", "per:character")
+        row[f"nll-{split}-char"] = Measured.of(by_token.value * scale, influences, signature)
     surprises = (-nll.text_log_probs(model.policy, drawn, drawn=True)).tolist()
     sizes = [len(ids) for ids in drawn]
     row["entropy"] = _per(surprises, sizes, SAMPLES, np.arange(len(drawn)), f"n:{len(drawn)}|per:token", model)
@@ -151,13 +159,13 @@ def _likelihood(model: TextModel, held_out: Mapping[str, "HeldOut"], drawn: Sequ
 
 def _known_and_unknown(model: TextModel, split: str, part: "HeldOut") -> Row:
     """NLL per known token and per unknown one: a policy whose UNK is calibrated is no better at what it writes."""
-    row, rows = dict[str, Measured](), part.encoded.sequences
+    row, rows = dict[str, Measured](), part.rows
     known = [torch.tensor(ids) != UNK for ids in rows]
     for name, which, drawn in (("known", known, True), ("unknown", [~some for some in known], False)):
         if any(sizes := [int(some.sum()) for some in which]):
             by_token = nll.token_log_probs(model.policy, rows, drawn=drawn)
             losses = [-float(log_probs[some].sum()) for log_probs, some in zip(by_token, which, strict=True)]
-            signature = f"rows:{len(rows)}|per:{name}-token"
+            signature = f"rows:{len(rows)}{part.chosen}|per:{name}-token"
             row[f"nll-{split}-{name}"] = _per(losses, sizes, split, part.units, signature, model)
     return row
 
@@ -203,7 +211,7 @@ def _discriminated(
 
     It is the run's last discriminator, for the samples of every policy alike."""
     rng = torch.Generator(model.device).manual_seed(seed)
-    rows = test.encoded.sequences
+    rows = test.rows
     with inference(discriminator) as logits:
         real = map_by_length(
             lambda batch: logits(model.policy.fill_unknown(batch.tokens, rng)),
@@ -214,7 +222,7 @@ def _discriminated(
         fake = in_chunks(logits, Texts(pad(drawn, model.device).tokens)).cpu()
     errors = f"err:{over_texts(test.units)}"
     whose = f"discriminator:{_fingerprint(discriminator)}"
-    signature = f"{whose}|real:{len(real)}|n:{len(fake)}|unknown:filled in|{errors}|{_tokens_of(model)}"
+    signature = f"{whose}|real:{len(real)}{test.chosen}|n:{len(fake)}|unknown:filled in|{errors}|{_tokens_of(model)}"
     of_samples = np.arange(len(fake))
     return {
         name: Measured.of(

@@ -30,6 +30,7 @@ from seqgan.core.log import Display, progress_display
 from seqgan.core.phase import Algorithm
 from seqgan.core.starting import Machine, RunRequest
 from seqgan.data.corpus import Corpus, corpus_in_memory
+from seqgan.data.encoding import EncodedCorpus, encoded
 from seqgan.data.readers import Reading
 from seqgan.data.tokens import TOKENS
 from seqgan.errors import ConfigError, UsageError, quoted
@@ -40,7 +41,7 @@ from seqgan.pretrained import refuse_taken, save_pretrained
 from seqgan.reporting import Evaluation
 from seqgan.rewards import DenseReward, TextReward
 from seqgan.rollout import Score
-from seqgan.runs import NOWHERE, Source, corpus_of, describe_run, load_model, progress, stages_of
+from seqgan.runs import NOWHERE, Source, corpus_of, describe_run, load_model, load_tokenizer, progress, stages_of
 
 TOKEN_KIND, AGGREGATION = OneOf(list(TOKENS)), OneOf(get_args(Aggregation))
 NAMED = Function("a name, or a function of (vocab_size, max_length) that makes a module", str)
@@ -61,6 +62,7 @@ class TrainedRun:
     ) -> None:
         self.folder, self.components, self._source = folder, components, source
         self._corpus: Corpus | None = None
+        self._encoded: EncodedCorpus | None = None
         self.description: Mapping[str, Any] = describe_run(folder)
         self._device, self._models = resolve(device), dict[str, TextModel]()
 
@@ -116,6 +118,14 @@ class TrainedRun:
         self._corpus = self._corpus or corpus_of(self.folder, self._source)
         return self._corpus
 
+    def encoded(self) -> EncodedCorpus:
+        """The same texts as ids.
+
+        Raises:
+            RunError: they cannot be read, or are no longer what they were."""
+        self._encoded = self._encoded or encoded(self.corpus(), load_tokenizer(self.folder, self.description))
+        return self._encoded
+
     @checked
     def evaluate(
         self,
@@ -137,7 +147,7 @@ class TrainedRun:
         models = {stage: self.model(stage) for stage in stages_of(self.description)}
         seed = self.description["seed"] if seed is None else seed
         options: dict[str, Any] = {"count": count, "seed": seed, "tokens": tokens, "aggregation": aggregation}
-        result = evaluation.evaluate_models(models, self.corpus(), lowercase=lowercase, **options)
+        result = evaluation.evaluate_models(models, self.encoded(), lowercase=lowercase, **options)
         result.facts |= progress(self.folder)
         return result
 
@@ -158,7 +168,7 @@ class TrainedRun:
             UsageError: the folder holds something already; `overwrite` replaces a saved model."""
         refuse_taken(Path(folder), overwrite)
         measured = evaluation.evaluate_models(
-            {str(stage): self.model(stage)}, self.corpus(), seed=self.description["seed"]
+            {str(stage): self.model(stage)}, self.encoded(), seed=self.description["seed"]
         )
         notes = evaluation.summary(measured)
         facts = {

@@ -11,8 +11,8 @@ from seqgan.algorithms.configs import CONFIGS
 from seqgan.core.bounds import BEAMS, DRAWN, PROMPTS, SEED, TEMPERATURE, TOP_K, TOP_P, YES_NO, checked
 from seqgan.core.game import inference
 from seqgan.data.batches import map_by_length
-from seqgan.data.dataset import Overlong
 from seqgan.data.ragged import Batch, Ragged
+from seqgan.data.spans import Overlong
 from seqgan.data.texts import a_list_of_texts
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import UsageError

@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 from seqgan.core import outputs, schema
 from seqgan.core.bounds import REAL, WHOLE
 from seqgan.core.stats import permutation_test, standard_error
-from seqgan.data.dataset import as_learned
 from seqgan.errors import UsageError, quoted, why
 from seqgan.library import TrainedRun
 from seqgan.runs import stages_of
@@ -39,10 +38,10 @@ def sheet_of(run: TrainedRun, count: int, seed: int) -> dict[str, list[str]]:
     Raises:
         UsageError: the test split has fewer."""
     model = run.model()
-    test = as_learned(run.corpus(), model.tokenizer, model.policy.max_length, model.overlong).test
+    test = run.encoded().learned("test", model.policy.max_length, model.overlong)
     if count > len(test):
         raise UsageError(f"the test split has {len(test)} real texts; ask for no more than that, not for {count}")
-    chosen = random.Random(seed).sample(test, count)
+    chosen = random.Random(seed).sample(list(test), count)
     # Tokenised and decoded as samples are, so that spacing does not reveal the real ones.
     texts = {"real": [" ".join(model.tokenizer.pieces(text, len(text) + 1)) for text in chosen]}
     return texts | {stage: run.generate(count, stage=stage, seed=seed) for stage in stages_of(run.description)}

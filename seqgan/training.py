@@ -23,9 +23,9 @@ from seqgan.core.schema import json_bytes
 from seqgan.core.starting import Machine, RunRequest
 from seqgan.data.checks import corpus_checks
 from seqgan.data.corpus import Corpus, as_files
-from seqgan.data.dataset import TokenDataset, encode_corpus
+from seqgan.data.dataset import TokenDataset
+from seqgan.data.encoding import EncodedCorpus, encoded, prepare
 from seqgan.data.suitable import suitable_tokenizer
-from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import RunError, UsageError
 from seqgan.evaluation import evaluate_models
 from seqgan.pretrained import WEIGHTS, model_json, read_weights
@@ -57,11 +57,11 @@ class Finished:
 
 
 class Data(NamedTuple):
-    """A corpus, and the same as an algorithm reads it."""
+    """A corpus, all of its texts as ids, and what an algorithm reads of them."""
 
     corpus: Corpus
-    tokenizer: Tokenizer
-    encoded: TokenDataset
+    encoded: EncodedCorpus
+    dataset: TokenDataset
 
 
 def begin_or_continue(
@@ -132,15 +132,16 @@ def begin(
     config, sources, contents = chosen.config, dict(chosen.sources), dict[str, bytes]()
     if init_from:
         config, tokenizer, contents[INITIAL] = inherit(init_from, chosen, corpus, components)
+        whole = encoded(corpus, tokenizer)
         sources.update(dict.fromkeys(INHERITED, f"from {init_from.name}"))
     else:
         kind: Any = suitable_tokenizer(corpus)[0] if config.tokenizer == "auto" else config.tokenizer
-        tokenizer = Tokenizer.train(corpus.train, kind, config.vocab_size)
-    encoded = encode_corpus(corpus, tokenizer, config.max_length, config.overlong)
+        whole = prepare(corpus, kind, config.vocab_size)
+    dataset, tokenizer = whole.dataset(config.max_length, config.overlong), whole.tokenizer
     if init_from:
-        refuse_unreadable(init_from, encoded)
+        refuse_unreadable(init_from, dataset)
     if not corpus.provenance["path"]:  # texts from memory are stored in the run, so that it can be resumed
-        contents |= {f"corpus/{name}": data for name, data in as_files(corpus)[0].items()}
+        contents |= {f"corpus/{name}": data for name, data in as_files(corpus).items()}
     devices.use_threads(request.threads)
     description = {
         "package": "seqgan",
@@ -154,13 +155,13 @@ def begin(
         "tokenizer": tokenizer.kind,
         "tokenizer_sha256": hashlib.sha256(tokenizer.model).hexdigest(),
         "vocab_size": len(tokenizer),
-        "max_length": encoded.max_length,
+        "max_length": dataset.max_length,
         "versions": {name: version(name) for name in ("seqgan", "torch", "numpy", "sentencepiece")}
         | {"python": platform.python_version()},
         "command": sys.argv[1:],
     }
     create(folder, description, {"tokenizer.model": tokenizer.model, **contents}, overwrite=request.overwrite)
-    return Data(corpus, tokenizer, encoded)
+    return Data(corpus, whole, dataset)
 
 
 def _refuse_other_components(folder: Path, description: Mapping[str, Any], components: Components) -> None:
@@ -178,9 +179,10 @@ def read_data(folder: Path, source: Source) -> Data:
     Raises:
         RunError: the corpus or the tokenizer is no longer what the run was begun with."""
     description = describe_run(folder)
-    corpus, tokenizer = corpus_of(folder, source), load_tokenizer(folder, description)
+    corpus = corpus_of(folder, source)
+    whole = encoded(corpus, load_tokenizer(folder, description))
     overlong = run_config(folder / "run.json", description).overlong
-    return Data(corpus, tokenizer, encode_corpus(corpus, tokenizer, description["max_length"], overlong))
+    return Data(corpus, whole, whole.dataset(description["max_length"], overlong))
 
 
 def carry_out(folder: Path, machine: Machine, data: Data, components: Components = DEFAULTS) -> Finished | None:
@@ -201,11 +203,11 @@ def carry_out(folder: Path, machine: Machine, data: Data, components: Components
         about = corpus_checks(*data, config.vocab_size, asked, overlong=config.overlong, automatic=automatic)
         for line in [*moved(folder, data.corpus), *data.corpus.notes, *about]:
             run.display.message(line)
-        train(make(config, data.encoded, machine.device, description["seed"], components), run)
+        train(make(config, data.dataset, machine.device, description["seed"], components), run)
         if distributed.rank():
             return None
         seconds = run.seconds
-        evaluation = _measure(folder, data.corpus, description, machine.device, components)
+        evaluation = _measure(folder, data.encoded, description, machine.device, components)
         weights = {path.name: path.read_bytes() for name in WEIGHTS if (path := folder / name).exists()}
         run.export(
             {
@@ -218,10 +220,10 @@ def carry_out(folder: Path, machine: Machine, data: Data, components: Components
 
 
 def _measure(
-    folder: Path, corpus: Corpus, description: Mapping[str, Any], device: torch.device, components: Components
+    folder: Path, encoded: EncodedCorpus, description: Mapping[str, Any], device: torch.device, components: Components
 ) -> Evaluation:
     """The closing evaluation: of what was saved, not of what is in memory."""
     models = {stage: load_model(folder, stage, device, components) for stage in stages_of(description)}
-    evaluation = evaluate_models(models, corpus, seed=description["seed"])
+    evaluation = evaluate_models(models, encoded, seed=description["seed"])
     evaluation.facts |= {"selection": selection(folder), "steps": max(checkpoints(folder), default=0)}
     return evaluation

@@ -34,7 +34,8 @@ import torch  # noqa: E402
 
 from seqgan.algorithms.configs import CONFIGS, MLEConfig  # noqa: E402
 from seqgan.data.corpus import Corpus  # noqa: E402
-from seqgan.data.dataset import TokenDataset, encode_corpus  # noqa: E402
+from seqgan.data.dataset import TokenDataset  # noqa: E402
+from seqgan.data.encoding import encode_corpus  # noqa: E402
 from seqgan.data.splits import split  # noqa: E402
 from seqgan.data.tokenizer import Tokenizer  # noqa: E402
 from seqgan.models.lstm import LSTMPolicy  # noqa: E402

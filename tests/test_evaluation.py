@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import seqgan
-from seqgan.data.dataset import as_learned
+from seqgan.data.encoding import encoded
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import UsageError
 from seqgan.evaluation import evaluate_models
@@ -188,14 +188,17 @@ def test_tables_stand_with_their_signatures(run: seqgan.TrainedRun) -> None:
 
 def test_texts_too_long_to_be_learned_are_treated_here_as_they_were_there() -> None:
     corpus = seqgan.Corpus("overlong", ["a b c d e f g", "a b"], ["a b c d"], ["b c d e f"])
-    words = Tokenizer.train(corpus.train, "whitespace", 50)
-    assert as_learned(corpus, words, 100, "truncate") is corpus
-    assert as_learned(corpus, words, 4, "truncate").train == ["a b c d", "a b"]
-    assert as_learned(corpus, words, 4, "split").train == ["a b c d", "e f g", "a b"]
-    assert as_learned(corpus, words, 4, "drop").train == ["a b"]
+    words = encoded(corpus, Tokenizer.train(corpus.train, "whitespace", 50))
+    assert [*words.learned("train", 100, "truncate")] == corpus.train
+    assert [*words.learned("train", 4, "truncate")] == ["a b c d", "a b"]
+    assert [*words.learned("train", 4, "split")] == ["a b c d", "e f g", "a b"]
+    assert [*words.learned("train", 4, "drop")] == ["a b"]
     english = seqgan.Corpus("overlong", ["Isn't it fine, today?"] * 3, ["x"], ["x"])
-    word = Tokenizer.train(english.train, "word", 50)
-    assert as_learned(english, word, 4, "truncate").train[0] == "Isn't it fine"
+    for kind, beginning in (("word", "Isn't it fine"), ("char", "Isn'"), ("bpe", "Is")):
+        learned = encoded(english, Tokenizer.train(english.train, kind, 30)).learned("train", 4, "truncate")
+        assert learned[0].startswith(beginning)
+        assert len(learned[0]) <= 13
+        assert learned.text_of(0) == english.train[0]
 
 
 def test_score_gives_the_probability_of_every_text_and_the_discriminators_verdict(
@@ -343,7 +346,7 @@ def test_a_calibrated_unknown_token_makes_the_nll_of_known_ones_no_better() -> N
         policy = LSTMPolicy(len(tokenizer), 8, 5, 6, init_std=0.5).eval()
         with torch.no_grad():
             policy.output.bias[UNK] = logit
-        rows.append(evaluate_models({"it": TextModel(policy, tokenizer)}, corpus)["it"])
+        rows.append(evaluate_models({"it": TextModel(policy, tokenizer)}, encoded(corpus, tokenizer))["it"])
     ids = torch.tensor([[*tokenizer.encode(text), EOS] for text in corpus.test])
     with torch.no_grad():
         by_hand = policy.log_probs_drawn(ids)[ids != UNK], policy.log_probs(ids)[ids == UNK]

@@ -5,6 +5,7 @@ import random
 import numpy as np
 import pytest
 
+from seqgan.data.pieces import cut
 from seqgan.metrics import MetricInput, form, novelty, variety
 from seqgan.metrics.diversity import distinct, ngrams_of
 from seqgan.metrics.ngrams import extended, in_one_row, present, ranked, vocabulary_of
@@ -25,7 +26,7 @@ def test_copied_spans_and_ngrams_are_those_found_by_trying_all(seed: int) -> Non
         [[rng.choice("abcd") for _ in range(rng.randrange(0, 9))] for _ in range(count)] for count in (5, 8)
     )
     samples.append(list("xyz"))
-    result = copied(samples, training, orders=3)
+    result = copied(samples, cut(map(" ".join, training), "whitespace"), orders=3)
     assert result.span.tolist() == [longest_common_span(sample, training) for sample in samples]
     for order in (1, 2, 3):
         known = {tuple(t[i : i + order]) for t in training for i in range(len(t) - order + 1)}

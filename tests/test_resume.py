@@ -16,7 +16,8 @@ from seqgan.algorithms.components import DEFAULTS, Components
 from seqgan.algorithms.configs import CONFIGS
 from seqgan.core.phase import Phase
 from seqgan.data.corpus import Corpus
-from seqgan.data.dataset import TokenDataset, encode_corpus
+from seqgan.data.dataset import TokenDataset
+from seqgan.data.encoding import encode_corpus
 from seqgan.data.splits import split
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.models.policy import PolicyModule, State

@@ -54,7 +54,7 @@ def test_a_refused_start_of_a_text_run_leaves_nothing(
     for words in cases:
         refused(command, "train", *QUICK, "--run-dir", runs / "run", *words)
         assert not runs.exists() or not list(runs.iterdir()), words
-    monkeypatch.setattr("seqgan.training.encode_corpus", lambda *_: (_ for _ in ()).throw(UsageError("no")))
+    monkeypatch.setattr("seqgan.training.prepare", lambda *_: (_ for _ in ()).throw(UsageError("no")))
     refused(command, "train", *QUICK, "--run-dir", runs / "run", "--corpus", corpus_file)
     assert not list(runs.iterdir()) if runs.exists() else True
 
@@ -145,8 +145,8 @@ def test_a_new_run_reads_and_encodes_its_corpus_once(
         monkeypatch.setattr(place, lambda *args, **kwargs: calls.append(name) or real(*args, **kwargs))
 
     counted("seqgan.data.corpus.read_texts")
-    counted("seqgan.training.encode_corpus")
+    counted("seqgan.data.encoding._ids")
     seqgan.train(corpus_file, run_dir=tmp_path / "run", **MLE)
-    assert calls == ["read_texts", "encode_corpus"]
+    assert calls == ["read_texts", "_ids"]
     seqgan.train(corpus_file, run_dir=tmp_path / "run", resume=True, **MLE)
-    assert calls == ["read_texts", "encode_corpus"] * 2
+    assert calls == ["read_texts", "_ids"] * 2

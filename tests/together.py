@@ -32,7 +32,8 @@ from seqgan.core.phase import Algorithm, Phase
 from seqgan.core.run import Run, create, describe
 from seqgan.data.batches import Batches
 from seqgan.data.corpus import Corpus
-from seqgan.data.dataset import TokenDataset, encode_corpus
+from seqgan.data.dataset import TokenDataset
+from seqgan.data.encoding import encode_corpus
 from seqgan.data.ragged import Ragged
 from seqgan.data.splits import split
 from seqgan.data.tokenizer import Tokenizer

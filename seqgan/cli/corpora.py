@@ -94,7 +94,7 @@ def export(name: str, folder: Path, reading: Reading, overwrite: bool) -> None:
     from seqgan.core import files, outputs
     from seqgan.data.corpus import as_files, load_corpus
 
-    contents, _ = as_files(load_corpus(name, **reading._asdict()))
+    contents = as_files(load_corpus(name, **reading._asdict()))
     files.make_folder(folder)
     writers = {file: outputs.writer(folder / file, overwrite=overwrite) for file in contents}
     for file, data in contents.items():

@@ -197,6 +197,7 @@ def _evaluate_runs(asked: Asked) -> None:
 def _evaluate_model(asked: Asked) -> None:
     from seqgan import evaluation
     from seqgan.core.device import use_threads
+    from seqgan.data.encoding import encoded
 
     folder, source = asked.runs[0], asked.source()
     if source.corpus is None:
@@ -204,7 +205,7 @@ def _evaluate_model(asked: Asked) -> None:
     use_threads(asked.threads or 0)
     model = model_of(folder, "final", asked.device)
     options = {**asked.measure(), "seed": asked.seed or 0}
-    result = evaluation.evaluate_models({"model": model}, source.load(), **options)
+    result = evaluation.evaluate_models({"model": model}, encoded(source.load(), model.tokenizer), **options)
     tokens = asked.tokens or evaluation.tokens_of(model.tokenizer.kind, result.references)
     _show(result, evaluation.summary(result), asked, tokens)
 

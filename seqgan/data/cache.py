@@ -44,7 +44,7 @@ def _temporary() -> Path:
     return made
 
 
-def entry(name: str, make: Callable[[Path], None]) -> Path:
+def entry(name: str, make: Callable[[Path], object]) -> Path:
     """The folder of an entry. `make` fills it where it is missing or damaged.
 
     Raises:
@@ -71,7 +71,7 @@ def entry(name: str, make: Callable[[Path], None]) -> Path:
     return place if _is_whole(place) else _again(place, make)
 
 
-def _again(place: Path, make: Callable[[Path], None]) -> Path:
+def _again(place: Path, make: Callable[[Path], object]) -> Path:
     """An entry of this process alone, where that of all cannot be kept."""
     own = Path(tempfile.mkdtemp(dir=_temporary()))
     make(own)

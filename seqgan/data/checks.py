@@ -2,13 +2,15 @@
 
 Each is one line, where there is something to report. Slow checks read a random part of the texts."""
 
-from collections.abc import Sequence
+import numpy as np
 
 from seqgan.data.corpus import Corpus
-from seqgan.data.dataset import Overlong, TokenDataset, encode
-from seqgan.data.splits import some_of
+from seqgan.data.dataset import TokenDataset
+from seqgan.data.encoding import EncodedCorpus
+from seqgan.data.spans import Overlong
+from seqgan.data.splits import hashes, some_of
 from seqgan.data.suitable import suitable_tokenizer
-from seqgan.data.tokenizer import Tokenizer, round_trip
+from seqgan.data.tokenizer import round_trip
 from seqgan.symbols import EOS
 
 TOKENS_PER_TYPE = 8  # fewer than this, and most of the vocabulary is hardly ever seen
@@ -20,7 +22,7 @@ SPLITS = ("train", "valid", "test")
 
 def corpus_checks(
     corpus: Corpus,
-    tokenizer: Tokenizer,
+    encoded: EncodedCorpus,
     texts: TokenDataset,
     asked: int,
     source: str,
@@ -31,7 +33,7 @@ def corpus_checks(
     """What is being learned from, and what is wrong with it. `asked` is the vocabulary's size by that `source`;
     `automatic`: --tokenizer is auto."""
     sizes = f"{len(corpus.train):,} train, {len(corpus.valid):,} valid, {len(corpus.test):,} test texts"
-    vocab_size = len(tokenizer)
+    tokenizer, vocab_size = encoded.tokenizer, len(encoded.tokenizer)
     lines = [f"{corpus.name}: {sizes}; {vocab_size:,} tokens in the vocabulary, at most {texts.max_length} in a text"]
     lines += _copies(corpus)
     for part, count in corpus.provenance.get("overlap", {}).items():
@@ -43,8 +45,8 @@ def corpus_checks(
     if automatic:
         kind, reason = suitable_tokenizer(corpus)
         lines += [f"--tokenizer auto takes {kind}: {reason}"] if kind == tokenizer.kind else []
-    lines += _changed(some_of(corpus.train, LOOKED_AT), tokenizer)
-    lines += _too_long(corpus, tokenizer, texts, overlong)
+    lines += _changed(encoded)
+    lines += _too_long(encoded, texts, overlong)
     if vocab_size < asked and tokenizer.kind != "char" and source.startswith(("command line", "config", "arguments")):
         lines.append(f"--vocab-size {asked} was asked for; the training text has no more than {vocab_size} tokens")
     counts = texts.train.sequences.occurrences(vocab_size)
@@ -75,23 +77,19 @@ def corpus_checks(
 def _copies(corpus: Corpus) -> list[str]:
     """Copies within a split: a text is learned, and counted, as often as it occurs."""
     splits = {part: getattr(corpus, part) for part in SPLITS}
-    copies = {part: len(texts) - len(set(texts)) for part, texts in splits.items()}
+    copies = {part: len(texts) - len(np.unique(hashes(texts))) for part, texts in splits.items()}
     counts = [f"{copies[part]:,} of the {len(texts):,} {part}" for part, texts in splits.items() if copies[part]]
     if not counts:
         return []
     return [f"warning: {', '.join(counts)} texts are copies of another in their split, learned as often as they occur"]
 
 
-def _too_long(corpus: Corpus, tokenizer: Tokenizer, texts: TokenDataset, overlong: Overlong) -> list[str]:
+def _too_long(encoded: EncodedCorpus, texts: TokenDataset, overlong: Overlong) -> list[str]:
     """The share of the texts, and of their tokens, that are over the longest length, in every split."""
-    test = some_of(corpus.test, LOOKED_AT)
-    encoded = {
-        "train": (texts.train, len(corpus.train)),
-        "valid": (texts.valid, len(corpus.valid)),
-        "test": (encode(test, tokenizer, texts.max_length, overlong), len(test)),
-    }
+    splits = {"train": texts.train, "valid": texts.valid, "test": encoded.split("test", texts.max_length, overlong)}
     parts = []
-    for part, (rows, count) in encoded.items():
+    for part, rows in splits.items():
+        count = len(getattr(encoded.corpus, part))
         if rows.overlong:
             lost = rows.lost / (rows.lost + int(rows.sequences.lengths.sum()))
             tokens = f", {lost:.2%} of the tokens" if lost else ""
@@ -103,9 +101,13 @@ def _too_long(corpus: Corpus, tokenizer: Tokenizer, texts: TokenDataset, overlon
     return [f"longer than --max-length {texts.max_length}, and {became}: {'; '.join(parts)}{remedy}"] if parts else []
 
 
-def _changed(texts: Sequence[str], tokenizer: Tokenizer) -> list[str]:
+def _changed(encoded: EncodedCorpus) -> list[str]:
     """Whether texts survive encoding and decoding, unknown tokens aside."""
-    backs = [(text, back) for text in texts if (back := tokenizer.round_trip(text)) != text]
+    tokenizer, numbers = encoded.tokenizer, some_of(range(len(encoded.corpus.train)), LOOKED_AT)
+    texts = [encoded.corpus.train[number] for number in numbers]
+    backs = [
+        (text, back) for text, number in zip(texts, numbers, strict=True) if (back := encoded.back(number)) != text
+    ]
     if len(backs) <= MUCH_CHANGED * len(texts):
         return []
     text, back = min(backs, key=lambda pair: len(pair[0]))

@@ -4,9 +4,11 @@ import hashlib
 import os
 import re
 import reprlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from importlib.resources import files as resources
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,10 @@ from seqgan.data import hub, store
 from seqgan.data.decoding import SUFFIXES, kind_of, stem_of
 from seqgan.data.folders import files_of, is_pattern
 from seqgan.data.readers import Reading, read_texts
-from seqgan.data.splits import FEWEST_TEXTS, completed, overlap
+from seqgan.data.splits import FEWEST_TEXTS, PARTS, completed, overlap
+from seqgan.data.stored import gathered
 from seqgan.data.tables import Say
-from seqgan.data.texts import a_list_of_texts, as_file, as_text
+from seqgan.data.texts import a_list_of_texts, as_file, as_text, file_sha256
 from seqgan.errors import CorpusError, quoted
 
 BUNDLED = {
@@ -39,6 +42,15 @@ class Corpus:
     tokenizer: str | None = None  # the kind that suits it, where that is known
     provenance: Mapping[str, Any] = field(default_factory=dict)
     notes: Sequence[str] = ()  # what was taken where its files left a choice
+
+    @cached_property
+    def texts_sha256(self) -> str:
+        """What identifies the texts and their splits, whatever file or format they were read from: the sha256 that
+        `load_corpus` finds for `as_files`."""
+        digest = file_sha256(self.train)
+        for part in ("valid", "test"):
+            digest = _sha256(digest.encode(), part.encode(), file_sha256(getattr(self, part)).encode())
+        return digest
 
 
 def load_corpus(
@@ -92,7 +104,7 @@ def load_corpus(
         if given:
             alike = kind_of(Path(given)) == kind_of(Path(name))
             held_out = _from_files(str(given), reading if alike else reading.fitting(Path(given)), notes.append)
-            found.splits[part] = [text for texts in held_out.splits.values() for text in texts]
+            found.splits = {**found.splits, part: gathered(chain.from_iterable(held_out.splits.values()))}
             found.sha256 = _sha256(found.sha256.encode(), part.encode(), held_out.sha256.encode())
     given_splits = {part: _absolute(given) if given else None for part, given in (("valid", valid), ("test", test))}
     corpus = replace(_corpus(found, {**reading._asdict(), **given_splits}), notes=notes[:MOST_NOTES])
@@ -119,12 +131,12 @@ def _corpus(found: "_Found", address: Mapping[str, str | None]) -> Corpus:
             f"at least {FEWEST_TEXTS}, one a line, are needed to train, validate and test"
         )
     corpus = Corpus(found.name, splits["train"], splits["valid"], splits["test"], found.tokenizer)
-    texts_sha256 = as_files(corpus)[1]
+    sha256 = corpus.texts_sha256
     provenance = {
         "path": found.path,
         **address,
-        "sha256": found.sha256 or texts_sha256,
-        "texts_sha256": texts_sha256,
+        "sha256": found.sha256 or sha256,
+        "texts_sha256": sha256,
         "texts": count,
         "split": {part: len(texts) for part, texts in splits.items()},
         "overlap": overlap(splits),
@@ -146,16 +158,10 @@ def corpus_in_memory(texts: "Corpus | Iterable[str]", name: str = "texts") -> Co
     return _corpus(_Found(name, "", lists, "", tokenizer), dict.fromkeys((*Reading._fields, "valid", "test")))
 
 
-def as_files(corpus: Corpus) -> tuple[dict[str, bytes], str]:
-    """A corpus as a file for each split, by its name, and the sha256 that `load_corpus` finds for them.
-
-    That sha256 identifies the texts and their splits, whatever file or format they were read from."""
-    splits = {"train": corpus.train, "valid": corpus.valid, "test": corpus.test}
-    contents = {part: as_file(texts) for part, texts in splits.items()}
-    digest = _sha256(contents["train"][1])
-    for part in ("valid", "test"):
-        digest = _sha256(digest.encode(), part.encode(), _sha256(contents[part][1]).encode())
-    return {part + suffix: content for part, (suffix, content) in contents.items()}, digest
+def as_files(corpus: Corpus) -> dict[str, bytes]:
+    """A corpus as a file for each split, by its name."""
+    contents = {part: as_file(getattr(corpus, part)) for part in PARTS}
+    return {part + suffix: content for part, (suffix, content) in contents.items()}
 
 
 @dataclass
@@ -164,7 +170,7 @@ class _Found:
 
     name: str
     path: str  # by which it is found again
-    splits: dict[str, list[str]]
+    splits: Mapping[str, Sequence[str]]
     sha256: str
     tokenizer: str | None = None
 
@@ -173,14 +179,15 @@ def _from_files(place: str, reading: Reading, say: Say) -> _Found:
     """The texts of a file, a folder or a pattern."""
     files = files_of(place, say)
     mixed = len({kind_of(path) for paths in files.values() for path in paths}) > 1
-    splits: dict[str, list[str]] = {}
-    digests = []
-    for part, paths in files.items():
-        splits[part] = []
+    digests: list[str] = []
+
+    def read(paths: Iterable[Path]) -> Iterator[str]:
         for path in paths:
             digest, how = hashlib.sha256(), reading.fitting(path) if mixed else reading
-            splits[part] += read_texts(path, how, digest=digest, say=say)
+            yield from read_texts(path, how, digest=digest, say=say)
             digests.append(digest.hexdigest())
+
+    splits = {part: gathered(read(paths)) for part, paths in files.items()}
     sha256 = digests[0] if len(digests) == 1 else _sha256("".join(digests).encode())
     folder = Path(re.split(r"[*?[]", _absolute(place))[0] + "x").parent if is_pattern(place) else Path(_absolute(place))
     return _Found(stem_of(folder) or "texts", _absolute(place), splits, sha256)

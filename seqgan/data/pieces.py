@@ -7,7 +7,7 @@ has the place that its token has here."""
 import itertools
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple, overload
 
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgan.data.growing import Growing, mapped
-from seqgan.data.ragged import Ragged
+from seqgan.data.spans import in_parts
 from seqgan.data.tokens import SPLIT
 
 END = 0
@@ -43,28 +43,34 @@ def numbered(texts: Sequence[str], way: str) -> Numbered:
 
 @dataclass(frozen=True, eq=False)
 class Pieces(Sequence[list[str]]):
-    """Texts as numbers of their tokens."""
+    """Texts as the numbers of their tokens, each text a span of one array."""
 
-    types: Sequence[str]
-    rows: Ragged
+    types: Sequence[str]  # the different tokens, by number
+    numbers: NDArray[np.int32]
+    starts: NDArray[np.int64]
+    lengths: NDArray[np.int64]  # END included, where the span reaches it
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.starts)
 
     @overload
-    def __getitem__(self, number: int) -> list[str]: ...
+    def __getitem__(self, which: int) -> list[str]: ...
     @overload
-    def __getitem__(self, number: slice) -> list[list[str]]: ...
-    def __getitem__(self, number: int | slice) -> list[str] | list[list[str]]:
-        """The tokens of a text."""
-        if isinstance(number, slice):
-            return [self[each] for each in range(*number.indices(len(self)))]
-        return [self.types[piece] for piece in self.rows[number] if piece != END]
+    def __getitem__(self, which: slice) -> "Pieces": ...
+    def __getitem__(self, which: int | slice) -> "list[str] | Pieces":
+        """The tokens of a text; or some of the texts."""
+        if isinstance(which, slice):
+            return replace(self, starts=self.starts[which], lengths=self.lengths[which])
+        start = int(self.starts[which])
+        span = self.numbers[start : start + int(self.lengths[which])].tolist()
+        return [self.types[number] for number in span if number != END]
 
     def counts(self) -> dict[str, int]:
         """How often each token occurs."""
-        counts = self.rows.occurrences(len(self.types)).tolist()
-        return {piece: count for piece, count in zip(self.types[END + 1 :], counts[END + 1 :], strict=True) if count}
+        counts = np.zeros(len(self.types), dtype=np.int64)
+        for _, flat, _ in in_parts(self.numbers, self.starts, self.lengths):
+            counts += np.bincount(flat, minlength=len(counts))
+        return {self.types[number]: int(counts[number]) for number in np.flatnonzero(counts).tolist() if number != END}
 
 
 def cut(texts: Iterable[str], way: str, folder: Path | None = None) -> Pieces:
@@ -78,13 +84,17 @@ def cut(texts: Iterable[str], way: str, folder: Path | None = None) -> Pieces:
         lengths.append(batch.lengths)
     if folder:
         (folder / TYPES).write_text(json.dumps(list(types)), encoding="ascii")
-    return Pieces(list(types), Ragged.end_to_end(numbers.close(), lengths.close()))
+    return _end_to_end(list(types), numbers.close(), lengths.close())
 
 
 def opened(folder: Path) -> Pieces:
     """What `cut` has kept in a folder."""
     types = json.loads((folder / TYPES).read_text(encoding="ascii"))
-    return Pieces(types, Ragged.end_to_end(mapped(folder / NUMBERS), mapped(folder / LENGTHS)))
+    return _end_to_end(types, mapped(folder / NUMBERS), mapped(folder / LENGTHS))
+
+
+def _end_to_end(types: Sequence[str], numbers: NDArray[np.int32], lengths: NDArray[np.int64]) -> Pieces:
+    return Pieces(types, numbers, np.cumsum(lengths) - lengths, lengths)
 
 
 def in_batches(texts: Iterable[str], size: int = TOGETHER) -> Iterator[list[str]]:

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seqgan.core.device import on_cpu
+from seqgan.data.spans import in_parts
 from seqgan.shapes import Labels, Mask, Tokens
 from seqgan.symbols import PAD
 
@@ -93,6 +94,11 @@ class Ragged(Sequence[list[int]]):
         labels = None if self.labels is None else self.labels[chosen]
         return Batch(tokens.masked_fill(~mask, PAD), mask, labels)
 
+    def part(self, which: slice) -> "Ragged":
+        """Some of the sequences, in their order."""
+        lengths, labels = self.lengths[which], None if self.labels is None else self.labels[which]
+        return Ragged(self.ids, self.starts[which], lengths, int(lengths.max()) if len(lengths) else 0, labels)
+
     def occurrences(self, size: int) -> Int[np.ndarray, "V"]:
         """How often each of so many ids occurs in all sequences."""
         return sum((np.bincount(flat, minlength=size) for _, flat, _ in self.in_parts()), np.zeros(size, np.int64))
@@ -100,21 +106,9 @@ class Ragged(Sequence[list[int]]):
     def counted(self, token: int) -> Int[np.ndarray, "N"]:
         """How often a token occurs in each sequence."""
         counts = np.zeros(len(self), dtype=np.int64)
-        for numbers, flat, owner in self.in_parts():
-            counts[numbers] = np.bincount(owner[flat == token], minlength=len(numbers))
+        for which, flat, owner in self.in_parts():
+            counts[which] = np.bincount(owner[flat == token], minlength=which.stop - which.start)
         return counts
 
-    def in_parts(self, size: int = 2**22) -> Iterator[tuple[range, NDArray[np.int64], NDArray[np.int64]]]:
-        """The sequences some at a time, in parts of about `size` tokens: their numbers, their ids end to end, and for
-        each id the place of its sequence in the part. Memory does not depend on N."""
-        starts, lengths = self.starts.numpy(), self.lengths.numpy()
-        first, ends = 0, np.cumsum(lengths)
-        while first < len(self):
-            begun = int(ends[first] - lengths[first])
-            last = max(first + 1, int(np.searchsorted(ends, begun + size, side="right")))
-            of = lengths[first:last]
-            owner = np.repeat(np.arange(last - first), of)
-            within = np.arange(int(of.sum())) - np.repeat(np.cumsum(of) - of, of)
-            places = np.repeat(starts[first:last], of) + within
-            yield range(first, last), self.ids.numpy()[places].astype(np.int64), owner
-            first = last
+    def in_parts(self) -> Iterator[tuple[slice, NDArray[Any], NDArray[np.int64]]]:
+        return in_parts(self.ids.numpy(), self.starts.numpy(), self.lengths.numpy())

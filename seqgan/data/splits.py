@@ -3,7 +3,16 @@
 import hashlib
 import random
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
+from seqgan.data.stored import chosen
+
+T = TypeVar("T")
+
+PARTS = ("train", "valid", "test")
 FEWEST_TEXTS = 20  # to train, validate and test with
 
 
@@ -13,31 +22,45 @@ def part_of(text: str) -> str:
     return "valid" if digit == 8 else "test" if digit == 9 else "train"
 
 
-def split(texts: Sequence[str]) -> dict[str, list[str]]:
+def split(texts: Sequence[str]) -> dict[str, Sequence[str]]:
     """80 % train, 10 % valid, 10 % test, by a hash of the text: adding a text moves no other."""
-    parts: dict[str, list[str]] = {"train": [], "valid": [], "test": []}
-    for text in texts:
-        parts[part_of(text)].append(text)
-    return parts
+    parts = parts_of(texts)
+    return {part: chosen(texts, np.flatnonzero(parts == number)) for number, part in enumerate(PARTS)}
 
 
-def completed(splits: Mapping[str, list[str]]) -> dict[str, list[str]]:
+def parts_of(texts: Sequence[str]) -> NDArray[np.int8]:
+    """The number in `PARTS` of the split of each text."""
+    return np.fromiter((PARTS.index(part_of(text)) for text in texts), np.int8, len(texts))
+
+
+def completed(splits: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
     """All three splits; missing ones are taken from the training texts."""
-    cut = split(splits["train"])
-    missing = {"valid", "test"} - splits.keys()
-    train = [text for text in splits["train"] if part_of(text) not in missing] if missing else splits["train"]
-    return {"train": train, **{part: splits.get(part, cut[part]) for part in ("valid", "test")}}
+    if len(splits) == len(PARTS):
+        return dict(splits)
+    parts = parts_of(splits["train"])
+    missing = [number for number, part in enumerate(PARTS) if part not in splits]
+    train = chosen(splits["train"], np.flatnonzero(~np.isin(parts, missing)))
+    return {"train": train} | {
+        part: splits[part] if part in splits else chosen(splits["train"], np.flatnonzero(parts == number))
+        for number, part in enumerate(PARTS)
+        if number
+    }
 
 
 def overlap(splits: Mapping[str, Sequence[str]]) -> dict[str, int]:
     """How many validation and test texts are in an earlier split as well: none where texts are split by hash."""
-    train, valid = set(splits["train"]), set(splits["valid"])
-    return {
-        "valid": sum(text in train for text in splits["valid"]),
-        "test": sum(text in train or text in valid for text in splits["test"]),
-    }
+    train, valid, test = (hashes(splits[part]) for part in PARTS)
+    earlier = np.concatenate([train, valid])
+    return {"valid": int(np.isin(valid, train).sum()), "test": int(np.isin(test, earlier).sum())}
 
 
-def some_of(texts: Sequence[str], count: int) -> Sequence[str]:
-    """At most so many of the texts: all, or a random choice that is always the same."""
-    return texts if len(texts) <= count else random.Random(0).sample(texts, count)
+def hashes(texts: Sequence[str]) -> NDArray[np.int64]:
+    """A number of 64 bits for each text, in this process alone: equal texts have equal ones, and others hardly ever."""
+    return np.fromiter(map(hash, texts), np.int64, len(texts))
+
+
+def some_of(texts: Sequence[T], count: int) -> Sequence[T]:
+    """At most so many of the texts, or of whatever: all, or a random choice that is always the same."""
+    if len(texts) <= count:
+        return texts
+    return [texts[number] for number in random.Random(0).sample(range(len(texts)), count)]

@@ -24,7 +24,7 @@ def suitable_tokenizer(corpus: Corpus) -> tuple[str, str]:
     if suitable_tokens(texts) == "chars":
         if sum(len(piece) == 1 for piece in pieces) > MOST * len(pieces) > MOST * 2 * len(texts):
             return "whitespace", "a blank follows every character"
-        return "char", "most letters are of a script without blanks between words, or Korean"
+        return "char", "most letters are Chinese, Japanese, Korean, or of another script without blanks"
     if sum(len(text.split()) <= 2 for text in texts) * 2 > len(texts):
         return "char", "most texts hold one or two words"
     if blanks_suffice and sum(map(_is_symbol, pieces)) * 2 > len(pieces):

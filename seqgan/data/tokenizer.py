@@ -147,16 +147,24 @@ class Tokenizer:
                 break
             if token not in (PAD, BOS):
                 kept.append(self._texts[token])
-        return self._joined(kept)
+        return self.joined(kept)
 
     def pieces(self, text: str, size: int) -> list[str]:
         """A text in pieces of at most this many tokens, each as it is in the text."""
         tokens = self._tokens(text)
-        return [self._joined(tokens[start : start + size]).strip() for start in range(0, len(tokens), size)]
+        return [self.joined(tokens[start : start + size]).strip() for start in range(0, len(tokens), size)]
 
     def round_trip(self, text: str) -> str:
         """A text encoded and decoded, if all its tokens were known."""
-        return self._joined(self._tokens(text))
+        return self.joined(self._tokens(text))
+
+    def ids_of(self, tokens: Sequence[str]) -> list[int]:
+        """The id of each token."""
+        return [self._ids.get(token, UNK) for token in tokens]
+
+    def joined(self, tokens: Sequence[str]) -> str:
+        """Tokens as text."""
+        return _joined(self.kind, tokens)
 
     def unknown(self, text: str) -> list[str]:
         """The characters or words of a text that are not in the vocabulary."""
@@ -172,9 +180,6 @@ class Tokenizer:
             token = _replaced(UNESCAPES, piece.replace(BLANK, " "))
             tokens += [token] if token in self._ids else list(token)
         return tokens
-
-    def _joined(self, tokens: Sequence[str]) -> str:
-        return _joined(self.kind, tokens)
 
 
 def _learned(lines: Sequence[str], kind: str, vocab_size: int, source: str, **more: Any) -> bytes:

@@ -41,6 +41,8 @@ SPLIT: Mapping[str, Callable[[str], list[str]]] = {
 }
 TOKENS: dict[str, Callable[[str], Sequence[str]]] = {"words": words, "chars": chars, "whitespace": str.split}
 
+WAYS = {"words": "word", "chars": "char", "whitespace": "whitespace"}  # the same in `SPLIT`, where whitespace may count
+
 
 # Scripts written without blanks between words, and Korean, whose words are many and whose characters are syllables.
 THAI_LAO_TIBETAN_BURMESE, KHMER, CHINESE_JAPANESE = "\u0e00-\u109f", "\u1780-\u17ff", "\u2e80-\u9fff\uff66-\uff9f"

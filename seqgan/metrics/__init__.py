@@ -4,7 +4,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, get_args
 
@@ -20,7 +20,8 @@ from seqgan.core.stats import (
     unit_blocks,
     units_of,
 )
-from seqgan.data.tokens import TOKENS
+from seqgan.data.pieces import Pieces, cut
+from seqgan.data.tokens import TOKENS, WAYS
 from seqgan.errors import UsageError, quoted
 from seqgan.metrics.bleu import ORDERS, Index, Matches, corpus_bleu, sentence_bleu
 from seqgan.metrics.diversity import distinct, ngrams_of, texts_of
@@ -47,6 +48,8 @@ class MetricInput:
     held_out: bool = False
     lowercase: bool = False  # count tokens of the texts in lower case
     part_of: Mapping[str, str] = field(default_factory=dict)  # piece of a held-out text that was split -> that text
+    chosen: Mapping[str, str] = field(default_factory=dict)  # how many texts of a larger split: 10000/40213
+    cut_training: Pieces | None = None  # the tokens of `training`, where they are known already
 
     def __post_init__(self) -> None:
         for given, known in ((self.tokens, tuple(TOKENS)), (self.aggregation, get_args(Aggregation))):
@@ -62,8 +65,16 @@ class MetricInput:
         return self._tokenised(self.references)
 
     @cached_property
-    def tokenised_training(self) -> Texts:
-        return self._tokenised(self.training)
+    def training_pieces(self) -> Pieces:
+        known = None if self.lowercase else self.cut_training
+        return known or cut(map(self.cased, self.training), WAYS[self.tokens])
+
+    def of(self, samples: Sequence[str], *, held_out: bool = False) -> "MetricInput":
+        """Other samples beside the same texts, which are cut once for all."""
+        other = replace(self, samples=samples, held_out=held_out)
+        other.__dict__["tokenised_references"] = self.tokenised_references
+        other.__dict__["training_pieces"] = self.training_pieces
+        return other
 
     def _tokenised(self, texts: Sequence[str]) -> Texts:
         return [TOKENS[self.tokens](self.cased(text)) for text in texts]
@@ -96,7 +107,7 @@ class MetricInput:
         """`n:277|refs:276|tok:chars`, and so on."""
         overlong = {"overlong": self.overlong} if self.overlong else {}
         case = {"case": "lc"} if self.lowercase else {}
-        parts = {"n": len(self.samples), **more, **overlong, **case, "tok": self.tokens}
+        parts = {"n": len(self.samples), **more, **self.chosen, **overlong, **case, "tok": self.tokens}
         return "|".join(f"{name}:{value}" for name, value in parts.items())
 
     def aggregated(self, matches: Matches) -> np.ndarray:
@@ -192,17 +203,17 @@ def novelty(inputs: MetricInput) -> dict[str, Measured]:
     has n tokens) is left out."""
     if not inputs.training:
         return {}
-    cut, against = inputs.tokenised, {"training": len(inputs.training)}
-    known = set(map(tuple, inputs.tokenised_training))
-    each = np.ones(len(cut))
-    counts = {"seen": (np.array([tuple(text) in known for text in cut]), each)}
+    tokens, against = inputs.tokenised, {"training": len(inputs.training)}
+    common = copied(tokens, inputs.training_pieces, ORDERS)
+    each = np.ones(len(tokens))
+    counts: dict[str, tuple[np.ndarray, np.ndarray]] = {"seen": (common.seen, each)}
     if inputs.tokens == "chars":
-        known_lines = {line for text in inputs.training for line in inputs.cased(text).split()}
         lines = [inputs.cased(text).split() for text in inputs.samples]
-        seen = [sum(line in known_lines for line in several) for several in lines]
+        own = {line for several in lines for line in several}
+        known = own.intersection(line for text in inputs.training for line in inputs.cased(text).split())
+        seen = [sum(line in known for line in several) for several in lines]
         counts["seen-lines"] = (np.array(seen), np.array([len(several) for several in lines]))
-    common = copied(cut, inputs.tokenised_training, ORDERS)
-    length = np.array([len(text) for text in cut])
+    length = np.array([len(text) for text in tokens])
     for order in BLEUS:
         counts[f"seen-{order}"] = (common.ngrams[order - 1], np.maximum(0, length - order + 1))
     counts["copied"] = (common.span, each)

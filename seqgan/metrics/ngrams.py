@@ -3,11 +3,14 @@
 The number of an n-gram is made of the rank of the (n-1)-gram it begins with and of its last token, so that no n-gram is
 ever written out, and long ones cost no more than short ones."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Int
+
+from seqgan.data.pieces import Pieces
+from seqgan.data.spans import in_parts
 
 Texts = Sequence[Sequence[str]]
 ABSENT = -1
@@ -28,6 +31,15 @@ def in_one_row(texts: Texts, vocabulary: Mapping[str, int]) -> Row:
     tokens = [vocabulary.get(token, ABSENT) for text in texts for token in text]
     lengths = [len(text) for text in texts]
     return Row(np.array(tokens, dtype=np.int64), np.repeat(np.arange(len(texts)), lengths))
+
+
+def rows_of(pieces: Pieces, vocabulary: Mapping[str, int]) -> Iterator[Row]:
+    """Texts that are cut already, some at a time; whitespace, which is a token of a policy, is none here."""
+    numbers = np.array([vocabulary.get(token, ABSENT) for token in pieces.types], dtype=np.int64)
+    counts = np.array([bool(token.strip()) for token in pieces.types])
+    for _, flat, owner in in_parts(pieces.numbers, pieces.starts, pieces.lengths):
+        there = counts[flat]
+        yield Row(numbers[flat[there]], owner[there])
 
 
 def extended(ranks: Int[np.ndarray, "T"], row: Row, order: int, types: int) -> Int[np.ndarray, "T"]:

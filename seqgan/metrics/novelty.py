@@ -1,13 +1,15 @@
 """Novelty: how much of the samples is copied from the training texts."""
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Bool, Int
+from numpy.typing import NDArray
 
-from seqgan.metrics.ngrams import Texts, extended, in_one_row, present, ranked, vocabulary_of
+from seqgan.data.pieces import Pieces
+from seqgan.metrics.ngrams import Row, Texts, extended, in_one_row, present, ranked, rows_of, vocabulary_of
 
 
 class Copied(NamedTuple):
@@ -15,27 +17,53 @@ class Copied(NamedTuple):
 
     ngrams: Int[np.ndarray, "N B"]  # of order n = 1 ... N: those that are in a training text, each occurrence
     span: Int[np.ndarray, "B"]  # tokens of the longest span that is in one
+    seen: Bool[np.ndarray, "B"]  # whether it is one
 
 
-def copied(samples: Texts, training: Texts, orders: int) -> Copied:
-    """Compare longer and longer n-grams, until none is left that is in both."""
-    vocabulary = vocabulary_of(training)
-    own, learned = in_one_row(samples, vocabulary), in_one_row(training, vocabulary)
-    own_ranks, learned_ranks = np.zeros_like(own.tokens), np.zeros_like(learned.tokens)
-    result = Copied(np.zeros((orders, len(samples)), dtype=np.int64), np.zeros(len(samples), dtype=np.int64))
-    for order in range(1, max(map(len, samples), default=0) + 1):
-        own_keys = extended(own_ranks, own, order, len(vocabulary))
-        learned_keys = extended(learned_ranks, learned, order, len(vocabulary))
-        shared = np.intersect1d(present(own_keys), present(learned_keys), assume_unique=True)
-        if not len(shared):
-            break
-        # What is not shared cannot be the beginning of anything longer that is: it is absent from here on.
-        own_ranks, learned_ranks = ranked(own_keys, shared), ranked(learned_keys, shared)
-        owners = own.owner[own_ranks >= 0]
+def copied(samples: Texts, training: Pieces, orders: int) -> Copied:
+    """Look up the n-grams of the training texts among those of the samples: a longer one wherever the shorter one is
+    found. The training texts are read some at a time, and their n-grams are not held."""
+    vocabulary = vocabulary_of(samples)
+    own = in_one_row(samples, vocabulary)
+    longest = max(map(len, samples), default=0)
+    ranks = [np.zeros_like(own.tokens)]  # of the samples' n-grams of each order, where they begin
+    grams, found = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=bool)]  # the different ones; those in training
+    whole = {bytes(text): False for text in _whole(own, len(samples))}
+    for row in rows_of(training, vocabulary):
+        places = np.flatnonzero(row.tokens >= 0)
+        prefixes = np.zeros_like(places)
+        for order in range(1, longest + 1):
+            if order == len(grams):
+                keys = extended(ranks[-1], own, order, len(vocabulary))
+                grams.append(present(keys))
+                ranks.append(ranked(keys, grams[-1]))
+                found.append(np.zeros(len(grams[-1]), dtype=bool))
+            last = places + order - 1
+            inside = last < len(row.tokens)
+            places, prefixes, last = places[inside], prefixes[inside], last[inside]
+            inside = (row.owner[last] == row.owner[places]) & (row.tokens[last] >= 0)
+            places = places[inside]
+            prefixes = ranked(prefixes[inside] * len(vocabulary) + row.tokens[last[inside]], grams[order])
+            places, prefixes = places[prefixes >= 0], prefixes[prefixes >= 0]
+            if not len(places):
+                break
+            found[order][prefixes] = True
+        whole.update((text, True) for text in map(bytes, _whole(row)) if text in whole)
+    seen = np.array([whole[bytes(text)] for text in _whole(own, len(samples))], dtype=bool)
+    result = Copied(np.zeros((orders, len(samples)), dtype=np.int64), np.zeros(len(samples), dtype=np.int64), seen)
+    for order in range(1, len(grams)):
+        begun = np.flatnonzero(ranks[order] >= 0)
+        owners = own.owner[begun[found[order][ranks[order][begun]]]]
         result.span[owners] = order
         if order <= orders:
             result.ngrams[order - 1] = np.bincount(owners, minlength=len(samples))
     return result
+
+
+def _whole(row: Row, count: int | None = None) -> Iterator[NDArray[np.int64]]:
+    """The tokens of each of so many texts; left out, of all up to the last that has any."""
+    sizes = np.bincount(row.owner, minlength=count or 0)
+    return iter(np.split(row.tokens, np.cumsum(sizes)[:-1])) if len(sizes) else iter(())
 
 
 class Known:

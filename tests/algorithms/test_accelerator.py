@@ -17,7 +17,8 @@ from seqgan.algorithms.configs import MLEConfig
 from seqgan.algorithms.seqgan import new_seqgan
 from seqgan.data.batches import Batches, pad
 from seqgan.data.corpus import Corpus
-from seqgan.data.dataset import TokenDataset, encode_corpus
+from seqgan.data.dataset import TokenDataset
+from seqgan.data.encoding import encode_corpus
 from seqgan.data.splits import split
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.models.gru import GRUPolicy

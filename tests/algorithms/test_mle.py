@@ -15,7 +15,8 @@ from seqgan.core.record import read_record
 from seqgan.core.run import Run, create
 from seqgan.core.seed import seed_everything
 from seqgan.data.corpus import Corpus
-from seqgan.data.dataset import TokenDataset, encode_corpus
+from seqgan.data.dataset import TokenDataset
+from seqgan.data.encoding import encode_corpus
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.metrics.nll import likelihood, token_log_probs
 from seqgan.models.lstm import LSTMPolicy

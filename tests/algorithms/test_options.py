@@ -16,7 +16,8 @@ from seqgan.core.loop import train
 from seqgan.core.record import read_record
 from seqgan.core.run import describe
 from seqgan.data.corpus import Corpus
-from seqgan.data.dataset import TokenDataset, encode_corpus
+from seqgan.data.dataset import TokenDataset
+from seqgan.data.encoding import encode_corpus
 from seqgan.data.splits import split
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import ConfigError

@@ -21,7 +21,8 @@ from seqgan.core.run import Run, create
 from seqgan.core.weights import clone
 from seqgan.data.batches import pad
 from seqgan.data.corpus import Corpus
-from seqgan.data.dataset import TokenDataset, encode_corpus
+from seqgan.data.dataset import TokenDataset
+from seqgan.data.encoding import encode_corpus, encoded
 from seqgan.data.splits import split
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.evaluation import evaluate_models
@@ -123,7 +124,7 @@ def test_the_discriminator_never_sees_an_unknown_token(tiny_config: Make) -> Non
     game.policy_update(0)
     game.critic.check(1)
     model = TextModel(game.generator, known.vocabulary, game.discriminator)
-    evaluate_models({"final": model}, corpus)
+    evaluate_models({"final": model}, encoded(corpus, known.vocabulary))
     model.score(corpus.test)
     assert UNK not in seen
     assert EOS in seen

@@ -30,7 +30,8 @@ from seqgan.algorithms.seqgan import new_seqgan
 from seqgan.core.seed import derive, private_generator
 from seqgan.data.batches import pad
 from seqgan.data.corpus import Corpus
-from seqgan.data.dataset import TokenDataset, encode_corpus
+from seqgan.data.dataset import TokenDataset
+from seqgan.data.encoding import encode_corpus
 from seqgan.data.splits import split
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.losses import discriminator_loss, l2_penalty, policy_gradient_weights

@@ -1,9 +1,14 @@
+from typing import Any
+
 import pytest
 import torch
 
 from seqgan.data.batches import Batches, pad
-from seqgan.data.dataset import encode
+from seqgan.data.corpus import Corpus
+from seqgan.data.dataset import EncodedSplit
+from seqgan.data.encoding import Learned, encoded
 from seqgan.data.ragged import Ragged
+from seqgan.data.spans import Overlong
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import CorpusError
 from seqgan.symbols import EOS, PAD, UNK
@@ -15,6 +20,14 @@ ROWS = [[10 + i] * (1 + i % 5) + [EOS] for i in range(23)]
 @pytest.fixture(scope="module")
 def chars() -> Tokenizer:
     return Tokenizer.train(tiny_lines(), "char")
+
+
+def learned(texts: list[str], tokenizer: Tokenizer, max_length: int, overlong: Overlong = "truncate") -> Learned:
+    return encoded(Corpus("some", texts, texts, texts), tokenizer).learned("train", max_length, overlong)
+
+
+def in_ids(*words: Any) -> EncodedSplit:
+    return learned(*words).split
 
 
 def test_padding_is_on_the_right_and_masked() -> None:
@@ -66,24 +79,24 @@ def test_on_an_accelerator_a_batch_is_as_wide_as_the_longest_row_of_all(monkeypa
 
 
 def test_a_text_ends_with_eos_and_a_long_one_is_cut(chars: Tokenizer) -> None:
-    encoded = encode(["hi bo", "hm"], chars, max_length=4, overlong="truncate")
-    assert list(encoded.sequences) == [chars.encode("hi b"), [*chars.encode("hm"), EOS]]
-    assert encoded.overlong == 1
-    assert encoded.characters == 6
+    cut = learned(["hi bo", "hm"], chars, 4, "truncate")
+    assert list(cut.split.sequences) == [chars.encode("hi b"), [*chars.encode("hm"), EOS]]
+    assert cut.split.overlong == 1
+    assert cut.characters() == 6
 
 
 def test_a_long_text_is_split_dropped_or_an_error(chars: Tokenizer) -> None:
     ids = [*chars.encode("hi bo"), EOS]
-    assert encode(["hi bo", "hm"], chars, 4, "split").sequences[:] == [ids[:4], ids[4:], [*chars.encode("hm"), EOS]]
-    assert encode(["hi bo", "hm"], chars, 4, "split").characters == 7
-    assert encode(["hi bo", "hm"], chars, 4, "drop").sequences[:] == [[*chars.encode("hm"), EOS]]
+    assert in_ids(["hi bo", "hm"], chars, 4, "split").sequences[:] == [ids[:4], ids[4:], [*chars.encode("hm"), EOS]]
+    assert learned(["hi bo", "hm"], chars, 4, "split").characters() == 7
+    assert in_ids(["hi bo", "hm"], chars, 4, "drop").sequences[:] == [[*chars.encode("hm"), EOS]]
     with pytest.raises(CorpusError, match="a text has 6 tokens, more than --max-length 4: 'hi bo'"):
-        encode(["hi bo", "hm"], chars, 4, "error")
+        in_ids(["hi bo", "hm"], chars, 4, "error")
     with pytest.raises(CorpusError, match="no text is left: all 1 are longer"):
-        encode(["hi bo"], chars, 4, "drop")
+        in_ids(["hi bo"], chars, 4, "drop")
 
 
 def test_the_share_of_unknown_tokens_is_counted(chars: Tokenizer) -> None:
-    encoded = encode(["Ωi"], chars, 10)
-    assert list(encoded.sequences) == [[UNK, *chars.encode("i"), EOS]]
-    assert encoded.unknown == pytest.approx(1 / 3)
+    some = in_ids(["Ωi"], chars, 10)
+    assert list(some.sequences) == [[UNK, *chars.encode("i"), EOS]]
+    assert some.unknown == pytest.approx(1 / 3)

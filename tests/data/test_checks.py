@@ -11,7 +11,7 @@ import pytest
 
 from seqgan.data.checks import corpus_checks
 from seqgan.data.corpus import Corpus, corpus_in_memory, load_corpus
-from seqgan.data.dataset import encode_corpus
+from seqgan.data.encoding import encode_corpus, prepare
 from seqgan.data.suitable import suitable_tokenizer
 from seqgan.data.tokenizer import Kind, Tokenizer
 from seqgan.data.tokens import words
@@ -86,9 +86,9 @@ def test_words_too_long_for_a_vocabulary_of_words_are_no_words() -> None:
 
 
 def said(corpus: Corpus, kind: Any = "word", vocab_size: int = 5000, max_length: int = 0, **options: Any) -> list[str]:
-    tokenizer = Tokenizer.train(corpus.train, kind, vocab_size)
-    texts = encode_corpus(corpus, tokenizer, max_length, options.get("overlong", "truncate"))
-    return corpus_checks(corpus, tokenizer, texts, vocab_size, "preset default", **options)
+    encoded = prepare(corpus, kind, vocab_size)
+    texts = encoded.dataset(max_length, options.get("overlong", "truncate"))
+    return corpus_checks(corpus, encoded, texts, vocab_size, "preset default", **options)
 
 
 def test_the_choice_of_a_tokenizer_is_told_with_its_reason_where_nobody_chose() -> None:
@@ -177,8 +177,8 @@ def test_the_end_of_a_split_of_nothing_but_long_texts_is_told() -> None:
 
 def begun(corpus: Corpus, kind: Kind = "word", vocab_size: int = 5000, source: str = "preset default") -> list[str]:
     """What is said of a corpus when a run with this tokenizer is begun."""
-    tokenizer = Tokenizer.train(corpus.train, kind, vocab_size)
-    return corpus_checks(corpus, tokenizer, encode_corpus(corpus, tokenizer), vocab_size, source)
+    encoded = prepare(corpus, kind, vocab_size)
+    return corpus_checks(corpus, encoded, encoded.dataset(), vocab_size, source)
 
 
 def plenty() -> Corpus:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from seqgan.data.corpus import bundled, load_corpus
-from seqgan.data.dataset import encode_corpus
+from seqgan.data.encoding import encode_corpus
 from seqgan.data.splits import split
 from seqgan.data.suitable import suitable_tokenizer
 from seqgan.data.tokenizer import Tokenizer

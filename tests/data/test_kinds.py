@@ -9,7 +9,7 @@ import pytest
 import seqgan
 from seqgan.data.checks import corpus_checks
 from seqgan.data.corpus import Corpus, load_corpus
-from seqgan.data.dataset import encode_corpus
+from seqgan.data.encoding import encoded
 from seqgan.data.readers import Reading, read_samples
 from seqgan.data.suitable import suitable_tokenizer
 from seqgan.data.texts import as_text
@@ -123,7 +123,8 @@ def test_the_checks_do_not_advise_the_tokenizer_that_is_in_use(tmp_path: Path) -
         folder.mkdir()
         corpus = load_corpus(kind.write(folder, kind.texts), **kind.options)
         tokenizer = Tokenizer.train(corpus.train, kind.tokenizer, SIZES.get(kind.tokenizer, 5000))  # type: ignore[arg-type]
-        lines = corpus_checks(corpus, tokenizer, encode_corpus(corpus, tokenizer), 5000, "", automatic=True)
+        ids = encoded(corpus, tokenizer)
+        lines = corpus_checks(corpus, ids, ids.dataset(), 5000, "", automatic=True)
         advised = " ".join(line for line in lines if line.startswith("advice"))
         assert kind.tokenizer not in advised.replace("--tokenizer " + kind.tokenizer + " with", "").split(), name
 

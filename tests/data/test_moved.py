@@ -11,7 +11,7 @@ import pytest
 
 import seqgan
 from seqgan.core.run import checkpoints
-from seqgan.data.corpus import as_files, load_corpus
+from seqgan.data.corpus import load_corpus
 from seqgan.data.splits import split
 from seqgan.errors import CorpusError, RunError
 from tests.conftest import TINY, tiny_lines
@@ -158,7 +158,7 @@ def test_texts_from_memory_are_found_in_a_file(tmp_path: Path) -> None:
 def test_one_sha256_names_the_texts_whatever_they_are_read_from(corpus_file: Path, tmp_path: Path) -> None:
     names = {load_corpus(str(corpus_file)).provenance["texts_sha256"]}
     names |= {load_corpus(str(as_gzip(tmp_path)["corpus"])).provenance["texts_sha256"]}
-    names |= {as_files(load_corpus(str(corpus_file)))[1]}
+    names |= {load_corpus(str(corpus_file)).texts_sha256}
     assert len(names) == 1
     assert load_corpus("poems").provenance["texts_sha256"] not in names
 
