@@ -136,8 +136,8 @@ class TextModel:
         """Sequences of ids drawn from the policy, `count` for each prompt, each to its end, with their labels where it
         is conditioned on them.
 
-        Options: `label` as for `generate_detailed`, `temperature` is above 0, `top_k` 0 (all) or more, `top_p` above 0
-        and at most 1.
+        Options: `label` as for `generate_detailed`, `temperature` 0 is greedy decoding, `top_k` 0 (all) or more,
+        `top_p` above 0 and at most 1.
 
         Raises:
             UsageError: a number is out of range, or a prompt is too long or holds unknown tokens."""

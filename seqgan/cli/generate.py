@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     "--temperature",
     type=TEMPERATURE,
     default=1.0,
-    help="below 1: likelier and less varied",
+    help="below 1: likelier and less varied; 0: greedy, always the likeliest token",
     show_default=True,
 )
 @click.option("--top-k", type=TOP_K, default=0, help="only the k likeliest tokens; 0: all", show_default=True)
