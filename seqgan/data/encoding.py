@@ -92,7 +92,8 @@ class EncodedCorpus:
         sequences = Ragged.spans(whole.ids, starts, lengths)
         labels = names_of(self.corpus.labels) if labels is None else labels
         if labels:
-            sequences = sequences.labelled(numbered(self.corpus.labels.get(part, ()), labels, whole)[owners])
+            numbers = np.array(numbered(self.corpus.labels.get(part, ()), labels, whole), dtype=np.int64)
+            sequences = sequences.labelled(numbers[owners])
         return EncodedSplit(sequences, owners, int(long.sum()), lost)
 
     def dataset(

@@ -3,9 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence, Sized
 from typing import Any
 
-import numpy as np
-from jaxtyping import Int
-
 from seqgan.core.config import nearest
 from seqgan.errors import CorpusError, quoted
 
@@ -18,7 +15,7 @@ def label_of(value: Any, what: str) -> str:
 
     Raises:
         CorpusError: it is nothing, or something else; `what` says which value it is."""
-    value = value.item() if isinstance(value, np.generic) else value
+    value = value.item() if hasattr(value, "item") else value  # of numpy's numbers
     if isinstance(value, str):
         value = " ".join(value.split())
     elif isinstance(value, bool | int | float) and value == value:
@@ -58,7 +55,7 @@ def refuse_ids(labels: Mapping[str, Sequence[str]]) -> None:
         )
 
 
-def numbered(labels: Sequence[str], names: Sequence[str], texts: Sized) -> Int[np.ndarray, "N"]:
+def numbered(labels: Sequence[str], names: Sequence[str], texts: Sized) -> list[int]:
     """The number of the label of each text among `names`.
 
     Raises:
@@ -71,4 +68,4 @@ def numbered(labels: Sequence[str], names: Sequence[str], texts: Sized) -> Int[n
         )
     if unknown := sorted(set(labels) - numbers.keys()):
         raise CorpusError(f"the policy has no label {quoted(unknown[0])}{nearest(unknown[0], names)}")
-    return np.array([numbers[label] for label in labels], dtype=np.int64)
+    return [numbers[label] for label in labels]
