@@ -218,8 +218,10 @@ def carry_out(folder: Path, machine: Machine, data: Data, components: Components
                 "evaluations/training.json": json_bytes(evaluation.as_json()),
             }
         )
-    written = load_model(folder, device=machine.device, components=components).generate(5, seed=description["seed"])
-    return Finished(folder, seconds, evaluation, written)
+    model = load_model(folder, device=machine.device, components=components)
+    written = model.generate_detailed(5, seed=description["seed"])
+    shown = [text.text if text.label is None else f"{text.label}: {text.text}" for text in written]
+    return Finished(folder, seconds, evaluation, shown)
 
 
 def _measure(
