@@ -17,6 +17,7 @@ from typing import Any, TypeVar, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgan.core.device import cores
 from seqgan.data import cache
 from seqgan.data import pieces as cutting
 from seqgan.data.corpus import Corpus
@@ -38,6 +39,7 @@ SPLITS = ("train", "valid", "test")
 LONGEST_BY_DEFAULT = 64
 MOST_HELD_OUT = 10_000  # validation texts, and as many test texts, that are used of a larger split
 LARGE = 2**22  # characters; the ids of a smaller corpus are made again in a moment, and are not kept
+MANY = 50_000  # texts; fewer are cut into words before processes that help have begun
 LAYOUT = 1  # of what is kept; to be raised where texts are split otherwise than before
 IDS, LENGTHS = "ids.npy", "lengths.npy"
 
@@ -207,7 +209,9 @@ def with_fewer_held_out(corpus: Corpus) -> Corpus:
 
 def _pieces(corpus: Corpus, way: str) -> Pieces:
     name = f"{way}-{version('nltk')}" if way == "word" else way
-    return _kept(corpus, name, lambda folder: cutting.cut(_texts(corpus), way, folder), cutting.opened)
+    count = sum(len(getattr(corpus, part)) for part in SPLITS)
+    processes = cores() if way == "word" and count >= MANY else 1
+    return _kept(corpus, name, lambda folder: cutting.cut(_texts(corpus), way, folder, processes), cutting.opened)
 
 
 def _ids(corpus: Corpus, tokenizer: Tokenizer, pieces: Pieces | None) -> tuple[NDArray[Any], NDArray[np.int64]]:
