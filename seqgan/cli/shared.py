@@ -32,7 +32,7 @@ def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option(
         "--split-on",
         type=TEXT,
-        help="where a text of a plain file ends: line, blank-line, file, or a line such as ---  [line]",
+        help="where a text of a plain file ends: line, blank-line, file, a mark (---, <|endoftext|>)  [line]",
     )
     @functools.wraps(command)
     def with_reading(

@@ -74,7 +74,8 @@ def load_corpus(
         text_column: the column of csv, json and parquet that holds the texts; `message.text` is a nested one.
         delimiter: what separates the fields of csv. Left out, it is found.
         header: whether the first line of csv names the columns; without a header they are called 1, 2, 3 ...
-        split_on: where a text of a plain file ends: "line" (left out), "blank-line", "file", or a line such as "---".
+        split_on: where a text of a plain file ends: "line" (left out), "blank-line", "file", or a mark between
+            texts: a line such as "---", or "<|endoftext|>", which may stand within a line.
 
     Raises:
         CorpusError: no such corpus, file or column; malformed (file and line); or too few texts to split."""
@@ -128,7 +129,7 @@ def _corpus(found: "_Found", address: Mapping[str, str | None]) -> Corpus:
             )
         raise CorpusError(
             f"{found.path or 'the list'} holds {count} text{'' if count == 1 else 's'}{copies}; "
-            f"at least {FEWEST_TEXTS}, one a line, are needed to train, validate and test"
+            f"at least {FEWEST_TEXTS}, one a line (else see --split-on), are needed to train, validate and test"
         )
     corpus = Corpus(found.name, splits["train"], splits["valid"], splits["test"], found.tokenizer)
     sha256 = corpus.texts_sha256
@@ -179,12 +180,13 @@ def _from_files(place: str, reading: Reading, say: Say) -> _Found:
     """The texts of a file, a folder or a pattern."""
     files = files_of(place, say)
     mixed = len({kind_of(path) for paths in files.values() for path in paths}) > 1
+    several = sum(map(len, files.values())) > 1
     digests: list[str] = []
 
     def read(paths: Iterable[Path]) -> Iterator[str]:
         for path in paths:
             digest, how = hashlib.sha256(), reading.fitting(path) if mixed else reading
-            yield from read_texts(path, how, digest=digest, say=say)
+            yield from read_texts(path, how, digest=digest, say=say, may_be_empty=several)
             digests.append(digest.hexdigest())
 
     splits = {part: gathered(read(paths)) for part, paths in files.items()}

@@ -1,5 +1,6 @@
 """Files to texts: plain text, csv, json, parquet, any but the last gzipped; by lines, paragraphs or whole files."""
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +21,7 @@ class Reading(NamedTuple):
     text_column: str | None = None  # `message.text` is a nested one
     delimiter: str | None = None  # of csv
     header: bool | None = None  # whether the first line of a csv file names its columns
-    split_on: str | None = None  # where a text of a plain file ends: line, blank-line, file, or a line such as ---
+    split_on: str | None = None  # where a text of a plain file ends: line, blank-line, file, or a mark such as ---
 
     def over(self, other: "Reading") -> "Reading":
         """These options, and those of another where they are not given."""
@@ -43,7 +44,13 @@ def nothing(line: str) -> None:
 
 
 def read_texts(
-    path: Path, how: Reading = NOT_GIVEN, *, keep_empty: bool = False, digest: Any = None, say: Say = nothing
+    path: Path,
+    how: Reading = NOT_GIVEN,
+    *,
+    keep_empty: bool = False,
+    may_be_empty: bool = False,
+    digest: Any = None,
+    say: Say = nothing,
 ) -> Iterator[str]:
     """The texts of a file in their order, without outer blanks; records with an empty text hold none (`keep_empty`:
     but count, as samples do).
@@ -63,15 +70,15 @@ def read_texts(
     if kind == ".txt":
         texts = _plain(path, how.split_on or LINE, keep_empty, digest)
     else:
-        texts = _values(path, _rows(path, kind, how, digest, say), how.text_column, say)
+        texts = _values(path, _rows(path, kind, how, digest, say), how, say)
     found = False
     for text in texts:
         if text or keep_empty:
             found = True
             yield text
-    if not found:
-        column = f"the column {how.text_column!r}" if how.text_column else "the column of texts"
-        raise CorpusError(f"{path} is empty; a text was expected" if kind == ".txt" else f"{path}: {column} is empty")
+    if not found and not may_be_empty:
+        place = f" in the column {how.text_column!r}" if how.text_column else ""
+        raise CorpusError(f"{path} holds no text{place}; a file of texts was expected")
 
 
 def read_samples(path: Path, how: Reading = NOT_GIVEN) -> list[str]:
@@ -88,6 +95,8 @@ def _plain(path: Path, split_on: str, keep_empty: bool, digest: Any) -> Iterator
         yield from map(as_text, lines)
         return
     separator = {FILE: None, BLANK_LINE: ""}.get(split_on, split_on.strip())
+    if separator and re.fullmatch("<.+>", separator):  # such as <|endoftext|>, which may stand within a line
+        lines = (part for line in lines for part in _around(separator, line))
     text: list[str] = []
     separated = split_on in (FILE, BLANK_LINE)
     for line in lines:
@@ -99,10 +108,15 @@ def _plain(path: Path, split_on: str, keep_empty: bool, digest: Any) -> Iterator
             text.append(line)
     if not separated:
         raise CorpusError(
-            f"{path}: no line is {split_on!r}; --split-on takes line, blank-line, file, or the line between two texts"
+            f"{path}: no line is {split_on!r}; --split-on takes line, blank-line, file, or what stands between texts"
         )
     if any(text):
         yield as_text("\n".join(text))
+
+
+def _around(mark: str, line: str) -> list[str]:
+    """A line in parts: the mark, and what is before and after it."""
+    return [part for part in re.split(f"({re.escape(mark)})", line) if part] or [""]
 
 
 def _rows(path: Path, kind: str, how: Reading, digest: Any, say: Say) -> Iterator[Row]:
@@ -116,13 +130,15 @@ def _rows(path: Path, kind: str, how: Reading, digest: Any, say: Say) -> Iterato
     return json_rows(path, lines, how.text_column, say)
 
 
-def _values(path: Path, rows: Iterable[Row], column: str | None, say: Say) -> Iterator[str]:
+def _values(path: Path, rows: Iterable[Row], how: Reading, say: Say) -> Iterator[str]:
+    column = how.text_column
     for place, record in rows:
         value = record
         if isinstance(record, dict):
             if column is None:
-                column = choose_column(str(path), record)
-                if len(record) > 1:
+                hint = " (if its first line is no header: --no-header --text-column NUMBER)"
+                column = choose_column(str(path), record, hint if kind_of(path) in CSV and how.header is None else "")
+                if len(record) > 1 or column not in record:
                     say(f"{path}: the texts are in the column {column!r}")
             value = value_at(f"{path}, {place}", record, column)
         elif column is not None or not isinstance(record, str | list):
