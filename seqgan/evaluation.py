@@ -18,9 +18,10 @@ from torch import nn
 from seqgan.core.game import inference
 from seqgan.core.report import Measured, as_difference
 from seqgan.core.stats import Units, mean_influences, ratio_influences, unit_blocks, units_of
-from seqgan.data.batches import Texts, map_by_length, pad
+from seqgan.data.batches import Texts, map_by_length
 from seqgan.data.encoding import SPLITS, EncodedCorpus, Learned
-from seqgan.data.ragged import Ragged
+from seqgan.data.labels import numbered
+from seqgan.data.ragged import Batch, Ragged
 from seqgan.data.tokens import WAYS, suitable_tokens
 from seqgan.errors import CorpusError, UsageError
 from seqgan.metrics import Aggregation, MetricInput, discrimination, nll, over_texts
@@ -29,6 +30,7 @@ from seqgan.model import TextModel
 from seqgan.reporting import REAL, Evaluation, Row
 from seqgan.rollout import in_chunks
 from seqgan.runs import PRETRAINING
+from seqgan.shapes import Scores
 from seqgan.symbols import UNK
 
 MOST_SAMPLES = 10_000
@@ -69,8 +71,11 @@ def evaluate_models(
         UsageError: there are fewer validation texts than `count`."""
     first = next(iter(models.values()))
     limits = first.policy.max_length, first.overlong
+    if first.labels:
+        for part in SPLITS:
+            numbered(corpus.corpus.labels.get(part, ()), first.labels, getattr(corpus.corpus, part))
     try:
-        train, valid, test = (corpus.learned(part, *limits) for part in SPLITS)
+        train, valid, test = (corpus.learned(part, *limits, first.labels) for part in SPLITS)
     except CorpusError as error:
         raise UsageError(
             f"no training, validation or test text is short enough for --max-length {limits[0]} (--overlong "
@@ -85,7 +90,7 @@ def evaluate_models(
     tokens = tokens or tokens_of(first.tokenizer.kind, test)
     any_overlong = any(part.split.overlong for part in (train, valid, test))
     held_out = {"valid": _held_out(valid), "test": _held_out(test)}
-    draws = {name: model.sample_ids(count, seed=seed) for name, model in models.items()}
+    draws = {name: model.draw(count, seed=seed) for name, model in models.items()}
     texts = {name: [first.tokenizer.decode(row) for row in drawn] for name, drawn in draws.items()}
     real = random.Random(seed).sample(range(len(valid)), count)
     texts[REAL] = [valid[number] for number in real]
@@ -137,9 +142,10 @@ def tokens_of(kind: str, texts: Sequence[str]) -> str:
     return own.get(kind) or suitable_tokens(texts)
 
 
-def _likelihood(model: TextModel, held_out: Mapping[str, "HeldOut"], drawn: Sequence[Sequence[int]]) -> Row:
+def _likelihood(model: TextModel, held_out: Mapping[str, "HeldOut"], drawn: Ragged) -> Row:
     """NLL of held-out text per token (the end is one, an unknown token counts as UNK) and per character; of the known
-    tokens alone, by the distribution that samples come from, and of the unknown ones; entropy."""
+    tokens alone, by the distribution that samples come from, and of the unknown ones; entropy. Where the policy is
+    conditioned on labels, all are those of texts given their labels."""
     row: Row = {}
     for split, part in held_out.items():
         row |= _known_and_unknown(model, split, part)
@@ -181,18 +187,19 @@ def _per(
 
 def _tokens_of(model: TextModel) -> str:
     """What a token is for a policy, for a signature: kind and size of the vocabulary, and the longest text."""
-    return f"tok:{model.tokenizer.kind}/{len(model.tokenizer)}|overlong:{model.overlong}@{model.policy.max_length}"
+    given = f"|given:label/{len(model.labels)}" if model.labels else ""
+    tokens = f"tok:{model.tokenizer.kind}/{len(model.tokenizer)}|overlong:{model.overlong}@{model.policy.max_length}"
+    return tokens + given
 
 
-def _divergence(drawing: TextModel, other: TextModel, drawn: Sequence[Sequence[int]]) -> Measured:
+def _divergence(drawing: TextModel, other: TextModel, drawn: Ragged) -> Measured:
     """KL(drawing || other) per token, over the samples of `drawing`; its error is that over ten blocks of them."""
     units = np.arange(len(drawn))
-    parts = [[drawn[number] for number in block] for block in unit_blocks(units)] or [list(drawn)]
-    sizes = [sum(map(len, rows)) for rows in parts]
-    batches = [pad(rows, drawing.device) for rows in parts]
+    parts = unit_blocks(units) or [list(range(len(drawn)))]
+    batches = [drawn.take(torch.tensor(block)).to(drawing.device) for block in parts]
+    sizes = [int(batch.mask.sum()) for batch in batches]
     totals = [
-        size * nll.divergence(drawing.policy, other.policy, batch.tokens, batch.mask)
-        for size, batch in zip(sizes, batches, strict=True)
+        size * nll.divergence(drawing.policy, other.policy, *batch) for size, batch in zip(sizes, batches, strict=True)
     ]
     influences = {SAMPLES: ratio_influences(totals, sizes, np.arange(len(parts)))}
     blocks = f"{len(parts)}x{min(map(len, parts))}" if len(parts) > 1 else "none"
@@ -204,7 +211,7 @@ def _discriminated(
     model: TextModel,
     discriminator: nn.Module,
     test: "HeldOut",
-    drawn: Sequence[Sequence[int]],
+    drawn: Ragged,
     seed: int,
 ) -> Row:
     """How well the discriminator separates the test split from samples, and how much its logits on samples differ.
@@ -213,13 +220,14 @@ def _discriminated(
     rng = torch.Generator(model.device).manual_seed(seed)
     rows = test.rows
     with inference(discriminator) as logits:
-        real = map_by_length(
-            lambda batch: logits(model.policy.fill_unknown(batch.tokens, rng)),
-            rows,
-            model.policy.vocab_size,
-            model.device,
-        )
-        fake = in_chunks(logits, Texts(pad(drawn, model.device).tokens)).cpu()
+
+        def judged(batch: Batch) -> Scores:
+            tokens = model.policy.fill_unknown(batch.tokens, rng, batch.labels)
+            return logits(*Texts(tokens, batch.labels).parts)
+
+        real = map_by_length(judged, rows, model.policy.vocab_size, model.device)
+        tokens, _, labels = drawn.take(torch.arange(len(drawn))).to(model.device)
+        fake = in_chunks(logits, Texts(tokens, labels)).cpu()
     errors = f"err:{over_texts(test.units)}"
     whose = f"discriminator:{_fingerprint(discriminator)}"
     signature = f"{whose}|real:{len(real)}{test.chosen}|n:{len(fake)}|unknown:filled in|{errors}|{_tokens_of(model)}"

@@ -194,13 +194,15 @@ def _list_in(path: Path, content: Any, column: str | None, say: Say) -> Sequence
         if {"columns", "data"} <= content.keys():  # the orient "split" of pandas
             return [dict(zip(content["columns"], row, strict=False)) for row in content["data"]]
         name = next((name for name in names if name in content), None)
-        if name and all(isinstance(value, dict) for value in values):
-            texts = list(content[name].values())
+        if all(isinstance(value, dict) for value in values):
+            columns = {key: list(value.values()) for key, value in content.items()}
         else:
-            texts = content[name] if name and all(isinstance(value, list) for value in values) else []
+            columns = content if all(isinstance(value, list) for value in values) else {}
+        texts = columns.get(name, [])
         if texts and not isinstance(texts[0], dict):
             say(f"{path}: an object of columns, of which {name!r} holds the texts")
-            return [{name: text} for text in texts]
+            alike = {key: column for key, column in columns.items() if len(column) == len(texts)}
+            return [dict(zip(alike, row, strict=True)) for row in zip(*alike.values(), strict=True)]
         kind = dict if isinstance(values[0], dict) else str
         if not name and len(values) > 1 and all(isinstance(value, kind) for value in values):
             say(f"{path}: an object of {len(values)} {'texts' if kind is str else 'records'}")

@@ -68,9 +68,9 @@ def test_with_one_given_the_other_is_cut_by_hash(
 
 def test_completing_splits_that_are_complete_changes_nothing() -> None:
     splits = {"train": TRAIN, "valid": VALID, "test": TEST}
-    assert completed(splits) == splits
-    assert completed(CUT) == CUT
-    assert completed({"train": TRAIN}) == CUT
+    assert completed(splits, {}) == (splits, {})
+    assert completed(CUT, {}) == (CUT, {})
+    assert completed({"train": TRAIN}, {}) == (CUT, {})
 
 
 def test_a_given_split_may_be_a_table_or_packed_like_any_file(given: dict[str, str], tmp_path: Path) -> None:
