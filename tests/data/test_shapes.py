@@ -408,7 +408,7 @@ def test_the_library_takes_the_same_options(poems: Path, tmp_path: Path) -> None
     assert seqgan.load(tmp_path / "run").corpus().train == run.corpus().train
     with pytest.raises(RunError, match="split_on"):
         seqgan.load(tmp_path / "run", corpus=poems, split_on="line")
-    with pytest.raises(UsageError, match=r"split_on, valid and test go with a path"):
+    with pytest.raises(UsageError, match=r"split_on.* go with a path"):
         seqgan.train(POEMS, split_on="---", run_dir=tmp_path / "other", **MLE)
     table = tmp_path / "t.csv"
     table.write_text("".join(f"{n};{text}\n" for n, text in enumerate(tiny_lines(40))))
