@@ -15,6 +15,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import nn
 
+from seqgan.by_label import Labels
 from seqgan.core.game import inference
 from seqgan.core.report import Measured, as_difference
 from seqgan.core.stats import Units, mean_influences, ratio_influences, unit_blocks, units_of
@@ -120,13 +121,20 @@ def evaluate_models(
     for name, other in (("mle", "final"), ("final", "mle")):
         if {name, other} <= models.keys():
             rows[name][f"kl-to-{other}"] = _divergence(models[name], models[other], draws[name])
+    by_label: dict[str, dict[str, Row]] = {}
+    if first.labels:
+        labels = Labels(first, train, valid, test)
+        rows[REAL]["recognised"] = labels.on_test()
+        for name, drawn in draws.items():
+            rows[name]["recognised"] = labels.recognised(drawn, SAMPLES, np.arange(count))
+        by_label = labels.rows(models, beside, seed)
     overlap = dict(corpus.corpus.provenance.get("overlap", {}))
     counts = {
         "overlong_texts": sum(part.texts.split.overlong for part in held_out.values()),
         "overlong": first.overlong,
     }
     facts = {"seed": seed, **counts, "max_length": first.policy.max_length, "overlap": overlap, **corpus.chosen}
-    return Evaluation(rows, facts, texts, beside.references)
+    return Evaluation(rows, facts, texts, beside.references, labels=by_label)
 
 
 def _held_out(texts: Learned) -> HeldOut:
@@ -274,6 +282,13 @@ def summary(result: Evaluation) -> list[str]:
     for part, count in facts.get("overlap", {}).items():
         if count:
             lines.append(f"{count} {part} texts are in an earlier split as well: what is measured on them is too good.")
+    if "recognised" in rows[REAL]:
+        shares = {name: rows[name]["recognised"].value for name in policies if "recognised" in rows[name]}
+        of_samples = ", ".join(f"{share:.0%} of the {name} samples" for name, share in shares.items())
+        lines.append(
+            f"A classifier of labels recognises {of_samples} as of their label, and "
+            f"{rows[REAL]['recognised'].value:.0%} of real test texts. The NLL is that of texts given their label."
+        )
     for name in policies:
         seen = rows[name].get("seen")
         if seen and seen.value > MOSTLY:
