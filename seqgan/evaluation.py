@@ -13,14 +13,16 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from torch import nn
+from torch import Tensor, nn
 
+from seqgan.by_label import Labels
 from seqgan.core.game import inference
 from seqgan.core.report import Measured, as_difference
 from seqgan.core.stats import Units, mean_influences, ratio_influences, unit_blocks, units_of
-from seqgan.data.batches import Texts, map_by_length, pad
+from seqgan.data.batches import Texts, map_by_length
 from seqgan.data.encoding import SPLITS, EncodedCorpus, Learned
-from seqgan.data.ragged import Ragged
+from seqgan.data.labels import numbered
+from seqgan.data.ragged import Batch, Ragged
 from seqgan.data.tokens import WAYS, suitable_tokens
 from seqgan.errors import CorpusError, UsageError
 from seqgan.metrics import Aggregation, MetricInput, discrimination, nll, over_texts
@@ -29,6 +31,7 @@ from seqgan.model import TextModel
 from seqgan.reporting import REAL, Evaluation, Row
 from seqgan.rollout import in_chunks
 from seqgan.runs import PRETRAINING
+from seqgan.shapes import Scores
 from seqgan.symbols import UNK
 
 MOST_SAMPLES = 10_000
@@ -69,8 +72,11 @@ def evaluate_models(
         UsageError: there are fewer validation texts than `count`."""
     first = next(iter(models.values()))
     limits = first.policy.max_length, first.overlong
+    if first.labels:
+        for part in SPLITS:
+            numbered(corpus.corpus.labels.get(part, ()), first.labels, getattr(corpus.corpus, part))
     try:
-        train, valid, test = (corpus.learned(part, *limits) for part in SPLITS)
+        train, valid, test = (corpus.learned(part, *limits, first.labels) for part in SPLITS)
     except CorpusError as error:
         raise UsageError(
             f"no training, validation or test text is short enough for --max-length {limits[0]} (--overlong "
@@ -85,7 +91,7 @@ def evaluate_models(
     tokens = tokens or tokens_of(first.tokenizer.kind, test)
     any_overlong = any(part.split.overlong for part in (train, valid, test))
     held_out = {"valid": _held_out(valid), "test": _held_out(test)}
-    draws = {name: model.sample_ids(count, seed=seed) for name, model in models.items()}
+    draws = {name: model.draw(count, seed=seed) for name, model in models.items()}
     texts = {name: [first.tokenizer.decode(row) for row in drawn] for name, drawn in draws.items()}
     real = random.Random(seed).sample(range(len(valid)), count)
     texts[REAL] = [valid[number] for number in real]
@@ -115,13 +121,21 @@ def evaluate_models(
     for name, other in (("mle", "final"), ("final", "mle")):
         if {name, other} <= models.keys():
             rows[name][f"kl-to-{other}"] = _divergence(models[name], models[other], draws[name])
+    by_label: dict[str, dict[str, Row]] = {}
+    if first.labels:
+        labels = Labels(first, train, valid, test)
+        rows[REAL]["recognised"] = labels.on_test()
+        for name, drawn in draws.items():
+            rows[name]["recognised"] = labels.recognised(drawn, SAMPLES, np.arange(count))
+        by_label = labels.rows(models, beside, seed)
     overlap = dict(corpus.corpus.provenance.get("overlap", {}))
     counts = {
         "overlong_texts": sum(part.texts.split.overlong for part in held_out.values()),
         "overlong": first.overlong,
     }
-    facts = {"seed": seed, **counts, "max_length": first.policy.max_length, "overlap": overlap, **corpus.chosen}
-    return Evaluation(rows, facts, texts, beside.references)
+    facts = {"seed": seed, **counts, "max_length": first.policy.max_length, "overlap": overlap}
+    facts |= {"chosen": dict(corpus.chosen)} if corpus.chosen else {}
+    return Evaluation(rows, facts, texts, beside.references, labels=by_label)
 
 
 def _held_out(texts: Learned) -> HeldOut:
@@ -137,13 +151,15 @@ def tokens_of(kind: str, texts: Sequence[str]) -> str:
     return own.get(kind) or suitable_tokens(texts)
 
 
-def _likelihood(model: TextModel, held_out: Mapping[str, "HeldOut"], drawn: Sequence[Sequence[int]]) -> Row:
+def _likelihood(model: TextModel, held_out: Mapping[str, "HeldOut"], drawn: Ragged) -> Row:
     """NLL of held-out text per token (the end is one, an unknown token counts as UNK) and per character; of the known
-    tokens alone, by the distribution that samples come from, and of the unknown ones; entropy."""
+    tokens alone, by the distribution that samples come from, and of the unknown ones; entropy. Where the policy is
+    conditioned on labels, all are those of texts given their labels."""
     row: Row = {}
     for split, part in held_out.items():
-        row |= _known_and_unknown(model, split, part)
-        losses = (-nll.text_log_probs(model.policy, part.rows)).tolist()
+        by_id = nll.token_log_probs(model.policy, part.rows)
+        row |= _known_and_unknown(model, split, part, by_id)
+        losses = [-float(log_probs.sum()) for log_probs in by_id]
         sizes = part.rows.lengths.tolist()
         by_token = _per(losses, sizes, split, part.units, f"rows:{len(sizes)}{part.chosen}|per:token", model)
         row[f"nll-{split}"] = by_token
@@ -157,13 +173,13 @@ def _likelihood(model: TextModel, held_out: Mapping[str, "HeldOut"], drawn: Sequ
     return row
 
 
-def _known_and_unknown(model: TextModel, split: str, part: "HeldOut") -> Row:
+def _known_and_unknown(model: TextModel, split: str, part: "HeldOut", by_id: Sequence[Tensor]) -> Row:
     """NLL per known token and per unknown one: a policy whose UNK is calibrated is no better at what it writes."""
     row, rows = dict[str, Measured](), part.rows
     known = [torch.tensor(ids) != UNK for ids in rows]
-    for name, which, drawn in (("known", known, True), ("unknown", [~some for some in known], False)):
+    as_drawn = nll.token_log_probs(model.policy, rows, drawn=True)
+    for name, which, by_token in (("known", known, as_drawn), ("unknown", [~some for some in known], by_id)):
         if any(sizes := [int(some.sum()) for some in which]):
-            by_token = nll.token_log_probs(model.policy, rows, drawn=drawn)
             losses = [-float(log_probs[some].sum()) for log_probs, some in zip(by_token, which, strict=True)]
             signature = f"rows:{len(rows)}{part.chosen}|per:{name}-token"
             row[f"nll-{split}-{name}"] = _per(losses, sizes, split, part.units, signature, model)
@@ -181,18 +197,19 @@ def _per(
 
 def _tokens_of(model: TextModel) -> str:
     """What a token is for a policy, for a signature: kind and size of the vocabulary, and the longest text."""
-    return f"tok:{model.tokenizer.kind}/{len(model.tokenizer)}|overlong:{model.overlong}@{model.policy.max_length}"
+    given = f"|given:label/{len(model.labels)}" if model.labels else ""
+    tokens = f"tok:{model.tokenizer.kind}/{len(model.tokenizer)}|overlong:{model.overlong}@{model.policy.max_length}"
+    return tokens + given
 
 
-def _divergence(drawing: TextModel, other: TextModel, drawn: Sequence[Sequence[int]]) -> Measured:
+def _divergence(drawing: TextModel, other: TextModel, drawn: Ragged) -> Measured:
     """KL(drawing || other) per token, over the samples of `drawing`; its error is that over ten blocks of them."""
     units = np.arange(len(drawn))
-    parts = [[drawn[number] for number in block] for block in unit_blocks(units)] or [list(drawn)]
-    sizes = [sum(map(len, rows)) for rows in parts]
-    batches = [pad(rows, drawing.device) for rows in parts]
+    parts = unit_blocks(units) or [list(range(len(drawn)))]
+    batches = [drawn.take(torch.tensor(block)).to(drawing.device) for block in parts]
+    sizes = [int(batch.mask.sum()) for batch in batches]
     totals = [
-        size * nll.divergence(drawing.policy, other.policy, batch.tokens, batch.mask)
-        for size, batch in zip(sizes, batches, strict=True)
+        size * nll.divergence(drawing.policy, other.policy, *batch) for size, batch in zip(sizes, batches, strict=True)
     ]
     influences = {SAMPLES: ratio_influences(totals, sizes, np.arange(len(parts)))}
     blocks = f"{len(parts)}x{min(map(len, parts))}" if len(parts) > 1 else "none"
@@ -204,7 +221,7 @@ def _discriminated(
     model: TextModel,
     discriminator: nn.Module,
     test: "HeldOut",
-    drawn: Sequence[Sequence[int]],
+    drawn: Ragged,
     seed: int,
 ) -> Row:
     """How well the discriminator separates the test split from samples, and how much its logits on samples differ.
@@ -213,13 +230,14 @@ def _discriminated(
     rng = torch.Generator(model.device).manual_seed(seed)
     rows = test.rows
     with inference(discriminator) as logits:
-        real = map_by_length(
-            lambda batch: logits(model.policy.fill_unknown(batch.tokens, rng)),
-            rows,
-            model.policy.vocab_size,
-            model.device,
-        )
-        fake = in_chunks(logits, Texts(pad(drawn, model.device).tokens)).cpu()
+
+        def judged(batch: Batch) -> Scores:
+            tokens = model.policy.fill_unknown(batch.tokens, rng, batch.labels)
+            return logits(*Texts(tokens, batch.labels).parts)
+
+        real = map_by_length(judged, rows, model.policy.vocab_size, model.device)
+        tokens, _, labels = drawn.take(torch.arange(len(drawn))).to(model.device)
+        fake = in_chunks(logits, Texts(tokens, labels)).cpu()
     errors = f"err:{over_texts(test.units)}"
     whose = f"discriminator:{_fingerprint(discriminator)}"
     signature = f"{whose}|real:{len(real)}{test.chosen}|n:{len(fake)}|unknown:filled in|{errors}|{_tokens_of(model)}"
@@ -266,6 +284,13 @@ def summary(result: Evaluation) -> list[str]:
     for part, count in facts.get("overlap", {}).items():
         if count:
             lines.append(f"{count} {part} texts are in an earlier split as well: what is measured on them is too good.")
+    if "recognised" in rows[REAL]:
+        shares = {name: rows[name]["recognised"].value for name in policies if "recognised" in rows[name]}
+        of_samples = ", ".join(f"{share:.0%} of the {name} samples" for name, share in shares.items())
+        lines.append(
+            f"A classifier of labels recognises {of_samples} as of their label, and "
+            f"{rows[REAL]['recognised'].value:.0%} of real test texts. The NLL is that of texts given their label."
+        )
     for name in policies:
         seen = rows[name].get("seen")
         if seen and seen.value > MOSTLY:

@@ -1,6 +1,6 @@
 """The Python interface: train, load, generate, evaluate; with custom components."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -102,13 +102,17 @@ class TrainedRun:
             options["exclude"] = self.corpus().train
         return self.model(stage).generate(count, **options)
 
-    def log_probs(self, texts: Iterable[str], *, stage: str | int = "final") -> list[float]:
+    def log_probs(
+        self, texts: Iterable[str], *, label: str | Sequence[str] | None = None, stage: str | int = "final"
+    ) -> list[float]:
         """log pi(text) of each text, its end included, in nats; an unknown token counts as the one token UNK."""
-        return self.model(stage).log_probs(texts)
+        return self.model(stage).log_probs(texts, label=label)
 
-    def score(self, texts: Iterable[str], *, stage: str | int = "final") -> list[Scored]:
+    def score(
+        self, texts: Iterable[str], *, label: str | Sequence[str] | None = None, stage: str | int = "final"
+    ) -> list[Scored]:
         """Log-probability, tokens, unknown tokens and the discriminator's probability of being real, for each text."""
-        return self.model(stage).score(texts)
+        return self.model(stage).score(texts, label=label)
 
     def corpus(self) -> Corpus:
         """The texts this run was trained on, in their splits.
@@ -196,6 +200,8 @@ def train(
     delimiter: Annotated[str | None, TEXT] = None,
     header: Annotated[bool | None, YES_NO] = None,
     split_on: Annotated[str | None, TEXT] = None,
+    label_column: Annotated[str | None, TEXT] = None,
+    labels: str | Path | Iterable[Any] | None = None,
     valid: Annotated[str | Path | None, PATH_NAME] = None,
     test: Annotated[str | Path | None, PATH_NAME] = None,
     seed: Annotated[int | None, SEED] = None,
@@ -220,6 +226,9 @@ def train(
         run_dir: where the run goes; left out, the first free `runs/<corpus>-<algorithm>-<k>`.
         resume: continue the run in `run_dir` if there is one, to the same weights as without the interruption.
         seed: all randomness derives from it; default: 0 in a new run, and that of a run which is resumed.
+        label_column: the column of labels, of a file with columns; a policy is then conditioned on the label of a text,
+            and a discriminator judges pairs of text and label.
+        labels: the labels of texts in memory, one for each, or a file of them, one a line; see `load_corpus`.
         init_from: a run whose policy to start from instead of random weights: "RUN", "RUN@mle", "RUN@best", "RUN@STEP".
         grow_vocabulary: add the tokens of the new texts to its vocabulary.
         policy, discriminator: names ("lstm", "gru"; "cnn"; registered ones), or functions of
@@ -244,11 +253,10 @@ def train(
         raise UsageError("mle has neither a reward nor a discriminator; choose algorithm='seqgan'")
     if algorithm == "relgan" and reward is not None:
         raise UsageError("relgan learns through its discriminator and takes no reward; choose seqgan or maligan")
-    reading = Reading(text_column, delimiter, header, split_on)
+    reading = Reading(text_column, delimiter, header, split_on, label_column)
     if not isinstance(corpus, str | Path) and (reading != Reading() or valid or test):
-        raise UsageError(
-            f"{', '.join(Reading._fields)}, valid and test go with a path; give a seqgan.Corpus with splits of its own"
-        )
+        names = ", ".join(name for name in Reading._fields if name != "labels")
+        raise UsageError(f"{names}, valid and test go with a path; give a seqgan.Corpus with splits of its own")
     if reward is not None and discriminator is not None:
         raise UsageError("a reward takes the place of the discriminator: give one of them")
     known = {parameter.name for parameter in parameters(CONFIGS[algorithm])}
@@ -259,7 +267,7 @@ def train(
         algorithm, CONFIGS[algorithm], PRESETS[algorithm], preset=preset, typed=hyper, source="arguments"
     )
     components, place = Components(policy, discriminator, reward), resolve(device)
-    source = _source(corpus, reading, valid, test)
+    source = _source(corpus, reading, labels, valid, test)
     request = RunRequest(algorithm, Path(run_dir) if run_dir else None, resume, overwrite, seed, threads)
     request.existing()  # refuses what contradicts itself, in every process
     machine = Machine(place, progress_display() if progress else Display())
@@ -286,6 +294,8 @@ def load(
     delimiter: Annotated[str | None, TEXT] = None,
     header: Annotated[bool | None, YES_NO] = None,
     split_on: Annotated[str | None, TEXT] = None,
+    label_column: Annotated[str | None, TEXT] = None,
+    labels: str | Path | Iterable[Any] | None = None,
     valid: Annotated[str | Path | None, PATH_NAME] = None,
     test: Annotated[str | Path | None, PATH_NAME] = None,
     policy: Annotated[MakePolicy | None, MAKER] = None,
@@ -299,7 +309,8 @@ def load(
 
     Raises:
         RunError: there is no run, its format is not known to this version, or the corpus has other content."""
-    source = _source(corpus, Reading(text_column, delimiter, header, split_on), valid, test)
+    reading = Reading(text_column, delimiter, header, split_on, label_column)
+    source = _source(corpus, reading, labels, valid, test)
     trained = TrainedRun(Path(run), device, Components(policy, discriminator, reward), source)
     if source != NOWHERE:
         trained.corpus()  # refused at once, rather than by the first evaluation
@@ -309,11 +320,20 @@ def load(
 def _source(
     corpus: str | Path | Corpus | Iterable[str] | None,
     reading: Reading,
+    labels: str | Path | Iterable[Any] | None,
     valid: str | Path | None,
     test: str | Path | None,
 ) -> Source:
-    named = corpus is None or isinstance(corpus, str | Path)
-    texts = (str(corpus) if corpus else None) if named else corpus_in_memory(corpus)  # type: ignore[arg-type]
+    texts: str | Corpus | None
+    if corpus is None or isinstance(corpus, str | Path):
+        if labels is not None and not isinstance(labels, str | Path):
+            raise UsageError("a list of labels goes with a list of texts; of a file, give the path of its labels")
+        texts = str(corpus) if corpus else None
+        reading = reading._replace(labels=None if labels is None else str(labels))
+    else:
+        if isinstance(labels, str | Path):
+            raise UsageError(f"the labels of texts in memory are a list, one for each, not {quoted(str(labels))}")
+        texts = corpus_in_memory(corpus, labels=labels)
     return Source(texts, reading, str(valid) if valid else None, str(test) if test else None)
 
 

@@ -9,18 +9,19 @@ from torch import nn
 
 from seqgan.algorithms.configs import CONFIGS
 from seqgan.core.bounds import BEAMS, DRAWN, PROMPTS, SEED, TEMPERATURE, TOP_K, TOP_P, YES_NO, checked
+from seqgan.core.config import nearest
 from seqgan.core.game import inference
-from seqgan.data.batches import map_by_length
+from seqgan.data.batches import Texts, map_by_length
 from seqgan.data.ragged import Batch, Ragged
 from seqgan.data.spans import Overlong
 from seqgan.data.texts import a_list_of_texts
 from seqgan.data.tokenizer import Tokenizer
-from seqgan.errors import UsageError
+from seqgan.errors import UsageError, quoted
 from seqgan.metrics.nll import text_log_probs, token_log_probs
 from seqgan.metrics.novelty import Known
 from seqgan.models.beam_search import beam_search
 from seqgan.models.policy import PolicyModule, sample
-from seqgan.shapes import Scores
+from seqgan.shapes import Labels, Scores
 from seqgan.symbols import EOS, PAD, UNK
 
 DRAWS_PER_TEXT = 100  # how many may be drawn in search of a text that is distinct and new
@@ -32,6 +33,7 @@ class Generated(NamedTuple):
     text: str
     tokens: int
     ended: bool  # with EOS, rather than at the longest length
+    label: str | None = None  # under which it was written, where the policy is conditioned on labels
 
 
 class Scored(NamedTuple):
@@ -70,6 +72,11 @@ class TextModel:
         return self.about.get("config", {}).get("overlong", "truncate")
 
     @property
+    def labels(self) -> list[str]:
+        """The labels that the policy is conditioned on, in the order of their numbers; none: without."""
+        return list(self.about.get("labels", {}))
+
+    @property
     def device(self) -> torch.device:
         return next(self.policy.parameters()).device
 
@@ -91,6 +98,7 @@ class TextModel:
         beams: Annotated[int, BEAMS] = 0,
         distinct: Annotated[bool, YES_NO] = False,
         exclude: Iterable[str] = (),
+        label: str | Sequence[str] | None = None,
         seed: Annotated[int, SEED] = 0,
         **options: Any,
     ) -> list[Generated]:
@@ -100,9 +108,12 @@ class TextModel:
         likeliest first. With `distinct` no text comes twice. None is in `exclude`, whatever its blanks, nor, if it has
         not ended, the beginning of one: give the training texts for texts that are new.
 
+        A policy that is conditioned on labels writes under `label`; of several, or of all where none is given, each
+        text has one drawn by their frequency in the training texts.
+
         Raises:
             UsageError: a number is out of range, a prompt is too long or holds unknown tokens, more texts than beams
-                are asked for, or too few texts are distinct and new."""
+                are asked for, too few texts are distinct and new, or there is no such label."""
         prompts = [prompt] if isinstance(prompt, str) else list(prompt)
         known = Known(exclude)
         if beams and (distinct or known or options):
@@ -111,18 +122,22 @@ class TextModel:
                 f"{', '.join([*options, *(['distinct'] if distinct else []), *(['exclude'] if known else [])])}"
             )
         if beams:
-            return [text for prompt in prompts for text in self._searched(count, beams, prompt)]
-        rng = torch.Generator(self.device).manual_seed(seed)
+            return [text for prompt in prompts for text in self._searched(count, beams, prompt, label)]
+        rng, options = torch.Generator(self.device).manual_seed(seed), {**options, "label": label}
         if not distinct and not known:
-            return [self._generated(row) for row in self._drawn(count, prompts, rng, **options)]
+            return self._generated(self._drawn(count, prompts, rng, **options))
         return [text for prompt in prompts for text in self._selected(count, prompt, distinct, known, rng, options)]
 
-    def sample_ids(
-        self, count: int, *, prompt: str | Sequence[str] = "", seed: int = 0, **options: Any
-    ) -> list[list[int]]:
-        """Sequences of ids drawn from the policy, `count` for each prompt, each to its end.
+    def sample_ids(self, count: int, **options: Any) -> list[list[int]]:
+        """Sequences of ids drawn from the policy; options as for `draw`."""
+        return list(self.draw(count, **options))
 
-        Options: `temperature` is above 0, `top_k` 0 (all) or more, `top_p` above 0 and at most 1.
+    def draw(self, count: int, *, prompt: str | Sequence[str] = "", seed: int = 0, **options: Any) -> Ragged:
+        """Sequences of ids drawn from the policy, `count` for each prompt, each to its end, with their labels where it
+        is conditioned on them.
+
+        Options: `label` as for `generate_detailed`, `temperature` 0 is greedy decoding, `top_k` 0 (all) or more,
+        `top_p` above 0 and at most 1.
 
         Raises:
             UsageError: a number is out of range, or a prompt is too long or holds unknown tokens."""
@@ -136,27 +151,63 @@ class TextModel:
         prompts: Sequence[str],
         rng: torch.Generator,
         *,
+        label: str | Sequence[str] | None = None,
         temperature: Annotated[float, TEMPERATURE] = 1.0,
         top_k: Annotated[int, TOP_K] = 0,
         top_p: Annotated[float, TOP_P] = 1.0,
-    ) -> list[list[int]]:
+    ) -> Ragged:
         begun = [self._prompt_ids(prompt) for prompt in prompts]
         longest = max(map(len, begun))
         padded = torch.tensor([ids + [PAD] * (longest - len(ids)) for ids in begun], device=self.device)
         options: dict[str, Any] = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "rng": rng}
         rows = padded.repeat_interleave(count, dim=0) if longest else None
-        tokens, mask, *_ = sample(self.policy, count * len(prompts), prompts=rows, **options)
+        total = count * len(prompts)
+        tokens, mask, _, labels = sample(
+            self.policy, total, labels=self._labels(total, label, rng), prompts=rows, **options
+        )
         lengths = mask.sum(dim=1).tolist()
-        return [row[:length] for row, length in zip(tokens.tolist(), lengths, strict=True)]
+        drawn = Ragged.of([row[:length] for row, length in zip(tokens.tolist(), lengths, strict=True)])
+        return drawn.labelled(labels.tolist() if labels is not None else None)
 
-    def _generated(self, row: list[int]) -> Generated:
-        return Generated(self.tokenizer.decode(row), len(row), row[-1] == EOS)
+    def _labels(self, count: int, label: str | Sequence[str] | None, rng: torch.Generator) -> Labels | None:
+        """The numbers of so many labels: of the one given, or drawn from several by their frequency in training."""
+        if not self.labels and label is None:
+            return None
+        numbers = self.numbers_of([label] if isinstance(label, str) else label or self.labels)
+        counts = torch.tensor([self.about["labels"][self.labels[number]] for number in numbers], dtype=torch.float)
+        weights = (counts if counts.any() else torch.ones(len(numbers))).to(self.device)
+        chosen = torch.multinomial(weights, count, replacement=True, generator=rng)
+        return torch.tensor(numbers, device=self.device)[chosen]
 
-    def _searched(self, count: int, beams: int, prompt: str) -> list[Generated]:
+    def numbers_of(self, labels: Sequence[str]) -> list[int]:
+        """The number of each label.
+
+        Raises:
+            UsageError: there is no such label."""
+        for label in labels:
+            if label not in self.labels:
+                known = nearest(str(label), self.labels) if self.labels else ": it was trained on texts without labels"
+                raise UsageError(f"this model has no label {quoted(str(label))}{known}")
+        numbers = {label: number for number, label in enumerate(self.labels)}
+        return [numbers[label] for label in labels]
+
+    def _generated(self, rows: Ragged) -> list[Generated]:
+        labels = [None] * len(rows) if rows.labels is None else [self.labels[number] for number in rows.labels.tolist()]
+        return [
+            Generated(self.tokenizer.decode(row), len(row), row[-1] == EOS, label)
+            for row, label in zip(rows, labels, strict=True)
+        ]
+
+    def _searched(self, count: int, beams: int, prompt: str, label: str | Sequence[str] | None) -> list[Generated]:
+        if self.labels and not isinstance(label, str):
+            raise UsageError(f"beam search writes under one label; give one of {', '.join(self.labels)}")
         if count > beams:
             raise UsageError(f"{count} texts were asked for, but {beams} beams find at most {beams}; ask for no more")
-        found = beam_search(self.policy, beams, self._prompt_ids(prompt))
-        return [self._generated(hypothesis.ids) for hypothesis in found[:count]]
+        numbers = None if label is None else self.numbers_of([label] if isinstance(label, str) else label)
+        under = None if numbers is None else torch.tensor(numbers, device=self.device)
+        found = beam_search(self.policy, beams, self._prompt_ids(prompt), under)[:count]
+        rows = Ragged.of([hypothesis.ids for hypothesis in found])
+        return self._generated(rows.labelled(None if numbers is None else numbers * len(found)))
 
     def _selected(
         self,
@@ -180,7 +231,7 @@ class TextModel:
                 )
             some = min(max(count - len(kept), 100), DRAWS_PER_TEXT * count - drawn)
             drawn += some
-            for text in map(self._generated, self._drawn(some, [prompt], rng, **options)):
+            for text in self._generated(self._drawn(some, [prompt], rng, **options)):
                 if not (distinct and text.text in seen) and not known.holds(text.text, ended=text.ended):
                     seen.add(text.text)
                     kept.append(text)
@@ -190,12 +241,31 @@ class TextModel:
         """The ids of texts, each with EOS, of any length."""
         return [[*ids, EOS] for ids in self.tokenizer.encode_all(a_list_of_texts(texts))]
 
-    def log_probs(self, texts: Iterable[str]) -> list[float]:
-        """log pi(text), its end included, in nats."""
-        return text_log_probs(self.policy, self.encode(texts)).tolist()
+    def _rows(self, texts: Iterable[str], label: str | Sequence[str] | None) -> Ragged:
+        """The ids of texts, with their labels where the policy is conditioned on labels: one for all, or one for each.
+
+        Raises:
+            UsageError: the policy needs labels, and there are none or others, or it has none."""
+        rows = Ragged.of(self.encode(texts))
+        if label is None and not self.labels:
+            return rows
+        if label is None:
+            raise UsageError(
+                f"this model is conditioned on labels ({', '.join(self.labels)}), and a text is scored under one: give "
+                "label=..., or a label for each text (on the command line --label, --label-column or --labels)"
+            )
+        numbers = self.numbers_of([label] * len(rows) if isinstance(label, str) else label)
+        if len(numbers) != len(rows):
+            raise UsageError(f"{len(numbers)} labels were given for {len(rows)} texts; give one, or one for each")
+        return rows.labelled(numbers)
+
+    def log_probs(self, texts: Iterable[str], *, label: str | Sequence[str] | None = None) -> list[float]:
+        """log pi(text), its end included, in nats; under its label, where the policy is conditioned on labels: one for
+        all texts, or one for each."""
+        return text_log_probs(self.policy, self._rows(texts, label)).tolist()
 
     @torch.no_grad()
-    def prob_real(self, texts: Iterable[str]) -> list[float]:
+    def prob_real(self, texts: Iterable[str], *, label: str | Sequence[str] | None = None) -> list[float]:
         """The discriminator's probability that each text is real, of an unbiased mixture of real and generated ones.
 
         It was trained without unknown tokens, so each is replaced by the likeliest token of the policy.
@@ -211,21 +281,22 @@ class TextModel:
             )
 
         def real(batch: Batch) -> Scores:
-            tokens = batch.tokens
-            likeliest = self.policy.distributions(tokens)[..., 1:].argmax(dim=-1) + EOS + 1
-            logits: Scores = discriminator(torch.where(tokens == UNK, likeliest, tokens))
+            tokens, _, labels = batch
+            likeliest = self.policy.distributions(tokens, labels)[..., 1:].argmax(dim=-1) + EOS + 1
+            logits: Scores = discriminator(*Texts(torch.where(tokens == UNK, likeliest, tokens), labels).parts)
             return logits.sigmoid()
 
         with inference(self.discriminator) as discriminator:
-            return map_by_length(real, Ragged.of(self.encode(texts)), self.policy.vocab_size, self.device).tolist()
+            return map_by_length(real, self._rows(texts, label), self.policy.vocab_size, self.device).tolist()
 
-    def score(self, texts: Iterable[str]) -> list[Scored]:
-        """The log-probability of each text, and the discriminator's probability that it is real, where it has one."""
+    def score(self, texts: Iterable[str], *, label: str | Sequence[str] | None = None) -> list[Scored]:
+        """The log-probability of each text, and the discriminator's probability that it is real, where it has one;
+        under a label for all, or one for each, where the policy is conditioned on labels."""
         texts = a_list_of_texts(texts)
-        rows = self.encode(texts)
+        rows = self._rows(texts, label)
         by_token = [row.tolist() for row in token_log_probs(self.policy, rows)]
         judged = self.discriminator is not None and self.logit_is_log_odds
-        reals: Sequence[float | None] = self.prob_real(texts) if judged else [None] * len(texts)
+        reals: Sequence[float | None] = self.prob_real(texts, label=label) if judged else [None] * len(texts)
         return [
             Scored(text, sum(log_probs), len(row), row.count(UNK), real, log_probs)
             for text, row, log_probs, real in zip(texts, rows, by_token, reals, strict=True)

@@ -105,13 +105,14 @@ def from_pretrained(
     refuse_missing(folder, about, components, ["policy", "discriminator"])
     tokenizer, config = load_tokenizer(folder, about), run_config(path, about)
     sizes, made = (len(tokenizer), about["max_length"]), dict[str, Any]()
-    made[POLICY] = new_policy(config, *sizes, policy)
+    labels = tuple(about["labels"].values())
+    made[POLICY] = new_policy(config, *sizes, policy, labels)
     if (folder / DISCRIMINATOR).exists():
         if discriminator is None and not isinstance(config, AdversarialConfig):
             raise CheckpointError(
                 f"{path}: algorithm {quoted(about['algorithm'])} has no discriminator, but one lies beside it"
             )
-        made[DISCRIMINATOR] = new_discriminator(config, *sizes, components.discriminator)
+        made[DISCRIMINATOR] = new_discriminator(config, *sizes, components.discriminator, len(labels))
     for file, module in made.items():
         module.load_state_dict(read_weights(folder / file, about["files"].get(file), module))
         module.to(device)

@@ -1,6 +1,7 @@
 """Measured numbers for people (tables) and for programs (JSON); each number with its signature in both."""
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -18,7 +19,17 @@ ORDERS = (2, 3, 4, 5)
 # title of a table -> the metrics in it
 TABLES: dict[str, Sequence[str]] = {
     "what training achieved": (
-        *("nll-valid", "nll-test", "entropy", "bleu-3", "backward-bleu-3", "self-bleu-3", "distinct", "d-auc"),
+        *(
+            "nll-valid",
+            "nll-test",
+            "entropy",
+            "bleu-3",
+            "backward-bleu-3",
+            "self-bleu-3",
+            "distinct",
+            "d-auc",
+            "recognised",
+        ),
     ),
     "BLEU: n-grams of the samples that are in the references": [f"bleu-{n}" for n in ORDERS],
     "backward BLEU: n-grams of the references that are in the samples": [f"backward-bleu-{n}" for n in ORDERS],
@@ -27,6 +38,9 @@ TABLES: dict[str, Sequence[str]] = {
     "novelty: the share that is in the training texts, and the longest copied span": [
         *("seen", "seen-lines", *(f"seen-{n}" for n in ORDERS), "copied", "copied-longest")
     ],
+    "labels: the share of texts that a classifier takes for texts of their label; real: on the test split": (
+        "recognised",
+    ),
     "form": ("length", "repeats", "form", "unknown"),
     "likelihood, in nats": (
         *(f"nll-{split}{of}" for split in ("valid", "test") for of in ("", "-char", "-known", "-unknown")),
@@ -36,6 +50,7 @@ TABLES: dict[str, Sequence[str]] = {
     "the discriminator, on the test split": ("d-accuracy", "d-auc", "d-bce", "d-logit-std"),
 }
 SHORT = next(iter(TABLES))
+LABELLED = ("nll-test", "distinct", "distinct-2", "bleu-2", "bleu-3", "recognised")  # of the texts of each label
 WIDEST = 4  # columns of numbers side by side
 LEGEND = (
     "± is a standard error, of a difference the paired one; * a difference of more than two of them "
@@ -54,6 +69,7 @@ class Evaluation:
     texts: dict[str, list[str]] = field(default_factory=dict)
     references: Sequence[str] = ()
     pairs: Pairs | None = None  # the rows to be compared; left out: every two
+    labels: dict[str, dict[str, Row]] = field(default_factory=dict)  # label -> rows of its texts
 
     def __getitem__(self, name: str) -> Row:
         return self.rows[name]
@@ -77,6 +93,7 @@ class Evaluation:
             "version": __version__,
             "rows": rows_as_json(self.rows),
             "differences": {name: differences_as_json(row) for name, row in self.differences.items()},
+            **({"labels": {label: rows_as_json(rows) for label, rows in self.labels.items()}} if self.labels else {}),
             **self.facts,
         }
 
@@ -134,6 +151,32 @@ def tables(rows: Mapping[str, Row], pairs: Pairs | None = None, *, short: bool =
     if between and not short:
         for table in _tables("differences", between, _metrics(rows), between):
             yield table._replace(signatures=[LEGEND])
+
+
+def label_tables(labels: Mapping[str, Mapping[str, Row]]) -> Iterator[Table]:
+    """A table for each number that texts have by label: a line for each label, a column for each row."""
+    for metric in LABELLED:
+        rows = {label: {name: row[metric] for name, row in of.items() if metric in row} for label, of in labels.items()}
+        columns = list(dict.fromkeys(name for row in rows.values() for name in row))
+        if columns:
+            cells = [[label, *(as_cell(row.get(name)) for name in columns)] for label, row in rows.items()]
+            owners: dict[str, list[str]] = {}
+            for name in columns:
+                owners.setdefault(_range([row[name].signature for row in rows.values() if name in row]), []).append(
+                    name
+                )
+            notes = [f"{', '.join(names)}: {signature}" for signature, names in owners.items()]
+            yield Table(f"{metric}, by label", ["", *columns], cells, notes)
+
+
+def _range(signatures: Sequence[str]) -> str:
+    """Signatures as one: where they differ, from the least to the most, n:98..151."""
+    parts = []
+    for several in zip(*(signature.split("|") for signature in signatures), strict=False):
+        ordered = sorted(set(several), key=lambda part: [int(number) for number in re.findall(r"\d+", part)])
+        last = ordered[-1].partition(":")[2]
+        parts.append(ordered[0] if len(ordered) == 1 else f"{ordered[0]}..{last}")
+    return "|".join(parts)
 
 
 def _tables(

@@ -16,7 +16,7 @@ from seqgan.core import checkpoint, schema
 from seqgan.core.config import assemble, parameters
 from seqgan.core.record import read_record
 from seqgan.core.run import checkpoints, describe, saved_in
-from seqgan.data.corpus import Corpus, load_corpus
+from seqgan.data.corpus import Corpus, labels_beside, load_corpus
 from seqgan.data.decoding import kind_of
 from seqgan.data.readers import Reading
 from seqgan.data.store import kept_file
@@ -33,6 +33,7 @@ MODEL_FIELDS = {
     "tokenizer": schema.Field(f"one of {', '.join(get_args(Kind))}", lambda value: value in get_args(Kind)),
     "tokenizer_sha256": schema.TEXT,
     "max_length": schema.SIZE,
+    "labels": schema.COUNTS,  # of training texts, in the order of the labels' numbers
     "custom": schema.TEXTS,
     "config": schema.TABLE,
 }
@@ -56,7 +57,8 @@ CORPUS_FIELDS = {
     "sha256": schema.TEXT,
     "texts_sha256": schema.TEXT,
     **dict.fromkeys(
-        ("text_column", "delimiter", "split_on", "valid", "test"), schema.TEXT_OR_NOTHING._replace(needed=True)
+        ("text_column", "delimiter", "split_on", "label_column", "labels", "valid", "test"),
+        schema.TEXT_OR_NOTHING._replace(needed=True),
     ),
     "header": schema.Field("true, false or null", lambda value: value is None or isinstance(value, bool)),
 }
@@ -150,12 +152,13 @@ def load_model(
     tokenizer = load_tokenizer(folder, description)
     config = run_config(folder / "run.json", description)
     sizes = (len(tokenizer), description["max_length"])
-    policy, discriminator = new_policy(config, *sizes, components.policy), None
+    labels = tuple(description["labels"].values())
+    policy, discriminator = new_policy(config, *sizes, components.policy, labels), None
     try:
         checkpoint.check(state["policies"][stage], policy, f"policies/{stage}")
         policy.load_state_dict(state["policies"][stage])
         if with_discriminator and "discriminator" in state:
-            discriminator = new_discriminator(config, *sizes, components.discriminator)
+            discriminator = new_discriminator(config, *sizes, components.discriminator, len(labels))
             checkpoint.check(state["discriminator"], discriminator, "discriminator")
             discriminator.load_state_dict(state["discriminator"])
             discriminator.to(device).eval()
@@ -240,6 +243,8 @@ def _read_again(folder: Path, stored: Mapping[str, Any], source: Source) -> Corp
     place, was = given.corpus or train, Reading(**{name: stored[name] for name in Reading._fields})
     if given.corpus and kind_of(Path(str(place))) != kind_of(Path(str(train))):  # the texts in another kind of file
         was = was.fitting(Path(str(place)))
+    if in_memory and (beside := labels_beside(Path(train))).is_file():
+        was = was._replace(labels=str(beside))
     there = Source(place, given.reading.over(was), given.valid or valid, given.test or test)
     try:
         corpus = there.load()

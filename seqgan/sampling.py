@@ -7,6 +7,8 @@ from torch import Tensor
 from seqgan.ops.inverse_cdf import LOG2_E, inverse_cdf
 from seqgan.shapes import Logits, Token
 
+GREEDY = 1e-6  # a temperature below it is 0: every draw is the likeliest token, and logits would overflow once divided
+
 
 def draw(
     logits: Logits,
@@ -18,14 +20,16 @@ def draw(
 ) -> Token:
     """One token a row from softmax(logits / temperature), perhaps only from the likeliest.
 
-    `top_k` keeps the k likeliest tokens (0: all), `top_p` the fewest that hold a mass of p. The result indexes the
-    logits given."""
+    At temperature 0 it is the likeliest (greedy decoding). `top_k` keeps the k likeliest tokens (0: all), `top_p` the
+    fewest that hold a mass of p. The result indexes the logits given."""
     uniform = torch.rand(len(logits), 1, generator=rng, device=logits.device)
     return inverse_cdf(weights_of(logits, temperature, top_k, top_p), uniform).squeeze(1)
 
 
 def weights_of(logits: Logits, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0) -> Float[Tensor, "B V"]:
     """What each token weighs in a draw; the largest weight of a row is 1, so nothing overflows."""
+    if temperature < GREEDY:
+        temperature, top_k = 1.0, 1
     if top_k or top_p < 1.0:
         logits = keep_likeliest(logits / temperature, top_k, top_p) * temperature
     # In base 2, which costs a processor half of what base e does.

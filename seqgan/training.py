@@ -25,6 +25,7 @@ from seqgan.data.checks import corpus_checks
 from seqgan.data.corpus import Corpus, as_files
 from seqgan.data.dataset import TokenDataset
 from seqgan.data.encoding import EncodedCorpus, encoded, prepare
+from seqgan.data.labels import names_of
 from seqgan.data.suitable import suitable_tokenizer
 from seqgan.errors import RunError, UsageError
 from seqgan.evaluation import evaluate_models
@@ -131,13 +132,13 @@ def begin(
         UsageError: an option contradicts the policy of `init_from`."""
     config, sources, contents = chosen.config, dict(chosen.sources), dict[str, bytes]()
     if init_from:
-        config, tokenizer, contents[INITIAL] = inherit(init_from, chosen, corpus, components)
+        config, tokenizer, contents[INITIAL], labels = inherit(init_from, chosen, corpus, components)
         whole = encoded(corpus, tokenizer)
         sources.update(dict.fromkeys(INHERITED, f"from {init_from.name}"))
     else:
         kind: Any = suitable_tokenizer(corpus)[0] if config.tokenizer == "auto" else config.tokenizer
-        whole = prepare(corpus, kind, config.vocab_size)
-    dataset, tokenizer = whole.dataset(config.max_length, config.overlong), whole.tokenizer
+        whole, labels = prepare(corpus, kind, config.vocab_size), names_of(corpus.labels)
+    dataset, tokenizer = whole.dataset(config.max_length, config.overlong, labels), whole.tokenizer
     if init_from:
         refuse_unreadable(init_from, dataset)
     if not corpus.provenance["path"]:  # texts from memory are stored in the run, so that it can be resumed
@@ -156,6 +157,7 @@ def begin(
         "tokenizer_sha256": hashlib.sha256(tokenizer.model).hexdigest(),
         "vocab_size": len(tokenizer),
         "max_length": dataset.max_length,
+        "labels": dataset.labels,
         "versions": {name: version(name) for name in ("seqgan", "torch", "numpy", "sentencepiece")}
         | {"python": platform.python_version()},
         "command": sys.argv[1:],
@@ -182,7 +184,8 @@ def read_data(folder: Path, source: Source) -> Data:
     corpus = corpus_of(folder, source)
     whole = encoded(corpus, load_tokenizer(folder, description))
     overlong = run_config(folder / "run.json", description).overlong
-    return Data(corpus, whole, whole.dataset(description["max_length"], overlong))
+    dataset = whole.dataset(description["max_length"], overlong, list(description["labels"]))
+    return Data(corpus, whole, dataset)
 
 
 def carry_out(folder: Path, machine: Machine, data: Data, components: Components = DEFAULTS) -> Finished | None:

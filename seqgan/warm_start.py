@@ -11,10 +11,11 @@ from torch import Tensor
 
 from seqgan.algorithms.components import Components
 from seqgan.algorithms.configs import MLEConfig
-from seqgan.core.config import Chosen
+from seqgan.core.config import Chosen, nearest
 from seqgan.core.weights import as_safetensors
 from seqgan.data.corpus import Corpus
 from seqgan.data.dataset import TokenDataset
+from seqgan.data.labels import names_of
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import RunError, UsageError, quoted
 from seqgan.runs import describe_run, load_model
@@ -56,8 +57,9 @@ class InitFrom:
 
 def inherit(
     init_from: InitFrom, chosen: Chosen, corpus: Corpus, components: Components
-) -> tuple[MLEConfig, Tokenizer, bytes]:
-    """The config with what the policy of an earlier run brings, its tokenizer, and its weights.
+) -> tuple[MLEConfig, Tokenizer, bytes, list[str]]:
+    """The config with what the policy of an earlier run brings, its tokenizer, its weights, and its labels: where it
+    was trained without, those of the corpus, none of which says anything yet.
 
     Where its vocabulary grows, the most frequent tokens of the corpus that it does not know are added, so many that it
     knows the --vocab-size most frequent ones; the rows of a new token start with the mean of the rows of its pieces
@@ -72,12 +74,17 @@ def inherit(
                 f"--{name.replace('_', '-')} {value} was given, but the policy of {init_from.name} has "
                 f"{quoted(brought[name])}; leave the option out"
             )
+    labels = names_of(corpus.labels)
+    if model.labels:
+        refuse_other_labels(init_from, model.labels, labels)
+    elif labels:
+        model.policy.condition_on([1] * len(labels))
     config, tokenizer, weights = replace(chosen.config, **brought), model.tokenizer, model.policy.state_dict()
     if init_from.grow:
         tokenizer = tokenizer.grown(corpus.train, config.vocab_size)
         pieces = [model.tokenizer.encode(text) for text in tokenizer.added_to(model.tokenizer)]
         weights = {name: with_rows(rows, pieces) if name in BY_TOKEN else rows for name, rows in weights.items()}
-    return config, tokenizer, as_safetensors(weights)
+    return config, tokenizer, as_safetensors(weights), model.labels or labels
 
 
 def with_rows(rows: Float[Tensor, "V ..."], pieces: Sequence[Sequence[int]]) -> Float[Tensor, "W ..."]:
@@ -85,6 +92,23 @@ def with_rows(rows: Float[Tensor, "V ..."], pieces: Sequence[Sequence[int]]) -> 
     known = [[piece for piece in several if piece > EOS] for several in pieces]
     every = rows[EOS + 1 :].mean(dim=0)
     return torch.stack([*rows, *(rows[several].mean(dim=0) if several else every for several in known)])
+
+
+def refuse_other_labels(init_from: InitFrom, known: Sequence[str], labels: Sequence[str]) -> None:
+    """
+    Raises:
+        UsageError: the policy is conditioned on labels, and the texts have none, or others."""
+    if not labels:
+        shown = ", ".join(known[:5]) + (" ..." if len(known) > 5 else "")
+        raise UsageError(
+            f"the policy of {init_from.name} is conditioned on labels ({shown}), and the texts have none; give them by "
+            "--label-column or --labels"
+        )
+    if unknown := [label for label in labels if label not in known]:
+        raise UsageError(
+            f"the policy of {init_from.name} was trained without the label {quoted(unknown[0])}"
+            f"{nearest(unknown[0], known)}; choose texts with its labels, or leave --init-from out"
+        )
 
 
 def refuse_unreadable(init_from: InitFrom, encoded: TokenDataset) -> None:

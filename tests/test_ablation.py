@@ -8,6 +8,8 @@ import pytest
 
 import seqgan
 from seqgan.ablation import ablation, on_validation
+from seqgan.algorithms.configs import CONFIGS, PRESETS
+from seqgan.core.config import choose_config, read_config_file
 from seqgan.core.run import describe
 from seqgan.data.corpus import Corpus
 from seqgan.data.splits import split
@@ -89,3 +91,16 @@ def test_settings_that_are_none_are_refused(content: str, message: str, corpus_f
     settings = tmp_path / "settings.toml"
     settings.write_text(content)
     assert message in refusal("bench", "ablation", settings, "--corpus", corpus_file, "--runs", tmp_path / "runs")[0]
+
+
+@pytest.mark.parametrize("name", ["policy", "adversarial"])
+def test_the_settings_that_come_with_the_package_are_settings(name: str) -> None:
+    for setting in read_config_file(Path(seqgan.__file__).parent / "bench" / f"{name}.toml").values():
+        algorithm = setting.pop("algorithm", "mle")
+        setting.pop("init_from", None)
+        choose_config(algorithm, CONFIGS[algorithm], PRESETS[algorithm], typed=setting, source="file")
+
+
+def test_the_default_is_one_of_the_settings_that_were_compared() -> None:
+    settings = read_config_file(Path(seqgan.__file__).parent / "bench" / "policy.toml")
+    assert settings["calibrated"].items() <= PRESETS["mle"]["default"].items()

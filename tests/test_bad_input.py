@@ -164,10 +164,15 @@ def withstands(act: Callable[[], Any], expected: Any, path: Path, mutation: str,
 COMPARED = ("format", "id", "package", "sha256", "tokenizer_sha256")  # a difference is told in words of their own
 RUN_FIELDS = (
     "format id package algorithm config sources seed threads corpus init_from custom tokenizer tokenizer_sha256 "
-    "vocab_size max_length versions command world_size checksum"
+    "vocab_size max_length labels versions command world_size checksum"
 )
-CORPUS_FIELDS = "name path text_column delimiter header split_on valid test sha256 texts_sha256 texts split overlap"
-MODEL_FIELDS = "format package algorithm tokenizer tokenizer_sha256 vocab_size max_length custom config files checksum"
+CORPUS_FIELDS = (
+    "name path text_column delimiter header split_on label_column labels valid test sha256 texts_sha256 texts split "
+    "overlap"
+)
+MODEL_FIELDS = (
+    "format package algorithm tokenizer tokenizer_sha256 vocab_size max_length labels custom config files checksum"
+)
 ABOUT_FIELDS = "name source language licence report sha256"
 REPORT_FIELDS = "texts_given split tokens length vocabulary unknown_held_out"
 

@@ -313,7 +313,7 @@ def test_unknown_ways_to_count_are_refused(wrong: str) -> None:
     assert ", but one of" in told
 
 
-@pytest.mark.parametrize("wrong", [{"temperature": 0.0}, {"top_k": -1}, {"top_p": 0.0}, {"top_p": 1.5}])
+@pytest.mark.parametrize("wrong", [{"temperature": -0.1}, {"top_k": -1}, {"top_p": 0.0}, {"top_p": 1.5}])
 def test_ways_to_draw_that_are_out_of_range_are_refused(wrong: dict[str, Any], run: seqgan.TrainedRun) -> None:
     with pytest.raises(UsageError, match="expected"):
         run.generate(1, **wrong)

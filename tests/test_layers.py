@@ -19,6 +19,7 @@ LAYERS = [
     {"algorithms"},
     {"model"},
     {"runs"},
+    {"by_label"},
     {"evaluation", "bench"},
     {"pretrained"},
     {"warm_start"},

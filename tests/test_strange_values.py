@@ -17,25 +17,32 @@ from seqgan.data.corpus import corpus_in_memory
 from seqgan.data.splits import part_of
 from seqgan.errors import CorpusError, DivergedError, RunError, StorageError, UsageError
 from seqgan.model import TextModel
+from seqgan.models.gru import GRUPolicy
 from seqgan.models.lstm import LSTMPolicy
 from seqgan.rewards import on_text
 from seqgan.runs import load_tokenizer
+from seqgan.sampling import draw
+from seqgan.symbols import EOS
 
 RUN = {"package": "toy", "seed": 0, "threads": 1, "config": {}}
 
 
-@pytest.mark.parametrize("temperature", [1e-6, 1e-5])
-def test_the_lowest_temperature_draws_the_likeliest_token(policy: LSTMPolicy, texts: Any, temperature: float) -> None:
+@pytest.mark.parametrize("temperature", [0, -0.0, 1e-320, 1e-7, 1e-6, 1e-5])
+@pytest.mark.parametrize("kind", [LSTMPolicy, GRUPolicy])
+def test_the_lowest_temperatures_draw_the_likeliest_token(kind: type[Any], texts: Any, temperature: float) -> None:
+    torch.manual_seed(2)
+    policy = kind(len(texts.vocabulary), texts.max_length, 8, 8, init_std=1.0).eval()
     model = TextModel(policy, texts.vocabulary)
-    assert model.sample_ids(4, temperature=temperature) == model.sample_ids(4, top_k=1)
+    rows = model.sample_ids(4, temperature=temperature, seed=1)
+    assert rows == model.sample_ids(4, top_k=1, seed=5)
+    prefix = torch.tensor([rows[0]])
+    assert [EOS + int(step.argmax()) for step in policy.distributions(prefix)[0]] == rows[0]
 
 
-@pytest.mark.parametrize("temperature", [1e-7, 1e-40, 1e-320])
-def test_a_temperature_that_logits_would_overflow_with_is_refused(
-    policy: LSTMPolicy, texts: Any, temperature: float
-) -> None:
-    with pytest.raises(UsageError, match=r"temperature is 1e-\d+, but a number from 1e-06 and at most 1e\+06"):
-        TextModel(policy, texts.vocabulary).sample_ids(1, temperature=temperature)
+def test_greedy_decoding_draws_the_likeliest_of_given_logits() -> None:
+    logits = torch.tensor([[0.0, 3.0, 2.9], [80.0, -80.0, 0.0]])
+    assert draw(logits, temperature=0.0).tolist() == [1, 0]
+    assert draw(logits, temperature=0.0, top_k=2, top_p=0.5).tolist() == [1, 0]
 
 
 def test_sets_of_different_sizes_are_not_subtracted() -> None:

@@ -99,7 +99,8 @@ def export(name: str, folder: Path, reading: Reading, overwrite: bool) -> None:
     writers = {file: outputs.writer(folder / file, overwrite=overwrite) for file in contents}
     for file, data in contents.items():
         writers[file](data)
-        click.echo(f"{folder / file}: {len(data.splitlines())} texts")
+        kind = "labels" if file.endswith(".labels") else "texts"
+        click.echo(f"{folder / file}: {len(data.splitlines())} {kind}")
 
 
 @corpora.command("add")

@@ -159,6 +159,8 @@ def evaluate(**options: Any) -> None:
       case         lc: tokens are counted in lower case
       tok          tokens that are counted, or the tokenizer and its vocabulary
       overlong     treatment of longer texts, and the limit: truncate@64
+      given        the label: the number is of texts given their label
+      classifier   a linear one of bags of tokens, and its training texts
       discriminator, unknown   fingerprint of its weights; what replaced unknown tokens"""
     asked = Asked(**options)
     {RUN: _evaluate_runs, FILE: _evaluate_file, SHEET: _analyse}[asked.what()](asked)
@@ -246,7 +248,7 @@ def _show(result: "Evaluation", summary: Sequence[str], asked: Asked, tokens: st
     """An evaluation on stdout, in the form that was asked for; with --check, BLEU by other libraries on stderr."""
     from seqgan.core import schema
     from seqgan.metrics.crosscheck import check_bleu
-    from seqgan.reporting import REAL, markdown, tables
+    from seqgan.reporting import REAL, label_tables, markdown, tables
 
     if asked.json:
         click.echo(schema.json_bytes(result.as_json()).decode(), nl=False)
@@ -254,6 +256,7 @@ def _show(result: "Evaluation", summary: Sequence[str], asked: Asked, tokens: st
         click.echo("\n".join([markdown(result.rows, result.pairs), "", *(f"- {one_line(line)}" for line in summary)]))
     else:
         print_tables(tables(result.rows, result.pairs))
+        print_tables(label_tables(result.labels))
         for line in summary:
             click.echo(one_line(line))
     if asked.check:

@@ -11,7 +11,7 @@ import click
 from click.core import ParameterSource
 
 from seqgan.cli.shared import DEVICE, THREAD_COUNT, found_again, is_saved_model, model_of, reading_options
-from seqgan.core.bounds import BEAMS, DRAWN, PATH, PROMPT, SEED, STAGE, TEMPERATURE, TOP_K, TOP_P
+from seqgan.core.bounds import BEAMS, DRAWN, PATH, PROMPT, SEED, STAGE, TEMPERATURE, TEXT, TOP_K, TOP_P
 from seqgan.core.options import RUNS
 from seqgan.data.readers import Reading
 from seqgan.errors import UsageError
@@ -26,12 +26,19 @@ if TYPE_CHECKING:
     "-n", "--count", "--num-return-sequences", "count", type=DRAWN, default=10, help="how many texts", show_default=True
 )
 @click.option("--prompt", type=PROMPT, default="", help="continue this text")
+@click.option(
+    "--label",
+    "label",
+    type=TEXT,
+    multiple=True,
+    help="write under this label; of several, or of all where none is given, each text has one drawn by frequency",
+)
 @click.option("--prompts", type=PATH, metavar="FILE", help="continue each text of a file, in its order, -n times each")
 @click.option(
     "--temperature",
     type=TEMPERATURE,
     default=1.0,
-    help="below 1: likelier and less varied",
+    help="below 1: likelier and less varied; 0: greedy, always the likeliest token",
     show_default=True,
 )
 @click.option("--top-k", type=TOP_K, default=0, help="only the k likeliest tokens; 0: all", show_default=True)
@@ -63,7 +70,7 @@ if TYPE_CHECKING:
     help="mle, final, best (by validation NLL), or the number of a checkpoint",
     show_default=True,
 )
-@click.option("--json", "as_json", is_flag=True, help="one JSON object a line: text, tokens, ended")
+@click.option("--json", "as_json", is_flag=True, help="one JSON object a line: text, tokens, ended (and label)")
 @click.option("--output", type=PATH, help="write to this file instead of stdout")
 @click.option("--overwrite", is_flag=True, help="replace the file that --output names")
 @DEVICE
@@ -74,6 +81,7 @@ def generate(
     run: Path,
     count: int,
     prompt: str,
+    label: tuple[str, ...],
     prompts: Path | None,
     temperature: float,
     top_k: int,
@@ -106,6 +114,7 @@ def generate(
     use_threads(threads)
     begun = _prompts_in(prompts) if prompts else [prompt]
     model = model_of(run, stage, device, with_discriminator=False)
+    under = None if not label else label[0] if len(label) == 1 else label
     drawing_options: dict[str, Any] = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "distinct": distinct}
     if new:
         drawing_options["exclude"] = _training_texts(run, device)
@@ -113,9 +122,10 @@ def generate(
     fresh = seed is None
     seed = int.from_bytes(os.urandom(4), "big") if seed is None else seed
     if beams:
-        written = model.generate_detailed(count if "count" in given else min(count, beams), prompt=begun, beams=beams)
+        count = count if "count" in given else min(count, beams)
+        written = model.generate_detailed(count, prompt=begun, label=under, beams=beams)
     else:
-        written = model.generate_detailed(count, prompt=begun, seed=seed, **drawing_options)
+        written = model.generate_detailed(count, prompt=begun, label=under, seed=seed, **drawing_options)
     each = len(written) // len(begun)
     if as_json:
         rows = [(begun[number // each], item) for number, item in enumerate(written)]
@@ -133,7 +143,8 @@ def generate(
 
 
 def _as_json(prompt: str, item: "Generated", *, named: bool) -> str:
-    return json.dumps(({"prompt": prompt} if named else {}) | item._asdict(), ensure_ascii=False)
+    found = {name: value for name, value in item._asdict().items() if value is not None}
+    return json.dumps(({"prompt": prompt} if named else {}) | found, ensure_ascii=False)
 
 
 def _prompts_in(path: Path) -> list[str]:
@@ -161,10 +172,20 @@ def _training_texts(run: Path, device: str) -> Sequence[str]:
     "--stage", type=STAGE, default="final", help="mle, final, best, or the number of a checkpoint", show_default=True
 )
 @reading_options
+@click.option("--label", type=TEXT, help="the label of all texts, where RUN was trained on texts with labels")
 @click.option("--json", "as_json", is_flag=True, help="one JSON object a line")
 @DEVICE
 @THREAD_COUNT
-def score(run: Path, file: Path, stage: str, reading: Reading, as_json: bool, device: str, threads: int) -> None:
+def score(
+    run: Path,
+    file: Path,
+    stage: str,
+    reading: Reading,
+    label: str | None,
+    as_json: bool,
+    device: str,
+    threads: int,
+) -> None:
     """Score the texts in FILE: their log-probability under the policy of RUN, and P(real) by its discriminator.
 
     One line a text: log-probability in nats, the same per token, tokens, unknown tokens, P(real), the text. --json adds
@@ -174,7 +195,11 @@ def score(run: Path, file: Path, stage: str, reading: Reading, as_json: bool, de
 
     use_threads(threads)
     model = model_of(run, stage, device)
-    scored = model.score(read_samples(file, reading))
+    labels: list[str] = []
+    texts = read_samples(file, reading, labels)
+    if label and labels:
+        raise UsageError("--label is that of all texts, and --label-column or --labels name one for each; give one")
+    scored = model.score(texts, label=label or labels or None)
     if not as_json:
         click.echo("log_prob\tper_token\ttokens\tunknown\treal\ttext")
     for item in scored:

@@ -32,7 +32,11 @@ def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option(
         "--split-on",
         type=TEXT,
-        help="where a text of a plain file ends: line, blank-line, file, or a line such as ---  [line]",
+        help="where a text of a plain file ends: line, blank-line, file, a mark (---, <|endoftext|>)  [line]",
+    )
+    @click.option("--label-column", type=TEXT, help="the column that holds the labels of the texts, if they have any")
+    @click.option(
+        "--labels", type=TEXT, help="a file of labels, one a line; or folders: a text has that of the folder it is in"
     )
     @functools.wraps(command)
     def with_reading(
@@ -41,9 +45,12 @@ def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
         delimiter: str | None,
         header: bool | None,
         split_on: str | None,
+        label_column: str | None,
+        labels: str | None,
         **options: Any,
     ) -> Any:
-        return command(*args, reading=Reading(text_column, delimiter, header, split_on), **options)
+        reading = Reading(text_column, delimiter, header, split_on, label_column, labels)
+        return command(*args, reading=reading, **options)
 
     return with_reading
 

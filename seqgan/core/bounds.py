@@ -305,7 +305,7 @@ RATE = Real(0, 1e3, above=True)  # a learning rate
 WEIGHT = Real(0, 1e6)
 SHARE = Real(0, 1, below=True)  # dropout, decay: 1 would leave nothing
 SECONDS = Real(0, 1e9)
-TEMPERATURE = Real(1e-6, 1e6)  # below it every draw is the likeliest token, and logits overflow once divided
+TEMPERATURE = Real(0, 1e6)  # 0: the likeliest token
 TOP_K = Whole(0)
 TOP_P = Real(0, 1, above=True)
 YES_NO = YesNo()

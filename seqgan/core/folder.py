@@ -16,7 +16,7 @@ LOCK = ".lock"
 # The files of a run, and those that commands write into it by default.
 MADE = re.compile(
     r"run\.json|\.lock|metrics\.jsonl|samples\.txt|config\.json|tokenizer\.model|checkpoints/step-\d+\.pt"
-    r"|corpus/(train|valid|test)\.txt|evaluations/[\w-]+\.json|([\w-]+/)?[\w-]+\.safetensors"
+    r"|corpus/(train|valid|test)\.(txt|jsonl|labels)|evaluations/[\w-]+\.json|([\w-]+/)?[\w-]+\.safetensors"
     r"|(samples|generated|walk)\.png|training\.gif|([\w-]+/)*[\w.-]+\.partial"
 )
 

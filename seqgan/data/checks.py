@@ -10,6 +10,7 @@ from seqgan.data.encoding import EncodedCorpus
 from seqgan.data.spans import Overlong
 from seqgan.data.splits import hashes, some_of
 from seqgan.data.suitable import suitable_tokenizer
+from seqgan.data.tokenizer import round_trip
 from seqgan.symbols import EOS
 
 TOKENS_PER_TYPE = 8  # fewer than this, and most of the vocabulary is hardly ever seen
@@ -96,7 +97,8 @@ def _too_long(encoded: EncodedCorpus, texts: TokenDataset, overlong: Overlong) -
     became = {"truncate": "truncated there", "split": "several rows each", "drop": "left out", "error": "refused"}[
         overlong
     ]
-    return [f"longer than --max-length {texts.max_length}, and {became}: {'; '.join(parts)}"] if parts else []
+    remedy = "" if overlong == "split" else " (a larger --max-length or --overlong split keeps them whole)"
+    return [f"longer than --max-length {texts.max_length}, and {became}: {'; '.join(parts)}{remedy}"] if parts else []
 
 
 def _changed(encoded: EncodedCorpus) -> list[str]:
@@ -109,7 +111,7 @@ def _changed(encoded: EncodedCorpus) -> list[str]:
     if len(backs) <= MUCH_CHANGED * len(texts):
         return []
     text, back = min(backs, key=lambda pair: len(pair[0]))
-    single = tokenizer.kind == "word" and all(" ".join(text.split()) == text for text in texts)
+    single = tokenizer.kind == "word" and all(round_trip("whitespace", text) == text for text in texts)
     others = "whitespace, bpe and char" if single else "bpe and char"  # none of which loses anything
     return [
         f"advice: {len(backs) / len(texts):.0%} of the training texts are decoded by --tokenizer {tokenizer.kind} with "

@@ -17,7 +17,8 @@ from seqgan.core.config import nearest
 from seqgan.data import hub, store
 from seqgan.data.decoding import SUFFIXES, kind_of, stem_of
 from seqgan.data.folders import files_of, is_pattern
-from seqgan.data.readers import Reading, read_texts
+from seqgan.data.labels import labels_of, refuse_ids
+from seqgan.data.readers import FOLDERS, Reading, read_texts
 from seqgan.data.splits import FEWEST_TEXTS, PARTS, completed, overlap
 from seqgan.data.stored import gathered
 from seqgan.data.tables import Say
@@ -26,6 +27,7 @@ from seqgan.errors import CorpusError, quoted
 
 BUNDLED = {
     **dict.fromkeys(("file", "language", "licence", "description", "tokenizer"), schema.TEXT),
+    **dict.fromkeys(("labels", "label_column"), schema.TEXT_OR_NOTHING),
     "count": schema.COUNT,
 }
 MOST_NOTES = 20  # of a folder of thousands of files
@@ -42,15 +44,14 @@ class Corpus:
     tokenizer: str | None = None  # the kind that suits it, where that is known
     provenance: Mapping[str, Any] = field(default_factory=dict)
     notes: Sequence[str] = ()  # what was taken where its files left a choice
+    labels: Mapping[str, Sequence[str]] = field(default_factory=dict)  # split -> those of its texts; none: without
 
     @cached_property
     def texts_sha256(self) -> str:
-        """What identifies the texts and their splits, whatever file or format they were read from: the sha256 that
-        `load_corpus` finds for `as_files`."""
-        digest = file_sha256(self.train)
-        for part in ("valid", "test"):
-            digest = _sha256(digest.encode(), part.encode(), file_sha256(getattr(self, part)).encode())
-        return digest
+        """What identifies the texts, their labels and their splits, whatever file or format they were read from: the
+        sha256 that `load_corpus` finds for `as_files`."""
+        train, valid, test = (file_sha256(getattr(self, part), self.labels.get(part, ())) for part in PARTS)
+        return _sha256(_sha256(train.encode(), b"valid", valid.encode()).encode(), b"test", test.encode())
 
 
 def load_corpus(
@@ -60,6 +61,8 @@ def load_corpus(
     delimiter: str | None = None,
     header: bool | None = None,
     split_on: str | None = None,
+    label_column: str | None = None,
+    labels: str | None = None,
     valid: str | Path | None = None,
     test: str | Path | None = None,
 ) -> Corpus:
@@ -74,7 +77,11 @@ def load_corpus(
         text_column: the column of csv, json and parquet that holds the texts; `message.text` is a nested one.
         delimiter: what separates the fields of csv. Left out, it is found.
         header: whether the first line of csv names the columns; without a header they are called 1, 2, 3 ...
-        split_on: where a text of a plain file ends: "line" (left out), "blank-line", "file", or a line such as "---".
+        split_on: where a text of a plain file ends: "line" (left out), "blank-line", "file", or a mark between
+            texts: a line such as "---", or "<|endoftext|>", which may stand within a line.
+        label_column: the column that holds the labels of the texts, or what a bundled corpus calls them.
+        labels: a file of labels, one a line, as many as there are texts (those of `valid` and `test` stand beside them:
+            valid.labels beside valid.txt); or "folders", where the label of a text is the folder its file lies in.
 
     Raises:
         CorpusError: no such corpus, file or column; malformed (file and line); or too few texts to split."""
@@ -84,14 +91,18 @@ def load_corpus(
                 f"the name or path of a corpus was expected, not {reprlib.repr(place)}; "
                 "texts in memory go into seqgan.train as they are, or into a seqgan.Corpus"
             )
-    name, reading, notes = str(name), Reading(text_column, delimiter, header, split_on), list[str]()
+    if label_column is not None and labels is not None:
+        raise CorpusError(f"--label-column {quoted(label_column)} and --labels {quoted(labels)}: give one of them")
+    labels = labels if labels is None or labels == FOLDERS else str(Path(labels).resolve())
+    name, notes = str(name), list[str]()
+    reading = Reading(text_column, delimiter, header, split_on, label_column, labels)
     if name in bundled():
         entry = bundled()[name]
-        found = _from_files(str(corpora_folder() / entry["file"]), reading, notes.append)
+        found = _from_files(str(corpora_folder() / entry["file"]), _of_bundled(name, entry, reading), notes.append)
         found.name, found.path, found.tokenizer = name, name, entry["tokenizer"]
     elif name.startswith(hub.PREFIX):
-        splits = hub.read_hub(name, text_column)
-        found = _Found(hub.parse(name).dataset.replace("/", "-"), "", splits, "")
+        splits, by_split = hub.read_hub(name, text_column, label_column)
+        found = _Found(hub.parse(name).dataset.replace("/", "-"), "", splits, "", labels=by_split)
     elif store.has(name):
         found = _Found(name, name, *store.read(name))
     elif _looks_like_a_path(name):
@@ -103,9 +114,14 @@ def load_corpus(
     for part, given in {"valid": valid, "test": test}.items():
         if given:
             alike = kind_of(Path(given)) == kind_of(Path(name))
-            held_out = _from_files(str(given), reading if alike else reading.fitting(Path(given)), notes.append)
+            how = reading if alike else reading.fitting(Path(given))
+            if how.labels and how.labels != FOLDERS:
+                how = how._replace(labels=str(labels_beside(Path(given))))
+            held_out = _from_files(str(given), how, notes.append)
             found.splits = {**found.splits, part: gathered(chain.from_iterable(held_out.splits.values()))}
             found.sha256 = _sha256(found.sha256.encode(), part.encode(), held_out.sha256.encode())
+            if found.labels:
+                found.labels[part] = [label for several in held_out.labels.values() for label in several]
     given_splits = {part: _absolute(given) if given else None for part, given in (("valid", valid), ("test", test))}
     corpus = replace(_corpus(found, {**reading._asdict(), **given_splits}), notes=notes[:MOST_NOTES])
     if name.startswith(hub.PREFIX):  # a dataset may change: the run stores its texts
@@ -115,7 +131,9 @@ def load_corpus(
 
 
 def _corpus(found: "_Found", address: Mapping[str, str | None]) -> Corpus:
-    splits = completed(found.splits)
+    splits, labels = completed(found.splits, found.labels)
+    if labels:
+        refuse_ids(labels)
     count = sum(map(len, splits.values()))
     if count < FEWEST_TEXTS or not all(splits.values()):
         different = len({text for texts in splits.values() for text in texts})
@@ -128,9 +146,9 @@ def _corpus(found: "_Found", address: Mapping[str, str | None]) -> Corpus:
             )
         raise CorpusError(
             f"{found.path or 'the list'} holds {count} text{'' if count == 1 else 's'}{copies}; "
-            f"at least {FEWEST_TEXTS}, one a line, are needed to train, validate and test"
+            f"at least {FEWEST_TEXTS}, one a line (else see --split-on), are needed to train, validate and test"
         )
-    corpus = Corpus(found.name, splits["train"], splits["valid"], splits["test"], found.tokenizer)
+    corpus = Corpus(found.name, splits["train"], splits["valid"], splits["test"], found.tokenizer, labels=labels)
     sha256 = corpus.texts_sha256
     provenance = {
         "path": found.path,
@@ -144,24 +162,44 @@ def _corpus(found: "_Found", address: Mapping[str, str | None]) -> Corpus:
     return replace(corpus, provenance=provenance)
 
 
-def corpus_in_memory(texts: "Corpus | Iterable[str]", name: str = "texts") -> Corpus:
-    """A corpus from texts, or from a Corpus with given splits: checked, and without a path.
+def corpus_in_memory(
+    texts: "Corpus | Iterable[str]", name: str = "texts", labels: Iterable[Any] | None = None
+) -> Corpus:
+    """A corpus from texts, perhaps with a label for each, or from a Corpus with given splits: checked, and without a
+    path.
 
     Raises:
-        CorpusError: too few texts, an empty split, or one of them is no text."""
+        CorpusError: too few texts, an empty split, one of them is no text, or not every text has a label."""
     if isinstance(texts, Corpus):
         name, tokenizer = texts.name, texts.tokenizer
         splits: Mapping[str, Iterable[str]] = {"train": texts.train, "valid": texts.valid, "test": texts.test}
+        by_split: Mapping[str, Iterable[Any]] = texts.labels
+        if labels is not None:
+            raise CorpusError(
+                "the labels of a seqgan.Corpus are given to it: Corpus(..., labels={'train': [...], ...})"
+            )
     else:
-        tokenizer, splits = None, {"train": texts}
-    lists = {part: list(filter(None, map(as_text, a_list_of_texts(given)))) for part, given in splits.items()}
-    return _corpus(_Found(name, "", lists, "", tokenizer), dict.fromkeys((*Reading._fields, "valid", "test")))
+        tokenizer, splits, by_split = None, {"train": texts}, {} if labels is None else {"train": labels}
+    lists = {part: list(map(as_text, a_list_of_texts(given))) for part, given in splits.items()}
+    found = _Found(name, "", {part: list(filter(None, texts)) for part, texts in lists.items()}, "", tokenizer)
+    if by_split:
+        found.labels = {part: _of_texts(texts, by_split.get(part, ()), part) for part, texts in lists.items()}
+    return _corpus(found, dict.fromkeys((*Reading._fields, "valid", "test")))
+
+
+def _of_texts(texts: Sequence[str], labels: Iterable[Any], part: str) -> list[str]:
+    """The labels of the texts that are not empty."""
+    values = labels_of(labels)
+    if len(values) != len(texts):
+        raise CorpusError(f"{len(values)} labels were given for {len(texts)} texts ({part}); give one for each")
+    return [label for text, label in zip(texts, values, strict=True) if text]
 
 
 def as_files(corpus: Corpus) -> dict[str, bytes]:
-    """A corpus as a file for each split, by its name."""
+    """A corpus as files: one of each split, by its name, and one of its labels, where they are there."""
     contents = {part: as_file(getattr(corpus, part)) for part in PARTS}
-    return {part + suffix: content for part, (suffix, content) in contents.items()}
+    files = {part + suffix: content for part, (suffix, content) in contents.items()}
+    return files | {f"{part}.labels": as_file(labels)[1] for part, labels in corpus.labels.items()}
 
 
 @dataclass
@@ -173,24 +211,45 @@ class _Found:
     splits: Mapping[str, Sequence[str]]
     sha256: str
     tokenizer: str | None = None
+    labels: dict[str, list[str]] = field(default_factory=dict)  # of the texts, by the same splits; none: without
 
 
 def _from_files(place: str, reading: Reading, say: Say) -> _Found:
     """The texts of a file, a folder or a pattern."""
     files = files_of(place, say)
     mixed = len({kind_of(path) for paths in files.values() for path in paths}) > 1
+    several = sum(map(len, files.values())) > 1
+    labels: dict[str, list[str]] = {part: [] for part in files}
     digests: list[str] = []
 
-    def read(paths: Iterable[Path]) -> Iterator[str]:
-        for path in paths:
+    def read(part: str) -> Iterator[str]:
+        for path in files[part]:
             digest, how = hashlib.sha256(), reading.fitting(path) if mixed else reading
-            yield from read_texts(path, how, digest=digest, say=say)
+            options: dict[str, Any] = {"digest": digest, "labels": labels[part], "say": say}
+            yield from read_texts(path, how, may_be_empty=several, **options)
             digests.append(digest.hexdigest())
 
-    splits = {part: gathered(read(paths)) for part, paths in files.items()}
+    splits = {part: gathered(read(part)) for part in files}
     sha256 = digests[0] if len(digests) == 1 else _sha256("".join(digests).encode())
     folder = Path(re.split(r"[*?[]", _absolute(place))[0] + "x").parent if is_pattern(place) else Path(_absolute(place))
-    return _Found(stem_of(folder) or "texts", _absolute(place), splits, sha256)
+    labels = labels if reading.label_column or reading.labels else {}
+    return _Found(stem_of(folder) or "texts", _absolute(place), splits, sha256, labels=labels)
+
+
+def labels_beside(path: Path) -> Path:
+    """The file of the labels of held-out texts: valid.labels beside valid.txt."""
+    return path.with_name(stem_of(path) + ".labels")
+
+
+def _of_bundled(name: str, entry: Mapping[str, Any], reading: Reading) -> Reading:
+    """How a bundled corpus is read: its labels are in a file of their own, under the name of a column."""
+    column, asked = entry.get("label_column"), reading.label_column
+    if asked is None:
+        return reading
+    if asked != column:
+        has = f"its labels are called {column}" if column else "it has no labels"
+        raise CorpusError(f"the corpus {name} has no --label-column {quoted(asked)}; {has}")
+    return reading._replace(label_column=None, labels=str(corpora_folder() / entry["labels"]))
 
 
 def read_all(place: str, reading: Reading) -> tuple[list[str], list[str]]:

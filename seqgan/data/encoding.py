@@ -23,7 +23,9 @@ from seqgan.data import pieces as cutting
 from seqgan.data.corpus import Corpus
 from seqgan.data.dataset import EncodedSplit, TokenDataset
 from seqgan.data.growing import Growing, mapped
-from seqgan.data.pieces import END, Pieces, in_batches
+from seqgan.data.labels import names_of, numbered
+from seqgan.data.numbered import END
+from seqgan.data.pieces import Pieces, in_batches
 from seqgan.data.ragged import Ragged
 from seqgan.data.spans import Overlong, in_parts, shortened
 from seqgan.data.splits import some_of
@@ -63,12 +65,16 @@ class EncodedCorpus:
         """The ids of the texts of a split, of any length."""
         return self.ids.part(self._places[part])
 
-    def split(self, part: str, max_length: int, overlong: Overlong) -> EncodedSplit:
+    def split(
+        self, part: str, max_length: int, overlong: Overlong, labels: Sequence[str] | None = None
+    ) -> EncodedSplit:
         """A split with at most `max_length` ids in a sequence. A longer text is truncated (and then has no EOS), split
-        into several sequences, dropped, or an error.
+        into several sequences, dropped, or an error. Labels are numbered as in `labels`, left out in alphabetical
+        order; of none, without them.
 
         Raises:
-            CorpusError: a text is too long and `overlong` is "error", or none is left."""
+            CorpusError: a text is too long and `overlong` is "error", none is left, or the texts have not these
+                labels."""
         whole = self.whole(part)
         lengths = whole.lengths.numpy()
         long = lengths > max_length
@@ -86,16 +92,27 @@ class EncodedCorpus:
             )
         starts, lengths, owners = shortened(whole.starts.numpy(), lengths, max_length, overlong)
         lost = 0 if overlong == "split" else int(whole.lengths.sum()) - int(lengths.sum())
-        return EncodedSplit(Ragged.spans(whole.ids, starts, lengths), owners, int(long.sum()), lost)
+        sequences = Ragged.spans(whole.ids, starts, lengths)
+        labels = names_of(self.corpus.labels) if labels is None else labels
+        if labels:
+            numbers = np.array(numbered(self.corpus.labels.get(part, ()), labels, whole), dtype=np.int64)
+            sequences = sequences.labelled(numbers[owners])
+        return EncodedSplit(sequences, owners, int(long.sum()), lost)
 
-    def dataset(self, max_length: int = 0, overlong: Overlong = "truncate") -> TokenDataset:
-        """The training and validation splits; `max_length` 0 takes the longest training text, within reason.
+    def dataset(
+        self, max_length: int = 0, overlong: Overlong = "truncate", labels: Sequence[str] | None = None
+    ) -> TokenDataset:
+        """The training and validation splits; `max_length` 0 takes the longest training text, within reason; `labels`
+        as for `split`.
 
         Raises:
-            CorpusError: a text of any split is too long and `overlong` is "error", or none is left of one."""
+            CorpusError: as `split`, of any split."""
         max_length = max_length or min(LONGEST_BY_DEFAULT, self.whole("train").max_length)
-        train, valid, _ = (self.split(part, max_length, overlong) for part in SPLITS)
-        return TokenDataset(train, valid, self.tokenizer, max_length)
+        labels = names_of(self.corpus.labels) if labels is None else labels
+        train, valid, _ = (self.split(part, max_length, overlong, labels) for part in SPLITS)
+        numbers = train.sequences.labels
+        counts = [] if numbers is None else numbers.bincount(minlength=len(labels)).tolist()
+        return TokenDataset(train, valid, self.tokenizer, max_length, dict(zip(labels, counts, strict=True)))
 
     def back(self, number: int) -> str:
         """A training text encoded and decoded, if all its tokens were known."""
@@ -104,9 +121,9 @@ class EncodedCorpus:
         ids = self.ids[number]
         return self.corpus.train[number] if UNK in ids else self.tokenizer.decode(ids)  # subwords lose nothing
 
-    def learned(self, part: str, max_length: int, overlong: Overlong) -> "Learned":
+    def learned(self, part: str, max_length: int, overlong: Overlong, labels: Sequence[str] | None = None) -> "Learned":
         """The texts of a split as a policy sees them."""
-        return Learned(self, part, self.split(part, max_length, overlong))
+        return Learned(self, part, self.split(part, max_length, overlong, labels))
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,9 +145,16 @@ class Learned(Sequence[str]):
     def __getitem__(self, which: int | slice) -> str | list[str]:
         if isinstance(which, slice):
             return [self[number] for number in range(*which.indices(len(self)))]
-        text = getattr(self.source.corpus, self.part)[int(self.split.texts[which])]
         if not self._is_part[which]:
-            return text
+            return self.text_of(which)
+        if self.part == "train":  # of which there may be more than memory is to hold
+            return self._joined(which)
+        if which not in self._held:
+            self._held[which] = self._joined(which)
+        return self._held[which]
+
+    def _joined(self, which: int) -> str:
+        """A part of a text."""
         tokenizer, pieces = self.source.tokenizer, self.pieces
         if pieces:
             return tokenizer.joined(pieces[which]).strip()
@@ -140,6 +164,10 @@ class Learned(Sequence[str]):
         if self.split.overlong:
             return (self[number] for number in range(len(self)))
         return iter(getattr(self.source.corpus, self.part))
+
+    @cached_property
+    def _held(self) -> dict[int, str]:
+        return {}
 
     @cached_property
     def _is_part(self) -> NDArray[np.bool_]:
@@ -201,7 +229,8 @@ def with_fewer_held_out(corpus: Corpus) -> Corpus:
     if max(len(corpus.valid), len(corpus.test)) <= MOST_HELD_OUT:
         return corpus
     valid, test = some_of(corpus.valid, MOST_HELD_OUT), some_of(corpus.test, MOST_HELD_OUT)
-    return replace(corpus, valid=valid, test=test)
+    fewer = {part: some_of(labels, MOST_HELD_OUT) for part, labels in corpus.labels.items() if part != "train"}
+    return replace(corpus, valid=valid, test=test, labels={**corpus.labels, **fewer})
 
 
 # --- made, or taken from the cache

@@ -94,8 +94,8 @@ class Ragged(Sequence[list[int]]):
         labels = None if self.labels is None else self.labels[chosen]
         return Batch(tokens.masked_fill(~mask, PAD), mask, labels)
 
-    def part(self, which: slice) -> "Ragged":
-        """Some of the sequences, in their order."""
+    def part(self, which: slice | Int[Tensor, "M"]) -> "Ragged":
+        """Some of the sequences, in the order given."""
         lengths, labels = self.lengths[which], None if self.labels is None else self.labels[which]
         return Ragged(self.ids, self.starts[which], lengths, int(lengths.max()) if len(lengths) else 0, labels)
 

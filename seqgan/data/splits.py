@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from seqgan.data.stored import chosen
 
 T = TypeVar("T")
+Splits = Mapping[str, Sequence[str]]
 
 PARTS = ("train", "valid", "test")
 FEWEST_TEXTS = 20  # to train, validate and test with
@@ -33,18 +34,22 @@ def parts_of(texts: Sequence[str]) -> NDArray[np.int8]:
     return np.fromiter((PARTS.index(part_of(text)) for text in texts), np.int8, len(texts))
 
 
-def completed(splits: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
-    """All three splits; missing ones are taken from the training texts."""
+def completed(splits: Splits, labels: Splits) -> tuple[dict[str, Sequence[str]], dict[str, Sequence[str]]]:
+    """All three splits, and the labels of each where there are any; missing ones are taken from the training texts."""
     if len(splits) == len(PARTS):
-        return dict(splits)
+        return dict(splits), dict(labels)
     parts = parts_of(splits["train"])
     missing = [number for number, part in enumerate(PARTS) if part not in splits]
-    train = chosen(splits["train"], np.flatnonzero(~np.isin(parts, missing)))
-    return {"train": train} | {
-        part: splits[part] if part in splits else chosen(splits["train"], np.flatnonzero(parts == number))
-        for number, part in enumerate(PARTS)
-        if number
-    }
+
+    def complete(given: Splits) -> dict[str, Sequence[str]]:
+        train = chosen(given["train"], np.flatnonzero(~np.isin(parts, missing)))
+        return {"train": train} | {
+            part: given[part] if part in splits else chosen(given["train"], np.flatnonzero(parts == number))
+            for number, part in enumerate(PARTS)
+            if number
+        }
+
+    return complete(splits), complete(labels) if labels else {}
 
 
 def overlap(splits: Mapping[str, Sequence[str]]) -> dict[str, int]:

@@ -164,9 +164,7 @@ class Tokenizer:
 
     def joined(self, tokens: Sequence[str]) -> str:
         """Tokens as text."""
-        if self.kind == "word":
-            return _words_to_text(tokens)
-        return _lines_to_text(tokens, " ".join) if self.kind == "whitespace" else "".join(tokens)
+        return _joined(self.kind, tokens)
 
     def unknown(self, text: str) -> list[str]:
         """The characters or words of a text that are not in the vocabulary."""
@@ -244,13 +242,14 @@ def _replaced(characters: Mapping[str, str], text: str) -> str:
     return re.sub(f"[{''.join(characters)}]", lambda found: characters[found[0]], text)
 
 
-def words_round_trip(text: str) -> str:
-    """A text split into words and joined again."""
-    return _words_to_text(SPLIT["word"](text))
+def round_trip(kind: Kind, text: str) -> str:
+    """A text split into its tokens and joined again, of a kind that needs no model."""
+    return _joined(kind, SPLIT[kind](text))
 
 
-def _words_to_text(parts: Sequence[str]) -> str:
-    return _lines_to_text(parts, _words_to_line)
+def _joined(kind: str, tokens: Sequence[str]) -> str:
+    join = {"word": _words_to_line, "whitespace": " ".join}.get(kind)
+    return _lines_to_text(tokens, join) if join else "".join(tokens)
 
 
 def _words_to_line(parts: list[str]) -> str:

@@ -22,7 +22,7 @@ _SIGN = re.compile(r"[:,](?!\d)|[;?!]")
 def words(text: str) -> list[str]:
     """Words and punctuation marks by nltk's tokenizer, which needs no download; line by line, since a full stop ends a
     word only where it ends the line."""
-    return [word for line in text.split("\n") for word in _words_of(line)]
+    return [word for line in text.split(LINE_BREAK) for word in _words_of(line)]
 
 
 def _words_of(line: str) -> list[str]:
@@ -64,8 +64,13 @@ TOKENS: dict[str, Callable[[str], Sequence[str]]] = {"words": words, "chars": ch
 WAYS = {"words": "word", "chars": "char", "whitespace": "whitespace"}  # the same in `SPLIT`, where whitespace may count
 
 
+# Scripts written without blanks between words, and Korean, whose words are many and whose characters are syllables.
+THAI_LAO_TIBETAN_BURMESE, KHMER, CHINESE_JAPANESE = "\u0e00-\u109f", "\u1780-\u17ff", "\u2e80-\u9fff\uff66-\uff9f"
+RARE_CHINESE, KOREAN = "\uf900-\ufaff\U00020000-\U0003ffff", "\uac00-\ud7af"
+BY_CHARACTERS = re.compile(f"[{THAI_LAO_TIBETAN_BURMESE}{KHMER}{CHINESE_JAPANESE}{RARE_CHINESE}{KOREAN}]")
+
+
 def suitable_tokens(texts: Sequence[str]) -> str:
-    """Characters where most letters are Chinese, Japanese or Korean, else words."""
-    letters = [character for text in texts[:1000] for character in text if character.isalpha()]
-    wide = sum("\u2e80" <= character <= "\u9fff" or "\uac00" <= character <= "\ud7af" for character in letters)
-    return "chars" if wide * 2 > len(letters) else "words"
+    """Characters where most letters are Chinese, Japanese, Korean, Thai, Lao, Tibetan, Burmese or Khmer, else words."""
+    letters = "".join(filter(str.isalpha, "".join(texts[:1000])))
+    return "chars" if len(BY_CHARACTERS.findall(letters)) * 2 > len(letters) else "words"

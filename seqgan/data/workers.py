@@ -54,7 +54,7 @@ def _started(stack: ExitStack, environment: dict[str, str]) -> Worker:
     worker = subprocess.Popen(
         [sys.executable, "-c", COMMAND], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
     )
-    stack.callback(worker.wait)
+    stack.enter_context(worker)
     stack.callback(worker.kill)
     return worker
 

@@ -22,7 +22,7 @@ from seqgan.models import soft
 from seqgan.ops.chunks import cached_rows, rows_together, tokens_together
 from seqgan.ops.fused_nll import linear_nll
 from seqgan.ops.inverse_cdf import Head, inverse_cdf
-from seqgan.sampling import draw, weights_of
+from seqgan.sampling import GREEDY, draw, weights_of
 from seqgan.shapes import Labels, LogProbs, Mask, Scalar, SoftTokens, Token, Tokens
 from seqgan.symbols import BOS, EOS, PAD, UNK
 
@@ -278,7 +278,9 @@ class Sampler:
     @torch.no_grad()
     def __init__(self, policy: PolicyModule, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0) -> None:
         self.policy, self.temperature, self.top_k, self.top_p = policy, temperature, top_k, top_p
-        whole = not top_k and top_p == 1.0  # else what is drawn from is another set of tokens for each row
+        whole = (
+            not top_k and top_p == 1.0 and temperature >= GREEDY
+        )  # else what is drawn from is another set of tokens for each row
         self.head = Head(*policy._output_from(EOS), policy.feature_bound(), temperature) if whole else None
         self.buffer = policy.output.weight.new_empty(0)
 

@@ -116,7 +116,7 @@ from seqgan.data.hub import read_hub
 def answer(name, column):
     started = time.monotonic()
     try:
-        found = vars(load_corpus(name)) if column == "corpus" else read_hub(name, column)
+        found = vars(load_corpus(name)) if column == "corpus" else read_hub(name, column)[0]
         return {"found": found}
     except Exception as error:
         return {"error": type(error).__name__, "message": str(error), "seconds": time.monotonic() - started}

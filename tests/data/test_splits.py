@@ -68,9 +68,9 @@ def test_with_one_given_the_other_is_cut_by_hash(
 
 def test_completing_splits_that_are_complete_changes_nothing() -> None:
     splits = {"train": TRAIN, "valid": VALID, "test": TEST}
-    assert completed(splits) == splits
-    assert completed(CUT) == CUT
-    assert completed({"train": TRAIN}) == CUT
+    assert completed(splits, {}) == (splits, {})
+    assert completed(CUT, {}) == (CUT, {})
+    assert completed({"train": TRAIN}, {}) == (CUT, {})
 
 
 def test_a_given_split_may_be_a_table_or_packed_like_any_file(given: dict[str, str], tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_a_given_split_may_be_a_table_or_packed_like_any_file(given: dict[str, s
 def test_a_bad_file_for_a_split_is_named(part: str, given: dict[str, str], write: Write) -> None:
     with pytest.raises(CorpusError, match=r"there is no file .*nowhere\.txt"):
         load_corpus(given["train"], **{part: str(Path(given[part]).with_name("nowhere.txt"))})
-    with pytest.raises(CorpusError, match=r"none\.txt is empty"):
+    with pytest.raises(CorpusError, match=r"none\.txt holds no text"):
         load_corpus(given["train"], **{part: write("none.txt", [])})
 
 
