@@ -77,7 +77,8 @@ def load_corpus(
         text_column: the column of csv, json and parquet that holds the texts; `message.text` is a nested one.
         delimiter: what separates the fields of csv. Left out, it is found.
         header: whether the first line of csv names the columns; without a header they are called 1, 2, 3 ...
-        split_on: where a text of a plain file ends: "line" (left out), "blank-line", "file", or a line such as "---".
+        split_on: where a text of a plain file ends: "line" (left out), "blank-line", "file", or a mark between
+            texts: a line such as "---", or "<|endoftext|>", which may stand within a line.
         label_column: the column that holds the labels of the texts, or what a bundled corpus calls them.
         labels: a file of labels, one a line, as many as there are texts (those of `valid` and `test` stand beside them:
             valid.labels beside valid.txt); or "folders", where the label of a text is the folder its file lies in.
@@ -145,7 +146,7 @@ def _corpus(found: "_Found", address: Mapping[str, str | None]) -> Corpus:
             )
         raise CorpusError(
             f"{found.path or 'the list'} holds {count} text{'' if count == 1 else 's'}{copies}; "
-            f"at least {FEWEST_TEXTS}, one a line, are needed to train, validate and test"
+            f"at least {FEWEST_TEXTS}, one a line (else see --split-on), are needed to train, validate and test"
         )
     corpus = Corpus(found.name, splits["train"], splits["valid"], splits["test"], found.tokenizer, labels=labels)
     sha256 = corpus.texts_sha256
@@ -217,13 +218,15 @@ def _from_files(place: str, reading: Reading, say: Say) -> _Found:
     """The texts of a file, a folder or a pattern."""
     files = files_of(place, say)
     mixed = len({kind_of(path) for paths in files.values() for path in paths}) > 1
+    several = sum(map(len, files.values())) > 1
     labels: dict[str, list[str]] = {part: [] for part in files}
     digests: list[str] = []
 
     def read(part: str) -> Iterator[str]:
         for path in files[part]:
             digest, how = hashlib.sha256(), reading.fitting(path) if mixed else reading
-            yield from read_texts(path, how, digest=digest, labels=labels[part], say=say)
+            options: dict[str, Any] = {"digest": digest, "labels": labels[part], "say": say}
+            yield from read_texts(path, how, may_be_empty=several, **options)
             digests.append(digest.hexdigest())
 
     splits = {part: gathered(read(part)) for part in files}
