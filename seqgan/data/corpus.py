@@ -14,6 +14,7 @@ from typing import Any
 
 from seqgan.core import schema
 from seqgan.core.config import nearest
+from seqgan.core.log import tracked
 from seqgan.data import hub, store
 from seqgan.data.decoding import SUFFIXES, kind_of, stem_of
 from seqgan.data.folders import files_of, is_pattern
@@ -229,7 +230,7 @@ def _from_files(place: str, reading: Reading, say: Say) -> _Found:
             yield from read_texts(path, how, may_be_empty=several, **options)
             digests.append(digest.hexdigest())
 
-    splits = {part: gathered(read(part)) for part in files}
+    splits = {part: gathered(tracked(read(part), "reading texts")) for part in files}
     sha256 = digests[0] if len(digests) == 1 else _sha256("".join(digests).encode())
     folder = Path(re.split(r"[*?[]", _absolute(place))[0] + "x").parent if is_pattern(place) else Path(_absolute(place))
     labels = labels if reading.label_column or reading.labels else {}

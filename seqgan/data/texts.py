@@ -7,6 +7,7 @@ import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from seqgan.core.log import tracked
 from seqgan.errors import CorpusError
 
 
@@ -35,7 +36,7 @@ def file_sha256(texts: Sequence[str], labels: Iterable[str] = ()) -> str:
     several, digest = any("\n" in text for text in texts), hashlib.sha256()
     for label in labels:
         digest.update((label + "\n").encode())
-    for text in texts:
+    for text in tracked(texts, "identifying texts", len(texts)):
         digest.update(((json.dumps(text, ensure_ascii=False) if several else text) + "\n").encode())
     return digest.hexdigest()
 
