@@ -1,6 +1,7 @@
 """A corpus is a list of texts in three splits: given ones, or by a hash of each text."""
 
 import hashlib
+import json
 import os
 import re
 import reprlib
@@ -23,7 +24,7 @@ from seqgan.data.readers import FOLDERS, Reading, read_texts
 from seqgan.data.splits import FEWEST_TEXTS, PARTS, completed, overlap
 from seqgan.data.stored import gathered
 from seqgan.data.tables import Say
-from seqgan.data.texts import a_list_of_texts, as_file, as_text, file_sha256
+from seqgan.data.texts import a_list_of_texts, as_file, as_text
 from seqgan.errors import CorpusError, quoted
 
 BUNDLED = {
@@ -201,6 +202,16 @@ def as_files(corpus: Corpus) -> dict[str, bytes]:
     contents = {part: as_file(getattr(corpus, part)) for part in PARTS}
     files = {part + suffix: content for part, (suffix, content) in contents.items()}
     return files | {f"{part}.labels": as_file(labels)[1] for part, labels in corpus.labels.items()}
+
+
+def file_sha256(texts: Sequence[str], labels: Iterable[str] = ()) -> str:
+    """The sha256 of the content of `as_file`, which is not held in memory; of labels and texts as they are read."""
+    several, digest = any("\n" in text for text in texts), hashlib.sha256()
+    for label in labels:
+        digest.update((label + "\n").encode())
+    for text in tracked(texts, "identifying texts", len(texts)):
+        digest.update(((json.dumps(text, ensure_ascii=False) if several else text) + "\n").encode())
+    return digest.hexdigest()
 
 
 @dataclass
