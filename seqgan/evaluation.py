@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from torch import nn
+from torch import Tensor, nn
 
 from seqgan.by_label import Labels
 from seqgan.core.game import inference
@@ -133,7 +133,8 @@ def evaluate_models(
         "overlong_texts": sum(part.texts.split.overlong for part in held_out.values()),
         "overlong": first.overlong,
     }
-    facts = {"seed": seed, **counts, "max_length": first.policy.max_length, "overlap": overlap, **corpus.chosen}
+    facts = {"seed": seed, **counts, "max_length": first.policy.max_length, "overlap": overlap}
+    facts |= {"chosen": dict(corpus.chosen)} if corpus.chosen else {}
     return Evaluation(rows, facts, texts, beside.references, labels=by_label)
 
 
@@ -156,8 +157,9 @@ def _likelihood(model: TextModel, held_out: Mapping[str, "HeldOut"], drawn: Ragg
     conditioned on labels, all are those of texts given their labels."""
     row: Row = {}
     for split, part in held_out.items():
-        row |= _known_and_unknown(model, split, part)
-        losses = (-nll.text_log_probs(model.policy, part.rows)).tolist()
+        by_id = nll.token_log_probs(model.policy, part.rows)
+        row |= _known_and_unknown(model, split, part, by_id)
+        losses = [-float(log_probs.sum()) for log_probs in by_id]
         sizes = part.rows.lengths.tolist()
         by_token = _per(losses, sizes, split, part.units, f"rows:{len(sizes)}{part.chosen}|per:token", model)
         row[f"nll-{split}"] = by_token
@@ -171,13 +173,13 @@ def _likelihood(model: TextModel, held_out: Mapping[str, "HeldOut"], drawn: Ragg
     return row
 
 
-def _known_and_unknown(model: TextModel, split: str, part: "HeldOut") -> Row:
+def _known_and_unknown(model: TextModel, split: str, part: "HeldOut", by_id: Sequence[Tensor]) -> Row:
     """NLL per known token and per unknown one: a policy whose UNK is calibrated is no better at what it writes."""
     row, rows = dict[str, Measured](), part.rows
     known = [torch.tensor(ids) != UNK for ids in rows]
-    for name, which, drawn in (("known", known, True), ("unknown", [~some for some in known], False)):
+    as_drawn = nll.token_log_probs(model.policy, rows, drawn=True)
+    for name, which, by_token in (("known", known, as_drawn), ("unknown", [~some for some in known], by_id)):
         if any(sizes := [int(some.sum()) for some in which]):
-            by_token = nll.token_log_probs(model.policy, rows, drawn=drawn)
             losses = [-float(log_probs[some].sum()) for log_probs, some in zip(by_token, which, strict=True)]
             signature = f"rows:{len(rows)}{part.chosen}|per:{name}-token"
             row[f"nll-{split}-{name}"] = _per(losses, sizes, split, part.units, signature, model)

@@ -28,7 +28,7 @@ from seqgan.data.encoding import EncodedCorpus, encoded, prepare
 from seqgan.data.labels import names_of
 from seqgan.data.suitable import suitable_tokenizer
 from seqgan.errors import RunError, UsageError
-from seqgan.evaluation import evaluate_models
+from seqgan.evaluation import evaluate_models, tokens_of
 from seqgan.pretrained import WEIGHTS, model_json, read_weights
 from seqgan.reporting import Evaluation
 from seqgan.runs import (
@@ -44,6 +44,7 @@ from seqgan.runs import (
     selection,
     stages_of,
 )
+from seqgan.temperature import best_of, by_temperature
 from seqgan.warm_start import INHERITED, INITIAL, InitFrom, inherit, refuse_other_init, refuse_unreadable
 
 
@@ -54,7 +55,7 @@ class Finished:
     folder: Path
     seconds: float
     evaluation: Evaluation
-    texts: list[str]
+    texts: dict[float, list[str]]  # of the final policy, by temperature
 
 
 class Data(NamedTuple):
@@ -211,6 +212,10 @@ def carry_out(folder: Path, machine: Machine, data: Data, components: Components
             return None
         seconds = run.seconds
         evaluation = _measure(folder, data.encoded, description, machine.device, components)
+        model = load_model(folder, device=machine.device, components=components)
+        valid, kind = data.corpus.valid, model.tokenizer.kind
+        scores = by_temperature(model, valid, tokens_of(kind, valid), description["seed"])
+        evaluation.facts |= {"temperatures": {str(temperature): score for temperature, score in scores.items()}}
         weights = {path.name: path.read_bytes() for name in WEIGHTS if (path := folder / name).exists()}
         run.export(
             {
@@ -218,8 +223,9 @@ def carry_out(folder: Path, machine: Machine, data: Data, components: Components
                 "evaluations/training.json": json_bytes(evaluation.as_json()),
             }
         )
-    written = load_model(folder, device=machine.device, components=components).generate(5, seed=description["seed"])
-    return Finished(folder, seconds, evaluation, written)
+    seed, shown = description["seed"], {1.0, best_of(scores)}
+    texts = {temperature: model.generate(5, temperature=temperature, seed=seed) for temperature in sorted(shown)[::-1]}
+    return Finished(folder, seconds, evaluation, texts)
 
 
 def _measure(
