@@ -13,10 +13,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from torch import nn
+from torch import Tensor, nn
 
 from seqgan.by_label import Labels
 from seqgan.core.game import inference
+from seqgan.core.log import tracked
 from seqgan.core.report import Measured, as_difference
 from seqgan.core.stats import Units, mean_influences, ratio_influences, unit_blocks, units_of
 from seqgan.data.batches import Texts, map_by_length
@@ -91,7 +92,8 @@ def evaluate_models(
     tokens = tokens or tokens_of(first.tokenizer.kind, test)
     any_overlong = any(part.split.overlong for part in (train, valid, test))
     held_out = {"valid": _held_out(valid), "test": _held_out(test)}
-    draws = {name: model.draw(count, seed=seed) for name, model in models.items()}
+    drawing = tracked(models.items(), "drawing samples", len(models))
+    draws = {name: model.draw(count, seed=seed) for name, model in drawing}
     texts = {name: [first.tokenizer.decode(row) for row in drawn] for name, drawn in draws.items()}
     real = random.Random(seed).sample(range(len(valid)), count)
     texts[REAL] = [valid[number] for number in real]
@@ -108,8 +110,9 @@ def evaluate_models(
         cut_training=train.pieces if WAYS[tokens] == first.tokenizer.kind else None,
         chosen=corpus.chosen,
     )
-    rows = {name: measure(beside.of(several, held_out=name == REAL)) for name, several in texts.items()}
-    for name, model in models.items():
+    comparing = tracked(texts.items(), "comparing texts", len(texts))
+    rows = {name: measure(beside.of(several, held_out=name == REAL)) for name, several in comparing}
+    for name, model in tracked(models.items(), "scoring texts", len(models)):
         rows[name] |= _likelihood(model, held_out, draws[name])
         if model.discriminator:
             rows[name] |= _discriminated(model, model.discriminator, held_out["test"], draws[name], seed)
@@ -133,7 +136,8 @@ def evaluate_models(
         "overlong_texts": sum(part.texts.split.overlong for part in held_out.values()),
         "overlong": first.overlong,
     }
-    facts = {"seed": seed, **counts, "max_length": first.policy.max_length, "overlap": overlap, **corpus.chosen}
+    facts = {"seed": seed, **counts, "max_length": first.policy.max_length, "overlap": overlap}
+    facts |= {"chosen": dict(corpus.chosen)} if corpus.chosen else {}
     return Evaluation(rows, facts, texts, beside.references, labels=by_label)
 
 
@@ -156,8 +160,9 @@ def _likelihood(model: TextModel, held_out: Mapping[str, "HeldOut"], drawn: Ragg
     conditioned on labels, all are those of texts given their labels."""
     row: Row = {}
     for split, part in held_out.items():
-        row |= _known_and_unknown(model, split, part)
-        losses = (-nll.text_log_probs(model.policy, part.rows)).tolist()
+        by_id = nll.token_log_probs(model.policy, part.rows)
+        row |= _known_and_unknown(model, split, part, by_id)
+        losses = [-float(log_probs.sum()) for log_probs in by_id]
         sizes = part.rows.lengths.tolist()
         by_token = _per(losses, sizes, split, part.units, f"rows:{len(sizes)}{part.chosen}|per:token", model)
         row[f"nll-{split}"] = by_token
@@ -171,13 +176,13 @@ def _likelihood(model: TextModel, held_out: Mapping[str, "HeldOut"], drawn: Ragg
     return row
 
 
-def _known_and_unknown(model: TextModel, split: str, part: "HeldOut") -> Row:
+def _known_and_unknown(model: TextModel, split: str, part: "HeldOut", by_id: Sequence[Tensor]) -> Row:
     """NLL per known token and per unknown one: a policy whose UNK is calibrated is no better at what it writes."""
     row, rows = dict[str, Measured](), part.rows
     known = [torch.tensor(ids) != UNK for ids in rows]
-    for name, which, drawn in (("known", known, True), ("unknown", [~some for some in known], False)):
+    as_drawn = nll.token_log_probs(model.policy, rows, drawn=True)
+    for name, which, by_token in (("known", known, as_drawn), ("unknown", [~some for some in known], by_id)):
         if any(sizes := [int(some.sum()) for some in which]):
-            by_token = nll.token_log_probs(model.policy, rows, drawn=drawn)
             losses = [-float(log_probs[some].sum()) for log_probs, some in zip(by_token, which, strict=True)]
             signature = f"rows:{len(rows)}{part.chosen}|per:{name}-token"
             row[f"nll-{split}-{name}"] = _per(losses, sizes, split, part.units, signature, model)

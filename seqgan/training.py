@@ -17,6 +17,7 @@ from seqgan.algorithms.configs import CONFIGS
 from seqgan.core import device as devices
 from seqgan.core import distributed, starting
 from seqgan.core.config import Chosen, to_json
+from seqgan.core.log import Display, showing
 from seqgan.core.loop import train
 from seqgan.core.run import checkpoints, create
 from seqgan.core.schema import json_bytes
@@ -28,7 +29,7 @@ from seqgan.data.encoding import EncodedCorpus, encoded, prepare
 from seqgan.data.labels import names_of
 from seqgan.data.suitable import suitable_tokenizer
 from seqgan.errors import RunError, UsageError
-from seqgan.evaluation import evaluate_models
+from seqgan.evaluation import evaluate_models, tokens_of
 from seqgan.pretrained import WEIGHTS, model_json, read_weights
 from seqgan.reporting import Evaluation
 from seqgan.runs import (
@@ -44,6 +45,7 @@ from seqgan.runs import (
     selection,
     stages_of,
 )
+from seqgan.temperature import best_of, by_temperature
 from seqgan.warm_start import INHERITED, INITIAL, InitFrom, inherit, refuse_other_init, refuse_unreadable
 
 
@@ -54,7 +56,7 @@ class Finished:
     folder: Path
     seconds: float
     evaluation: Evaluation
-    texts: list[str]
+    texts: dict[float, list[str]]  # of the final policy, by temperature
 
 
 class Data(NamedTuple):
@@ -108,13 +110,14 @@ def begin_or_continue(
     def carried_out(folder: Path) -> Finished | None:
         return carry_out(folder, machine, data or read_data(folder, source), components)
 
-    return starting.begin_or_continue(
-        request,
-        begin=begin_new,
-        options=options,
-        extendable=CONFIGS[request.choice].extendable,
-        carry_out=carried_out,
-    )
+    with showing(Display() if distributed.rank() else machine.display):
+        return starting.begin_or_continue(
+            request,
+            begin=begin_new,
+            options=options,
+            extendable=CONFIGS[request.choice].extendable,
+            carry_out=carried_out,
+        )
 
 
 def begin(
@@ -211,6 +214,10 @@ def carry_out(folder: Path, machine: Machine, data: Data, components: Components
             return None
         seconds = run.seconds
         evaluation = _measure(folder, data.encoded, description, machine.device, components)
+        model = load_model(folder, device=machine.device, components=components)
+        valid, kind = data.corpus.valid, model.tokenizer.kind
+        scores = by_temperature(model, valid, tokens_of(kind, valid), description["seed"])
+        evaluation.facts |= {"temperatures": {str(temperature): score for temperature, score in scores.items()}}
         weights = {path.name: path.read_bytes() for name in WEIGHTS if (path := folder / name).exists()}
         run.export(
             {
@@ -218,10 +225,13 @@ def carry_out(folder: Path, machine: Machine, data: Data, components: Components
                 "evaluations/training.json": json_bytes(evaluation.as_json()),
             }
         )
-    model = load_model(folder, device=machine.device, components=components)
-    written = model.generate_detailed(5, seed=description["seed"])
-    shown = [text.text if text.label is None else f"{text.label}: {text.text}" for text in written]
-    return Finished(folder, seconds, evaluation, shown)
+    seed, shown = description["seed"], sorted({1.0, best_of(scores)}, reverse=True)
+    drawn = {temperature: model.generate_detailed(5, temperature=temperature, seed=seed) for temperature in shown}
+    texts = {
+        temperature: [text.text if text.label is None else f"{text.label}: {text.text}" for text in several]
+        for temperature, several in drawn.items()
+    }
+    return Finished(folder, seconds, evaluation, texts)
 
 
 def _measure(

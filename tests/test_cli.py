@@ -71,7 +71,9 @@ def test_from_train_to_generate(name: str, train: Callable[..., Result], tmp_pat
     assert "what training achieved" in output
     assert "MLE keeps step" in output
     assert f"seqgan generate {folder}" in output
-    assert len(output.split("five texts of the final policy:\n")[1].split("\n\n")[0].splitlines()) == 5
+    shown = output.split("five texts of the final policy at temperature 1")[1:]
+    assert len(shown[0].split(":\n", 1)[1].split("\n\n")[0].splitlines()) == 5
+    assert "the best by BLEU-3 both ways on validation texts" in "".join(output.split("five texts")[-1:])
     made = {
         str(path.relative_to(folder))
         for path in folder.rglob("*")

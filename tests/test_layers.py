@@ -20,7 +20,7 @@ LAYERS = [
     {"model"},
     {"runs"},
     {"by_label"},
-    {"evaluation", "bench"},
+    {"evaluation", "bench", "temperature"},
     {"pretrained"},
     {"warm_start"},
     {"training"},

@@ -156,3 +156,28 @@ def _report_startup(as_json: bool) -> None:
         return
     for name, value in seconds.items():
         click.echo(f"{name}: {value:.2f} s")
+
+
+@bench.command()
+@click.option("--lines", "count", type=Whole(1000, 10**9), default=400_000, help="of the corpus", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="JSON on stdout instead of a table")
+def data(count: int, as_json: bool) -> None:
+    """Measure what a large corpus costs beside training: a first run on a new text, and a second one.
+
+    The text is made from the bundled speeches, 27 words a line; each run is one epoch and one iteration of --preset
+    quick, as a process of its own."""
+    from seqgan.bench.data import measure
+    from seqgan.core.report import print_table
+
+    costs = dict(zip(("first run", "second run"), measure(count), strict=True))
+    if as_json:
+        click.echo(json.dumps({"lines": count, **{name: cost._asdict() for name, cost in costs.items()}}, indent=2))
+        return
+    rows = [
+        ["to the first step", *(f"{cost.to_first_step:.1f} s" for cost in costs.values())],
+        ["outside training", *(f"{cost.outside:.1f} s" for cost in costs.values())],
+        ["peak memory", *(f"{cost.peak_bytes / 1e9:.2f} GB" for cost in costs.values())],
+        ["  a text", *(f"{cost.peak_bytes / count:,.0f} bytes" for cost in costs.values())],
+        ["disk, a text", *(f"{cost.disk_bytes / count:,.0f} bytes" for cost in costs.values())],
+    ]
+    print_table([f"{count:,} lines", *costs], rows)

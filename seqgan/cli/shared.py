@@ -32,7 +32,7 @@ def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option(
         "--split-on",
         type=TEXT,
-        help="where a text of a plain file ends: line, blank-line, file, or a line such as ---  [line]",
+        help="where a text of a plain file ends: line, blank-line, file, a mark (---, <|endoftext|>)  [line]",
     )
     @click.option("--label-column", type=TEXT, help="the column that holds the labels of the texts, if they have any")
     @click.option(

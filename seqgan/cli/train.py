@@ -94,9 +94,11 @@ def _report(finished: Any) -> None:
     print_tables(tables(finished.evaluation.rows, short=True))
     for line in summary(finished.evaluation):
         click.echo(line)
-    click.echo("\nfive texts of the final policy:")
-    for text in finished.texts:
-        click.echo(shown_text(text) + "\n" * ("\n" in text))
+    for temperature, texts in finished.texts.items():
+        best = ", the best by BLEU-3 both ways on validation texts" if temperature == min(finished.texts) else ""
+        click.echo(f"\nfive texts of the final policy at temperature {temperature:g}{best}:")
+        for text in texts:
+            click.echo(shown_text(text) + "\n" * ("\n" in text))
     click.echo(
         f"\nthe run is in {finished.folder} ({finished.seconds:.0f} s of training); "
         f"more texts: seqgan generate {finished.folder} -n 20; all numbers: seqgan evaluate {finished.folder}"

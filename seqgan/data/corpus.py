@@ -1,6 +1,7 @@
 """A corpus is a list of texts in three splits: given ones, or by a hash of each text."""
 
 import hashlib
+import json
 import os
 import re
 import reprlib
@@ -14,6 +15,7 @@ from typing import Any
 
 from seqgan.core import schema
 from seqgan.core.config import nearest
+from seqgan.core.log import tracked
 from seqgan.data import hub, store
 from seqgan.data.decoding import SUFFIXES, kind_of, stem_of
 from seqgan.data.folders import files_of, is_pattern
@@ -22,7 +24,7 @@ from seqgan.data.readers import FOLDERS, Reading, read_texts
 from seqgan.data.splits import FEWEST_TEXTS, PARTS, completed, overlap
 from seqgan.data.stored import gathered
 from seqgan.data.tables import Say
-from seqgan.data.texts import a_list_of_texts, as_file, as_text, file_sha256
+from seqgan.data.texts import a_list_of_texts, as_file, as_text
 from seqgan.errors import CorpusError, quoted
 
 BUNDLED = {
@@ -77,7 +79,8 @@ def load_corpus(
         text_column: the column of csv, json and parquet that holds the texts; `message.text` is a nested one.
         delimiter: what separates the fields of csv. Left out, it is found.
         header: whether the first line of csv names the columns; without a header they are called 1, 2, 3 ...
-        split_on: where a text of a plain file ends: "line" (left out), "blank-line", "file", or a line such as "---".
+        split_on: where a text of a plain file ends: "line" (left out), "blank-line", "file", or a mark between
+            texts: a line such as "---", or "<|endoftext|>", which may stand within a line.
         label_column: the column that holds the labels of the texts, or what a bundled corpus calls them.
         labels: a file of labels, one a line, as many as there are texts (those of `valid` and `test` stand beside them:
             valid.labels beside valid.txt); or "folders", where the label of a text is the folder its file lies in.
@@ -145,7 +148,7 @@ def _corpus(found: "_Found", address: Mapping[str, str | None]) -> Corpus:
             )
         raise CorpusError(
             f"{found.path or 'the list'} holds {count} text{'' if count == 1 else 's'}{copies}; "
-            f"at least {FEWEST_TEXTS}, one a line, are needed to train, validate and test"
+            f"at least {FEWEST_TEXTS}, one a line (else see --split-on), are needed to train, validate and test"
         )
     corpus = Corpus(found.name, splits["train"], splits["valid"], splits["test"], found.tokenizer, labels=labels)
     sha256 = corpus.texts_sha256
@@ -199,6 +202,16 @@ def as_files(corpus: Corpus) -> dict[str, bytes]:
     return files | {f"{part}.labels": as_file(labels)[1] for part, labels in corpus.labels.items()}
 
 
+def file_sha256(texts: Sequence[str], labels: Iterable[str] = ()) -> str:
+    """The sha256 of the content of `as_file`, which is not held in memory; of labels and texts as they are read."""
+    several, digest = any("\n" in text for text in texts), hashlib.sha256()
+    for label in labels:
+        digest.update((label + "\n").encode())
+    for text in tracked(texts, "identifying texts", len(texts)):
+        digest.update(((json.dumps(text, ensure_ascii=False) if several else text) + "\n").encode())
+    return digest.hexdigest()
+
+
 @dataclass
 class _Found:
     """The texts of a source by its splits ("train" if it has none)."""
@@ -215,16 +228,18 @@ def _from_files(place: str, reading: Reading, say: Say) -> _Found:
     """The texts of a file, a folder or a pattern."""
     files = files_of(place, say)
     mixed = len({kind_of(path) for paths in files.values() for path in paths}) > 1
+    several = sum(map(len, files.values())) > 1
     labels: dict[str, list[str]] = {part: [] for part in files}
     digests: list[str] = []
 
     def read(part: str) -> Iterator[str]:
         for path in files[part]:
             digest, how = hashlib.sha256(), reading.fitting(path) if mixed else reading
-            yield from read_texts(path, how, digest=digest, labels=labels[part], say=say)
+            options: dict[str, Any] = {"digest": digest, "labels": labels[part], "say": say}
+            yield from read_texts(path, how, may_be_empty=several, **options)
             digests.append(digest.hexdigest())
 
-    splits = {part: gathered(read(part)) for part in files}
+    splits = {part: gathered(tracked(read(part), "reading texts")) for part in files}
     sha256 = digests[0] if len(digests) == 1 else _sha256("".join(digests).encode())
     folder = Path(re.split(r"[*?[]", _absolute(place))[0] + "x").parent if is_pattern(place) else Path(_absolute(place))
     labels = labels if reading.label_column or reading.labels else {}

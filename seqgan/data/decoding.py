@@ -47,6 +47,13 @@ MARKS = {
     b"\xff\xfe": "utf-16-le",
     b"\xfe\xff": "utf-16-be",
 }
+# Encodings of texts of which at least such a share, of what is not ASCII, are such letters.
+LETTERS = {
+    "KOI8-R": ("[а-я]", 0.7),
+    "WINDOWS-1251": ("[а-я]", 0.7),
+    "SHIFT_JIS": ("[ぁ-ん]", 0.25),
+    "EUC-JP": ("[ぁ-ん]", 0.25),
+}
 
 
 def kind_of(path: Path) -> str:
@@ -174,11 +181,17 @@ def _marked(path: Path, file: "io.BufferedReader[Any]", encoding: str) -> Iterat
 
 
 def _likely_encoding(some: bytes) -> str:
-    """Of a text that is not UTF-8: one of two bytes a character where it holds zeros, Chinese where a third of the
-    bytes could be that, else the Western one."""
+    """Of a text that is not UTF-8: one of two bytes a character where it holds zeros, the Western one where few bytes
+    are not ASCII, else that of Cyrillic or Japanese by which many characters are small letters, else Chinese."""
     if 0 in some:
         return "UTF-16LE" if some[1::2].count(0) >= some[::2].count(0) else "UTF-16BE"
-    return "GB18030" if sum(byte >= 0x80 for byte in some) * 3 > len(some) else "WINDOWS-1252"
+    if sum(byte >= 0x80 for byte in some) * 3 <= len(some):
+        return "WINDOWS-1252"
+    for encoding, (letters, least) in LETTERS.items():
+        text = re.sub(r"[\x00-\x7f]", "", some.decode(encoding, errors="replace"))
+        if len(re.findall(letters, text)) > least * len(text):
+            return encoding
+    return "GB18030"
 
 
 def _conversion(path: Path, encoding: str) -> str:

@@ -17,13 +17,16 @@ from typing import Any, TypeVar, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgan.core.device import cores
+from seqgan.core.log import tracked
 from seqgan.data import cache
 from seqgan.data import pieces as cutting
 from seqgan.data.corpus import Corpus
 from seqgan.data.dataset import EncodedSplit, TokenDataset
 from seqgan.data.growing import Growing, mapped
 from seqgan.data.labels import names_of, numbered
-from seqgan.data.pieces import END, Pieces, in_batches
+from seqgan.data.numbered import END
+from seqgan.data.pieces import Pieces, in_batches
 from seqgan.data.ragged import Ragged
 from seqgan.data.spans import Overlong, in_parts, shortened
 from seqgan.data.splits import some_of
@@ -39,6 +42,7 @@ SPLITS = ("train", "valid", "test")
 LONGEST_BY_DEFAULT = 64
 MOST_HELD_OUT = 10_000  # validation texts, and as many test texts, that are used of a larger split
 LARGE = 2**22  # characters; the ids of a smaller corpus are made again in a moment, and are not kept
+MANY = 50_000  # texts; fewer are cut into words before processes that help have begun
 LAYOUT = 1  # of what is kept; to be raised where texts are split otherwise than before
 IDS, LENGTHS = "ids.npy", "lengths.npy"
 
@@ -142,9 +146,16 @@ class Learned(Sequence[str]):
     def __getitem__(self, which: int | slice) -> str | list[str]:
         if isinstance(which, slice):
             return [self[number] for number in range(*which.indices(len(self)))]
-        text = getattr(self.source.corpus, self.part)[int(self.split.texts[which])]
         if not self._is_part[which]:
-            return text
+            return self.text_of(which)
+        if self.part == "train":  # of which there may be more than memory is to hold
+            return self._joined(which)
+        if which not in self._held:
+            self._held[which] = self._joined(which)
+        return self._held[which]
+
+    def _joined(self, which: int) -> str:
+        """A part of a text."""
         tokenizer, pieces = self.source.tokenizer, self.pieces
         if pieces:
             return tokenizer.joined(pieces[which]).strip()
@@ -154,6 +165,10 @@ class Learned(Sequence[str]):
         if self.split.overlong:
             return (self[number] for number in range(len(self)))
         return iter(getattr(self.source.corpus, self.part))
+
+    @cached_property
+    def _held(self) -> dict[int, str]:
+        return {}
 
     @cached_property
     def _is_part(self) -> NDArray[np.bool_]:
@@ -224,7 +239,10 @@ def with_fewer_held_out(corpus: Corpus) -> Corpus:
 
 def _pieces(corpus: Corpus, way: str) -> Pieces:
     name = f"{way}-{version('nltk')}" if way == "word" else way
-    return _kept(corpus, name, lambda folder: cutting.cut(_texts(corpus), way, folder), cutting.opened)
+    count, tokens = _count(corpus), "characters" if way == "char" else "words"
+    texts = tracked(_texts(corpus), f"cutting texts into {tokens}", count)
+    processes = cores() if way == "word" and count >= MANY else 1
+    return _kept(corpus, name, lambda folder: cutting.cut(texts, way, folder, processes), cutting.opened)
 
 
 def _ids(corpus: Corpus, tokenizer: Tokenizer, pieces: Pieces | None) -> tuple[NDArray[Any], NDArray[np.int64]]:
@@ -234,7 +252,9 @@ def _ids(corpus: Corpus, tokenizer: Tokenizer, pieces: Pieces | None) -> tuple[N
     def make(folder: Path | None) -> tuple[NDArray[Any], NDArray[np.int64]]:
         ids = Growing(folder and folder / IDS, np.uint16 if len(tokenizer) <= 2**16 else np.int32)
         lengths = Growing(folder and folder / LENGTHS, np.int64)
-        for flat, of in _by_pieces(tokenizer, pieces) if pieces else _by_model(tokenizer, _texts(corpus)):
+        for flat, of in (
+            _by_pieces(tokenizer, pieces) if pieces else _by_model(tokenizer, _texts(corpus), _count(corpus))
+        ):
             ids.append(flat)
             lengths.append(of)
         return ids.close(), lengths.close()
@@ -249,14 +269,20 @@ def _by_pieces(tokenizer: Tokenizer, pieces: Pieces) -> Iterator[tuple[NDArray[A
         yield known[numbers], pieces.lengths[which]
 
 
-def _by_model(tokenizer: Tokenizer, texts: Iterable[str]) -> Iterator[tuple[NDArray[Any], NDArray[np.int64]]]:
-    for batch in in_batches(texts):
+def _by_model(
+    tokenizer: Tokenizer, texts: Iterable[str], count: int
+) -> Iterator[tuple[NDArray[Any], NDArray[np.int64]]]:
+    for batch in in_batches(tracked(texts, "encoding", count)):
         rows = tokenizer.encode_all(batch)
         yield np.array([token for row in rows for token in (*row, EOS)]), np.array([len(row) + 1 for row in rows])
 
 
 def _texts(corpus: Corpus) -> Iterator[str]:
     return chain.from_iterable(getattr(corpus, part) for part in SPLITS)
+
+
+def _count(corpus: Corpus) -> int:
+    return sum(len(getattr(corpus, part)) for part in SPLITS)
 
 
 def _kept(corpus: Corpus, name: str, make: Callable[[Path | None], T], load: Callable[[Path], T]) -> T:

@@ -4,6 +4,7 @@ import glob
 import os
 import re
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from seqgan.data.decoding import kind_of, what_it_is
@@ -29,15 +30,16 @@ def files_of(place: str, say: Say) -> dict[str, list[Path]]:
     Raises:
         CorpusError: a folder or pattern without files of texts, or a pattern that means a file of another kind."""
     if is_pattern(place):
-        found = sorted(Path(name) for name in glob.glob(place, recursive=True) if os.path.isfile(name))
-        if not found:
+        named = sorted(Path(name) for name in glob.glob(place, recursive=True) if os.path.isfile(name))
+        if not named:
             raise CorpusError(
                 f"no file is like {quoted(place)}; a path, or a pattern such as 'poems/*.txt', was expected"
             )
-        root = Path(re.split(r"[*?[]", place)[0]).parent
+        root = Path(re.split(r"[*?[]", place)[0] + "x").parent
+        found = _texts_among(named, root, say)
     elif os.path.isdir(place):
         root = Path(place)
-        found = _in_folder(root, say)
+        found = _texts_among(_in_folder(root, say), root, say)
     else:
         return {"train": [Path(place)]}
     kinds = Counter(kind_of(path) for path in found)
@@ -52,30 +54,51 @@ def files_of(place: str, say: Say) -> dict[str, list[Path]]:
 
 
 def _in_folder(root: Path, say: Say) -> list[Path]:
+    """All files, those in folders within too, without the hidden ones."""
+
     def refused(error: OSError) -> None:
         raise CorpusError(f"cannot read the folder {error.filename}: {why(error)}") from error
 
     found: list[Path] = []
-    skipped: dict[str, list[str]] = {}
+    hidden: list[str] = []
     for folder, folders, names in os.walk(root, onerror=refused):
-        skipped.setdefault("hidden", []).extend(f"{name}/" for name in folders if name.startswith("."))
+        hidden += [name for name in (*folders, *names) if name.startswith(".")]
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            path = Path(folder, name)
-            is_file = path.is_file()
-            kind = "hidden" if name.startswith(".") else _what_it_is(path) if is_file else "no file"
-            skipped.setdefault(kind, []).append(name) if kind else found.append(path)
-    for kind, several in skipped.items():
-        if several:
-            more = f" and {len(several) - SHOWN} more" if len(several) > SHOWN else ""
-            say(f"{root}: skipped {', '.join(several[:SHOWN])}{more} ({kind})")
-    if not found:
-        raise CorpusError(f"the folder {root} holds no file of texts")
+        found += [Path(folder, name) for name in sorted(names) if not name.startswith(".")]
+    _skip(root, "hidden", hidden, say)
     return found
+
+
+def _texts_among(files: Sequence[Path], root: Path, say: Say) -> list[Path]:
+    """The files that hold text.
+
+    Raises:
+        CorpusError: none of them does."""
+    found: list[Path] = []
+    others: dict[str, list[str]] = {}
+    for path in files:
+        if kind := _what_it_is(path):
+            others.setdefault(kind, []).append(path.name)
+        else:
+            found.append(path)
+    for kind, names in others.items():
+        _skip(root, kind, names, say)
+    if not found:
+        came = "; ".join(f"{names[0]} is {kind}" for kind, names in others.items())
+        raise CorpusError(f"{root} holds no file of texts{f' ({came})' if came else ''}")
+    return found
+
+
+def _skip(root: Path, kind: str, names: Sequence[str], say: Say) -> None:
+    if names:
+        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+        say(f"{root}: skipped {', '.join(names[:SHOWN])}{more} ({kind})")
 
 
 def _what_it_is(path: Path) -> str:
     """What a file is where it cannot be read as texts; empty where it is text, or empty itself."""
+    if not path.is_file():
+        return "no file"
     if kind_of(path) == ".parquet":
         return ""
     return what_it_is(path) or ("empty" if not path.stat().st_size else "")

@@ -9,36 +9,18 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple, overload
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqgan.data.growing import Growing, mapped
+from seqgan.data.numbered import END, numbered
 from seqgan.data.spans import in_parts
-from seqgan.data.tokens import SPLIT
+from seqgan.data.workers import in_processes
 
-END = 0
 TOGETHER = 10_000  # texts in a batch
 NUMBERS, LENGTHS, TYPES = "numbers.npy", "lengths.npy", "types.json"
-
-
-class Numbered(NamedTuple):
-    """A batch of texts as numbers of its own tokens."""
-
-    types: list[str]
-    numbers: NDArray[np.int32]
-    lengths: NDArray[np.int32]  # END included
-
-
-def numbered(texts: Sequence[str], way: str) -> Numbered:
-    split, types, numbers, lengths = SPLIT[way], {"": END}, list[int](), list[int]()
-    for text in texts:
-        begun = len(numbers)
-        numbers += [types.setdefault(token, len(types)) for token in split(text)]
-        numbers.append(END)
-        lengths.append(len(numbers) - begun)
-    return Numbered(list(types), np.array(numbers, dtype=np.int32), np.array(lengths, dtype=np.int32))
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,12 +55,14 @@ class Pieces(Sequence[list[str]]):
         return {self.types[number]: int(counts[number]) for number in np.flatnonzero(counts).tolist() if number != END}
 
 
-def cut(texts: Iterable[str], way: str, folder: Path | None = None) -> Pieces:
+def cut(texts: Iterable[str], way: str, folder: Path | None = None, processes: int = 1) -> Pieces:
     """Cut texts into tokens in one of the ways of `SPLIT`; the numbers are kept in a folder where one is given."""
     types: dict[str, int] = {"": END}
     numbers = Growing(folder and folder / NUMBERS, np.int32)
     lengths = Growing(folder and folder / LENGTHS, np.int64)
-    for batch in (numbered(some, way) for some in in_batches(texts)):
+    batches = in_batches(texts)
+    alone = processes == 1
+    for batch in (numbered(some, way) for some in batches) if alone else in_processes(batches, way, processes):
         known = np.array([types.setdefault(token, len(types)) for token in batch.types], dtype=np.int32)
         numbers.append(known[batch.numbers])
         lengths.append(batch.lengths)

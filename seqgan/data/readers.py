@@ -1,5 +1,6 @@
 """Files to texts: plain text, csv, json, parquet, any but the last gzipped; by lines, paragraphs or whole files."""
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,7 +24,7 @@ class Reading(NamedTuple):
     text_column: str | None = None  # `message.text` is a nested one
     delimiter: str | None = None  # of csv
     header: bool | None = None  # whether the first line of a csv file names its columns
-    split_on: str | None = None  # where a text of a plain file ends: line, blank-line, file, or a line such as ---
+    split_on: str | None = None  # where a text of a plain file ends: line, blank-line, file, or a mark such as ---
     label_column: str | None = None  # what the texts are labelled with
     labels: str | None = None  # a file of labels, one a line; or "folders": a text's is the folder its file lies in
 
@@ -52,6 +53,7 @@ def read_texts(
     how: Reading = NOT_GIVEN,
     *,
     keep_empty: bool = False,
+    may_be_empty: bool = False,
     digest: Any = None,
     labels: list[str] | None = None,
     say: Say = nothing,
@@ -89,9 +91,9 @@ def read_texts(
             if labels is not None and (how.label_column or how.labels):
                 labels.append(label or "")
             yield text
-    if not found:
-        column = f"the column {how.text_column!r}" if how.text_column else "the column of texts"
-        raise CorpusError(f"{path} is empty; a text was expected" if kind == ".txt" else f"{path}: {column} is empty")
+    if not found and not may_be_empty:
+        place = f" in the column {how.text_column!r}" if how.text_column else ""
+        raise CorpusError(f"{path} holds no text{place}; a file of texts was expected")
 
 
 def read_samples(path: Path, how: Reading = NOT_GIVEN, labels: list[str] | None = None) -> list[str]:
@@ -108,6 +110,8 @@ def _plain(path: Path, split_on: str, keep_empty: bool, digest: Any) -> Iterator
         yield from map(as_text, lines)
         return
     separator = {FILE: None, BLANK_LINE: ""}.get(split_on, split_on.strip())
+    if separator and re.fullmatch("<.+>", separator):  # such as <|endoftext|>, which may stand within a line
+        lines = (part for line in lines for part in _around(separator, line))
     text: list[str] = []
     separated = split_on in (FILE, BLANK_LINE)
     for line in lines:
@@ -119,10 +123,15 @@ def _plain(path: Path, split_on: str, keep_empty: bool, digest: Any) -> Iterator
             text.append(line)
     if not separated:
         raise CorpusError(
-            f"{path}: no line is {split_on!r}; --split-on takes line, blank-line, file, or the line between two texts"
+            f"{path}: no line is {split_on!r}; --split-on takes line, blank-line, file, or what stands between texts"
         )
     if any(text):
         yield as_text("\n".join(text))
+
+
+def _around(mark: str, line: str) -> list[str]:
+    """A line in parts: the mark, and what is before and after it."""
+    return [part for part in re.split(f"({re.escape(mark)})", line) if part] or [""]
 
 
 def _rows(path: Path, kind: str, how: Reading, digest: Any, say: Say) -> Iterator[Row]:
@@ -142,8 +151,9 @@ def _values(path: Path, rows: Iterable[Row], how: Reading, say: Say) -> Iterator
         value, label = record, None
         if isinstance(record, dict):
             if column is None:
-                column = choose_column(str(path), record)
-                if len(record) > 1:
+                hint = " (if its first line is no header: --no-header --text-column NUMBER)"
+                column = choose_column(str(path), record, hint if kind_of(path) in CSV and how.header is None else "")
+                if len(record) > 1 or column not in record:
                     say(f"{path}: the texts are in the column {column!r}")
             value = value_at(f"{path}, {place}", record, column)
         elif column is not None or how.label_column is not None or not isinstance(record, str | list):

@@ -39,7 +39,13 @@ class Dialect(NamedTuple):
     quoting: Literal[0, 3] = csv.QUOTE_MINIMAL
 
     def rows(self, lines: Iterable[str]) -> Iterator[list[str]]:
-        return csv.reader((line + "\n" for line in lines), delimiter=self.delimiter, quoting=self.quoting, strict=True)
+        return csv.reader(
+            (line + "\n" for line in lines),
+            delimiter=self.delimiter,
+            quoting=self.quoting,
+            strict=True,
+            skipinitialspace=self.delimiter != "\t",
+        )
 
 
 def csv_rows(
@@ -56,7 +62,9 @@ def csv_rows(
     lines = iter(lines)
     sample = list(islice(lines, SAMPLE))
     if not any(map(str.strip, sample)):
-        raise CorpusError(f"{path} is empty; a row for each text was expected")
+        return
+    if excel := re.fullmatch("sep=(.)", sample[0].strip()):
+        delimiter, sample = delimiter or excel[1], ["", *sample[1:]]
     whole = len(sample) < SAMPLE
     usual = "\t" if path.name.lower().removesuffix(".gz").endswith(".tsv") else ","
     dialect = Dialect(delimiter) if delimiter else _dialect(sample, whole, usual)
@@ -74,7 +82,7 @@ def csv_rows(
             if not columns:
                 some = [row[0] for row in _parsed(dialect, sample, whole)[1:] if row]
                 if _is_header(path, fields, some, header, column, say):
-                    columns = fields
+                    columns = [name.strip() for name in fields]
                     if twice := [name for name, count in Counter(columns).items() if name and count > 1]:
                         raise CorpusError(f"{path} has two columns called {twice[0]!r}; give each a name of its own")
                     continue
@@ -83,7 +91,8 @@ def csv_rows(
                 raise CorpusError(
                     f"{path}, {place}: a row of {len(fields)} fields, but the "
                     f"{'first row' if columns[0] == '1' else 'header'} has {len(columns)}; fields are separated by "
-                    f"{dialect.delimiter!r} (--delimiter), and a text that holds one stands in quotation marks"
+                    f"{dialect.delimiter!r} (--delimiter), and a text that holds one stands in quotation marks; "
+                    "with nothing but a text in each line, let its name end in .txt"
                 )
             yield place, dict(zip(columns, fields, strict=True))
     except csv.Error as error:
@@ -149,7 +158,7 @@ def json_rows(path: Path, lines: Iterable[str], column: str | None, say: Say) ->
         head.append(line)
     begun = [line.lstrip() for line in head if line.strip()]
     if not begun:
-        raise CorpusError(f"{path} is empty; a list of texts was expected")
+        return
     by_name = not path.name.lower().removesuffix(".gz").endswith(".json")
     if (len(begun) == 2 and _is_json(begun[0])) or (by_name and not "".join(begun).startswith("[")):
         if not by_name:
@@ -257,7 +266,7 @@ def parquet_rows(path: Path) -> Iterator[Row]:
 # --- values
 
 
-def choose_column(source: str, record: Mapping[str, Any]) -> str:
+def choose_column(source: str, record: Mapping[str, Any], hint: str = "") -> str:
     """The column that holds the texts where none is named.
 
     Raises:
@@ -265,12 +274,16 @@ def choose_column(source: str, record: Mapping[str, Any]) -> str:
     columns = list(_names(record))
     if len(columns) == 1:
         return columns[0]
-    usual = [column for column in COLUMNS if column in columns]
-    if not usual:
-        shown = [f"{name} ({quoted(value, 20)})" if name.isdecimal() else name for name, value in record.items()]
-        listed = ", ".join(shown if all(name.isdecimal() for name in record) else columns)
-        raise CorpusError(f"{source} has the columns {listed}; name the one that holds the texts with --text-column")
-    return usual[0]
+    for name in COLUMNS:
+        for column in columns:
+            if column.lower() == name:
+                return column
+    nested = [column for column in columns if column.rpartition(".")[2].lower() in COLUMNS]
+    if len(nested) == 1:
+        return nested[0]
+    shown = [f"{name} ({quoted(value, 20)})" if name.isdecimal() else name for name, value in record.items()]
+    listed = ", ".join(shown if all(name.isdecimal() for name in record) else columns)
+    raise CorpusError(f"{source} has the columns {listed}; name the one that holds the texts with --text-column{hint}")
 
 
 def _names(record: Mapping[str, Any]) -> Iterator[str]:

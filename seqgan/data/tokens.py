@@ -10,12 +10,32 @@ from nltk.tokenize import NLTKWordTokenizer
 
 LINE_BREAK = "\n"
 _TREEBANK = NLTKWordTokenizer()
+# What the most of nltk's thirty rules are about: signs but the plainest, and words that it takes apart.
+_NOT_PLAIN = re.compile(
+    r"[^\w .,:;?!'-]|--|\.\.|[:,]{2}|(?<!\w)'|'(?!\w)|(?i:cannot|gimme|gonna|gotta|lemme|wanna|d'ye|more'n)"
+)
+_FULL_STOP = re.compile(r"(?<=[^.])\.\s*$")
+_CLITICS = _TREEBANK.ENDING_QUOTES[-2:]
+_SIGN = re.compile(r"[:,](?!\d)|[;?!]")
 
 
 def words(text: str) -> list[str]:
     """Words and punctuation marks by nltk's tokenizer, which needs no download; line by line, since a full stop ends a
     word only where it ends the line."""
-    return [word for line in text.split(LINE_BREAK) for word in _TREEBANK.tokenize(line)]
+    return [word for line in text.split(LINE_BREAK) for word in _words_of(line)]
+
+
+def _words_of(line: str) -> list[str]:
+    """A plain line by the few rules that apply to it, in a fifth of the time."""
+    if _NOT_PLAIN.search(line):
+        return _TREEBANK.tokenize(line)
+    parts = _SIGN.sub(r" \g<0> ", _FULL_STOP.sub(" .", line)).split()
+    if "'" in line:
+        line = " ".join(["", *parts, ""])
+        for rule, parted in _CLITICS:
+            line = rule.sub(parted, line)
+        parts = line.split()
+    return parts
 
 
 def chars(text: str) -> list[str]:

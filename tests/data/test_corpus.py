@@ -52,8 +52,8 @@ def test_blank_lines_windows_ends_and_a_byte_order_mark_are_no_text(tmp_path: Pa
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "is empty"),
-        (b"\n \n\n", "is empty"),
+        (b"", "holds no text"),
+        (b"\n \n\n", "holds no text"),
         (b"only one line\n", "holds 1 text; at least 20"),
         (b"a\nb\nc\n", "holds 3 texts; at least 20"),
         (b"good\nalso good\nb\xe4d\n", r"line 3: byte 2 is not UTF-8"),

@@ -88,7 +88,7 @@ def test_a_given_split_may_be_a_table_or_packed_like_any_file(given: dict[str, s
 def test_a_bad_file_for_a_split_is_named(part: str, given: dict[str, str], write: Write) -> None:
     with pytest.raises(CorpusError, match=r"there is no file .*nowhere\.txt"):
         load_corpus(given["train"], **{part: str(Path(given[part]).with_name("nowhere.txt"))})
-    with pytest.raises(CorpusError, match=r"none\.txt is empty"):
+    with pytest.raises(CorpusError, match=r"none\.txt holds no text"):
         load_corpus(given["train"], **{part: write("none.txt", [])})
 
 
