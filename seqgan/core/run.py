@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import indent
 from types import FrameType, TracebackType
 from typing import Any, Self
 
@@ -370,7 +371,7 @@ class Run:
                 raise DivergedError(self._diverged(phase, step, ", ".join(wrong)))
             self.display.step(phase, step, numbers)
             for name, several in texts.items():
-                self.display.message("\n  ".join([f"{name} at step {step} of {phase}:", *several]))
+                self.display.message(f"{name} at step {step} of {phase}:\n{indent(_block(several), '  ')}")
             if metrics:
                 lines.append({"phase": phase, "step": step, **numbers, **texts})
         self._record.append(lines)
@@ -398,5 +399,10 @@ class Run:
         for line in read_record(self.folder):
             for name, value in line.items():
                 if isinstance(value, list):
-                    blocks.append("\n".join([f"# {name} at step {line['step']} of {line['phase']}", *value, ""]))
+                    blocks.append(f"# {name} at step {line['step']} of {line['phase']}\n{_block(value)}\n")
         return {"samples.txt": "\n".join(blocks).encode()} if blocks else {}
+
+
+def _block(texts: Sequence[str]) -> str:
+    """Texts one a line; with an empty line between two where one has several lines."""
+    return ("\n\n" if any("\n" in text for text in texts) else "\n").join(texts)
