@@ -54,8 +54,8 @@ def capricious(texts: Sequence[str]) -> list[float]:
 
 
 @cache
-def texts_of(kind: Any) -> TokenDataset:
-    parts = split(tiny_lines(40))
+def texts_of(kind: Any, *, several_lines: bool = False) -> TokenDataset:
+    parts = split([text.replace(" ", "\n", several_lines) for text in tiny_lines(40)])
     return encode_corpus(Corpus("tiny", **parts), Tokenizer.train(parts["train"], kind, 60), 8)
 
 
@@ -108,8 +108,8 @@ def drawn(rng: random.Random) -> tuple[str, dict[str, Any], TokenDataset, Compon
     parts = Components(choose([None, None, Gated]), reward=on_text(capricious) if rng.random() < 0.2 else None)
     if name in ("mle", "relgan"):  # they take no reward
         parts = Components(parts.policy)
-    kind = choose(["char", "word", "whitespace", "bpe"])
-    return name, {**{k: v for k, v in whole.items() if k in known}, **of(config, known)}, texts_of(kind), parts
+    texts = texts_of(choose(["char", "word", "whitespace", "bpe"]), several_lines=choose([True, False]))
+    return name, {**{k: v for k, v in whole.items() if k in known}, **of(config, known)}, texts, parts
 
 
 def of(config: dict[str, Any], known: Any) -> dict[str, Any]:
