@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from seqgan.by_label import Labels
 from seqgan.core.game import inference
+from seqgan.core.log import tracked
 from seqgan.core.report import Measured, as_difference
 from seqgan.core.stats import Units, mean_influences, ratio_influences, unit_blocks, units_of
 from seqgan.data.batches import Texts, map_by_length
@@ -91,7 +92,8 @@ def evaluate_models(
     tokens = tokens or tokens_of(first.tokenizer.kind, test)
     any_overlong = any(part.split.overlong for part in (train, valid, test))
     held_out = {"valid": _held_out(valid), "test": _held_out(test)}
-    draws = {name: model.draw(count, seed=seed) for name, model in models.items()}
+    drawing = tracked(models.items(), "drawing samples", len(models))
+    draws = {name: model.draw(count, seed=seed) for name, model in drawing}
     texts = {name: [first.tokenizer.decode(row) for row in drawn] for name, drawn in draws.items()}
     real = random.Random(seed).sample(range(len(valid)), count)
     texts[REAL] = [valid[number] for number in real]
@@ -108,8 +110,9 @@ def evaluate_models(
         cut_training=train.pieces if WAYS[tokens] == first.tokenizer.kind else None,
         chosen=corpus.chosen,
     )
-    rows = {name: measure(beside.of(several, held_out=name == REAL)) for name, several in texts.items()}
-    for name, model in models.items():
+    comparing = tracked(texts.items(), "comparing texts", len(texts))
+    rows = {name: measure(beside.of(several, held_out=name == REAL)) for name, several in comparing}
+    for name, model in tracked(models.items(), "scoring texts", len(models)):
         rows[name] |= _likelihood(model, held_out, draws[name])
         if model.discriminator:
             rows[name] |= _discriminated(model, model.discriminator, held_out["test"], draws[name], seed)

@@ -17,6 +17,7 @@ from seqgan.algorithms.configs import CONFIGS
 from seqgan.core import device as devices
 from seqgan.core import distributed, starting
 from seqgan.core.config import Chosen, to_json
+from seqgan.core.log import Display, showing
 from seqgan.core.loop import train
 from seqgan.core.run import checkpoints, create
 from seqgan.core.schema import json_bytes
@@ -109,13 +110,14 @@ def begin_or_continue(
     def carried_out(folder: Path) -> Finished | None:
         return carry_out(folder, machine, data or read_data(folder, source), components)
 
-    return starting.begin_or_continue(
-        request,
-        begin=begin_new,
-        options=options,
-        extendable=CONFIGS[request.choice].extendable,
-        carry_out=carried_out,
-    )
+    with showing(Display() if distributed.rank() else machine.display):
+        return starting.begin_or_continue(
+            request,
+            begin=begin_new,
+            options=options,
+            extendable=CONFIGS[request.choice].extendable,
+            carry_out=carried_out,
+        )
 
 
 def begin(
@@ -223,8 +225,12 @@ def carry_out(folder: Path, machine: Machine, data: Data, components: Components
                 "evaluations/training.json": json_bytes(evaluation.as_json()),
             }
         )
-    seed, shown = description["seed"], {1.0, best_of(scores)}
-    texts = {temperature: model.generate(5, temperature=temperature, seed=seed) for temperature in sorted(shown)[::-1]}
+    seed, shown = description["seed"], sorted({1.0, best_of(scores)}, reverse=True)
+    drawn = {temperature: model.generate_detailed(5, temperature=temperature, seed=seed) for temperature in shown}
+    texts = {
+        temperature: [text.text if text.label is None else f"{text.label}: {text.text}" for text in several]
+        for temperature, several in drawn.items()
+    }
     return Finished(folder, seconds, evaluation, texts)
 
 

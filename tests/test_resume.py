@@ -54,9 +54,10 @@ def capricious(texts: Sequence[str]) -> list[float]:
 
 
 @cache
-def texts_of(kind: Any, *, several_lines: bool = False) -> TokenDataset:
+def texts_of(kind: Any, *, labelled: bool = False, several_lines: bool = False) -> TokenDataset:
     parts = split([text.replace(" ", "\n", several_lines) for text in tiny_lines(40)])
-    return encode_corpus(Corpus("tiny", **parts), Tokenizer.train(parts["train"], kind, 60), 8)
+    labels = {part: [text.split()[0] for text in texts] for part, texts in parts.items()} if labelled else {}
+    return encode_corpus(Corpus("tiny", **parts, labels=labels), Tokenizer.train(parts["train"], kind, 60), 8)
 
 
 def drawn(rng: random.Random) -> tuple[str, dict[str, Any], TokenDataset, Components]:
@@ -108,7 +109,8 @@ def drawn(rng: random.Random) -> tuple[str, dict[str, Any], TokenDataset, Compon
     parts = Components(choose([None, None, Gated]), reward=on_text(capricious) if rng.random() < 0.2 else None)
     if name in ("mle", "relgan"):  # they take no reward
         parts = Components(parts.policy)
-    texts = texts_of(choose(["char", "word", "whitespace", "bpe"]), several_lines=choose([True, False]))
+    kind = choose(["char", "word", "whitespace", "bpe"])
+    texts = texts_of(kind, labelled=choose([False, True]), several_lines=choose([False, True]))
     return name, {**{k: v for k, v in whole.items() if k in known}, **of(config, known)}, texts, parts
 
 

@@ -3,8 +3,10 @@
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import (
@@ -21,6 +23,8 @@ from rich.text import Text
 
 from seqgan.core.phase import Numbers, Phase
 
+T = TypeVar("T")
+
 
 class Display:
     """Where a run reports its progress; this one shows nothing."""
@@ -29,8 +33,46 @@ class Display:
         """All phases, and how many steps of each are done."""
 
     def step(self, phase: str, step: int, numbers: Numbers) -> None: ...
+
+    def part(self, what: str, done: int, total: int) -> None:
+        """How far something beside the steps has come; `total` 0: of an unknown number."""
+
     def message(self, text: str) -> None: ...
     def end(self) -> None: ...
+
+
+_DISPLAY: ContextVar[Display] = ContextVar("display", default=Display())  # noqa: B039
+SLOW = 2.0  # seconds, after which a part of the preparation is shown
+
+
+@contextmanager
+def showing(display: Display) -> Iterator[None]:
+    """Within the block `tracked` and `say` report to a display. It is no argument of theirs, since texts are read and
+    encoded many calls below the command that shows it."""
+    token = _DISPLAY.set(display)
+    try:
+        yield
+    finally:
+        _DISPLAY.reset(token)
+        display.end()
+
+
+def tracked(items: Iterable[T], what: str, total: int = 0, size: Callable[[T], int] = lambda item: 1) -> Iterator[T]:
+    """Items one by one, shown as progress once they have taken two seconds; `size` is what each adds to `total`."""
+    display, since, done, told = _DISPLAY.get(), time.monotonic(), 0, False
+    for item in items:
+        yield item
+        done += size(item)
+        if time.monotonic() - since > SLOW:
+            told = True
+            display.part(what, done, total)
+    if told:
+        display.part(what, done, done)
+
+
+def say(text: str) -> None:
+    """A message, where a display is shown."""
+    _DISPLAY.get().message(text)
 
 
 class Pace:
@@ -115,6 +157,14 @@ class Bars(Display):
         fitting = shown(latest, self._progress.console.width - used)
         self._progress.update(task, completed=step, visible=True, count=count, left=left, numbers=fitting)
 
+    def part(self, what: str, done: int, total: int) -> None:
+        if what not in self._tasks:
+            self._tasks[what] = self._progress.add_task(what, total=total or None, count="", left="", numbers="")
+            self._progress.start()
+        count = f"{done / total:.0%}" if total else f"{done:,}"
+        left = "done" if done == total else ""
+        self._progress.update(self._tasks[what], completed=done, total=total or None, count=count, left=left)
+
     def _count(self, phase: Phase, step: int) -> str:
         return f"{phase.unit} {phase.counted(step)}" if self._wide else phase.counted(step)
 
@@ -161,6 +211,12 @@ class Lines(Display):
             self._last = now
             units = "" if planned.unit == "step" else f"{planned.unit} {planned.counted(step)}  "
             self.message(f"{phase}  {units}step {step}/{planned.steps}  {left}  {shown(self._numbers)}")
+
+    def part(self, what: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if now - self._last >= self._every or done == total:
+            self._last = now
+            self.message(f"{what}  {done / total:.0%}" if total else f"{what}  {done:,}")
 
     def message(self, text: str) -> None:
         print_stderr(text)

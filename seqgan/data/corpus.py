@@ -1,6 +1,7 @@
 """A corpus is a list of texts in three splits: given ones, or by a hash of each text."""
 
 import hashlib
+import json
 import os
 import re
 import reprlib
@@ -14,6 +15,7 @@ from typing import Any
 
 from seqgan.core import schema
 from seqgan.core.config import nearest
+from seqgan.core.log import tracked
 from seqgan.data import hub, store
 from seqgan.data.decoding import SUFFIXES, kind_of, stem_of
 from seqgan.data.folders import files_of, is_pattern
@@ -22,7 +24,7 @@ from seqgan.data.readers import FOLDERS, Reading, read_texts
 from seqgan.data.splits import FEWEST_TEXTS, PARTS, completed, overlap
 from seqgan.data.stored import gathered
 from seqgan.data.tables import Say
-from seqgan.data.texts import a_list_of_texts, as_file, as_text, file_sha256
+from seqgan.data.texts import a_list_of_texts, as_file, as_text
 from seqgan.errors import CorpusError, quoted
 
 BUNDLED = {
@@ -175,9 +177,7 @@ def corpus_in_memory(
         splits: Mapping[str, Iterable[str]] = {"train": texts.train, "valid": texts.valid, "test": texts.test}
         by_split: Mapping[str, Iterable[Any]] = texts.labels
         if labels is not None:
-            raise CorpusError(
-                "the labels of a seqgan.Corpus are given to it: Corpus(..., labels={'train': [...], ...})"
-            )
+            raise CorpusError("a seqgan.Corpus holds its own labels: Corpus(..., labels={'train': [...], ...})")
     else:
         tokenizer, splits, by_split = None, {"train": texts}, {} if labels is None else {"train": labels}
     lists = {part: list(map(as_text, a_list_of_texts(given))) for part, given in splits.items()}
@@ -200,6 +200,16 @@ def as_files(corpus: Corpus) -> dict[str, bytes]:
     contents = {part: as_file(getattr(corpus, part)) for part in PARTS}
     files = {part + suffix: content for part, (suffix, content) in contents.items()}
     return files | {f"{part}.labels": as_file(labels)[1] for part, labels in corpus.labels.items()}
+
+
+def file_sha256(texts: Sequence[str], labels: Iterable[str] = ()) -> str:
+    """The sha256 of the content of `as_file`, which is not held in memory; of labels and texts as they are read."""
+    several, digest = any("\n" in text for text in texts), hashlib.sha256()
+    for label in labels:
+        digest.update((label + "\n").encode())
+    for text in tracked(texts, "identifying texts", len(texts)):
+        digest.update(((json.dumps(text, ensure_ascii=False) if several else text) + "\n").encode())
+    return digest.hexdigest()
 
 
 @dataclass
@@ -229,7 +239,7 @@ def _from_files(place: str, reading: Reading, say: Say) -> _Found:
             yield from read_texts(path, how, may_be_empty=several, **options)
             digests.append(digest.hexdigest())
 
-    splits = {part: gathered(read(part)) for part in files}
+    splits = {part: gathered(tracked(read(part), "reading texts")) for part in files}
     sha256 = digests[0] if len(digests) == 1 else _sha256("".join(digests).encode())
     folder = Path(re.split(r"[*?[]", _absolute(place))[0] + "x").parent if is_pattern(place) else Path(_absolute(place))
     labels = labels if reading.label_column or reading.labels else {}

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgan.core.device import cores
+from seqgan.core.log import tracked
 from seqgan.data import cache
 from seqgan.data import pieces as cutting
 from seqgan.data.corpus import Corpus
@@ -238,9 +239,10 @@ def with_fewer_held_out(corpus: Corpus) -> Corpus:
 
 def _pieces(corpus: Corpus, way: str) -> Pieces:
     name = f"{way}-{version('nltk')}" if way == "word" else way
-    count = sum(len(getattr(corpus, part)) for part in SPLITS)
+    count, tokens = _count(corpus), "characters" if way == "char" else "words"
+    texts = tracked(_texts(corpus), f"cutting texts into {tokens}", count)
     processes = cores() if way == "word" and count >= MANY else 1
-    return _kept(corpus, name, lambda folder: cutting.cut(_texts(corpus), way, folder, processes), cutting.opened)
+    return _kept(corpus, name, lambda folder: cutting.cut(texts, way, folder, processes), cutting.opened)
 
 
 def _ids(corpus: Corpus, tokenizer: Tokenizer, pieces: Pieces | None) -> tuple[NDArray[Any], NDArray[np.int64]]:
@@ -250,7 +252,9 @@ def _ids(corpus: Corpus, tokenizer: Tokenizer, pieces: Pieces | None) -> tuple[N
     def make(folder: Path | None) -> tuple[NDArray[Any], NDArray[np.int64]]:
         ids = Growing(folder and folder / IDS, np.uint16 if len(tokenizer) <= 2**16 else np.int32)
         lengths = Growing(folder and folder / LENGTHS, np.int64)
-        for flat, of in _by_pieces(tokenizer, pieces) if pieces else _by_model(tokenizer, _texts(corpus)):
+        for flat, of in (
+            _by_pieces(tokenizer, pieces) if pieces else _by_model(tokenizer, _texts(corpus), _count(corpus))
+        ):
             ids.append(flat)
             lengths.append(of)
         return ids.close(), lengths.close()
@@ -265,14 +269,20 @@ def _by_pieces(tokenizer: Tokenizer, pieces: Pieces) -> Iterator[tuple[NDArray[A
         yield known[numbers], pieces.lengths[which]
 
 
-def _by_model(tokenizer: Tokenizer, texts: Iterable[str]) -> Iterator[tuple[NDArray[Any], NDArray[np.int64]]]:
-    for batch in in_batches(texts):
+def _by_model(
+    tokenizer: Tokenizer, texts: Iterable[str], count: int
+) -> Iterator[tuple[NDArray[Any], NDArray[np.int64]]]:
+    for batch in in_batches(tracked(texts, "encoding", count)):
         rows = tokenizer.encode_all(batch)
         yield np.array([token for row in rows for token in (*row, EOS)]), np.array([len(row) + 1 for row in rows])
 
 
 def _texts(corpus: Corpus) -> Iterator[str]:
     return chain.from_iterable(getattr(corpus, part) for part in SPLITS)
+
+
+def _count(corpus: Corpus) -> int:
+    return sum(len(getattr(corpus, part)) for part in SPLITS)
 
 
 def _kept(corpus: Corpus, name: str, make: Callable[[Path | None], T], load: Callable[[Path], T]) -> T:

@@ -8,6 +8,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgan.core.log import tracked
 from seqgan.data.stored import chosen
 
 T = TypeVar("T")
@@ -31,7 +32,8 @@ def split(texts: Sequence[str]) -> dict[str, Sequence[str]]:
 
 def parts_of(texts: Sequence[str]) -> NDArray[np.int8]:
     """The number in `PARTS` of the split of each text."""
-    return np.fromiter((PARTS.index(part_of(text)) for text in texts), np.int8, len(texts))
+    numbers = (PARTS.index(part_of(text)) for text in tracked(texts, "splitting the corpus", len(texts)))
+    return np.fromiter(numbers, np.int8, len(texts))
 
 
 def completed(splits: Splits, labels: Splits) -> tuple[dict[str, Sequence[str]], dict[str, Sequence[str]]]:

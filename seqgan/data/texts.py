@@ -1,6 +1,5 @@
 """What a text is: one line or several, without outer blanks and zero bytes; and how texts are written."""
 
-import hashlib
 import json
 import re
 import reprlib
@@ -28,16 +27,6 @@ def as_file(texts: Iterable[str]) -> tuple[str, bytes]:
     if any("\n" in text for text in texts):
         return ".jsonl", "".join(json.dumps(text, ensure_ascii=False) + "\n" for text in texts).encode()
     return ".txt", "".join(text + "\n" for text in texts).encode()
-
-
-def file_sha256(texts: Sequence[str], labels: Iterable[str] = ()) -> str:
-    """The sha256 of the content of `as_file`, which is not held in memory; of labels and texts as they are read."""
-    several, digest = any("\n" in text for text in texts), hashlib.sha256()
-    for label in labels:
-        digest.update((label + "\n").encode())
-    for text in texts:
-        digest.update(((json.dumps(text, ensure_ascii=False) if several else text) + "\n").encode())
-    return digest.hexdigest()
 
 
 def printed(texts: Sequence[str], *, several_lines: bool) -> tuple[str, str]:

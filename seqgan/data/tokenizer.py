@@ -15,6 +15,7 @@ from typing import Any, Literal, get_args
 import sentencepiece
 from nltk.tokenize.treebank import TreebankWordDetokenizer
 
+from seqgan.core.log import say
 from seqgan.data.splits import some_of
 from seqgan.data.tokens import LINE_BREAK, SPLIT
 from seqgan.errors import CheckpointError, ConfigError
@@ -72,7 +73,10 @@ class Tokenizer:
             return cls.from_counts(Counter(token for text in texts for token in SPLIT[kind](text)), kind, vocab_size)
         if kind not in get_args(Kind):
             raise ConfigError(f"there is no tokenizer {kind!r}; choose one of {', '.join(get_args(Kind))}")
-        prepared = [_replaced(ESCAPES, text) for text in some_of(texts, MOST_TEXTS)]
+        chosen = some_of(texts, MOST_TEXTS)
+        if len(chosen) < len(texts):
+            say(f"the vocabulary is learned from {len(chosen):,} of the {len(texts):,} texts, chosen at random")
+        prepared = [_replaced(ESCAPES, text) for text in chosen]
         alphabet = len(set().union(*prepared))
         if vocab_size <= alphabet + EOS:
             raise ConfigError(
