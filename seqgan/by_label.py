@@ -77,5 +77,6 @@ def _of_label(texts: Learned, number: int) -> list[int]:
 def _nll(model: TextModel, rows: Ragged, units: Units) -> Measured:
     """NLL per token of texts given their label."""
     losses, sizes = -nll.text_log_probs(model.policy, rows).numpy(), rows.lengths.numpy()
-    signature = f"rows:{len(rows)}|per:token|err:{over_texts(units)}|tok:{model.tokenizer.kind}/{len(model.tokenizer)}"
+    tokens = f"tok:{model.tokenizer.kind}/{len(model.tokenizer)}|given:label/{len(model.labels)}"
+    signature = f"rows:{len(rows)}|per:token|err:{over_texts(units)}|{tokens}"
     return Measured.of(float(losses.sum() / sizes.sum()), {"test": ratio_influences(losses, sizes, units)}, signature)

@@ -50,7 +50,7 @@ TABLES: dict[str, Sequence[str]] = {
     "the discriminator, on the test split": ("d-accuracy", "d-auc", "d-bce", "d-logit-std"),
 }
 SHORT = next(iter(TABLES))
-LABELLED = ("nll-test", "distinct", "distinct-2", "bleu-2", "bleu-3", "recognised")  # of the texts of each label
+LABELLED = ("nll-test", "distinct", "distinct-2", "bleu-3", "recognised")  # of the texts of each label
 WIDEST = 4  # columns of numbers side by side
 LEGEND = (
     "± is a standard error, of a difference the paired one; * a difference of more than two of them "
@@ -159,12 +159,11 @@ def label_tables(labels: Mapping[str, Mapping[str, Row]]) -> Iterator[Table]:
         rows = {label: {name: row[metric] for name, row in of.items() if metric in row} for label, of in labels.items()}
         columns = list(dict.fromkeys(name for row in rows.values() for name in row))
         if columns:
-            cells = [[label, *(as_cell(row.get(name)) for name in columns)] for label, row in rows.items()]
+            cells = [[one_line(label), *(as_cell(row.get(name)) for name in columns)] for label, row in rows.items()]
             owners: dict[str, list[str]] = {}
             for name in columns:
-                owners.setdefault(_range([row[name].signature for row in rows.values() if name in row]), []).append(
-                    name
-                )
+                together = _range([row[name].signature for row in rows.values() if name in row])
+                owners.setdefault(together, []).append(name)
             notes = [f"{', '.join(names)}: {signature}" for signature, names in owners.items()]
             yield Table(f"{metric}, by label", ["", *columns], cells, notes)
 

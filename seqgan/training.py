@@ -225,8 +225,12 @@ def carry_out(folder: Path, machine: Machine, data: Data, components: Components
                 "evaluations/training.json": json_bytes(evaluation.as_json()),
             }
         )
-    seed, shown = description["seed"], {1.0, best_of(scores)}
-    texts = {temperature: model.generate(5, temperature=temperature, seed=seed) for temperature in sorted(shown)[::-1]}
+    seed, shown = description["seed"], sorted({1.0, best_of(scores)}, reverse=True)
+    drawn = {temperature: model.generate_detailed(5, temperature=temperature, seed=seed) for temperature in shown}
+    texts = {
+        temperature: [text.text if text.label is None else f"{text.label}: {text.text}" for text in several]
+        for temperature, several in drawn.items()
+    }
     return Finished(folder, seconds, evaluation, texts)
 
 

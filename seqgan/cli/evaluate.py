@@ -247,13 +247,19 @@ def _evaluate_file(asked: Asked) -> None:
 def _show(result: "Evaluation", summary: Sequence[str], asked: Asked, tokens: str) -> None:
     """An evaluation on stdout, in the form that was asked for; with --check, BLEU by other libraries on stderr."""
     from seqgan.core import schema
+    from seqgan.core.report import markdown as table
     from seqgan.metrics.crosscheck import check_bleu
     from seqgan.reporting import REAL, label_tables, markdown, tables
 
     if asked.json:
         click.echo(schema.json_bytes(result.as_json()).decode(), nl=False)
     elif asked.markdown:
-        click.echo("\n".join([markdown(result.rows, result.pairs), "", *(f"- {one_line(line)}" for line in summary)]))
+        by_label = [
+            f"{title}\n\n{table(headings, rows)}\n\n```text\n{chr(10).join(notes)}\n```\n"
+            for title, headings, rows, notes in label_tables(result.labels)
+        ]
+        lines = [f"- {one_line(line)}" for line in summary]
+        click.echo("\n".join([markdown(result.rows, result.pairs), "", *by_label, *lines]))
     else:
         print_tables(tables(result.rows, result.pairs))
         print_tables(label_tables(result.labels))

@@ -17,6 +17,8 @@ TOKENS_PER_TYPE = 8  # fewer than this, and most of the vocabulary is hardly eve
 MUCH_UNKNOWN = 0.1
 MUCH_CHANGED = 0.02  # share of texts that do not survive encoding and decoding
 LOOKED_AT = 2000  # texts of a split
+FEW = 30  # training texts of a label
+SHOWN = 12  # labels
 SPLITS = ("train", "valid", "test")
 
 
@@ -35,7 +37,7 @@ def corpus_checks(
     sizes = f"{len(corpus.train):,} train, {len(corpus.valid):,} valid, {len(corpus.test):,} test texts"
     tokenizer, vocab_size = encoded.tokenizer, len(encoded.tokenizer)
     lines = [f"{corpus.name}: {sizes}; {vocab_size:,} tokens in the vocabulary, at most {texts.max_length} in a text"]
-    lines += _copies(corpus)
+    lines += [*_copies(corpus), *_labels(corpus, texts)]
     for part, count in corpus.provenance.get("overlap", {}).items():
         if count:
             lines.append(
@@ -82,6 +84,28 @@ def _copies(corpus: Corpus) -> list[str]:
     if not counts:
         return []
     return [f"warning: {', '.join(counts)} texts are copies of another in their split, learned as often as they occur"]
+
+
+def _labels(corpus: Corpus, texts: TokenDataset) -> list[str]:
+    """The labels of the texts, those that few have, and texts that stand with several."""
+    if not texts.labels:
+        return []
+    by_count = sorted(texts.labels.items(), key=lambda item: -item[1])
+    shown = ", ".join(f"{label} {count:,}" for label, count in by_count[:SHOWN])
+    lines = [f"{len(by_count)} labels, of which so many training texts have each: {shown}"]
+    lines[0] += f" ... {by_count[-1][0]} {by_count[-1][1]:,}" if len(by_count) > SHOWN else ""
+    if len(by_count) == 1:
+        lines.append("warning: all texts have the same label, which says nothing")
+    if rare := [f"{label} {count}" for label, count in by_count if count < FEW]:
+        more = f" and {len(rare) - SHOWN} more" if len(rare) > SHOWN else ""
+        lines.append(
+            f"warning: few training texts have the labels {', '.join(rare[:SHOWN])}{more}; what is written under them "
+            "is hardly learned: give more texts, or join labels"
+        )
+    pairs = {pair for part, labels in corpus.labels.items() for pair in zip(getattr(corpus, part), labels, strict=True)}
+    if several := len(pairs) - len({text for text, _ in pairs}):
+        lines.append(f"{several:,} texts stand with several labels, and are learned under each")
+    return lines
 
 
 def _too_long(encoded: EncodedCorpus, texts: TokenDataset, overlong: Overlong) -> list[str]:

@@ -177,9 +177,7 @@ def corpus_in_memory(
         splits: Mapping[str, Iterable[str]] = {"train": texts.train, "valid": texts.valid, "test": texts.test}
         by_split: Mapping[str, Iterable[Any]] = texts.labels
         if labels is not None:
-            raise CorpusError(
-                "the labels of a seqgan.Corpus are given to it: Corpus(..., labels={'train': [...], ...})"
-            )
+            raise CorpusError("a seqgan.Corpus holds its own labels: Corpus(..., labels={'train': [...], ...})")
     else:
         tokenizer, splits, by_split = None, {"train": texts}, {} if labels is None else {"train": labels}
     lists = {part: list(map(as_text, a_list_of_texts(given))) for part, given in splits.items()}
