@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from textwrap import indent
 from typing import Annotated, Any
 
 import torch
@@ -20,6 +21,7 @@ from seqgan.core import checkpoint, files, outputs, schema
 from seqgan.core.bounds import MAKER, PATH_NAME, checked
 from seqgan.core.report import Row, as_cell, markdown, metrics_of
 from seqgan.core.weights import as_safetensors
+from seqgan.data.texts import printed
 from seqgan.errors import CheckpointError, RunError, UsageError, quoted, why
 from seqgan.model import TextModel
 from seqgan.models.factory import MakeDiscriminator, MakePolicy, new_discriminator, new_policy
@@ -189,7 +191,7 @@ def card(model: TextModel, facts: Mapping[str, Any]) -> str:
         numbers=_as_markdown(facts.get("rows", {})),
         notes="\n".join(facts.get("notes", [])),
         license=json.dumps(facts.get("license", "unknown"), ensure_ascii=False),
-        samples="\n".join(f"    {' '.join(text.split())}" for text in facts.get("samples", [])) or "None.",
+        samples=indent(printed(facts.get("samples", []), several_lines=False)[0].strip("\n"), "    ") or "None.",
     )
 
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from seqgan.core import outputs, schema
 from seqgan.core.bounds import REAL, WHOLE
 from seqgan.core.stats import permutation_test, standard_error
+from seqgan.data.texts import as_text
 from seqgan.errors import UsageError, quoted, why
 from seqgan.library import TrainedRun
 from seqgan.runs import stages_of
@@ -44,7 +45,9 @@ def sheet_of(run: TrainedRun, count: int, seed: int) -> dict[str, list[str]]:
     chosen = random.Random(seed).sample(list(test), count)
     # Tokenised and decoded as samples are, so that spacing does not reveal the real ones.
     texts = {"real": [" ".join(model.tokenizer.pieces(text, len(text) + 1)) for text in chosen]}
-    return texts | {stage: run.generate(count, stage=stage, seed=seed) for stage in stages_of(run.description)}
+    return texts | {
+        stage: list(map(as_text, run.generate(count, stage=stage, seed=seed))) for stage in stages_of(run.description)
+    }
 
 
 def sheet_at(path: Path, *, overwrite: bool = False) -> tuple[Callable[[bytes], None], Callable[[bytes], None]]:

@@ -54,8 +54,8 @@ def capricious(texts: Sequence[str]) -> list[float]:
 
 
 @cache
-def texts_of(kind: Any, labelled: bool = False) -> TokenDataset:
-    parts = split(tiny_lines(40))
+def texts_of(kind: Any, *, labelled: bool = False, several_lines: bool = False) -> TokenDataset:
+    parts = split([text.replace(" ", "\n", several_lines) for text in tiny_lines(40)])
     labels = {part: [text.split()[0] for text in texts] for part, texts in parts.items()} if labelled else {}
     return encode_corpus(Corpus("tiny", **parts, labels=labels), Tokenizer.train(parts["train"], kind, 60), 8)
 
@@ -110,7 +110,7 @@ def drawn(rng: random.Random) -> tuple[str, dict[str, Any], TokenDataset, Compon
     if name in ("mle", "relgan"):  # they take no reward
         parts = Components(parts.policy)
     kind = choose(["char", "word", "whitespace", "bpe"])
-    texts = texts_of(kind, choose([False, True]))
+    texts = texts_of(kind, labelled=choose([False, True]), several_lines=choose([False, True]))
     return name, {**{k: v for k, v in whole.items() if k in known}, **of(config, known)}, texts, parts
 
 

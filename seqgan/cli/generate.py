@@ -138,7 +138,7 @@ def generate(
         write(text.encode())
     else:
         sys.stdout.write(text)
-    if fresh and not beams:
+    if fresh and not beams and temperature:
         click.echo(f"--seed {seed}", err=True)
 
 

@@ -215,9 +215,9 @@ def _learned(lines: Sequence[str], kind: str, vocab_size: int, source: str, **mo
     try:
         sentencepiece.SentencePieceTrainer.train(sentence_iterator=iter(lines), model_writer=buffer, **options)
     except (RuntimeError, ValueError) as error:
-        reason = str(error).strip().splitlines()[-1][:200]
-        raise ConfigError(
-            f"sentencepiece cannot make a {kind} vocabulary of {vocab_size} from {source}: {reason}"
+        raise ConfigError(  # without the reason, a condition of a line of C++
+            f"sentencepiece cannot make a {kind} vocabulary of {vocab_size} from {source}, which hold too little; "
+            "give more texts, or choose --tokenizer char"
         ) from error
     return buffer.getvalue()
 
