@@ -115,10 +115,12 @@ def add_corpus(path: str, name: str, reading: Reading, overwrite: bool) -> None:
     from seqgan.data.corpus import read_all, refuse_bundled_name
 
     refuse_bundled_name(name)
-    texts, notes = read_all(path, reading)
+    labels: list[str] = []
+    texts, notes = read_all(path, reading, labels)
     for note in notes:
         click.echo(note, err=True)
-    report = store.add(name, texts, {"source": os.path.abspath(path)}, overwrite=overwrite)
+    facts = {"source": os.path.abspath(path), **({"label_column": reading.label_column or "label"} if labels else {})}
+    report = store.add(name, texts, facts, labels=labels, overwrite=overwrite)
     _print_report(name, report)
 
 
