@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from seqgan.compare import over_seeds
+from seqgan.core.bounds import Real
 from seqgan.data.corpus import Corpus
 from seqgan.data.encoding import encoded
+from seqgan.errors import ConfigError, quoted
 from seqgan.evaluation import evaluate_models
 from seqgan.library import train
 from seqgan.reporting import REAL, Evaluation, Row
 
 OF_TEST, OF_VALIDATION = "nll-test", "nll-valid"
+SHARE = Real(0, 1, above=True)
 SHOWN = ("nll-valid", "nll-valid-known", "repeats", "distinct-1", "distinct-2", "bleu-2", "bleu-3", "d-auc")
 
 
@@ -27,16 +30,20 @@ def ablation(
 
     A setting holds arguments of `seqgan.train`, by default of algorithm mle. Its run of a seed is `folder/name-seed`,
     which is gone on with where it exists; `init_from` names another setting, whose run of the same seed is meant, as in
-    "name" or "name@mle"."""
+    "name" or "name@mle". `share` is the share of the training texts that it learns from (`share_of`).
+
+    Raises:
+        ConfigError: a share is no number above 0 and at most 1."""
     rows: dict[str, Row] = {}
     texts: dict[str, list[str]] = {}
     for name, setting in settings.items():
         options, of_seeds = {"algorithm": "mle", "threads": threads, **setting}, list[Row]()
+        learned = share_of(corpus, options.pop("share", 1))
         for seed in seeds:
             if "init_from" in setting:
                 origin, at, stage = setting["init_from"].partition("@")
                 options["init_from"] = f"{folder / origin}-{seed}{at}{stage}"
-            run = train(corpus, run_dir=folder / f"{name}-{seed}", resume=True, seed=seed, progress=True, **options)
+            run = train(learned, run_dir=folder / f"{name}-{seed}", resume=True, seed=seed, progress=True, **options)
             held_out = encoded(on_validation(corpus), run.model().tokenizer)
             measured = evaluate_models({name: run.model()}, held_out, seed=seed)
             of_seeds.append(as_validation(measured[name]))
@@ -45,6 +52,23 @@ def ablation(
     first, *others = rows
     pairs = [(name, first) for name in others]
     return Evaluation({**rows, REAL: real}, {"seeds": list(seeds)}, texts, corpus.valid, pairs)
+
+
+def share_of(corpus: Corpus, share: Any) -> Corpus:
+    """The corpus with a random share of its training texts; a larger share holds those of a smaller one.
+
+    Raises:
+        ConfigError: the share is no number above 0 and at most 1."""
+    try:
+        checked = SHARE.check(share)
+    except ValueError as error:
+        raise ConfigError(f"share {quoted(share)} was given, but {SHARE.expected} was expected") from error
+    if checked == 1:
+        return corpus
+    order = random.Random(0).sample(range(len(corpus.train)), len(corpus.train))
+    chosen = sorted(order[: max(1, round(checked * len(order)))])
+    labels = {part: [of[n] for n in chosen] if part == "train" else of for part, of in corpus.labels.items()}
+    return replace(corpus, train=[corpus.train[number] for number in chosen], labels=labels)
 
 
 def on_validation(corpus: Corpus) -> Corpus:

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 import seqgan
-from seqgan.ablation import ablation, on_validation
+from seqgan.ablation import ablation, on_validation, share_of
 from seqgan.algorithms.configs import CONFIGS, PRESETS
 from seqgan.core.config import choose_config, read_config_file
 from seqgan.core.run import describe
 from seqgan.data.corpus import Corpus
 from seqgan.data.splits import split
+from seqgan.errors import ConfigError
 from tests.conftest import TINY, TINY_GAME, tiny_lines
 from tests.test_cli import call, refusal
 
@@ -66,6 +67,23 @@ def test_nothing_is_of_the_test_split(corpus: Corpus) -> None:
     assert not shown.train
 
 
+def test_a_setting_may_learn_from_a_share_of_the_texts_with_the_vocabulary_of_all(tmp_path: Path) -> None:
+    corpus = Corpus("tiny", **split(tiny_lines(80)))
+    shares = [share_of(corpus, share).train for share in (0.25, 0.5, 1)]
+    assert [len(texts) for texts in shares] == [round(len(corpus.train) * share) for share in (0.25, 0.5, 1)]
+    assert set(shares[0]) < set(shares[1]) < set(shares[2])
+    begin = {**TINY, "mle_epochs": 0}
+    half: dict[str, Any] = {"init_from": "begin", "share": 0.5, "mle_epochs": 1, "batch_size": TINY["batch_size"]}
+    ablation(corpus, {"begin": begin, "half": half}, [0], tmp_path)
+    run = seqgan.load(tmp_path / "half-0")
+    assert run.corpus().train == shares[1]
+    assert run.corpus().valid == corpus.valid
+    assert run.model().tokenizer.model == seqgan.load(tmp_path / "begin-0").model().tokenizer.model
+    for wrong in (0, 1.5, "half", True):
+        with pytest.raises(ConfigError, match=r"share .* was given, but a number above 0 and at most 1 was expected"):
+            ablation(corpus, {"wrong": {**begin, "share": wrong}}, [0], tmp_path)
+
+
 def test_the_command(corpus_file: Path, tmp_path: Path) -> None:
     settings = tmp_path / "settings.toml"
     text = "mle_epochs = 1\nhidden_dim = 8\n"
@@ -93,11 +111,12 @@ def test_settings_that_are_none_are_refused(content: str, message: str, corpus_f
     assert message in refusal("bench", "ablation", settings, "--corpus", corpus_file, "--runs", tmp_path / "runs")[0]
 
 
-@pytest.mark.parametrize("name", ["policy", "adversarial"])
+@pytest.mark.parametrize("name", ["policy", "adversarial", "corpus"])
 def test_the_settings_that_come_with_the_package_are_settings(name: str) -> None:
     for setting in read_config_file(Path(seqgan.__file__).parent / "bench" / f"{name}.toml").values():
         algorithm = setting.pop("algorithm", "mle")
         setting.pop("init_from", None)
+        setting.pop("share", None)
         choose_config(algorithm, CONFIGS[algorithm], PRESETS[algorithm], typed=setting, source="file")
 
 

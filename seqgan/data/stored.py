@@ -8,7 +8,7 @@ import tempfile
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
-from typing import IO, overload
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +22,8 @@ IN_MEMORY = 2**24  # characters; texts of more are written to a file
 class Stored(Sequence[str]):
     """Texts in a memory-mapped file, all or some of them."""
 
-    def __init__(self, file: IO[bytes], content: mmap.mmap, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> None:
-        self._file, self._content, self._starts, self._ends = file, content, starts, ends
+    def __init__(self, content: mmap.mmap, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> None:
+        self._content, self._starts, self._ends = content, starts, ends
 
     def __len__(self) -> int:
         return len(self._starts)
@@ -44,7 +44,7 @@ class Stored(Sequence[str]):
 
     def chosen(self, which: slice | NDArray[np.int64]) -> "Stored":
         """Some of the texts, which are not copied."""
-        return Stored(self._file, self._content, self._starts[which], self._ends[which])
+        return Stored(self._content, self._starts[which], self._ends[which])
 
     @property
     def size(self) -> int:
@@ -68,16 +68,15 @@ def gathered(texts: Iterable[str]) -> Sequence[str]:
 
 def _written(texts: Iterable[str]) -> Stored:
     folder, ends = cache.folder(), array("q")
-    with files.storage_errors("write texts to", folder):
-        file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
+    with files.storage_errors("write texts to", folder), tempfile.TemporaryFile(dir=folder) as file:
         end = 0
         for text in texts:
             end += file.write(text.encode())
             ends.append(end)
         file.flush()
-        content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)  # which keeps the file
     places = np.frombuffer(ends, dtype=np.int64)
-    return Stored(file, content, np.concatenate([[0], places[:-1]]), places)
+    return Stored(content, np.concatenate([[0], places[:-1]]), places)
 
 
 def chosen(texts: Sequence[str], which: NDArray[np.int64]) -> Sequence[str]:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import numpy as np
 
@@ -54,9 +54,17 @@ def _started(stack: ExitStack, environment: dict[str, str]) -> Worker:
     worker = subprocess.Popen(
         [sys.executable, "-c", COMMAND], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
     )
-    stack.enter_context(worker)
-    stack.callback(worker.kill)
+    stack.callback(_stop, worker)
     return worker
+
+
+def _stop(worker: Worker) -> None:
+    worker.kill()
+    for pipe in (worker.stdin, worker.stdout):
+        with suppress(OSError):  # what was written to it and not read is lost with it
+            if pipe:
+                pipe.close()
+    worker.wait()
 
 
 def _send(worker: Worker, way: str, batch: list[str]) -> None:
