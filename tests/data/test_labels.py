@@ -206,7 +206,7 @@ def test_a_stored_corpus_keeps_its_labels(tmp_path: Path, monkeypatch: pytest.Mo
     assert not load_corpus("moods").labels
     with pytest.raises(CorpusError, match="no --label-column 'mod'; its labels are called mood"):
         load_corpus("moods", label_column="mod")
-    with pytest.raises(CorpusError, match="goes with files of texts"):
+    with pytest.raises(CorpusError, match="takes no --labels; leave that out"):
         load_corpus("moods", labels="moods.labels")
     call("corpora", "export", "moods", tmp_path / "out", "--label-column", "mood")
     assert (tmp_path / "out" / "train.labels").read_text().splitlines() == list(corpus.labels["train"])
