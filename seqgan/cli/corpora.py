@@ -11,6 +11,7 @@ from seqgan.cli.shared import reading_options, shown_text
 from seqgan.core.bounds import PATH, PATH_NAME, STEPS, TEXT, OneOf
 from seqgan.core.options import completing
 from seqgan.data.readers import Reading
+from seqgan.errors import UsageError
 
 
 def _known(ctx: click.Context, incomplete: str) -> list[str]:
@@ -115,6 +116,8 @@ def add_corpus(path: str, name: str, reading: Reading, overwrite: bool) -> None:
     from seqgan.data.corpus import read_all, refuse_bundled_name
 
     refuse_bundled_name(name)
+    if reading.label_column or reading.labels:
+        raise UsageError("a stored corpus holds no labels; leave them out, or train on the file itself")
     texts, notes = read_all(path, reading)
     for note in notes:
         click.echo(note, err=True)

@@ -11,9 +11,10 @@ from functools import cached_property
 from importlib.resources import files as resources
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from seqgan.core import schema
+from seqgan.core.bounds import TEXT, YES_NO, checked
 from seqgan.core.config import nearest
 from seqgan.core.log import tracked
 from seqgan.data import hub, store
@@ -56,15 +57,16 @@ class Corpus:
         return _sha256(_sha256(train.encode(), b"valid", valid.encode()).encode(), b"test", test.encode())
 
 
+@checked
 def load_corpus(
     name: str | Path,
     *,
-    text_column: str | None = None,
-    delimiter: str | None = None,
-    header: bool | None = None,
-    split_on: str | None = None,
-    label_column: str | None = None,
-    labels: str | None = None,
+    text_column: Annotated[str | None, TEXT] = None,
+    delimiter: Annotated[str | None, TEXT] = None,
+    header: Annotated[bool | None, YES_NO] = None,
+    split_on: Annotated[str | None, TEXT] = None,
+    label_column: Annotated[str | None, TEXT] = None,
+    labels: Annotated[str | None, TEXT] = None,
     valid: str | Path | None = None,
     test: str | Path | None = None,
 ) -> Corpus:
@@ -103,12 +105,17 @@ def load_corpus(
         found = _from_files(str(corpora_folder() / entry["file"]), _of_bundled(name, entry, reading), notes.append)
         found.name, found.path, found.tokenizer = name, name, entry["tokenizer"]
     elif name.startswith(hub.PREFIX):
+        _refuse_others(reading, ("text_column", "label_column"), f"a dataset of the hub, {name},")
         splits, by_split = hub.read_hub(name, text_column, label_column)
         found = _Found(hub.parse(name).dataset.replace("/", "-"), "", splits, "", labels=by_split)
     elif store.has(name):
+        _refuse_others(reading, (), f"the stored corpus {quoted(name)}, which is read as it was stored,")
         found = _Found(name, name, *store.read(name))
     elif _looks_like_a_path(name):
-        found = _from_files(name, reading, notes.append)
+        # Where texts of two kinds of files are given, an option may belong to the other one.
+        kinds = {kind_of(Path(place)) for place in (name, valid, test) if place}
+        how = reading.fitting(Path(name)) if len(kinds) > 1 and kind_of(Path(name)) != ".txt" else reading
+        found = _from_files(name, how, notes.append)
     else:
         raise CorpusError(
             f"no corpus is called {quoted(name)}{nearest(name, [*bundled(), *store.names()])} (give a file by its path)"
@@ -130,6 +137,12 @@ def load_corpus(
         in_memory = corpus_in_memory(corpus)
         return replace(in_memory, provenance={**in_memory.provenance, "source": name})
     return corpus
+
+
+def _refuse_others(reading: Reading, allowed: Sequence[str], source: str) -> None:
+    for name, value in reading._asdict().items():
+        if value is not None and name not in allowed:
+            raise CorpusError(f"{source} takes no --{name.replace('_', '-')}; leave that out")
 
 
 def _corpus(found: "_Found", address: Mapping[str, str | None]) -> Corpus:

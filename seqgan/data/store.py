@@ -176,7 +176,8 @@ def add(name: str, texts: Sequence[str], facts: Mapping[str, Any], *, overwrite:
         reasons["dropped: in validation or test, but nearly a copy of a text in an earlier split"] = dropped
     if sum(map(len, splits.values())) < FEWEST_TEXTS or not all(splits.values()):
         raise CorpusError(
-            f"only {len(kept)} texts are left of {len(texts)}; at least {FEWEST_TEXTS} are needed ({reasons})"
+            f"of {len(texts)} texts {', '.join(f'{len(splits[part])} {part}' for part in SPLITS)} are left; at least "
+            f"{FEWEST_TEXTS}, and one of each, are needed ({reasons})"
         )
     report = {"texts_given": len(texts), **reasons, **_measured(splits, cut)}
     keep(name, splits, {**facts, "report": report}, overwrite=overwrite)

@@ -96,6 +96,8 @@ def test_columns_without_names_are_numbered(read: Read) -> None:
     told = refused(read, "t.csv", table, header=False)
     assert "has the columns 1 ('1'), 2 ('so good'); name the one" in told
     assert read("t.csv", table, header=False, text_column="2")[0] == ["so good", "so bad"]
+    texts, said = read("t.csv", table, text_column="2")
+    assert (texts, "the first line is taken as a text, since" in said) == (["so good", "so bad"], True)
     assert "a row of 1 fields, but the first row has 2" in refused(
         read, "t.csv", "1,a\n2\n", header=False, text_column="2"
     )
@@ -437,7 +439,32 @@ def test_texts_of_several_lines_can_be_stored_shown_and_exported(poems: Path, tm
     call("corpora", "remove", "mine")
 
 
+@pytest.mark.parametrize(
+    ("place", "options", "message"),
+    [
+        ("stored", {"split_on": "line"}, "the stored corpus 'stored', .* takes no --split-on; leave that out"),
+        ("hf:a/b", {"header": True}, "a dataset of the hub, hf:a/b, takes no --header"),
+        ("poems", {"delimiter": ";", "text_column": "9"}, "there is no column '9'"),
+        ("poems", {"split_on": 3}, "split_on is 3, but a text in UTF-8"),
+        ("poems", {"header": "no"}, "header is 'no', but true or false"),
+    ],
+)
+def test_an_option_that_a_corpus_does_not_have_is_refused(
+    place: str, options: dict[str, Any], message: str, corpus_file: Path
+) -> None:
+    if place == "stored":
+        call("corpora", "add", corpus_file, "--name", place, "--overwrite")
+    with pytest.raises(UsageError, match=message):
+        load_corpus(place, **options)
+    assert (
+        "a stored corpus holds no labels" in refusal("corpora", "add", corpus_file, "--labels", "x", "--name", "y")[0]
+    )
+
+
 def test_given_splits_may_be_of_another_kind(poems: Path, tmp_path: Path) -> None:
     (tmp_path / "valid.json").write_text(json.dumps({"data": [{"text": text} for text in ("one\ntwo", "three")]}))
     corpus = load_corpus(poems, split_on="---", valid=tmp_path / "valid.json")
     assert corpus.valid == ["one\ntwo", "three"]
+    (tmp_path / "train.csv").write_text("id;text\n" + "".join(f"{n};{text}\n" for n, text in enumerate(tiny_lines(40))))
+    corpus = load_corpus(tmp_path / "train.csv", split_on="---", delimiter=";", test=poems)
+    assert corpus.test == POEMS
