@@ -136,9 +136,8 @@ class PolicyModule(nn.Module, ABC):
         """Labels as frequent as in the training texts; None where the policy is not conditioned on any."""
         if self.label_embedding is None:
             return None
-        place = self.label_sums.device
-        of_texts = torch.randint(self.label_total, (count,), generator=rng, device=rng.device if rng else place)
-        return torch.searchsorted(self.label_sums, of_texts.to(place), right=True)
+        texts = torch.randint(self.label_total, (count,), generator=rng, device=self.label_sums.device)
+        return torch.searchsorted(self.label_sums, texts, right=True)
 
     def begin(self, count: int, labels: Labels | None = None) -> State:
         """The state from which the first token is drawn: BOS has been read."""
