@@ -25,7 +25,8 @@ FILE, RUN, SHEET = "--samples", "RUN", "--ratings"  # what there is to evaluate
 GOES_WITH = {
     **dict.fromkeys(("references", "training", "real"), (FILE,)),
     **dict.fromkeys(("corpus", "valid", "test", "count", "blind", "overwrite", "threads"), (RUN,)),
-    **dict.fromkeys((*Reading._fields, "tokens", "lowercase", "check", "markdown"), (RUN, FILE)),
+    **dict.fromkeys(("label_column", "labels"), (RUN,)),
+    **dict.fromkeys((*Reading._fields[:4], "tokens", "lowercase", "check", "markdown"), (RUN, FILE)),
 }
 
 

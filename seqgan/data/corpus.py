@@ -109,8 +109,13 @@ def load_corpus(
         splits, by_split = hub.read_hub(name, text_column, label_column)
         found = _Found(hub.parse(name).dataset.replace("/", "-"), "", splits, "", labels=by_split)
     elif store.has(name):
-        _refuse_others(reading, (), f"the stored corpus {quoted(name)}, which is read as it was stored,")
-        found = _Found(name, name, *store.read(name))
+        stored = f"the stored corpus {quoted(name)}, which is read as it was stored,"
+        _refuse_others(reading, ("label_column",), stored)
+        splits, by_split, sha256 = store.read(name)
+        found = _Found(name, name, splits, sha256)
+        if label_column is not None:
+            _refuse_other_column(name, store.about(name).get("label_column"), label_column)
+            found.labels = by_split
     elif _looks_like_a_path(name):
         # Where texts of two kinds of files are given, an option may belong to the other one.
         kinds = {kind_of(Path(place)) for place in (name, valid, test) if place}
@@ -266,22 +271,28 @@ def labels_beside(path: Path) -> Path:
 
 def _of_bundled(name: str, entry: Mapping[str, Any], reading: Reading) -> Reading:
     """How a bundled corpus is read: its labels are in a file of their own, under the name of a column."""
-    column, asked = entry.get("label_column"), reading.label_column
-    if asked is None:
+    if reading.label_column is None:
         return reading
-    if asked != column:
-        has = f"its labels are called {column}" if column else "it has no labels"
-        raise CorpusError(f"the corpus {name} has no --label-column {quoted(asked)}; {has}")
+    _refuse_other_column(name, entry.get("label_column"), reading.label_column)
     return reading._replace(label_column=None, labels=str(corpora_folder() / entry["labels"]))
 
 
-def read_all(place: str, reading: Reading) -> tuple[list[str], list[str]]:
-    """All texts of a file, a folder or a pattern, and what was taken where its files left a choice.
+def _refuse_other_column(name: str, column: str | None, asked: str) -> None:
+    if asked != column:
+        has = f"its labels are called {column}" if column else "it has no labels"
+        raise CorpusError(f"the corpus {name} has no --label-column {quoted(asked)}; {has}")
+
+
+def read_all(place: str, reading: Reading, labels: list[str] | None = None) -> tuple[list[str], list[str]]:
+    """All texts of a file, a folder or a pattern, and what was taken where its files left a choice; `labels` takes in
+    the label of each, where `reading` says what they are.
 
     Raises:
         CorpusError: as `read_texts`."""
     notes: list[str] = []
     found = _from_files(place, reading, notes.append)
+    if labels is not None:
+        labels += chain.from_iterable(found.labels.values())
     return [text for texts in found.splits.values() for text in texts], notes[:MOST_NOTES]
 
 
