@@ -465,9 +465,6 @@ def test_an_option_that_a_corpus_does_not_have_is_refused(
         call("corpora", "add", corpus_file, "--name", place, "--overwrite")
     with pytest.raises(UsageError, match=message):
         load_corpus(place, **options)
-    assert (
-        "a stored corpus holds no labels" in refusal("corpora", "add", corpus_file, "--labels", "x", "--name", "y")[0]
-    )
 
 
 def test_given_splits_may_be_of_another_kind(poems: Path, tmp_path: Path) -> None:
