@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -411,6 +412,19 @@ def test_the_options_are_stored_so_that_a_resume_reads_the_same_texts(poems: Pat
 
 
 OPTIONS = ["--algorithm", "mle", "--tokenizer", "char", "--hidden-dim", "4", "--device", "cpu", "--mle-epochs", "1"]
+
+
+def test_texts_from_a_pipe_are_stored_in_the_run(poems: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=lambda: (tmp_path / "pipe").write_bytes(gzip.compress(poems.read_bytes())))
+    writer.start()
+    run = seqgan.train(tmp_path / "pipe", split_on="---", run_dir=tmp_path / "run", **MLE)
+    writer.join()
+    assert sorted([*run.corpus().train, *run.corpus().valid, *run.corpus().test]) == sorted(POEMS)
+    (tmp_path / "pipe").unlink()
+    assert seqgan.load(tmp_path / "run").corpus().train == run.corpus().train
+    seqgan.train(tmp_path / "pipe", split_on="---", run_dir=tmp_path / "run", resume=True, **MLE)
+    call("evaluate", tmp_path / "run", "-n", 2, "--json")
 
 
 def test_the_library_takes_the_same_options(poems: Path, tmp_path: Path) -> None:
