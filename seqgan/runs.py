@@ -245,7 +245,8 @@ def _read_again(folder: Path, stored: Mapping[str, Any], source: Source) -> Corp
         was = was.fitting(Path(str(place)))
     if in_memory and (beside := labels_beside(Path(train))).is_file():
         was = was._replace(labels=str(beside))
-    there = Source(place, given.reading.over(was), given.valid or valid, given.test or test)
+    how = was if in_memory else given.reading.over(was)  # the files in a run are not as those that it was begun with
+    there = Source(place, how, given.valid or valid, given.test or test)
     try:
         corpus = there.load()
     except CorpusError as error:

@@ -138,7 +138,8 @@ def load_corpus(
                 found.labels[part] = [label for several in held_out.labels.values() for label in several]
     given_splits = {part: _absolute(given) if given else None for part, given in (("valid", valid), ("test", test))}
     corpus = replace(_corpus(found, {**reading._asdict(), **given_splits}), notes=notes[:MOST_NOTES])
-    if name.startswith(hub.PREFIX):  # a dataset may change: the run stores its texts
+    pipe = os.path.exists(name) and not os.path.isfile(name) and not os.path.isdir(name)
+    if name.startswith(hub.PREFIX) or pipe:  # a dataset may change, and a pipe is read once: the run stores the texts
         in_memory = corpus_in_memory(corpus)
         return replace(in_memory, provenance={**in_memory.provenance, "source": name})
     return corpus

@@ -99,6 +99,8 @@ def _what_it_is(path: Path) -> str:
     """What a file is where it cannot be read as texts; empty where it is text, or empty itself."""
     if not path.is_file():
         return "no file"
+    if path.suffix == ".labels":
+        return "labels, see --labels"
     if kind_of(path) == ".parquet":
         return ""
     return what_it_is(path) or ("empty" if not path.stat().st_size else "")

@@ -193,8 +193,9 @@ def _list_in(path: Path, content: Any, column: str | None, say: Say) -> Sequence
     names = [column] if column else [*COLUMNS]
     if isinstance(content, dict) and content:
         values = list(content.values())
-        if {"columns", "data"} <= content.keys():  # the orient "split" of pandas
-            return [dict(zip(content["columns"], row, strict=False)) for row in content["data"]]
+        header, rows = content.get("columns"), content.get("data")
+        if isinstance(header, list) and isinstance(rows, list) and all(isinstance(row, list) for row in rows):
+            return [dict(zip(map(str, header), row, strict=False)) for row in rows]  # the orient "split" of pandas
         name = next((name for name in names if name in content), None)
         if all(isinstance(value, dict) for value in values):
             columns = {key: list(value.values()) for key, value in content.items()}

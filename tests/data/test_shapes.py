@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -200,6 +201,8 @@ def test_a_nested_column_of_parquet_is_named_by_its_path(tmp_path: Path) -> None
         (json.dumps({"text": 3}), "holds a table, but a list of texts"),
         (json.dumps({}), "holds a table, but a list of texts"),
         (json.dumps([{"text": [1, 2]}]), "text is '[1, 2]', which is no text"),
+        (json.dumps({"columns": 3, "data": [1]}), "record 1: a number is no record"),
+        (json.dumps({"columns": ["text"], "data": [[1]]}), "text is '1', which is no text"),
         (json.dumps([[1, 2]]), "the value is '[1, 2]', which is no text"),
     ],
 )
@@ -292,6 +295,7 @@ def folder(tmp_path: Path) -> Path:
         "poems/cover.jpg": b"\xff\xd8\xff\xe0",
         "poems/data.bin": bytes(range(256)),
         "poems/old.zip": b"PK\x03\x04",
+        "poems/b.labels": b"sad\nglad\n",
     }.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(content)
@@ -302,7 +306,13 @@ def test_a_folder_is_all_its_files_of_text_and_the_others_are_named(folder: Path
     texts, notes = read_all(str(folder), Reading())
     assert texts == ["a one", "b one", "b two", "c one"]
     said = "; ".join(notes).replace(str(folder), "poems")
-    for skipped in ("cover.jpg (an image)", "data.bin (a binary file)", "old.zip (a zip", "empty.txt (empty)"):
+    for skipped in (
+        "cover.jpg (an image)",
+        "data.bin (a binary file)",
+        "old.zip (a zip",
+        "empty.txt (empty)",
+        "b.labels (labels",
+    ):
         assert f"skipped {skipped}" in said
     assert ".git, .DS_Store (hidden)" in said
     assert "poems: 4 files (4 .txt)" in said
@@ -402,6 +412,19 @@ def test_the_options_are_stored_so_that_a_resume_reads_the_same_texts(poems: Pat
 
 
 OPTIONS = ["--algorithm", "mle", "--tokenizer", "char", "--hidden-dim", "4", "--device", "cpu", "--mle-epochs", "1"]
+
+
+def test_texts_from_a_pipe_are_stored_in_the_run(poems: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=lambda: (tmp_path / "pipe").write_bytes(gzip.compress(poems.read_bytes())))
+    writer.start()
+    run = seqgan.train(tmp_path / "pipe", split_on="---", run_dir=tmp_path / "run", **MLE)
+    writer.join()
+    assert sorted([*run.corpus().train, *run.corpus().valid, *run.corpus().test]) == sorted(POEMS)
+    (tmp_path / "pipe").unlink()
+    assert seqgan.load(tmp_path / "run").corpus().train == run.corpus().train
+    seqgan.train(tmp_path / "pipe", split_on="---", run_dir=tmp_path / "run", resume=True, **MLE)
+    call("evaluate", tmp_path / "run", "-n", 2, "--json")
 
 
 def test_the_library_takes_the_same_options(poems: Path, tmp_path: Path) -> None:
