@@ -17,8 +17,7 @@ from seqgan.core.config import assemble, parameters
 from seqgan.core.record import read_record
 from seqgan.core.run import checkpoints, describe, saved_in
 from seqgan.data.corpus import Corpus, labels_beside, load_corpus
-from seqgan.data.decoding import kind_of
-from seqgan.data.readers import Reading
+from seqgan.data.reading import Reading, kind_of
 from seqgan.data.store import kept_file
 from seqgan.data.tokenizer import Kind, Tokenizer
 from seqgan.errors import CheckpointError, ConfigError, CorpusError, RunError, quoted, why

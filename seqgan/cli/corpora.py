@@ -10,7 +10,7 @@ import click
 from seqgan.cli.shared import reading_options, shown_text
 from seqgan.core.bounds import PATH, PATH_NAME, STEPS, TEXT, OneOf
 from seqgan.core.options import completing
-from seqgan.data.readers import Reading
+from seqgan.data.reading import Reading
 
 
 def _known(ctx: click.Context, incomplete: str) -> list[str]:

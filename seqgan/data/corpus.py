@@ -18,10 +18,10 @@ from seqgan.core.bounds import TEXT, YES_NO, checked
 from seqgan.core.config import nearest
 from seqgan.core.log import tracked
 from seqgan.data import hub, store
-from seqgan.data.decoding import SUFFIXES, kind_of, stem_of
 from seqgan.data.folders import files_of, is_pattern
 from seqgan.data.labels import labels_of, refuse_ids
-from seqgan.data.readers import FOLDERS, Reading, read_texts
+from seqgan.data.readers import read_texts
+from seqgan.data.reading import FOLDERS, SUFFIXES, Reading, kind_of, stem_of
 from seqgan.data.splits import FEWEST_TEXTS, PARTS, completed, overlap
 from seqgan.data.stored import gathered
 from seqgan.data.tables import Say

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from seqgan.data.decoding import kind_of, what_it_is
+from seqgan.data.decoding import what_it_is
+from seqgan.data.reading import kind_of
 from seqgan.data.tables import Say
 from seqgan.errors import CorpusError, quoted, why
 

@@ -10,7 +10,7 @@ import pytest
 import seqgan
 from seqgan.data.corpus import Corpus, as_files, corpus_in_memory, load_corpus
 from seqgan.data.encoding import encode_corpus
-from seqgan.data.readers import Reading
+from seqgan.data.reading import Reading
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import CorpusError, UsageError
 from seqgan.runs import Source

@@ -14,7 +14,8 @@ import seqgan
 from seqgan.core.run import describe
 from seqgan.data.corpus import load_corpus, read_all
 from seqgan.data.folders import files_of
-from seqgan.data.readers import Reading, read_samples, read_texts
+from seqgan.data.readers import read_samples, read_texts
+from seqgan.data.reading import Reading
 from seqgan.data.texts import as_file, as_text, printed
 from seqgan.errors import CorpusError, RunError, UsageError
 from tests.conftest import TINY, tiny_lines
