@@ -7,7 +7,7 @@ from seqgan.data.tokens import TOKENS
 from seqgan.metrics.bleu import Index, sentence_bleu
 from seqgan.model import TextModel
 
-TEMPERATURES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
+TEMPERATURES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
 MOST_TEXTS = 500  # drawn at each temperature, and as many validation texts
 ORDER = 3
 
