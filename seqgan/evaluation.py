@@ -280,6 +280,11 @@ def summary(result: Evaluation) -> list[str]:
             f"{facts['overlong_texts']} validation and test texts are longer than "
             f"--max-length {facts['max_length']}: {became}."
         )
+    for part, chosen in facts.get("chosen", {}).items():
+        some, _, count = chosen.partition("/")
+        lines.append(
+            f"{int(some):,} of the {int(count):,} {part} texts are measured, by a choice that is always the same."
+        )
     if "unknown" in rows[REAL] and rows[REAL]["unknown"].value > 0:
         lines.append(
             f"{rows[REAL]['unknown'].value:.2%} of the real tokens are unknown: the NLL counts each as one token UNK."
