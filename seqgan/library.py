@@ -31,7 +31,7 @@ from seqgan.core.phase import Algorithm
 from seqgan.core.starting import Machine, RunRequest
 from seqgan.data.corpus import Corpus, corpus_in_memory
 from seqgan.data.encoding import EncodedCorpus, encoded
-from seqgan.data.readers import Reading
+from seqgan.data.reading import Reading
 from seqgan.data.tokens import TOKENS
 from seqgan.errors import ConfigError, UsageError, quoted
 from seqgan.metrics import Aggregation

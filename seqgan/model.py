@@ -132,7 +132,15 @@ class TextModel:
         """Sequences of ids drawn from the policy; options as for `draw`."""
         return list(self.draw(count, **options))
 
-    def draw(self, count: int, *, prompt: str | Sequence[str] = "", seed: int = 0, **options: Any) -> Ragged:
+    @checked
+    def draw(
+        self,
+        count: Annotated[int, DRAWN],
+        *,
+        prompt: Annotated[str | Sequence[str], PROMPTS] = "",
+        seed: Annotated[int, SEED] = 0,
+        **options: Any,
+    ) -> Ragged:
         """Sequences of ids drawn from the policy, `count` for each prompt, each to its end, with their labels where it
         is conditioned on them.
 

@@ -187,12 +187,21 @@ def card(model: TextModel, facts: Mapping[str, Any]) -> str:
         vocab_size=len(model.tokenizer),
         tokenizer=model.tokenizer.kind,
         max_length=model.policy.max_length,
+        labels=_labels(model),
         trained_on=trained_on,
         numbers=_as_markdown(facts.get("rows", {})),
         notes="\n".join(facts.get("notes", [])),
         license=json.dumps(facts.get("license", "unknown"), ensure_ascii=False),
         samples=indent(printed(facts.get("samples", []), several_lines=False)[0].strip("\n"), "    ") or "None.",
     )
+
+
+def _labels(model: TextModel) -> str:
+    if not model.labels:
+        return ""
+    names = ", ".join(f"`{label}`" for label in model.labels)
+    example = f"`model.generate(10, label={model.labels[0]!r})`"
+    return f"\nIts texts are conditioned on a label, one of {names}: {example}; else labels are drawn by frequency.\n"
 
 
 def _as_markdown(rows: Mapping[str, Row]) -> str:
@@ -225,7 +234,7 @@ import seqgan
 model = seqgan.from_pretrained("this folder, or its name on the hub")
 print(model.generate(10, temperature=0.8))
 ```
-
+{labels}
 Samples, not selected:
 
 {samples}

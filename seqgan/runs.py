@@ -17,8 +17,7 @@ from seqgan.core.config import assemble, parameters
 from seqgan.core.record import read_record
 from seqgan.core.run import checkpoints, describe, saved_in
 from seqgan.data.corpus import Corpus, labels_beside, load_corpus
-from seqgan.data.decoding import kind_of
-from seqgan.data.readers import Reading
+from seqgan.data.reading import Reading, kind_of
 from seqgan.data.store import kept_file
 from seqgan.data.tokenizer import Kind, Tokenizer
 from seqgan.errors import CheckpointError, ConfigError, CorpusError, RunError, quoted, why
@@ -245,7 +244,8 @@ def _read_again(folder: Path, stored: Mapping[str, Any], source: Source) -> Corp
         was = was.fitting(Path(str(place)))
     if in_memory and (beside := labels_beside(Path(train))).is_file():
         was = was._replace(labels=str(beside))
-    there = Source(place, given.reading.over(was), given.valid or valid, given.test or test)
+    how = was if in_memory else given.reading.over(was)  # the files in a run are not as those that it was begun with
+    there = Source(place, how, given.valid or valid, given.test or test)
     try:
         corpus = there.load()
     except CorpusError as error:

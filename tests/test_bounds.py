@@ -18,7 +18,20 @@ from imagegan.cli import imagegan as imagegan_command
 from imagegan.variants.configs import CONFIGS as IMAGE_CONFIGS
 from seqgan.algorithms.configs import CONFIGS, PRESETS
 from seqgan.cli import seqgan as seqgan_command
-from seqgan.core.bounds import Bound, Function, OneOf, PathBound, Real, Several, Stage, Text, Whole, YesNo, bound_of
+from seqgan.core.bounds import (
+    Bound,
+    Function,
+    OneOf,
+    PathBound,
+    Real,
+    Several,
+    Stage,
+    Text,
+    TextOrTexts,
+    Whole,
+    YesNo,
+    bound_of,
+)
 from seqgan.core.command import _commands
 from seqgan.core.config import Parameter, assemble, choose_config, parameters
 from seqgan.errors import ConfigError, SeqGANError, UsageError
@@ -108,6 +121,7 @@ GIVEN: dict[type[Bound], list[Any]] = {
     OneOf: [None, True, 3, "", "no such", [], {}, [["?"]], b"none", math.nan, "x" * 5000],
     PathBound: [3, True, b"x", "", [], {}, "a\0b", "x" * 5000, math.nan],
     Text: [3, True, b"x", "\0", "\udcff", [], {}, math.nan],
+    TextOrTexts: [3, True, b"x", "\0", [], {}, math.nan, [3], ["a", None], ["\0"], [["a"]]],
     YesNo: [None, 0, 1, "true", "", [], {}, math.nan, 1.0],
     Function: [3, True, b"x", [], {}, math.nan],
 }
@@ -245,11 +259,16 @@ LIBRARY: list[tuple[Callable[..., Any], dict[str, Any]]] = [
     (seqgan.TrainedRun.model, {"self": None}),
     (seqgan.TrainedRun.evaluate, {"self": None}),
     (seqgan.TrainedRun.save_pretrained, {"self": None, "folder": "nowhere"}),
-    (seqgan.TextModel.sample_ids, {"self": None, "count": 1}),
+    (seqgan.TextModel.draw, {"self": None, "count": 1}),
+    (seqgan.TextModel.generate_detailed, {"self": None, "count": 1}),
+    (seqgan.load_corpus, {"name": "poems"}),
     (generation.latents, {"model": None, "count": 1, "seed": 0}),
 ]
 # What has another type than a bound, and is refused in words of its own (below).
-OTHERWISE = {"corpus", "samples", "references", "training", "device", "hyper", "default", "self", "return", "model"}
+OTHERWISE = {
+    *("corpus", "samples", "references", "training", "device", "hyper", "default", "self", "return", "model"),
+    *("labels", "label", "exclude", "options", "name", "valid", "test"),
+}
 
 
 @pytest.mark.parametrize(("function", "usual"), LIBRARY, ids=lambda case: getattr(case, "__qualname__", ""))

@@ -59,7 +59,7 @@ def texts_of(run: Path) -> list[str]:
 def end_of(run: Path) -> str:
     """The state in which a run ends that goes on from where it stands."""
     description = describe(run)
-    config, texts = run_config(run / "run.json", description), read_data(run, NOWHERE).encoded
+    config, texts = run_config(run / "run.json", description), read_data(run, NOWHERE).dataset
     algorithm: Any = ALGORITHMS[description["algorithm"]](config, texts, torch.device("cpu"), description["seed"])
     with Run(run, save_seconds=1e9) as going:
         train(algorithm, going)

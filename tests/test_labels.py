@@ -208,7 +208,9 @@ def test_a_saved_model_keeps_its_labels(run: seqgan.TrainedRun, labelled: Path, 
     assert model.generate(9, label="sad") == run.generate(9, label="sad")
     assert model.generate(9) == run.generate(9)
     assert model.prob_real(TEXTS[:9], label=LABELS[:9]) == run.model().prob_real(TEXTS[:9], label=LABELS[:9])
-    assert "recognised" in (tmp_path / "model" / "README.md").read_text()
+    card = (tmp_path / "model" / "README.md").read_text()
+    assert "| recognised |" in card
+    assert "one of `happy`, `sad`: `model.generate(10, label='happy')`" in card
     columns = ["--text-column", "text", "--label-column", "mood"]
     assert "by label" in call("evaluate", tmp_path / "model", "--corpus", labelled, *columns).stdout
     message, _ = refusal("evaluate", tmp_path / "model", "--corpus", labelled, *columns[:2])

@@ -16,7 +16,7 @@ from seqgan.core import distributed
 from seqgan.core.game import inference
 from seqgan.core.phase import Metrics
 from seqgan.core.schema import NUMBER, WHOLE
-from seqgan.core.seed import derive, private_generator, seed_everything
+from seqgan.core.seed import derive, seed_everything
 from seqgan.core.weights import Weights, clone
 from seqgan.data.batches import Batches, Texts, by_length, near
 from seqgan.data.dataset import TokenDataset
@@ -190,7 +190,8 @@ class Critic:
 def labels_at(policy: PolicyModule, count: int, seed: int, *place: object) -> Labels | None:
     """The labels of so many samples of all processes together: a function of the place in the run, however many
     processes there are. None where the policy is not conditioned on labels."""
-    return policy.draw_labels(count, private_generator(seed, *place, "labels"))
+    rng = torch.Generator(policy.output.weight.device).manual_seed(derive(seed, *place, "labels"))
+    return policy.draw_labels(count, rng)
 
 
 class Snapshot:

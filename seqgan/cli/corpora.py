@@ -10,7 +10,7 @@ import click
 from seqgan.cli.shared import reading_options, shown_text
 from seqgan.core.bounds import PATH, PATH_NAME, STEPS, TEXT, OneOf
 from seqgan.core.options import completing
-from seqgan.data.readers import Reading
+from seqgan.data.reading import Reading
 
 
 def _known(ctx: click.Context, incomplete: str) -> list[str]:
@@ -115,10 +115,12 @@ def add_corpus(path: str, name: str, reading: Reading, overwrite: bool) -> None:
     from seqgan.data.corpus import read_all, refuse_bundled_name
 
     refuse_bundled_name(name)
-    texts, notes = read_all(path, reading)
+    labels: list[str] = []
+    texts, notes = read_all(path, reading, labels)
     for note in notes:
         click.echo(note, err=True)
-    report = store.add(name, texts, {"source": os.path.abspath(path)}, overwrite=overwrite)
+    facts = {"source": os.path.abspath(path), **({"label_column": reading.label_column or "label"} if labels else {})}
+    report = store.add(name, texts, facts, labels=labels, overwrite=overwrite)
     _print_report(name, report)
 
 

@@ -12,7 +12,7 @@ from seqgan.cli.corpora import CORPORA
 from seqgan.cli.shared import DEVICE, found_again, is_saved_model, model_of, print_tables, reading_options
 from seqgan.core.bounds import DRAWN, PATH, PATH_NAME, SEED, TEXT, THREADS, OneOf
 from seqgan.core.options import RUNS
-from seqgan.data.readers import Reading
+from seqgan.data.reading import Reading
 from seqgan.errors import UsageError, one_line
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ FILE, RUN, SHEET = "--samples", "RUN", "--ratings"  # what there is to evaluate
 GOES_WITH = {
     **dict.fromkeys(("references", "training", "real"), (FILE,)),
     **dict.fromkeys(("corpus", "valid", "test", "count", "blind", "overwrite", "threads"), (RUN,)),
-    **dict.fromkeys((*Reading._fields, "tokens", "lowercase", "check", "markdown"), (RUN, FILE)),
+    **dict.fromkeys(("label_column", "labels"), (RUN,)),
+    **dict.fromkeys((*Reading._fields[:4], "tokens", "lowercase", "check", "markdown"), (RUN, FILE)),
 }
 
 
@@ -214,8 +215,8 @@ def _evaluate_model(asked: Asked) -> None:
 
 
 def _evaluate_file(asked: Asked) -> None:
-    from seqgan.data.decoding import kind_of
     from seqgan.data.readers import read_samples, read_texts
+    from seqgan.data.reading import kind_of
     from seqgan.data.tokens import suitable_tokens
     from seqgan.metrics.texts import evaluate
     from seqgan.reporting import REAL, Evaluation

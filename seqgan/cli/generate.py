@@ -13,7 +13,7 @@ from click.core import ParameterSource
 from seqgan.cli.shared import DEVICE, THREAD_COUNT, found_again, is_saved_model, model_of, reading_options
 from seqgan.core.bounds import BEAMS, DRAWN, PATH, PROMPT, SEED, STAGE, TEMPERATURE, TEXT, TOP_K, TOP_P
 from seqgan.core.options import RUNS
-from seqgan.data.readers import Reading
+from seqgan.data.reading import Reading
 from seqgan.errors import UsageError
 
 if TYPE_CHECKING:

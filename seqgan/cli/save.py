@@ -8,7 +8,7 @@ from seqgan.cli.corpora import CORPORA
 from seqgan.cli.shared import DEVICE, found_again, reading_options
 from seqgan.core.bounds import PATH, STAGE, TEXT
 from seqgan.core.options import RUNS
-from seqgan.data.readers import Reading
+from seqgan.data.reading import Reading
 
 
 @click.command()

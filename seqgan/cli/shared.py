@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seqgan.core.bounds import TEXT, THREADS
-from seqgan.data.readers import Reading
+from seqgan.data.reading import Reading
 from seqgan.errors import one_line
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from seqgan.cli.shared import print_tables, reading_options, shown_text
 from seqgan.core.bounds import PATH_NAME, TEXT
 from seqgan.core.command import warn_about_quick
 from seqgan.core.options import CHOICES, ConfiguredCommand, RunOptions, completing, run_options, runs
-from seqgan.data.readers import Reading
+from seqgan.data.reading import Reading
 from seqgan.errors import UsageError
 
 

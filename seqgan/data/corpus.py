@@ -11,16 +11,17 @@ from functools import cached_property
 from importlib.resources import files as resources
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from seqgan.core import schema
+from seqgan.core.bounds import TEXT, YES_NO, checked
 from seqgan.core.config import nearest
 from seqgan.core.log import tracked
 from seqgan.data import hub, store
-from seqgan.data.decoding import SUFFIXES, kind_of, stem_of
 from seqgan.data.folders import files_of, is_pattern
 from seqgan.data.labels import labels_of, refuse_ids
-from seqgan.data.readers import FOLDERS, Reading, read_texts
+from seqgan.data.readers import read_texts
+from seqgan.data.reading import FOLDERS, SUFFIXES, Reading, kind_of, stem_of
 from seqgan.data.splits import FEWEST_TEXTS, PARTS, completed, overlap
 from seqgan.data.stored import gathered
 from seqgan.data.tables import Say
@@ -56,15 +57,16 @@ class Corpus:
         return _sha256(_sha256(train.encode(), b"valid", valid.encode()).encode(), b"test", test.encode())
 
 
+@checked
 def load_corpus(
     name: str | Path,
     *,
-    text_column: str | None = None,
-    delimiter: str | None = None,
-    header: bool | None = None,
-    split_on: str | None = None,
-    label_column: str | None = None,
-    labels: str | None = None,
+    text_column: Annotated[str | None, TEXT] = None,
+    delimiter: Annotated[str | None, TEXT] = None,
+    header: Annotated[bool | None, YES_NO] = None,
+    split_on: Annotated[str | None, TEXT] = None,
+    label_column: Annotated[str | None, TEXT] = None,
+    labels: Annotated[str | None, TEXT] = None,
     valid: str | Path | None = None,
     test: str | Path | None = None,
 ) -> Corpus:
@@ -103,12 +105,22 @@ def load_corpus(
         found = _from_files(str(corpora_folder() / entry["file"]), _of_bundled(name, entry, reading), notes.append)
         found.name, found.path, found.tokenizer = name, name, entry["tokenizer"]
     elif name.startswith(hub.PREFIX):
+        _refuse_others(reading, ("text_column", "label_column"), f"a dataset of the hub, {name},")
         splits, by_split = hub.read_hub(name, text_column, label_column)
         found = _Found(hub.parse(name).dataset.replace("/", "-"), "", splits, "", labels=by_split)
     elif store.has(name):
-        found = _Found(name, name, *store.read(name))
+        stored = f"the stored corpus {quoted(name)}, which is read as it was stored,"
+        _refuse_others(reading, ("label_column",), stored)
+        splits, by_split, sha256 = store.read(name)
+        found = _Found(name, name, splits, sha256)
+        if label_column is not None:
+            _refuse_other_column(name, store.about(name).get("label_column"), label_column)
+            found.labels = by_split
     elif _looks_like_a_path(name):
-        found = _from_files(name, reading, notes.append)
+        # Where texts of two kinds of files are given, an option may belong to the other one.
+        kinds = {kind_of(Path(place)) for place in (name, valid, test) if place}
+        how = reading.fitting(Path(name)) if len(kinds) > 1 and kind_of(Path(name)) != ".txt" else reading
+        found = _from_files(name, how, notes.append)
     else:
         raise CorpusError(
             f"no corpus is called {quoted(name)}{nearest(name, [*bundled(), *store.names()])} (give a file by its path)"
@@ -126,10 +138,17 @@ def load_corpus(
                 found.labels[part] = [label for several in held_out.labels.values() for label in several]
     given_splits = {part: _absolute(given) if given else None for part, given in (("valid", valid), ("test", test))}
     corpus = replace(_corpus(found, {**reading._asdict(), **given_splits}), notes=notes[:MOST_NOTES])
-    if name.startswith(hub.PREFIX):  # a dataset may change: the run stores its texts
+    pipe = os.path.exists(name) and not os.path.isfile(name) and not os.path.isdir(name)
+    if name.startswith(hub.PREFIX) or pipe:  # a dataset may change, and a pipe is read once: the run stores the texts
         in_memory = corpus_in_memory(corpus)
         return replace(in_memory, provenance={**in_memory.provenance, "source": name})
     return corpus
+
+
+def _refuse_others(reading: Reading, allowed: Sequence[str], source: str) -> None:
+    for name, value in reading._asdict().items():
+        if value is not None and name not in allowed:
+            raise CorpusError(f"{source} takes no --{name.replace('_', '-')}; leave that out")
 
 
 def _corpus(found: "_Found", address: Mapping[str, str | None]) -> Corpus:
@@ -253,22 +272,28 @@ def labels_beside(path: Path) -> Path:
 
 def _of_bundled(name: str, entry: Mapping[str, Any], reading: Reading) -> Reading:
     """How a bundled corpus is read: its labels are in a file of their own, under the name of a column."""
-    column, asked = entry.get("label_column"), reading.label_column
-    if asked is None:
+    if reading.label_column is None:
         return reading
-    if asked != column:
-        has = f"its labels are called {column}" if column else "it has no labels"
-        raise CorpusError(f"the corpus {name} has no --label-column {quoted(asked)}; {has}")
+    _refuse_other_column(name, entry.get("label_column"), reading.label_column)
     return reading._replace(label_column=None, labels=str(corpora_folder() / entry["labels"]))
 
 
-def read_all(place: str, reading: Reading) -> tuple[list[str], list[str]]:
-    """All texts of a file, a folder or a pattern, and what was taken where its files left a choice.
+def _refuse_other_column(name: str, column: str | None, asked: str) -> None:
+    if asked != column:
+        has = f"its labels are called {column}" if column else "it has no labels"
+        raise CorpusError(f"the corpus {name} has no --label-column {quoted(asked)}; {has}")
+
+
+def read_all(place: str, reading: Reading, labels: list[str] | None = None) -> tuple[list[str], list[str]]:
+    """All texts of a file, a folder or a pattern, and what was taken where its files left a choice; `labels` takes in
+    the label of each, where `reading` says what they are.
 
     Raises:
         CorpusError: as `read_texts`."""
     notes: list[str] = []
     found = _from_files(place, reading, notes.append)
+    if labels is not None:
+        labels += chain.from_iterable(found.labels.values())
     return [text for texts in found.splits.values() for text in texts], notes[:MOST_NOTES]
 
 

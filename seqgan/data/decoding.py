@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from seqgan.core.config import nearest
+from seqgan.data.reading import suffix_of
 from seqgan.errors import CorpusError, quoted, why
 
 BUFFER = 1 << 18  # bytes that are read at a time; the first ones show what kind of file it is
-SUFFIXES = (".txt", ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet")
 NO_TEXT = {  # other kinds of files, by their first bytes
     "a zip file (or a docx, xlsx or epub)": rb"PK[\x03\x05]",
     "an xz file": rb"\xfd7zXZ\0",
@@ -54,21 +54,6 @@ LETTERS = {
     "SHIFT_JIS": ("[ぁ-ん]", 0.25),
     "EUC-JP": ("[ぁ-ん]", 0.25),
 }
-
-
-def kind_of(path: Path) -> str:
-    """The suffix that says how to read a file; `.gz` may follow it, and an unknown one means plain text."""
-    return suffix_of(path) or ".txt"
-
-
-def suffix_of(path: Path) -> str:
-    suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"]
-    return suffixes[-1] if suffixes and suffixes[-1] in SUFFIXES else ""
-
-
-def stem_of(path: Path) -> str:
-    name = re.sub(r"\.gz$", "", path.name, flags=re.IGNORECASE)
-    return re.sub(re.escape(kind_of(path)) + "$", "", name, flags=re.IGNORECASE) or name
 
 
 class _Hashing(io.RawIOBase):

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from seqgan.data.decoding import kind_of, what_it_is
+from seqgan.data.decoding import what_it_is
+from seqgan.data.reading import kind_of
 from seqgan.data.tables import Say
 from seqgan.errors import CorpusError, quoted, why
 
@@ -99,6 +100,8 @@ def _what_it_is(path: Path) -> str:
     """What a file is where it cannot be read as texts; empty where it is text, or empty itself."""
     if not path.is_file():
         return "no file"
+    if path.suffix == ".labels":
+        return "labels, see --labels"
     if kind_of(path) == ".parquet":
         return ""
     return what_it_is(path) or ("empty" if not path.stat().st_size else "")

@@ -3,45 +3,17 @@
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from seqgan.core.schema import named
-from seqgan.data.decoding import digested, kind_of, read_lines
+from seqgan.data.decoding import digested, read_lines
 from seqgan.data.labels import label_of
+from seqgan.data.reading import BLANK_LINE, CSV, FILE, FOLDERS, LINE, NOT_GIVEN, Reading, kind_of
 from seqgan.data.tables import Row, Say, choose_column, csv_rows, json_rows, parquet_rows, value_at
 from seqgan.data.texts import as_text, is_sound
 from seqgan.errors import CorpusError, quoted
 
-CSV = (".csv", ".tsv")
-LINE, BLANK_LINE, FILE = "line", "blank-line", "file"  # values of --split-on; any other is a line that separates texts
-FOLDERS = "folders"  # a value of --labels
 Labelled = tuple[str, str | None]  # a text and its label, where it has one
-
-
-class Reading(NamedTuple):
-    """How texts are found in a file, where it does not show it. None: not given."""
-
-    text_column: str | None = None  # `message.text` is a nested one
-    delimiter: str | None = None  # of csv
-    header: bool | None = None  # whether the first line of a csv file names its columns
-    split_on: str | None = None  # where a text of a plain file ends: line, blank-line, file, or a mark such as ---
-    label_column: str | None = None  # what the texts are labelled with
-    labels: str | None = None  # a file of labels, one a line; or "folders": a text's is the folder its file lies in
-
-    def over(self, other: "Reading") -> "Reading":
-        """These options, and those of another where they are not given."""
-        return other._replace(**{name: value for name, value in self._asdict().items() if value is not None})
-
-    def fitting(self, path: Path) -> "Reading":
-        """The options that a file of this kind has, of those that were given for one of another kind."""
-        if kind_of(path) == ".txt":
-            return Reading(split_on=self.split_on, labels=self.labels)
-        if kind_of(path) in CSV:
-            return self._replace(split_on=None)
-        return Reading(self.text_column, label_column=self.label_column, labels=self.labels)
-
-
-NOT_GIVEN = Reading()
 
 
 def nothing(line: str) -> None:

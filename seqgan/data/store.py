@@ -1,7 +1,8 @@
 """The user's corpora: added from a file or fetched from a public source, stored by name, split once.
 
 They lie in `$SEQGAN_HOME/corpora` (else `~/.local/share/seqgan/corpora`), a folder each: train.txt, valid.txt, test.txt
-(.jsonl where a text has several lines) and about.json, with the counts of what was changed or dropped."""
+(.jsonl where a text has several lines), train.labels and so on where texts have labels, and about.json, with the counts
+of what was changed or dropped."""
 
 import hashlib
 import json
@@ -25,7 +26,7 @@ NAME = r"[A-Za-z0-9][\w.-]{0,99}"
 ABOUT = {
     "sha256": schema.TEXT,
     "report": schema.TABLE,
-    **dict.fromkeys(("description", "language", "licence"), schema.TEXT_OR_NOTHING),
+    **dict.fromkeys(("description", "language", "licence", "label_column"), schema.TEXT_OR_NOTHING),
 }
 SPLITS = ("train", "valid", "test")
 SHINGLE = 3  # tokens that near-duplicates are compared by, at a time
@@ -67,26 +68,33 @@ def about(name: str) -> dict[str, Any]:
     return known
 
 
-def read(name: str) -> tuple[dict[str, list[str]], str]:
-    """The splits of a stored corpus, and its sha256.
+def read(name: str) -> tuple[dict[str, list[str]], dict[str, list[str]], str]:
+    """The splits of a stored corpus, their labels if they have any, and its sha256.
 
     Raises:
         CorpusError: a file is missing, or was changed since it was stored."""
-    known, digest, splits = about(name), hashlib.sha256(), {}
-    for part in SPLITS:
-        path = kept_file(folder_of(name), part)
+    known, digest = about(name), hashlib.sha256()
+
+    def lines_of(path: Path) -> list[str]:
         try:
             raw = path.read_bytes()
         except OSError as error:
             raise CorpusError(f"cannot read {path} ({why(error)}); add or fetch {quoted(name)} again") from error
         digest.update(hashlib.sha256(raw).digest())
-        lines = raw.decode("utf-8", errors="replace").split("\n")[:-1]
+        return raw.decode("utf-8", errors="replace").split("\n")[:-1]
+
+    splits, labels = dict[str, list[str]](), dict[str, list[str]]()
+    for part in SPLITS:
+        path = kept_file(folder_of(name), part)
+        lines = lines_of(path)
         splits[part] = list(map(json.loads, lines)) if path.suffix == ".jsonl" else lines
+        if known.get("label_column"):
+            labels[part] = lines_of(folder_of(name) / f"{part}.labels")
     if digest.hexdigest() != known.get("sha256"):
         raise CorpusError(
             f"the files in {folder_of(name)} are not as they were stored; add or fetch {quoted(name)} again"
         )
-    return splits, digest.hexdigest()
+    return splits, labels, digest.hexdigest()
 
 
 def refuse_name(name: str, overwrite: bool) -> None:
@@ -104,7 +112,14 @@ def refuse_name(name: str, overwrite: bool) -> None:
         )
 
 
-def keep(name: str, splits: Mapping[str, Sequence[str]], facts: Mapping[str, Any], *, overwrite: bool) -> Path:
+def keep(
+    name: str,
+    splits: Mapping[str, Sequence[str]],
+    facts: Mapping[str, Any],
+    *,
+    overwrite: bool,
+    labels: Mapping[str, Sequence[str]] | None = None,
+) -> Path:
     """Store a corpus, whole or not at all.
 
     Raises:
@@ -117,8 +132,9 @@ def keep(name: str, splits: Mapping[str, Sequence[str]], facts: Mapping[str, Any
         digest = hashlib.sha256()
         for part in SPLITS:
             suffix, raw = as_file(splits[part])
-            digest.update(hashlib.sha256(raw).digest())
-            files.write(partial / (part + suffix), raw)
+            for file, content in {part + suffix: raw, **_labels_file(part, labels)}.items():
+                digest.update(hashlib.sha256(content).digest())
+                files.write(partial / file, content)
         about = {"name": name, **facts, "sha256": digest.hexdigest()}
         files.write(partial / "about.json", schema.json_bytes(about))
         if folder.exists():
@@ -134,6 +150,10 @@ def keep(name: str, splits: Mapping[str, Sequence[str]], facts: Mapping[str, Any
     return folder
 
 
+def _labels_file(part: str, labels: Mapping[str, Sequence[str]] | None) -> dict[str, bytes]:
+    return {f"{part}.labels": as_file(labels[part])[1]} if labels else {}
+
+
 def remove(name: str) -> Path:
     """Remove a corpus, at once and nothing else with it; returns its former folder.
 
@@ -143,7 +163,7 @@ def remove(name: str) -> Path:
     folder = folder_of(name)
     if not has(name):
         raise CorpusError(f"there is no stored corpus {quoted(name)} to remove{nearest(name, names())}")
-    made = {"about.json", *(kept_file(folder, part).name for part in SPLITS)}
+    made = {"about.json", *(kept_file(folder, part).name for part in SPLITS), *(f"{part}.labels" for part in SPLITS)}
     if folder.is_symlink() or (other := sorted({path.name for path in folder.iterdir()} - made)):
         found = "is a link" if folder.is_symlink() else f"holds {quoted(other[0])}, which is no part of a corpus"
         raise CorpusError(f"{folder} {found}; move that elsewhere first")
@@ -153,8 +173,16 @@ def remove(name: str) -> Path:
     return folder
 
 
-def add(name: str, texts: Sequence[str], facts: Mapping[str, Any], *, overwrite: bool = False) -> dict[str, Any]:
-    """Clean texts, split them by hash, drop validation and test texts that resemble earlier ones, and store them.
+def add(
+    name: str,
+    texts: Sequence[str],
+    facts: Mapping[str, Any],
+    *,
+    labels: Sequence[str] = (),
+    overwrite: bool = False,
+) -> dict[str, Any]:
+    """Clean texts, split them by hash, drop validation and test texts that resemble earlier ones, and store them; with
+    the label of each, if there are any: where a text stands several times, its first.
 
     Returns:
         Counts of what was changed or dropped, by reason, sizes, lengths, vocabulary, unknown rates.
@@ -176,10 +204,15 @@ def add(name: str, texts: Sequence[str], facts: Mapping[str, Any], *, overwrite:
         reasons["dropped: in validation or test, but nearly a copy of a text in an earlier split"] = dropped
     if sum(map(len, splits.values())) < FEWEST_TEXTS or not all(splits.values()):
         raise CorpusError(
-            f"only {len(kept)} texts are left of {len(texts)}; at least {FEWEST_TEXTS} are needed ({reasons})"
+            f"of {len(texts)} texts {', '.join(f'{len(splits[part])} {part}' for part in SPLITS)} are left; at least "
+            f"{FEWEST_TEXTS}, and one of each, are needed ({reasons})"
         )
     report = {"texts_given": len(texts), **reasons, **_measured(splits, cut)}
-    keep(name, splits, {**facts, "report": report}, overwrite=overwrite)
+    first: dict[str, str] = {}
+    for text, label in zip(texts, labels, strict=False):
+        first.setdefault(_cleaned(text), label)
+    by_split = {part: [first[text] for text in several] for part, several in splits.items()} if first else None
+    keep(name, splits, {**facts, "report": report}, overwrite=overwrite, labels=by_split)
     return report
 
 
@@ -209,7 +242,7 @@ def cleaned(texts: Iterable[str]) -> tuple[list[str], dict[str, int]]:
     kept: dict[str, None] = {}
     what = Counter[str]()
     for text in texts:
-        better = "\n".join(map(_cleaned_line, text.split("\n"))).strip()
+        better = _cleaned(text)
         what["changed: blanks, control characters, decomposed letters"] += better != text
         if not better:
             what["dropped: empty"] += 1
@@ -218,6 +251,10 @@ def cleaned(texts: Iterable[str]) -> tuple[list[str], dict[str, int]]:
         else:
             kept[better] = None
     return list(kept), {reason: count for reason, count in what.items() if count}
+
+
+def _cleaned(text: str) -> str:
+    return "\n".join(map(_cleaned_line, text.split("\n"))).strip()
 
 
 def _cleaned_line(line: str) -> str:

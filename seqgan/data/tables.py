@@ -6,7 +6,6 @@ one that looks like a date for a date."""
 import csv
 import json
 import re
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
@@ -55,7 +54,7 @@ def csv_rows(
 
     Raises:
         CorpusError: malformed (line), two columns of one name, rows of different lengths."""
-    csv.field_size_limit(sys.maxsize)
+    csv.field_size_limit(2**31 - 1)  # a C long has 32 bits on some systems
     delimiter = {"tab": "\t", "\\t": "\t"}.get(delimiter or "", delimiter)
     if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):
         raise CorpusError(f"--delimiter {quoted(delimiter)} is no single character (or tab); give one such as ';'")
@@ -129,10 +128,13 @@ def _parsed(dialect: Dialect, sample: Sequence[str], whole: bool) -> list[list[s
 def _is_header(
     path: Path, first: Sequence[str], others: Sequence[str], asked: bool | None, column: str | None, say: Say
 ) -> bool:
-    """Whether the first row names the columns. Where there is but one, and its name is no usual one, it is a name if
-    it is one word and the texts are longer."""
+    """Whether the first row names the columns: not where the column of texts was given by its number. Where there is
+    but one, and its name is no usual one, it is a name if it is one word and the texts are longer."""
     if asked is not None:
         return asked
+    if column and column.isdecimal() and column not in first:
+        say(f"{path}: the first line is taken as a text, since --text-column {column} is a number")
+        return False
     if len(first) > 1 or column in first or first[0].strip().lower() in LONE_COLUMNS:
         return True
     several = sum(len(text.split()) >= SEVERAL_WORDS for text in others)
@@ -191,8 +193,9 @@ def _list_in(path: Path, content: Any, column: str | None, say: Say) -> Sequence
     names = [column] if column else [*COLUMNS]
     if isinstance(content, dict) and content:
         values = list(content.values())
-        if {"columns", "data"} <= content.keys():  # the orient "split" of pandas
-            return [dict(zip(content["columns"], row, strict=False)) for row in content["data"]]
+        header, rows = content.get("columns"), content.get("data")
+        if isinstance(header, list) and isinstance(rows, list) and all(isinstance(row, list) for row in rows):
+            return [dict(zip(map(str, header), row, strict=False)) for row in rows]  # the orient "split" of pandas
         name = next((name for name in names if name in content), None)
         if all(isinstance(value, dict) for value in values):
             columns = {key: list(value.values()) for key, value in content.items()}

@@ -36,7 +36,7 @@ def beam_search(
     scores = state[0].new_zeros(1)
     finished: list[Hypothesis] = []
     for position in range(len(prompt), policy.max_length):
-        log_probs = policy.logits(policy.features(policy.own(state))).log_softmax(dim=-1)
+        log_probs = policy.logits(policy.features_of(state)).log_softmax(dim=-1)
         totals = scores.unsqueeze(1) + log_probs
         width = totals.shape[1]
         # EOS of every prefix may be among the best, beside as many prefixes that go on.

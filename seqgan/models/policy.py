@@ -60,7 +60,8 @@ class PolicyModule(nn.Module, ABC):
 
     embedding: nn.Embedding
     output: nn.Linear  # from features to a logit for every id of the vocabulary
-    label_embedding: nn.Embedding | None  # where it is conditioned on labels
+    label_embedding: nn.Embedding | None  # where it is conditioned on labels: added to what is read
+    label_features: nn.Embedding  # and to the features
     label_sums: Int[Tensor, "L"]  # how many training texts have this label or one before it
 
     def __init__(self, vocab_size: int, max_length: int) -> None:
@@ -123,11 +124,14 @@ class PolicyModule(nn.Module, ABC):
     def condition_on(self, counts: Sequence[int]) -> None:
         """Condition the policy on labels, numbered from 0, each of which has so many training texts.
 
-        The vector of a label is added to that of every token read. All begin at zero: what is not learned says nothing,
-        and weights of a policy without labels give the same policy."""
+        One vector of a label is added to that of every token read, and one to the features, by which each label has a
+        bias of its own for every token. All begin at zero: what is not learned says nothing, and weights of a policy
+        without labels give the same policy."""
         weight = self.embedding.weight
         self.label_embedding = nn.Embedding(len(counts), self.embedding.embedding_dim).to(weight)
+        self.label_features = nn.Embedding(len(counts), self.output.in_features).to(weight)
         nn.init.zeros_(self.label_embedding.weight)
+        nn.init.zeros_(self.label_features.weight)
         # Not a weight: the frequencies are those of the corpus at hand.
         self.register_buffer("label_sums", torch.tensor(counts, device=weight.device).cumsum(0), persistent=False)
         self.label_total = sum(counts)
@@ -136,9 +140,8 @@ class PolicyModule(nn.Module, ABC):
         """Labels as frequent as in the training texts; None where the policy is not conditioned on any."""
         if self.label_embedding is None:
             return None
-        place = self.label_sums.device
-        of_texts = torch.randint(self.label_total, (count,), generator=rng, device=rng.device if rng else place)
-        return torch.searchsorted(self.label_sums, of_texts.to(place), right=True)
+        texts = torch.randint(self.label_total, (count,), generator=rng, device=self.label_sums.device)
+        return torch.searchsorted(self.label_sums, texts, right=True)
 
     def begin(self, count: int, labels: Labels | None = None) -> State:
         """The state from which the first token is drawn: BOS has been read."""
@@ -153,9 +156,20 @@ class PolicyModule(nn.Module, ABC):
         *own, labels = state
         return (*self.step(self.embed(token, labels), tuple(own)), labels)
 
-    def own(self, state: State) -> State:
-        """What `initial_state` and `step` made of a state: all but the labels."""
-        return state if self.label_embedding is None else state[:-1]
+    def features_of(self, state: State) -> Float[Tensor, "B H"]:
+        """What the output layer reads, that of the label added."""
+        if self.label_embedding is None:
+            return self.features(state)
+        *own, labels = state
+        features: Tensor = self.features(tuple(own)) + self.label_features(labels)
+        return features
+
+    def bound(self) -> Float[Tensor, "H"] | None:
+        """The largest absolute value that each of these can have, where it is known."""
+        bound = self.feature_bound()
+        if bound is None or self.label_embedding is None:
+            return bound
+        return bound + self.label_features.weight.abs().amax(dim=0)
 
     def logits(self, features: Float[Tensor, "*shape H"], lowest: int = EOS) -> Float[Tensor, "*shape D"]:
         """Scores of the ids from `lowest` up as the next token; those that may be drawn are EOS and up."""
@@ -168,7 +182,8 @@ class PolicyModule(nn.Module, ABC):
     def features_before(self, tokens: Tokens, labels: Labels | None = None) -> Float[Tensor, "B T H"]:
         """The features from which each token is predicted: those after BOS and all tokens before it."""
         read = torch.cat([torch.full_like(tokens[:, :1], BOS), tokens[:, :-1]], dim=1)
-        return self.teacher_forced(self.embed(read, labels))
+        features = self.teacher_forced(self.embed(read, labels))
+        return features if labels is None else features + self.label_features(labels).unsqueeze(1)
 
     def log_probs(self, tokens: Tokens, labels: Labels | None = None) -> LogProbs:
         """log pi(token | all before it) of text, teacher-forced; 0 at padding."""
@@ -250,7 +265,7 @@ class PolicyModule(nn.Module, ABC):
         ended = torch.zeros(count, dtype=torch.bool, device=end.device)
         tokens, relaxed = [], []
         for position in range(self.max_length):
-            logits = self.logits(self.features(self.own(state)))
+            logits = self.logits(self.features_of(state))
             noisy = logits - torch.empty_like(logits).exponential_(generator=rng).log()
             token, weights = noisy.argmax(dim=1), (beta * noisy).softmax(dim=1)
             if straight_through:
@@ -281,7 +296,7 @@ class Sampler:
         whole = (
             not top_k and top_p == 1.0 and temperature >= GREEDY
         )  # else what is drawn from is another set of tokens for each row
-        self.head = Head(*policy._output_from(EOS), policy.feature_bound(), temperature) if whole else None
+        self.head = Head(*policy._output_from(EOS), policy.bound(), temperature) if whole else None
         self.buffer = policy.output.weight.new_empty(0)
 
     def begin(self, count: int, labels: Labels | None = None) -> State:
@@ -293,7 +308,7 @@ class Sampler:
 
     def weights(self, state: State) -> Float[Tensor, "B W"]:
         """What each id from EOS up weighs in the draw of the next token, up to a factor for each row."""
-        features = self.policy.features(self.policy.own(state))
+        features = self.policy.features_of(state)
         if self.head is None:
             return weights_of(self.policy.logits(features), self.temperature, self.top_k, self.top_p)
         count = len(features) * self.head.padded

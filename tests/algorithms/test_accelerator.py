@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from seqgan.algorithms.configs import MLEConfig
 from seqgan.algorithms.seqgan import new_seqgan
 from seqgan.data.batches import Batches, pad
 from seqgan.data.corpus import Corpus
-from seqgan.data.dataset import TokenDataset
+from seqgan.data.dataset import EncodedSplit, TokenDataset
 from seqgan.data.encoding import encode_corpus
 from seqgan.data.splits import split
 from seqgan.data.tokenizer import Tokenizer
@@ -107,6 +108,22 @@ def test_a_policy_update(
 def test_a_discriminator_update(policy: Any, own: Any, bf16: bool, words: TokenDataset, tiny_config: Make) -> None:
     config = tiny_config("seqgan", d_bf16=bf16, highway=True, d_samples=24)
     with on_pretend(words, config, Components(policy=policy, discriminator=own)) as game:
+        for update in range(2 * game.critic.per_round):
+            bce = game.discriminator_update(ADVERSARIAL, update)["bce"]
+        assert bce.device.type == pretend.NAME
+
+
+@pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
+def test_updates_of_both_players_on_texts_with_labels(policy: Any, words: TokenDataset, tiny_config: Make) -> None:
+    def labelled(part: EncodedSplit) -> EncodedSplit:
+        return replace(part, sequences=part.sequences.labelled([row[0] % 2 for row in part.sequences]))
+
+    texts = replace(words, train=labelled(words.train), valid=labelled(words.valid), labels={"odd": 20, "even": 30})
+    assert texts.train.unknown
+    assert texts.counts.any()  # counted now, where tensors have numbers
+    with on_pretend(texts, tiny_config("seqgan", d_samples=24), Components(policy=policy)) as game:
+        game.mle.update(1)
+        assert game.policy_update(0)["loss"].device.type == pretend.NAME
         for update in range(2 * game.critic.per_round):
             bce = game.discriminator_update(ADVERSARIAL, update)["bce"]
         assert bce.device.type == pretend.NAME

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import config as jaxtyping_config
 
 import seqgan
-from seqgan.data.corpus import corpus_in_memory, load_corpus
+from seqgan.data.corpus import corpora_folder, corpus_in_memory, load_corpus
 from seqgan.data.texts import a_list_of_texts
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import CorpusError, SeqGANError
@@ -118,7 +118,7 @@ def test_a_generator_is_read_once_and_none_of_it_is_lost(model: TextModel) -> No
 
 
 def test_a_corpus_has_a_name_or_a_path() -> None:
-    assert load_corpus(load_corpus.__globals__["corpora_folder"]() / "poems.txt").train == load_corpus("poems").train
+    assert load_corpus(corpora_folder() / "poems.txt").train == load_corpus("poems").train
     for given in (TEXTS, None, b"poems", 3):
         with pytest.raises(CorpusError, match="the name or path of a corpus was expected, not"):
             load_corpus(given)  # type: ignore[arg-type]
@@ -130,7 +130,7 @@ def test_a_byte_order_mark_in_front_of_a_text_is_no_part_of_it() -> None:
     assert corpus_in_memory(["\ufeff" + text for text in TEXTS]).train == corpus_in_memory(TEXTS).train
 
 
-@pytest.mark.parametrize("prompt", [None, 3, b"hi", ["hi"]])
+@pytest.mark.parametrize("prompt", [None, 3, b"hi", [3]])
 def test_a_prompt_is_a_text(prompt: Any, model: TextModel) -> None:
     with pytest.raises(SeqGANError, match=r"prompt is .*, but a text .*was expected"):
         model.generate(1, prompt=prompt)

@@ -10,7 +10,8 @@ import seqgan
 from seqgan.data.checks import corpus_checks
 from seqgan.data.corpus import Corpus, load_corpus
 from seqgan.data.encoding import encoded
-from seqgan.data.readers import Reading, read_samples
+from seqgan.data.readers import read_samples
+from seqgan.data.reading import Reading
 from seqgan.data.suitable import suitable_tokenizer
 from seqgan.data.texts import as_text
 from seqgan.data.tokenizer import Tokenizer

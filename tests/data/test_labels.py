@@ -10,10 +10,11 @@ import pytest
 import seqgan
 from seqgan.data.corpus import Corpus, as_files, corpus_in_memory, load_corpus
 from seqgan.data.encoding import encode_corpus
-from seqgan.data.readers import Reading
+from seqgan.data.reading import Reading
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import CorpusError, UsageError
 from seqgan.runs import Source
+from tests.test_cli import call
 
 TEXTS = [f"text {number} of the {('sad', 'happy', 'calm')[number % 3]} kind" for number in range(60)]
 LABELS = [("sad", "happy", "calm")[number % 3] for number in range(60)]
@@ -189,6 +190,30 @@ def test_a_bundled_corpus_has_its_labels_in_a_file_of_their_own(
         load_corpus("moods", label_column="mod")
     corpus = load_corpus("moods", label_column="mood")
     assert Source("moods", Reading(label_column="mood")).load().texts_sha256 == corpus.texts_sha256
+
+
+def test_a_stored_corpus_keeps_its_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEQGAN_HOME", str(tmp_path / "home"))
+    texts = [
+        f"{chr(97 + number % 26) * 3} {number} {number * 7} {number * 31} {label}"
+        for number, label in enumerate(LABELS)
+    ]
+    rows = [f"{text},{label}" for text, label in zip(texts, LABELS, strict=True)]
+    (tmp_path / "moods.csv").write_text("\n".join(["text,mood", *rows, rows[0].replace(LABELS[0], "again")]))
+    call("corpora", "add", tmp_path / "moods.csv", "--text-column", "text", "--label-column", "mood", "--name", "moods")
+    corpus = load_corpus("moods", label_column="mood")
+    assert pairs(corpus) <= set(zip(texts, LABELS, strict=True)) | {(texts[0].replace(LABELS[0], "again"), "again")}
+    assert not load_corpus("moods").labels
+    with pytest.raises(CorpusError, match="no --label-column 'mod'; its labels are called mood"):
+        load_corpus("moods", label_column="mod")
+    with pytest.raises(CorpusError, match="takes no --labels; leave that out"):
+        load_corpus("moods", labels="moods.labels")
+    call("corpora", "export", "moods", tmp_path / "out", "--label-column", "mood")
+    assert (tmp_path / "out" / "train.labels").read_text().splitlines() == list(corpus.labels["train"])
+    (tmp_path / "home" / "corpora" / "moods" / "valid.labels").write_text("calm\n")
+    with pytest.raises(CorpusError, match="are not as they were stored"):
+        load_corpus("moods")
+    call("corpora", "remove", "moods")
 
 
 def test_labels_are_numbered_in_the_order_given_and_counted_in_the_training_texts() -> None:

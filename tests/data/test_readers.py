@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from seqgan.data.decoding import kind_of, stem_of
-from seqgan.data.readers import Reading, read_samples, read_texts
+from seqgan.data.readers import read_samples, read_texts
+from seqgan.data.reading import Reading, kind_of, stem_of
 from seqgan.errors import CorpusError
 
 TEXTS = ["plain words", 'she said "no", twice', "naïve 早發白帝城", "one, two; three", "a\u2028b stays one text"]

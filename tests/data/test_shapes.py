@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ import seqgan
 from seqgan.core.run import describe
 from seqgan.data.corpus import load_corpus, read_all
 from seqgan.data.folders import files_of
-from seqgan.data.readers import Reading, read_samples, read_texts
+from seqgan.data.readers import read_samples, read_texts
+from seqgan.data.reading import Reading
 from seqgan.data.texts import as_file, as_text, printed
 from seqgan.errors import CorpusError, RunError, UsageError
 from tests.conftest import TINY, tiny_lines
@@ -96,6 +98,8 @@ def test_columns_without_names_are_numbered(read: Read) -> None:
     told = refused(read, "t.csv", table, header=False)
     assert "has the columns 1 ('1'), 2 ('so good'); name the one" in told
     assert read("t.csv", table, header=False, text_column="2")[0] == ["so good", "so bad"]
+    texts, said = read("t.csv", table, text_column="2")
+    assert (texts, "the first line is taken as a text, since" in said) == (["so good", "so bad"], True)
     assert "a row of 1 fields, but the first row has 2" in refused(
         read, "t.csv", "1,a\n2\n", header=False, text_column="2"
     )
@@ -198,6 +202,8 @@ def test_a_nested_column_of_parquet_is_named_by_its_path(tmp_path: Path) -> None
         (json.dumps({"text": 3}), "holds a table, but a list of texts"),
         (json.dumps({}), "holds a table, but a list of texts"),
         (json.dumps([{"text": [1, 2]}]), "text is '[1, 2]', which is no text"),
+        (json.dumps({"columns": 3, "data": [1]}), "record 1: a number is no record"),
+        (json.dumps({"columns": ["text"], "data": [[1]]}), "text is '1', which is no text"),
         (json.dumps([[1, 2]]), "the value is '[1, 2]', which is no text"),
     ],
 )
@@ -290,6 +296,7 @@ def folder(tmp_path: Path) -> Path:
         "poems/cover.jpg": b"\xff\xd8\xff\xe0",
         "poems/data.bin": bytes(range(256)),
         "poems/old.zip": b"PK\x03\x04",
+        "poems/b.labels": b"sad\nglad\n",
     }.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(content)
@@ -300,7 +307,13 @@ def test_a_folder_is_all_its_files_of_text_and_the_others_are_named(folder: Path
     texts, notes = read_all(str(folder), Reading())
     assert texts == ["a one", "b one", "b two", "c one"]
     said = "; ".join(notes).replace(str(folder), "poems")
-    for skipped in ("cover.jpg (an image)", "data.bin (a binary file)", "old.zip (a zip", "empty.txt (empty)"):
+    for skipped in (
+        "cover.jpg (an image)",
+        "data.bin (a binary file)",
+        "old.zip (a zip",
+        "empty.txt (empty)",
+        "b.labels (labels",
+    ):
         assert f"skipped {skipped}" in said
     assert ".git, .DS_Store (hidden)" in said
     assert "poems: 4 files (4 .txt)" in said
@@ -402,6 +415,19 @@ def test_the_options_are_stored_so_that_a_resume_reads_the_same_texts(poems: Pat
 OPTIONS = ["--algorithm", "mle", "--tokenizer", "char", "--hidden-dim", "4", "--device", "cpu", "--mle-epochs", "1"]
 
 
+def test_texts_from_a_pipe_are_stored_in_the_run(poems: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=lambda: (tmp_path / "pipe").write_bytes(gzip.compress(poems.read_bytes())))
+    writer.start()
+    run = seqgan.train(tmp_path / "pipe", split_on="---", run_dir=tmp_path / "run", **MLE)
+    writer.join()
+    assert sorted([*run.corpus().train, *run.corpus().valid, *run.corpus().test]) == sorted(POEMS)
+    (tmp_path / "pipe").unlink()
+    assert seqgan.load(tmp_path / "run").corpus().train == run.corpus().train
+    seqgan.train(tmp_path / "pipe", split_on="---", run_dir=tmp_path / "run", resume=True, **MLE)
+    call("evaluate", tmp_path / "run", "-n", 2, "--json")
+
+
 def test_the_library_takes_the_same_options(poems: Path, tmp_path: Path) -> None:
     run = seqgan.train(poems, split_on="---", run_dir=tmp_path / "run", **MLE)
     assert sorted([*run.corpus().train, *run.corpus().valid, *run.corpus().test]) == sorted(POEMS)
@@ -437,7 +463,29 @@ def test_texts_of_several_lines_can_be_stored_shown_and_exported(poems: Path, tm
     call("corpora", "remove", "mine")
 
 
+@pytest.mark.parametrize(
+    ("place", "options", "message"),
+    [
+        ("stored", {"split_on": "line"}, "the stored corpus 'stored', .* takes no --split-on; leave that out"),
+        ("hf:a/b", {"header": True}, "a dataset of the hub, hf:a/b, takes no --header"),
+        ("poems", {"delimiter": ";", "text_column": "9"}, "there is no column '9'"),
+        ("poems", {"split_on": 3}, "split_on is 3, but a text in UTF-8"),
+        ("poems", {"header": "no"}, "header is 'no', but true or false"),
+    ],
+)
+def test_an_option_that_a_corpus_does_not_have_is_refused(
+    place: str, options: dict[str, Any], message: str, corpus_file: Path
+) -> None:
+    if place == "stored":
+        call("corpora", "add", corpus_file, "--name", place, "--overwrite")
+    with pytest.raises(UsageError, match=message):
+        load_corpus(place, **options)
+
+
 def test_given_splits_may_be_of_another_kind(poems: Path, tmp_path: Path) -> None:
     (tmp_path / "valid.json").write_text(json.dumps({"data": [{"text": text} for text in ("one\ntwo", "three")]}))
     corpus = load_corpus(poems, split_on="---", valid=tmp_path / "valid.json")
     assert corpus.valid == ["one\ntwo", "three"]
+    (tmp_path / "train.csv").write_text("id;text\n" + "".join(f"{n};{text}\n" for n, text in enumerate(tiny_lines(40))))
+    corpus = load_corpus(tmp_path / "train.csv", split_on="---", delimiter=";", test=poems)
+    assert corpus.test == POEMS

@@ -211,7 +211,10 @@ def test_an_unknown_name_points_to_a_near_one_on_the_shelf(mine: dict[str, Any])
     "texts", [[], ["a"] * 100, distinct(19), ["", "  ", "\x07"] * 30], ids=["none", "copies", "few", "empty"]
 )
 def test_too_few_texts_left_are_refused_with_the_counts(texts: Sequence[str], home: Path) -> None:
-    with pytest.raises(CorpusError, match=rf"only \d+ texts are left of {len(texts)}; at least 20 are needed"):
+    with pytest.raises(
+        CorpusError,
+        match=rf"of {len(texts)} texts \d+ train, \d+ valid, \d+ test are left; at least 20, and one of each",
+    ):
         store.add("mine", texts, {})
     assert on_the_shelf(home) == []
 
@@ -219,7 +222,7 @@ def test_too_few_texts_left_are_refused_with_the_counts(texts: Sequence[str], ho
 def test_an_empty_split_is_refused(home: Path) -> None:
     training_only = [text for text in distinct(60) if part_of(text) == "train"]
     assert len(training_only) > 20
-    with pytest.raises(CorpusError, match="at least 20 are needed"):
+    with pytest.raises(CorpusError, match="0 test are left; at least 20, and one of each, are needed"):
         store.add("mine", training_only, {})
     assert on_the_shelf(home) == []
 

@@ -75,6 +75,7 @@ def conditional(request: pytest.FixtureRequest) -> PolicyModule:
     policy.condition_on([25, 75])
     assert policy.label_embedding
     nn.init.normal_(policy.label_embedding.weight, std=2.0)
+    nn.init.normal_(policy.label_features.weight)
     return policy.eval()
 
 
@@ -126,7 +127,7 @@ def test_the_state_that_is_kept_is_that_of_teacher_forcing(conditional: PolicyMo
     features = conditional.features_before(drawn.tokens, drawn.labels)
     for position in range(drawn.tokens.shape[1]):
         state = tuple(part[position] for part in drawn.states)
-        kept = conditional.features(conditional.own(state))
+        kept = conditional.features_of(state)
         assert_close(kept[drawn.mask[:, position]], features[drawn.mask[:, position], position], atol=1e-5, rtol=1e-4)
         assert state[-1].equal(drawn.labels)
 
@@ -277,6 +278,7 @@ def test_the_discriminator_sees_a_wrong_label(name: str) -> None:
     mixed = EncodedSplit.of(dataset.train.sequences, torch.randint(2, (120,)).tolist())
     start = trained("mle", replace(dataset, train=mixed)).generator.state_dict()
     start["label_embedding.weight"].zero_()
+    start["label_features.weight"].zero_()
     learning = {"iterations": 60, "d_steps": 3} if name == "relgan" else {"iterations": 1, "d_pretrain_rounds": 60}
     changes = {"mle_epochs": 0, "mle_weight": 0.0, "g_lr": 1e-9, "d_lr": 0.02, "d_patience": 0, **learning}
     known = CONFIGS[name].__dataclass_fields__
