@@ -57,7 +57,7 @@ CORPUS_FIELDS = {
     "texts_sha256": schema.TEXT,
     **dict.fromkeys(
         ("text_column", "delimiter", "split_on", "label_column", "labels", "valid", "test"),
-        schema.TEXT_OR_NOTHING._replace(needed=True),
+        schema.Field("a text that is not empty, or null", lambda value: value is None or schema.TEXT.holds(value)),
     ),
     "header": schema.Field("true, false or null", lambda value: value is None or isinstance(value, bool)),
 }

@@ -10,6 +10,7 @@ from torch.testing import assert_close
 
 from seqgan.bench import naive
 from seqgan.bench.counts import PARTS, Ceilings, Sizes, Work, floor
+from seqgan.bench.data import lines
 from seqgan.cli import seqgan
 from seqgan.cli.bench import NAMES
 from seqgan.models.cnn import CNNDiscriminator
@@ -141,3 +142,22 @@ def test_the_command_prints_a_table_of_what_was_asked_for() -> None:
     assert "mle epoch" not in table
     assert "GFLOP/s" in table
     assert "peak memory" in table
+
+
+def test_the_lines_of_the_bench_of_data_are_crossed_and_of_one_length() -> None:
+    made = list(lines(500))
+    assert made == list(lines(500)) != list(lines(500, seed=1))
+    assert {len(line.split()) for line in made} == {27}
+    assert len(set(made)) == 500
+
+
+def test_the_bench_of_data_runs_twice_as_a_user_would() -> None:
+    told = CliRunner().invoke(seqgan, ["bench", "data", "--lines", "1000", "--json"], catch_exceptions=False)
+    measured = json.loads(told.stdout)
+    assert measured["lines"] == 1000
+    for run in ("first run", "second run"):
+        cost = measured[run]
+        assert 0 < cost["to_first_step"] < cost["outside"] + 60
+        assert cost["processor"] > 1
+        assert 10**8 < cost["peak_bytes"] < 10**10
+        assert cost["disk_bytes"] == 0  # so few are not kept

@@ -26,6 +26,7 @@ class Cost(NamedTuple):
 
     to_first_step: float  # seconds, from the command on
     outside: float  # seconds that no step was taken in
+    processor: float  # seconds of all cores, training and the processes that helped included
     peak_bytes: int  # of the process, memory-mapped pages included
     disk_bytes: int  # that are kept for the next run
 
@@ -55,25 +56,24 @@ def measure(count: int) -> list[Cost]:
 
 
 def _cost(text: Path, folder: Path, number: int) -> Cost:
-    cache, began, first = folder / "home", time.perf_counter(), 0.0
+    home, began, first = folder / "home", time.perf_counter(), 0.0
     words = ["train", "--corpus", str(text), "--run-dir", str(folder / f"run-{number}"), *OPTIONS.split()]
-    environment = {**os.environ, "SEQGAN_HOME": str(cache)}
+    command, environment = [sys.executable, "-m", "seqgan", *words], {**os.environ, "SEQGAN_HOME": str(home)}
+    told: list[str] = []
     with (folder / "stdout").open("w+", encoding="utf-8") as stdout:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "seqgan", *words], stdout=stdout, stderr=subprocess.PIPE, text=True, env=environment
-        )
-        told: list[str] = []
-        assert process.stderr
-        for line in process.stderr:
-            told.append(line)
-            if not first and re.search(r"step 1/\d", line):
-                first = time.perf_counter()
-        _, status, usage = os.wait4(process.pid, 0)
+        with subprocess.Popen(command, stdout=stdout, stderr=subprocess.PIPE, text=True, env=environment) as process:
+            for line in process.stderr or ():
+                told.append(line)
+                if not first and re.search(r"step 1/\d", line):
+                    first = time.perf_counter()
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
         seconds = time.perf_counter() - began
         stdout.seek(0)
         trained = re.search(r"\((\d+) s of training\)", stdout.read())
-    if status or not trained:
-        raise SeqGANError(f"seqgan {' '.join(words)} ended with {status}: {(told or [''])[-1].strip()}")
-    disk = sum(path.stat().st_size for path in cache.rglob("*") if path.is_file())
+    if process.returncode or not trained:
+        raise SeqGANError(f"seqgan {' '.join(words)} ended with {process.returncode}: {(told or [''])[-1].strip()}")
+    disk = sum(path.stat().st_size for path in home.rglob("*") if path.is_file())
+    processor = usage.ru_utime + usage.ru_stime
     unit = 1 if sys.platform == "darwin" else 1024
-    return Cost(first - began, seconds - float(trained[1]), usage.ru_maxrss * unit, disk)
+    return Cost(first - began, seconds - float(trained[1]), processor, usage.ru_maxrss * unit, disk)

@@ -176,6 +176,7 @@ def data(count: int, as_json: bool) -> None:
     rows = [
         ["to the first step", *(f"{cost.to_first_step:.1f} s" for cost in costs.values())],
         ["outside training", *(f"{cost.outside:.1f} s" for cost in costs.values())],
+        ["processor time, in all", *(f"{cost.processor:.1f} s" for cost in costs.values())],
         ["peak memory", *(f"{cost.peak_bytes / 1e9:.2f} GB" for cost in costs.values())],
         ["  a text", *(f"{cost.peak_bytes / count:,.0f} bytes" for cost in costs.values())],
         ["disk, a text", *(f"{cost.disk_bytes / count:,.0f} bytes" for cost in costs.values())],

@@ -108,7 +108,7 @@ class Asked:
 @click.option("--valid", type=PATH_NAME, metavar="FILE", help="with RUN: its validation texts, if they have moved")
 @click.option("--test", type=PATH_NAME, metavar="FILE", help="with RUN: its test texts, if they have moved")
 @reading_options
-@click.option("-n", "--count", type=DRAWN, help="texts in every row  [the size of the validation split]")
+@click.option("-n", "--count", type=DRAWN, help="texts in every row  [as many as validation texts, at most 10,000]")
 @click.option("--seed", type=SEED, help="seed of the samples  [that of the run]")
 @click.option(
     "--tokens",
@@ -157,6 +157,7 @@ def evaluate(**options: Any) -> None:
                    ten blocks of 27 texts, each left out in turn; /25: of which
                    25 are different, copies count as one; paired: of a difference
       smooth, agg  smoothing of BLEU; mean over sentences, or one for the corpus
+      valid, test  a choice of the texts of a larger split: 10000/40213
       case         lc: tokens are counted in lower case
       tok          tokens that are counted, or the tokenizer and its vocabulary
       overlong     treatment of longer texts, and the limit: truncate@64

@@ -51,31 +51,24 @@ def entry(name: str, make: Callable[[Path], object]) -> Path:
         StorageError: the disk is full."""
     parent = folder()
     place = parent / name
-    if not _is_whole(place):
-        _remove_abandoned(parent)
+    if _is_whole(place):
+        return place
+    _remove_abandoned(parent)
+    with files.storage_errors("write", place), contextlib.ExitStack() as stack:
         partial = Path(tempfile.mkdtemp(prefix=f".{name}.", suffix=".partial", dir=parent))
-        with files.storage_errors("write", partial), contextlib.ExitStack() as stack:
-            stack.callback(shutil.rmtree, partial, ignore_errors=True)
-            held = files.lock(partial / LOCK)
-            if held:
-                stack.enter_context(held)
-            make(partial)
-            sums = {path.name: _sum(path) for path in sorted(partial.iterdir()) if path.name != LOCK}
-            files.write(partial / ABOUT, schema.json_bytes({"files": sums}))
-            aside = partial.with_suffix(".damaged.partial")
-            with contextlib.suppress(OSError):  # a damaged one, which others may still have open
-                place.rename(aside)
-                shutil.rmtree(aside, ignore_errors=True)
-            with contextlib.suppress(OSError):  # another process was first
-                partial.rename(place)
-    return place if _is_whole(place) else _again(place, make)
-
-
-def _again(place: Path, make: Callable[[Path], object]) -> Path:
-    """An entry of this process alone, where that of all cannot be kept."""
-    own = Path(tempfile.mkdtemp(dir=_temporary()))
-    make(own)
-    return own
+        stack.callback(shutil.rmtree, partial, ignore_errors=True)
+        if held := files.lock(partial / LOCK):
+            stack.enter_context(held)
+        make(partial)
+        sums = {path.name: _sum(path) for path in sorted(partial.iterdir()) if path.name != LOCK}
+        files.write(partial / ABOUT, schema.json_bytes({"files": sums}))
+        aside = partial.with_suffix(".damaged.partial")
+        with contextlib.suppress(OSError):  # a damaged one, which others may still have open
+            place.rename(aside)
+            shutil.rmtree(aside, ignore_errors=True)
+        with contextlib.suppress(OSError):  # another process was first
+            partial.rename(place)
+    return place
 
 
 def _is_whole(place: Path) -> bool:

@@ -33,7 +33,7 @@ def split(texts: Sequence[str]) -> dict[str, Sequence[str]]:
 def parts_of(texts: Sequence[str]) -> NDArray[np.int8]:
     """The number in `PARTS` of the split of each text."""
     numbers = (PARTS.index(part_of(text)) for text in tracked(texts, "splitting the corpus", len(texts)))
-    return np.fromiter(numbers, np.int8, len(texts))
+    return np.fromiter(numbers, np.int8)
 
 
 def completed(splits: Splits, labels: Splits) -> tuple[dict[str, Sequence[str]], dict[str, Sequence[str]]]:

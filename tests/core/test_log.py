@@ -123,3 +123,50 @@ def test_held_out_numbers_come_first_and_as_many_as_have_room() -> None:
     assert shown(NUMBERS, 25) == "valid_nll 3.46  nll 3.12"
     assert shown(NUMBERS, 3) == "valid_nll 3.46"  # the one that matters
     assert shown({}, 3) == ""
+
+
+# --- before and after the steps
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(0.1, 0), (0.9, 3)])
+def test_a_part_is_told_once_it_has_taken_two_seconds(seconds: float, told: int, clock: SimpleNamespace) -> None:
+    class Noted(log.Display):
+        def part(self, what: str, done: int, total: int) -> None:
+            parts.append((what, done, total))
+
+    parts: list[tuple[str, int, int]] = []
+    with log.showing(Noted()):
+        for _ in log.tracked(["ab", "c", "d", "e"], "reading", 5, len):
+            clock.now += seconds
+    assert parts == [("reading", 4, 5), ("reading", 5, 5), ("reading", 5, 5)][:told]
+    assert list(log.tracked("abc", "unseen")) == ["a", "b", "c"]  # nothing is shown outside
+
+
+def test_parts_are_percents_on_a_terminal_and_in_a_file(
+    clock: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made, _ = bars(100)
+    for done in (1, 3):
+        made.part("cutting texts into words", done, 4)
+    made.part("reading texts", 1200, 0)
+    frame = "\n".join(last_frame(made))
+    assert "cutting texts into words" in frame
+    assert "75%" in frame
+    assert "25%" not in frame
+    assert "1,200" in frame
+    made.begin(PHASES, {})
+    made.step("pretrain generator", 1, NUMBERS)
+    assert "75%" in "\n".join(last_frame(made))
+    made.end()
+    lines = Lines(10.0)
+    for done in (1, 2, 4):
+        lines.part("encoding", done, 4)
+        clock.now += 6.0
+    assert capsys.readouterr().err.splitlines() == ["encoding  25%", "encoding  100%"]
+
+
+def test_a_message_goes_to_the_display_that_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    with log.showing(Lines()):
+        log.say("some of them")
+    log.say("nobody hears")
+    assert capsys.readouterr().err == "some of them\n"

@@ -29,6 +29,7 @@ from seqgan.data.splits import PARTS, hashes, overlap, split
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.data.tokens import _TREEBANK, SPLIT, words
 from seqgan.errors import SeqGANError
+from seqgan.evaluation import summary
 from seqgan.symbols import EOS, UNK
 from tests.conftest import TINY, tiny_lines
 
@@ -222,10 +223,34 @@ def test_at_most_ten_thousand_held_out_texts_are_used_and_the_numbers_say_so(
     assert result.facts["chosen"] == told
     assert f"|valid:{told['valid']}|" in result["mle"]["nll-valid"].signature
     assert f"|test:{told['test']}|" in result["mle"]["bleu-2"].signature
+    assert f"5 of the {len(parts['test'])} test texts are measured, by a choice that is always the same." in summary(
+        result
+    )
     assert run.evaluate(seed=3)["mle"]["nll-test"].value == result["mle"]["nll-test"].value
     again = seqgan.load(tmp_path / "run").encoded()
     assert (again.corpus.valid, again.corpus.test) == (used.corpus.valid, used.corpus.test)
     assert MOST_HELD_OUT == 10_000
+
+
+# --- told
+
+
+def test_every_slow_part_of_a_run_is_told(
+    corpus_file: Path, large: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("seqgan.core.log.SLOW", -1.0)
+    monkeypatch.setattr("seqgan.data.tokenizer.MOST_TEXTS", 30)
+    options: dict[str, Any] = {**TINY, "algorithm": "mle", "vocab_size": 60, "progress": True}
+    told = {}
+    for kind in ("word", "bpe"):
+        seqgan.train(corpus_file, run_dir=tmp_path / kind, tokenizer=kind, **options)
+        told[kind] = capsys.readouterr().err
+    for part in ("reading texts", "splitting the corpus", "identifying texts", "drawing samples", "scoring texts"):
+        assert f"{part}  100%" in told["word"]
+    assert "cutting texts into words  100%" in told["word"]
+    assert "encoding  100%" in told["bpe"]
+    assert "the vocabulary is learned from 30 of the 43 texts, chosen at random" in told["bpe"]
+    assert "chosen at random" not in told["word"]
 
 
 # --- words
