@@ -21,6 +21,7 @@ from seqgan.core.weights import Weights, clone
 from seqgan.data.batches import Batches, Texts, by_length, near
 from seqgan.data.dataset import TokenDataset
 from seqgan.data.ragged import Batch, Ragged
+from seqgan.data.splits import some_of
 from seqgan.metrics import discrimination
 from seqgan.models.factory import new_discriminator
 from seqgan.models.policy import PolicyModule, sample
@@ -28,6 +29,7 @@ from seqgan.rollout import in_chunks
 from seqgan.shapes import Labels
 
 Measures = Mapping[str, Callable[[Tensor, Tensor], float]]  # of logits of real and of generated texts
+MOST_VALIDATED = 1000  # validation texts that a discriminator is measured on, and as many samples
 CROSS_ENTROPY: Measures = {"bce": discrimination.cross_entropy, "accuracy": discrimination.accuracy}
 
 
@@ -50,6 +52,8 @@ class Critic:
         measures: Measures = CROSS_ENTROPY,
     ) -> None:
         self.dataset, self.device, self.seed, self.policy = dataset, device, seed, policy
+        held_out = dataset.valid.sequences
+        self.held_out = held_out.part(torch.tensor([*some_of(range(len(held_out)), MOST_VALIDATED)]))
         self.patience, self.measures, self.snapshot = patience, measures, Snapshot()
         seed_everything(seed, "discriminator weights")
         sizes = len(dataset.vocabulary), dataset.max_length
@@ -150,16 +154,15 @@ class Critic:
             self.discriminator.load_state_dict(self.snapshot.weights)
 
     def validate(self, weights: Weights) -> dict[str, float]:
-        """What a discriminator measures on the validation split against as many new samples."""
+        """What a discriminator measures on validation texts against as many new samples."""
         current = clone(self.discriminator)
         self.discriminator.load_state_dict(weights)
         rng = torch.Generator(self.device).manual_seed(derive(self.seed, "held out"))
         with inference(self.discriminator) as discriminator:
-            valid = self.dataset.valid.sequences
             batches = [
                 Texts(self.policy.fill_unknown(some.tokens, rng, some.labels), some.labels)
-                for numbers in by_length(valid, self.policy.vocab_size)
-                for some in [valid.take(numbers).to(self.device)]
+                for numbers in by_length(self.held_out, self.policy.vocab_size)
+                for some in [self.held_out.take(numbers).to(self.device)]
             ]
             real = torch.cat([discriminator(*some.parts).cpu() for some in batches])
             drawn = sample(self.policy, len(real), rng=rng)

@@ -63,6 +63,18 @@ def test_an_iteration_is_g_policy_updates_and_d_rounds(texts: TokenDataset, tiny
     assert sum(bool(metrics) for metrics in recorded) == 2 * 3 * 2  # one line an epoch of the discriminator
 
 
+def test_a_discriminator_is_validated_on_a_choice_of_many_texts(texts: TokenDataset, tiny_config: Make) -> None:
+    with mock.patch("seqgan.algorithms.critic.MOST_VALIDATED", 3):
+        critic = made(texts, tiny_config("seqgan")).critic
+    seen = []
+    critic.measures = {"bce": lambda real, fake: seen.append((len(real), len(fake))) or 0.5}
+    assert critic.validate(critic.discriminator.state_dict()) == {"valid_bce": 0.5}
+    assert seen == [(3, 3)]
+    rows = list(texts.valid.sequences)
+    assert len(rows) > 3
+    assert all(row in rows for row in critic.held_out)
+
+
 def test_the_discriminator_judges_without_dropout_and_learns_with_it(texts: TokenDataset, tiny_config: Make) -> None:
     game = made(texts, tiny_config("seqgan", d_dropout=0.5))
     modes: dict[str, set[bool]] = {"scoring": set(), "learning": set()}
