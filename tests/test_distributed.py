@@ -106,7 +106,7 @@ def test_clocks_are_read_only_where_the_processes_agree() -> None:
             if of_time or (isinstance(node, ast.ImportFrom) and node.module in ("time", "datetime")):
                 reading.add(path.relative_to(ROOT).as_posix())
     shown_only = {"seqgan/core/log.py"}
-    alone = {f"seqgan/bench/{name}.py" for name in ("machine", "startup")}
+    alone = {f"seqgan/bench/{name}.py" for name in ("data", "machine", "startup")}
     alone |= {"imagegan/bench/runs.py"}
     agreed = {"seqgan/core/run.py", "seqgan/core/rendezvous.py"}
     assert reading == shown_only | alone | agreed
