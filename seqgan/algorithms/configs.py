@@ -205,7 +205,7 @@ _MLE_DEFAULT: dict[str, Any] = {
     "mle_lr": 0.008,
     "ema_decay": 0.995,
     "calibrate_unknown": True,
-    "mle_epochs": 20,
+    "mle_epochs": 10,
     "mle_patience": 3,
     "batch_size": 32,
     "shuffle": True,

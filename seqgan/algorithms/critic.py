@@ -52,8 +52,10 @@ class Critic:
         measures: Measures = CROSS_ENTROPY,
     ) -> None:
         self.dataset, self.device, self.seed, self.policy = dataset, device, seed, policy
-        held_out = dataset.valid.sequences
-        self.held_out = held_out.part(torch.tensor([*some_of(range(len(held_out)), MOST_VALIDATED)]))
+        self.held_out = dataset.valid.sequences
+        if len(self.held_out) > MOST_VALIDATED:
+            chosen = some_of(range(len(self.held_out)), MOST_VALIDATED)
+            self.held_out = self.held_out.part(torch.tensor(chosen))
         self.patience, self.measures, self.snapshot = patience, measures, Snapshot()
         seed_everything(seed, "discriminator weights")
         sizes = len(dataset.vocabulary), dataset.max_length

@@ -212,7 +212,12 @@ class PolicyModule(nn.Module, ABC):
 
     def _nll(self, tokens: Tokens, weights: Weights, labels: Labels | None, lowest: int) -> Scalar:
         features, targets = self.features_before(tokens, labels).flatten(0, 1), targets_of(tokens, lowest).flatten()
-        return linear_nll(features, *self._output_from(lowest), targets, weights.flatten())
+        weights = weights.flatten()
+        if on_cpu(weights) and not weights.requires_grad:  # padding has no weight, and would cost as much as any token
+            counted = weights.nonzero().squeeze(1)
+            if 0 < len(counted) < len(weights):
+                features, targets, weights = features[counted], targets[counted], weights[counted]
+        return linear_nll(features, *self._output_from(lowest), targets, weights)
 
     def distributions(self, tokens: Tokens, labels: Labels | None = None) -> Float[Tensor, "B T D"]:
         """log pi over all D tokens that can be drawn (EOS and up), after every prefix of the sequences."""
