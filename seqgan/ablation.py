@@ -12,6 +12,7 @@ from seqgan.compare import over_seeds
 from seqgan.core.bounds import Real
 from seqgan.data.corpus import Corpus
 from seqgan.data.encoding import encoded
+from seqgan.data.splits import some_of
 from seqgan.errors import ConfigError, quoted
 from seqgan.evaluation import evaluate_models
 from seqgan.library import train
@@ -74,8 +75,7 @@ def share_of(corpus: Corpus, share: Any) -> Corpus:
 def on_validation(corpus: Corpus) -> Corpus:
     """The corpus with its validation split where an evaluation looks for the test split, and as many training texts
     where it looks for real ones."""
-    real = random.Random(0).sample(corpus.train, len(corpus.valid))
-    return replace(corpus, train=[], valid=real, test=corpus.valid)
+    return replace(corpus, train=[], valid=some_of(corpus.train, len(corpus.valid)), test=corpus.valid)
 
 
 def as_validation(row: Row) -> Row:

@@ -9,8 +9,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
-
 from seqgan.algorithms import ALGORITHMS
 from seqgan.algorithms.components import DEFAULTS, Components
 from seqgan.algorithms.configs import CONFIGS
@@ -213,8 +211,11 @@ def carry_out(folder: Path, machine: Machine, data: Data, components: Components
         if distributed.rank():
             return None
         seconds = run.seconds
-        evaluation = _measure(folder, data.encoded, description, machine.device, components)
-        model = load_model(folder, device=machine.device, components=components)
+        # Of what was saved, not of what is in memory; the last stage is the final policy.
+        models = {stage: load_model(folder, stage, machine.device, components) for stage in stages_of(description)}
+        evaluation = evaluate_models(models, data.encoded, seed=description["seed"])
+        evaluation.facts |= {"selection": selection(folder), "steps": max(checkpoints(folder), default=0)}
+        *_, model = models.values()
         valid, kind = data.corpus.valid, model.tokenizer.kind
         scores = by_temperature(model, valid, tokens_of(kind, valid), description["seed"])
         evaluation.facts |= {"temperatures": {str(temperature): score for temperature, score in scores.items()}}
@@ -232,13 +233,3 @@ def carry_out(folder: Path, machine: Machine, data: Data, components: Components
         for temperature, several in drawn.items()
     }
     return Finished(folder, seconds, evaluation, texts)
-
-
-def _measure(
-    folder: Path, encoded: EncodedCorpus, description: Mapping[str, Any], device: torch.device, components: Components
-) -> Evaluation:
-    """The closing evaluation: of what was saved, not of what is in memory."""
-    models = {stage: load_model(folder, stage, device, components) for stage in stages_of(description)}
-    evaluation = evaluate_models(models, encoded, seed=description["seed"])
-    evaluation.facts |= {"selection": selection(folder), "steps": max(checkpoints(folder), default=0)}
-    return evaluation

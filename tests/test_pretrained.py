@@ -98,7 +98,7 @@ def test_a_model_that_is_saved_over_another_leaves_nothing_of_it(learned: seqgan
     assert seqgan.from_pretrained(saved).score(TEXTS) == learned.score(TEXTS)
 
 
-# --- parts of one's own
+# --- custom components
 
 
 class Length(nn.Module):

@@ -31,7 +31,7 @@ SMALL: dict[str, Any] = {"batch_size": 24, "embedding_dim": 4, "hidden_dim": 4, 
 
 
 class Gated(PolicyModule):
-    """Someone's own policy, with dropout and a parameter that is never used."""
+    """A custom policy, with dropout and a parameter that is never used."""
 
     def __init__(self, vocab_size: int, max_length: int) -> None:
         super().__init__(vocab_size, max_length)

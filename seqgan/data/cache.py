@@ -2,9 +2,9 @@
 
 They lie in `$SEQGAN_HOME/cache` (else `$XDG_CACHE_HOME/seqgan`, else `~/.cache/seqgan`), named by the sha256 of what
 they are made of, so that an entry is never out of date, and the whole folder may be removed at any time. An entry is
-made beside its place and renamed, so that it is whole or not there, whoever makes it at the same time; what a killed
-process has left is removed by the next one. Where nothing can be written, entries are made in a temporary folder that
-goes with the process."""
+written to a temporary folder and renamed, so that it is complete or absent, also where several processes make it at
+once; what a killed process has left is removed by the next one. Where nothing can be written, entries are made in a
+temporary folder that goes with the process."""
 
 import atexit
 import contextlib
