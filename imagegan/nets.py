@@ -143,7 +143,7 @@ def dcgan_discriminator(shape: Shape, code: int, width: int, norm: str) -> Discr
         fine, coarse = width << (power - 1), width << power
         layers += [nn.Conv2d(fine, coarse, 4, 2, 1, bias=norm == "none"), *NORMS[norm](coarse), nn.LeakyReLU(0.2)]
     trunk = nn.Sequential(*layers, nn.Flatten())
-    return _initialised(Discriminator(trunk, (width << (count - 1)) * base**2, planes=True), norm)
+    return initialised(Discriminator(trunk, (width << (count - 1)) * base**2, planes=True), norm)
 
 
 # --- the networks of the comparison study
@@ -182,7 +182,7 @@ def common_discriminator(shape: Shape, code: int, width: int, norm: str) -> Disc
         *NORMS_1D[norm](16 * width),
         nn.LeakyReLU(0.2),
     )
-    return _initialised(Discriminator(trunk, 16 * width, planes=True), norm)
+    return initialised(Discriminator(trunk, 16 * width, planes=True), norm)
 
 
 class Family(NamedTuple):
@@ -244,7 +244,7 @@ def halvings(size: int) -> tuple[int, int]:
     return count, size
 
 
-def _initialised(discriminator: Discriminator, norm: str) -> Discriminator:
+def initialised(discriminator: Discriminator, norm: str) -> Discriminator:
     """Without BatchNorm by He et al. (2015), as the official code of WGAN-GP: from N(0, 0.02), which BatchNorm would
     scale, the scores of so few channels are hardly different."""
     if norm == "batch":
