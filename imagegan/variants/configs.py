@@ -25,6 +25,7 @@ D_RATE = "learning rate of the discriminator"
 BETA1 = "Adam: beta1"
 BETA2 = "Adam: beta2"
 CRITIC_STEPS = "updates of the critic in a round (n_critic)"
+DEVIATION = "standard deviation with which continuous numbers are read; the smaller, the more they weigh"
 PENALTY = "penalise gradient norms other than 1, or only those above 1"
 
 
@@ -154,6 +155,7 @@ class InfoGANConfig(GameConfig):
     categories: Annotated[int, "categories of the code (0: none)", Whole(0, 2**20)] = 10
     continuous: Annotated[int, "continuous numbers of the code", Whole(0, 2**20)] = 2
     information_weight: Annotated[float, "weight of the mutual information (lambda)", WEIGHT] = 1.0
+    code_deviation: Annotated[float, DEVIATION, Real(0, 1e9, above=True)] = 1.0
 
 
 @dataclass(frozen=True)
