@@ -10,6 +10,7 @@ FEWEST_TWO = Whole(2, 2**20)
 Nets = Literal["mlp", "dcgan", "common"]
 Norm = Literal["batch", "layer", "none"]
 Sides = Literal["two-sided", "one-sided"]
+Loss = Literal["minimax", "non-saturating", "least-squares", "hinge"]
 
 IMAGES = "training images to draw, or to take of those that are read (by default all)"
 PIXELS = "height and width in pixels; by default those of the data"
@@ -61,12 +62,19 @@ class GameConfig(NetsConfig):
 
 
 @dataclass(frozen=True)
-class GANConfig(GameConfig):
+class LossConfig(ImageConfig):
+    """Two players, trained by Adam, with a choice of losses."""
+
+    loss: Annotated[Loss, "loss of both players"] = "non-saturating"
+    d_lr: Annotated[float, D_RATE, RATE] = 2e-4
+    beta1: Annotated[float, BETA1, SHARE] = 0.5
+    beta2: Annotated[float, BETA2, SHARE] = 0.999
+
+
+@dataclass(frozen=True)
+class GANConfig(LossConfig, NetsConfig):
     """Two perceptrons (Goodfellow et al. 2014), trained by Adam instead of SGD with momentum."""
 
-    loss: Annotated[Literal["minimax", "non-saturating", "least-squares", "hinge"], "loss of both players"] = (
-        "non-saturating"
-    )
     batch_size: Annotated[int, BATCH, FEWEST_TWO] = 100
     nets: Annotated[Nets, NETS] = "mlp"
     width: Annotated[int, WIDTH, FEWEST_TWO] = 1200
@@ -74,7 +82,7 @@ class GANConfig(GameConfig):
 
 
 @dataclass(frozen=True)
-class DCGANConfig(GameConfig):
+class DCGANConfig(LossConfig, NetsConfig):
     """Convolutions, BatchNorm and Adam with beta1 = 0.5 (Radford et al. 2016)."""
 
 
@@ -112,7 +120,7 @@ class WGANGPConfig(GameConfig):
 
 
 @dataclass(frozen=True)
-class DRAGANConfig(GameConfig):
+class DRAGANConfig(LossConfig, NetsConfig):
     """A gradient penalty around real images (Kodali et al. 2017)."""
 
     d_norm: Annotated[Norm, D_NORM] = "none"
@@ -124,19 +132,19 @@ class DRAGANConfig(GameConfig):
 
 
 @dataclass(frozen=True)
-class CGANConfig(GameConfig):
+class CGANConfig(LossConfig, NetsConfig):
     """Both networks receive the class (Mirza and Osindero 2014)."""
 
 
 @dataclass(frozen=True)
-class ACGANConfig(GameConfig):
+class ACGANConfig(LossConfig, NetsConfig):
     """The discriminator predicts the class (Odena et al. 2017)."""
 
     class_weight: Annotated[float, "weight of the classification loss", WEIGHT] = 1.0
 
 
 @dataclass(frozen=True)
-class InfoGANConfig(GameConfig):
+class InfoGANConfig(LossConfig, NetsConfig):
     """A code with high mutual information with the image (Chen et al. 2016)."""
 
     steps: Annotated[int, ROUNDS, COUNT] = 5_000
@@ -149,14 +157,12 @@ class InfoGANConfig(GameConfig):
 
 
 @dataclass(frozen=True)
-class LAPGANConfig(ImageConfig):
+class LAPGANConfig(LossConfig):
     """A GAN for each level of a Laplacian pyramid (Denton et al. 2015), trained by Adam instead of SGD."""
 
     extendable: ClassVar[str] = ""  # more steps would be steps of all levels
 
     d_norm: Annotated[Norm, D_NORM] = "none"
-    d_lr: Annotated[float, D_RATE, RATE] = 2e-4
-    beta1: Annotated[float, BETA1, SHARE] = 0.5
     top_width: Annotated[int, "units of a layer of the perceptrons of the coarsest level", FEWEST_TWO] = 1600
     top_rounds: Annotated[int, "rounds of the coarsest level for each round of a finer one", COUNT] = 1
     conditional: Annotated[bool, "both networks of every level receive the class"] = False

@@ -1,14 +1,14 @@
 """GAN, Goodfellow et al. (2014): two perceptrons, one update each a round."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import nn
 
-from imagegan.game import Recipe, versus
+from imagegan.game import Recipe, View, versus
 from imagegan.losses import LOSSES
 from imagegan.nets import Discriminator, Shape, family
-from imagegan.variants.configs import GANConfig, NetsConfig
-from seqgan.core.game import adam
+from imagegan.variants.configs import GANConfig, LossConfig, NetsConfig
+from seqgan.core.game import Player, adam
 
 
 class Pair(NamedTuple):
@@ -27,8 +27,13 @@ def networks(config: NetsConfig, shape: Shape, g_code: int = 0, d_code: int = 0)
     )
 
 
+def players(config: LossConfig, **more: Any) -> dict[str, Player[View]]:
+    """Discriminator and generator with the loss and the optimiser of a config; `more` is that of `versus`."""
+    optimizers = (adam(lr, config.beta1, config.beta2) for lr in (config.d_lr, config.g_lr))
+    return versus(LOSSES[config.loss], *optimizers, **more)
+
+
 def gan(config: GANConfig, shape: Shape) -> Recipe:
     """max_D E log D(x) + E log(1 - D(G(z))), equation 1; G minimises the same (minimax), or -E log D(G(z))
     (non-saturating, section 3)."""
-    optimizers = adam(config.d_lr, config.beta1), adam(config.g_lr, config.beta1)
-    return Recipe(networks(config, shape)._asdict(), versus(LOSSES[config.loss], *optimizers), (config.latent_dim,))
+    return Recipe(networks(config, shape)._asdict(), players(config), (config.latent_dim,))

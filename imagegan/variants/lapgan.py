@@ -5,13 +5,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from imagegan.game import Recipe, versus
+from imagegan.game import Recipe
 from imagegan.latents import Codes, CodeSpec
-from imagegan.losses import LOSSES
 from imagegan.nets import Images, Shape, dcgan_discriminator, mlp_discriminator, mlp_generator
 from imagegan.pyramid import high, low
 from imagegan.variants.configs import LAPGANConfig
-from seqgan.core.game import adam
+from imagegan.variants.gan import players
 from seqgan.errors import ConfigError
 
 SMALLEST = 8  # larger levels are halved
@@ -44,7 +43,7 @@ def _top(config: LAPGANConfig, shape: Shape, classes: int) -> Recipe:
     }
     return Recipe(
         nets,
-        versus(LOSSES["non-saturating"], adam(config.d_lr, config.beta1), adam(config.g_lr, config.beta1)),
+        players(config),
         (config.latent_dim,),
         CodeSpec(classes),
         labelled=classes > 0,
@@ -60,7 +59,7 @@ def _refining(config: LAPGANConfig, shape: Shape, classes: int) -> Recipe:
     }
     return Recipe(
         nets,
-        versus(LOSSES["non-saturating"], adam(config.d_lr, config.beta1), adam(config.g_lr, config.beta1)),
+        players(config),
         (1, shape.size, shape.size),
         CodeSpec(classes),
         labelled=classes > 0,

@@ -26,7 +26,6 @@ from imagegan.game import Game
 from imagegan.latents import CodeSpec
 from imagegan.pyramid import Pyramid
 from imagegan.variants import acgan as acgan_m
-from imagegan.variants import dcgan as dcgan_m
 from imagegan.variants import dragan as dragan_m
 from imagegan.variants import gan as gan_m
 from imagegan.variants import infogan as infogan_m
@@ -35,7 +34,7 @@ from imagegan.variants import lsgan as lsgan_m
 from imagegan.variants import vae as vae_m
 from imagegan.variants import wgan as wgan_m
 from imagegan.variants import wgan_gp as wgan_gp_m
-from imagegan.variants.configs import CONFIGS, ImageConfig
+from imagegan.variants.configs import CONFIGS, ImageConfig, LossConfig
 from seqgan.core import game as core_game
 from seqgan.core.seed import derive
 from seqgan.errors import SeqGANError
@@ -168,6 +167,7 @@ def test_an_option_that_would_change_nothing_is_refused(words: list[str], messag
 # --- rounds in plain words
 
 AWAY: dict[str, Any] = {
+    "loss": "hinge",
     "images": 40,
     "size": 16,
     "batch_size": 6,
@@ -199,17 +199,39 @@ def away(model: str, **changes: Any) -> Any:
     """A config with every value away from its default."""
     config = CONFIGS[model](**{k: v for k, v in {**AWAY, **changes}.items() if hasattr(CONFIGS[model], k)})
     same = [f.name for f in fields(config) if getattr(config, f.name) == f.default]
-    assert set(same) <= {"steps", "bf16", "loss"}, f"add another value of {same} to AWAY"
+    assert set(same) <= {"steps", "bf16"}, f"add another value of {same} to AWAY"
     return config
+
+
+def logistic_d(real: Tensor, fake: Tensor) -> Tensor:
+    return softplus(-real).mean() + softplus(fake).mean()
+
+
+def critic_g(fake: Tensor) -> Tensor:
+    return -fake.mean()
+
+
+LOSSES: dict[str, tuple[Callable[[Tensor, Tensor], Tensor], Callable[[Tensor], Tensor]]] = {
+    "minimax": (logistic_d, lambda fake: -softplus(fake).mean()),
+    "non-saturating": (logistic_d, lambda fake: softplus(-fake).mean()),
+    "least-squares": (
+        lambda real, fake: ((real - 1).square().mean() + fake.square().mean()) / 2,
+        lambda fake: (fake - 1).square().mean() / 2,
+    ),
+    "hinge": (lambda real, fake: relu(1 - real).mean() + relu(1 + fake).mean(), critic_g),
+    "wasserstein": (lambda real, fake: fake.mean() - real.mean(), critic_g),
+}
+FIXED = {"lsgan": "least-squares", "wgan": "wasserstein", "wgan-gp": "wasserstein", "wgan-diff": "wasserstein"}
 
 
 class ByHand:
     """The same networks and images, with nothing of a game around them."""
 
-    def __init__(self, game: Game, config: Any, images: Tensor, labels: Tensor) -> None:
+    def __init__(self, game: Game, config: Any, loss: str, images: Tensor, labels: Tensor) -> None:
         self.nets = {name: copy.deepcopy(net) for name, net in game.recipe.nets.items()}
         self.averaged = copy.deepcopy(self.nets["generator"])
         self.name, self.config, self.images, self.labels = game.name, config, images, labels
+        self.d_loss, self.g_loss = LOSSES[loss]
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
         self.slopes: list[float] = []  # that were fined where they are above 1
 
@@ -256,8 +278,6 @@ def slope(score: Callable[[Tensor], Tensor], at: Tensor) -> Tensor:
 
 
 def adversaries(
-    d_loss: Callable[[Tensor, Tensor], Tensor],
-    g_loss: Callable[[Tensor], Tensor],
     *,
     turns: Callable[[Any, int], int] = lambda config, step: 1,
     fine: Callable[[ByHand, Tensor, Tensor], Tensor] | None = None,
@@ -272,29 +292,13 @@ def adversaries(
             on_real = hand.d(real)
             noise, nothing = hand.noise(c.latent_dim), CodeSpec().draw(c.batch_size, CPU)
             fake = hand.g(noise, nothing).detach()
-            loss = d_loss(on_real, hand.d(fake))
+            loss = hand.d_loss(on_real, hand.d(fake))
             hand.minimise("d", loss + (c.penalty_weight * fine(hand, real, fake) if fine else 0))
             after(hand)
         noise, nothing = hand.noise(c.latent_dim), CodeSpec().draw(c.batch_size, CPU)
-        hand.minimise("g", g_loss(hand.d(hand.g(noise, nothing))))
+        hand.minimise("g", hand.g_loss(hand.d(hand.g(noise, nothing))))
 
     return once
-
-
-def logistic_d(real: Tensor, fake: Tensor) -> Tensor:
-    return softplus(-real).mean() + softplus(fake).mean()
-
-
-def logistic_g(fake: Tensor) -> Tensor:
-    return softplus(-fake).mean()
-
-
-def critic_d(real: Tensor, fake: Tensor) -> Tensor:
-    return fake.mean() - real.mean()
-
-
-def critic_g(fake: Tensor) -> Tensor:
-    return -fake.mean()
 
 
 def one_sided(hand: ByHand, slopes: Tensor) -> Tensor:
@@ -330,10 +334,10 @@ def cgan(hand: ByHand, step: int) -> None:
     code = one_hot(labels, 10).float()
     on_real = hand.d(real, code)
     fake = hand.g(hand.noise(hand.config.latent_dim), code).detach()
-    hand.minimise("d", logistic_d(on_real, hand.d(fake, code)))
+    hand.minimise("d", hand.d_loss(on_real, hand.d(fake, code)))
     noise, (_, labels) = hand.noise(hand.config.latent_dim), hand.batch(step, "g")
     code = one_hot(labels, 10).float()
-    hand.minimise("g", logistic_g(hand.d(hand.g(noise, code), code)))
+    hand.minimise("g", hand.g_loss(hand.d(hand.g(noise, code), code)))
 
 
 def acgan(hand: ByHand, step: int) -> None:
@@ -342,10 +346,10 @@ def acgan(hand: ByHand, step: int) -> None:
     on_real = d(real)
     on_fake = d(hand.g(hand.noise(c.latent_dim), one_hot(labels, 10).float()).detach())
     named = cross_entropy(classes(on_real.features), labels) + cross_entropy(classes(on_fake.features), labels)
-    hand.minimise("d", logistic_d(on_real.score, on_fake.score) + c.class_weight * named)
+    hand.minimise("d", hand.d_loss(on_real.score, on_fake.score) + c.class_weight * named)
     noise, (_, labels) = hand.noise(c.latent_dim), hand.batch(step, "g")
     on_fake = d(hand.g(noise, one_hot(labels, 10).float()))
-    hand.minimise("g", logistic_g(on_fake.score) + c.class_weight * cross_entropy(classes(on_fake.features), labels))
+    hand.minimise("g", hand.g_loss(on_fake.score) + c.class_weight * cross_entropy(classes(on_fake.features), labels))
 
 
 def infogan(hand: ByHand, step: int) -> None:
@@ -362,11 +366,11 @@ def infogan(hand: ByHand, step: int) -> None:
     on_real = d(real)
     noise, code = hand.noise(c.latent_dim), CodeSpec(c.categories, c.continuous).draw(c.batch_size, CPU)
     on_fake = d(hand.g(noise, code).detach())
-    loss = logistic_d(on_real.score, on_fake.score) + c.information_weight * unread(on_fake.features, code)
+    loss = hand.d_loss(on_real.score, on_fake.score) + c.information_weight * unread(on_fake.features, code)
     hand.minimise("d", loss)
     noise, code = hand.noise(c.latent_dim), CodeSpec(c.categories, c.continuous).draw(c.batch_size, CPU)
     on_fake = d(hand.g(noise, code))
-    hand.minimise("g", logistic_g(on_fake.score) + c.information_weight * unread(on_fake.features, code))
+    hand.minimise("g", hand.g_loss(on_fake.score) + c.information_weight * unread(on_fake.features, code))
 
 
 def vae(hand: ByHand, step: int) -> None:
@@ -393,10 +397,10 @@ def refining(hand: ByHand, step: int) -> None:
     code = one_hot(labels, 10).float()
     on_real = hand.d(high + low, code)
     fake = hand.g(hand.noise(1, size, size), code, low).detach()
-    hand.minimise("d", logistic_d(on_real, hand.d(fake + low, code)))
+    hand.minimise("d", hand.d_loss(on_real, hand.d(fake + low, code)))
     noise, (whole, labels) = hand.noise(1, size, size), hand.batch(step, "g")
     low, code = apart(whole)[0], one_hot(labels, 10).float()
-    hand.minimise("g", logistic_g(hand.d(hand.g(noise, code, low) + low, code)))
+    hand.minimise("g", hand.g_loss(hand.d(hand.g(noise, code, low) + low, code)))
 
 
 def turns_of_wgan(config: Any, step: int) -> int:
@@ -407,33 +411,26 @@ def many(config: Any, step: int) -> int:
     return config.critic_steps
 
 
-def hinge_d(real: Tensor, fake: Tensor) -> Tensor:
-    return relu(1 - real).mean() + relu(1 + fake).mean()
-
-
-def squares_d(real: Tensor, fake: Tensor) -> Tensor:
-    return ((real - 1).square().mean() + fake.square().mean()) / 2
-
-
-def squares_g(fake: Tensor) -> Tensor:
-    return (fake - 1).square().mean() / 2
-
-
 ROUNDS: dict[str, Round] = {
-    "gan": adversaries(hinge_d, critic_g),
-    "dcgan": adversaries(logistic_d, logistic_g),
-    "lsgan": adversaries(squares_d, squares_g),
-    "wgan": adversaries(critic_d, critic_g, turns=turns_of_wgan, after=clipped),
-    "wgan-gp": adversaries(critic_d, critic_g, turns=many, fine=of_wgan_gp),
-    "wgan-diff": adversaries(critic_d, critic_g, turns=many, fine=of_wgan_diff),
-    "dragan": adversaries(logistic_d, logistic_g, fine=of_dragan),
+    "gan": adversaries(),
+    "dcgan": adversaries(),
+    "lsgan": adversaries(),
+    "wgan": adversaries(turns=turns_of_wgan, after=clipped),
+    "wgan-gp": adversaries(turns=many, fine=of_wgan_gp),
+    "wgan-diff": adversaries(turns=many, fine=of_wgan_diff),
+    "dragan": adversaries(fine=of_dragan),
     "cgan": cgan,
     "acgan": acgan,
     "infogan": infogan,
     "vae": vae,
 }
 HEADS = {"acgan": ("classes",), "infogan": ("reader",)}
-CHANGES: dict[str, dict[str, Any]] = {"gan": {"loss": "hinge"}, "infogan": {"nets": "dcgan"}, "vae": {"nets": "dcgan"}}
+CHANGES: dict[str, dict[str, Any]] = {
+    "dcgan": {"loss": "minimax"},
+    "cgan": {"loss": "least-squares"},
+    "infogan": {"nets": "dcgan"},
+    "vae": {"nets": "dcgan"},
+}
 
 
 def by_hand(model: str, game: Game, config: Any, level: int = 0) -> ByHand:
@@ -441,7 +438,8 @@ def by_hand(model: str, game: Game, config: Any, level: int = 0) -> ByHand:
     images = data.pixels
     for _ in range(level):
         images = avg_pool2d(images, 2)
-    hand = ByHand(game, config, images, data.labels)
+    loss = FIXED.get(model) or getattr(config, "loss", "non-saturating")
+    hand = ByHand(game, config, loss, images, data.labels)
     if model == "wgan":
         for player, net in (("d", "discriminator"), ("g", "generator")):
             rate = getattr(config, f"{player}_lr")
@@ -528,6 +526,7 @@ def check_field(model: str, field: str) -> None:
 
 # --- wiring with a mistake in it: where, what stands there, what is put in its place, and what notices
 
+LOSS_MODELS = [model for model, config in CONFIGS.items() if issubclass(config, LossConfig)]
 MISTAKES: list[tuple[ModuleType, str, str, str, str]] = [
     (game_m, "versus", "turns=d_turns", "turns=once", "rounds wgan-gp"),
     (game_m, "versus", "after=d_after", "after=nothing", "rounds wgan"),
@@ -554,9 +553,10 @@ MISTAKES: list[tuple[ModuleType, str, str, str, str]] = [
     (gan_m, "networks", "config.d_norm", '"batch"', "networks acgan"),
     (gan_m, "networks", "code, config.width", "code, 64", "networks gan"),
     (gan_m, "networks", "config.nets", '"dcgan"', "networks cgan"),
-    (gan_m, "gan", "config.loss", '"non-saturating"', "rounds gan"),
-    (gan_m, "gan", "config.beta1", "0.5", "rounds gan"),
-    (dcgan_m, "dcgan", "config.d_lr", "config.g_lr", "rounds dcgan"),
+    *((gan_m, "players", "config.loss", '"non-saturating"', f"rounds {model}") for model in LOSS_MODELS),
+    (gan_m, "players", "config.beta1", "0.5", "rounds gan"),
+    (gan_m, "players", "config.beta2", "0.999", "rounds dcgan"),
+    (gan_m, "players", "(config.d_lr, config.g_lr)", "(config.g_lr, config.d_lr)", "rounds dcgan"),
     (lsgan_m, "lsgan", "least-squares", "non-saturating", "rounds lsgan"),
     (wgan_m, "wgan", "rmsprop(config.g_lr)", "rmsprop(config.d_lr)", "rounds wgan"),
     (wgan_m, "wgan", "clip(config.clip)", "clip(0.01)", "rounds wgan"),
@@ -569,18 +569,14 @@ MISTAKES: list[tuple[ModuleType, str, str, str, str]] = [
     (wgan_gp_m, "wgan_diff", ", config.penalty", "", "rounds wgan-diff"),
     (dragan_m, "dragan", ", config.penalty)", ")", "rounds dragan"),
     (dragan_m, "dragan", "config.penalty_weight", "10.0", "rounds dragan"),
-    (dragan_m, "dragan", "config.beta2", "0.999", "rounds dragan"),
     (acgan_m, "acgan", "view.on_real), config.class_weight", "view.on_real), 1.0", "rounds acgan"),
     (acgan_m, "acgan", "view.on_fake), config.class_weight", "view.on_fake), 1.0", "rounds acgan"),
     (infogan_m, "infogan", "config.information_weight", "1.0", "rounds infogan"),
-    (infogan_m, "infogan", "adam(config.g_lr", "adam(config.d_lr", "rounds infogan"),
     (infogan_m, "infogan", ", config.continuous", ", 2", "networks infogan"),
     (vae_m, "vae", "config.beta1", "0.9", "rounds vae"),
     (vae_m, "vae", "config.d_norm", '"batch"', "networks vae"),
     (lapgan_m, "_top", "config.d_norm", '"none"', "rounds lapgan"),
     (lapgan_m, "_top", "rounds=config.top_rounds", "rounds=1", "rounds lapgan"),
-    (lapgan_m, "_top", "adam(config.d_lr", "adam(config.g_lr", "rounds lapgan"),
-    (lapgan_m, "_refining", "adam(config.d_lr", "adam(config.g_lr", "rounds lapgan"),
     (lapgan_m, "_refining", "labelled=classes > 0", "labelled=False", "rounds lapgan"),
     (pyramid_m, "Pyramid.__init__", "len(recipes) - 1 - level", "level", "rounds lapgan"),
 ]  # fmt: skip
