@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeVar
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.utils import parametrizations
 
 from imagegan.latents import Codes
 from seqgan.errors import ConfigError, UsageError
@@ -232,6 +233,16 @@ NORMS_1D: dict[str, Callable[[int], list[nn.Module]]] = {
 def has_batchnorm(net: nn.Module) -> bool:
     """Whether its output for an image depends on the others of the batch."""
     return any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in net.modules())
+
+
+def spectral_norm(net: Net) -> Net:
+    """Divide each weight by its largest singular value, so that no layer stretches a difference (Miyato et al. 2018).
+
+    In train mode every forward makes one step of the power iteration, in eval mode none. Its vectors are buffers: they
+    are saved with the weights. All processes hold the same, as a function of the weights and the number of forwards."""
+    for layer in [layer for layer in net.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]:
+        parametrizations.spectral_norm(layer)
+    return net
 
 
 def halvings(size: int) -> tuple[int, int]:

@@ -81,6 +81,9 @@ def test_all_processes_hold_the_same_weights_after_training(found: Found) -> Non
         assert flat(first) == flat(second), game
     buffers = [name for name in found[0]["dcgan"]["generator"] if "running" in name]
     assert len(buffers) == 4
+    vectors = [value for name, value in found[0]["dcgan"]["discriminator"].items() if name.endswith(("_u", "_v"))]
+    assert len(vectors) == 6
+    assert all(abs(float(vector.norm()) - 1) < 1e-5 for vector in vectors)
     assert found[0]["world_size"] == 2
 
 

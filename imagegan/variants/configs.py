@@ -63,9 +63,10 @@ class GameConfig(NetsConfig):
 
 @dataclass(frozen=True)
 class LossConfig(ImageConfig):
-    """Two players, trained by Adam, with a choice of losses."""
+    """Two players, trained by Adam, with a choice of losses and of what bounds the discriminator."""
 
     loss: Annotated[Loss, "loss of both players"] = "non-saturating"
+    spectral_norm: Annotated[bool, "divide each weight of the discriminator by its largest singular value"] = False
     d_lr: Annotated[float, D_RATE, RATE] = 2e-4
     beta1: Annotated[float, BETA1, SHARE] = 0.5
     beta2: Annotated[float, BETA2, SHARE] = 0.999

@@ -6,8 +6,8 @@ from torch import nn
 
 from imagegan.game import Recipe, View, versus
 from imagegan.losses import LOSSES
-from imagegan.nets import Discriminator, Shape, family
-from imagegan.variants.configs import GANConfig, LossConfig, NetsConfig
+from imagegan.nets import Discriminator, Shape, family, spectral_norm
+from imagegan.variants.configs import GANConfig, ImageConfig, LossConfig, NetsConfig
 from seqgan.core.game import Player, adam
 
 
@@ -23,8 +23,13 @@ def networks(config: NetsConfig, shape: Shape, g_code: int = 0, d_code: int = 0)
     nets = family(config.nets, shape)
     return Pair(
         nets.generator(shape, config.latent_dim + g_code, config.width),
-        nets.discriminator(shape, d_code, config.width, config.d_norm),
+        bounded(nets.discriminator(shape, d_code, config.width, config.d_norm), config),
     )
+
+
+def bounded(discriminator: Discriminator, config: ImageConfig) -> Discriminator:
+    """With spectral normalisation, where the config asks for it."""
+    return spectral_norm(discriminator) if isinstance(config, LossConfig) and config.spectral_norm else discriminator
 
 
 def players(config: LossConfig, **more: Any) -> dict[str, Player[View]]:

@@ -2,6 +2,7 @@
 
 A check is a function so that it can be tried on mutants: a term with a sign, a reduction or a detach flipped."""
 
+import copy
 import math
 from collections.abc import Callable
 from itertools import pairwise
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.testing import assert_close
 
-from imagegan import game, latents, losses, penalties, pyramid
+from imagegan import game, latents, losses, nets, penalties, pyramid
 from imagegan.game import Game, Recipe, View
 from imagegan.latents import CodeSpec
 from imagegan.nets import Scored
@@ -271,6 +272,44 @@ def check_a_slope_is_of_the_critic_itself() -> None:
     assert_close(penalties.gradient_norms(score, images).detach(), images.flatten(1).norm(dim=1))
     penalties.gradient_penalty(score, images, fake).backward()
     assert fake.grad is None
+
+
+def check_spectral_norm_bounds_every_layer() -> None:
+    """The largest singular value becomes 1, whatever the scale of the weights; the loss has no gradient along them."""
+    plain = nets.common_discriminator(SHAPE, 0, 4, "none")
+    layers = [layer for layer in plain.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
+    assert len(layers) == 4
+    images = torch.randn(5, 1, 28, 28)
+    net = nets.spectral_norm(copy.deepcopy(plain))
+    twice = nets.spectral_norm(copy.deepcopy(plain))
+    with torch.no_grad():
+        for name, parameter in twice.named_parameters():
+            parameter.mul_(2.0 if "weight" in name else 1.0)
+        for _ in range(200):
+            net(images), twice(images)
+    normalised = [layer for layer in net.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
+    for layer, before in zip(normalised, layers, strict=True):
+        weight = before.weight.detach().flatten(1)
+        assert_close(layer.weight.detach().flatten(1), weight / torch.linalg.matrix_norm(weight, 2), atol=1e-4, rtol=1e-3)
+    score = net(images).score
+    assert_close(score, twice(images).score, atol=1e-4, rtol=1e-3)
+    score.sum().backward()
+    for name, parameter in net.named_parameters():
+        assert parameter.grad is not None
+        if name.endswith("original"):
+            assert_close((parameter * parameter.grad).sum(), torch.tensor(0.0), atol=1e-3, rtol=0.0)
+
+
+def check_the_power_iteration_runs_in_training_alone() -> None:
+    net = nets.spectral_norm(nets.mlp_discriminator(SHAPE, 0, 8, "none"))
+    images, vectors = torch.randn(2, 1, 28, 28), {name: value.clone() for name, value in net.named_buffers()}
+    assert len(vectors) == 6
+    net.eval()
+    net(images)
+    assert all(value.equal(vectors[name]) for name, value in net.named_buffers())
+    net.train()
+    net(images)
+    assert not any(value.equal(vectors[name]) for name, value in net.named_buffers())
 
 
 # --- terms of variants
@@ -585,6 +624,9 @@ SIGNS_AND_REDUCTIONS: list[tuple[ModuleType, str, str, str]] = [
     (penalties, "dragan_penalty", "real + shares", "real - shares"),
     (penalties, "dragan_penalty", "rand_like", "randn_like"),  # E8
     (penalties, "dragan_penalty", "shares(real) * noise", "shares(real)"),
+    (nets, "spectral_norm", "nn.Conv2d | nn.Linear", "nn.Linear"),
+    (nets, "spectral_norm", "nn.Conv2d | nn.Linear", "nn.Conv2d"),
+    (nets, "spectral_norm", "parametrizations.spectral_norm(layer)", "parametrizations.weight_norm(layer)"),
     (pyramid, "high", "images - low", "images + low"),
     (game, "versus", "(view.on_real.score, view.on_fake.score)", "(view.on_fake.score, view.on_real.score)"),
     (game, "versus", "loss.generator(view.on_fake.score)", "loss.generator(view.on_real.score)"),  # E15

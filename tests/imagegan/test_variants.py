@@ -10,10 +10,12 @@ import pytest
 import torch
 from click.testing import CliRunner
 from PIL import Image
+from safetensors.torch import load
 
 from imagegan import training
 from imagegan.cli import imagegan
-from imagegan.data import ImageDataset, digits
+from imagegan.data import ImageDataset, Splits, digits
+from imagegan.first_numbers import first_numbers
 from imagegan.game import Game
 from imagegan.generation import generate, load_model, npz
 from imagegan.nets import FAMILIES, Shape
@@ -191,6 +193,26 @@ def test_bf16_learns_too() -> None:
     for model in ("wgan-gp", "wgan-diff", "vae", "infogan"):
         for phase in made(model, bf16=True).phases():
             assert all(torch.as_tensor(value).isfinite() for value in phase.update(1).values())
+
+
+def test_spectral_norm_is_trained_saved_and_exported_with_its_vectors() -> None:
+    """The move of the generator freezes the weights; each forward in train mode moves the vectors, in eval mode none."""
+    game, images = made("dcgan", spectral_norm=True, d_norm="none"), torch.randn(3, 1, 28, 28)
+    assert isinstance(game, Game)
+    net = game.recipe.nets["discriminator"]
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    move(game.recipe.players["g"], game.view(1, "g"), game.recipe.nets, game.optimizers["g"])
+    for name, value in net.state_dict().items():
+        assert value.equal(before[name]) != name.endswith(("_u", "_v")), name
+    game.update(1)
+    first_numbers(game, Splits(digits(50, seed=1), digits(20, seed=2)), "digits")  # forwards of copies
+    other = made("dcgan", seed=3, spectral_norm=True, d_norm="none")
+    assert isinstance(other, Game)
+    twin = other.recipe.nets["discriminator"]
+    twin.load_state_dict(load(game.weights()["discriminator"]))
+    score = net.eval()(images).score
+    assert twin.eval()(images).score.equal(score)
+    assert net(images).score.equal(score)
 
 
 # --- bad input

@@ -76,6 +76,7 @@ OTHER: dict[str, Any] = {
     "ema": 0.0,
     "bf16": True,
     "loss": "hinge",
+    "spectral_norm": True,
     "clip": 0.5,
     "critic_steps": 3,
     "critic_burst": 4,
@@ -168,6 +169,7 @@ def test_an_option_that_would_change_nothing_is_refused(words: list[str], messag
 
 AWAY: dict[str, Any] = {
     "loss": "hinge",
+    "spectral_norm": True,
     "images": 40,
     "size": 16,
     "batch_size": 6,
@@ -199,7 +201,7 @@ def away(model: str, **changes: Any) -> Any:
     """A config with every value away from its default."""
     config = CONFIGS[model](**{k: v for k, v in {**AWAY, **changes}.items() if hasattr(CONFIGS[model], k)})
     same = [f.name for f in fields(config) if getattr(config, f.name) == f.default]
-    assert set(same) <= {"steps", "bf16"}, f"add another value of {same} to AWAY"
+    assert set(same) <= {"steps", "bf16", *changes}, f"add another value of {same} to AWAY"
     return config
 
 
@@ -428,6 +430,7 @@ HEADS = {"acgan": ("classes",), "infogan": ("reader",)}
 CHANGES: dict[str, dict[str, Any]] = {
     "dcgan": {"loss": "minimax"},
     "cgan": {"loss": "least-squares"},
+    "dragan": {"spectral_norm": False},  # its slopes would all be below 1
     "infogan": {"nets": "dcgan"},
     "vae": {"nets": "dcgan"},
 }
@@ -501,7 +504,11 @@ def check_networks(model: str) -> None:
     """As large as the config says, and of its kind."""
     config = away(model, **CHANGES.get(model, {}))
     game = new_game(model, config)
-    assert isinstance(game, Game)
+    if getattr(config, "spectral_norm", False):
+        for played in game.games if isinstance(game, Pyramid) else [game]:
+            assert_spectrally_normalised(played.recipe.nets["discriminator"])
+    if isinstance(game, Pyramid):
+        return
     generator = game.recipe.nets["generator"]
     linear = next(layer for layer in generator.modules() if isinstance(layer, nn.Linear))
     codes = (
@@ -515,7 +522,14 @@ def check_networks(model: str) -> None:
     assert any(isinstance(layer, nn.GroupNorm) for layer in judge.modules())
 
 
-@pytest.mark.parametrize("model", [model for model in CONFIGS if model != "lapgan"])
+def assert_spectrally_normalised(net: nn.Module) -> None:
+    layers = [layer for layer in net.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
+    assert len(layers) >= 2
+    for layer in layers:
+        assert 0.95 < torch.linalg.matrix_norm(layer.weight.flatten(1), 2) < 1.2
+
+
+@pytest.mark.parametrize("model", list(CONFIGS))
 def test_networks_are_those_of_the_config(model: str) -> None:
     check_networks(model)
 
@@ -550,6 +564,9 @@ MISTAKES: list[tuple[ModuleType, str, str, str, str]] = [
     (game_m, "Game.__init__", "if config.ema", "if 0.0", "rounds dcgan"),
     (game_m, "Game.chosen", "self.config.batch_size", "128", "rounds dcgan"),
     (game_m, "Game.view", "self.config.batch_size", "128", "rounds dcgan"),
+    (gan_m, "bounded", "config.spectral_norm else", "False else", "networks acgan"),
+    (lapgan_m, "_top", "bounded(mlp_discriminator", "(lambda net, _: net)(mlp_discriminator", "networks lapgan"),
+    (lapgan_m, "_refining", "bounded(dcgan_discriminator", "(lambda net, _: net)(dcgan_discriminator", "networks lapgan"),
     (gan_m, "networks", "config.d_norm", '"batch"', "networks acgan"),
     (gan_m, "networks", "code, config.width", "code, 64", "networks gan"),
     (gan_m, "networks", "config.nets", '"dcgan"', "networks cgan"),
