@@ -67,6 +67,7 @@ class LossConfig(ImageConfig):
 
     loss: Annotated[Loss, "loss of both players"] = "non-saturating"
     spectral_norm: Annotated[bool, "divide each weight of the discriminator by its largest singular value"] = False
+    r1_weight: Annotated[float, "weight of the squared gradient on real images (R1: gamma; 0: none)", WEIGHT] = 0.0
     d_lr: Annotated[float, D_RATE, RATE] = 2e-4
     beta1: Annotated[float, BETA1, SHARE] = 0.5
     beta2: Annotated[float, BETA2, SHARE] = 0.999

@@ -1,5 +1,6 @@
 """GAN, Goodfellow et al. (2014): two perceptrons, one update each a round."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from torch import nn
@@ -7,8 +8,9 @@ from torch import nn
 from imagegan.game import Recipe, View, versus
 from imagegan.losses import LOSSES
 from imagegan.nets import Discriminator, Shape, family, spectral_norm
+from imagegan.penalties import r1_penalty
 from imagegan.variants.configs import GANConfig, ImageConfig, LossConfig, NetsConfig
-from seqgan.core.game import Player, adam
+from seqgan.core.game import Player, Term, adam
 
 
 class Pair(NamedTuple):
@@ -32,10 +34,15 @@ def bounded(discriminator: Discriminator, config: ImageConfig) -> Discriminator:
     return spectral_norm(discriminator) if isinstance(config, LossConfig) and config.spectral_norm else discriminator
 
 
-def players(config: LossConfig, **more: Any) -> dict[str, Player[View]]:
-    """Discriminator and generator with the loss and the optimiser of a config; `more` is that of `versus`."""
+def players(
+    config: LossConfig, d_terms: Mapping[str, Term[View]] | None = None, **more: Any
+) -> dict[str, Player[View]]:
+    """Discriminator and generator with the loss, R1 and the optimiser of a config; `more` is that of `versus`."""
     optimizers = (adam(lr, config.beta1, config.beta2) for lr in (config.d_lr, config.g_lr))
-    return versus(LOSSES[config.loss], *optimizers, **more)
+    r1 = Term[View](lambda view: r1_penalty(view.score, view.real), config.r1_weight / 2, per_sample=True)
+    return versus(
+        LOSSES[config.loss], *optimizers, d_terms={**(d_terms or {}), **({"r1": r1} if r1.weight else {})}, **more
+    )
 
 
 def gan(config: GANConfig, shape: Shape) -> Recipe:

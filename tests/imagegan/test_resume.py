@@ -31,8 +31,11 @@ def case(number: int, folder: Path) -> None:
         "categories": rng.choice([0, 3]),
         "top_rounds": rng.choice([1, 2]),
         "conditional": rng.choice([True, False]),
+        "r1_weight": rng.choice([0.0, 2.0]),
         "spectral_norm": rng.choice([True, False]),
     }
+    if options["r1_weight"]:
+        options["d_norm"] = "layer"
     changes = {name: value for name, value in options.items() if name in known}
     build = partial(made, model, rng.randrange(9), **changes)
     fewer = rng.randrange(1, options["steps"])

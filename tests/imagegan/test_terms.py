@@ -262,6 +262,33 @@ def check_where_a_penalty_looks() -> None:
     assert off.flatten(1).std(dim=1).min() > 0
 
 
+def check_r1_is_the_squared_slope_on_real_images() -> None:
+    """D(x) = |x|^2 / 2 has slope |x|: E |x|^2. Of a linear critic w: |w|^2, whose gradient is 2 w."""
+    real = random(5, 4).requires_grad_()
+
+    def score(images: Tensor) -> Tensor:
+        return images.flatten(1).square().sum(dim=1) / 2
+
+    assert_close(penalties.r1_penalty(score, real), real.detach().flatten(1).square().sum(dim=1).mean())
+    critic = Linear(3.0)
+    penalty = penalties.r1_penalty(critic, real)
+    assert_close(penalty.detach(), torch.tensor(9.0))
+    penalty.backward()
+    assert critic.weight.grad is not None
+    assert_close(critic.weight.grad, 2 * critic.weight.detach())
+    assert real.grad is None
+    for gamma, names in ((0.0, {"loss"}), (8.0, {"loss", "r1"})):
+        made = recipe_of(dcgan_m, "dcgan", "dcgan", r1_weight=gamma, d_norm="none")
+        terms = made.players["d"].terms
+        assert set(terms) == names
+    assert terms["r1"].weight == 4.0
+    assert terms["r1"].per_sample
+    recorder = Recorder()
+    view = patched(made, discriminator=recorder)
+    assert_close(terms["r1"].of(view).detach(), 4 * view.real.square().flatten(1).sum(dim=1).mean())
+    assert [shown.equal(view.real) for shown in recorder.shown] == [True]
+
+
 def check_a_slope_is_of_the_critic_itself() -> None:
     """D(x) = |x|^2 / 2 has slope |x|; and no image is told how to make it smaller."""
 
@@ -614,6 +641,12 @@ SIGNS_AND_REDUCTIONS: list[tuple[ModuleType, str, str, str]] = [
     (penalties, "off_one", ".square()", ""),
     (penalties, "gradient_penalty", "between(real, fake, shares(real))", "fake"),  # E7
     (penalties, "gradient_penalty", "between(real, fake", "between(real, real"),
+    (penalties, "r1_penalty", ".square()", ""),
+    (penalties, "r1_penalty", "mean(", "(lambda x: x.sum())("),
+    (penalties, "r1_penalty", "mean(", "-mean("),
+    (gan_m, "players", "view.score, view.real", "view.score, view.fake"),
+    (gan_m, "players", "config.r1_weight / 2", "config.r1_weight"),
+    (gan_m, "players", "per_sample=True", "per_sample=False"),
     (penalties, "difference_penalty", "first - second", "first + second"),
     (penalties, "difference_penalty", ".norm(dim=1)", ".norm()"),
     (penalties, "difference_penalty", ".flatten().abs()", ".flatten()"),

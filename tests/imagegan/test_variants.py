@@ -229,6 +229,13 @@ def test_batchnorm_under_a_penalty_on_single_images_is_refused(model: str, tmp_p
     assert not (tmp_path / "run").exists()
 
 
+def test_r1_beside_batchnorm_is_refused() -> None:
+    for model in (model for model, config in CONFIGS.items() if "r1_weight" in config.__dataclass_fields__):
+        made(model, r1_weight=1.0, d_norm="none")
+        with pytest.raises(ConfigError, match=r"the penalty 'r1' .*BatchNorm in the discriminator.*--d-norm none"):
+            made(model, r1_weight=1.0, d_norm="batch")
+
+
 @pytest.mark.parametrize("model", ["cgan", "acgan", "lapgan"])
 def test_labels_that_a_conditional_model_misses_are_asked_for(model: str) -> None:
     pixels = digits(20, seed=1).pixels

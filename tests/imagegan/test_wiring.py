@@ -77,6 +77,7 @@ OTHER: dict[str, Any] = {
     "bf16": True,
     "loss": "hinge",
     "spectral_norm": True,
+    "r1_weight": 2.0,
     "clip": 0.5,
     "critic_steps": 3,
     "critic_burst": 4,
@@ -111,14 +112,18 @@ def other(model: str, field: str) -> Any:
     return "dcgan" if getattr(CONFIGS[model], field) == OTHER[field] == "common" else OTHER[field]
 
 
+BESIDE: dict[str, dict[str, Any]] = {"r1_weight": {"d_norm": "none"}}  # what a field needs
+
+
 @cache
-def usual(model: str) -> str:
-    return trace(model)
+def usual(model: str, beside: str = "") -> str:
+    return trace(model, **BESIDE.get(beside, {}))
 
 
 @pytest.mark.parametrize(("model", "field"), EVERY_FIELD)
 def test_every_field_of_every_config_changes_the_run(model: str, field: str) -> None:
-    assert trace(model, **{field: other(model, field)}) != usual(model)
+    beside = field if field in BESIDE else ""
+    assert trace(model, **{field: other(model, field)}, **BESIDE.get(field, {})) != usual(model, beside)
 
 
 @pytest.mark.parametrize(
@@ -170,6 +175,7 @@ def test_an_option_that_would_change_nothing_is_refused(words: list[str], messag
 AWAY: dict[str, Any] = {
     "loss": "hinge",
     "spectral_norm": True,
+    "r1_weight": 3.0,
     "images": 40,
     "size": 16,
     "batch_size": 6,
@@ -262,6 +268,11 @@ class ByHand:
             parameter.grad = gradient.contiguous()  # in the order of the weights, as the fused Adam takes it
         self.optimizers[player].step()
 
+    def r1(self, d: Callable[[Tensor], Tensor], real: Tensor) -> Tensor:
+        """Mescheder et al. (2018): gamma / 2 times the mean square of the slope on real images."""
+        gamma = getattr(self.config, "r1_weight", 0.0)
+        return gamma / 2 * slope(d, real).square().mean() if gamma else torch.zeros(())
+
     @torch.no_grad()
     def average(self, step: int) -> None:
         keep = min(self.config.ema, (1 + step) / (10 + step))
@@ -295,7 +306,8 @@ def adversaries(
             noise, nothing = hand.noise(c.latent_dim), CodeSpec().draw(c.batch_size, CPU)
             fake = hand.g(noise, nothing).detach()
             loss = hand.d_loss(on_real, hand.d(fake))
-            hand.minimise("d", loss + (c.penalty_weight * fine(hand, real, fake) if fine else 0))
+            loss = loss + (c.penalty_weight * fine(hand, real, fake) if fine else 0)
+            hand.minimise("d", loss + hand.r1(hand.d, real))
             after(hand)
         noise, nothing = hand.noise(c.latent_dim), CodeSpec().draw(c.batch_size, CPU)
         hand.minimise("g", hand.g_loss(hand.d(hand.g(noise, nothing))))
@@ -336,7 +348,8 @@ def cgan(hand: ByHand, step: int) -> None:
     code = one_hot(labels, 10).float()
     on_real = hand.d(real, code)
     fake = hand.g(hand.noise(hand.config.latent_dim), code).detach()
-    hand.minimise("d", hand.d_loss(on_real, hand.d(fake, code)))
+    loss = hand.d_loss(on_real, hand.d(fake, code))
+    hand.minimise("d", loss + hand.r1(lambda images: hand.d(images, code), real))
     noise, (_, labels) = hand.noise(hand.config.latent_dim), hand.batch(step, "g")
     code = one_hot(labels, 10).float()
     hand.minimise("g", hand.g_loss(hand.d(hand.g(noise, code), code)))
@@ -348,7 +361,8 @@ def acgan(hand: ByHand, step: int) -> None:
     on_real = d(real)
     on_fake = d(hand.g(hand.noise(c.latent_dim), one_hot(labels, 10).float()).detach())
     named = cross_entropy(classes(on_real.features), labels) + cross_entropy(classes(on_fake.features), labels)
-    hand.minimise("d", hand.d_loss(on_real.score, on_fake.score) + c.class_weight * named)
+    loss = hand.d_loss(on_real.score, on_fake.score) + c.class_weight * named
+    hand.minimise("d", loss + hand.r1(hand.d, real))
     noise, (_, labels) = hand.noise(c.latent_dim), hand.batch(step, "g")
     on_fake = d(hand.g(noise, one_hot(labels, 10).float()))
     hand.minimise("g", hand.g_loss(on_fake.score) + c.class_weight * cross_entropy(classes(on_fake.features), labels))
@@ -369,7 +383,7 @@ def infogan(hand: ByHand, step: int) -> None:
     noise, code = hand.noise(c.latent_dim), CodeSpec(c.categories, c.continuous).draw(c.batch_size, CPU)
     on_fake = d(hand.g(noise, code).detach())
     loss = hand.d_loss(on_real.score, on_fake.score) + c.information_weight * unread(on_fake.features, code)
-    hand.minimise("d", loss)
+    hand.minimise("d", loss + hand.r1(hand.d, real))
     noise, code = hand.noise(c.latent_dim), CodeSpec(c.categories, c.continuous).draw(c.batch_size, CPU)
     on_fake = d(hand.g(noise, code))
     hand.minimise("g", hand.g_loss(on_fake.score) + c.information_weight * unread(on_fake.features, code))
@@ -399,7 +413,8 @@ def refining(hand: ByHand, step: int) -> None:
     code = one_hot(labels, 10).float()
     on_real = hand.d(high + low, code)
     fake = hand.g(hand.noise(1, size, size), code, low).detach()
-    hand.minimise("d", hand.d_loss(on_real, hand.d(fake + low, code)))
+    loss = hand.d_loss(on_real, hand.d(fake + low, code))
+    hand.minimise("d", loss + hand.r1(lambda finer: hand.d(finer + low, code), high))
     noise, (whole, labels) = hand.noise(1, size, size), hand.batch(step, "g")
     low, code = apart(whole)[0], one_hot(labels, 10).float()
     hand.minimise("g", hand.g_loss(hand.d(hand.g(noise, code, low) + low, code)))
@@ -571,6 +586,9 @@ MISTAKES: list[tuple[ModuleType, str, str, str, str]] = [
     (gan_m, "networks", "code, config.width", "code, 64", "networks gan"),
     (gan_m, "networks", "config.nets", '"dcgan"', "networks cgan"),
     *((gan_m, "players", "config.loss", '"non-saturating"', f"rounds {model}") for model in LOSS_MODELS),
+    *((gan_m, "players", "config.r1_weight / 2", "config.r1_weight", f"rounds {model}") for model in LOSS_MODELS),
+    (gan_m, "players", "**(d_terms or {}), ", "", "rounds dragan"),
+    (gan_m, "players", "view.real", "view.fake", "rounds dcgan"),
     (gan_m, "players", "config.beta1", "0.5", "rounds gan"),
     (gan_m, "players", "config.beta2", "0.999", "rounds dcgan"),
     (gan_m, "players", "(config.d_lr, config.g_lr)", "(config.g_lr, config.d_lr)", "rounds dcgan"),
