@@ -28,7 +28,7 @@ from imagegan.variants.configs import ImageConfig
 from seqgan.core import distributed
 from seqgan.core.checkpoint import check, load_optimizer
 from seqgan.core.device import autocast
-from seqgan.core.game import Nets, Optimise, Player, Term, move, nothing, once, update_average, watched
+from seqgan.core.game import LR_SCHEDULES, Nets, Optimise, Player, Term, move, nothing, once, update_average, watched
 from seqgan.core.phase import Metrics, Phase
 from seqgan.core.seed import derive, private_generator
 from seqgan.core.weights import as_safetensors
@@ -207,16 +207,23 @@ class Game:
 
     @property
     def phase(self) -> Phase:
-        return Phase(self.name, self.config.steps * self.recipe.rounds, self.update)
+        return Phase(self.name, self.steps, self.update)
+
+    @property
+    def steps(self) -> int:
+        """The rounds of this game."""
+        return self.config.steps * self.recipe.rounds
 
     def update(self, step: int) -> Metrics:
         """One round: each player takes its turns. The metrics are those of the last turn of each."""
         measured: dict[str, Tensor] = {}
+        lr_factor = LR_SCHEDULES[self.config.lr_schedule](step, self.steps)
         for name, player in self.recipe.players.items():
             for turn in range(player.turns(step)):
                 view = self.view(step, name, turn)
                 precision = autocast(self.device, enabled=self.config.bf16)
-                losses = move(player, view, self.recipe.nets, self.optimizers[name], precision=precision)
+                optimizer = self.optimizers[name]
+                losses = move(player, view, self.recipe.nets, optimizer, precision=precision, lr_factor=lr_factor)
             measured |= {f"{name}_{term}": value for term, value in losses.items()}
             measured |= {what: distributed.all_reduce_mean(values) for what, values in watched(player, view).items()}
         if self.averaged is not None:

@@ -10,6 +10,7 @@ FEWEST_TWO = Whole(2, 2**20)
 Nets = Literal["mlp", "dcgan", "common"]
 Norm = Literal["batch", "layer", "none"]
 Sides = Literal["two-sided", "one-sided"]
+Schedule = Literal["constant", "linear", "cosine"]
 Loss = Literal["minimax", "non-saturating", "least-squares", "hinge"]
 
 IMAGES = "training images to draw, or to take of those that are read (by default all)"
@@ -42,6 +43,7 @@ class ImageConfig(Checked):
     width: Annotated[int, WIDTH, FEWEST_TWO] = 64
     d_norm: Annotated[Norm, D_NORM] = "batch"
     g_lr: Annotated[float, G_RATE, RATE] = 2e-4
+    lr_schedule: Annotated[Schedule, "learning rates over the rounds: constant, or falling to 0"] = "constant"
     ema: Annotated[float, "decay of a moving average of the generator, which draws the samples (0: none)", SHARE] = 0.0
     bf16: Annotated[bool, "train in bfloat16 (autocast); penalties stay in fp32"] = False
 

@@ -570,6 +570,27 @@ def check_codes_are_drawn_from_all_there_are() -> None:
     assert CodeSpec().draw(3, CPU).shape == (3, 0)
 
 
+def check_learning_rates_fall_to_zero() -> None:
+    """Those of torch's own schedulers, stepped through; the rate is as before after the step."""
+    weight = nn.Parameter(torch.zeros(1))
+    for name, new in (
+        ("constant", lambda it: torch.optim.lr_scheduler.ConstantLR(it, 1.0)),
+        ("linear", lambda it: torch.optim.lr_scheduler.LinearLR(it, 1.0, 0.0, 8)),
+        ("cosine", lambda it: torch.optim.lr_scheduler.CosineAnnealingLR(it, 8)),
+    ):
+        reference = torch.optim.SGD([weight], 0.3)
+        scheduler, mine = new(reference), torch.optim.SGD([weight], 0.3)
+        for step in range(1, 9):
+            before = weight.item()
+            weight.grad = torch.ones(1)
+            with core_game.scaled_lr(mine, core_game.LR_SCHEDULES[name](step, 8)):
+                mine.step()
+            assert before - weight.item() == pytest.approx(reference.param_groups[0]["lr"], abs=1e-6)
+            assert mine.param_groups[0]["lr"] == 0.3
+            reference.step()
+            scheduler.step()
+
+
 def check_the_averaged_generator_follows() -> None:
     """In the long run it keeps 9 of 10 parts of itself in a round; in round 1, 2 of 11."""
     made = recipe_of(gan_m, "gan", "gan")
@@ -670,6 +691,9 @@ SIGNS_AND_REDUCTIONS: list[tuple[ModuleType, str, str, str]] = [
     (core_game, "move", "term.of(view)", "-term.of(view)"),
     (game, "Game.chosen", "step, player, turn)", "step, player)"),
     (game, "Game.update", "range(player.turns(step))", "range(player.turns(step) + 1)"),  # E12
+    (core_game, "scaled_lr", "factor * rate", "rate"),
+    (core_game, "scaled_lr", "factor * rate", "factor"),
+    (core_game, "scaled_lr", 'group["lr"] = rate', "pass"),
     (core_game, "update_average", "1 - min", "min"),
     (latents, "CodeSpec.draw", "2 * torch.rand", "torch.rand"),
     (latents, "CodeSpec.join", "[chosen, numbers]", "[numbers, chosen]"),

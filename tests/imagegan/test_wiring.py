@@ -3,6 +3,7 @@ values away from their defaults; each field, changed, changes the run; and wirin
 
 import copy
 import hashlib
+import math
 from collections.abc import Callable
 from dataclasses import fields
 from functools import cache
@@ -70,6 +71,7 @@ OTHER: dict[str, Any] = {
     "width": 6,
     "d_norm": "layer",
     "g_lr": 0.01,
+    "lr_schedule": "linear",
     "d_lr": 0.01,
     "beta1": 0.3,
     "beta2": 0.5,
@@ -184,6 +186,8 @@ AWAY: dict[str, Any] = {
     "width": 4,
     "d_norm": "layer",
     "g_lr": 3e-3,
+    "lr_schedule": "cosine",
+    "steps": 90,
     "d_lr": 2e-3,
     "beta1": 0.3,
     "beta2": 0.7,
@@ -207,7 +211,7 @@ def away(model: str, **changes: Any) -> Any:
     """A config with every value away from its default."""
     config = CONFIGS[model](**{k: v for k, v in {**AWAY, **changes}.items() if hasattr(CONFIGS[model], k)})
     same = [f.name for f in fields(config) if getattr(config, f.name) == f.default]
-    assert set(same) <= {"steps", "bf16", *changes}, f"add another value of {same} to AWAY"
+    assert set(same) <= {"bf16", *changes}, f"add another value of {same} to AWAY"
     return config
 
 
@@ -241,6 +245,8 @@ class ByHand:
         self.name, self.config, self.images, self.labels = game.name, config, images, labels
         self.d_loss, self.g_loss = LOSSES[loss]
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
+        self.rates: dict[str, float] = {}
+        self.lr_factor = 1.0
         self.slopes: list[float] = []  # that were fined where they are above 1
 
     def optimise(self, player: str, *nets: str, rate: float, beta1: float = 0.0, beta2: float = 0.999) -> None:
@@ -266,6 +272,8 @@ class ByHand:
         parameters = [p for group in self.optimizers[player].param_groups for p in group["params"]]
         for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
             parameter.grad = gradient.contiguous()  # in the order of the weights, as the fused Adam takes it
+        for group in self.optimizers[player].param_groups:
+            group["lr"] = self.rates[player] * self.lr_factor
         self.optimizers[player].step()
 
     def r1(self, d: Callable[[Tensor], Tensor], real: Tensor) -> Tensor:
@@ -469,6 +477,7 @@ def by_hand(model: str, game: Game, config: Any, level: int = 0) -> ByHand:
         heads = HEADS.get(model, ())
         hand.optimise("d", "discriminator", *heads, rate=config.d_lr, beta1=config.beta1, beta2=beta2)
         hand.optimise("g", "generator", rate=config.g_lr, beta1=config.beta1, beta2=beta2)
+    hand.rates = {player: optimizer.param_groups[0]["lr"] for player, optimizer in hand.optimizers.items()}
     return hand
 
 
@@ -495,6 +504,7 @@ def check_rounds(model: str) -> None:
             torch.manual_seed(step)
             game.update(step)
             torch.manual_seed(step)
+            hand.lr_factor = math.cos(math.pi * (step - 1) / game.steps / 2) ** 2
             once(hand, step)
             hand.average(step)
         assert not hand.slopes or min(hand.slopes) < 1 < max(hand.slopes), "one side and both would be the same"
@@ -567,6 +577,9 @@ MISTAKES: list[tuple[ModuleType, str, str, str, str]] = [
     (game_m, "Game.update", "player.turns(step)", "player.turns(1)", "rounds wgan"),
     (game_m, "Game.update", "self.config.ema", "0.99", "rounds dcgan"),
     (core_game, "update_average", "value.lerp_", "value.lerp", "rounds dcgan"),
+    (core_game, "move", "lr_factor)", "1.0)", "rounds wgan"),
+    (game_m, "Game.update", "(step, self.steps)", "(1, self.steps)", "rounds vae"),
+    (game_m, "Game.update", "(step, self.steps)", "(step, self.config.steps)", "rounds lapgan"),
     (game_m, "Game.update", "enabled=self.config.bf16", "enabled=False", "field dcgan bf16"),
     (core_game, "move", "player.after(view, nets)", "pass", "rounds wgan"),
     (core_game, "move", "term.weight * values", "values", "rounds acgan"),
