@@ -70,8 +70,11 @@ class Discriminator(nn.Module):
         super().__init__()
         self.trunk, self.features, self.planes = trunk, features, planes
         self.output = nn.Linear(features, 1)
+        self.augment: Callable[[Images], Images] | None = None  # in train mode, as dropout
 
     def forward(self, images: Images, code: Codes | None = None) -> Scored:
+        if self.training and self.augment:
+            images = self.augment(images)
         features = self.trunk(images if code is None else self._beside(images, code))
         return Scored(self.output(features).flatten().float(), features)  # losses are computed in fp32
 

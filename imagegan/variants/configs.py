@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-from seqgan.core.bounds import COUNT, RATE, SHARE, SIZE, WEIGHT, Real, Whole
+from seqgan.core.bounds import COUNT, RATE, SHARE, SIZE, WEIGHT, OneOf, Real, Several, Whole
 from seqgan.core.config import Checked
 
+AUGMENTATION = OneOf(["brightness", "translation", "cutout"])
+AUGMENT = Several(AUGMENTATION, "translation,cutout", least=0)
 FEWEST_TWO = Whole(2, 2**20)
 Nets = Literal["mlp", "dcgan", "common"]
 Norm = Literal["batch", "layer", "none"]
@@ -70,6 +72,7 @@ class LossConfig(ImageConfig):
     loss: Annotated[Loss, "loss of both players"] = "non-saturating"
     spectral_norm: Annotated[bool, "divide each weight of the discriminator by its largest singular value"] = False
     r1_weight: Annotated[float, "weight of the squared gradient on real images (R1: gamma; 0: none)", WEIGHT] = 0.0
+    augment: Annotated[tuple[str, ...], "augment what the discriminator sees: brightness,translation,cutout", AUGMENT] = ()
     d_lr: Annotated[float, D_RATE, RATE] = 2e-4
     beta1: Annotated[float, BETA1, SHARE] = 0.5
     beta2: Annotated[float, BETA2, SHARE] = 0.999

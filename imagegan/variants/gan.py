@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from torch import nn
 
+from imagegan.augment import augmentation
 from imagegan.game import Recipe, View, versus
 from imagegan.losses import LOSSES
 from imagegan.nets import Discriminator, Shape, family, spectral_norm
@@ -25,13 +26,17 @@ def networks(config: NetsConfig, shape: Shape, g_code: int = 0, d_code: int = 0)
     nets = family(config.nets, shape)
     return Pair(
         nets.generator(shape, config.latent_dim + g_code, config.width),
-        bounded(nets.discriminator(shape, d_code, config.width, config.d_norm), config),
+        regularised(nets.discriminator(shape, d_code, config.width, config.d_norm), config, shape),
     )
 
 
-def bounded(discriminator: Discriminator, config: ImageConfig) -> Discriminator:
-    """With spectral normalisation, where the config asks for it."""
-    return spectral_norm(discriminator) if isinstance(config, LossConfig) and config.spectral_norm else discriminator
+def regularised(discriminator: Discriminator, config: ImageConfig, shape: Shape) -> Discriminator:
+    """With spectral normalisation and augmentation, where the config asks for them."""
+    if isinstance(config, LossConfig):
+        discriminator.augment = augmentation(config.augment, shape)
+        if config.spectral_norm:
+            spectral_norm(discriminator)
+    return discriminator
 
 
 def players(

@@ -10,7 +10,7 @@ from imagegan.latents import Codes, CodeSpec
 from imagegan.nets import Images, Shape, dcgan_discriminator, mlp_discriminator, mlp_generator
 from imagegan.pyramid import high, low
 from imagegan.variants.configs import LAPGANConfig
-from imagegan.variants.gan import bounded, players
+from imagegan.variants.gan import players, regularised
 from seqgan.errors import ConfigError
 
 SMALLEST = 8  # larger levels are halved
@@ -39,7 +39,9 @@ def lapgan(config: LAPGANConfig, shape: Shape) -> Sequence[Recipe]:
 def _top(config: LAPGANConfig, shape: Shape, classes: int) -> Recipe:
     nets: dict[str, nn.Module] = {
         "generator": mlp_generator(shape, config.latent_dim + classes, config.top_width),
-        "discriminator": bounded(mlp_discriminator(shape, classes, config.top_width, config.d_norm), config),
+        "discriminator": regularised(
+            mlp_discriminator(shape, classes, config.top_width, config.d_norm), config, shape
+        ),
     }
     return Recipe(
         nets,
@@ -55,7 +57,9 @@ def _top(config: LAPGANConfig, shape: Shape, classes: int) -> Recipe:
 def _refining(config: LAPGANConfig, shape: Shape, classes: int) -> Recipe:
     nets: dict[str, nn.Module] = {
         "generator": Refiner(shape, classes, config.width),
-        "discriminator": bounded(dcgan_discriminator(shape, classes, config.width, config.d_norm), config),
+        "discriminator": regularised(
+            dcgan_discriminator(shape, classes, config.width, config.d_norm), config, shape
+        ),
     }
     return Recipe(
         nets,

@@ -3,6 +3,7 @@
 A check is a function so that it can be tried on mutants: a term with a sign, a reduction or a detach flipped."""
 
 import copy
+import itertools
 import math
 from collections.abc import Callable
 from itertools import pairwise
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.testing import assert_close
 
-from imagegan import game, latents, losses, nets, penalties, pyramid
+from imagegan import augment, game, latents, losses, nets, penalties, pyramid
 from imagegan.game import Game, Recipe, View
 from imagegan.latents import CodeSpec
 from imagegan.nets import Scored
@@ -337,6 +338,93 @@ def check_the_power_iteration_runs_in_training_alone() -> None:
     net.train()
     net(images)
     assert not any(value.equal(vectors[name]) for name, value in net.named_buffers())
+
+
+# --- augmentation
+
+
+def check_brightness_adds_one_number_to_each_image() -> None:
+    images = torch.randn(300, 2, 3, 3)
+    added = (augment.brightness(images) - images).flatten(1)
+    assert_close(added, added[:, :1].expand_as(added))
+    assert -0.5 <= added.min() < -0.45
+    assert 0.45 < added.max() <= 0.5
+
+
+def check_a_translation_shifts_each_image_and_fills_with_zeros() -> None:
+    """By -2 to 2 pixels of 16 along each axis, each image by its own; `roll` and zeros do the same."""
+    images = torch.rand(300, 2, 16, 16) + 1
+    shifted = augment.translation(images)
+    found = set()
+    for before, after in zip(images, shifted, strict=True):
+        inside = after != 0
+        assert inside[0].equal(inside[1])
+        rows, columns = inside[0].any(dim=1), inside[0].any(dim=0)
+        for down, right in itertools.product(range(-2, 3), repeat=2):
+            expected = before.roll((down, right), (1, 2)) * rows[:, None] * columns
+            if rows.sum() == 16 - abs(down) and columns.sum() == 16 - abs(right) and after.allclose(expected):
+                found.add((down, right))
+                break
+        else:
+            raise AssertionError("an image is not shifted")
+    assert found == set(itertools.product(range(-2, 3), repeat=2))
+
+
+def check_a_cutout_is_a_square_of_half_the_side() -> None:
+    for side in (8, 14):  # halves of 4 and 7
+        images = torch.rand(2000, 2, side, side) + 1
+        cut = augment.cutout(images)
+        hole = cut == 0
+        assert_close(cut, torch.where(hole, 0.0, images))
+        assert hole[:, 0].equal(hole[:, 1])
+        rows, columns = hole[:, 0].any(dim=2), hole[:, 0].any(dim=1)
+        assert hole[:, 0].equal(rows[:, :, None] & columns[:, None, :])
+        half = side // 2
+        for axis in (rows, columns):
+            assert axis.sum(dim=1).max() == half
+            assert axis.sum(dim=1).min() == half - half // 2
+            assert (axis.long().diff(dim=1).abs().sum(dim=1) <= 2).all()  # one stretch
+            assert axis.any(dim=0).all()
+            share = axis.float().mean(dim=0)
+            assert_close(share, share.flip(0), atol=0.08, rtol=0.0)
+        assert not rows.equal(columns)
+
+
+def check_gradients_flow_through_an_augmentation() -> None:
+    """It is linear in the image: of pixels that are left, the gradient of the sum is 1."""
+    images = torch.randn(50, 1, 16, 16, requires_grad=True)
+    augmented = augment.augmentation(["brightness", "translation", "cutout"], SHAPE)
+    assert augmented is not None
+    (gradient,) = torch.autograd.grad(augmented(images).sum(), images)
+    assert set(gradient.unique().tolist()) == {0.0, 1.0}
+    assert gradient.flatten(1).sum(dim=1).min() > 100
+    assert gradient.flatten(1).sum(dim=1).max() < 256
+
+
+def check_real_and_generated_images_are_augmented_alike_and_only_in_training() -> None:
+    def shown_of(made: Recipe, ask: Callable[[View], object]) -> list[Tensor]:
+        """What the discriminator is shown, as its convolutions see it."""
+        seen: list[Tensor] = []
+        trunk = made.nets["discriminator"].trunk
+        hook = trunk.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))  # type: ignore[operator, union-attr]
+        ask(view_of(made))
+        hook.remove()
+        return seen
+
+    made = recipe_of(dcgan_m, "dcgan", "dcgan", augment=["cutout"], r1_weight=1.0, d_norm="none")
+    asks: list[Callable[[View], object]] = [
+        lambda view: view.on_real,
+        lambda view: view.on_fake,
+        made.players["g"].terms["loss"].of,
+        made.players["d"].terms["r1"].of,
+    ]
+    for ask in asks:
+        [images] = shown_of(made, ask)
+        assert (images == 0).flatten(1).any(dim=1).all()
+    made.nets["discriminator"].eval()
+    for ask in asks:
+        [images] = shown_of(made, ask)
+        assert not (images == 0).flatten(1).any(dim=1).all()
 
 
 # --- terms of variants
@@ -681,6 +769,20 @@ SIGNS_AND_REDUCTIONS: list[tuple[ModuleType, str, str, str]] = [
     (nets, "spectral_norm", "nn.Conv2d | nn.Linear", "nn.Linear"),
     (nets, "spectral_norm", "nn.Conv2d | nn.Linear", "nn.Conv2d"),
     (nets, "spectral_norm", "parametrizations.spectral_norm(layer)", "parametrizations.weight_norm(layer)"),
+    (augment, "brightness", "- 0.5", ""),
+    (augment, "brightness", "len(images), 1, 1, 1", "len(images), images.shape[1], 1, 1"),
+    (augment, "translation", "// 8", "// 4"),
+    (augment, "translation", "_integers(images, -most, most), _", "_integers(images, 0, most), _"),
+    (augment, "translation", "right.mT", "right.mT.roll(1, 0)"),
+    (augment, "cutout", "// 2\n", "// 3\n"),
+    (augment, "cutout", "+ half // 2", "+ 0"),
+    (augment, "cutout", "< first + half", "<= first + half"),
+    (augment, "cutout", "& inside[1]", "| inside[1]"),
+    (augment, "_integers", "len(images), 1, 1, 1", "1, 1, 1, 1"),
+    (augment, "_integers", "most + 1", "most"),
+    (augment, "augmentation", "images = augment(images)", "images = augment(images.detach())"),
+    (augment, "augmentation", "if name in names", "if name not in names"),
+    (nets, "Discriminator.forward", "self.training and", ""),
     (pyramid, "high", "images - low", "images + low"),
     (game, "versus", "(view.on_real.score, view.on_fake.score)", "(view.on_fake.score, view.on_real.score)"),
     (game, "versus", "loss.generator(view.on_fake.score)", "loss.generator(view.on_real.score)"),  # E15

@@ -13,6 +13,7 @@ from PIL import Image
 from safetensors.torch import load
 
 from imagegan import training
+from imagegan.augment import AUGMENTATIONS
 from imagegan.cli import imagegan
 from imagegan.data import ImageDataset, Splits, digits
 from imagegan.first_numbers import first_numbers
@@ -21,7 +22,7 @@ from imagegan.generation import generate, load_model, npz
 from imagegan.nets import FAMILIES, Shape
 from imagegan.pyramid import Pyramid
 from imagegan.variants import VARIANTS
-from imagegan.variants.configs import CONFIGS, PRESETS
+from imagegan.variants.configs import AUGMENTATION, CONFIGS, PRESETS
 from seqgan.core import checkpoint
 from seqgan.core.config import assemble
 from seqgan.core.game import move
@@ -53,6 +54,7 @@ def test_every_variant_has_a_config_and_presets() -> None:
     for model, presets in PRESETS.items():
         for name, differences in presets.items():
             assemble(CONFIGS[model], [(name, differences)])
+    assert list(AUGMENTATIONS) == list(AUGMENTATION.choices)
 
 
 @every_model

@@ -79,6 +79,7 @@ OTHER: dict[str, Any] = {
     "bf16": True,
     "loss": "hinge",
     "spectral_norm": True,
+    "augment": ("cutout",),
     "r1_weight": 2.0,
     "clip": 0.5,
     "critic_steps": 3,
@@ -144,6 +145,8 @@ def test_every_field_of_every_config_changes_the_run(model: str, field: str) -> 
             "--penalty one-sided has no effect",
         ),
         (["--model", "dragan", "--penalty-weight", "0", "--penalty", "two-sided"], "--penalty two-sided has no effect"),
+        (["--model", "gan", "--data", "ring", "--augment", "cutout"], "--augment cutout changes images, but the data has"),
+        (["--model", "dcgan", "--augment", "cutout,flip"], "flip"),
         (
             ["--model", "infogan", "--categories", "0", "--continuous", "0"],
             "a code of 0 categories and no numbers says",
@@ -177,6 +180,7 @@ def test_an_option_that_would_change_nothing_is_refused(words: list[str], messag
 AWAY: dict[str, Any] = {
     "loss": "hinge",
     "spectral_norm": True,
+    "augment": ("translation", "brightness"),
     "r1_weight": 3.0,
     "images": 40,
     "size": 16,
@@ -529,9 +533,11 @@ def check_networks(model: str) -> None:
     """As large as the config says, and of its kind."""
     config = away(model, **CHANGES.get(model, {}))
     game = new_game(model, config)
-    if getattr(config, "spectral_norm", False):
-        for played in game.games if isinstance(game, Pyramid) else [game]:
+    for played in game.games if isinstance(game, Pyramid) else [game]:
+        if getattr(config, "spectral_norm", False):
             assert_spectrally_normalised(played.recipe.nets["discriminator"])
+        if hasattr(config, "augment"):
+            assert played.recipe.nets["discriminator"].augment is not None
     if isinstance(game, Pyramid):
         return
     generator = game.recipe.nets["generator"]
@@ -592,9 +598,10 @@ MISTAKES: list[tuple[ModuleType, str, str, str, str]] = [
     (game_m, "Game.__init__", "if config.ema", "if 0.0", "rounds dcgan"),
     (game_m, "Game.chosen", "self.config.batch_size", "128", "rounds dcgan"),
     (game_m, "Game.view", "self.config.batch_size", "128", "rounds dcgan"),
-    (gan_m, "bounded", "config.spectral_norm else", "False else", "networks acgan"),
-    (lapgan_m, "_top", "bounded(mlp_discriminator", "(lambda net, _: net)(mlp_discriminator", "networks lapgan"),
-    (lapgan_m, "_refining", "bounded(dcgan_discriminator", "(lambda net, _: net)(dcgan_discriminator", "networks lapgan"),
+    (gan_m, "regularised", "config.spectral_norm", "False", "networks acgan"),
+    (gan_m, "regularised", "config.augment", "()", "networks acgan"),
+    (lapgan_m, "_top", "regularised(", "(lambda net, *_: net)(", "networks lapgan"),
+    (lapgan_m, "_refining", "regularised(", "(lambda net, *_: net)(", "networks lapgan"),
     (gan_m, "networks", "config.d_norm", '"batch"', "networks acgan"),
     (gan_m, "networks", "code, config.width", "code, 64", "networks gan"),
     (gan_m, "networks", "config.nets", '"dcgan"', "networks cgan"),
