@@ -55,7 +55,7 @@ class Scored(NamedTuple):
 class Generator(nn.Module):
     """Noise and a code, concatenated, to images."""
 
-    def __init__(self, body: nn.Module) -> None:
+    def __init__(self, body: nn.Sequential) -> None:
         super().__init__()
         self.body = body
 
@@ -89,7 +89,7 @@ class Discriminator(nn.Module):
 # --- perceptrons
 
 
-def mlp_generator(shape: Shape, inputs: int, width: int) -> nn.Module:
+def mlp_generator(shape: Shape, inputs: int, width: int) -> Generator:
     """Goodfellow et al. (2014): two ReLU layers; tanh, since pixels are in [-1, 1]."""
     return Generator(
         nn.Sequential(
@@ -123,7 +123,7 @@ def mlp_discriminator(shape: Shape, code: int, width: int, norm: str) -> Discrim
 # --- DCGAN
 
 
-def dcgan_generator(shape: Shape, inputs: int, width: int) -> nn.Module:
+def dcgan_generator(shape: Shape, inputs: int, width: int) -> Generator:
     """Radford et al. (2016): project, then fractionally strided convolutions, BatchNorm and ReLU."""
     doublings, base = halvings(shape.size)
     channels = [width << power for power in reversed(range(doublings))]  # the narrower the image, the more
@@ -151,7 +151,7 @@ def dcgan_discriminator(shape: Shape, code: int, width: int, norm: str) -> Discr
 # --- the networks of the comparison study
 
 
-def common_generator(shape: Shape, inputs: int, width: int) -> nn.Module:
+def common_generator(shape: Shape, inputs: int, width: int) -> Generator:
     """The one architecture of Lucic et al. (2018), from InfoGAN: 16 x `width` units, then two doublings."""
     base = shape.size // 4
     body = nn.Sequential(
@@ -191,7 +191,7 @@ def common_discriminator(shape: Shape, code: int, width: int, norm: str) -> Disc
 class Family(NamedTuple):
     """A generator made of (shape, inputs, width), and a discriminator made of (shape, code, width, norm)."""
 
-    generator: Callable[[Shape, int, int], nn.Module]
+    generator: Callable[[Shape, int, int], Generator]
     discriminator: Callable[[Shape, int, int, str], Discriminator]
     smallest: int  # the side of an image must be this at least
     divisor: int  # and a multiple of this

@@ -19,7 +19,7 @@ CLASS = click.option(
     "label",
     type=TEXT,
     metavar="NAME",
-    help="only this class, by name or number (cgan, acgan, lapgan --conditional)",
+    help="only this class, by name or number (cgan, projection, acgan, lapgan --conditional)",
 )
 OVERWRITE = click.option("--overwrite", is_flag=True, help="replace the file that --output names")
 

@@ -28,6 +28,8 @@ D_RATE = "learning rate of the discriminator"
 BETA1 = "Adam: beta1"
 BETA2 = "Adam: beta2"
 CRITIC_STEPS = "updates of the critic in a round (n_critic)"
+LOSS = "loss of both players"
+SPECTRAL = "divide each weight of the discriminator by its largest singular value"
 PENALTY = "penalise gradient norms other than 1, or only those above 1"
 
 
@@ -69,8 +71,8 @@ class GameConfig(NetsConfig):
 class LossConfig(ImageConfig):
     """Two players, trained by Adam, with a choice of losses and of what bounds the discriminator."""
 
-    loss: Annotated[Loss, "loss of both players"] = "non-saturating"
-    spectral_norm: Annotated[bool, "divide each weight of the discriminator by its largest singular value"] = False
+    loss: Annotated[Loss, LOSS] = "non-saturating"
+    spectral_norm: Annotated[bool, SPECTRAL] = False
     r1_weight: Annotated[float, "weight of the squared gradient on real images (R1: gamma; 0: none)", WEIGHT] = 0.0
     augment: Annotated[tuple[str, ...], "augment what the discriminator sees: brightness,translation,cutout", AUGMENT] = ()
     d_lr: Annotated[float, D_RATE, RATE] = 2e-4
@@ -144,6 +146,21 @@ class CGANConfig(LossConfig, NetsConfig):
 
 
 @dataclass(frozen=True)
+class ProjectionConfig(LossConfig, NetsConfig):
+    """The class as an inner product with features (Miyato and Koyama 2018), without their residual networks."""
+
+    loss: Annotated[Loss, LOSS] = "hinge"
+    spectral_norm: Annotated[bool, SPECTRAL] = True
+    steps: Annotated[int, ROUNDS, COUNT] = 450_000
+    batch_size: Annotated[int, BATCH, FEWEST_TWO] = 256
+    latent_dim: Annotated[int, LATENT, SIZE] = 128
+    d_norm: Annotated[Norm, D_NORM] = "none"
+    beta1: Annotated[float, BETA1, SHARE] = 0.0
+    beta2: Annotated[float, BETA2, SHARE] = 0.9
+    critic_steps: Annotated[int, CRITIC_STEPS, COUNT] = 5
+
+
+@dataclass(frozen=True)
 class ACGANConfig(LossConfig, NetsConfig):
     """The discriminator predicts the class (Odena et al. 2017)."""
 
@@ -195,6 +212,7 @@ CONFIGS: dict[str, type[ImageConfig]] = {
     "wgan-diff": WGANGPConfig,
     "dragan": DRAGANConfig,
     "cgan": CGANConfig,
+    "projection": ProjectionConfig,
     "acgan": ACGANConfig,
     "infogan": InfoGANConfig,
     "lapgan": LAPGANConfig,
@@ -232,6 +250,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "wgan-diff": _presets({**_CRITIC, "penalty_weight": 100.0, "penalty": "one-sided"}, {"steps": 60}),
     "dragan": _presets(_DEFAULT, {}),
     "cgan": _presets({**_DEFAULT, "nets": "common"}, {}),
+    "projection": _presets({**_DEFAULT, "nets": "common", "critic_steps": 1}, {"critic_steps": 1}),
     "acgan": _presets({**_DEFAULT, "ema": 0.998}, {}),
     "infogan": _presets({**_DEFAULT, "latent_dim": 12, "information_weight": 0.02}, {}),
     # The coarsest level costs an eighth of another and needs more rounds, beyond the budget of other models.

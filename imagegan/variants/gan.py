@@ -3,12 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from torch import nn
-
 from imagegan.augment import augmentation
 from imagegan.game import Recipe, View, versus
 from imagegan.losses import LOSSES
-from imagegan.nets import Discriminator, Shape, family, spectral_norm
+from imagegan.nets import Discriminator, Generator, Shape, family, spectral_norm
 from imagegan.penalties import r1_penalty
 from imagegan.variants.configs import GANConfig, ImageConfig, LossConfig, NetsConfig
 from seqgan.core.game import Player, Term, adam
@@ -17,7 +15,7 @@ from seqgan.core.game import Player, Term, adam
 class Pair(NamedTuple):
     """The two networks of most games."""
 
-    generator: nn.Module
+    generator: Generator
     discriminator: Discriminator
 
 

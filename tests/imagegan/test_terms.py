@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import one_hot
 from torch.testing import assert_close
 
 from imagegan import augment, game, latents, losses, nets, penalties, pyramid
@@ -27,6 +28,7 @@ from imagegan.variants import gan as gan_m
 from imagegan.variants import infogan as infogan_m
 from imagegan.variants import lapgan as lapgan_m
 from imagegan.variants import lsgan as lsgan_m
+from imagegan.variants import projection as projection_m
 from imagegan.variants import vae as vae_m
 from imagegan.variants import wgan as wgan_m
 from imagegan.variants import wgan_gp as wgan_gp_m
@@ -493,6 +495,50 @@ def check_cgan_tells_both_players() -> None:
         assert not view.fake.allclose(other.fake)
 
 
+def check_a_projection_scores_each_class_by_its_own_direction() -> None:
+    """D(x, y) - D(x, y') = <v_y - v_y', phi(x)>, and without V it is the discriminator of a GAN (section 3)."""
+    made = recipe_of(projection_m, "projection", "projection", spectral_norm=False, nets="dcgan")
+    view, net = view_of(made), made.nets["discriminator"]
+    assert_close(view.code.argmax(dim=1), view.batch.labels)
+    images, three, seven = view.real, *(one_hot(torch.full((8,), label), 10).float() for label in (3, 7))
+    with torch.no_grad():
+        features = net.discriminator.trunk(images)  # type: ignore[operator, union-attr]
+        direction = net.embedding.weight[3] - net.embedding.weight[7]  # type: ignore[index, union-attr]
+        apart = net(images, three).score - net(images, seven).score
+        assert apart.abs().max() > 1e-3
+        assert_close(apart, features @ direction, atol=1e-5, rtol=1e-4)
+        mixed = net(images, (three + seven) / 2).score
+        assert_close(mixed, (net(images, three).score + net(images, seven).score) / 2, atol=1e-5, rtol=1e-4)
+        scored = net.discriminator(images).score  # type: ignore[operator]
+        assert_close(net(images, 0 * three).score, scored)
+        other = view_of(made)
+        other.code = view.code.roll(1, dims=1)
+        assert not view.score(images).allclose(other.score(images))  # both players see the classes
+
+
+def check_conditional_batchnorm_has_a_gain_and_a_bias_for_each_class() -> None:
+    """Normalised over the batch, then (c + 1) times that plus c in class c; a gain of 1 and no bias at the beginning."""
+    inputs = 5 * torch.randn(40, 3, 4, 4) + 2
+    code = one_hot(torch.arange(40) % 4, 4).float()
+    plain = nn.BatchNorm2d(3, affine=False)(inputs)
+    layer = projection_m.ConditionalBatchNorm(nn.BatchNorm2d(3), 4)
+    assert_close(layer(inputs, code), plain)
+    with torch.no_grad():
+        layer.gain.weight.copy_(torch.arange(1.0, 5.0).expand(3, 4))
+        layer.bias.weight.copy_(torch.arange(4.0).expand(3, 4))
+    label = (torch.arange(40) % 4).float().view(-1, 1, 1, 1)
+    assert_close(layer(inputs, code), (label + 1) * plain + label)
+    flat = projection_m.ConditionalBatchNorm(nn.BatchNorm1d(3), 4)
+    assert_close(flat(inputs[:, :, 0, 0], code), nn.BatchNorm1d(3, affine=False)(inputs[:, :, 0, 0]))
+    for nets_, norms in (("mlp", 0), ("dcgan", 2), ("common", 3)):
+        made = recipe_of(projection_m, "projection", "projection", nets=nets_)
+        layers = list(made.nets["generator"].modules())
+        assert sum(isinstance(layer, projection_m.ConditionalBatchNorm) for layer in layers) == norms
+        view, other = view_of(made), view_of(made)
+        other.noise, other.code = view.noise, view.code.roll(1, dims=1)
+        assert not view.fake.allclose(other.fake)
+
+
 def check_acgan_names_classes() -> None:
     made = recipe_of(acgan_m, "acgan", "acgan")
     terms = {**made.players["d"].terms, **made.players["g"].terms}
@@ -809,6 +855,13 @@ SIGNS_AND_REDUCTIONS: list[tuple[ModuleType, str, str, str]] = [
     (dragan_m, "dragan", "config.penalty_weight", "-config.penalty_weight"),
     (cgan_m, "cgan", "(images, view.code)", "(images, 0 * view.code)"),  # E18
     (cgan_m, "cgan", "labelled=True", "labelled=False"),
+    (projection_m, "Projection.forward", "score + ", ""),
+    (projection_m, "Projection.forward", "* code", "* code.roll(1, 0)"),
+    (projection_m, "projection", "(images, view.code)", "(images, 0 * view.code)"),
+    (projection_m, "ConditionalGenerator.forward", "layer(hidden, code) if", "layer.norm(hidden) if"),
+    (projection_m, "ConditionalBatchNorm.forward", "self.norm(inputs)", "inputs"),
+    (projection_m, "ConditionalBatchNorm.forward", "+ self.bias", "- self.bias"),
+    (projection_m, "ConditionalBatchNorm.__init__", "affine=False", "affine=True"),
     (acgan_m, "class_loss", "mean(", "-mean("),
     (acgan_m, "class_loss", "mean(", "(lambda x: x.sum())("),
     (acgan_m, "class_loss", ".float()", ".softmax(1)"),  # before the cross-entropy, which has its own

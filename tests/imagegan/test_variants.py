@@ -238,7 +238,7 @@ def test_r1_beside_batchnorm_is_refused() -> None:
             made(model, r1_weight=1.0, d_norm="batch")
 
 
-@pytest.mark.parametrize("model", ["cgan", "acgan", "lapgan"])
+@pytest.mark.parametrize("model", ["cgan", "projection", "acgan", "lapgan"])
 def test_labels_that_a_conditional_model_misses_are_asked_for(model: str) -> None:
     pixels = digits(20, seed=1).pixels
     images = ImageDataset(pixels, torch.zeros(0, dtype=torch.long), torch.zeros(0, 5))
