@@ -24,7 +24,7 @@ from imagegan.history import SampleHistory
 from imagegan.latents import NO_CODE, Codes, CodeSpec, Latents, Prior
 from imagegan.losses import Loss, Scores
 from imagegan.nets import Images, Scored, has_batchnorm
-from imagegan.variants.configs import ImageConfig
+from imagegan.variants.configs import ImageConfig, LossConfig
 from seqgan.core import distributed
 from seqgan.core.checkpoint import check, load_optimizer
 from seqgan.core.device import autocast
@@ -106,8 +106,20 @@ class View:
         return self.recipe.code.draw(self.count, self.device)
 
     @cached_property
-    def fake(self) -> Images:
+    def generated(self) -> Images:
         return self.recipe.nets["generator"](self.noise, self.code, *self.context)
+
+    @cached_property
+    def fake(self) -> Images:
+        return self.generated
+
+    def keep(self) -> None:
+        """Generate with a graph, for the view of another player (`take_over`); to this one the images are constants."""
+        self.fake = self.generated.detach()
+
+    def take_over(self, other: "View") -> None:
+        """See the images that another view has generated, with their graph."""
+        self.batch, self.noise, self.code, self.fake = other.batch, other.noise, other.code, other.generated
 
     def discriminate(self, images: Images) -> Scored:
         return self.recipe.nets["discriminator"](*self.recipe.d_inputs(self, images))
@@ -218,10 +230,17 @@ class Game:
         """One round: each player takes its turns. The metrics are those of the last turn of each."""
         measured: dict[str, Tensor] = {}
         lr_factor = LR_SCHEDULES[self.config.lr_schedule](step, self.steps)
+        reuse = isinstance(self.config, LossConfig) and self.config.reuse_fakes
         for name, player in self.recipe.players.items():
             for turn in range(player.turns(step)):
                 view = self.view(step, name, turn)
                 precision = autocast(self.device, enabled=self.config.bf16)
+                if reuse and name == "g":
+                    view.take_over(seen)
+                elif reuse and turn + 1 == player.turns(step):
+                    with precision:
+                        view.keep()
+                    seen = view
                 optimizer = self.optimizers[name]
                 losses = move(player, view, self.recipe.nets, optimizer, precision=precision, lr_factor=lr_factor)
             measured |= {f"{name}_{term}": value for term, value in losses.items()}

@@ -33,6 +33,7 @@ def case(number: int, folder: Path) -> None:
         "top_rounds": rng.choice([1, 2]),
         "conditional": rng.choice([True, False]),
         "lr_schedule": rng.choice(["constant", "linear", "cosine"]),
+        "reuse_fakes": rng.choice([True, False]),
         "augment": rng.choice([(), ("translation",), ("cutout", "brightness")]),
         "r1_weight": rng.choice([0.0, 2.0]),
         "spectral_norm": rng.choice([True, False]),

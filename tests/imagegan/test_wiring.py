@@ -81,6 +81,7 @@ OTHER: dict[str, Any] = {
     "bf16": True,
     "loss": "hinge",
     "spectral_norm": True,
+    "reuse_fakes": True,
     "augment": ("cutout",),
     "r1_weight": 2.0,
     "clip": 0.5,
@@ -183,6 +184,7 @@ def test_an_option_that_would_change_nothing_is_refused(words: list[str], messag
 AWAY: dict[str, Any] = {
     "loss": "hinge",
     "spectral_norm": True,
+    "reuse_fakes": True,
     "augment": ("translation", "brightness"),
     "r1_weight": 3.0,
     "images": 40,
@@ -315,17 +317,22 @@ def adversaries(
 
     def once(hand: ByHand, step: int) -> None:
         c = hand.config
+        reuse = getattr(c, "reuse_fakes", False)
         for turn in range(turns(c, step)):
             real, _ = hand.batch(step, "d", turn)
-            on_real = hand.d(real)
-            noise, nothing = hand.noise(c.latent_dim), CodeSpec().draw(c.batch_size, CPU)
-            fake = hand.g(noise, nothing).detach()
+            if not reuse:
+                on_real = hand.d(real)
+            made = hand.g(hand.noise(c.latent_dim), CodeSpec().draw(c.batch_size, CPU))
+            fake = made.detach()
+            if reuse:
+                on_real = hand.d(real)
             loss = hand.d_loss(on_real, hand.d(fake))
             loss = loss + (c.penalty_weight * fine(hand, real, fake) if fine else 0)
             hand.minimise("d", loss + hand.r1(hand.d, real))
             after(hand)
-        noise, nothing = hand.noise(c.latent_dim), CodeSpec().draw(c.batch_size, CPU)
-        hand.minimise("g", hand.g_loss(hand.d(hand.g(noise, nothing))))
+        if not reuse:
+            made = hand.g(hand.noise(c.latent_dim), CodeSpec().draw(c.batch_size, CPU))
+        hand.minimise("g", hand.g_loss(hand.d(made)))
 
     return once
 
@@ -362,13 +369,18 @@ def cgan(hand: ByHand, step: int) -> None:
     for turn in range(getattr(hand.config, "critic_steps", 1)):
         real, labels = hand.batch(step, "d", turn)
         code = one_hot(labels, 10).float()
-        on_real = hand.d(real, code)
-        fake = hand.g(hand.noise(hand.config.latent_dim), code).detach()
+        if hand.config.reuse_fakes:
+            made = hand.g(hand.noise(hand.config.latent_dim), code)
+            on_real, fake = hand.d(real, code), made.detach()
+        else:
+            on_real, fake = hand.d(real, code), hand.g(hand.noise(hand.config.latent_dim), code).detach()
         loss = hand.d_loss(on_real, hand.d(fake, code))
         hand.minimise("d", loss + hand.r1(lambda images, code=code: hand.d(images, code), real))  # type: ignore[misc]
-    noise, (_, labels) = hand.noise(hand.config.latent_dim), hand.batch(step, "g")
-    code = one_hot(labels, 10).float()
-    hand.minimise("g", hand.g_loss(hand.d(hand.g(noise, code), code)))
+    if not hand.config.reuse_fakes:
+        noise, (_, labels) = hand.noise(hand.config.latent_dim), hand.batch(step, "g")
+        code = one_hot(labels, 10).float()
+        made = hand.g(noise, code)
+    hand.minimise("g", hand.g_loss(hand.d(made, code)))
 
 
 def acgan(hand: ByHand, step: int) -> None:
@@ -460,11 +472,13 @@ ROUNDS: dict[str, Round] = {
 }
 HEADS = {"acgan": ("classes",), "infogan": ("reader",)}
 CHANGES: dict[str, dict[str, Any]] = {
-    "dcgan": {"loss": "minimax"},
+    "dcgan": {"loss": "minimax", "reuse_fakes": False},
+    "acgan": {"reuse_fakes": False},
     "cgan": {"loss": "least-squares"},
     "projection": {"loss": "least-squares", "spectral_norm": False},
     "dragan": {"spectral_norm": False},  # its slopes would all be below 1
-    "infogan": {"nets": "dcgan"},
+    "infogan": {"nets": "dcgan", "reuse_fakes": False},
+    "lapgan": {"reuse_fakes": False},
     "vae": {"nets": "dcgan"},
 }
 
@@ -587,6 +601,10 @@ MISTAKES: list[tuple[ModuleType, str, str, str, str]] = [
     (game_m, "Game.update", "self.config.ema", "0.99", "rounds dcgan"),
     (core_game, "update_average", "value.lerp_", "value.lerp", "rounds dcgan"),
     (core_game, "move", "lr_factor)", "1.0)", "rounds wgan"),
+    (game_m, "View.take_over", "other.generated", "other.fake", "rounds gan"),
+    (game_m, "View.take_over", "other.code", "self.code", "rounds cgan"),
+    (game_m, "View.keep", ".detach()", "", "rounds gan"),
+    (game_m, "Game.update", 'reuse and name == "g"', "False", "rounds gan"),
     (game_m, "Game.update", "(step, self.steps)", "(1, self.steps)", "rounds vae"),
     (game_m, "Game.update", "(step, self.steps)", "(step, self.config.steps)", "rounds lapgan"),
     (game_m, "Game.update", "enabled=self.config.bf16", "enabled=False", "field dcgan bf16"),
