@@ -231,16 +231,17 @@ class Game:
         measured: dict[str, Tensor] = {}
         lr_factor = LR_SCHEDULES[self.config.lr_schedule](step, self.steps)
         reuse = isinstance(self.config, LossConfig) and self.config.reuse_fakes
+        kept: View | None = None
         for name, player in self.recipe.players.items():
             for turn in range(player.turns(step)):
                 view = self.view(step, name, turn)
                 precision = autocast(self.device, enabled=self.config.bf16)
-                if reuse and name == "g":
-                    view.take_over(seen)
+                if kept and name == "g":
+                    view.take_over(kept)
                 elif reuse and turn + 1 == player.turns(step):
                     with precision:
                         view.keep()
-                    seen = view
+                    kept = view
                 optimizer = self.optimizers[name]
                 losses = move(player, view, self.recipe.nets, optimizer, precision=precision, lr_factor=lr_factor)
             measured |= {f"{name}_{term}": value for term, value in losses.items()}

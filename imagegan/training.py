@@ -90,8 +90,8 @@ def refuse_another_schedule(folder: Path, config: ImageConfig, options: Mapping[
         RunError: more steps were asked for, but the learning rates of a run depend on how many there are."""
     if config.lr_schedule != "constant" and options.get("steps", config.steps) != config.steps:
         raise RunError(
-            f"{folder} has {config.steps} steps with --lr-schedule {config.lr_schedule}, whose learning rates would have "
-            f"been others for {options['steps']}; leave --steps out to go on with it, or start a new run"
+            f"{folder} has {config.steps} steps with --lr-schedule {config.lr_schedule}, whose learning rates would "
+            f"have been others for {options['steps']}; leave --steps out to go on with it, or start a new run"
         )
 
 

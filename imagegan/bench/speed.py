@@ -62,9 +62,9 @@ def measure(config: DCGANConfig, device: torch.device, pairs: int, rounds: int =
     for _ in range(pairs + 1):
         for name, once in chosen.items():
 
-            def some(once: Callable[[int], object] = once) -> None:
+            def some(once: Callable[[int], object] = once, first: int = step + 1) -> None:
                 for number in range(rounds):
-                    once(step + number + 1)
+                    once(first + number)
 
             taken.setdefault(name, []).append(timed(some, device) / rounds)
         step += rounds

@@ -74,7 +74,9 @@ class LossConfig(ImageConfig):
     loss: Annotated[Loss, LOSS] = "non-saturating"
     spectral_norm: Annotated[bool, SPECTRAL] = False
     r1_weight: Annotated[float, "weight of the squared gradient on real images (R1: gamma; 0: none)", WEIGHT] = 0.0
-    augment: Annotated[tuple[str, ...], "augment what the discriminator sees: brightness,translation,cutout", AUGMENT] = ()
+    augment: Annotated[
+        tuple[str, ...], "augment what the discriminator sees: brightness,translation,cutout", AUGMENT
+    ] = ()
     reuse_fakes: Annotated[bool, "the generator learns from the images that the discriminator has just seen"] = False
     d_lr: Annotated[float, D_RATE, RATE] = 2e-4
     beta1: Annotated[float, BETA1, SHARE] = 0.5

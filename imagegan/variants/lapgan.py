@@ -39,9 +39,7 @@ def lapgan(config: LAPGANConfig, shape: Shape) -> Sequence[Recipe]:
 def _top(config: LAPGANConfig, shape: Shape, classes: int) -> Recipe:
     nets: dict[str, nn.Module] = {
         "generator": mlp_generator(shape, config.latent_dim + classes, config.top_width),
-        "discriminator": regularised(
-            mlp_discriminator(shape, classes, config.top_width, config.d_norm), config, shape
-        ),
+        "discriminator": regularised(mlp_discriminator(shape, classes, config.top_width, config.d_norm), config, shape),
     }
     return Recipe(
         nets,
@@ -57,9 +55,7 @@ def _top(config: LAPGANConfig, shape: Shape, classes: int) -> Recipe:
 def _refining(config: LAPGANConfig, shape: Shape, classes: int) -> Recipe:
     nets: dict[str, nn.Module] = {
         "generator": Refiner(shape, classes, config.width),
-        "discriminator": regularised(
-            dcgan_discriminator(shape, classes, config.width, config.d_norm), config, shape
-        ),
+        "discriminator": regularised(dcgan_discriminator(shape, classes, config.width, config.d_norm), config, shape),
     }
     return Recipe(
         nets,

@@ -15,9 +15,11 @@ def projection(config: ProjectionConfig, shape: Shape) -> Recipe:
     """The hinge GAN with D(x, y) = <V y, phi(x)> + psi(phi(x)), section 3, and with the class at every level of G."""
     pair = networks(config, shape, g_code=shape.labelled())
     embedding = nn.Linear(pair.discriminator.features, shape.classes, bias=False)
+    if config.spectral_norm:
+        spectral_norm(embedding)
     nets = {
         "generator": ConditionalGenerator(pair.generator.body, shape.classes),
-        "discriminator": Projection(pair.discriminator, spectral_norm(embedding) if config.spectral_norm else embedding),
+        "discriminator": Projection(pair.discriminator, embedding),
     }
     return Recipe(
         nets,
@@ -42,8 +44,7 @@ class Projection(nn.Module):
 
 
 class ConditionalGenerator(nn.Module):
-    """A generator with conditional BatchNorm, beside the code at its input (of perceptrons, which have no BatchNorm, the
-    only place)."""
+    """A generator with conditional BatchNorm, beside the code at its input (of perceptrons the only place)."""
 
     def __init__(self, body: nn.Sequential, classes: int) -> None:
         super().__init__()

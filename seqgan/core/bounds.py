@@ -114,7 +114,11 @@ class Several(Bound):
         return [self.of.read(part) for part in text.split(",")]
 
     def check(self, value: Any) -> tuple[Any, ...]:
-        if isinstance(value, str | bytes) or not isinstance(value, Sequence) or not self.least <= len(value) <= self.MOST:
+        if (
+            isinstance(value, str | bytes)
+            or not isinstance(value, Sequence)
+            or not self.least <= len(value) <= self.MOST
+        ):
             raise ValueError
         return tuple(self.of.check(part) for part in value)
 

@@ -34,8 +34,8 @@ def rmsprop(lr: float) -> Optimise:
     return lambda parameters: torch.optim.RMSprop(parameters, lr)
 
 
-# The learning rate of a step from 1 to `steps`, as a factor: a function of the two, so that nothing of it is saved. As
-# torch.optim's LinearLR (to 0) and CosineAnnealingLR have it, the first step takes the whole rate, the last one above 0.
+# The factor of the learning rate in a step from 1 to `steps`: a function of the two, so that nothing of it is saved. It
+# is that of torch's LinearLR (to 0) and CosineAnnealingLR: 1 in the first step, and still above 0 in the last one.
 LR_SCHEDULES: dict[str, Callable[[int, int], float]] = {
     "constant": lambda step, steps: 1.0,
     "linear": lambda step, steps: 1 - (step - 1) / steps,

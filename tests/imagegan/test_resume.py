@@ -65,7 +65,9 @@ def test_a_run_with_falling_learning_rates_gets_no_more_steps(tmp_path: Path) ->
     options = as_options("gan", lr_schedule="cosine")
     for again in (options, [], ["--steps", "4"]):
         imagegan.main([*words, *again], standalone_mode=False)
-    with pytest.raises(RunError, match="4 steps with --lr-schedule cosine, whose learning rates would have been others"):
+    with pytest.raises(
+        RunError, match="4 steps with --lr-schedule cosine, whose learning rates would have been others"
+    ):
         imagegan.main([*words, "--steps", "5"], standalone_mode=False)
 
 

@@ -320,7 +320,9 @@ def check_spectral_norm_bounds_every_layer() -> None:
     normalised = [layer for layer in net.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
     for layer, before in zip(normalised, layers, strict=True):
         weight = before.weight.detach().flatten(1)
-        assert_close(layer.weight.detach().flatten(1), weight / torch.linalg.matrix_norm(weight, 2), atol=1e-4, rtol=1e-3)
+        assert_close(
+            layer.weight.detach().flatten(1), weight / torch.linalg.matrix_norm(weight, 2), atol=1e-4, rtol=1e-3
+        )
     score = net(images).score
     assert_close(score, twice(images).score, atol=1e-4, rtol=1e-3)
     score.sum().backward()
@@ -517,7 +519,7 @@ def check_a_projection_scores_each_class_by_its_own_direction() -> None:
 
 
 def check_conditional_batchnorm_has_a_gain_and_a_bias_for_each_class() -> None:
-    """Normalised over the batch, then (c + 1) times that plus c in class c; a gain of 1 and no bias at the beginning."""
+    """Normalised over the batch; then (c + 1) times that plus c in class c. At first the gain is 1 and the bias 0."""
     inputs = 5 * torch.randn(40, 3, 4, 4) + 2
     code = one_hot(torch.arange(40) % 4, 4).float()
     plain = nn.BatchNorm2d(3, affine=False)(inputs)

@@ -198,7 +198,7 @@ def test_bf16_learns_too() -> None:
 
 
 def test_spectral_norm_is_trained_saved_and_exported_with_its_vectors() -> None:
-    """The move of the generator freezes the weights; each forward in train mode moves the vectors, in eval mode none."""
+    """The generator's move freezes the weights; each forward in train mode moves the vectors, in eval mode none."""
     game, images = made("dcgan", spectral_norm=True, d_norm="none"), torch.randn(3, 1, 28, 28)
     assert isinstance(game, Game)
     net = game.recipe.nets["discriminator"]
