@@ -19,7 +19,7 @@ from torch.testing import assert_close
 from imagegan import augment, game, latents, losses, nets, penalties, pyramid
 from imagegan.game import Game, Recipe, View
 from imagegan.latents import CodeSpec
-from imagegan.nets import Scored
+from imagegan.nets import Scored, Shape
 from imagegan.variants import acgan as acgan_m
 from imagegan.variants import cgan as cgan_m
 from imagegan.variants import dcgan as dcgan_m
@@ -306,16 +306,16 @@ def check_a_slope_is_of_the_critic_itself() -> None:
 
 def check_spectral_norm_bounds_every_layer() -> None:
     """The largest singular value becomes 1, whatever the scale of the weights; the loss has no gradient along them."""
-    plain = nets.common_discriminator(SHAPE, 0, 4, "none")
+    plain = nets.common_discriminator(Shape(1, 8), 0, 2, "none")
     layers = [layer for layer in plain.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
     assert len(layers) == 4
-    images = torch.randn(5, 1, 28, 28)
+    images = torch.randn(5, 1, 8, 8)
     net = nets.spectral_norm(copy.deepcopy(plain))
     twice = nets.spectral_norm(copy.deepcopy(plain))
     with torch.no_grad():
         for name, parameter in twice.named_parameters():
             parameter.mul_(2.0 if "weight" in name else 1.0)
-        for _ in range(200):
+        for _ in range(60):
             net(images), twice(images)
     normalised = [layer for layer in net.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
     for layer, before in zip(normalised, layers, strict=True):
@@ -341,7 +341,9 @@ def check_the_power_iteration_runs_in_training_alone() -> None:
     assert all(value.equal(vectors[name]) for name, value in net.named_buffers())
     net.train()
     net(images)
-    assert not any(value.equal(vectors[name]) for name, value in net.named_buffers())
+    # of a single row the first iteration finds the direction
+    moved = {name for name, value in net.named_buffers() if not value.equal(vectors[name])}
+    assert moved == {name for name in vectors if "output" not in name}
 
 
 # --- augmentation
@@ -356,22 +358,16 @@ def check_brightness_adds_one_number_to_each_image() -> None:
 
 
 def check_a_translation_shifts_each_image_and_fills_with_zeros() -> None:
-    """By -2 to 2 pixels of 16 along each axis, each image by its own; `roll` and zeros do the same."""
-    images = torch.rand(300, 2, 16, 16) + 1
-    shifted = augment.translation(images)
-    found = set()
-    for before, after in zip(images, shifted, strict=True):
-        inside = after != 0
-        assert inside[0].equal(inside[1])
-        rows, columns = inside[0].any(dim=1), inside[0].any(dim=0)
-        for down, right in itertools.product(range(-2, 3), repeat=2):
-            expected = before.roll((down, right), (1, 2)) * rows[:, None] * columns
-            if rows.sum() == 16 - abs(down) and columns.sum() == 16 - abs(right) and after.allclose(expected):
-                found.add((down, right))
-                break
-        else:
-            raise AssertionError("an image is not shifted")
-    assert found == set(itertools.product(range(-2, 3), repeat=2))
+    """By -2 to 2 pixels of 16 along each axis, each image by its own: of pixels that hold their row and column."""
+    place = torch.arange(16)
+    grid = torch.stack(torch.meshgrid(place + 1.0, place + 1.0, indexing="ij"))
+    shifted = augment.translation(grid.expand(400, 2, 16, 16))
+    down, right = (9 - shifted[:, axis, 8, 8].long() for axis in (0, 1))  # pixel 8 of an axis holds a 9
+    assert set(zip(down.tolist(), right.tolist(), strict=True)) == set(itertools.product(range(-2, 3), repeat=2))
+    rows, columns = place - down[:, None], place - right[:, None]
+    inside = ((rows >= 0) & (rows < 16))[:, :, None] & ((columns >= 0) & (columns < 16))[:, None, :]
+    expected = torch.stack([rows[:, :, None].expand(-1, 16, 16), columns[:, None, :].expand(-1, 16, 16)], dim=1) + 1.0
+    assert_close(shifted, expected * inside[:, None])
 
 
 def check_a_cutout_is_a_square_of_half_the_side() -> None:
@@ -534,11 +530,19 @@ def check_conditional_batchnorm_has_a_gain_and_a_bias_for_each_class() -> None:
     assert_close(flat(inputs[:, :, 0, 0], code), nn.BatchNorm1d(3, affine=False)(inputs[:, :, 0, 0]))
     for nets_, norms in (("mlp", 0), ("dcgan", 2), ("common", 3)):
         made = recipe_of(projection_m, "projection", "projection", nets=nets_)
-        layers = list(made.nets["generator"].modules())
-        assert sum(isinstance(layer, projection_m.ConditionalBatchNorm) for layer in layers) == norms
+        generator = made.nets["generator"].eval()
+        layers = [layer for layer in generator.modules() if isinstance(layer, projection_m.ConditionalBatchNorm)]
+        assert len(layers) == norms
         view, other = view_of(made), view_of(made)
         other.noise, other.code = view.noise, view.code.roll(1, dims=1)
         assert not view.fake.allclose(other.fake)
+        for changed in layers:
+            again = view_of(made)
+            again.noise, before = view.noise, generator(view.noise, view.code)
+            with torch.no_grad():
+                changed.bias.weight[:, 3] += 1.0
+            same = [image.equal(old) for image, old in zip(again.fake, before, strict=True)]
+            assert same == [label != 3 for label in view.batch.labels.tolist()]
 
 
 def check_acgan_names_classes() -> None:
@@ -821,7 +825,7 @@ SIGNS_AND_REDUCTIONS: list[tuple[ModuleType, str, str, str]] = [
     (augment, "brightness", "len(images), 1, 1, 1", "len(images), images.shape[1], 1, 1"),
     (augment, "translation", "// 8", "// 4"),
     (augment, "translation", "_integers(images, -most, most), _", "_integers(images, 0, most), _"),
-    (augment, "translation", "right.mT", "right.mT.roll(1, 0)"),
+    (augment, "translation", "right.mT", "down.mT"),
     (augment, "cutout", "// 2\n", "// 3\n"),
     (augment, "cutout", "+ half // 2", "+ 0"),
     (augment, "cutout", "< first + half", "<= first + half"),
@@ -858,7 +862,7 @@ SIGNS_AND_REDUCTIONS: list[tuple[ModuleType, str, str, str]] = [
     (cgan_m, "cgan", "(images, view.code)", "(images, 0 * view.code)"),  # E18
     (cgan_m, "cgan", "labelled=True", "labelled=False"),
     (projection_m, "Projection.forward", "score + ", ""),
-    (projection_m, "Projection.forward", "* code", "* code.roll(1, 0)"),
+    (projection_m, "Projection.forward", "* code", "* code.flip(1)"),
     (projection_m, "projection", "(images, view.code)", "(images, 0 * view.code)"),
     (projection_m, "ConditionalGenerator.forward", "layer(hidden, code) if", "layer.norm(hidden) if"),
     (projection_m, "ConditionalBatchNorm.forward", "self.norm(inputs)", "inputs"),

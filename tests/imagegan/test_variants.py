@@ -205,7 +205,8 @@ def test_spectral_norm_is_trained_saved_and_exported_with_its_vectors() -> None:
     before = {name: value.clone() for name, value in net.state_dict().items()}
     move(game.recipe.players["g"], game.view(1, "g"), game.recipe.nets, game.optimizers["g"])
     for name, value in net.state_dict().items():
-        assert value.equal(before[name]) != name.endswith(("_u", "_v")), name
+        moved = name.endswith(("_u", "_v")) and "output" not in name  # of one row they are found at once
+        assert value.equal(before[name]) != moved, name
     game.update(1)
     first_numbers(game, Splits(digits(50, seed=1), digits(20, seed=2)), "digits")  # forwards of copies
     other = made("dcgan", seed=3, spectral_norm=True, d_norm="none")
@@ -234,7 +235,7 @@ def test_batchnorm_under_a_penalty_on_single_images_is_refused(model: str, tmp_p
 def test_r1_beside_batchnorm_is_refused() -> None:
     for model in (model for model, config in CONFIGS.items() if "r1_weight" in config.__dataclass_fields__):
         made(model, r1_weight=1.0, d_norm="none")
-        with pytest.raises(ConfigError, match=r"the penalty 'r1' .*BatchNorm in the discriminator.*--d-norm none"):
+        with pytest.raises(ConfigError, match=r"BatchNorm in the discriminator.*--d-norm none"):
             made(model, r1_weight=1.0, d_norm="batch")
 
 

@@ -116,7 +116,7 @@ def trace(model: str, **changes: Any) -> str:
 def other(model: str, field: str) -> Any:
     """A value that a model does not have by default."""
     second = {"nets": "dcgan", "loss": "minimax", "spectral_norm": False}
-    return second[field] if getattr(CONFIGS[model], field) == OTHER[field] else OTHER[field]
+    return second.get(field, OTHER[field]) if getattr(CONFIGS[model], field) == OTHER[field] else OTHER[field]
 
 
 BESIDE: dict[str, dict[str, Any]] = {"r1_weight": {"d_norm": "none"}}  # what a field needs
@@ -369,10 +369,11 @@ def clipped(hand: ByHand) -> None:
 
 
 def cgan(hand: ByHand, step: int) -> None:
-    for turn in range(getattr(hand.config, "critic_steps", 1)):
+    turns = getattr(hand.config, "critic_steps", 1)
+    for turn in range(turns):
         real, labels = hand.batch(step, "d", turn)
         code = one_hot(labels, 10).float()
-        if hand.config.reuse_fakes:
+        if hand.config.reuse_fakes and turn + 1 == turns:
             made = hand.g(hand.noise(hand.config.latent_dim), code)
             on_real, fake = hand.d(real, code), made.detach()
         else:
@@ -628,7 +629,7 @@ MISTAKES: list[tuple[ModuleType, str, str, str, str]] = [
     (gan_m, "regularised", "config.augment", "()", "networks acgan"),
     (lapgan_m, "_top", "regularised(", "(lambda net, *_: net)(", "networks lapgan"),
     (lapgan_m, "_refining", "regularised(", "(lambda net, *_: net)(", "networks lapgan"),
-    (gan_m, "networks", "config.d_norm", '"batch"', "networks acgan"),
+    (gan_m, "networks", "config.d_norm", '"batch"', "networks wgan"),
     (gan_m, "networks", "code, config.width", "code, 64", "networks gan"),
     (gan_m, "networks", "config.nets", '"dcgan"', "networks cgan"),
     *((gan_m, "players", "config.loss", '"non-saturating"', f"rounds {model}") for model in LOSS_MODELS),
