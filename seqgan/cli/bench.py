@@ -164,8 +164,8 @@ def _report_startup(as_json: bool) -> None:
 def data(count: int, as_json: bool) -> None:
     """Measure what a large corpus costs beside training: a first run on a new text, and a second one.
 
-    The text is made from the bundled speeches, 27 words a line; each run is one epoch and one iteration of --preset
-    quick, as a process of its own."""
+    The text is made from the bundled speeches, 27 words a line; each run is one iteration of --preset quick without
+    an epoch of MLE, as a process of its own."""
     from seqgan.bench.data import measure
     from seqgan.core.report import print_table
 
