@@ -1,5 +1,6 @@
 """LAPGAN, Denton et al. (2015): a GAN for a coarse image, and one for the high frequencies of each finer level."""
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -7,7 +8,7 @@ from torch import Tensor, nn
 
 from imagegan.game import Recipe
 from imagegan.latents import Codes, CodeSpec
-from imagegan.nets import Images, Shape, dcgan_discriminator, mlp_discriminator, mlp_generator
+from imagegan.nets import NORMS, Discriminator, Images, Shape, initialised, mlp_discriminator, mlp_generator
 from imagegan.pyramid import high, low
 from imagegan.variants.configs import LAPGANConfig
 from imagegan.variants.gan import players, regularised
@@ -55,7 +56,9 @@ def _top(config: LAPGANConfig, shape: Shape, classes: int) -> Recipe:
 def _refining(config: LAPGANConfig, shape: Shape, classes: int) -> Recipe:
     nets: dict[str, nn.Module] = {
         "generator": Refiner(shape, classes, config.width),
-        "discriminator": regularised(dcgan_discriminator(shape, classes, config.width, config.d_norm), config, shape),
+        "discriminator": regularised(
+            refining_discriminator(shape, classes, config.width, config.d_norm), config, shape
+        ),
     }
     return Recipe(
         nets,
@@ -89,3 +92,17 @@ class Refiner(nn.Module):
         if self.plane is not None:
             planes.append(self.plane(code).view(-1, 1, self.size, self.size))
         return self.body(torch.cat(planes, dim=1))
+
+
+def refining_discriminator(shape: Shape, code: int, width: int, norm: str) -> Discriminator:
+    """Two convolutions that halve any side, odd ones rounded up: a single one would see edges, but no shapes."""
+    trunk = nn.Sequential(
+        nn.Conv2d(shape.channels + code, width, 5, 2, 2),
+        nn.LeakyReLU(0.2),
+        nn.Conv2d(width, 2 * width, 5, 2, 2, bias=norm == "none"),
+        *NORMS[norm](2 * width),
+        nn.LeakyReLU(0.2),
+        nn.Flatten(),
+    )
+    side = math.ceil(shape.size / 4)
+    return initialised(Discriminator(trunk, 2 * width * side**2, planes=True), norm)

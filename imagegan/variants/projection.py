@@ -56,7 +56,7 @@ class ConditionalGenerator(nn.Module):
         hidden = torch.cat([noise, code], dim=1)
         for layer in self.body:
             hidden = layer(hidden, code) if isinstance(layer, ConditionalBatchNorm) else layer(hidden)
-        return hidden
+        return hidden.tanh()
 
 
 class ConditionalBatchNorm(nn.Module):
