@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from imagegan.cli.options import CLASS, DEVICE, OVERWRITE, RUN, SAMPLING_SEED, typed, with_suffix, writer_for
+from imagegan.cli.options import CLASS, DEVICE, OVERWRITE, RUN, SAMPLING_SEED, STAGE, typed, with_suffix, writer_for
 from seqgan.core.bounds import PATH, Bound, OneOf, Whole
 from seqgan.errors import UsageError
 
@@ -45,6 +45,7 @@ class Concepts(Bound):
 @click.option("--rows", type=Whole(1, 1000), default=10, help="how many walks", show_default=True)
 @click.option("--steps", type=Whole(2, 1000), default=10, help="images of a walk", show_default=True)
 @SAMPLING_SEED
+@STAGE
 @click.option("--output", type=PATH, default=None, help="a .png (walks as rows) or .gif (as time)  [RUN/walk.png]")
 @OVERWRITE
 @DEVICE
@@ -58,6 +59,7 @@ def walk(
     rows: int,
     steps: int,
     seed: int,
+    stage: str,
     output: Path | None,
     overwrite: bool,
     device: str,
@@ -73,19 +75,19 @@ def walk(
         raise UsageError("--kind codes goes through all classes; leave out --class")
 
     from imagegan import walk as walks
-    from imagegan.generation import class_number, load_model
+    from imagegan.generation import class_number
     from imagegan.grids import gif, png
-    from imagegan.runs import class_names
+    from imagegan.pretrained import opened
     from seqgan.core.device import resolve
 
-    model = load_model(run, resolve(device))
+    model, about = opened(run, stage, resolve(device))
     found_some = model.prior.code.size > 0 and not model.recipe.labelled
     if arithmetic:
         blocks = walks.arithmetic(model, arithmetic, seed)
     elif kind == "codes" or (kind is None and label is None and found_some):
         blocks = walks.traversal(model, rows, steps, seed)
     else:
-        number = None if label is None else class_number(model, class_names(run), label)
+        number = None if label is None else class_number(model, about.class_names, label)
         blocks = walks.interpolation(model, rows, steps, seed, number)
     if place.suffix.lower() == ".png":
         write(png(walks.still(model, blocks)))
