@@ -23,12 +23,14 @@ from imagegan.runs import load_images, read_run
 from imagegan.samples import Labels, Samples
 from imagegan.summary import summary
 from seqgan import __version__
+from seqgan.core.bounds import Whole
 from seqgan.core.report import rows_as_json
 from seqgan.core.run import checkpoints
 from seqgan.core.schema import json_bytes
 from seqgan.errors import DataError
 
 COUNT = 2000  # samples to measure
+COUNTED = Whole(FEWEST)
 NEIGHBOURLY = ("random", "pca64")  # for precision and recall, the first that there is: spaces without labels
 
 

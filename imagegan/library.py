@@ -64,7 +64,14 @@ class TrainedRun:
             UsageError: the model has no such class or code."""
         return self.model(stage).generate(count, **options)
 
-    def evaluate(self, *, count: int = evaluation.COUNT, seed: int = 0, stage: str | int = "final") -> dict[str, Row]:
+    @checked
+    def evaluate(
+        self,
+        *,
+        count: Annotated[int, evaluation.COUNTED] = evaluation.COUNT,
+        seed: Annotated[int, SEED] = 0,
+        stage: Annotated[str | int, STAGE] = "final",
+    ) -> dict[str, Row]:
         """What `imagegan evaluate` prints: a row of numbers for the samples, and one for held-out images."""
         return evaluation.evaluate_runs([self.folder], self._device, count=count, seed=seed, stage=str(stage))
 

@@ -94,8 +94,8 @@ class Validated:
         return {**self.model.state_dict(), "best": self.best}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        like = {game.name: ({}, {"fd": NUMBER, "step": COUNT, "weights": game.generator}) for game in self.model.games}
-        check(state.get("best"), like, "best")
+        parts = {game.name: {"fd": NUMBER, "step": COUNT, "weights": game.generator} for game in self.model.games}
+        check(state.get("best"), {name: ({}, like) for name, like in parts.items()}, "best")
         self.model.load_state_dict({name: part for name, part in state.items() if name != "best"})
         self.best = dict(state["best"])
 
