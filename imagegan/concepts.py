@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from imagegan.data import FACTORS, Splits
+from imagegan.data import Splits
 from imagegan.game import Game
 from imagegan.generation import images_of
 from imagegan.latents import Latents
@@ -81,7 +81,7 @@ def concepts_of(splits: Splits) -> Concepts:
         UsageError: they have neither."""
     train = splits.train
     labelled = train.classes > 1 and bool((train.labels >= 0).all())
-    factors = FACTORS if train.factors.shape[1] else ()
+    factors = train.factor_names
     if not labelled and not factors:
         raise UsageError("these images have neither labels nor known factors, so there are no concepts")
     classes = (train.names or tuple(map(str, range(train.classes)))) if labelled else ()
