@@ -28,6 +28,7 @@ G_RATE = "learning rate of the generator"
 D_RATE = "learning rate of the discriminator"
 BETA1 = "Adam: beta1"
 BETA2 = "Adam: beta2"
+VALIDATE = "rounds between two measurements of samples on validation images (0: none)"
 CRITIC_STEPS = "updates of the critic in a round (n_critic)"
 LOSS = "loss of both players"
 SPECTRAL = "divide each weight of the discriminator by its largest singular value"
@@ -50,6 +51,7 @@ class ImageConfig(Checked):
     g_lr: Annotated[float, G_RATE, RATE] = 2e-4
     lr_schedule: Annotated[Schedule, "learning rates over the rounds: constant, or falling to 0"] = "constant"
     ema: Annotated[float, "decay of a moving average of the generator, which draws the samples (0: none)", SHARE] = 0.0
+    validate_every: Annotated[int, VALIDATE, Whole(0, 10**9)] = 200
     bf16: Annotated[bool, "train in bfloat16 (autocast); penalties stay in fp32"] = False
 
 

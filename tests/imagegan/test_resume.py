@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from imagegan.cli import imagegan
+from imagegan.data import Splits, digits
+from imagegan.validation import Validated
 from imagegan.variants import VARIANTS
 from imagegan.variants.configs import CONFIGS
 from seqgan.core.run import create
@@ -17,6 +19,11 @@ from tests.imagegan.tiny import as_options, made, tiny
 from tests.interruptions import ends_the_same
 
 MODELS = list(VARIANTS)
+
+
+def validated(model: str, seed: int, every: int, **changes: Any) -> Validated:
+    few = digits(20, seed=3)
+    return Validated(made(model, seed, **changes), Splits(few, few, valid=few), every)
 
 
 def case(number: int, folder: Path) -> None:
@@ -41,7 +48,8 @@ def case(number: int, folder: Path) -> None:
     if options["r1_weight"]:
         options["d_norm"] = "layer"
     changes = {name: value for name, value in options.items() if name in known}
-    build = partial(made, model, rng.randrange(9), **changes)
+    every = rng.choice([0, 1, 2])
+    build = partial(validated, model, rng.randrange(9), every, **changes)
     fewer = rng.randrange(1, options["steps"])
     may_grow = CONFIGS[model].extendable and options["lr_schedule"] == "constant"
     shorter = partial(build, steps=fewer) if may_grow else None
