@@ -1,7 +1,7 @@
 """What is measured of a trained model: distances to held-out images, variety, classes.
 
-The held-out images are halved: samples are compared with one half, and so is the other half, whose distance is the
-floor."""
+The held-out images are halved: those of one half are to choose by (validation), and samples are told by their distance
+to the other (test). The distance between the halves is the floor."""
 
 import math
 from functools import lru_cache
@@ -11,7 +11,8 @@ from typing import NamedTuple
 import torch
 
 from imagegan import measures
-from imagegan.data import MODAL, TOYS, ImageDataset, load
+from imagegan.data import TOYS, ImageDataset, load
+from imagegan.evaluation import NEIGHBOURLY
 from imagegan.game import Game
 from imagegan.generation import draw_samples
 from imagegan.measures import Row
@@ -40,7 +41,7 @@ class Known(NamedTuple):
 
     name: str
     train: ImageDataset
-    floor: ImageDataset  # held-out images in the place of samples
+    valid: ImageDataset
     test: ImageDataset
     spaces: list[Space]
     classifier: Predictor | None
@@ -53,26 +54,31 @@ def known(source: Source, count: int, seed: int) -> Known:
     half = min(SAMPLES, len(splits.test.images) // 2)
     labelled = source.name not in TOYS and bool((splits.train.labels >= 0).all())
     classifier = predictor(splits.train) if labelled else None
-    floor, test = (splits.test.take(slice(at * half, (at + 1) * half)) for at in (0, 1))
-    return Known(source.name, splits.train, floor, test, spaces_for(splits.train, classifier), classifier)
+    valid, test = (splits.test.take(slice(at * half, (at + 1) * half)) for at in (0, 1))
+    return Known(source.name, splits.train, valid, test, spaces_for(splits.train, classifier), classifier)
 
 
 def measured(model: Game | Pyramid, of: Known, seed: int) -> dict[str, Row]:
-    """The rows "test", of samples, and "real", of held-out images in their place."""
+    """The rows "test", of samples, "real", of validation images in their place, and "valid": the distances of the
+    samples to validation images."""
     samples = draw_samples(model, len(of.test.images), derive(seed, "bench", "test"), of.train)
     test = row_of(samples._replace(labels=None), of) | conditional(samples, of)
-    return {"real": row_of(Samples(of.floor.pixels), of), "test": test}
+    valid = {f"fd-{space.name}": distance(space, samples, of.valid, "validation") for space in of.spaces}
+    return {"real": row_of(Samples(of.valid.pixels), of), "test": test, "valid": valid}
+
+
+def distance(space: Space, samples: Samples, real: ImageDataset, split: str) -> Measured:
+    return frechet(space, space.features(samples.pixels), space.features(real.pixels), split)
 
 
 def row_of(samples: Samples, of: Known) -> Row:
     """The numbers of any samples, compared with the test images."""
-    row: Row = {}
-    for space in of.spaces:
-        features, real = space.features(samples.pixels), space.features(of.test.pixels)
-        row[f"fd-{space.name}"] = frechet(space, features, real, "test")
+    row: Row = {f"fd-{space.name}": distance(space, samples, of.test, "test") for space in of.spaces}
     row |= measures.variety(samples.pixels, of.test.pixels)
-    if of.name in MODAL:
-        row |= measures.modes(samples, of.name)
+    row |= measures.known_set(samples, of.name)
+    space = next(space for name in NEIGHBOURLY for space in of.spaces if space.name == name)
+    features, real = (space.features(pixels) for pixels in (samples.pixels, of.test.pixels))
+    row |= measures.manifold(space, features, real, "test")
     if of.classifier is not None:
         row |= measures.classes(samples, of.train, of.classifier)
     return row

@@ -10,7 +10,10 @@ import numpy as np
 from imagegan.bench.runs import Job, Result
 from seqgan.core.report import cell, finite
 
-COLUMNS = ("fd-random", "fd-pca64", "fd-labels", "variety", "classes", "accuracy", "agreement", "modes", "quality")
+COLUMNS = (
+    *("fd-random", "fd-pca64", "fd-labels", "precision", "recall", "variety", "classes", "accuracy", "agreement"),
+    *("modes", "quality", "on-manifold"),
+)
 REAL = "real"
 
 

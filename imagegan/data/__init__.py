@@ -9,6 +9,7 @@ from imagegan.data.digits import FACTORS, SIZES, digits
 from imagegan.data.folder import read_folder
 from imagegan.data.hub import KNOWN, read_hub
 from imagegan.data.toys import MODAL, TOYS, toy
+from imagegan.data.triangles import triangles
 from seqgan.core.bounds import PATH, SEED, TEXT, Whole, checked
 from seqgan.core.config import nearest
 from seqgan.core.hub import PREFIX
@@ -31,10 +32,15 @@ __all__ = [
     "load",
     "need_labels",
     "toy",
+    "triangles",
 ]
 
-MADE = ("digits", *TOYS)
-NATIVE = {"digits": 28, "mnist": 28, "fashion-mnist": 28, "cifar10": 32, **dict.fromkeys(TOYS, 1)}
+MADE = ("digits", "triangles", *TOYS)
+NATIVE = {
+    **dict.fromkeys(("digits", "mnist", "fashion-mnist", "triangles"), 28),
+    "cifar10": 32,
+    **dict.fromkeys(TOYS, 1),
+}
 NAMES = {
     "fashion-mnist": ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot"),
     "cifar10": ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
@@ -54,8 +60,8 @@ def load(
     size: Annotated[int, SIDE] = 0,
     folder: Annotated[Path | None, PATH] = None,
 ) -> Splits:
-    """Images by name: `digits`, `ring`, `grid`, `swissroll` are made here, `count` (0: 10,000) to train on and
-    `held_out` to test on; `mnist`, `fashion-mnist`, `cifar10` and `folder` are read from `folder`, `hf:owner/name`
+    """Images by name: `digits`, `triangles`, `ring`, `grid`, `swissroll` are made here, `count` (0: 10,000) to train on
+    and `held_out` to test on; `mnist`, `fashion-mnist`, `cifar10` and `folder` are read from `folder`, `hf:owner/name`
     from the hub: `count` of those to train on (0: all), and all that are held out. Their order is random,
     so that the first of them are a fair sample (see `arrange`). Without a `size` they have that of the data, images
     of a folder or of the hub 32.
@@ -88,6 +94,8 @@ def _load(name: str, count: int, held_out: int, seed: int, size: int, folder: Pa
         if name == "digits":
             pixels = size or NATIVE[name]
             return Splits(digits(count or USUAL, to_learn, pixels), digits(held_out, to_test, pixels))
+        if name == "triangles":
+            return Splits(triangles(count or USUAL, to_learn), triangles(held_out, to_test))
         return Splits(toy(name, count or USUAL, to_learn), toy(name, held_out, to_test))
     if name.startswith(PREFIX):
         if folder:
