@@ -165,13 +165,13 @@ def best_options(name: str, found: Found) -> str:
 
 def draw(found: Mapping[str, Found], real: Entry, source: Source, out: Path) -> Path:
     """The curves with their intervals, above the distance of real images."""
-    by = next(by for by in BY if by in real.numbers)
+    by = next(by for by in BY if by in real.row)
     trials = np.arange(1, len(next(iter(found.values())).trials) + 1)
     curves = [
         Curve(name, trials, one.curve.mean, colour=colour, low=one.curve.low, high=one.curve.high)
         for (name, one), colour in zip(found.items(), (*COLOURS, BROWN), strict=False)
     ]
-    floor = Curve("real images", trials, np.full(len(trials), real.numbers[by].mean), "dashed", BLACK)
+    floor = Curve("real images", trials, np.full(len(trials), real.row[by].value), "dashed", BLACK)
     title = f"{source.name}: expected {by} of the best of k trials"
     image = plot([*curves, floor], title=title, x="k", y=by, log="xy", size=(640, 480))
     place = plan.folder_of(out, source) / "study.png"
