@@ -116,10 +116,15 @@ def result(seed_value: float, failed: str | None = None) -> Result:
 
 def test_a_line_holds_mean_and_deviation_over_seeds_and_counts_what_failed() -> None:
     entry = table.entry("gan", [result(1.0), result(3.0), result(math.nan, "diverged"), result(5.0, "collapsed")])
-    assert entry.numbers["fd-random"] == table.Number(3.0, 2.0, ("FD[x]",))
+    assert entry.row == {"fd-random": Measured(3.0, 2.0, "FD[x]")}
     assert (entry.runs, entry.failed, entry.cpu_seconds) == (4, 2, 10.0)
-    assert table.cells(entry, ["fd-random"])[:3] == ["gan*", "3.0 ±2.0", "2 of 4"]
-    assert table.cells(table.entry("gan", [result(1.0)]), ["fd-random"])[:3] == ["gan", "1", ""]
+    one = table.entry("gan", [result(1.0)], rounds=7)
+    assert table.rows("digits", [entry, one]) == [
+        ["digits", "fd-random", "failed", "rounds", "CPU s", "train s"],
+        ["gan*", "3.0 ±2.0", "2 of 4", "0", "10", "4"],
+        ["gan", "1", "", "7", "10", "4"],
+    ]
+    assert table.notes([entry, one]) == ["fd-random: FD[x]"]
     assert table.as_json(table.entry("gan", [result(math.nan, "diverged")]))["numbers"] == {}
 
 
@@ -129,8 +134,9 @@ def test_a_line_of_real_images_stands_before_those_of_the_models() -> None:
     results = {Path("a"): result(7.0), Path("b"): result(0.0, "diverged")}
     real, a, b = table.entries({name: [job] for name, job in jobs.items()}, results)
     assert (real.model, a.model, b.model) == ("real", "a", "b")
-    assert real.numbers["fd-random"].mean == a.numbers["fd-random"].mean == 7.0
-    assert (b.failed, b.numbers) == (1, {})
+    assert real.row["fd-random"].value == a.row["fd-random"].value == 7.0
+    assert (b.failed, b.row) == (1, {})
+    assert table.rows("ring", [real, b])[1][2:] == [""] * 4
 
 
 def test_half_the_variety_is_a_collapse() -> None:
@@ -152,10 +158,13 @@ def of_digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Known:
 
 
 def test_samples_and_the_floor_are_compared_with_the_same_images(of_digits: Known) -> None:
-    both = torch.cat([of_digits.floor.pixels, of_digits.test.pixels])
+    both = torch.cat([of_digits.valid.pixels, of_digits.test.pixels])
     assert len(both.unique(dim=0)) == len(both) == 120
     rows = measured(made("gan"), of_digits, 0)
-    assert list(rows) == ["real", "test"]
+    assert list(rows) == ["real", "test", "valid"]
+    assert set(rows["valid"]) == {"fd-random", "fd-pca64", "fd-labels"}
+    assert rows["valid"]["fd-random"].signature.endswith("N=60, validation]")
+    assert rows["valid"]["fd-random"].value != rows["test"]["fd-random"].value
     assert rows["test"]["fd-random"].signature.endswith("N=60, test]")
     assert rows["real"]["fd-random"].value < rows["test"]["fd-random"].value
     assert rows == measured(made("gan"), of_digits, 0)
@@ -185,7 +194,7 @@ def test_a_run_that_diverges_is_starred(tmp_path: Path, monkeypatch: pytest.Monk
     assert runs._one(job).failed == "diverged"
     again = runs.read_result(job.place)
     assert (again.failed, again.rows) == ("diverged", {})
-    assert table.cells(table.entry("gan", [again]), [])[:2] == ["gan*", "1 of 1"]
+    assert table.rows("ring", [table.entry("gan", [again])])[1][:2] == ["gan*", "1 of 1"]
 
 
 def told_by(words: Sequence[str]) -> Any:

@@ -16,7 +16,7 @@ from imagegan.bench.budget import images_in_round, recipes_of
 from imagegan.bench.measures import Source
 from imagegan.bench.ranges import RANGES, STUDIED, drawn
 from imagegan.bench.runs import Job, Result
-from imagegan.bench.table import Entry, Number
+from imagegan.bench.table import Entry
 from imagegan.data import as_floats, load, triangles
 from imagegan.data.triangles import PLACES, all_triangles
 from imagegan.data.triangles import drawn as triangle
@@ -162,7 +162,7 @@ def test_the_curves_are_drawn(asked: dict[str, list[Job]], tmp_path: Path) -> No
     curve = study.curve_of(np.array([3.0, 1.0, 2.0]), np.array([3.0, 1.0, 2.0]), worst=9.0)
     found = {name: study.Found(jobs, curve.mean, curve.mean, curve, 1, []) for name, jobs in asked.items()}
     plan.folder_of(tmp_path, Source("ring")).mkdir(parents=True, exist_ok=True)
-    real = Entry("real", 1, 0, {"fd-random": Number(0.5, NAN)})
+    real = Entry("real", 1, 0, {"fd-random": Measured(0.5, NAN, "")})
     place = study.draw(found, real, Source("ring"), tmp_path)
     colours = {colour for _, colour in Image.open(place).convert("RGB").getcolors(2**20) or []}
     assert {plots.COLOURS[1], plots.BLACK} <= colours
