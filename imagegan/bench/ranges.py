@@ -19,7 +19,7 @@ class Studied(NamedTuple):
     options: Mapping[str, Any] = {}
 
 
-STUDIED = {
+STUDIED: dict[str, Studied] = {
     "minimax": Studied("gan", {"loss": "minimax"}),
     "non-saturating": Studied("gan", {"loss": "non-saturating"}),
     **{name: Studied(name) for name in ("lsgan", "wgan", "wgan-gp", "dragan", "began", "vae") if name in CONFIGS},

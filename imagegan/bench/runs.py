@@ -60,7 +60,7 @@ class Result(NamedTuple):
 
 
 def run_all(jobs: Sequence[Job], workers: int, log: Callable[[str], None]) -> dict[Path, Result]:
-    """Train and measure the runs that are not measured yet, several at a time, in processes of one thread.
+    """Train and measure the runs that are not measured yet, several at a time, each on one thread.
 
     Raises:
         RunError: a run directory is there already, of other options.
@@ -83,7 +83,10 @@ def missing(jobs: Sequence[Job]) -> list[Job]:
 
 
 def _side_by_side(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, Result]]:
-    if not jobs:
+    if workers == 1:  # no other process has to start
+        torch.set_num_threads(THREADS)
+        yield from ((job, _one(job)) for job in jobs)
+    if not jobs or workers == 1:
         return
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_begin_worker) as pool:
         try:
@@ -115,7 +118,7 @@ def _prepare(of: tuple[Source, int, int]) -> None:
 
 
 def _one(job: Job) -> Result:
-    """Train and measure a run, or resume it, in a process of its own."""
+    """Train and measure a run, or resume it."""
     began, fresh = time.process_time(), not (job.place / "run.json").is_file()
     failed: str | None = "diverged"
     rows: dict[str, Row] = {}

@@ -20,7 +20,7 @@ from imagegan.bench.table import Entry
 from imagegan.data import TOYS
 from imagegan.evaluation import NEIGHBOURLY
 from imagegan.grids import png
-from imagegan.plots import BLACK, COLOURS, Curve, plot
+from imagegan.plots import BLACK, Curve, plot
 from seqgan.core import files
 from seqgan.core.report import finite
 from seqgan.errors import DivergedError
@@ -30,7 +30,6 @@ Log = Callable[[str], None]
 
 SETTING: dict[str, Any] = {"latent_dim": 64, "batch_size": 64, "ema": 0.0}
 BY = [f"fd-{space}" for space in NEIGHBOURLY]  # the distance, the first that there is
-BROWN = (110, 60, 20)  # an eighth colour
 RESAMPLES, PERCENTILES = 1000, (2.5, 97.5)  # of the bootstrap
 
 
@@ -168,8 +167,7 @@ def draw(found: Mapping[str, Found], real: Entry, source: Source, out: Path) -> 
     by = next(by for by in BY if by in real.row)
     trials = np.arange(1, len(next(iter(found.values())).trials) + 1)
     curves = [
-        Curve(name, trials, one.curve.mean, colour=colour, low=one.curve.low, high=one.curve.high)
-        for (name, one), colour in zip(found.items(), (*COLOURS, BROWN), strict=False)
+        Curve(name, trials, one.curve.mean, low=one.curve.low, high=one.curve.high) for name, one in found.items()
     ]
     floor = Curve("real images", trials, np.full(len(trials), real.row[by].value), "dashed", BLACK)
     title = f"{source.name}: expected {by} of the best of k trials"

@@ -9,7 +9,7 @@ import numpy as np
 
 from imagegan.bench.runs import Job, Result
 from imagegan.measures import Row
-from seqgan.core.report import Measured, as_cell, finite, metrics_of, signatures
+from seqgan.core.report import Measured, as_cell, finite, signatures
 
 COLUMNS = (
     *("fd-random", "fd-pca64", "fd-labels", "precision", "recall", "variety", "classes", "accuracy", "agreement"),
@@ -39,11 +39,12 @@ def over_seeds(numbers: Sequence[Measured]) -> Measured:
 
 def entry(model: str, results: Sequence[Result], row: str = "test", rounds: int = 0) -> Entry:
     rows = [result.rows[row] for result in results if row in result.rows]
+    names = dict.fromkeys(name for found in rows for name in found)
     return Entry(
         model,
         len(results),
         sum(result.failed is not None for result in results),
-        {name: over_seeds([found[name] for found in rows if name in found]) for name in metrics_of(rows)},
+        {name: over_seeds([found[name] for found in rows if name in found]) for name in names},
         rounds,
         _mean_known(result.cpu_seconds for result in results),
         _mean_known(result.seconds for result in results),

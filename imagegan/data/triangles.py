@@ -15,9 +15,9 @@ from torch import Tensor
 from imagegan.data.dataset import UNLABELLED, ImageDataset
 from seqgan.core.seed import private_generator
 
-SIDE, RADIUS = 28, 10.0  # pixels
+SIDE, RADIUS = 28, 9.0  # pixels
 PLACES = 32
-ARC = 60  # degrees, with as many between two of them
+ARC, APART = 80, 40  # degrees: of the arc of a corner, and between two arcs
 AT_ONCE = 4096
 
 
@@ -30,7 +30,7 @@ def triangles(count: int, seed: int = 0) -> ImageDataset:
 
 @lru_cache(maxsize=1)
 def all_triangles() -> UInt8[Tensor, "N 1 28 28"]:
-    places = torch.linspace(0, ARC, PLACES)
+    places = torch.linspace(APART / 2, APART / 2 + ARC, PLACES)
     degrees = torch.cartesian_prod(places, places + 120, places + 240)
     return torch.cat([drawn(some) for some in degrees.split(AT_ONCE)])
 

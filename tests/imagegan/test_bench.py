@@ -207,7 +207,7 @@ def told_by(words: Sequence[str]) -> Any:
 @pytest.mark.parametrize(
     ("words", "runs_of_it"),
     [
-        (["models", "--models", "gan,wgan", "--seeds", "0,1"], {"gan": 2, "wgan": 2}),
+        (["models", "--models", "gan,wgan", "--seeds", "0,1", "--jobs", "2"], {"gan": 2, "wgan": 2}),
         (["study", "--models", "lsgan,vae", "--seeds", "1", "--trials", "2", "--width", "4"], {"lsgan": 3, "vae": 3}),
     ],
 )

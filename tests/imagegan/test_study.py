@@ -100,8 +100,7 @@ def test_the_interval_is_that_of_other_trials() -> None:
         inside += curve.low[4] <= 1 / 6 <= curve.high[4]  # the expected least of five uniform numbers
     assert inside > 170
     same = study.curve_of(np.arange(5.0), np.full(5, 2.0), worst=9.0)
-    assert (same.low == 2).all()
-    assert (same.high == 2).all()
+    assert [*same.low, *same.high] == pytest.approx([2.0] * 10)
 
 
 def result(valid: float, test: float, seconds: float = 10.0) -> Result:
@@ -143,7 +142,7 @@ def test_what_is_repeated_is_the_best_by_validation(
     [headings, minimax, vae] = study.curve_table("ring", found)
     assert headings == ["ring: best of", "1", "2", "3", "diverged"]
     assert (minimax[0], minimax[-1], vae[-1]) == ("minimax", "1 of 3", "3 of 3")
-    assert study.best_options("minimax", found["minimax"]).startswith("trial 1, --model gan --loss minimax --d-norm ")
+    assert study.best_options("minimax", found["minimax"]).startswith("trial 1, --model gan --loss minimax --beta1 ")
     assert study.best_options("vae", found["vae"]) == "all trials diverged"
     told = study.as_json(found["minimax"])
     assert [(trial["valid"], trial["test"]) for trial in told["trials"]] == [(3.0, 1.0), (2.0, 4.0), (None, None)]
@@ -175,7 +174,7 @@ def test_every_triangle_is_another_one_and_within_the_picture() -> None:
     every = all_triangles()
     assert every.shape == (PLACES**3, 1, 28, 28)
     assert len(every.flatten(1).unique(dim=0)) == len(every)
-    assert every[:, :, [0, -1]].max() == every[:, :, :, [0, -1]].max() == 0
+    assert max(every[:, :, [0, -1]].max(), every[:, :, :, [0, -1]].max()) <= 12
     line = torch.arange(28) - 13.5
     weight = every.float().sum(dim=(1, 2, 3))
     for direction in (every.float().sum(dim=(1, 2)), every.float().sum(dim=(1, 3))):
@@ -183,9 +182,9 @@ def test_every_triangle_is_another_one_and_within_the_picture() -> None:
 
 
 def test_a_triangle_has_the_area_of_its_corners() -> None:
-    degrees = torch.tensor([[0.0, 120.0, 240.0], [0.0, 180.0, 240.0], [60.0, 120.0, 270.0]])
+    degrees = torch.tensor([[20.0, 140.0, 260.0], [20.0, 180.0, 300.0], [80.0, 140.0, 270.0]])
     angles = torch.deg2rad(degrees)
-    area = sum((angles[:, (k + 1) % 3] - angles[:, k]).sin() for k in range(3)) * 10.0**2 / 2
+    area = sum((angles[:, (k + 1) % 3] - angles[:, k]).sin() for k in range(3)) * 9.0**2 / 2
     assert triangle(degrees).float().sum(dim=(1, 2, 3)) / 255 == pytest.approx(area, rel=0.03)
 
 
@@ -203,9 +202,10 @@ def test_the_manifold_holds_triangles_and_no_others() -> None:
 
     real = triangles(100, 1).pixels
     assert share(real) == 1
-    between = 60 * torch.rand(200, 3, generator=torch.Generator().manual_seed(0)) + torch.tensor([0.0, 120.0, 240.0])
-    assert share(as_floats(triangle(between))) > 0.97  # also those between the places
-    assert share(-real) == share(real.flip(2)) == share((real + real.roll(1, 0)) / 2) == 0
+    between = 80 * torch.rand(200, 3, generator=torch.Generator().manual_seed(0)) + torch.tensor([20, 140, 260])
+    assert share(as_floats(triangle(between))) == 1  # also those between the places
+    assert share(-real) == share(real.roll(1, 3)) == 0
+    assert share((real + real.roll(1, 0)) / 2) < 0.1  # of two
     assert share(torch.nn.functional.avg_pool2d(real, 3, 1, 1)) == 0
     exact = nearest(real[:1] * 0.99, all_triangles()).distance
     assert exact.item() == pytest.approx((real[:1] * 0.01).norm().item(), rel=1e-4)
