@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from imagegan.data import FACTORS, MODAL, ImageDataset, Splits
+from imagegan.data import MODAL, ImageDataset, Splits
 from imagegan.data.dataset import Stored
 from imagegan.data.toys import centres
 from imagegan.data.triangles import all_triangles
@@ -144,7 +144,7 @@ def codes(samples: Samples, splits: Splits, classifier: Predictor | None, regres
         if fewer <= MOST_CLASSES:
             row["code-class"] = class_found(samples.categories, samples.pixels, classifier)
     if samples.numbers is not None and regressor is not None:
-        row |= factors_found(samples.numbers, samples.pixels, regressor, splits.test, FACTORS)
+        row |= factors_found(samples.numbers, samples.pixels, regressor, splits.test)
     return row
 
 

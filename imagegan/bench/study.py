@@ -20,8 +20,8 @@ from imagegan.bench.table import Entry
 from imagegan.data import TOYS
 from imagegan.evaluation import NEIGHBOURLY
 from imagegan.grids import png
-from imagegan.plots import BLACK, Curve, plot
 from seqgan.core import files
+from seqgan.core.plots import BLACK, Curve, plot
 from seqgan.core.report import finite
 from seqgan.errors import DivergedError
 

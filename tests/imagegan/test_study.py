@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from imagegan import measures, plots
+from imagegan import measures
 from imagegan.bench import plan, study
 from imagegan.bench.budget import images_in_round, recipes_of
 from imagegan.bench.measures import Source
@@ -163,8 +163,13 @@ def test_the_curves_are_drawn(asked: dict[str, list[Job]], tmp_path: Path) -> No
     plan.folder_of(tmp_path, Source("ring")).mkdir(parents=True, exist_ok=True)
     real = Entry("real", 1, 0, {"fd-random": Measured(0.5, NAN, "")})
     place = study.draw(found, real, Source("ring"), tmp_path)
-    colours = {colour for _, colour in Image.open(place).convert("RGB").getcolors(2**20) or []}
-    assert {plots.COLOURS[1], plots.BLACK} <= colours
+    drawn_alone = [place.read_bytes()]
+    for one in ("minimax", "vae"):
+        study.draw({one: found[one]}, real, Source("ring"), tmp_path)
+        drawn_alone.append(place.read_bytes())
+    assert len(set(drawn_alone)) == 3
+    with Image.open(place) as image:
+        assert image.size == (640, 480)
 
 
 # --- triangles
