@@ -1,7 +1,7 @@
 """What is measured of a trained model: distances to held-out images, variety, classes.
 
-The held-out images are halved: those of one half are to choose by (validation), and samples are told by their distance
-to the other (test). The distance between the halves is the floor."""
+What a choice may be based on is the distance to validation images; what is told is that to as many test images. The
+distance between the two is the floor."""
 
 import math
 from functools import lru_cache
@@ -12,19 +12,20 @@ import torch
 
 from imagegan import measures
 from imagegan.data import TOYS, ImageDataset, load
-from imagegan.evaluation import NEIGHBOURLY
+from imagegan.data.dataset import counted
 from imagegan.game import Game
 from imagegan.generation import draw_samples
 from imagegan.measures import Row
 from imagegan.metrics.classes import accuracy
 from imagegan.metrics.codes import MOST_CLASSES, class_found
 from imagegan.metrics.distances import frechet
-from imagegan.metrics.features import Space, spaces_for
+from imagegan.metrics.features import Space, spaces_for, unlabelled
 from imagegan.metrics.predictors import Predictor, predictor
 from imagegan.pyramid import Pyramid
 from imagegan.samples import Samples
 from seqgan.core.report import Measured
 from seqgan.core.seed import derive
+from seqgan.errors import DataError
 
 SAMPLES = 1000
 
@@ -49,21 +50,30 @@ class Known(NamedTuple):
 
 @lru_cache(maxsize=2)
 def known(source: Source, count: int, seed: int) -> Known:
-    """A classifier is trained where the images have labels (and cached, see `predictor`)."""
-    splits = load(source.name, count=count, seed=seed, folder=source.folder)
-    half = min(SAMPLES, len(splits.test.images) // 2)
+    """A classifier is trained where the images have labels (and cached, see `predictor`).
+
+    Raises:
+        DataError: there are too few images for a validation split."""
+    splits = load(source.name, count=count, held_out=SAMPLES, seed=seed, folder=source.folder)
+    if splits.valid is None:
+        raise DataError(
+            f"{source.name} has {counted(len(splits.train.images), 'training image')}, too few for a validation split; "
+            "200 or more are needed"
+        )
+    some = slice(0, min(SAMPLES, len(splits.valid.images), len(splits.test.images)))
     labelled = source.name not in TOYS and bool((splits.train.labels >= 0).all())
     classifier = predictor(splits.train) if labelled else None
-    valid, test = (splits.test.take(slice(at * half, (at + 1) * half)) for at in (0, 1))
+    valid, test = splits.valid.take(some), splits.test.take(some)
     return Known(source.name, splits.train, valid, test, spaces_for(splits.train, classifier), classifier)
 
 
 def measured(model: Game | Pyramid, of: Known, seed: int) -> dict[str, Row]:
-    """The rows "test", of samples, "real", of validation images in their place, and "valid": the distances of the
-    samples to validation images."""
+    """The rows "test", of samples, "real", of validation images in their place, and "valid": the distance of the
+    samples to validation images, in the one space that no label has shaped."""
     samples = draw_samples(model, len(of.test.images), derive(seed, "bench", "test"), of.train)
     test = row_of(samples._replace(labels=None), of) | conditional(samples, of)
-    valid = {f"fd-{space.name}": distance(space, samples, of.valid, "validation") for space in of.spaces}
+    space = unlabelled(of.train)
+    valid = {f"fd-{space.name}": distance(space, samples, of.valid, "validation")}
     return {"real": row_of(Samples(of.valid.pixels), of), "test": test, "valid": valid}
 
 
@@ -76,7 +86,7 @@ def row_of(samples: Samples, of: Known) -> Row:
     row: Row = {f"fd-{space.name}": distance(space, samples, of.test, "test") for space in of.spaces}
     row |= measures.variety(samples.pixels, of.test.pixels)
     row |= measures.known_set(samples, of.name)
-    space = next(space for name in NEIGHBOURLY for space in of.spaces if space.name == name)
+    space = unlabelled(of.train)
     features, real = (space.features(pixels) for pixels in (samples.pixels, of.test.pixels))
     row |= measures.manifold(space, features, real, "test")
     if of.classifier is not None:

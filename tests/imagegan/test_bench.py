@@ -154,7 +154,7 @@ def of_digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Known:
     """A few of them, and a classifier that has hardly learned."""
     monkeypatch.setattr(measures, "SAMPLES", 60)
     monkeypatch.setattr("imagegan.metrics.predictors.predictor.__kwdefaults__", {"steps": 5, "folder": tmp_path})
-    return known(Source("digits"), 137, 0)
+    return known(Source("digits"), 600, 0)
 
 
 def test_samples_and_the_floor_are_compared_with_the_same_images(of_digits: Known) -> None:
@@ -162,12 +162,17 @@ def test_samples_and_the_floor_are_compared_with_the_same_images(of_digits: Know
     assert len(both.unique(dim=0)) == len(both) == 120
     rows = measured(made("gan"), of_digits, 0)
     assert list(rows) == ["real", "test", "valid"]
-    assert set(rows["valid"]) == {"fd-random", "fd-pca64", "fd-labels"}
+    assert set(rows["valid"]) == {"fd-random"}
     assert rows["valid"]["fd-random"].signature.endswith("N=60, validation]")
     assert rows["valid"]["fd-random"].value != rows["test"]["fd-random"].value
     assert rows["test"]["fd-random"].signature.endswith("N=60, test]")
     assert rows["real"]["fd-random"].value < rows["test"]["fd-random"].value
     assert rows == measured(made("gan"), of_digits, 0)
+
+
+def test_a_few_images_have_no_validation_split() -> None:
+    with pytest.raises(SeqGANError, match="digits has 100 training images, too few for a validation split; 200 or"):
+        known(Source("digits"), 100, 0)
 
 
 def test_what_was_asked_for_is_measured_of_models_that_cannot_be_asked_too(of_digits: Known) -> None:

@@ -21,10 +21,11 @@ from imagegan import game as game_m
 from imagegan import pyramid as pyramid_m
 from imagegan import training
 from imagegan.cli import imagegan
-from imagegan.data import ImageDataset
+from imagegan.data import ImageDataset, Splits
 from imagegan.game import Game
 from imagegan.latents import CodeSpec
 from imagegan.pyramid import Pyramid
+from imagegan.validation import Validated
 from imagegan.variants import acgan as acgan_m
 from imagegan.variants import dcgan as dcgan_m
 from imagegan.variants import dragan as dragan_m
@@ -75,6 +76,7 @@ OTHER: dict[str, Any] = {
     "beta1": 0.3,
     "beta2": 0.5,
     "ema": 0.0,
+    "validate_every": 1,
     "bf16": True,
     "loss": "hinge",
     "clip": 0.5,
@@ -98,11 +100,12 @@ def trace(model: str, **changes: Any) -> str:
     config = config_of(model, **{"size": 16, **changes})
     game = new_game(model, config)
     told = [dataset_of(config.images, config.size).fingerprint()]
-    for phase in game.phases():
+    data = dataset_of(config.images, config.size)
+    for phase in Validated(game, Splits(data, data, valid=data), config.validate_every).phases():
         for step in (1, 30) if model == "wgan" else (30, 31):  # in the first rounds of wgan the critic has a burst
             torch.manual_seed(step)
             phase.update(step)
-        told.append(f"{phase.name} {phase.steps}")
+        told.append(f"{phase.name} {phase.steps} {phase.validate_every}")
     return hashlib.sha256(f"{told} {flat(game.state_dict())}".encode()).hexdigest()
 
 
@@ -180,6 +183,7 @@ AWAY: dict[str, Any] = {
     "beta1": 0.3,
     "beta2": 0.7,
     "ema": 0.4,
+    "validate_every": 7,
     "clip": 0.02,
     "critic_steps": 3,
     "critic_burst": 4,
