@@ -26,6 +26,7 @@ def __getattr__(name: str) -> Any:
     from imagegan.variants.infogan import infogan
     from imagegan.variants.lapgan import lapgan
     from imagegan.variants.lsgan import lsgan
+    from imagegan.variants.projection import projection
     from imagegan.variants.vae import vae
     from imagegan.variants.wgan import wgan
     from imagegan.variants.wgan_gp import wgan_diff, wgan_gp
@@ -39,6 +40,7 @@ def __getattr__(name: str) -> Any:
         "wgan-diff": wgan_diff,
         "dragan": dragan,
         "cgan": cgan,
+        "projection": projection,
         "acgan": acgan,
         "infogan": infogan,
         "lapgan": lapgan,
