@@ -19,12 +19,14 @@ def __getattr__(name: str) -> Any:
     if name != "VARIANTS":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from imagegan.variants.acgan import acgan
+    from imagegan.variants.began import began
     from imagegan.variants.cgan import cgan
     from imagegan.variants.dcgan import dcgan
     from imagegan.variants.dragan import dragan
     from imagegan.variants.gan import gan
     from imagegan.variants.infogan import infogan
     from imagegan.variants.lapgan import lapgan
+    from imagegan.variants.ls_gan import ls_gan
     from imagegan.variants.lsgan import lsgan
     from imagegan.variants.vae import vae
     from imagegan.variants.wgan import wgan
@@ -38,6 +40,8 @@ def __getattr__(name: str) -> Any:
         "wgan-gp": wgan_gp,
         "wgan-diff": wgan_diff,
         "dragan": dragan,
+        "ls-gan": ls_gan,
+        "began": began,
         "cgan": cgan,
         "acgan": acgan,
         "infogan": infogan,

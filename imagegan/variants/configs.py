@@ -124,6 +124,29 @@ class DRAGANConfig(GameConfig):
 
 
 @dataclass(frozen=True)
+class LossSensitiveConfig(GameConfig):
+    """A loss function as the critic, with a margin for each pair of images (Qi 2017)."""
+
+    batch_size: Annotated[int, BATCH, FEWEST_TWO] = 64
+    g_lr: Annotated[float, G_RATE, RATE] = 1e-4
+    d_lr: Annotated[float, D_RATE, RATE] = 1e-4
+    margin_weight: Annotated[float, "margin, for each unit of the L1 distance of a pair (lambda)", WEIGHT] = 2e-4
+
+
+@dataclass(frozen=True)
+class BEGANConfig(GameConfig):
+    """An autoencoder as the discriminator (Berthelot et al. 2017), with networks of other models."""
+
+    batch_size: Annotated[int, BATCH, FEWEST_TWO] = 16
+    latent_dim: Annotated[int, "size of the noise, and of the code of the autoencoder", SIZE] = 64
+    d_norm: Annotated[Norm, "normalisation of the encoder of the discriminator"] = "none"
+    g_lr: Annotated[float, G_RATE, RATE] = 1e-4
+    d_lr: Annotated[float, D_RATE, RATE] = 1e-4
+    gamma: Annotated[float, "loss of generated images to keep, relative to that of real ones", Real(0, 1)] = 0.5
+    k_lr: Annotated[float, "learning rate of k (lambda_k)", RATE] = 1e-3
+
+
+@dataclass(frozen=True)
 class CGANConfig(GameConfig):
     """Both networks receive the class (Mirza and Osindero 2014)."""
 
@@ -181,6 +204,8 @@ CONFIGS: dict[str, type[ImageConfig]] = {
     "wgan-gp": WGANGPConfig,
     "wgan-diff": WGANGPConfig,
     "dragan": DRAGANConfig,
+    "ls-gan": LossSensitiveConfig,
+    "began": BEGANConfig,
     "cgan": CGANConfig,
     "acgan": ACGANConfig,
     "infogan": InfoGANConfig,
@@ -218,6 +243,8 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     # -D has the same differences as D: two-sided, a critic of the wrong sign would have to pass a barrier of lambda.
     "wgan-diff": _presets({**_CRITIC, "penalty_weight": 100.0, "penalty": "one-sided"}, {"steps": 60}),
     "dragan": _presets(_DEFAULT, {}),
+    "ls-gan": _presets(_DEFAULT, {}),
+    "began": _presets(_DEFAULT, {}),
     "cgan": _presets({**_DEFAULT, "nets": "common"}, {}),
     "acgan": _presets({**_DEFAULT, "ema": 0.998}, {}),
     "infogan": _presets({**_DEFAULT, "latent_dim": 12, "information_weight": 0.02}, {}),

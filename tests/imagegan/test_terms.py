@@ -16,14 +16,16 @@ from torch.testing import assert_close
 from imagegan import game, latents, losses, penalties, pyramid
 from imagegan.game import Game, Recipe, View
 from imagegan.latents import CodeSpec
-from imagegan.nets import Scored
+from imagegan.nets import Discriminator, Scored
 from imagegan.variants import acgan as acgan_m
+from imagegan.variants import began as began_m
 from imagegan.variants import cgan as cgan_m
 from imagegan.variants import dcgan as dcgan_m
 from imagegan.variants import dragan as dragan_m
 from imagegan.variants import gan as gan_m
 from imagegan.variants import infogan as infogan_m
 from imagegan.variants import lapgan as lapgan_m
+from imagegan.variants import ls_gan as ls_gan_m
 from imagegan.variants import lsgan as lsgan_m
 from imagegan.variants import vae as vae_m
 from imagegan.variants import wgan as wgan_m
@@ -327,6 +329,73 @@ def check_penalties_in_their_games() -> None:
             assert ((points - fake).flatten(1).norm(dim=1) > 1e-3).all()
 
 
+def scored(*losses: float) -> Scored:
+    """The output of a discriminator whose loss on each image is this."""
+    score = -torch.tensor(losses)
+    return Scored(score, score[:, None])
+
+
+def check_a_loss_function_rates_a_pair_by_its_margin() -> None:
+    """max(0, lambda |x - G(z)|_1 - (L(G(z)) - L(x))) of each pair; G lowers the loss of what it generates."""
+    made = recipe_of(ls_gan_m, "ls_gan", "ls-gan", margin_weight=0.01)
+    d, g = (made.players[name].terms["loss"] for name in "dg")
+    view = view_of(made, count=2)
+    view.real = torch.stack([torch.zeros(1, 28, 28), torch.ones(1, 28, 28)])
+    view.fake = torch.tensor([-0.5, -1.0]).view(2, 1, 1, 1).expand_as(view.real)
+    margins = 0.01 * 784 * torch.tensor([0.5, 2.0])
+    for loss_gap, expected in (
+        (torch.zeros(2), margins.mean()),
+        (margins, 0.0),
+        (margins + 1, 0.0),
+        (margins - 2, 2.0),
+        (margins + torch.tensor([-2.0, 5.0]), 1.0),  # each pair by itself
+    ):
+        view.on_real, view.on_fake = scored(3.0, 4.0), scored(*(loss_gap + torch.tensor([3.0, 4.0])).tolist())
+        assert_close(d.of(view), torch.as_tensor(expected), atol=1e-5, rtol=1e-5)
+        assert_close(made.players["d"].watch["loss_gap"](view), loss_gap)
+    view.on_real, view.on_fake = scored(9.0, 9.0), scored(1.0, 4.0)
+    assert_close(g.of(view), torch.tensor(2.5))
+    view = view_of(made)
+    g.of(view).backward()
+    assert all(p.grad is not None for p in made.nets["generator"].parameters())
+
+
+def check_an_autoencoder_keeps_its_balance() -> None:
+    """min_D E L(x) - k E L(G(z)); k rises where L(G(z)) < gamma L(x), and stays in [0, 1]; M = L(x) at the balance."""
+    made = recipe_of(began_m, "began", "began", gamma=0.5, k_lr=0.2)
+    d, g = made.players["d"], made.players["g"]
+    (k,) = made.nets["balance"].buffers()
+    assert k == 0
+    for real, fake, before, after, measure in (
+        (2.0, 1.0, 0.3, 0.3, 2.0),  # balanced
+        (2.0, 0.5, 0.3, 0.4, 2.5),
+        (2.0, 2.0, 0.3, 0.1, 3.0),
+        (1.0, 9.0, 0.3, 0.0, 9.5),
+        (20.0, 0.0, 0.3, 1.0, 30.0),
+    ):
+        view = view_of(made, count=2)
+        view.on_real, view.on_fake = scored(real - 0.5, real + 0.5), scored(fake - 0.25, fake + 0.25)
+        k.fill_(before)
+        assert_close(d.terms["real"].of(view), torch.tensor(real))
+        assert_close(d.terms["fake"].of(view), torch.tensor(-before * fake))
+        assert_close(g.terms["loss"].of(view), torch.tensor(fake))
+        assert_close(d.watch["convergence"](view).mean(), torch.tensor(measure))
+        d.after(view, made.nets)
+        assert_close(k, torch.tensor(after))
+    encoder = Discriminator(nn.Flatten(), 4, planes=False)
+    doubling = Fixed(lambda code, nothing: 2 * code.view(-1, 1, 2, 2))
+    net = began_m.Autoencoder(encoder, doubling, 4)
+    with torch.no_grad():
+        net.code.weight.copy_(torch.eye(4))
+        net.code.bias.zero_()
+    images = torch.tensor([[0.5, -0.5, 1.0, 0.0], [0.0, 0.0, 0.0, -1.0]]).view(2, 1, 2, 2)
+    assert_close(net(images).score, torch.tensor([-0.5, -0.25]))  # |v - 2 v|, the mean of the pixels
+    assert_close(net(images).features, images.flatten(1))
+    view = view_of(made)
+    g.terms["loss"].of(view).backward()
+    assert all(p.grad is not None for p in made.nets["generator"].parameters())
+
+
 def check_cgan_tells_both_players() -> None:
     """D(G(z, y), y), not D(G(z, y)) (E18)."""
     made = recipe_of(cgan_m, "cgan", "cgan")
@@ -606,6 +675,28 @@ SIGNS_AND_REDUCTIONS: list[tuple[ModuleType, str, str, str]] = [
     (wgan_gp_m, "_penalised", "per_sample=True", "per_sample=False"),
     (dragan_m, "dragan", "view.real", "-view.real"),
     (dragan_m, "dragan", "config.penalty_weight", "-config.penalty_weight"),
+    (ls_gan_m, "hinge", "- score_gap", "+ score_gap"),
+    (ls_gan_m, "hinge", "mean(relu(", "relu(mean("),
+    (ls_gan_m, "hinge", "relu(", "("),
+    (ls_gan_m, "hinge", "margin_weight *", ""),
+    (ls_gan_m, "distance", ".abs()", ""),
+    (ls_gan_m, "distance", "sum(dim=1)", "mean(dim=1)"),
+    (ls_gan_m, "ls_gan", "view.on_fake.score", "view.on_real.score"),
+    (began_m, "began", "mean(loss(view.on_real))", "mean(loss(view.on_fake))"),
+    (began_m, "began", "mean(loss(view.on_fake))", "-mean(loss(view.on_fake))"),
+    (began_m, "began", "after=control(config.gamma, config.k_lr),", ""),
+    (began_m, "Autoencoder.forward", "Scored(-", "Scored("),
+    (began_m, "Autoencoder.forward", ".mean(dim=1)", ".sum(dim=1)"),
+    (began_m, "Autoencoder.forward", ".abs()", ".square()"),
+    (began_m, "weighted", "-k", "k"),
+    (began_m, "weighted", "-k *", "-"),
+    (began_m, "weighted", "view.on_fake", "view.on_real"),
+    (began_m, "control", "rate * off", "-rate * off"),
+    (began_m, "control", ".clamp_(0, 1)", ""),  # as compare_gan has it
+    (began_m, "control", ".clamp_(0, 1)", ".clamp_(0)"),
+    (began_m, "off_balance", "gamma * loss(view.on_real) -", "loss(view.on_real) - gamma *"),
+    (began_m, "convergence", ".abs()", ""),
+    (began_m, "convergence", "+ off_balance", "- off_balance"),
     (cgan_m, "cgan", "(images, view.code)", "(images, 0 * view.code)"),  # E18
     (cgan_m, "cgan", "labelled=True", "labelled=False"),
     (acgan_m, "class_loss", "mean(", "-mean("),

@@ -26,11 +26,13 @@ from imagegan.game import Game
 from imagegan.latents import CodeSpec
 from imagegan.pyramid import Pyramid
 from imagegan.variants import acgan as acgan_m
+from imagegan.variants import began as began_m
 from imagegan.variants import dcgan as dcgan_m
 from imagegan.variants import dragan as dragan_m
 from imagegan.variants import gan as gan_m
 from imagegan.variants import infogan as infogan_m
 from imagegan.variants import lapgan as lapgan_m
+from imagegan.variants import ls_gan as ls_gan_m
 from imagegan.variants import lsgan as lsgan_m
 from imagegan.variants import vae as vae_m
 from imagegan.variants import wgan as wgan_m
@@ -82,6 +84,9 @@ OTHER: dict[str, Any] = {
     "critic_burst": 4,
     "penalty_weight": 2.0,
     "penalty": "one-sided",
+    "margin_weight": 0.0,
+    "gamma": 0.9,
+    "k_lr": 0.5,
     "class_weight": 2.0,
     "categories": 9,
     "continuous": 3,
@@ -185,6 +190,9 @@ AWAY: dict[str, Any] = {
     "critic_burst": 4,
     "penalty_weight": 3.0,
     "penalty": "one-sided",
+    "margin_weight": 0.01,
+    "gamma": 0.6,
+    "k_lr": 0.7,
     "class_weight": 0.5,
     "categories": 4,
     "continuous": 3,
@@ -325,6 +333,34 @@ def clipped(hand: ByHand) -> None:
         parameter.data.clamp_(-hand.config.clip, hand.config.clip)
 
 
+def ls_gan(hand: ByHand, step: int) -> None:
+    c = hand.config
+    real, _ = hand.batch(step, "d")
+    fake = hand.g(hand.noise(c.latent_dim), CodeSpec().draw(c.batch_size, CPU)).detach()
+    short = c.margin_weight * (real - fake).abs().sum(dim=(1, 2, 3)) + hand.d(fake) - hand.d(real)
+    hand.slopes += (short + 1).tolist()  # as they are compared with 1: some pairs are apart by their margin
+    hand.minimise("d", relu(short).mean())
+    fake = hand.g(hand.noise(c.latent_dim), CodeSpec().draw(c.batch_size, CPU))
+    hand.minimise("g", -hand.d(fake).mean())
+
+
+def began(hand: ByHand, step: int) -> None:
+    c, d = hand.config, hand.nets["discriminator"]
+
+    def lost(images: Tensor) -> Tensor:
+        code = d.code(d.trunk(images))
+        return (images - d.decoder(code, torch.zeros(len(images), 0))).abs().mean()
+
+    real, _ = hand.batch(step, "d")
+    on_real = lost(real)
+    on_fake = lost(hand.g(hand.noise(c.latent_dim), CodeSpec().draw(c.batch_size, CPU)).detach())
+    k = hand.nets["balance"].k
+    hand.minimise("d", on_real - float(k) * on_fake)
+    k.copy_((k + c.k_lr * (c.gamma * on_real - on_fake).detach()).clamp(0, 1))
+    assert 0 < k < 1
+    hand.minimise("g", lost(hand.g(hand.noise(c.latent_dim), CodeSpec().draw(c.batch_size, CPU))))
+
+
 def cgan(hand: ByHand, step: int) -> None:
     real, labels = hand.batch(step, "d")
     code = one_hot(labels, 10).float()
@@ -427,6 +463,8 @@ ROUNDS: dict[str, Round] = {
     "wgan-gp": adversaries(critic_d, critic_g, turns=many, fine=of_wgan_gp),
     "wgan-diff": adversaries(critic_d, critic_g, turns=many, fine=of_wgan_diff),
     "dragan": adversaries(logistic_d, logistic_g, fine=of_dragan),
+    "ls-gan": ls_gan,
+    "began": began,
     "cgan": cgan,
     "acgan": acgan,
     "infogan": infogan,
@@ -456,7 +494,8 @@ def by_hand(model: str, game: Game, config: Any, level: int = 0) -> ByHand:
     return hand
 
 
-STEEP = {"wgan-gp": 8.0, "wgan-diff": 200.0, "dragan": 9.5}  # times: some slopes are above 1 then, some below
+# Times so much, some slopes are above 1 and some below, and some pairs of ls-gan are apart by their margin.
+STEEP = {"wgan-gp": 8.0, "wgan-diff": 200.0, "dragan": 9.5, "ls-gan": 50.0}
 
 
 def check_rounds(model: str) -> None:
@@ -570,6 +609,11 @@ MISTAKES: list[tuple[ModuleType, str, str, str, str]] = [
     (dragan_m, "dragan", ", config.penalty)", ")", "rounds dragan"),
     (dragan_m, "dragan", "config.penalty_weight", "10.0", "rounds dragan"),
     (dragan_m, "dragan", "config.beta2", "0.999", "rounds dragan"),
+    (ls_gan_m, "ls_gan", "config.margin_weight", "2e-4", "rounds ls-gan"),
+    (ls_gan_m, "ls_gan", "adam(config.d_lr", "adam(config.g_lr", "rounds ls-gan"),
+    (began_m, "began", "control(config.gamma, config.k_lr)", "control(config.gamma, 1e-3)", "rounds began"),
+    (began_m, "began", "control(config.gamma,", "control(0.5,", "rounds began"),
+    (began_m, "began", "adam(config.d_lr", "adam(config.g_lr", "rounds began"),
     (acgan_m, "acgan", "view.on_real), config.class_weight", "view.on_real), 1.0", "rounds acgan"),
     (acgan_m, "acgan", "view.on_fake), config.class_weight", "view.on_fake), 1.0", "rounds acgan"),
     (infogan_m, "infogan", "config.information_weight", "1.0", "rounds infogan"),
