@@ -4,6 +4,7 @@ Held-out real images are measured beside the samples, as many of them: their dis
 generator should be expected to go."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import torch
 from imagegan import measures
 from imagegan.data import FACTORS, MODAL, TOYS, Splits
 from imagegan.data.dataset import need_labels
-from imagegan.generation import draw_samples, load_model
+from imagegan.generation import draw_samples, encode, load_model, untrained_model
 from imagegan.measures import Row
 from imagegan.metrics.codes import factors_read
 from imagegan.metrics.distances import FEWEST
@@ -59,6 +60,13 @@ def evaluate_runs(
             data,
             cache=cache,
         )
+        for (name, model), folder in zip(models.items(), several, strict=True):
+            if model.recipe.encode is not None:
+                measured[name] |= measures.linear(partial(encode, model), "the codes E(x)", splits)
+                fresh = partial(encode, untrained_model(folder, device))
+                untrained = measures.linear(fresh, "the codes of the untrained encoder", splits)
+                measured[name] |= {f"{metric}-untrained": number for metric, number in untrained.items()}
+                measured["held-out"] |= measures.linear(lambda images: images.flatten(1), "pixels", splits)
         held_out["held-out" if len(alike) == 1 else f"held-out of {names[several[0]]}"] = measured.pop("held-out")
         rows |= measured
     return {**{name: rows[name] for name in dict.fromkeys(names.values())}, **held_out}

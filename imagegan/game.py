@@ -59,8 +59,9 @@ class Recipe:
     labelled: bool = False  # the code is the label: of a real image its own, of a generated one that of a real one
     target: Callable[[Images], Images] = unchanged  # what of a real image the generator imitates
     context: Callable[[Images], tuple[Images, ...]] = lambda real: ()  # what of it the generator is given
-    # what the discriminator is given of an image
-    d_inputs: "Callable[[View, Images], tuple[Tensor, ...]]" = lambda view, images: (images,)
+    # what the discriminator is given of images, and whether these are the generated ones
+    d_inputs: "Callable[[View, Images, bool], tuple[Tensor, ...]]" = lambda view, images, generated: (images,)
+    encode: Callable[[Images], Tensor] | None = None  # E(x), of the "encoder": the noise to generate x from
     rounds: int = 1  # of this game for each step of a training
 
     def __post_init__(self) -> None:
@@ -109,8 +110,8 @@ class View:
     def fake(self) -> Images:
         return self.recipe.nets["generator"](self.noise, self.code, *self.context)
 
-    def discriminate(self, images: Images) -> Scored:
-        return self.recipe.nets["discriminator"](*self.recipe.d_inputs(self, images))
+    def discriminate(self, images: Images, generated: bool = False) -> Scored:
+        return self.recipe.nets["discriminator"](*self.recipe.d_inputs(self, images, generated))
 
     def score(self, images: Images) -> Scores:
         return self.discriminate(images).score
@@ -121,7 +122,7 @@ class View:
 
     @cached_property
     def on_fake(self) -> Scored:
-        return self.discriminate(self.fake)
+        return self.discriminate(self.fake, generated=True)
 
     @cached_property
     def encoded(self) -> Any:

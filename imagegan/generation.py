@@ -18,7 +18,7 @@ from imagegan.data import TOYS, ImageDataset, toy
 from imagegan.data.layout import folder_names
 from imagegan.game import Game
 from imagegan.grids import POINTS, as_bytes, is_points, png
-from imagegan.latents import Codes, CodeSpec, Latents
+from imagegan.latents import Codes, CodeSpec, Latents, Noise
 from imagegan.nets import Images
 from imagegan.pyramid import Pyramid
 from imagegan.runs import read_run
@@ -26,6 +26,7 @@ from imagegan.samples import Labels, Samples
 from imagegan.training import new_model
 from seqgan.core.bounds import COUNT, PATH, SEED, STEPS, Real, Several, checked
 from seqgan.core.config import nearest
+from seqgan.core.game import inference
 from seqgan.core.run import checkpoints, saved_in
 from seqgan.core.seed import derive, private_generator
 from seqgan.errors import CheckpointError, RunError, UsageError, quoted, why
@@ -44,23 +45,11 @@ def load_model(folder: Annotated[Path, PATH], device: torch.device) -> Game | Py
     Raises:
         RunError: it is not a run of this package, or has no checkpoint yet.
         CheckpointError: the checkpoint is damaged, or belongs to another run."""
-    description, config, shape = read_run(folder)
     found = list(checkpoints(folder).values())
+    model = untrained_model(folder, device)
     if not found:
         raise RunError(f"{folder} has no checkpoint yet; train it by imagegan train --resume {folder}")
-    saved = saved_in(found[-1], folder, description)
-    # No image of the data is needed, but their shape is; points are drawn above real ones.
-    data = description["data"]["name"]
-    nothing = torch.zeros(1, shape.channels, shape.size, shape.size)
-    images = toy(data, POINTS).images if data in TOYS else nothing
-    model = new_model(
-        description["algorithm"],
-        config,
-        ImageDataset(images, torch.zeros(len(images), dtype=torch.long), torch.zeros(len(images), 0)),
-        shape,
-        device,
-        description["seed"],
-    )
+    saved = saved_in(found[-1], folder, read_run(folder).description)
     try:
         model.load_state_dict(saved["algorithm"])
     except (LookupError, TypeError, ValueError, RuntimeError, AttributeError) as error:
@@ -69,6 +58,20 @@ def load_model(folder: Annotated[Path, PATH], device: torch.device) -> Game | Py
             "use the one before it"
         ) from error
     return model
+
+
+def untrained_model(folder: Path, device: torch.device) -> Game | Pyramid:
+    """The model of a run as it was before its first round.
+
+    Raises:
+        RunError: it is not a run of this package."""
+    description, config, shape = read_run(folder)
+    # No image of the data is needed, but their shape is; points are drawn above real ones.
+    data = description["data"]["name"]
+    nothing = torch.zeros(1, shape.channels, shape.size, shape.size)
+    images = toy(data, POINTS).images if data in TOYS else nothing
+    empty = ImageDataset(images, torch.zeros(len(images), dtype=torch.long), torch.zeros(len(images), 0))
+    return new_model(description["algorithm"], config, empty, shape, device, description["seed"])
 
 
 def generate(
@@ -91,6 +94,25 @@ def images_of(model: Game | Pyramid, chosen: Latents) -> Images:
     count = len(chosen.noise)
     parts = [chosen.take(slice(first, first + AT_A_TIME)) for first in range(0, count, AT_A_TIME)]
     return torch.cat([model.draw(part).cpu() for part in parts])
+
+
+def encode(model: Game | Pyramid, images: Images) -> Noise:
+    """The codes E(x) of images.
+
+    Raises:
+        UsageError: there is no encoder."""
+    recipe = model.recipe
+    if recipe.encode is None:
+        raise UsageError("this model has no encoder; train one by --model bigan or vae")
+    with inference(recipe.nets["encoder"]):
+        return torch.cat([recipe.encode(some.to(model.device)).float().cpu() for some in images.split(AT_A_TIME)])
+
+
+def reconstruct(model: Game | Pyramid, images: Images) -> Images:
+    """G(E(x)), of the generator that learns with the encoder, not of its average."""
+    codes = encode(model, images).to(model.device)
+    with inference(model.recipe.nets["generator"]) as generator:
+        return torch.cat([generator(some, some[:, :0]).float().cpu() for some in codes.split(AT_A_TIME)])
 
 
 def draw_samples(model: Game | Pyramid, count: int, seed: int, train: ImageDataset) -> Samples:

@@ -1,14 +1,13 @@
 """Samples -> rows of numbers: each metric that is printed, with its name and its signature."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from imagegan.data import FACTORS, ImageDataset, Splits
-from imagegan.data.dataset import Stored
+from imagegan.data import FACTORS, UNLABELLED, ImageDataset, Splits, Stored, as_floats
 from imagegan.data.toys import centres
 from imagegan.metrics import classes as class_metrics
 from imagegan.metrics.classes import accuracy, covered, covered_error, imbalance, shares
@@ -26,12 +25,14 @@ from imagegan.metrics.neighbours import (
     manifolds_left_out,
     nearest,
 )
-from imagegan.metrics.predictors import Images, Predictor
+from imagegan.metrics.predictors import AT_ONCE, Images, Predictor
+from imagegan.metrics.probe import linearly_right
 from imagegan.samples import Samples
 from seqgan.core.report import Measured
 from seqgan.core.stats import jackknife, jackknife_error, standard_error
 
 Row = dict[str, Measured]
+PROBED = 10_000  # training images of a linear classifier, at most
 
 
 def distances(space: Space, samples: Sequence[Features], reference: Sequence[Features], split: str) -> Row:
@@ -127,6 +128,20 @@ def codes(samples: Samples, splits: Splits, classifier: Predictor | None, regres
     if samples.numbers is not None and regressor is not None:
         row |= factors_found(samples.numbers, samples.pixels, regressor, splits.test, FACTORS)
     return row
+
+
+def linear(encode: Callable[[Images], Tensor], what: str, splits: Splits) -> Row:
+    """How often a linear classifier of the codes of images names the class of held-out ones; nothing without labels."""
+    train, test = (some.take(some.labels != UNLABELLED) for some in splits)
+    if not len(train.labels) or not len(test.labels):
+        return {}
+    train = train.take(slice(0, PROBED))
+    known, found = (
+        torch.cat([encode(as_floats(part)) for part in some.images.split(AT_ONCE)]) for some in (train, test)
+    )
+    right = float(linearly_right(known, train.labels, found, test.labels).double().mean())
+    signature = f"accuracy of a linear classifier of {what}, trained on {len(known)} images, N={len(found)}"
+    return {"linear": Measured(right, _share_error(right, len(found)), signature)}
 
 
 def mean_error(values: Tensor) -> float:

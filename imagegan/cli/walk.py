@@ -31,9 +31,10 @@ class Concepts(Bound):
 @RUN
 @click.option(
     "--kind",
-    type=OneOf(["interpolation", "codes"]),
+    type=OneOf(["interpolation", "codes", "reconstructions"]),
     default=None,
-    help="from noise to noise, or along each code  [codes for infogan, else interpolation]",
+    help="from noise to noise, along each code, or from held-out images to their reconstructions (bigan, vae)  "
+    "[codes for infogan, else interpolation]",
 )
 @click.option(
     "--arithmetic",
@@ -65,20 +66,30 @@ def walk(
     """Show what a trained run generates between two noise vectors, or along its codes.
 
     --arithmetic counts the images of imagegan generate RUN from 0, row by row, ten in a row, with the same --seed."""
-    place = with_suffix(output or run / "walk.png", ".png", *([] if arithmetic else [".gif"]))
+    still = arithmetic or kind == "reconstructions"
+    place = with_suffix(output or run / "walk.png", ".png", *([] if still else [".gif"]))
     write = writer_for(output, place, overwrite)
     if arithmetic and (choices := typed(ctx, "kind", "label", "rows", "steps")):
         raise UsageError(f"--arithmetic has three rows of its own; leave out {', '.join(choices)}")
     if kind == "codes" and label is not None:
         raise UsageError("--kind codes goes through all classes; leave out --class")
+    if kind == "reconstructions" and (choices := typed(ctx, "label", "seed")):
+        raise UsageError(f"--kind reconstructions shows the first held-out images; leave out {', '.join(choices)}")
 
     from imagegan import walk as walks
     from imagegan.generation import class_number, load_model
     from imagegan.grids import gif, png
-    from imagegan.runs import class_names
+    from imagegan.runs import class_names, load_images
     from seqgan.core.device import resolve
 
     model = load_model(run, resolve(device))
+    if kind == "reconstructions":
+        held_out = load_images(run, rows * steps).test.take(slice(0, rows * steps)).pixels
+        columns = min(steps, len(held_out))
+        rows = len(held_out) // columns
+        write(png(walks.reconstructions(model, held_out[: rows * columns], columns)))
+        click.echo(f"{rows * columns} held-out images, each above its reconstruction, are in {place}")
+        return
     found_some = model.prior.code.size > 0 and not model.recipe.labelled
     if arithmetic:
         blocks = walks.arithmetic(model, arithmetic, seed)

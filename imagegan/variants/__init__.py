@@ -20,6 +20,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from imagegan.variants.acgan import acgan
     from imagegan.variants.began import began
+    from imagegan.variants.bigan import bigan
     from imagegan.variants.cgan import cgan
     from imagegan.variants.dcgan import dcgan
     from imagegan.variants.dragan import dragan
@@ -45,6 +46,7 @@ def __getattr__(name: str) -> Any:
         "cgan": cgan,
         "acgan": acgan,
         "infogan": infogan,
+        "bigan": bigan,
         "lapgan": lapgan,
         "vae": vae,
     }

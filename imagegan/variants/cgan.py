@@ -17,5 +17,5 @@ def cgan(config: CGANConfig, shape: Shape) -> Recipe:
         (config.latent_dim,),
         CodeSpec(shape.classes),
         labelled=True,
-        d_inputs=lambda view, images: (images, view.code),
+        d_inputs=lambda view, images, generated: (images, view.code),
     )

@@ -172,6 +172,13 @@ class InfoGANConfig(GameConfig):
 
 
 @dataclass(frozen=True)
+class BiGANConfig(GameConfig):
+    """An encoder beside the generator (Donahue et al. 2017, Dumoulin et al. 2017)."""
+
+    latent_dim: Annotated[int, LATENT, SIZE] = 50
+
+
+@dataclass(frozen=True)
 class LAPGANConfig(ImageConfig):
     """A GAN for each level of a Laplacian pyramid (Denton et al. 2015), trained by Adam instead of SGD."""
 
@@ -209,6 +216,7 @@ CONFIGS: dict[str, type[ImageConfig]] = {
     "cgan": CGANConfig,
     "acgan": ACGANConfig,
     "infogan": InfoGANConfig,
+    "bigan": BiGANConfig,
     "lapgan": LAPGANConfig,
     "vae": VAEConfig,
 }
@@ -248,6 +256,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "cgan": _presets({**_DEFAULT, "nets": "common"}, {}),
     "acgan": _presets({**_DEFAULT, "ema": 0.998}, {}),
     "infogan": _presets({**_DEFAULT, "latent_dim": 12, "information_weight": 0.02}, {}),
+    "bigan": _presets({**_DEFAULT, "latent_dim": 16, "ema": 0.0}, {}),
     # The coarsest level costs an eighth of another and needs more rounds, beyond the budget of other models.
     "lapgan": _presets(
         {**_DEFAULT, "top_width": 256, "steps": 500, "top_rounds": 10},

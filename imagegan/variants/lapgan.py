@@ -48,7 +48,7 @@ def _top(config: LAPGANConfig, shape: Shape, classes: int) -> Recipe:
         (config.latent_dim,),
         CodeSpec(classes),
         labelled=classes > 0,
-        d_inputs=lambda view, images: (images, view.code),
+        d_inputs=lambda view, images, generated: (images, view.code),
         rounds=config.top_rounds,
     )
 
@@ -66,7 +66,7 @@ def _refining(config: LAPGANConfig, shape: Shape, classes: int) -> Recipe:
         labelled=classes > 0,
         target=high,
         context=lambda images: (low(images),),
-        d_inputs=lambda view, finer: (finer + view.context[0], view.code),
+        d_inputs=lambda view, finer, generated: (finer + view.context[0], view.code),
     )
 
 
