@@ -10,16 +10,17 @@ import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Int
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 from torch.optim import Optimizer
 
-from imagegan.data.dataset import Stored, as_floats
+from imagegan.data.dataset import UNLABELLED, Stored, as_floats
 from imagegan.history import SampleHistory
 from imagegan.latents import NO_CODE, Codes, CodeSpec, Latents, Prior
 from imagegan.losses import Loss, Scores
@@ -80,13 +81,26 @@ class Recipe:
 class View:
     """A minibatch as one player sees it; each value is computed when a term first asks for it, and only once."""
 
-    def __init__(self, recipe: Recipe, batch: Callable[[], Batch], count: int, device: torch.device) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        batch: Callable[[], Batch],
+        count: int,
+        device: torch.device,
+        labelled: Callable[[], Batch] | None = None,
+    ) -> None:
+        """`labelled` gives a batch of images that have a label (by default the same batch)."""
         self.recipe, self.count, self.device = recipe, count, device
-        self._batch = batch
+        self._batch, self._labelled = batch, labelled or batch
 
     @cached_property
     def batch(self) -> Batch:
         return self._batch()
+
+    @cached_property
+    def labelled(self) -> Batch:
+        """Other real images, each with its label."""
+        return self._labelled()
 
     @cached_property
     def real(self) -> Images:
@@ -197,6 +211,7 @@ class Game:
             )
         self.preprocess = preprocess
         self.images, self.labels = images.to(device), labels.to(device)
+        self.labelled = torch.from_numpy(np.flatnonzero(labels.numpy() != UNLABELLED))
         for net in recipe.nets.values():
             net.to(device)
         self.optimizers = {name: player.new_optimizer(recipe.nets) for name, player in recipe.players.items()}
@@ -227,18 +242,21 @@ class Game:
     def view(self, step: int, player: str, turn: int = 0) -> View:
         """The view of one move. Its images depend on seed, step, player and turn alone; each process gets its shard."""
 
-        def batch() -> Batch:
-            chosen = self.chosen(step, player, turn)
+        def batch(labelled: bool = False) -> Batch:
+            chosen = self.chosen(step, player, turn, labelled)
             images = self.preprocess(as_floats(self.images[chosen]))
             return Batch(images, self.labels[chosen] if len(self.labels) else chosen)
 
-        return View(self.recipe, batch, distributed.shard_size(self.config.batch_size), self.device)
+        size = distributed.shard_size(self.config.batch_size)
+        return View(self.recipe, batch, size, self.device, partial(batch, labelled=True))
 
-    def chosen(self, step: int, player: str, turn: int) -> Int[Tensor, "B"]:
-        """Which images: drawn on the CPU, so that they do not depend on the device. All that a move copies to it."""
-        order = private_generator(self.seed, self.name, "batch", step, player, turn)
-        size = self.config.batch_size
-        return torch.randint(len(self.images), (size,), generator=order)[distributed.shard(size)].to(self.device)
+    def chosen(self, step: int, player: str, turn: int, labelled: bool = False) -> Int[Tensor, "B"]:
+        """Which images, of all or of the labelled ones: drawn on the CPU, so that they do not depend on the device. All
+        that a move copies to it."""
+        order = private_generator(self.seed, self.name, "labelled" if labelled else "batch", step, player, turn)
+        size, count = self.config.batch_size, len(self.labelled if labelled else self.images)
+        drawn = torch.randint(count, (size,), generator=order)[distributed.shard(size)]
+        return (self.labelled[drawn] if labelled else drawn).to(self.device)
 
     # --- samples
 

@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from imagegan.data import TOYS, ImageDataset, toy
+from imagegan.data import TOYS, UNLABELLED, ImageDataset, toy
 from imagegan.data.layout import folder_names
 from imagegan.game import Game
 from imagegan.grids import POINTS, as_bytes, is_points, png
@@ -70,7 +70,7 @@ def untrained_model(folder: Path, device: torch.device) -> Game | Pyramid:
     data = description["data"]["name"]
     nothing = torch.zeros(1, shape.channels, shape.size, shape.size)
     images = toy(data, POINTS).images if data in TOYS else nothing
-    empty = ImageDataset(images, torch.zeros(len(images), dtype=torch.long), torch.zeros(len(images), 0))
+    empty = ImageDataset(images, torch.full((len(images),), UNLABELLED), torch.zeros(len(images), 0))
     return new_model(description["algorithm"], config, empty, shape, device, description["seed"])
 
 

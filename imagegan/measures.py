@@ -9,6 +9,7 @@ from torch import Tensor
 
 from imagegan.data import FACTORS, UNLABELLED, ImageDataset, Splits, Stored, as_floats
 from imagegan.data.toys import centres
+from imagegan.game import Game
 from imagegan.metrics import classes as class_metrics
 from imagegan.metrics.classes import accuracy, covered, covered_error, imbalance, shares
 from imagegan.metrics.codes import MOST_CLASSES, class_found, factors_found
@@ -27,7 +28,10 @@ from imagegan.metrics.neighbours import (
 )
 from imagegan.metrics.predictors import AT_ONCE, Images, Predictor
 from imagegan.metrics.probe import linearly_right
+from imagegan.nets import Classifier
+from imagegan.pyramid import Pyramid
 from imagegan.samples import Samples
+from seqgan.core.game import inference
 from seqgan.core.report import Measured
 from seqgan.core.stats import jackknife, jackknife_error, standard_error
 
@@ -127,6 +131,21 @@ def codes(samples: Samples, splits: Splits, classifier: Predictor | None, regres
             row["code-class"] = class_found(samples.categories, samples.pixels, classifier)
     if samples.numbers is not None and regressor is not None:
         row |= factors_found(samples.numbers, samples.pixels, regressor, splits.test, FACTORS)
+    return row
+
+
+def test_errors(model: Game | Pyramid, test: ImageDataset) -> Row:
+    """The test errors of a semi-supervised classifier and of its supervised baseline, where a model has them."""
+    test = test.take(test.labels != UNLABELLED)
+    row: Row = {}
+    for name, net in model.recipe.nets.items():
+        if isinstance(net, Classifier) and len(test.labels):
+            with inference(net):
+                parts = [net.logits(as_floats(some).to(model.device)).cpu() for some in test.images.split(AT_ONCE)]
+            wrong = 1 - accuracy(torch.cat(parts).argmax(dim=1), test.labels)
+            signature = f"share of held-out images in the wrong class, by the {name}, N={len(test.labels)}"
+            metric = "test-error" if name == "discriminator" else f"test-error-{name}"
+            row[metric] = Measured(wrong, _share_error(wrong, len(test.labels)), signature)
     return row
 
 

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 import torch
 
-from imagegan.data import MADE, NATIVE, TOYS, ImageDataset, Splits, load
+from imagegan.data import MADE, NATIVE, TOYS, UNLABELLED, ImageDataset, Splits, load
+from imagegan.data.few_labels import few_labels
 from imagegan.game import Game, Recipe
 from imagegan.nets import Shape, halvings
 from imagegan.pyramid import Pyramid
@@ -94,15 +95,16 @@ def new_model(
         UsageError: it needs labels, and images have none."""
     seed_everything(seed, "weights")
     made = VARIANTS[model](config, shape)
+    labels = few_labels(dataset.labels, getattr(config, "labels", 0), seed)
     if isinstance(made, Recipe):
-        return Game(made, config, dataset.images, dataset.labels, device, seed)
-    return Pyramid(made, config, dataset.images, dataset.labels, device, seed)
+        return Game(made, config, dataset.images, labels, device, seed)
+    return Pyramid(made, config, dataset.images, labels, device, seed)
 
 
 def shape_of(dataset: ImageDataset) -> Shape:
-    """The shape of its images; there are classes only where every image has a label."""
-    known = bool((dataset.labels >= 0).all())
-    return Shape(dataset.images.shape[1], dataset.images.shape[2], dataset.classes if known else 0)
+    unlabelled = int((dataset.labels == UNLABELLED).sum())
+    classes = dataset.classes if unlabelled < len(dataset.labels) else 0
+    return Shape(dataset.images.shape[1], dataset.images.shape[2], classes, unlabelled)
 
 
 def begin_or_continue(

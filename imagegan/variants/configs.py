@@ -159,6 +159,17 @@ class ACGANConfig(GameConfig):
 
 
 @dataclass(frozen=True)
+class SemiGANConfig(GameConfig):
+    """A classifier of few labels, which generated images help (Odena 2016, Salimans et al. 2016)."""
+
+    labels: Annotated[
+        int, "training images with a label, as many of each class (0: all that have one)", Whole(0, 10**7)
+    ] = 100
+    class_weight: Annotated[float, "weight of the classification loss", WEIGHT] = 1.0
+    feature_matching: Annotated[bool, "the generator matches the mean features of real images"] = False
+
+
+@dataclass(frozen=True)
 class InfoGANConfig(GameConfig):
     """A code with high mutual information with the image (Chen et al. 2016)."""
 
@@ -215,6 +226,7 @@ CONFIGS: dict[str, type[ImageConfig]] = {
     "began": BEGANConfig,
     "cgan": CGANConfig,
     "acgan": ACGANConfig,
+    "semi-gan": SemiGANConfig,
     "infogan": InfoGANConfig,
     "bigan": BiGANConfig,
     "lapgan": LAPGANConfig,
@@ -255,6 +267,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "began": _presets(_DEFAULT, {}),
     "cgan": _presets({**_DEFAULT, "nets": "common"}, {}),
     "acgan": _presets({**_DEFAULT, "ema": 0.998}, {}),
+    "semi-gan": _presets({**_DEFAULT, "steps": 1000}, {}),
     "infogan": _presets({**_DEFAULT, "latent_dim": 12, "information_weight": 0.02}, {}),
     "bigan": _presets({**_DEFAULT, "latent_dim": 16, "ema": 0.0}, {}),
     # The coarsest level costs an eighth of another and needs more rounds, beyond the budget of other models.

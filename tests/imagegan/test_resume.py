@@ -31,6 +31,8 @@ def case(number: int, folder: Path) -> None:
         "categories": rng.choice([0, 3]),
         "top_rounds": rng.choice([1, 2]),
         "conditional": rng.choice([True, False]),
+        "labels": rng.choice([0, 20]),
+        "feature_matching": rng.choice([True, False]),
     }
     changes = {name: value for name, value in options.items() if name in known}
     build = partial(made, model, rng.randrange(9), **changes)

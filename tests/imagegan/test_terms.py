@@ -11,14 +11,16 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import one_hot
 from torch.testing import assert_close
 
-from imagegan import game, latents, losses, penalties, pyramid
-from imagegan.game import Game, Recipe, View
+from imagegan import game, latents, losses, nets, penalties, pyramid
+from imagegan.game import Batch, Game, Recipe, View
 from imagegan.latents import CodeSpec
-from imagegan.nets import Discriminator, Scored
+from imagegan.nets import Classifier, Discriminator, Scored
 from imagegan.variants import acgan as acgan_m
 from imagegan.variants import began as began_m
+from imagegan.variants import bigan as bigan_m
 from imagegan.variants import cgan as cgan_m
 from imagegan.variants import dcgan as dcgan_m
 from imagegan.variants import dragan as dragan_m
@@ -27,6 +29,7 @@ from imagegan.variants import infogan as infogan_m
 from imagegan.variants import lapgan as lapgan_m
 from imagegan.variants import ls_gan as ls_gan_m
 from imagegan.variants import lsgan as lsgan_m
+from imagegan.variants import semi_gan as semi_gan_m
 from imagegan.variants import vae as vae_m
 from imagegan.variants import wgan as wgan_m
 from imagegan.variants import wgan_gp as wgan_gp_m
@@ -396,6 +399,88 @@ def check_an_autoencoder_keeps_its_balance() -> None:
     assert all(p.grad is not None for p in made.nets["generator"].parameters())
 
 
+def check_k_logits_are_a_discriminator() -> None:
+    """Of K + 1 classes, the last with the logit 0, all others together have the logit log sum exp."""
+    net = Classifier(Discriminator(nn.Flatten(), 4, planes=False), 3)
+    images = torch.randn(5, 1, 2, 2)
+    features, logits = images.flatten(1), net.output(images.flatten(1))
+    known = torch.cat([logits, torch.zeros(5, 1)], dim=1).softmax(dim=1)
+    assert_close(net(images).score.sigmoid(), known[:, :3].sum(dim=1))
+    assert_close(net(images).features, features)
+    assert_close(net.logits(images).softmax(dim=1), known[:, :3] / known[:, :3].sum(dim=1, keepdim=True))
+
+
+def check_few_labels_teach_two_classifiers() -> None:
+    """D and the baseline learn the class of labelled images alone; G deceives D, or matches its mean features."""
+    made = recipe_of(semi_gan_m, "semi_gan", "semi-gan")
+    assert {name: player.moves for name, player in made.players.items()} == {
+        "d": ("discriminator",),
+        "g": ("generator",),
+        "baseline": ("baseline",),
+    }
+    labels = torch.tensor([1, 2, 3, 3])
+    images = one_hot(labels, 784).float().view(4, 1, 28, 28)  # the pixel of its class is bright
+    for player, net, term in (("d", "discriminator", "class"), ("baseline", "baseline", "loss")):
+        for sharpness, expected in ((50.0, 0.0), (0.0, math.log(10))):
+            reading = Classifier(Discriminator(nn.Flatten(), 784, planes=False), 10)
+            reading.output.weight.data = sharpness * torch.eye(10, 784)
+            reading.output.bias.data.zero_()
+            view = patched(made, **{net: reading})
+            view.labelled = Batch(images, labels)
+            assert_close(made.players[player].terms[term].of(view), torch.tensor(expected), atol=1e-6, rtol=1e-6)
+        view = view_of(made)
+        view.labelled = Batch(images, labels)
+        for module in made.nets.values():
+            module.zero_grad()
+        made.players[player].terms[term].of(view).backward()
+        taught = {name for name, module in made.nets.items() if any(p.grad is not None for p in module.parameters())}
+        assert taught == {net}
+        assert "batch" not in vars(view)
+    matching = recipe_of(semi_gan_m, "semi_gan", "semi-gan", feature_matching=True).players["g"].terms["loss"]
+    view = view_of(made, count=2)
+    view.on_real = Scored(torch.zeros(2), torch.tensor([[1.0, 2.0], [3.0, 2.0]]))
+    view.on_fake = Scored(torch.zeros(2), torch.tensor([[0.0, 5.0], [0.0, 5.0]]))
+    assert_close(matching.of(view), torch.tensor(2.0**2 + 3.0**2))
+    view = view_of(made)
+    matching.of(view).backward()
+    assert all(p.grad is not None for p in made.nets["generator"].parameters())
+
+
+def check_pairs_of_images_and_codes() -> None:
+    """D is given (x, E(x)) and (G(z), z); G and E minimise the same loss with the labels exchanged, and both learn."""
+    made = recipe_of(bigan_m, "bigan", "bigan")
+    assert made.players["g"].moves == ("generator", "encoder")
+    view = view_of(made)
+    asked: list[tuple[Tensor, Tensor]] = []
+
+    def judge(images: Tensor, code: Tensor) -> Scored:
+        asked.append((images, code))
+        return Scored(images.flatten(1).mean(dim=1) + code.mean(dim=1), code)
+
+    view = patched(made, discriminator=Fixed(judge))  # type: ignore[arg-type]
+    view.on_real, view.on_fake  # noqa: B018
+    (real, encoded), (fake, noise) = asked
+    assert real.equal(view.real)
+    assert encoded.equal(view.encoded)
+    assert_close(encoded, made.nets["encoder"](view.real))
+    assert fake.equal(view.fake)
+    assert noise.equal(view.noise)
+    d, g = (made.players[name].terms["loss"] for name in "dg")
+    view = view_of(made, count=2)
+    view.on_real, view.on_fake = scored(-1.0, -2.0), scored(-3.0, 4.0)
+    real_score, fake_score = view.on_real.score, view.on_fake.score
+    assert_close(d.of(view), losses.discriminator_loss(real_score, fake_score))
+    assert_close(g.of(view), losses.discriminator_loss(fake_score, real_score))
+    view = view_of(made)
+    g.of(view).backward()
+    for net in ("generator", "encoder"):
+        assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in made.nets[net].parameters() if p.dim() > 1)
+    score = bigan_m.PairDiscriminator(Discriminator(nn.Flatten(), 784, planes=False), 6)
+    images, codes = torch.randn(3, 1, 28, 28), torch.randn(3, 6)
+    assert not score(images, codes).score.allclose(score(images, codes.roll(1, dims=0)).score)
+    assert not score(images, codes).score.allclose(score(images.roll(1, dims=0), codes).score)
+
+
 def check_cgan_tells_both_players() -> None:
     """D(G(z, y), y), not D(G(z, y)) (E18)."""
     made = recipe_of(cgan_m, "cgan", "cgan")
@@ -697,6 +782,23 @@ SIGNS_AND_REDUCTIONS: list[tuple[ModuleType, str, str, str]] = [
     (began_m, "off_balance", "gamma * loss(view.on_real) -", "loss(view.on_real) - gamma *"),
     (began_m, "convergence", ".abs()", ""),
     (began_m, "convergence", "+ off_balance", "- off_balance"),
+    (nets, "Classifier.forward", "logsumexp(dim=1)", "amax(dim=1)"),
+    (nets, "Classifier.forward", "logsumexp(dim=1)", "logsumexp(dim=0).expand(5)"),
+    (semi_gan_m, "class_loss", "mean(", "-mean("),
+    (semi_gan_m, "class_loss", "mean(", "(lambda x: x.sum())("),
+    (semi_gan_m, "class_loss", "view.labelled.images", "view.real"),
+    (semi_gan_m, "class_loss", "view.labelled.images", "view.fake"),
+    (semi_gan_m, "semi_gan", 'class_loss(view, "discriminator")', 'class_loss(view, "baseline")'),
+    (semi_gan_m, "semi_gan", 'Player(("baseline",)', 'Player(("baseline", "discriminator")'),
+    (semi_gan_m, "feature_matching", "features.float().mean(dim=0) -", "features.float().mean(dim=0) +"),
+    (semi_gan_m, "feature_matching", ".square().sum()", ".abs().sum()"),
+    (semi_gan_m, "feature_matching", ".square().sum()", ".square().mean()"),
+    (semi_gan_m, "feature_matching", "view.on_fake.features", "view.on_fake.features.detach()"),
+    (bigan_m, "bigan", "view.noise if generated else view.encoded", "view.encoded if generated else view.noise"),
+    (bigan_m, "bigan", "view.noise if generated else view.encoded", "view.noise"),
+    (bigan_m, "bigan", "view.on_fake.score, view.on_real.score", "view.on_real.score, view.on_fake.score"),
+    (bigan_m, "bigan", "view.on_real.score)", "view.on_real.score.detach())"),
+    (bigan_m, "PairDiscriminator.forward", "self.code(code)", "0 * self.code(code)"),
     (cgan_m, "cgan", "(images, view.code)", "(images, 0 * view.code)"),  # E18
     (cgan_m, "cgan", "labelled=True", "labelled=False"),
     (acgan_m, "class_loss", "mean(", "-mean("),

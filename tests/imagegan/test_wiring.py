@@ -22,11 +22,13 @@ from imagegan import pyramid as pyramid_m
 from imagegan import training
 from imagegan.cli import imagegan
 from imagegan.data import ImageDataset
+from imagegan.data.few_labels import few_labels
 from imagegan.game import Game
 from imagegan.latents import CodeSpec
 from imagegan.pyramid import Pyramid
 from imagegan.variants import acgan as acgan_m
 from imagegan.variants import began as began_m
+from imagegan.variants import bigan as bigan_m
 from imagegan.variants import dcgan as dcgan_m
 from imagegan.variants import dragan as dragan_m
 from imagegan.variants import gan as gan_m
@@ -34,6 +36,7 @@ from imagegan.variants import infogan as infogan_m
 from imagegan.variants import lapgan as lapgan_m
 from imagegan.variants import ls_gan as ls_gan_m
 from imagegan.variants import lsgan as lsgan_m
+from imagegan.variants import semi_gan as semi_gan_m
 from imagegan.variants import vae as vae_m
 from imagegan.variants import wgan as wgan_m
 from imagegan.variants import wgan_gp as wgan_gp_m
@@ -84,6 +87,8 @@ OTHER: dict[str, Any] = {
     "critic_burst": 4,
     "penalty_weight": 2.0,
     "penalty": "one-sided",
+    "labels": 30,
+    "feature_matching": True,
     "margin_weight": 0.0,
     "gamma": 0.9,
     "k_lr": 0.5,
@@ -190,6 +195,8 @@ AWAY: dict[str, Any] = {
     "critic_burst": 4,
     "penalty_weight": 3.0,
     "penalty": "one-sided",
+    "labels": 20,
+    "feature_matching": True,
     "margin_weight": 0.01,
     "gamma": 0.6,
     "k_lr": 0.7,
@@ -384,6 +391,48 @@ def acgan(hand: ByHand, step: int) -> None:
     hand.minimise("g", logistic_g(on_fake.score) + c.class_weight * cross_entropy(classes(on_fake.features), labels))
 
 
+def semi_gan(hand: ByHand, step: int) -> None:
+    """Of images 0 to 39 in classes 0 to 9, two of each class have a label."""
+    c, d, baseline = hand.config, hand.nets["discriminator"], hand.nets["baseline"]
+
+    def head(net: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
+        features = net.trunk(images)
+        return features, net.output(features)
+
+    def labelled(player: str) -> tuple[Tensor, Tensor]:
+        [known] = (few_labels(hand.labels, c.labels, SEED) >= 0).nonzero(as_tuple=True)
+        assert hand.labels[known].bincount().tolist() == [2] * 10
+        rng = torch.Generator().manual_seed(derive(SEED, hand.name, "labelled", step, player, 0))
+        chosen = known[torch.randint(len(known), (c.batch_size,), generator=rng)]
+        return hand.images[chosen], hand.labels[chosen]
+
+    real, _ = hand.batch(step, "d")
+    on_real = head(d, real)[1].exp().sum(dim=1).log()
+    fake = hand.g(hand.noise(c.latent_dim), CodeSpec().draw(c.batch_size, CPU)).detach()
+    on_fake = head(d, fake)[1].exp().sum(dim=1).log()
+    images, labels = labelled("d")
+    named = cross_entropy(head(d, images)[1], labels)
+    hand.minimise("d", logistic_d(on_real, on_fake) + c.class_weight * named)
+    real, _ = hand.batch(step, "g")
+    wanted = head(d, real)[0].mean(dim=0)
+    found = head(d, hand.g(hand.noise(c.latent_dim), CodeSpec().draw(c.batch_size, CPU)))[0].mean(dim=0)
+    hand.minimise("g", (wanted.detach() - found).square().sum())
+    images, labels = labelled("baseline")
+    hand.minimise("baseline", cross_entropy(head(baseline, images)[1], labels))
+
+
+def bigan(hand: ByHand, step: int) -> None:
+    c, encoder = hand.config, hand.nets["encoder"]
+    real, _ = hand.batch(step, "d")
+    on_real = hand.d(real, encoder(real).detach())
+    noise, nothing = hand.noise(c.latent_dim), CodeSpec().draw(c.batch_size, CPU)
+    hand.minimise("d", logistic_d(on_real, hand.d(hand.g(noise, nothing).detach(), noise)))
+    noise, nothing = hand.noise(c.latent_dim), CodeSpec().draw(c.batch_size, CPU)
+    on_fake = hand.d(hand.g(noise, nothing), noise)
+    real, _ = hand.batch(step, "g")
+    hand.minimise("g", logistic_d(on_fake, hand.d(real, encoder(real))))
+
+
 def infogan(hand: ByHand, step: int) -> None:
     """Constants, such as the entropy of the code, have no gradient and are left out."""
     c, d = hand.config, hand.nets["discriminator"]
@@ -467,7 +516,9 @@ ROUNDS: dict[str, Round] = {
     "began": began,
     "cgan": cgan,
     "acgan": acgan,
+    "semi-gan": semi_gan,
     "infogan": infogan,
+    "bigan": bigan,
     "vae": vae,
 }
 HEADS = {"acgan": ("classes",), "infogan": ("reader",)}
@@ -490,7 +541,10 @@ def by_hand(model: str, game: Game, config: Any, level: int = 0) -> ByHand:
         beta2 = getattr(config, "beta2", 0.999)
         heads = HEADS.get(model, ())
         hand.optimise("d", "discriminator", *heads, rate=config.d_lr, beta1=config.beta1, beta2=beta2)
-        hand.optimise("g", "generator", rate=config.g_lr, beta1=config.beta1, beta2=beta2)
+        encoder = ("encoder",) if model == "bigan" else ()
+        hand.optimise("g", "generator", *encoder, rate=config.g_lr, beta1=config.beta1, beta2=beta2)
+        if model == "semi-gan":
+            hand.optimise("baseline", "baseline", rate=config.d_lr, beta1=config.beta1)
     return hand
 
 
@@ -616,6 +670,16 @@ MISTAKES: list[tuple[ModuleType, str, str, str, str]] = [
     (began_m, "began", "adam(config.d_lr", "adam(config.g_lr", "rounds began"),
     (acgan_m, "acgan", "view.on_real), config.class_weight", "view.on_real), 1.0", "rounds acgan"),
     (acgan_m, "acgan", "view.on_fake), config.class_weight", "view.on_fake), 1.0", "rounds acgan"),
+    (semi_gan_m, "semi_gan", "config.class_weight", "1.0", "rounds semi-gan"),
+    (semi_gan_m, "semi_gan", "if config.feature_matching", "if False", "rounds semi-gan"),
+    (semi_gan_m, "semi_gan", "d_optimizer)\n    return", "g_optimizer)\n    return", "rounds semi-gan"),
+    (training, "new_model", 'getattr(config, "labels", 0)', "0", "rounds semi-gan"),
+    (game_m, "Game.chosen", '"labelled" if labelled else "batch"', '"batch"', "rounds semi-gan"),
+    (game_m, "Game.chosen", "self.labelled[drawn] if labelled else drawn", "drawn", "rounds semi-gan"),
+    (bigan_m, "bigan", "view.noise if generated else view.encoded", "view.encoded", "rounds bigan"),
+    (bigan_m, "bigan", '("generator", "encoder")', '("generator",)', "rounds bigan"),
+    (bigan_m, "bigan", "view.on_fake.score, view.on_real", "view.on_real.score, view.on_fake", "rounds bigan"),
+    (bigan_m, "bigan", "adam(config.d_lr", "adam(config.g_lr", "rounds bigan"),
     (infogan_m, "infogan", "config.information_weight", "1.0", "rounds infogan"),
     (infogan_m, "infogan", "adam(config.g_lr", "adam(config.d_lr", "rounds infogan"),
     (infogan_m, "infogan", ", config.continuous", ", 2", "networks infogan"),
