@@ -61,7 +61,7 @@ def evaluate_runs(
             cache=cache,
         )
         for (name, model), folder in zip(models.items(), several, strict=True):
-            measured[name] |= measures.test_errors(model, splits.test)
+            measured[name] |= measures.classifier_errors(model, splits.test)
             if model.recipe.encode is not None:
                 measured[name] |= measures.linear(partial(encode, model), "the codes E(x)", splits)
                 fresh = partial(encode, untrained_model(folder, device))

@@ -46,7 +46,7 @@ def first_numbers(model: Game | Pyramid, splits: Splits, data: str, seed: int = 
         rows[name] |= measures.variety(some.pixels, held_out) | measures.copies(some.pixels, beside, known)
         if data in MODAL:
             rows[name] |= measures.modes(some._replace(labels=None), data)
-    rows["samples"] |= measures.test_errors(model, real)
+    rows["samples"] |= measures.classifier_errors(model, real)
     recipe = model.recipe
     if recipe.labelled:  # the discriminator knows no other labels
         real = real.take((real.labels >= 0) & (real.labels < recipe.code.categories))

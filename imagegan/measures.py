@@ -134,7 +134,7 @@ def codes(samples: Samples, splits: Splits, classifier: Predictor | None, regres
     return row
 
 
-def test_errors(model: Game | Pyramid, test: ImageDataset) -> Row:
+def classifier_errors(model: Game | Pyramid, test: ImageDataset) -> Row:
     """The test errors of a semi-supervised classifier and of its supervised baseline, where a model has them."""
     test = test.take(test.labels != UNLABELLED)
     row: Row = {}

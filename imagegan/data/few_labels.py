@@ -31,6 +31,6 @@ def few_labels(labels: Labels, count: int, seed: int) -> Labels:
         )
     rank = np.concatenate([np.arange(number) for number in numbers])  # of an image within its class
     chosen = by_class[np.argsort(rank, kind="stable")[:count]]
-    few = torch.full_like(labels, UNLABELLED)
-    few[chosen] = labels[chosen]
-    return few
+    few = np.full(len(labels), UNLABELLED)
+    few[chosen] = labels.numpy()[chosen]
+    return torch.from_numpy(few)

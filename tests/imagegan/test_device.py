@@ -19,10 +19,9 @@ from tests.imagegan.tiny import config_of
 def one_round(model: str) -> None:
     """Without an averaged generator: what has no values cannot be copied."""
     changes = {"conditional": True} if model == "lapgan" else {}
+    images = ImageDataset(torch.zeros(50, 1, 28, 28, dtype=torch.uint8), torch.arange(50) % 10, torch.zeros(50, 0))
     with pretend.device() as device:
         with pretend.setting_up():
-            images = torch.zeros(50, 1, 28, 28, dtype=torch.uint8)
-            images = ImageDataset(images, torch.zeros(50, dtype=torch.long), torch.zeros(50, 0))
             made = new_model(model, config_of(model, ema=0.0, **changes), images, Shape(1, 28, 10), device, 0)
         with pretend.allowed(Game, "chosen"):
             for game in made.games if isinstance(made, Pyramid) else [made]:
