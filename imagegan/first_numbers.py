@@ -48,7 +48,7 @@ def first_numbers(model: Game | Pyramid, splits: Splits, data: str, seed: int = 
             rows[name] |= measures.modes(some._replace(labels=None), data)
     rows["samples"] |= measures.classifier_errors(model, real)
     recipe = model.recipe
-    if recipe.labelled:  # the discriminator knows no other labels
+    if recipe.conditional:  # the discriminator knows no other labels
         real = real.take((real.labels >= 0) & (real.labels < recipe.code.categories))
     if isinstance(model, Game):
         rows["samples"] |= _watched(model, real, seed)

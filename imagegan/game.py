@@ -57,7 +57,7 @@ class Recipe:
     players: "Mapping[str, Player[View]]"
     noise: tuple[int, ...]  # the shape of a generator's noise
     code: CodeSpec = NO_CODE
-    labelled: bool = False  # the code is the label: of a real image its own, of a generated one that of a real one
+    conditional: bool = False  # the code is the label: of a real image its own, of a generated one that of a real one
     target: Callable[[Images], Images] = unchanged  # what of a real image the generator imitates
     context: Callable[[Images], tuple[Images, ...]] = lambda real: ()  # what of it the generator is given
     # what the discriminator is given of images, and whether these are the generated ones
@@ -116,7 +116,7 @@ class View:
 
     @cached_property
     def code(self) -> Codes:
-        if self.recipe.labelled:
+        if self.recipe.conditional:
             return one_hot(self.batch.labels, self.recipe.code.categories).float()
         return self.recipe.code.draw(self.count, self.device)
 
@@ -204,7 +204,7 @@ class Game:
     ) -> None:
         """`preprocess` is applied to real images, as to bring them to a level of a pyramid."""
         self.recipe, self.config, self.device, self.seed, self.name = recipe, config, device, seed, name
-        if recipe.labelled and len(labels) != len(images):
+        if recipe.conditional and len(labels) != len(images):
             raise UsageError(
                 f"this model learns from labels, but of {len(images)} images {len(labels)} have one; "
                 "choose data with labels, or a model that needs none"

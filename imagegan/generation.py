@@ -120,7 +120,9 @@ def draw_samples(model: Game | Pyramid, count: int, seed: int, train: ImageDatas
     training."""
     rng = private_generator(seed, "evaluation")
     code, cpu = model.recipe.code, torch.device("cpu")
-    labels = train.labels[torch.randint(len(train.labels), (count,), generator=rng)] if model.recipe.labelled else None
+    labels = (
+        train.labels[torch.randint(len(train.labels), (count,), generator=rng)] if model.recipe.conditional else None
+    )
     codes = code.draw(count, cpu, rng) if labels is None else one_hot(labels, code.categories).float()
     parts = [
         model.sample(len(some), derive(seed, "evaluation", part), some).cpu()
@@ -146,7 +148,7 @@ def latents(
     truncation: Annotated[float, TRUNCATION] = math.inf,
 ) -> Latents:
     """The latents of `generate`."""
-    known, labelled = model.prior.code, model.recipe.labelled
+    known, labelled = model.prior.code, model.recipe.conditional
     codes = None
     if label is not None and code is not None:
         raise UsageError("a class and a code were given, but one of them was expected; leave out --class or --code")
@@ -162,7 +164,7 @@ def class_number(model: Game | Pyramid, names: Sequence[str], text: str) -> int:
 
     Raises:
         UsageError: there is none."""
-    if not model.recipe.labelled:
+    if not model.recipe.conditional:
         raise UsageError("this model is not conditioned on classes; leave out --class")
     if text in names:
         return list(names).index(text)
@@ -230,6 +232,6 @@ def png_files(images: Images, labels: Tensor | None, names: Sequence[str]) -> It
 
 def conditioning(model: Game | Pyramid, chosen: Latents) -> dict[str, Tensor]:
     """The `labels` or `codes` of these latents; empty where there are neither."""
-    if model.recipe.labelled:
+    if model.recipe.conditional:
         return {"labels": chosen.codes.argmax(dim=1)}
     return {"codes": chosen.codes} if model.prior.code.size else {}

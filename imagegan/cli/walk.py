@@ -90,7 +90,7 @@ def walk(
         write(png(walks.reconstructions(model, held_out[: rows * columns], columns)))
         click.echo(f"{rows * columns} held-out images, each above its reconstruction, are in {place}")
         return
-    found_some = model.prior.code.size > 0 and not model.recipe.labelled
+    found_some = model.prior.code.size > 0 and not model.recipe.conditional
     if arithmetic:
         blocks = walks.arithmetic(model, arithmetic, seed)
     elif kind == "codes" or (kind is None and label is None and found_some):

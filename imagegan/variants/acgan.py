@@ -25,7 +25,7 @@ def acgan(config: ACGANConfig, shape: Shape) -> Recipe:
         heads=("classes",),
     )
     return Recipe(
-        {**pair._asdict(), "classes": head}, players, (config.latent_dim,), CodeSpec(shape.classes), labelled=True
+        {**pair._asdict(), "classes": head}, players, (config.latent_dim,), CodeSpec(shape.classes), conditional=True
     )
 
 

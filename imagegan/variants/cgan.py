@@ -16,6 +16,6 @@ def cgan(config: CGANConfig, shape: Shape) -> Recipe:
         versus(LOSSES["non-saturating"], adam(config.d_lr, config.beta1), adam(config.g_lr, config.beta1)),
         (config.latent_dim,),
         CodeSpec(shape.classes),
-        labelled=True,
+        conditional=True,
         d_inputs=lambda view, images, generated: (images, view.code),
     )

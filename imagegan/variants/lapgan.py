@@ -47,7 +47,7 @@ def _top(config: LAPGANConfig, shape: Shape, classes: int) -> Recipe:
         versus(LOSSES["non-saturating"], adam(config.d_lr, config.beta1), adam(config.g_lr, config.beta1)),
         (config.latent_dim,),
         CodeSpec(classes),
-        labelled=classes > 0,
+        conditional=classes > 0,
         d_inputs=lambda view, images, generated: (images, view.code),
         rounds=config.top_rounds,
     )
@@ -63,7 +63,7 @@ def _refining(config: LAPGANConfig, shape: Shape, classes: int) -> Recipe:
         versus(LOSSES["non-saturating"], adam(config.d_lr, config.beta1), adam(config.g_lr, config.beta1)),
         (1, shape.size, shape.size),
         CodeSpec(classes),
-        labelled=classes > 0,
+        conditional=classes > 0,
         target=high,
         context=lambda images: (low(images),),
         d_inputs=lambda view, finer, generated: (finer + view.context[0], view.code),

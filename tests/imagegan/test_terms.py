@@ -577,7 +577,7 @@ def check_the_pyramid_is_invertible() -> None:
         assert (pyramid.upsampled(coarse) + pyramid.high(finer)).equal(finer)
     assert pyramid.high(torch.full((1, 1, 4, 4), 0.5)).abs().max() == 0
     top, *finer = lapgan_m.lapgan(config_of("lapgan", conditional=True), SHAPE)
-    assert top.labelled
+    assert top.conditional
     for recipe in finer:
         size = recipe.noise[-1]
         recorder = Recorder()
@@ -800,7 +800,7 @@ SIGNS_AND_REDUCTIONS: list[tuple[ModuleType, str, str, str]] = [
     (bigan_m, "bigan", "view.on_real.score)", "view.on_real.score.detach())"),
     (bigan_m, "PairDiscriminator.forward", "self.code(code)", "0 * self.code(code)"),
     (cgan_m, "cgan", "(images, view.code)", "(images, 0 * view.code)"),  # E18
-    (cgan_m, "cgan", "labelled=True", "labelled=False"),
+    (cgan_m, "cgan", "conditional=True", "conditional=False"),
     (acgan_m, "class_loss", "mean(", "-mean("),
     (acgan_m, "class_loss", "mean(", "(lambda x: x.sum())("),
     (acgan_m, "class_loss", ".float()", ".softmax(1)"),  # before the cross-entropy, which has its own

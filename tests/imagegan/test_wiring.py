@@ -689,7 +689,7 @@ MISTAKES: list[tuple[ModuleType, str, str, str, str]] = [
     (lapgan_m, "_top", "rounds=config.top_rounds", "rounds=1", "rounds lapgan"),
     (lapgan_m, "_top", "adam(config.d_lr", "adam(config.g_lr", "rounds lapgan"),
     (lapgan_m, "_refining", "adam(config.d_lr", "adam(config.g_lr", "rounds lapgan"),
-    (lapgan_m, "_refining", "labelled=classes > 0", "labelled=False", "rounds lapgan"),
+    (lapgan_m, "_refining", "conditional=classes > 0", "conditional=False", "rounds lapgan"),
     (pyramid_m, "Pyramid.__init__", "len(recipes) - 1 - level", "level", "rounds lapgan"),
 ]  # fmt: skip
 
