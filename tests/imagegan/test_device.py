@@ -39,11 +39,7 @@ def test_a_round_keeps_to_the_rules_of_a_gpu(model: str) -> None:
     [
         ("move", "value.detach()", "torch.tensor(value.item())"),
         ("move", "loss.backward()", "loss.isfinite().all() and loss.backward()"),
-        (
-            "Game.view",
-            "distributed.shard_size(self.config.batch_size), self.device",
-            "self.config.batch_size, CPU",
-        ),
+        ("Game.view", "size, self.device", "size, CPU"),
         ("Game.chosen", ".to(self.device)", ""),
     ],
 )

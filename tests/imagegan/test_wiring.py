@@ -636,7 +636,7 @@ MISTAKES: list[tuple[ModuleType, str, str, str, str]] = [
     (core_game, "move", "player.after(view, nets)", "pass", "rounds wgan"),
     (core_game, "move", "term.weight * values", "values", "rounds acgan"),
     (game_m, "Game.view", "self.labels[chosen]", "self.labels[chosen].roll(1)", "rounds cgan"),
-    (game_m, "Game.chosen", "len(self.images), (size,)", "size, (size,)", "rounds dcgan"),
+    (game_m, "Game.chosen", "count, (size,)", "size, (size,)", "rounds dcgan"),
     (game_m, "Game.chosen", "step, player, turn", "1, player, turn", "rounds dcgan"),
     (game_m, "Game.chosen", "step, player, turn", "step, player", "rounds wgan-gp"),
     (game_m, "Game.chosen", '"batch", step, player', '"batch", step, "d"', "rounds acgan"),
