@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from jaxtyping import Int
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 from torch.optim import Optimizer
 
-from imagegan.data.dataset import UNLABELLED, Stored, as_floats
+from imagegan.data.dataset import Stored, as_floats
+from imagegan.data.few_labels import with_label
 from imagegan.history import SampleHistory
 from imagegan.latents import NO_CODE, Codes, CodeSpec, Latents, Prior
 from imagegan.losses import Loss, Scores
@@ -211,7 +211,7 @@ class Game:
             )
         self.preprocess = preprocess
         self.images, self.labels = images.to(device), labels.to(device)
-        self.labelled = torch.from_numpy(np.flatnonzero(labels.numpy() != UNLABELLED))
+        self.labelled = with_label(labels)
         for net in recipe.nets.values():
             net.to(device)
         self.optimizers = {name: player.new_optimizer(recipe.nets) for name, player in recipe.players.items()}

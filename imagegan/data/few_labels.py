@@ -12,13 +12,18 @@ from seqgan.errors import UsageError
 Labels = Int[Tensor, "N"]
 
 
+def with_label(labels: Labels) -> Int[Tensor, "L"]:
+    """The numbers of the images that have a label."""
+    return (labels != UNLABELLED).nonzero().flatten()
+
+
 def few_labels(labels: Labels, count: int, seed: int) -> Labels:
     """`count` of the labels (0: all that there are), as many of each class as far as there are so many, drawn by the
     seed; UNLABELLED in the place of the others.
 
     Raises:
         UsageError: there are fewer labels, or more classes."""
-    known = np.flatnonzero(labels.numpy() != UNLABELLED)
+    known = with_label(labels).numpy()
     if not count or not len(known):
         return labels
     order = np.random.default_rng(derive(seed, "few labels")).permutation(known)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from imagegan.game import Recipe, versus
+from imagegan.game import Recipe, View, versus
 from imagegan.losses import LOSSES
 from imagegan.nets import Discriminator, Images, Scored, Shape, family
 from imagegan.variants.configs import BiGANConfig
@@ -22,7 +22,7 @@ def bigan(config: BiGANConfig, shape: Shape) -> Recipe:
     judge = PairDiscriminator(pair.discriminator, config.latent_dim)
     loss, g_optimizer = LOSSES["non-saturating"], adam(config.g_lr, config.beta1)
     players = versus(loss, adam(config.d_lr, config.beta1), g_optimizer)
-    exchanged = Term(lambda view: loss.discriminator(view.on_fake.score, view.on_real.score))
+    exchanged: Term[View] = Term(lambda view: loss.discriminator(view.on_fake.score, view.on_real.score))
     players["g"] = Player(("generator", "encoder"), {"loss": exchanged}, g_optimizer)
     return Recipe(
         {"generator": pair.generator, "discriminator": judge, "encoder": encoder},

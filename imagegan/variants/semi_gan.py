@@ -26,8 +26,8 @@ def semi_gan(config: SemiGANConfig, shape: Shape) -> Recipe:
         "baseline": Classifier(alone, classes),
     }
     d_optimizer, g_optimizer = adam(config.d_lr, config.beta1), adam(config.g_lr, config.beta1)
-    supervised = {"class": Term(lambda view: class_loss(view, "discriminator"), config.class_weight)}
-    players = versus(LOSSES["non-saturating"], d_optimizer, g_optimizer, d_terms=supervised)
+    supervised: Term[View] = Term(lambda view: class_loss(view, "discriminator"), config.class_weight)
+    players = versus(LOSSES["non-saturating"], d_optimizer, g_optimizer, d_terms={"class": supervised})
     if config.feature_matching:
         players["g"] = replace(players["g"], terms={"loss": Term(feature_matching)})
     players["baseline"] = Player(("baseline",), {"loss": Term(lambda view: class_loss(view, "baseline"))}, d_optimizer)

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from imagegan import game as game_m
+from imagegan import training as training_m
 from imagegan.data import ImageDataset
 from imagegan.game import Game
 from imagegan.nets import Shape
@@ -19,9 +20,13 @@ from tests.imagegan.tiny import config_of
 def one_round(model: str) -> None:
     """Without an averaged generator: what has no values cannot be copied."""
     changes = {"conditional": True} if model == "lapgan" else {}
-    images = ImageDataset(torch.zeros(50, 1, 28, 28, dtype=torch.uint8), torch.arange(50) % 10, torch.zeros(50, 0))
-    with pretend.device() as device:
+    with pretend.device() as device, pytest.MonkeyPatch.context() as patched:
+        # labels have no values here, by which some could be chosen
+        patched.setattr(training_m, "few_labels", lambda labels, count, seed: labels)
+        patched.setattr(game_m, "with_label", lambda labels: torch.arange(len(labels)))
         with pretend.setting_up():
+            images = torch.zeros(50, 1, 28, 28, dtype=torch.uint8)
+            images = ImageDataset(images, torch.zeros(50, dtype=torch.long), torch.zeros(50, 0))
             made = new_model(model, config_of(model, ema=0.0, **changes), images, Shape(1, 28, 10), device, 0)
         with pretend.allowed(Game, "chosen"):
             for game in made.games if isinstance(made, Pyramid) else [made]:

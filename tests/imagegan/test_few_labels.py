@@ -107,9 +107,10 @@ def test_a_classifier_of_few_labels_learns_and_is_told_beside_its_baseline(tmp_p
         torch.manual_seed(step)
         game.update(step)
     row = first_numbers(game, splits, "digits")["samples"]
-    assert row["test-error"].value < 0.6
-    assert row["test-error-baseline"].value < 0.6
-    words = ["train", "--model", "semi-gan", "--run-dir", str(tmp_path / "run"), "--quiet", *as_options("semi-gan")]
+    assert row["test-error"].value < 0.75
+    assert row["test-error-baseline"].value < 0.75
+    words = ["train", "--model", "semi-gan", "--run-dir", str(tmp_path / "run"), "--quiet"]
+    words += as_options("semi-gan", images=80)
     assert CliRunner().invoke(imagegan, words, catch_exceptions=False).exit_code == 0
     told = json.loads((tmp_path / "run" / "evaluations" / "training.json").read_text())["rows"]["samples"]
     assert {"test-error", "test-error-baseline"} <= set(told)
@@ -122,11 +123,11 @@ def half_sorted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of images, of which some are in class folders."""
     folder = tmp_path_factory.mktemp("images")
     rng = np.random.default_rng(0)
-    for place, count in (("cat", 20), ("dog", 30), (".", 50)):
+    for place, count in (("cat", 40), ("dog", 60), (".", 100)):
         (folder / place).mkdir(exist_ok=True)
         for number in range(count):
             pixels = rng.integers(0, 256, (12, 12), dtype=np.uint8)
-            Image.fromarray(pixels).save(folder / place / f"{number:02}.png")
+            Image.fromarray(pixels).save(folder / place / f"{number:03}.png")
     return folder
 
 
@@ -137,11 +138,11 @@ def test_a_folder_with_labels_for_some_images_is_used(half_sorted: Path, tmp_pat
     assert shown.exit_code == 0, shown.output
     assert "test error" in shown.output
     told = json.loads((tmp_path / "run" / "run.json").read_text())["data"]
-    assert (told["classes"], told["unlabelled"]) == (2, 45)
+    assert (told["classes"], told["unlabelled"]) == (2, 90)
     assert "test-error" in evaluate_runs([tmp_path / "run"], CPU, count=20)["run"]
-    with pytest.raises(UsageError, match="--labels 90 is not between 2, the number of classes, and 45"):
-        imagegan.main([*words, "--run-dir", str(tmp_path / "no"), *options, "--labels", "90"], standalone_mode=False)
+    with pytest.raises(UsageError, match="--labels 99 is not between 2, the number of classes, and 90"):
+        imagegan.main([*words, "--run-dir", str(tmp_path / "no"), *options, "--labels", "99"], standalone_mode=False)
     words[2], options = "cgan", as_options("cgan", images=0, size=12)
-    with pytest.raises(UsageError, match=r"learns from labels, but 45 images have none.*--model semi-gan"):
+    with pytest.raises(UsageError, match=r"learns from labels, but 90 images have none.*--model semi-gan"):
         imagegan.main([*words, "--run-dir", str(tmp_path / "no"), *options], standalone_mode=False)
     assert not (tmp_path / "no").exists()

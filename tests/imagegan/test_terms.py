@@ -344,7 +344,7 @@ def check_a_loss_function_rates_a_pair_by_its_margin() -> None:
     d, g = (made.players[name].terms["loss"] for name in "dg")
     view = view_of(made, count=2)
     view.real = torch.stack([torch.zeros(1, 28, 28), torch.ones(1, 28, 28)])
-    view.fake = torch.tensor([-0.5, -1.0]).view(2, 1, 1, 1).expand_as(view.real)
+    view.fake = torch.stack([torch.tensor([0.5, -0.5]).repeat(28, 14)[None], -torch.ones(1, 28, 28)])
     margins = 0.01 * 784 * torch.tensor([0.5, 2.0])
     for loss_gap, expected in (
         (torch.zeros(2), margins.mean()),
@@ -773,7 +773,7 @@ SIGNS_AND_REDUCTIONS: list[tuple[ModuleType, str, str, str]] = [
     (began_m, "Autoencoder.forward", "Scored(-", "Scored("),
     (began_m, "Autoencoder.forward", ".mean(dim=1)", ".sum(dim=1)"),
     (began_m, "Autoencoder.forward", ".abs()", ".square()"),
-    (began_m, "weighted", "-k", "k"),
+    (began_m, "weighted", "return -k", "return k"),
     (began_m, "weighted", "-k *", "-"),
     (began_m, "weighted", "view.on_fake", "view.on_real"),
     (began_m, "control", "rate * off", "-rate * off"),

@@ -22,6 +22,7 @@ OF_SOME: dict[str, Any] = {
     "top_rounds": 1,
     "ema": 0.9,
     "labels": 20,
+    "gamma": 0.8,  # k rises from its first round on
 }
 
 
