@@ -71,7 +71,10 @@ def said(group: object, *words: str, capsys: pytest.CaptureFixture[str], monkeyp
     return capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("group", "words"), [(seqgan, []), (seqgan, ["corpora"]), (seqgan, ["bench"]), (imagegan, [])])
+@pytest.mark.parametrize(
+    ("group", "words"),
+    [(seqgan, []), (seqgan, ["corpora"]), (seqgan, ["bench"]), (imagegan, []), (imagegan, ["bench"])],
+)
 def test_a_group_without_a_command_prints_its_help(
     group: object, words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

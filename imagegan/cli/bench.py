@@ -1,4 +1,4 @@
-"""`imagegan bench`. What it imports at the top must not import torch."""
+"""`imagegan bench`: models compared. What it imports at the top must not import torch."""
 
 import json
 from collections.abc import Sequence
@@ -34,7 +34,12 @@ class Model(OneOf):
 MODELS = Different(Model(list(CONFIGS)), "gan,dcgan")
 
 
-@click.command()
+@click.group()
+def bench() -> None:
+    """Compare models."""
+
+
+@bench.command("models")
 @click.option(
     "--models",
     type=MODELS,
@@ -62,7 +67,7 @@ MODELS = Different(Model(list(CONFIGS)), "gan,dcgan")
 @click.option("--jobs", type=Whole(1, 4096), default=1, help="runs side by side, a thread each", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="print JSON")
 @click.option("--markdown", is_flag=True, help="print Markdown")
-def bench(
+def at_one_budget(
     models: Sequence[str],
     data: Sequence[str],
     seeds: Sequence[int],
@@ -73,7 +78,7 @@ def bench(
     as_json: bool,
     markdown: bool,
 ) -> None:
-    """Compare models at an equal budget.
+    """Compare models at an equal budget, with the hyper-parameters of a preset.
 
     Every run is a run directory under --out, so that a bench that was stopped can be resumed. Measured is the last step
     of each run, on held-out images that no choice was based on."""

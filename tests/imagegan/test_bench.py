@@ -189,7 +189,7 @@ def test_a_run_that_diverges_is_starred(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def bench(*words: str | Path) -> list[str]:
-    return [sys.executable, "-m", "imagegan", "bench", *map(str, words)]
+    return [sys.executable, "-m", "imagegan", "bench", "models", *map(str, words)]
 
 
 def table_of(words: Sequence[str]) -> dict[str, Any]:
@@ -238,5 +238,5 @@ def test_a_mistake_is_one_line(tmp_path: Path) -> None:
         ([*begun, "--budget", str(2 * BUDGET)], "was begun with other options: steps was"),
     ]:
         with pytest.raises((SeqGANError, click.ClickException), match=complaint):
-            imagegan.main(["bench", *words], standalone_mode=False)
+            imagegan.main(["bench", "models", *words], standalone_mode=False)
     assert not (tmp_path / "bench" / "ring" / "gan" / "seed-0" / "bench.json").exists()
