@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from imagegan import measures
-from imagegan.data import FACTORS, MODAL, TOYS, Splits
+from imagegan.data import MODAL, TOYS, Splits
 from imagegan.data.dataset import need_labels
 from imagegan.generation import draw_samples, encode, load_model, untrained_model
 from imagegan.measures import Row
@@ -141,7 +141,7 @@ def evaluate(
         for name, some in parts.items():
             rows[name] |= measures.codes(some, splits, classifier, regressor)
         if regressor is not None:
-            rows["held-out"]["factors-read"] = factors_read(regressor, splits.test, FACTORS)
+            rows["held-out"]["factors-read"] = factors_read(regressor, splits.test)
     return rows
 
 

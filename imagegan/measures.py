@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from imagegan.data import FACTORS, UNLABELLED, ImageDataset, Splits, Stored, as_floats
+from imagegan.data import UNLABELLED, ImageDataset, Splits, Stored, as_floats
 from imagegan.data.toys import centres
 from imagegan.game import Game
 from imagegan.metrics import classes as class_metrics
@@ -130,7 +130,7 @@ def codes(samples: Samples, splits: Splits, classifier: Predictor | None, regres
         if fewer <= MOST_CLASSES:
             row["code-class"] = class_found(samples.categories, samples.pixels, classifier)
     if samples.numbers is not None and regressor is not None:
-        row |= factors_found(samples.numbers, samples.pixels, regressor, splits.test, FACTORS)
+        row |= factors_found(samples.numbers, samples.pixels, regressor, splits.test)
     return row
 
 

@@ -54,13 +54,16 @@ class Scored(NamedTuple):
 
 
 class Generator(nn.Module):
-    """Noise and a code, concatenated, to images."""
+    """Noise and a code, concatenated, to images. The last layer is tanh, since pixels are in [-1, 1]."""
 
     def __init__(self, body: nn.Module) -> None:
         super().__init__()
         self.body = body
 
     def forward(self, noise: Latent, code: Codes) -> Images:
+        return self.before_tanh(noise, code).tanh()
+
+    def before_tanh(self, noise: Latent, code: Codes) -> Images:
         return self.body(torch.cat([noise, code], dim=1))
 
 
@@ -105,7 +108,7 @@ class Classifier(nn.Module):
 
 
 def mlp_generator(shape: Shape, inputs: int, width: int) -> nn.Module:
-    """Goodfellow et al. (2014): two ReLU layers; tanh, since pixels are in [-1, 1]."""
+    """Goodfellow et al. (2014): two ReLU layers."""
     return Generator(
         nn.Sequential(
             nn.Linear(inputs, width),
@@ -113,7 +116,6 @@ def mlp_generator(shape: Shape, inputs: int, width: int) -> nn.Module:
             nn.Linear(width, width),
             nn.ReLU(),
             nn.Linear(width, shape.pixels),
-            nn.Tanh(),
             nn.Unflatten(1, (shape.channels, shape.size, shape.size)),
         )
     )
@@ -148,7 +150,7 @@ def dcgan_generator(shape: Shape, inputs: int, width: int) -> nn.Module:
     ]
     for coarse, fine in pairwise(channels):
         layers += [nn.BatchNorm2d(coarse), nn.ReLU(), nn.ConvTranspose2d(coarse, fine, 4, 2, 1, bias=False)]
-    layers += [nn.BatchNorm2d(width), nn.ReLU(), nn.ConvTranspose2d(width, shape.channels, 4, 2, 1), nn.Tanh()]
+    layers += [nn.BatchNorm2d(width), nn.ReLU(), nn.ConvTranspose2d(width, shape.channels, 4, 2, 1)]
     return Generator(_small_weights(nn.Sequential(*layers)))
 
 
@@ -160,7 +162,7 @@ def dcgan_discriminator(shape: Shape, code: int, width: int, norm: str) -> Discr
         fine, coarse = width << (power - 1), width << power
         layers += [nn.Conv2d(fine, coarse, 4, 2, 1, bias=norm == "none"), *NORMS[norm](coarse), nn.LeakyReLU(0.2)]
     trunk = nn.Sequential(*layers, nn.Flatten())
-    return _small_weights(Discriminator(trunk, (width << (count - 1)) * base**2, planes=True))
+    return initialised(Discriminator(trunk, (width << (count - 1)) * base**2, planes=True), norm)
 
 
 # --- the networks of the comparison study
@@ -181,7 +183,6 @@ def common_generator(shape: Shape, inputs: int, width: int) -> nn.Module:
         nn.BatchNorm2d(width),
         nn.LeakyReLU(0.2),
         nn.ConvTranspose2d(width, shape.channels, 4, 2, 1),
-        nn.Tanh(),
     )
     return Generator(_small_weights(body))
 
@@ -200,7 +201,7 @@ def common_discriminator(shape: Shape, code: int, width: int, norm: str) -> Disc
         *NORMS_1D[norm](16 * width),
         nn.LeakyReLU(0.2),
     )
-    return _small_weights(Discriminator(trunk, 16 * width, planes=True))
+    return initialised(Discriminator(trunk, 16 * width, planes=True), norm)
 
 
 class Family(NamedTuple):
@@ -260,6 +261,17 @@ def halvings(size: int) -> tuple[int, int]:
     while size % 2 == 0 and size > 4:
         size, count = size // 2, count + 1
     return count, size
+
+
+def initialised(discriminator: Discriminator, norm: str) -> Discriminator:
+    """Without BatchNorm by He et al. (2015), as the official code of WGAN-GP: from N(0, 0.02), which BatchNorm would
+    scale, the scores of so few channels are hardly different."""
+    if norm == "batch":
+        return _small_weights(discriminator)
+    for layer in discriminator.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_normal_(layer.weight, a=0.2)
+    return discriminator
 
 
 def _small_weights(net: Net) -> Net:

@@ -30,7 +30,7 @@ LAYERS = [
     {"cli", "__main__"},
 ]
 CORE = [
-    {"bounds", "files", "hub", "launch", "memory", "phase", "schema", "stats", "streams"},
+    {"bounds", "files", "hub", "launch", "memory", "phase", "plots", "schema", "stats", "streams"},
     {"checkpoint", "config", "device", "folder", "log", "record", "report", "weights"},
     {"outputs", "rendezvous", "seed"},
     {"distributed"},

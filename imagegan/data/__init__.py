@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 from imagegan.data.dataset import UNLABELLED, ImageDataset, Splits, Stored, as_floats, need_labels
-from imagegan.data.digits import FACTORS, SIZES, digits
+from imagegan.data.digits import SIZES, digits
 from imagegan.data.folder import read_folder
 from imagegan.data.hub import KNOWN, read_hub
 from imagegan.data.toys import MODAL, TOYS, toy
@@ -16,7 +16,6 @@ from seqgan.core.seed import derive
 from seqgan.errors import DataError, quoted
 
 __all__ = [
-    "FACTORS",
     "MADE",
     "MODAL",
     "NATIVE",
@@ -33,8 +32,9 @@ __all__ = [
     "toy",
 ]
 
-MADE = ("digits", *TOYS)
-NATIVE = {"digits": 28, "mnist": 28, "fashion-mnist": 28, "cifar10": 32, **dict.fromkeys(TOYS, 1)}
+DRAWN = ("digits", "digits-wide")
+MADE = (*DRAWN, *TOYS)
+NATIVE = {"digits": 28, "digits-wide": 28, "mnist": 28, "fashion-mnist": 28, "cifar10": 32, **dict.fromkeys(TOYS, 1)}
 NAMES = {
     "fashion-mnist": ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot"),
     "cifar10": ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
@@ -54,11 +54,11 @@ def load(
     size: Annotated[int, SIDE] = 0,
     folder: Annotated[Path | None, PATH] = None,
 ) -> Splits:
-    """Images by name: `digits`, `ring`, `grid`, `swissroll` are made here, `count` (0: 10,000) to train on and
-    `held_out` to test on; `mnist`, `fashion-mnist`, `cifar10` and `folder` are read from `folder`, `hf:owner/name`
-    from the hub: `count` of those to train on (0: all), and all that are held out. Their order is random,
-    so that the first of them are a fair sample (see `arrange`). Without a `size` they have that of the data, images
-    of a folder or of the hub 32.
+    """Images by name: `digits`, `digits-wide` (of any size and position), `ring`, `grid`, `swissroll` are made here,
+    `count` (0: 10,000) to train on and `held_out` to test on; `mnist`, `fashion-mnist`, `cifar10` and `folder` are read
+    from `folder`, `hf:owner/name` from the hub: `count` of those to train on (0: all), and all that are held out. Their
+    order is random, so that the first of them are a fair sample (see `arrange`). Without a `size` they have that of the
+    data, images of a folder or of the hub 32.
 
     Raises:
         DataError: there is no such set, it cannot be read, or it does not come in this size.
@@ -85,9 +85,10 @@ def _load(name: str, count: int, held_out: int, seed: int, size: int, folder: Pa
         raise DataError(f"{name} is generated, not read; leave out --data-dir, or choose --data folder")
     if name in MADE:
         to_learn, to_test = derive(seed, "training images"), derive(seed, "test images")
-        if name == "digits":
-            pixels = size or NATIVE[name]
-            return Splits(digits(count or USUAL, to_learn, pixels), digits(held_out, to_test, pixels))
+        if name in DRAWN:
+            pixels, wide = size or NATIVE[name], name == "digits-wide"
+            train = digits(count or USUAL, to_learn, pixels, wide=wide)
+            return Splits(train, digits(held_out, to_test, pixels, wide=wide))
         return Splits(toy(name, count or USUAL, to_learn), toy(name, held_out, to_test))
     if name.startswith(PREFIX):
         if folder:

@@ -28,9 +28,11 @@ class ImageDataset(NamedTuple):
     labels: Int[Tensor, "N"]  # UNLABELLED where unknown
     factors: Float[Tensor, "N F"]  # each uniform in [-1, 1]; F = 0 where the set has none
     names: tuple[str, ...] = ()  # of the classes, by number; none where there are no labels, or only numbers
+    factor_names: tuple[str, ...] = ()
 
     def take(self, chosen: slice | Tensor) -> "ImageDataset":
-        return ImageDataset(self.images[chosen], self.labels[chosen], self.factors[chosen], self.names)
+        images, labels, factors = self.images[chosen], self.labels[chosen], self.factors[chosen]
+        return self._replace(images=images, labels=labels, factors=factors)
 
     @property
     def pixels(self) -> Float[Tensor, "N C S S"]:

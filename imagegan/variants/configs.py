@@ -1,4 +1,5 @@
-"""The hyper-parameters of every variant; no torch here. A default is the paper's, or that of its official code."""
+"""The hyper-parameters of every variant; no torch here. A default (`--preset paper`) is the paper's, or that of its
+official code; the docstring of a config says where it is not."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
@@ -62,7 +63,8 @@ class GameConfig(NetsConfig):
 
 @dataclass(frozen=True)
 class GANConfig(GameConfig):
-    """Two perceptrons (Goodfellow et al. 2014), trained by Adam instead of SGD with momentum."""
+    """Two perceptrons (Goodfellow et al. 2014). The paper's discriminator has maxout units, and both are trained by SGD
+    with momentum; here leaky ReLU and Adam."""
 
     loss: Annotated[Literal["minimax", "non-saturating", "least-squares", "hinge"], "loss of both players"] = (
         "non-saturating"
@@ -75,12 +77,13 @@ class GANConfig(GameConfig):
 
 @dataclass(frozen=True)
 class DCGANConfig(GameConfig):
-    """Convolutions, BatchNorm and Adam with beta1 = 0.5 (Radford et al. 2016)."""
+    """Convolutions, BatchNorm and Adam with beta1 = 0.5 (Radford et al. 2016). The paper's networks, for 64 x 64
+    pixels, are twice as wide (--width 128) and have 5 x 5 kernels."""
 
 
 @dataclass(frozen=True)
 class LSGANConfig(GameConfig):
-    """Least squares (Mao et al. 2017)."""
+    """Least squares (Mao et al. 2017), with the networks and learning rates of DCGAN."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,8 @@ class WGANConfig(NetsConfig):
 
 @dataclass(frozen=True)
 class WGANGPConfig(GameConfig):
-    """A critic with a gradient penalty (Gulrajani et al. 2017)."""
+    """A critic with a gradient penalty (Gulrajani et al. 2017), or with a difference penalty (Su 2018). The generator
+    of the official code for MNIST has no BatchNorm."""
 
     steps: Annotated[int, ROUNDS, COUNT] = 200_000
     batch_size: Annotated[int, BATCH, FEWEST_TWO] = 50
@@ -113,7 +117,8 @@ class WGANGPConfig(GameConfig):
 
 @dataclass(frozen=True)
 class DRAGANConfig(GameConfig):
-    """A gradient penalty around real images (Kodali et al. 2017)."""
+    """A gradient penalty around real images (Kodali et al. 2017), whose official code for MNIST trains perceptrons of
+    128 units."""
 
     d_norm: Annotated[Norm, D_NORM] = "none"
     g_lr: Annotated[float, G_RATE, RATE] = 1e-4
@@ -148,12 +153,14 @@ class BEGANConfig(GameConfig):
 
 @dataclass(frozen=True)
 class CGANConfig(GameConfig):
-    """Both networks receive the class (Mirza and Osindero 2014)."""
+    """Both networks receive the class (Mirza and Osindero 2014), with the networks and Adam of DCGAN. The paper's are
+    perceptrons with maxout units (--nets mlp --width 1200), trained by SGD with momentum."""
 
 
 @dataclass(frozen=True)
 class ACGANConfig(GameConfig):
-    """The discriminator predicts the class (Odena et al. 2017)."""
+    """The discriminator predicts the class (Odena et al. 2017), with the networks of DCGAN. The paper's discriminator
+    for CIFAR-10 has six convolutions with dropout."""
 
     class_weight: Annotated[float, "weight of the classification loss", WEIGHT] = 1.0
 
@@ -171,7 +178,8 @@ class SemiGANConfig(GameConfig):
 
 @dataclass(frozen=True)
 class InfoGANConfig(GameConfig):
-    """A code with high mutual information with the image (Chen et al. 2016)."""
+    """A code with high mutual information with the image (Chen et al. 2016). The official code has uniform noise
+    instead of normal, and a discriminator of leak 0.01."""
 
     steps: Annotated[int, ROUNDS, COUNT] = 5_000
     latent_dim: Annotated[int, LATENT, SIZE] = 62
@@ -191,7 +199,8 @@ class BiGANConfig(GameConfig):
 
 @dataclass(frozen=True)
 class LAPGANConfig(ImageConfig):
-    """A GAN for each level of a Laplacian pyramid (Denton et al. 2015), trained by Adam instead of SGD."""
+    """A GAN for each level of a Laplacian pyramid (Denton et al. 2015), trained by Adam instead of SGD. The paper's
+    coarsest level has a generator of 8,000 units, and its discriminators have dropout instead of normalisation."""
 
     extendable: ClassVar[str] = ""  # more steps would be steps of all levels
 

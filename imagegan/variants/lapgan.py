@@ -1,5 +1,6 @@
 """LAPGAN, Denton et al. (2015): a GAN for a coarse image, and one for the high frequencies of each finer level."""
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -8,7 +9,7 @@ from torch import Tensor, nn
 from imagegan.game import Recipe, versus
 from imagegan.latents import Codes, CodeSpec
 from imagegan.losses import LOSSES
-from imagegan.nets import Images, Shape, dcgan_discriminator, mlp_discriminator, mlp_generator
+from imagegan.nets import NORMS, Discriminator, Images, Shape, initialised, mlp_discriminator, mlp_generator
 from imagegan.pyramid import high, low
 from imagegan.variants.configs import LAPGANConfig
 from seqgan.core.game import adam
@@ -56,7 +57,7 @@ def _top(config: LAPGANConfig, shape: Shape, classes: int) -> Recipe:
 def _refining(config: LAPGANConfig, shape: Shape, classes: int) -> Recipe:
     nets: dict[str, nn.Module] = {
         "generator": Refiner(shape, classes, config.width),
-        "discriminator": dcgan_discriminator(shape, classes, config.width, config.d_norm),
+        "discriminator": refining_discriminator(shape, classes, config.width, config.d_norm),
     }
     return Recipe(
         nets,
@@ -90,3 +91,17 @@ class Refiner(nn.Module):
         if self.plane is not None:
             planes.append(self.plane(code).view(-1, 1, self.size, self.size))
         return self.body(torch.cat(planes, dim=1))
+
+
+def refining_discriminator(shape: Shape, code: int, width: int, norm: str) -> Discriminator:
+    """Two convolutions that halve any side, odd ones rounded up: a single one would see edges, but no shapes."""
+    trunk = nn.Sequential(
+        nn.Conv2d(shape.channels + code, width, 5, 2, 2),
+        nn.LeakyReLU(0.2),
+        nn.Conv2d(width, 2 * width, 5, 2, 2, bias=norm == "none"),
+        *NORMS[norm](2 * width),
+        nn.LeakyReLU(0.2),
+        nn.Flatten(),
+    )
+    side = math.ceil(shape.size / 4)
+    return initialised(Discriminator(trunk, 2 * width * side**2, planes=True), norm)

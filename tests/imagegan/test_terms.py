@@ -17,7 +17,7 @@ from torch.testing import assert_close
 from imagegan import game, latents, losses, nets, penalties, pyramid
 from imagegan.game import Batch, Game, Recipe, View
 from imagegan.latents import CodeSpec
-from imagegan.nets import Classifier, Discriminator, Scored
+from imagegan.nets import Classifier, Discriminator, Generator, Scored
 from imagegan.variants import acgan as acgan_m
 from imagegan.variants import began as began_m
 from imagegan.variants import bigan as bigan_m
@@ -549,19 +549,24 @@ def check_the_evidence_lower_bound() -> None:
     assert set(made.players["vae"].moves) == set(made.nets)
     mean = torch.randn(8, 6)
     log_variance = torch.randn(8, 6)
-    decoder = Fixed(lambda noise, code: (0.0 * noise.sum()).expand(8, 1, 28, 28))
-    view = patched(made, encoder=Fixed(lambda images: vae_m.Posterior(mean, log_variance)), generator=decoder)  # type: ignore[arg-type,return-value]
+    decoder = Fixed(lambda noise: (0.0 * noise.sum()).expand(8, 1, 28, 28))
+    encoder = Fixed(lambda images: vae_m.Posterior(mean, log_variance))  # type: ignore[arg-type,return-value]
+    view = patched(made, encoder=encoder, generator=Generator(decoder))
     q = torch.distributions.Normal(mean, (log_variance / 2).exp())
     exact = torch.distributions.kl_divergence(q, torch.distributions.Normal(0.0, 1.0)).sum(dim=1).mean()
     assert_close(terms["divergence"].of(view), exact)
     assert_close(terms["reconstruction"].of(view), torch.tensor(784 * LOG2))  # grey says nothing of any pixel
     assert_close(decoder.asked[0][0], mean + (log_variance / 2).exp() * view.noise)
-    view = patched(made, generator=Fixed(lambda noise, code: view.real * 0.999))
+    view = patched(made, generator=Generator(Fixed(lambda noise: (view.real * 0.999).atanh())))
     sure = torch.distributions.Bernoulli((view.real * 0.999 + 1) / 2)
     expected = -(
         sure.log_prob(torch.ones(1)) * (view.real + 1) / 2 + sure.log_prob(torch.zeros(1)) * (1 - view.real) / 2
     )
     assert_close(terms["reconstruction"].of(view), expected.flatten(1).sum(dim=1).mean())
+    black = torch.full((8, 1, 28, 28), -20.0, requires_grad=True)  # where tanh has no gradient
+    view = patched(made, generator=Generator(Fixed(lambda noise: black)))
+    terms["reconstruction"].of(view).backward()
+    assert_close(black.grad, -(view.real + 1) / 8)
     view = view_of(made)
     terms["reconstruction"].of(view).backward()
     for net, module in made.nets.items():
@@ -818,7 +823,8 @@ SIGNS_AND_REDUCTIONS: list[tuple[ModuleType, str, str, str]] = [
     (infogan_m, "log_likelihood", "- numbers", "+ numbers"),
     (infogan_m, "log_likelihood", "sum(dim=1)", "mean(dim=1)"),
     (infogan_m, "entropy", "+ code", "- code"),
-    (vae_m, "reconstruction", "+ 1) / 2, (view.real", "- 1) / -2, (view.real"),
+    (vae_m, "reconstruction", "2 * generator", "-2 * generator"),
+    (vae_m, "reconstruction", "2 * generator", "generator"),
     (vae_m, "reconstruction", ".flatten(1).sum(dim=1)", ".flatten(1).mean(dim=1)"),
     (vae_m, "reconstruction", "log_variance / 2", "log_variance"),
     (vae_m, "reconstruction", "q.mean + (", "q.mean.detach() + (0 * "),
