@@ -13,7 +13,7 @@ import torch
 from imagegan import measures
 from imagegan.data import MODAL, TOYS, Splits
 from imagegan.data.dataset import need_labels
-from imagegan.generation import draw_samples, encode, load_model, untrained_model
+from imagegan.generation import draw_samples, encode, load_model, untrained
 from imagegan.measures import Row
 from imagegan.metrics.codes import factors_read
 from imagegan.metrics.distances import FEWEST
@@ -24,19 +24,27 @@ from imagegan.runs import load_images, read_run
 from imagegan.samples import Labels, Samples
 from imagegan.summary import summary
 from seqgan import __version__
+from seqgan.core.bounds import Whole
 from seqgan.core.report import rows_as_json
 from seqgan.core.run import checkpoints
 from seqgan.core.schema import json_bytes
 from seqgan.errors import DataError
 
 COUNT = 2000  # samples to measure
+COUNTED = Whole(FEWEST)
 NEIGHBOURLY = ("random", "pca64")  # for precision and recall, the first that there is: spaces without labels
 
 
 def evaluate_runs(
-    folders: Sequence[Path], device: torch.device, *, count: int = COUNT, seed: int = 0, cache: Path | None = None
+    folders: Sequence[Path],
+    device: torch.device,
+    *,
+    count: int = COUNT,
+    seed: int = 0,
+    stage: str = "final",
+    cache: Path | None = None,
 ) -> dict[str, Row]:
-    """A row for each run (of its newest checkpoint), and one of held-out images for each of their datasets.
+    """A row for each run (at this stage), and one of held-out images for each of their datasets.
 
     Raises:
         RunError: a folder is not a run of this package, has no checkpoint yet, or its images have changed."""
@@ -51,7 +59,7 @@ def evaluate_runs(
     rows: dict[str, Row] = {}
     held_out: dict[str, Row] = {}
     for several in alike.values():
-        models = {names[folder]: load_model(folder, device) for folder in several}
+        models = {names[folder]: load_model(folder, device, stage) for folder in several}
         data = read_run(several[0]).description["data"]["name"]
         splits = load_images(several[0], held_out=count)
         measured = evaluate(
@@ -64,9 +72,9 @@ def evaluate_runs(
             measured[name] |= measures.classifier_errors(model, splits.test)
             if model.recipe.encode is not None:
                 measured[name] |= measures.linear(partial(encode, model), "the codes E(x)", splits)
-                fresh = partial(encode, untrained_model(folder, device))
-                untrained = measures.linear(fresh, "the codes of the untrained encoder", splits)
-                measured[name] |= {f"{metric}-untrained": number for metric, number in untrained.items()}
+                fresh = partial(encode, untrained(read_run(folder), device))
+                as_it_began = measures.linear(fresh, "the codes of the untrained encoder", splits)
+                measured[name] |= {f"{metric}-untrained": number for metric, number in as_it_began.items()}
                 measured["held-out"] |= measures.linear(lambda images: images.flatten(1), "pixels", splits)
         held_out["held-out" if len(alike) == 1 else f"held-out of {names[several[0]]}"] = measured.pop("held-out")
         rows |= measured
@@ -154,9 +162,9 @@ def _refuse_foreign(labels: Labels, classes: int, data: str) -> None:
         )
 
 
-def steps_learned(folder: Path) -> int:
-    """The step of the newest checkpoint."""
-    return max(checkpoints(folder), default=0)
+def steps_learned(folder: Path, stage: str = "final") -> int | None:
+    """The steps after which a stage was saved; None of the best one, which lies between two checkpoints."""
+    return None if stage == "best" else int(stage) if stage != "final" else max(checkpoints(folder), default=0)
 
 
 def written(rows: Mapping[str, Row], facts: Mapping[str, Any]) -> bytes:

@@ -266,6 +266,11 @@ class Game:
         return self.recipe.nets["generator"] if self.averaged is None else self.averaged
 
     @property
+    def games(self) -> "list[Game]":
+        """As a pyramid has one for each level."""
+        return [self]
+
+    @property
     def prior(self) -> Prior:
         return Prior(math.prod(self.recipe.noise), self.recipe.code)
 
@@ -302,11 +307,11 @@ class Game:
         optimizers = {f"{name}_optimizer": optimizer for name, optimizer in self.optimizers.items()}
         return {**self.recipe.nets, **averaged, **optimizers}
 
-    def weights(self) -> dict[str, bytes]:
-        """Every network as a safetensors file; of the generator the one that draws the samples."""
+    def files(self) -> dict[str, nn.Module]:
+        """Every network by the name of its file; of the generator the one that draws the samples."""
         nets = {**self.recipe.nets, "generator": self.generator}
-        return {name: as_safetensors(net.state_dict()) for name, net in nets.items()}
+        return {f"{name}.safetensors": net for name, net in nets.items()}
 
     def exports(self) -> Mapping[str, bytes]:
-        weights = {f"{name}.safetensors": data for name, data in self.weights().items()}
+        weights = {name: as_safetensors(net.state_dict()) for name, net in self.files().items()}
         return {**weights, **self.history.exports(self.draw)}

@@ -5,7 +5,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import torch
@@ -21,10 +21,11 @@ from imagegan.grids import POINTS, as_bytes, is_points, png
 from imagegan.latents import Codes, CodeSpec, Latents, Noise
 from imagegan.nets import Images
 from imagegan.pyramid import Pyramid
-from imagegan.runs import read_run
+from imagegan.runs import RunDescription, read_run
 from imagegan.samples import Labels, Samples
 from imagegan.training import new_model
-from seqgan.core.bounds import COUNT, PATH, SEED, STEPS, Real, Several, checked
+from imagegan.validation import Validated
+from seqgan.core.bounds import COUNT, PATH, SEED, STEPS, Real, Several, Stage, checked
 from seqgan.core.config import nearest
 from seqgan.core.game import inference
 from seqgan.core.run import checkpoints, saved_in
@@ -35,59 +36,90 @@ AT_A_TIME = 500
 EVALUATED_AT_A_TIME = 100  # another number would draw other samples with the same seed
 MOST_NAMED = 50  # classes, in a message
 TRUNCATION = Real(0, math.inf, above=True)
+STAGES = ("final", "best")
+STAGE = Stage("final, best, or the number of a checkpoint")
 CODE = Several(Real(-1e6, 1e6), "3,-1,0.5")
 
 
 @checked
-def load_model(folder: Annotated[Path, PATH], device: torch.device) -> Game | Pyramid:
-    """The model of a run at its newest checkpoint.
+def load_model(
+    folder: Annotated[Path, PATH], device: torch.device, stage: Annotated[str, STAGE] = "final"
+) -> Game | Pyramid:
+    """The model of a run at its newest checkpoint ("final"), with the generator that was best on validation images
+    ("best"), or at a checkpoint by its number.
 
     Raises:
-        RunError: it is not a run of this package, or has no checkpoint yet.
+        RunError: it is not a run of this package, has no checkpoint yet, or no such stage.
         CheckpointError: the checkpoint is damaged, or belongs to another run."""
-    found = list(checkpoints(folder).values())
-    model = untrained_model(folder, device)
-    if not found:
-        raise RunError(f"{folder} has no checkpoint yet; train it by imagegan train --resume {folder}")
-    saved = saved_in(found[-1], folder, read_run(folder).description)
+    about = read_run(folder)
+    path = _checkpoint_of(folder, stage)
+    saved = saved_in(path, folder, about.description)
+    model = untrained(about, device)
+    validated = Validated(model)
     try:
-        model.load_state_dict(saved["algorithm"])
+        validated.load_state_dict(saved["algorithm"])
     except (LookupError, TypeError, ValueError, RuntimeError, AttributeError) as error:
         raise CheckpointError(
-            f"{found[-1]} does not belong to the run {folder}: {why(error)}; restore it from a copy, or remove it to "
+            f"{path} does not belong to the run {folder}: {why(error)}; restore it from a copy, or remove it to "
             "use the one before it"
         ) from error
+    if stage == "best" and not validated.use_best():
+        raise RunError(
+            f"{folder} has no best stage: its samples were not measured on validation images, or not yet "
+            "(--validate-every); leave out --stage best"
+        )
     return model
 
 
-def untrained_model(folder: Path, device: torch.device) -> Game | Pyramid:
-    """The model of a run as it was before its first round.
-
-    Raises:
-        RunError: it is not a run of this package."""
-    description, config, shape = read_run(folder)
-    # No image of the data is needed, but their shape is; points are drawn above real ones.
-    data = description["data"]["name"]
+def untrained(about: RunDescription, device: torch.device) -> Game | Pyramid:
+    """The model of this description as it begins. No image of the data is needed, but their shape is; points are drawn
+    above real ones."""
+    shape, data = about.shape, about.description["data"]["name"]
     nothing = torch.zeros(1, shape.channels, shape.size, shape.size)
     images = toy(data, POINTS).images if data in TOYS else nothing
-    empty = ImageDataset(images, torch.full((len(images),), UNLABELLED), torch.zeros(len(images), 0))
-    return new_model(description["algorithm"], config, empty, shape, device, description["seed"])
+    dataset = ImageDataset(images, torch.full((len(images),), UNLABELLED), torch.zeros(len(images), 0))
+    algorithm, seed = about.description["algorithm"], about.description["seed"]
+    return new_model(algorithm, about.config, dataset, shape, device, seed)
 
 
-def generate(
-    model: Game | Pyramid,
-    count: int,
-    seed: int,
-    label: int | None = None,
-    code: Sequence[float] | None = None,
-    truncation: float = math.inf,
-) -> Images:
-    """Images that depend on the seed alone (image k is the same for every count): of one class, with one code, or of
-    all classes in turn.
+def _checkpoint_of(folder: Path, stage: str) -> Path:
+    found = {str(steps): path for steps, path in checkpoints(folder).items()}
+    if not found:
+        raise RunError(f"{folder} has no checkpoint yet; train it by imagegan train --resume {folder}")
+    if stage not in (*STAGES, *found):
+        raise RunError(
+            f"{folder} has no stage {quoted(stage)}; there are {', '.join(STAGES)} and the checkpoints "
+            f"{', '.join(found)}"
+        )
+    return found.get(stage, list(found.values())[-1])
 
-    Raises:
-        UsageError: the model has no such class or code."""
-    return images_of(model, latents(model, count, seed, label, code, truncation))
+
+class ImageModel(NamedTuple):
+    """A trained model in use. Its networks are `recipe.nets` of each of `model.games`."""
+
+    model: Game | Pyramid
+    about: RunDescription
+
+    def __repr__(self) -> str:
+        about = self.about.description
+        return f"<ImageModel {about['algorithm']} on {about['data']['name']}, seed {about['seed']}>"
+
+    def generate(
+        self,
+        count: int = 10,
+        *,
+        seed: int = 0,
+        label: str | int | None = None,
+        code: Sequence[float] | None = None,
+        truncation: float = math.inf,
+    ) -> Images:
+        """Images "N C S S" in [-1, 1], on the CPU, that depend on the seed alone (image k is the same for every count):
+        of one class (by name or number), with one code, or of all classes in turn.
+
+        Raises:
+            UsageError: the model has no such class or code."""
+        number = None if label is None else class_number(self.model, self.about.class_names, str(label))
+        return images_of(self.model, latents(self.model, count, seed, number, code, truncation))
 
 
 def images_of(model: Game | Pyramid, chosen: Latents) -> Images:
@@ -201,7 +233,12 @@ def _among(value: int, count: int, what: str) -> None:
 
 
 def history_gif(model: Game | Pyramid) -> bytes:
-    """An animated GIF of samples over training."""
+    """An animated GIF of samples over training.
+
+    Raises:
+        UsageError: a saved model, which has none."""
+    if not model.history.frames:
+        raise UsageError("there are no samples over training here; give a RUN, or an --output of another kind")
     return model.history.gif(model.draw)
 
 

@@ -14,7 +14,7 @@ from imagegan.metrics import classes as class_metrics
 from imagegan.metrics.classes import accuracy, covered, covered_error, imbalance, shares
 from imagegan.metrics.codes import MOST_CLASSES, class_found, factors_found
 from imagegan.metrics.distances import frechet, kernel_distance
-from imagegan.metrics.features import Features, Space
+from imagegan.metrics.features import Features, Space, spread
 from imagegan.metrics.neighbours import (
     NEIGHBOURS,
     Manifolds,
@@ -68,7 +68,7 @@ def variety(images: Images, real: Images) -> Row:
         return {"variety": Measured.undefined("the held-out images are all equal")}
 
     def varied(some: Images, others: Images) -> float:
-        return float(some.std(dim=0).mean() / others.std(dim=0).mean())
+        return spread(some) / spread(others)
 
     # Held-out images beside themselves have no error; beside them, samples have that of both.
     error = math.nan if images is real else float(jackknife(varied, images, real))

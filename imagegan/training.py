@@ -15,6 +15,7 @@ from imagegan.game import Game, Recipe
 from imagegan.nets import Shape, halvings
 from imagegan.pyramid import Pyramid
 from imagegan.runs import load_images, read_run, record_moved_images, refuse_other_images
+from imagegan.validation import Validated
 from imagegan.variants import VARIANTS
 from imagegan.variants.configs import CONFIGS, ImageConfig
 from seqgan.core import device as devices
@@ -190,5 +191,5 @@ def carry_out(folder: Path, machine: Machine) -> Finished | None:
         machine.display.message(splits.summary(description["data"]["name"]))
     model = new_model(description["algorithm"], config, splits.train, shape, machine.device, description["seed"])
     with machine.run(folder) as run:
-        train(model, run)
+        train(Validated(model, splits, config.validate_every), run)
         return Finished(model, splits, description["data"]["name"], run.seconds) if distributed.rank() == 0 else None

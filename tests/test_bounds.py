@@ -12,6 +12,7 @@ import click
 import numpy as np
 import pytest
 
+import imagegan
 import seqgan
 from imagegan import generation
 from imagegan.cli import imagegan as imagegan_command
@@ -263,6 +264,10 @@ LIBRARY: list[tuple[Callable[..., Any], dict[str, Any]]] = [
     (seqgan.TextModel.generate_detailed, {"self": None, "count": 1}),
     (seqgan.load_corpus, {"name": "poems"}),
     (generation.latents, {"model": None, "count": 1, "seed": 0}),
+    (imagegan.from_pretrained, {"name": "nowhere/at-all"}),
+    (imagegan.TrainedRun.model, {"self": None}),
+    (imagegan.TrainedRun.evaluate, {"self": None}),
+    (imagegan.TrainedRun.save_pretrained, {"self": None, "folder": "nowhere"}),
 ]
 # What has another type than a bound, and is refused in words of its own (below).
 OTHERWISE = {

@@ -33,7 +33,7 @@ CORE = [
     {"bounds", "files", "hub", "launch", "memory", "phase", "plots", "schema", "stats", "streams"},
     {"checkpoint", "config", "device", "folder", "log", "record", "report", "weights"},
     {"outputs", "rendezvous", "seed"},
-    {"distributed"},
+    {"distributed", "pretrained"},
     {"game", "run"},
     {"loop", "starting"},
     {"command", "options"},

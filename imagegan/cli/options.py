@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from seqgan.core.bounds import PATH, SEED, TEXT
+from seqgan.core.bounds import PATH, SEED, TEXT, Stage
 from seqgan.core.options import RUNS
 from seqgan.errors import UsageError
 
@@ -20,6 +20,13 @@ CLASS = click.option(
     type=TEXT,
     metavar="NAME",
     help="only this class, by name or number (cgan, acgan, lapgan --conditional)",
+)
+STAGE = click.option(
+    "--stage",
+    type=Stage("final, best, or the number of a checkpoint"),
+    default="final",
+    help="final, best (by Frechet distance to validation images), or the number of a checkpoint",
+    show_default=True,
 )
 OVERWRITE = click.option("--overwrite", is_flag=True, help="replace the file that --output names")
 

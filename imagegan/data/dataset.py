@@ -58,6 +58,7 @@ class Splits:
     train: ImageDataset
     test: ImageDataset
     notes: tuple[str, ...] = ()  # what was changed or left out when it was read
+    valid: ImageDataset | None = None  # to choose by; None where there are few images
 
     def __iter__(self) -> Iterator[ImageDataset]:
         return iter((self.train, self.test))
@@ -69,7 +70,8 @@ class Splits:
             kind = "points in the plane"
         else:
             kind = f"{size} x {size} pixels, {'grey' if channels == 1 else 'RGB'}"
-        parts = [f"{name}: {len(self.train.labels)} to train on, {len(self.test.labels)} held out, {kind}"]
+        valid = f"{len(self.valid.labels)} to validate on, " if self.valid else ""
+        parts = [f"{name}: {len(self.train.labels)} to train on, {valid}{len(self.test.labels)} held out, {kind}"]
         return "; ".join([*parts, self._classes(), *self.notes])
 
     def _classes(self) -> str:

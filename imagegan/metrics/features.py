@@ -114,5 +114,16 @@ def spaces_for(train: ImageDataset, classifier: Predictor | None) -> list[Space]
     ]
 
 
+def unlabelled(train: ImageDataset) -> Space:
+    """The one space for a single number: `random` for images, `pca64` for points, which no label has shaped."""
+    channels, size = train.images.shape[1:3]
+    return random(channels) if size >= SMALLEST else pca64(train)
+
+
+def spread(images: Images) -> float:
+    """The mean standard deviation of a pixel."""
+    return float(images.std(dim=0).mean())
+
+
 def _sha(*facts: object) -> str:
     return hashlib.sha256(repr(facts).encode()).hexdigest()

@@ -24,6 +24,7 @@ G_RATE = "learning rate of the generator"
 D_RATE = "learning rate of the discriminator"
 BETA1 = "Adam: beta1"
 BETA2 = "Adam: beta2"
+VALIDATE = "rounds between two measurements of samples on validation images (0: none)"
 CRITIC_STEPS = "updates of the critic in a round (n_critic)"
 PENALTY = "penalise gradient norms other than 1, or only those above 1"
 
@@ -43,6 +44,7 @@ class ImageConfig(Checked):
     d_norm: Annotated[Norm, D_NORM] = "batch"
     g_lr: Annotated[float, G_RATE, RATE] = 2e-4
     ema: Annotated[float, "decay of a moving average of the generator, which draws the samples (0: none)", SHARE] = 0.0
+    validate_every: Annotated[int, VALIDATE, Whole(0, 10**9)] = 200
     bf16: Annotated[bool, "train in bfloat16 (autocast); penalties stay in fp32"] = False
 
 

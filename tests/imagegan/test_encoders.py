@@ -13,10 +13,11 @@ from imagegan.cli import imagegan
 from imagegan.data import UNLABELLED, Splits, digits, toy
 from imagegan.evaluation import evaluate_runs
 from imagegan.game import Game
-from imagegan.generation import encode, load_model, reconstruct, untrained_model
+from imagegan.generation import encode, load_model, reconstruct, untrained
 from imagegan.measures import linear
 from imagegan.metrics.predictors import predictor
 from imagegan.metrics.probe import linearly_right
+from imagegan.runs import read_run
 from seqgan.errors import SeqGANError, UsageError
 from tests.imagegan.tiny import CPU, as_options, made
 from tests.killing import flat
@@ -143,6 +144,6 @@ def test_an_evaluation_tells_what_a_linear_classifier_reads(run: Path, tmp_path:
     assert "of pixels, trained on 50 images" in rows["held-out"]["linear"].signature
     assert "linear-untrained" not in rows["held-out"]
     assert rows["run"]["linear"].signature != rows["run"]["linear-untrained"].signature
-    fresh, same = untrained_model(run, CPU), made("bigan")
+    fresh, same = untrained(read_run(run), CPU), made("bigan")
     assert isinstance(same, Game)
     assert flat(fresh.recipe.nets["encoder"].state_dict()) == flat(same.recipe.nets["encoder"].state_dict())

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from imagegan.data import Splits, digits
+from imagegan.validation import Validated
 from imagegan.variants import VARIANTS
 from imagegan.variants.configs import CONFIGS
 from seqgan.core.run import create
@@ -16,6 +18,11 @@ from tests.imagegan.tiny import made, tiny
 from tests.interruptions import ends_the_same
 
 MODELS = list(VARIANTS)
+
+
+def validated(model: str, seed: int, every: int, **changes: Any) -> Validated:
+    few = digits(20, seed=3)
+    return Validated(made(model, seed, **changes), Splits(few, few, valid=few), every)
 
 
 def case(number: int, folder: Path) -> None:
@@ -35,7 +42,8 @@ def case(number: int, folder: Path) -> None:
         "feature_matching": rng.choice([True, False]),
     }
     changes = {name: value for name, value in options.items() if name in known}
-    build = partial(made, model, rng.randrange(9), **changes)
+    every = rng.choice([0, 1, 2])
+    build = partial(validated, model, rng.randrange(9), every, **changes)
     fewer = rng.randrange(1, options["steps"])
     shorter = partial(build, steps=fewer) if CONFIGS[model].extendable else None
     ends_the_same(build, shorter, folder, rng, stops=rng.choice([1, 2]))

@@ -15,7 +15,7 @@ from imagegan import training
 from imagegan.cli import imagegan
 from imagegan.data import ImageDataset, digits
 from imagegan.game import Game
-from imagegan.generation import generate, load_model, npz
+from imagegan.generation import load_model, npz
 from imagegan.nets import FAMILIES, Shape
 from imagegan.pyramid import Pyramid
 from imagegan.variants import VARIANTS
@@ -28,7 +28,7 @@ from seqgan.core.record import read_record
 from seqgan.core.run import Run, checkpoints, create, describe
 from seqgan.core.seed import seed_everything
 from seqgan.errors import CheckpointError, ConfigError, SeqGANError, UsageError
-from tests.imagegan.tiny import CPU, SHAPE, TINY, as_options, config_of, made
+from tests.imagegan.tiny import CPU, SHAPE, TINY, as_options, config_of, generate, made
 from tests.killing import Killed, contents, dying_at, flat
 
 every_model = pytest.mark.parametrize("model", list(VARIANTS))

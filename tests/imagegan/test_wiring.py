@@ -21,11 +21,12 @@ from imagegan import game as game_m
 from imagegan import pyramid as pyramid_m
 from imagegan import training
 from imagegan.cli import imagegan
-from imagegan.data import ImageDataset
+from imagegan.data import ImageDataset, Splits
 from imagegan.data.few_labels import few_labels
 from imagegan.game import Game
 from imagegan.latents import CodeSpec
 from imagegan.pyramid import Pyramid
+from imagegan.validation import Validated
 from imagegan.variants import acgan as acgan_m
 from imagegan.variants import began as began_m
 from imagegan.variants import bigan as bigan_m
@@ -80,6 +81,7 @@ OTHER: dict[str, Any] = {
     "beta1": 0.3,
     "beta2": 0.5,
     "ema": 0.0,
+    "validate_every": 1,
     "bf16": True,
     "loss": "hinge",
     "clip": 0.5,
@@ -108,11 +110,12 @@ def trace(model: str, **changes: Any) -> str:
     config = config_of(model, **{"size": 16, **changes})
     game = new_game(model, config)
     told = [dataset_of(config.images, config.size).fingerprint()]
-    for phase in game.phases():
+    data = dataset_of(config.images, config.size)
+    for phase in Validated(game, Splits(data, data, valid=data), config.validate_every).phases():
         for step in (1, 30) if model == "wgan" else (30, 31):  # in the first rounds of wgan the critic has a burst
             torch.manual_seed(step)
             phase.update(step)
-        told.append(f"{phase.name} {phase.steps}")
+        told.append(f"{phase.name} {phase.steps} {phase.validate_every}")
     return hashlib.sha256(f"{told} {flat(game.state_dict())}".encode()).hexdigest()
 
 
@@ -190,6 +193,7 @@ AWAY: dict[str, Any] = {
     "beta1": 0.3,
     "beta2": 0.7,
     "ema": 0.4,
+    "validate_every": 7,
     "clip": 0.02,
     "critic_steps": 3,
     "critic_burst": 4,

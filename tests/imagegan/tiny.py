@@ -7,7 +7,8 @@ import torch
 
 from imagegan.data import digits
 from imagegan.game import Batch, Game, Recipe, View
-from imagegan.nets import Shape
+from imagegan.generation import images_of, latents
+from imagegan.nets import Images, Shape
 from imagegan.pyramid import Pyramid
 from imagegan.training import new_model, shape_of
 from imagegan.variants.configs import CONFIGS, ImageConfig
@@ -38,6 +39,10 @@ def config_of(model: str, **changes: Any) -> ImageConfig:
 def made(model: str, seed: int = 0, **changes: Any) -> Game | Pyramid:
     images = digits(50, seed=1)
     return new_model(model, config_of(model, **changes), images, shape_of(images), CPU, seed)
+
+
+def generate(model: Game | Pyramid, count: int, seed: int, **asked: Any) -> Images:
+    return images_of(model, latents(model, count, seed, **asked))
 
 
 def as_options(model: str, **changes: Any) -> list[str]:
