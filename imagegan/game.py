@@ -25,11 +25,11 @@ from imagegan.history import SampleHistory
 from imagegan.latents import NO_CODE, Codes, CodeSpec, Latents, Prior
 from imagegan.losses import Loss, Scores
 from imagegan.nets import Images, Scored, has_batchnorm
-from imagegan.variants.configs import ImageConfig
+from imagegan.variants.configs import ImageConfig, LossConfig
 from seqgan.core import distributed
 from seqgan.core.checkpoint import check, load_optimizer
 from seqgan.core.device import autocast
-from seqgan.core.game import Nets, Optimise, Player, Term, move, nothing, once, update_average, watched
+from seqgan.core.game import LR_SCHEDULES, Nets, Optimise, Player, Term, move, nothing, once, update_average, watched
 from seqgan.core.phase import Metrics, Phase
 from seqgan.core.seed import derive, private_generator
 from seqgan.core.weights import as_safetensors
@@ -121,8 +121,20 @@ class View:
         return self.recipe.code.draw(self.count, self.device)
 
     @cached_property
-    def fake(self) -> Images:
+    def generated(self) -> Images:
         return self.recipe.nets["generator"](self.noise, self.code, *self.context)
+
+    @cached_property
+    def fake(self) -> Images:
+        return self.generated
+
+    def keep(self) -> None:
+        """Generate with a graph, for the view of another player (`take_over`); to this one the images are constants."""
+        self.fake = self.generated.detach()
+
+    def take_over(self, other: "View") -> None:
+        """See the images that another view has generated, with their graph."""
+        self.batch, self.noise, self.code, self.fake = other.batch, other.noise, other.code, other.generated
 
     def discriminate(self, images: Images, generated: bool = False) -> Scored:
         return self.recipe.nets["discriminator"](*self.recipe.d_inputs(self, images, generated))
@@ -223,16 +235,31 @@ class Game:
 
     @property
     def phase(self) -> Phase:
-        return Phase(self.name, self.config.steps * self.recipe.rounds, self.update)
+        return Phase(self.name, self.steps, self.update)
+
+    @property
+    def steps(self) -> int:
+        """The rounds of this game."""
+        return self.config.steps * self.recipe.rounds
 
     def update(self, step: int) -> Metrics:
         """One round: each player takes its turns. The metrics are those of the last turn of each."""
         measured: dict[str, Tensor] = {}
+        lr_factor = LR_SCHEDULES[self.config.lr_schedule](step, self.steps)
+        reuse = isinstance(self.config, LossConfig) and self.config.reuse_fakes
+        kept: View | None = None
         for name, player in self.recipe.players.items():
             for turn in range(player.turns(step)):
                 view = self.view(step, name, turn)
                 precision = autocast(self.device, enabled=self.config.bf16)
-                losses = move(player, view, self.recipe.nets, self.optimizers[name], precision=precision)
+                if kept and name == "g":
+                    view.take_over(kept)
+                elif reuse and turn + 1 == player.turns(step):
+                    with precision:
+                        view.keep()
+                    kept = view
+                optimizer = self.optimizers[name]
+                losses = move(player, view, self.recipe.nets, optimizer, precision=precision, lr_factor=lr_factor)
             measured |= {f"{name}_{term}": value for term, value in losses.items()}
             measured |= {what: distributed.all_reduce_mean(values) for what, values in watched(player, view).items()}
         if self.averaged is not None:

@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeVar
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.utils import parametrizations
 
 from imagegan.latents import Codes
 from seqgan.errors import ConfigError, UsageError
@@ -56,7 +57,7 @@ class Scored(NamedTuple):
 class Generator(nn.Module):
     """Noise and a code, concatenated, to images. The last layer is tanh, since pixels are in [-1, 1]."""
 
-    def __init__(self, body: nn.Module) -> None:
+    def __init__(self, body: nn.Sequential) -> None:
         super().__init__()
         self.body = body
 
@@ -74,8 +75,11 @@ class Discriminator(nn.Module):
         super().__init__()
         self.trunk, self.features, self.planes = trunk, features, planes
         self.output = nn.Linear(features, 1)
+        self.augment: Callable[[Images], Images] | None = None  # in train mode, as dropout
 
     def forward(self, images: Images, code: Codes | None = None) -> Scored:
+        if self.training and self.augment:
+            images = self.augment(images)
         features = self.trunk(images if code is None else self._beside(images, code))
         return Scored(self.output(features).flatten().float(), features)  # losses are computed in fp32
 
@@ -107,7 +111,7 @@ class Classifier(nn.Module):
 # --- perceptrons
 
 
-def mlp_generator(shape: Shape, inputs: int, width: int) -> nn.Module:
+def mlp_generator(shape: Shape, inputs: int, width: int) -> Generator:
     """Goodfellow et al. (2014): two ReLU layers."""
     return Generator(
         nn.Sequential(
@@ -140,7 +144,7 @@ def mlp_discriminator(shape: Shape, code: int, width: int, norm: str) -> Discrim
 # --- DCGAN
 
 
-def dcgan_generator(shape: Shape, inputs: int, width: int) -> nn.Module:
+def dcgan_generator(shape: Shape, inputs: int, width: int) -> Generator:
     """Radford et al. (2016): project, then fractionally strided convolutions, BatchNorm and ReLU."""
     doublings, base = halvings(shape.size)
     channels = [width << power for power in reversed(range(doublings))]  # the narrower the image, the more
@@ -168,7 +172,7 @@ def dcgan_discriminator(shape: Shape, code: int, width: int, norm: str) -> Discr
 # --- the networks of the comparison study
 
 
-def common_generator(shape: Shape, inputs: int, width: int) -> nn.Module:
+def common_generator(shape: Shape, inputs: int, width: int) -> Generator:
     """The one architecture of Lucic et al. (2018), from InfoGAN: 16 x `width` units, then two doublings."""
     base = shape.size // 4
     body = nn.Sequential(
@@ -207,7 +211,7 @@ def common_discriminator(shape: Shape, code: int, width: int, norm: str) -> Disc
 class Family(NamedTuple):
     """A generator made of (shape, inputs, width), and a discriminator made of (shape, code, width, norm)."""
 
-    generator: Callable[[Shape, int, int], nn.Module]
+    generator: Callable[[Shape, int, int], Generator]
     discriminator: Callable[[Shape, int, int, str], Discriminator]
     smallest: int  # the side of an image must be this at least
     divisor: int  # and a multiple of this
@@ -252,6 +256,16 @@ NORMS_1D: dict[str, Callable[[int], list[nn.Module]]] = {
 def has_batchnorm(net: nn.Module) -> bool:
     """Whether its output for an image depends on the others of the batch."""
     return any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in net.modules())
+
+
+def spectral_norm(net: Net) -> Net:
+    """Divide each weight by its largest singular value, so that no layer stretches a difference (Miyato et al. 2018).
+
+    In train mode every forward makes one step of the power iteration, in eval mode none. Its vectors are buffers: they
+    are saved with the weights. All processes hold the same, as a function of the weights and the number of forwards."""
+    for layer in [layer for layer in net.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]:
+        parametrizations.spectral_norm(layer)
+    return net
 
 
 def halvings(size: int) -> tuple[int, int]:

@@ -25,7 +25,7 @@ from seqgan.core.loop import train
 from seqgan.core.run import create
 from seqgan.core.seed import seed_everything
 from seqgan.core.starting import Machine, RunRequest
-from seqgan.errors import ConfigError
+from seqgan.errors import ConfigError, RunError
 
 HELD_OUT = 1000  # images to generate beside the training images
 # For points: small perceptrons with higher learning rates; the penalty as in the toy examples of the official code of
@@ -86,6 +86,17 @@ def refuse_ineffective(chosen: Chosen, shape: Shape) -> None:
         )
 
 
+def refuse_another_schedule(folder: Path, config: ImageConfig, options: Mapping[str, Any]) -> None:
+    """
+    Raises:
+        RunError: more steps were asked for, but the learning rates of a run depend on how many there are."""
+    if config.lr_schedule != "constant" and options.get("steps", config.steps) != config.steps:
+        raise RunError(
+            f"{folder} has {config.steps} steps with --lr-schedule {config.lr_schedule}, whose learning rates would "
+            f"have been others for {options['steps']}; leave --steps out to go on with it, or start a new run"
+        )
+
+
 def new_model(
     model: str, config: ImageConfig, dataset: ImageDataset, shape: Shape, device: torch.device, seed: int
 ) -> Game | Pyramid:
@@ -128,7 +139,10 @@ def begin_or_continue(
         refuse_other_images(folder, data, data_dir)
         if data_dir:
             record_moved_images(folder, data_dir.resolve())
-        return with_data_defaults(chosen, read_run(folder).description["data"]["name"]).asked
+        description, config, _ = read_run(folder)
+        options = with_data_defaults(chosen, description["data"]["name"]).asked
+        refuse_another_schedule(folder, config, options)
+        return options
 
     return starting.begin_or_continue(
         wanted,

@@ -133,6 +133,8 @@ def bad(bound: Bound, table: dict[type[Bound], list[Any]]) -> list[Any]:
     values = next(values for kind, values in table.items() if isinstance(bound, kind))
     if isinstance(bound, Stage):  # the number of a checkpoint
         values = [value for value in values if value is True or not isinstance(value, int)]
+    if isinstance(bound, Several) and not bound.least:
+        values = [value for value in values if value != []]
     if isinstance(bound, Function):
         values = [value for value in values if not isinstance(value, bound.others)]
     return [*values, *(["-1"] if table is TYPED and isinstance(bound, Whole) and bound.least == 0 else [])]

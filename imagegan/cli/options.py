@@ -19,7 +19,7 @@ CLASS = click.option(
     "label",
     type=TEXT,
     metavar="NAME",
-    help="only this class, by name or number (cgan, acgan, lapgan --conditional)",
+    help="only this class, by name or number (cgan, projection, acgan, lapgan --conditional)",
 )
 STAGE = click.option(
     "--stage",

@@ -29,6 +29,7 @@ def __getattr__(name: str) -> Any:
     from imagegan.variants.lapgan import lapgan
     from imagegan.variants.ls_gan import ls_gan
     from imagegan.variants.lsgan import lsgan
+    from imagegan.variants.projection import projection
     from imagegan.variants.semi_gan import semi_gan
     from imagegan.variants.vae import vae
     from imagegan.variants.wgan import wgan
@@ -45,6 +46,7 @@ def __getattr__(name: str) -> Any:
         "ls-gan": ls_gan,
         "began": began,
         "cgan": cgan,
+        "projection": projection,
         "acgan": acgan,
         "semi-gan": semi_gan,
         "infogan": infogan,

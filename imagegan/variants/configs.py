@@ -4,13 +4,17 @@ official code; the docstring of a config says where it is not."""
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-from seqgan.core.bounds import COUNT, RATE, SHARE, SIZE, WEIGHT, Real, Whole
+from seqgan.core.bounds import COUNT, RATE, SHARE, SIZE, WEIGHT, OneOf, Real, Several, Whole
 from seqgan.core.config import Checked
 
+AUGMENTATION = OneOf(["brightness", "translation", "cutout"])
+AUGMENT = Several(AUGMENTATION, "translation,cutout", least=0)
 FEWEST_TWO = Whole(2, 2**20)
 Nets = Literal["mlp", "dcgan", "common"]
 Norm = Literal["batch", "layer", "none"]
 Sides = Literal["two-sided", "one-sided"]
+Schedule = Literal["constant", "linear", "cosine"]
+Loss = Literal["minimax", "non-saturating", "least-squares", "hinge"]
 
 IMAGES = "training images to draw, or to take of those that are read (by default all)"
 PIXELS = "height and width in pixels; by default those of the data"
@@ -26,6 +30,8 @@ BETA1 = "Adam: beta1"
 BETA2 = "Adam: beta2"
 VALIDATE = "rounds between two measurements of samples on validation images (0: none)"
 CRITIC_STEPS = "updates of the critic in a round (n_critic)"
+LOSS = "loss of both players"
+SPECTRAL = "divide each weight of the discriminator by its largest singular value"
 PENALTY = "penalise gradient norms other than 1, or only those above 1"
 
 
@@ -43,6 +49,7 @@ class ImageConfig(Checked):
     width: Annotated[int, WIDTH, FEWEST_TWO] = 64
     d_norm: Annotated[Norm, D_NORM] = "batch"
     g_lr: Annotated[float, G_RATE, RATE] = 2e-4
+    lr_schedule: Annotated[Schedule, "learning rates over the rounds: constant, or falling to 0"] = "constant"
     ema: Annotated[float, "decay of a moving average of the generator, which draws the samples (0: none)", SHARE] = 0.0
     validate_every: Annotated[int, VALIDATE, Whole(0, 10**9)] = 200
     bf16: Annotated[bool, "train in bfloat16 (autocast); penalties stay in fp32"] = False
@@ -64,13 +71,26 @@ class GameConfig(NetsConfig):
 
 
 @dataclass(frozen=True)
-class GANConfig(GameConfig):
+class LossConfig(ImageConfig):
+    """Two players, trained by Adam, with a choice of losses and of what bounds the discriminator."""
+
+    loss: Annotated[Loss, LOSS] = "non-saturating"
+    spectral_norm: Annotated[bool, SPECTRAL] = False
+    r1_weight: Annotated[float, "weight of the squared gradient on real images (R1: gamma; 0: none)", WEIGHT] = 0.0
+    augment: Annotated[
+        tuple[str, ...], "augment what the discriminator sees: brightness,translation,cutout", AUGMENT
+    ] = ()
+    reuse_fakes: Annotated[bool, "the generator learns from the images that the discriminator has just seen"] = False
+    d_lr: Annotated[float, D_RATE, RATE] = 2e-4
+    beta1: Annotated[float, BETA1, SHARE] = 0.5
+    beta2: Annotated[float, BETA2, SHARE] = 0.999
+
+
+@dataclass(frozen=True)
+class GANConfig(LossConfig, NetsConfig):
     """Two perceptrons (Goodfellow et al. 2014). The paper's discriminator has maxout units, and both are trained by SGD
     with momentum; here leaky ReLU and Adam."""
 
-    loss: Annotated[Literal["minimax", "non-saturating", "least-squares", "hinge"], "loss of both players"] = (
-        "non-saturating"
-    )
     batch_size: Annotated[int, BATCH, FEWEST_TWO] = 100
     nets: Annotated[Nets, NETS] = "mlp"
     width: Annotated[int, WIDTH, FEWEST_TWO] = 1200
@@ -78,7 +98,7 @@ class GANConfig(GameConfig):
 
 
 @dataclass(frozen=True)
-class DCGANConfig(GameConfig):
+class DCGANConfig(LossConfig, NetsConfig):
     """Convolutions, BatchNorm and Adam with beta1 = 0.5 (Radford et al. 2016). The paper's networks, for 64 x 64
     pixels, are twice as wide (--width 128) and have 5 x 5 kernels."""
 
@@ -118,7 +138,7 @@ class WGANGPConfig(GameConfig):
 
 
 @dataclass(frozen=True)
-class DRAGANConfig(GameConfig):
+class DRAGANConfig(LossConfig, NetsConfig):
     """A gradient penalty around real images (Kodali et al. 2017), whose official code for MNIST trains perceptrons of
     128 units."""
 
@@ -154,13 +174,28 @@ class BEGANConfig(GameConfig):
 
 
 @dataclass(frozen=True)
-class CGANConfig(GameConfig):
+class CGANConfig(LossConfig, NetsConfig):
     """Both networks receive the class (Mirza and Osindero 2014), with the networks and Adam of DCGAN. The paper's are
     perceptrons with maxout units (--nets mlp --width 1200), trained by SGD with momentum."""
 
 
 @dataclass(frozen=True)
-class ACGANConfig(GameConfig):
+class ProjectionConfig(LossConfig, NetsConfig):
+    """The class as an inner product with features (Miyato and Koyama 2018), without their residual networks."""
+
+    loss: Annotated[Loss, LOSS] = "hinge"
+    spectral_norm: Annotated[bool, SPECTRAL] = True
+    steps: Annotated[int, ROUNDS, COUNT] = 450_000
+    batch_size: Annotated[int, BATCH, FEWEST_TWO] = 256
+    latent_dim: Annotated[int, LATENT, SIZE] = 128
+    d_norm: Annotated[Norm, D_NORM] = "none"
+    beta1: Annotated[float, BETA1, SHARE] = 0.0
+    beta2: Annotated[float, BETA2, SHARE] = 0.9
+    critic_steps: Annotated[int, CRITIC_STEPS, COUNT] = 5
+
+
+@dataclass(frozen=True)
+class ACGANConfig(LossConfig, NetsConfig):
     """The discriminator predicts the class (Odena et al. 2017), with the networks of DCGAN. The paper's discriminator
     for CIFAR-10 has six convolutions with dropout."""
 
@@ -179,7 +214,7 @@ class SemiGANConfig(GameConfig):
 
 
 @dataclass(frozen=True)
-class InfoGANConfig(GameConfig):
+class InfoGANConfig(LossConfig, NetsConfig):
     """A code with high mutual information with the image (Chen et al. 2016). The official code has uniform noise
     instead of normal, and a discriminator of leak 0.01."""
 
@@ -200,15 +235,13 @@ class BiGANConfig(GameConfig):
 
 
 @dataclass(frozen=True)
-class LAPGANConfig(ImageConfig):
+class LAPGANConfig(LossConfig):
     """A GAN for each level of a Laplacian pyramid (Denton et al. 2015), trained by Adam instead of SGD. The paper's
     coarsest level has a generator of 8,000 units, and its discriminators have dropout instead of normalisation."""
 
     extendable: ClassVar[str] = ""  # more steps would be steps of all levels
 
     d_norm: Annotated[Norm, D_NORM] = "none"
-    d_lr: Annotated[float, D_RATE, RATE] = 2e-4
-    beta1: Annotated[float, BETA1, SHARE] = 0.5
     top_width: Annotated[int, "units of a layer of the perceptrons of the coarsest level", FEWEST_TWO] = 1600
     top_rounds: Annotated[int, "rounds of the coarsest level for each round of a finer one", COUNT] = 1
     conditional: Annotated[bool, "both networks of every level receive the class"] = False
@@ -236,6 +269,7 @@ CONFIGS: dict[str, type[ImageConfig]] = {
     "ls-gan": LossSensitiveConfig,
     "began": BEGANConfig,
     "cgan": CGANConfig,
+    "projection": ProjectionConfig,
     "acgan": ACGANConfig,
     "semi-gan": SemiGANConfig,
     "infogan": InfoGANConfig,
@@ -277,6 +311,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "ls-gan": _presets(_DEFAULT, {}),
     "began": _presets(_DEFAULT, {}),
     "cgan": _presets({**_DEFAULT, "nets": "common"}, {}),
+    "projection": _presets({**_DEFAULT, "nets": "common", "critic_steps": 1}, {"critic_steps": 1}),
     "acgan": _presets({**_DEFAULT, "ema": 0.998}, {}),
     "semi-gan": _presets({**_DEFAULT, "steps": 1000}, {}),
     "infogan": _presets({**_DEFAULT, "latent_dim": 12, "information_weight": 0.02}, {}),

@@ -5,13 +5,13 @@ import math
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from imagegan.game import Recipe, View, versus
+from imagegan.game import Recipe, View
 from imagegan.latents import Codes, CodeSpec
-from imagegan.losses import LOSSES, Scalar, mean
+from imagegan.losses import Scalar, mean
 from imagegan.nets import Shape
 from imagegan.variants.configs import InfoGANConfig
-from imagegan.variants.gan import networks
-from seqgan.core.game import Term, adam
+from imagegan.variants.gan import networks, players
+from seqgan.core.game import Term
 from seqgan.errors import ConfigError
 
 
@@ -32,14 +32,12 @@ def infogan(config: InfoGANConfig, shape: Shape) -> Recipe:
         nn.LeakyReLU(0.1),
         nn.Linear(128, code.size),
     )
-    players = versus(
-        LOSSES["non-saturating"],
-        adam(config.d_lr, config.beta1),
-        adam(config.g_lr, config.beta1),
+    both = players(
+        config,
         both_terms={"information_loss": Term(lambda view: -information(view, code), config.information_weight)},
         heads=("reader",),
     )
-    return Recipe({**pair._asdict(), "reader": reader}, players, (config.latent_dim,), code)
+    return Recipe({**pair._asdict(), "reader": reader}, both, (config.latent_dim,), code)
 
 
 def information(view: View, code: CodeSpec) -> Scalar:

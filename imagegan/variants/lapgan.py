@@ -6,13 +6,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from imagegan.game import Recipe, versus
+from imagegan.game import Recipe
 from imagegan.latents import Codes, CodeSpec
-from imagegan.losses import LOSSES
 from imagegan.nets import NORMS, Discriminator, Images, Shape, initialised, mlp_discriminator, mlp_generator
 from imagegan.pyramid import high, low
 from imagegan.variants.configs import LAPGANConfig
-from seqgan.core.game import adam
+from imagegan.variants.gan import players, regularised
 from seqgan.errors import ConfigError
 
 SMALLEST = 8  # larger levels are halved
@@ -41,11 +40,11 @@ def lapgan(config: LAPGANConfig, shape: Shape) -> Sequence[Recipe]:
 def _top(config: LAPGANConfig, shape: Shape, classes: int) -> Recipe:
     nets: dict[str, nn.Module] = {
         "generator": mlp_generator(shape, config.latent_dim + classes, config.top_width),
-        "discriminator": mlp_discriminator(shape, classes, config.top_width, config.d_norm),
+        "discriminator": regularised(mlp_discriminator(shape, classes, config.top_width, config.d_norm), config, shape),
     }
     return Recipe(
         nets,
-        versus(LOSSES["non-saturating"], adam(config.d_lr, config.beta1), adam(config.g_lr, config.beta1)),
+        players(config),
         (config.latent_dim,),
         CodeSpec(classes),
         conditional=classes > 0,
@@ -57,11 +56,13 @@ def _top(config: LAPGANConfig, shape: Shape, classes: int) -> Recipe:
 def _refining(config: LAPGANConfig, shape: Shape, classes: int) -> Recipe:
     nets: dict[str, nn.Module] = {
         "generator": Refiner(shape, classes, config.width),
-        "discriminator": refining_discriminator(shape, classes, config.width, config.d_norm),
+        "discriminator": regularised(
+            refining_discriminator(shape, classes, config.width, config.d_norm), config, shape
+        ),
     }
     return Recipe(
         nets,
-        versus(LOSSES["non-saturating"], adam(config.d_lr, config.beta1), adam(config.g_lr, config.beta1)),
+        players(config),
         (1, shape.size, shape.size),
         CodeSpec(classes),
         conditional=classes > 0,

@@ -2,6 +2,8 @@
 
 A check is a function so that it can be tried on mutants: a term with a sign, a reduction or a detach flipped."""
 
+import copy
+import itertools
 import math
 from collections.abc import Callable
 from itertools import pairwise
@@ -14,10 +16,10 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 from torch.testing import assert_close
 
-from imagegan import game, latents, losses, nets, penalties, pyramid
+from imagegan import augment, game, latents, losses, nets, penalties, pyramid
 from imagegan.game import Batch, Game, Recipe, View
 from imagegan.latents import CodeSpec
-from imagegan.nets import Classifier, Discriminator, Generator, Scored
+from imagegan.nets import Classifier, Discriminator, Generator, Scored, Shape
 from imagegan.variants import acgan as acgan_m
 from imagegan.variants import began as began_m
 from imagegan.variants import bigan as bigan_m
@@ -29,6 +31,7 @@ from imagegan.variants import infogan as infogan_m
 from imagegan.variants import lapgan as lapgan_m
 from imagegan.variants import ls_gan as ls_gan_m
 from imagegan.variants import lsgan as lsgan_m
+from imagegan.variants import projection as projection_m
 from imagegan.variants import semi_gan as semi_gan_m
 from imagegan.variants import vae as vae_m
 from imagegan.variants import wgan as wgan_m
@@ -266,6 +269,33 @@ def check_where_a_penalty_looks() -> None:
     assert off.flatten(1).std(dim=1).min() > 0
 
 
+def check_r1_is_the_squared_slope_on_real_images() -> None:
+    """D(x) = |x|^2 / 2 has slope |x|: E |x|^2. Of a linear critic w: |w|^2, whose gradient is 2 w."""
+    real = random(5, 4).requires_grad_()
+
+    def score(images: Tensor) -> Tensor:
+        return images.flatten(1).square().sum(dim=1) / 2
+
+    assert_close(penalties.r1_penalty(score, real), real.detach().flatten(1).square().sum(dim=1).mean())
+    critic = Linear(3.0)
+    penalty = penalties.r1_penalty(critic, real)
+    assert_close(penalty.detach(), torch.tensor(9.0))
+    penalty.backward()
+    assert critic.weight.grad is not None
+    assert_close(critic.weight.grad, 2 * critic.weight.detach())
+    assert real.grad is None
+    for gamma, names in ((0.0, {"loss"}), (8.0, {"loss", "r1"})):
+        made = recipe_of(dcgan_m, "dcgan", "dcgan", r1_weight=gamma, d_norm="none")
+        terms = made.players["d"].terms
+        assert set(terms) == names
+    assert terms["r1"].weight == 4.0
+    assert terms["r1"].per_sample
+    recorder = Recorder()
+    view = patched(made, discriminator=recorder)
+    assert_close(terms["r1"].of(view).detach(), 4 * view.real.square().flatten(1).sum(dim=1).mean())
+    assert [shown.equal(view.real) for shown in recorder.shown] == [True]
+
+
 def check_a_slope_is_of_the_critic_itself() -> None:
     """D(x) = |x|^2 / 2 has slope |x|; and no image is told how to make it smaller."""
 
@@ -276,6 +306,129 @@ def check_a_slope_is_of_the_critic_itself() -> None:
     assert_close(penalties.gradient_norms(score, images).detach(), images.flatten(1).norm(dim=1))
     penalties.gradient_penalty(score, images, fake).backward()
     assert fake.grad is None
+
+
+def check_spectral_norm_bounds_every_layer() -> None:
+    """The largest singular value becomes 1, whatever the scale of the weights; the loss has no gradient along them."""
+    plain = nets.common_discriminator(Shape(1, 8), 0, 2, "none")
+    layers = [layer for layer in plain.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
+    assert len(layers) == 4
+    images = torch.randn(5, 1, 8, 8)
+    net = nets.spectral_norm(copy.deepcopy(plain))
+    twice = nets.spectral_norm(copy.deepcopy(plain))
+    with torch.no_grad():
+        for name, parameter in twice.named_parameters():
+            parameter.mul_(2.0 if "weight" in name else 1.0)
+        for _ in range(60):
+            net(images), twice(images)
+    normalised = [layer for layer in net.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
+    for layer, before in zip(normalised, layers, strict=True):
+        weight = before.weight.detach().flatten(1)
+        assert_close(
+            layer.weight.detach().flatten(1), weight / torch.linalg.matrix_norm(weight, 2), atol=1e-4, rtol=1e-3
+        )
+    score = net(images).score
+    assert_close(score, twice(images).score, atol=1e-4, rtol=1e-3)
+    score.sum().backward()
+    for name, parameter in net.named_parameters():
+        assert parameter.grad is not None
+        if name.endswith("original"):
+            assert_close((parameter * parameter.grad).sum(), torch.tensor(0.0), atol=1e-3, rtol=0.0)
+
+
+def check_the_power_iteration_runs_in_training_alone() -> None:
+    net = nets.spectral_norm(nets.mlp_discriminator(SHAPE, 0, 8, "none"))
+    images, vectors = torch.randn(2, 1, 28, 28), {name: value.clone() for name, value in net.named_buffers()}
+    assert len(vectors) == 6
+    net.eval()
+    net(images)
+    assert all(value.equal(vectors[name]) for name, value in net.named_buffers())
+    net.train()
+    net(images)
+    # of a single row the first iteration finds the direction
+    moved = {name for name, value in net.named_buffers() if not value.equal(vectors[name])}
+    assert moved == {name for name in vectors if "output" not in name}
+
+
+# --- augmentation
+
+
+def check_brightness_adds_one_number_to_each_image() -> None:
+    images = torch.randn(300, 2, 3, 3)
+    added = (augment.brightness(images) - images).flatten(1)
+    assert_close(added, added[:, :1].expand_as(added))
+    assert -0.5 <= added.min() < -0.45
+    assert 0.45 < added.max() <= 0.5
+
+
+def check_a_translation_shifts_each_image_and_fills_with_zeros() -> None:
+    """By -2 to 2 pixels of 16 along each axis, each image by its own: of pixels that hold their row and column."""
+    place = torch.arange(16)
+    grid = torch.stack(torch.meshgrid(place + 1.0, place + 1.0, indexing="ij"))
+    shifted = augment.translation(grid.expand(400, 2, 16, 16))
+    down, right = (9 - shifted[:, axis, 8, 8].long() for axis in (0, 1))  # pixel 8 of an axis holds a 9
+    assert set(zip(down.tolist(), right.tolist(), strict=True)) == set(itertools.product(range(-2, 3), repeat=2))
+    rows, columns = place - down[:, None], place - right[:, None]
+    inside = ((rows >= 0) & (rows < 16))[:, :, None] & ((columns >= 0) & (columns < 16))[:, None, :]
+    expected = torch.stack([rows[:, :, None].expand(-1, 16, 16), columns[:, None, :].expand(-1, 16, 16)], dim=1) + 1.0
+    assert_close(shifted, expected * inside[:, None])
+
+
+def check_a_cutout_is_a_square_of_half_the_side() -> None:
+    for side in (8, 14):  # halves of 4 and 7
+        images = torch.rand(2000, 2, side, side) + 1
+        cut = augment.cutout(images)
+        hole = cut == 0
+        assert_close(cut, torch.where(hole, 0.0, images))
+        assert hole[:, 0].equal(hole[:, 1])
+        rows, columns = hole[:, 0].any(dim=2), hole[:, 0].any(dim=1)
+        assert hole[:, 0].equal(rows[:, :, None] & columns[:, None, :])
+        half = side // 2
+        for axis in (rows, columns):
+            assert axis.sum(dim=1).max() == half
+            assert axis.sum(dim=1).min() == half - half // 2
+            assert (axis.long().diff(dim=1).abs().sum(dim=1) <= 2).all()  # one stretch
+            assert axis.any(dim=0).all()
+            share = axis.float().mean(dim=0)
+            assert_close(share, share.flip(0), atol=0.08, rtol=0.0)
+        assert not rows.equal(columns)
+
+
+def check_gradients_flow_through_an_augmentation() -> None:
+    """It is linear in the image: of pixels that are left, the gradient of the sum is 1."""
+    images = torch.randn(50, 1, 16, 16, requires_grad=True)
+    augmented = augment.augmentation(["brightness", "translation", "cutout"], SHAPE)
+    assert augmented is not None
+    (gradient,) = torch.autograd.grad(augmented(images).sum(), images)
+    assert set(gradient.unique().tolist()) == {0.0, 1.0}
+    assert gradient.flatten(1).sum(dim=1).min() > 100
+    assert gradient.flatten(1).sum(dim=1).max() < 256
+
+
+def check_real_and_generated_images_are_augmented_alike_and_only_in_training() -> None:
+    def shown_of(made: Recipe, ask: Callable[[View], object]) -> list[Tensor]:
+        """What the discriminator is shown, as its convolutions see it."""
+        seen: list[Tensor] = []
+        trunk = made.nets["discriminator"].trunk
+        hook = trunk.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))  # type: ignore[operator, union-attr]
+        ask(view_of(made))
+        hook.remove()
+        return seen
+
+    made = recipe_of(dcgan_m, "dcgan", "dcgan", augment=["cutout"], r1_weight=1.0, d_norm="none")
+    asks: list[Callable[[View], object]] = [
+        lambda view: view.on_real,
+        lambda view: view.on_fake,
+        made.players["g"].terms["loss"].of,
+        made.players["d"].terms["r1"].of,
+    ]
+    for ask in asks:
+        [images] = shown_of(made, ask)
+        assert (images == 0).flatten(1).any(dim=1).all()
+    made.nets["discriminator"].eval()
+    for ask in asks:
+        [images] = shown_of(made, ask)
+        assert not (images == 0).flatten(1).any(dim=1).all()
 
 
 # --- terms of variants
@@ -493,6 +646,58 @@ def check_cgan_tells_both_players() -> None:
         assert not view.fake.allclose(other.fake)
 
 
+def check_a_projection_scores_each_class_by_its_own_direction() -> None:
+    """D(x, y) - D(x, y') = <v_y - v_y', phi(x)>, and without V it is the discriminator of a GAN (section 3)."""
+    made = recipe_of(projection_m, "projection", "projection", spectral_norm=False, nets="dcgan")
+    view, net = view_of(made), made.nets["discriminator"]
+    assert_close(view.code.argmax(dim=1), view.batch.labels)
+    images, three, seven = view.real, *(one_hot(torch.full((8,), label), 10).float() for label in (3, 7))
+    with torch.no_grad():
+        features = net.discriminator.trunk(images)  # type: ignore[operator, union-attr]
+        direction = net.embedding.weight[3] - net.embedding.weight[7]  # type: ignore[index, union-attr]
+        apart = net(images, three).score - net(images, seven).score
+        assert apart.abs().max() > 1e-3
+        assert_close(apart, features @ direction, atol=1e-5, rtol=1e-4)
+        mixed = net(images, (three + seven) / 2).score
+        assert_close(mixed, (net(images, three).score + net(images, seven).score) / 2, atol=1e-5, rtol=1e-4)
+        scored = net.discriminator(images).score  # type: ignore[operator]
+        assert_close(net(images, 0 * three).score, scored)
+        other = view_of(made)
+        other.code = view.code.roll(1, dims=1)
+        assert not view.score(images).allclose(other.score(images))  # both players see the classes
+
+
+def check_conditional_batchnorm_has_a_gain_and_a_bias_for_each_class() -> None:
+    """Normalised over the batch; then (c + 1) times that plus c in class c. At first the gain is 1 and the bias 0."""
+    inputs = 5 * torch.randn(40, 3, 4, 4) + 2
+    code = one_hot(torch.arange(40) % 4, 4).float()
+    plain = nn.BatchNorm2d(3, affine=False)(inputs)
+    layer = projection_m.ConditionalBatchNorm(nn.BatchNorm2d(3), 4)
+    assert_close(layer(inputs, code), plain)
+    with torch.no_grad():
+        layer.gain.weight.copy_(torch.arange(1.0, 5.0).expand(3, 4))
+        layer.bias.weight.copy_(torch.arange(4.0).expand(3, 4))
+    label = (torch.arange(40) % 4).float().view(-1, 1, 1, 1)
+    assert_close(layer(inputs, code), (label + 1) * plain + label)
+    flat = projection_m.ConditionalBatchNorm(nn.BatchNorm1d(3), 4)
+    assert_close(flat(inputs[:, :, 0, 0], code), nn.BatchNorm1d(3, affine=False)(inputs[:, :, 0, 0]))
+    for nets_, norms in (("mlp", 0), ("dcgan", 2), ("common", 3)):
+        made = recipe_of(projection_m, "projection", "projection", nets=nets_)
+        generator = made.nets["generator"].eval()
+        layers = [layer for layer in generator.modules() if isinstance(layer, projection_m.ConditionalBatchNorm)]
+        assert len(layers) == norms
+        view, other = view_of(made), view_of(made)
+        other.noise, other.code = view.noise, view.code.roll(1, dims=1)
+        assert not view.fake.allclose(other.fake)
+        for changed in layers:
+            again = view_of(made)
+            again.noise, before = view.noise, generator(view.noise, view.code)
+            with torch.no_grad():
+                changed.bias.weight[:, 3] += 1.0
+            same = [image.equal(old) for image, old in zip(again.fake, before, strict=True)]
+            assert same == [label != 3 for label in view.batch.labels.tolist()]
+
+
 def check_acgan_names_classes() -> None:
     made = recipe_of(acgan_m, "acgan", "acgan")
     terms = {**made.players["d"].terms, **made.players["g"].terms}
@@ -663,6 +868,27 @@ def check_codes_are_drawn_from_all_there_are() -> None:
     assert CodeSpec().draw(3, CPU).shape == (3, 0)
 
 
+def check_learning_rates_fall_to_zero() -> None:
+    """Those of torch's own schedulers, stepped through; the rate is as before after the step."""
+    weight = nn.Parameter(torch.zeros(1))
+    for name, new in (
+        ("constant", lambda it: torch.optim.lr_scheduler.ConstantLR(it, 1.0)),
+        ("linear", lambda it: torch.optim.lr_scheduler.LinearLR(it, 1.0, 0.0, 8)),
+        ("cosine", lambda it: torch.optim.lr_scheduler.CosineAnnealingLR(it, 8)),
+    ):
+        reference = torch.optim.SGD([weight], 0.3)
+        scheduler, mine = new(reference), torch.optim.SGD([weight], 0.3)
+        for step in range(1, 9):
+            before = weight.item()
+            weight.grad = torch.ones(1)
+            with core_game.scaled_lr(mine, core_game.LR_SCHEDULES[name](step, 8)):
+                mine.step()
+            assert before - weight.item() == pytest.approx(reference.param_groups[0]["lr"], abs=1e-6)
+            assert mine.param_groups[0]["lr"] == 0.3
+            reference.step()
+            scheduler.step()
+
+
 def check_the_averaged_generator_follows() -> None:
     """In the long run it keeps 9 of 10 parts of itself in a round; in round 1, 2 of 11."""
     made = recipe_of(gan_m, "gan", "gan")
@@ -734,6 +960,12 @@ SIGNS_AND_REDUCTIONS: list[tuple[ModuleType, str, str, str]] = [
     (penalties, "off_one", ".square()", ""),
     (penalties, "gradient_penalty", "between(real, fake, shares(real))", "fake"),  # E7
     (penalties, "gradient_penalty", "between(real, fake", "between(real, real"),
+    (penalties, "r1_penalty", ".square()", ""),
+    (penalties, "r1_penalty", "mean(", "(lambda x: x.sum())("),
+    (penalties, "r1_penalty", "mean(", "-mean("),
+    (gan_m, "players", "view.score, view.real", "view.score, view.fake"),
+    (gan_m, "players", "config.r1_weight / 2", "config.r1_weight"),
+    (gan_m, "players", "per_sample=True", "per_sample=False"),
     (penalties, "difference_penalty", "first - second", "first + second"),
     (penalties, "difference_penalty", ".norm(dim=1)", ".norm()"),
     (penalties, "difference_penalty", ".flatten().abs()", ".flatten()"),
@@ -744,6 +976,23 @@ SIGNS_AND_REDUCTIONS: list[tuple[ModuleType, str, str, str]] = [
     (penalties, "dragan_penalty", "real + shares", "real - shares"),
     (penalties, "dragan_penalty", "rand_like", "randn_like"),  # E8
     (penalties, "dragan_penalty", "shares(real) * noise", "shares(real)"),
+    (nets, "spectral_norm", "nn.Conv2d | nn.Linear", "nn.Linear"),
+    (nets, "spectral_norm", "nn.Conv2d | nn.Linear", "nn.Conv2d"),
+    (nets, "spectral_norm", "parametrizations.spectral_norm(layer)", "parametrizations.weight_norm(layer)"),
+    (augment, "brightness", "- 0.5", ""),
+    (augment, "brightness", "len(images), 1, 1, 1", "len(images), images.shape[1], 1, 1"),
+    (augment, "translation", "// 8", "// 4"),
+    (augment, "translation", "_integers(images, -most, most), _", "_integers(images, 0, most), _"),
+    (augment, "translation", "right.mT", "down.mT"),
+    (augment, "cutout", "// 2\n", "// 3\n"),
+    (augment, "cutout", "+ half // 2", "+ 0"),
+    (augment, "cutout", "< first + half", "<= first + half"),
+    (augment, "cutout", "& inside[1]", "| inside[1]"),
+    (augment, "_integers", "len(images), 1, 1, 1", "1, 1, 1, 1"),
+    (augment, "_integers", "most + 1", "most"),
+    (augment, "augmentation", "images = augment(images)", "images = augment(images.detach())"),
+    (augment, "augmentation", "if name in names", "if name not in names"),
+    (nets, "Discriminator.forward", "self.training and", ""),
     (pyramid, "high", "images - low", "images + low"),
     (game, "versus", "(view.on_real.score, view.on_fake.score)", "(view.on_fake.score, view.on_real.score)"),
     (game, "versus", "loss.generator(view.on_fake.score)", "loss.generator(view.on_real.score)"),  # E15
@@ -754,6 +1003,9 @@ SIGNS_AND_REDUCTIONS: list[tuple[ModuleType, str, str, str]] = [
     (core_game, "move", "term.of(view)", "-term.of(view)"),
     (game, "Game.chosen", "step, player, turn)", "step, player)"),
     (game, "Game.update", "range(player.turns(step))", "range(player.turns(step) + 1)"),  # E12
+    (core_game, "scaled_lr", "factor * rate", "rate"),
+    (core_game, "scaled_lr", "factor * rate", "factor"),
+    (core_game, "scaled_lr", 'group["lr"] = rate', "pass"),
     (core_game, "update_average", "1 - min", "min"),
     (latents, "CodeSpec.draw", "2 * torch.rand", "torch.rand"),
     (latents, "CodeSpec.join", "[chosen, numbers]", "[numbers, chosen]"),
@@ -806,6 +1058,13 @@ SIGNS_AND_REDUCTIONS: list[tuple[ModuleType, str, str, str]] = [
     (bigan_m, "PairDiscriminator.forward", "self.code(code)", "0 * self.code(code)"),
     (cgan_m, "cgan", "(images, view.code)", "(images, 0 * view.code)"),  # E18
     (cgan_m, "cgan", "conditional=True", "conditional=False"),
+    (projection_m, "Projection.forward", "score + ", ""),
+    (projection_m, "Projection.forward", "* code", "* code.flip(1)"),
+    (projection_m, "projection", "(images, view.code)", "(images, 0 * view.code)"),
+    (projection_m, "ConditionalGenerator.forward", "layer(hidden, code) if", "layer.norm(hidden) if"),
+    (projection_m, "ConditionalBatchNorm.forward", "self.norm(inputs)", "inputs"),
+    (projection_m, "ConditionalBatchNorm.forward", "+ self.bias", "- self.bias"),
+    (projection_m, "ConditionalBatchNorm.__init__", "affine=False", "affine=True"),
     (acgan_m, "class_loss", "mean(", "-mean("),
     (acgan_m, "class_loss", "mean(", "(lambda x: x.sum())("),
     (acgan_m, "class_loss", ".float()", ".softmax(1)"),  # before the cross-entropy, which has its own
