@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from imagegan import measures
-from imagegan.data import MODAL, TOYS, Splits
+from imagegan.data import TOYS, Splits
 from imagegan.data.dataset import need_labels
 from imagegan.generation import draw_samples, encode, load_model, untrained
 from imagegan.measures import Row
@@ -140,8 +140,7 @@ def evaluate(
         rows[name] |= measures.variety(some.pixels, held_out) | measures.copies(
             some.pixels, beside, splits.train.images
         )
-        if data in MODAL:
-            rows[name] |= measures.modes(some, data)
+        rows[name] |= measures.known_set(some, data)
         if classifier is not None:
             rows[name] |= measures.classes(some, splits.train, classifier)
     if any(some.categories is not None or some.numbers is not None for some in parts.values()):

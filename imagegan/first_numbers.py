@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from imagegan import measures
-from imagegan.data import MODAL, ImageDataset, Splits
+from imagegan.data import ImageDataset, Splits
 from imagegan.data.dataset import counted
 from imagegan.game import Batch, Game, View
 from imagegan.generation import draw_samples
@@ -44,8 +44,7 @@ def first_numbers(model: Game | Pyramid, splits: Splits, data: str, seed: int = 
     beside = nearest(held_out, known)
     for name, some in parts.items():
         rows[name] |= measures.variety(some.pixels, held_out) | measures.copies(some.pixels, beside, known)
-        if data in MODAL:
-            rows[name] |= measures.modes(some._replace(labels=None), data)
+        rows[name] |= measures.known_set(some._replace(labels=None), data)
     rows["samples"] |= measures.classifier_errors(model, real)
     recipe = model.recipe
     if recipe.conditional:  # the discriminator knows no other labels

@@ -7,8 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from imagegan.data import UNLABELLED, ImageDataset, Splits, Stored, as_floats
+from imagegan.data import MODAL, UNLABELLED, ImageDataset, Splits, Stored, as_floats
 from imagegan.data.toys import centres
+from imagegan.data.triangles import all_triangles
 from imagegan.game import Game
 from imagegan.metrics import classes as class_metrics
 from imagegan.metrics.classes import accuracy, covered, covered_error, imbalance, shares
@@ -37,6 +38,7 @@ from seqgan.core.stats import jackknife, jackknife_error, standard_error
 
 Row = dict[str, Measured]
 PROBED = 10_000  # training images of a linear classifier, at most
+ON_MANIFOLD = 0.75  # the largest distance of an image on the manifold, as of the study
 
 
 def distances(space: Space, samples: Sequence[Features], reference: Sequence[Features], split: str) -> Row:
@@ -89,6 +91,23 @@ def copies(images: Images, beside: Nearest, training: Stored) -> Row:
             f"share less than half as far from a training image as the median held-out image is, {signature}",
         ),
     }
+
+
+def known_set(samples: Samples, data: str) -> Row:
+    """What can be told where every real image is known: the modes of points, the manifold of triangles. Of other data
+    nothing."""
+    if data in MODAL:
+        return modes(samples, data)
+    return on_manifold(samples) if data == "triangles" else {}
+
+
+def on_manifold(samples: Samples) -> Row:
+    """The precision of Lucic et al. (2018)."""
+    every = all_triangles()
+    distance = nearest(samples.pixels, every).distance / 2  # with pixels in [0, 1], as theirs
+    share = float((distance <= ON_MANIFOLD).double().mean())
+    about = f"share within {ON_MANIFOLD} of one of all {len(every)} triangles, N={len(distance)}"
+    return {"on-manifold": Measured(share, _share_error(share, len(distance)), about)}
 
 
 def modes(samples: Samples, data: str) -> Row:

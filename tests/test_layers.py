@@ -46,6 +46,7 @@ FREE_OF_TORCH = [
     "seqgan/algorithms/configs.py",
     *(f"imagegan/cli/{path.name}" for path in sorted((ROOT / "imagegan" / "cli").glob("*.py"))),
     "imagegan/variants/configs.py",
+    "imagegan/bench/ranges.py",
 ]
 
 

@@ -9,7 +9,7 @@ from seqgan.core.bounds import PATH, SEED, TEXT, Stage
 from seqgan.core.options import RUNS
 from seqgan.errors import UsageError
 
-DATA = "digits, digits-wide, mnist, fashion-mnist, cifar10, folder, ring, grid, swissroll, hf:owner/name"
+DATA = "digits, digits-wide, triangles, mnist, fashion-mnist, cifar10, folder, ring, grid, swissroll, hf:owner/name"
 DATA_DIR = click.option("--data-dir", type=PATH, metavar="PATH", help="folder of idx files or images to read")
 RUN = click.argument("run", type=PATH, shell_complete=RUNS)
 SAMPLING_SEED = click.option("--seed", type=SEED, default=0, help="seed of the noise", show_default=True)

@@ -1,5 +1,6 @@
 """Datasets: digits and points that are generated, idx files, folders, and the hub."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ from imagegan.data.folder import read_folder
 from imagegan.data.hub import KNOWN, read_hub
 from imagegan.data.splits import MEASURABLE
 from imagegan.data.toys import MODAL, TOYS, toy
+from imagegan.data.triangles import triangles
 from seqgan.core.bounds import PATH, SEED, TEXT, Whole, checked
 from seqgan.core.config import nearest
 from seqgan.core.hub import PREFIX
@@ -32,11 +34,16 @@ __all__ = [
     "load",
     "need_labels",
     "toy",
+    "triangles",
 ]
 
 DRAWN = ("digits", "digits-wide")
-MADE = (*DRAWN, *TOYS)
-NATIVE = {"digits": 28, "digits-wide": 28, "mnist": 28, "fashion-mnist": 28, "cifar10": 32, **dict.fromkeys(TOYS, 1)}
+MADE = (*DRAWN, "triangles", *TOYS)
+NATIVE = {
+    **dict.fromkeys((*DRAWN, "triangles", "mnist", "fashion-mnist"), 28),
+    "cifar10": 32,
+    **dict.fromkeys(TOYS, 1),
+}
 NAMES = {
     "fashion-mnist": ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot"),
     "cifar10": ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
@@ -57,12 +64,12 @@ def load(
     size: Annotated[int, SIDE] = 0,
     folder: Annotated[Path | None, PATH] = None,
 ) -> Splits:
-    """Images by name: `digits`, `digits-wide` (of any size and position), `ring`, `grid`, `swissroll` are made here,
-    `count` (0: 10,000) to train on and `held_out` to test on; `mnist`, `fashion-mnist`, `cifar10` and `folder` are read
-    from `folder`, `hf:owner/name` from the hub: `count` of those to train on (0: all), and all that are held out. Their
-    order is random, so that the first of them are a fair sample (see `arrange`). Without a `size` they have that of the
-    data, images of a folder or of the hub 32. A tenth as many as the training images (1,000 at most, 20 at least or
-    none) are for validation: made beside them, or taken off those that are read.
+    """Images by name: `digits`, `digits-wide` (of any size and position), `triangles`, `ring`, `grid`, `swissroll` are
+    made here, `count` (0: 10,000) to train on and `held_out` to test on; `mnist`, `fashion-mnist`, `cifar10` and
+    `folder` are read from `folder`, `hf:owner/name` from the hub: `count` of those to train on (0: all), and all that
+    are held out. Their order is random, so that the first of them are a fair sample (see `arrange`). Without a `size`
+    they have that of the data, images of a folder or of the hub 32. A tenth as many as the training images (1,000 at
+    most, 20 at least or none) are for validation: made beside them, or taken off those that are read.
 
     Raises:
         DataError: there is no such set, it cannot be read, or it does not come in this size.
@@ -97,9 +104,11 @@ def _load(name: str, count: int, held_out: int, seed: int, size: int, folder: Pa
     if name in MADE and folder:
         raise DataError(f"{name} is generated, not read; leave out --data-dir, or choose --data folder")
     if name in MADE:
-        make = partial(toy, name)
+        make: Callable[[int, int], ImageDataset] = partial(toy, name)
         if name in DRAWN:
             make = partial(digits, size=size or NATIVE[name], wide=name == "digits-wide")
+        if name == "triangles":
+            make = triangles
         train, test = make(count or USUAL, derive(seed, "training images")), make(held_out, derive(seed, "test images"))
         validating = _validating(len(train.labels))
         return Splits(train, test, (), make(validating, derive(seed, "validation images")) if validating else None)

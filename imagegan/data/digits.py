@@ -26,7 +26,7 @@ BOX = 20 / 28  # of the side of the image, as in MNIST
 Points = list[tuple[float, float]]
 
 
-@lru_cache(maxsize=4)  # several models learn from the same, and drawing takes seconds
+@lru_cache(maxsize=8)  # several models learn from the same, and drawing takes seconds
 def digits(count: int, seed: int = 0, size: int = 28, *, wide: bool = False) -> ImageDataset:
     """`count` grey digits of `size` x `size` pixels, the classes and their ways of writing equally likely. The same
     seed draws the same digits at every size. Wide ones vary in size and position.
