@@ -606,7 +606,7 @@ def by_hand(model: str, game: Game, config: Any, level: int = 0) -> ByHand:
 
 
 # Times so much, some slopes are above 1 and some below, and some pairs of ls-gan are apart by their margin.
-STEEP = {"wgan-gp": 0.4, "wgan-diff": 10.0, "dragan": 0.6, "ls-gan": 50.0}
+STEEP = {"wgan-gp": 0.4, "wgan-diff": 10.0, "dragan": 0.6, "ls-gan": 2.0}
 
 
 def check_rounds(model: str) -> None:
