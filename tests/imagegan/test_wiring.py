@@ -95,6 +95,7 @@ OTHER: dict[str, Any] = {
     "categories": 9,
     "continuous": 3,
     "information_weight": 2.0,
+    "code_deviation": 0.5,
     "top_width": 10,
     "top_rounds": 2,
     "conditional": True,
@@ -217,6 +218,7 @@ AWAY: dict[str, Any] = {
     "categories": 4,
     "continuous": 3,
     "information_weight": 0.3,
+    "code_deviation": 0.2,
     "top_width": 12,
     "top_rounds": 2,
     "conditional": True,
@@ -413,7 +415,7 @@ def infogan(hand: ByHand, step: int) -> None:
         read = hand.nets["reader"](features)
         category = cross_entropy(read[:, : c.categories], code[:, : c.categories].argmax(dim=1))
         off = (read[:, c.categories :] - code[:, c.categories :]).square().sum(dim=1).mean()
-        return category + off / 2
+        return category + off / (2 * c.code_deviation**2)
 
     real, _ = hand.batch(step, "d")
     on_real = d(real)
@@ -662,6 +664,7 @@ MISTAKES: list[tuple[ModuleType, str, str, str, str]] = [
     (acgan_m, "acgan", "view.on_real), config.class_weight", "view.on_real), 1.0", "rounds acgan"),
     (acgan_m, "acgan", "view.on_fake), config.class_weight", "view.on_fake), 1.0", "rounds acgan"),
     (infogan_m, "infogan", "config.information_weight", "1.0", "rounds infogan"),
+    (infogan_m, "infogan", "config.code_deviation", "1.0", "rounds infogan"),
     (infogan_m, "infogan", ", config.continuous", ", 2", "networks infogan"),
     (vae_m, "vae", "config.beta1", "0.9", "rounds vae"),
     (vae_m, "vae", "config.d_norm", '"batch"', "networks vae"),
