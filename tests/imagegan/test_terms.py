@@ -739,13 +739,15 @@ def check_information_is_bounded_by_the_entropy_of_the_code() -> None:
 def check_numbers_are_read_as_gaussians() -> None:
     code = CodeSpec(0, 2)
     codes = torch.tensor([[0.5, -1.0], [0.0, 1.0]])
-    density = torch.distributions.Normal(torch.tensor([[0.0, 1.0], [2.0, 2.0]]), 1.0).log_prob(codes).sum(dim=1)
-    assert_close(infogan_m.log_likelihood(torch.tensor([[0.0, 1.0], [2.0, 2.0]]), codes, code), density)
+    means = torch.tensor([[0.0, 1.0], [2.0, 2.0]])
+    for deviation in (1.0, 0.2):
+        density = torch.distributions.Normal(means, deviation).log_prob(codes).sum(dim=1)
+        assert_close(infogan_m.log_likelihood(means, codes, code, deviation), density)
     assert infogan_m.entropy(code) == pytest.approx(2 * LOG2)  # of a uniform density 1/2
     assert infogan_m.entropy(CodeSpec(10, 2)) == pytest.approx(math.log(10) + 2 * LOG2)
     both, read = CodeSpec(3, 1), torch.tensor([[0.0, 1.0, 2.0, 0.25]])
     expected = torch.tensor([2.0]) - torch.tensor([0.0, 1.0, 2.0]).logsumexp(0) - 0.5**2 / 2 - math.log(2 * math.pi) / 2
-    assert_close(infogan_m.log_likelihood(read, torch.tensor([[0.0, 0.0, 1.0, 0.75]]), both), expected)
+    assert_close(infogan_m.log_likelihood(read, torch.tensor([[0.0, 0.0, 1.0, 0.75]]), both, 1.0), expected)
 
 
 def check_the_evidence_lower_bound() -> None:
@@ -1080,6 +1082,8 @@ SIGNS_AND_REDUCTIONS: list[tuple[ModuleType, str, str, str]] = [
     (infogan_m, "log_likelihood", "-cross_entropy", "cross_entropy"),
     (infogan_m, "log_likelihood", "chosen - off / 2", "chosen + off / 2"),
     (infogan_m, "log_likelihood", "- numbers", "+ numbers"),
+    (infogan_m, "log_likelihood", ") / deviation", ") * deviation"),
+    (infogan_m, "log_likelihood", " * deviation**2", ""),
     (infogan_m, "log_likelihood", "sum(dim=1)", "mean(dim=1)"),
     (infogan_m, "entropy", "+ code", "- code"),
     (vae_m, "reconstruction", "2 * generator", "-2 * generator"),

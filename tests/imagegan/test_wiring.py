@@ -105,6 +105,7 @@ OTHER: dict[str, Any] = {
     "categories": 9,
     "continuous": 3,
     "information_weight": 2.0,
+    "code_deviation": 0.5,
     "top_width": 10,
     "top_rounds": 2,
     "conditional": True,
@@ -232,6 +233,7 @@ AWAY: dict[str, Any] = {
     "categories": 4,
     "continuous": 3,
     "information_weight": 0.3,
+    "code_deviation": 0.2,
     "top_width": 12,
     "top_rounds": 2,
     "conditional": True,
@@ -497,7 +499,7 @@ def infogan(hand: ByHand, step: int) -> None:
         read = hand.nets["reader"](features)
         category = cross_entropy(read[:, : c.categories], code[:, : c.categories].argmax(dim=1))
         off = (read[:, c.categories :] - code[:, c.categories :]).square().sum(dim=1).mean()
-        return category + off / 2
+        return category + off / (2 * c.code_deviation**2)
 
     real, _ = hand.batch(step, "d")
     on_real = d(real)
@@ -606,7 +608,7 @@ def by_hand(model: str, game: Game, config: Any, level: int = 0) -> ByHand:
 
 
 # Times so much, some slopes are above 1 and some below, and some pairs of ls-gan are apart by their margin.
-STEEP = {"wgan-gp": 0.4, "wgan-diff": 10.0, "dragan": 0.6, "ls-gan": 50.0}
+STEEP = {"wgan-gp": 0.4, "wgan-diff": 10.0, "dragan": 0.6, "ls-gan": 2.0}
 
 
 def check_rounds(model: str) -> None:
@@ -766,6 +768,7 @@ MISTAKES: list[tuple[ModuleType, str, str, str, str]] = [
     (bigan_m, "bigan", "view.on_fake.score, view.on_real", "view.on_real.score, view.on_fake", "rounds bigan"),
     (bigan_m, "bigan", "adam(config.d_lr", "adam(config.g_lr", "rounds bigan"),
     (infogan_m, "infogan", "config.information_weight", "1.0", "rounds infogan"),
+    (infogan_m, "infogan", "config.code_deviation", "1.0", "rounds infogan"),
     (infogan_m, "infogan", ", config.continuous", ", 2", "networks infogan"),
     (vae_m, "vae", "config.beta1", "0.9", "rounds vae"),
     (vae_m, "vae", "config.d_norm", '"batch"', "networks vae"),
