@@ -30,6 +30,7 @@ BETA1 = "Adam: beta1"
 BETA2 = "Adam: beta2"
 VALIDATE = "rounds between two measurements of samples on validation images (0: none)"
 CRITIC_STEPS = "updates of the critic in a round (n_critic)"
+D_STEPS = "updates of the discriminator in a round (n_critic)"
 DEVIATION = "standard deviation with which continuous numbers are read; the smaller, the more they weigh"
 LOSS = "loss of both players"
 SPECTRAL = "divide each weight of the discriminator by its largest singular value"
@@ -96,6 +97,7 @@ class GANConfig(LossConfig, NetsConfig):
     nets: Annotated[Nets, NETS] = "mlp"
     width: Annotated[int, WIDTH, FEWEST_TWO] = 1200
     d_norm: Annotated[Norm, D_NORM] = "none"
+    critic_steps: Annotated[int, D_STEPS, COUNT] = 1
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,8 @@ class DCGANConfig(LossConfig, NetsConfig):
 @dataclass(frozen=True)
 class LSGANConfig(GameConfig):
     """Least squares (Mao et al. 2017), with the networks and learning rates of DCGAN."""
+
+    critic_steps: Annotated[int, D_STEPS, COUNT] = 1
 
 
 @dataclass(frozen=True)
@@ -147,6 +151,7 @@ class DRAGANConfig(LossConfig, NetsConfig):
     g_lr: Annotated[float, G_RATE, RATE] = 1e-4
     d_lr: Annotated[float, D_RATE, RATE] = 1e-4
     beta2: Annotated[float, BETA2, SHARE] = 0.9
+    critic_steps: Annotated[int, D_STEPS, COUNT] = 1
     penalty_weight: Annotated[float, "weight of the penalty (lambda)", WEIGHT] = 10.0
     penalty: Annotated[Sides, PENALTY] = "two-sided"
 

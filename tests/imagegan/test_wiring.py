@@ -344,11 +344,12 @@ def adversaries(
         reuse = getattr(c, "reuse_fakes", False)
         for turn in range(turns(c, step)):
             real, _ = hand.batch(step, "d", turn)
-            if not reuse:
+            kept = reuse and turn + 1 == turns(c, step)  # then the samples are drawn first
+            if not kept:
                 on_real = hand.d(real)
             made = hand.g(hand.noise(c.latent_dim), CodeSpec().draw(c.batch_size, CPU))
             fake = made.detach()
-            if reuse:
+            if kept:
                 on_real = hand.d(real)
             loss = hand.d_loss(on_real, hand.d(fake))
             loss = loss + (c.penalty_weight * fine(hand, real, fake) if fine else 0)
@@ -552,13 +553,13 @@ def many(config: Any, step: int) -> int:
 
 
 ROUNDS: dict[str, Round] = {
-    "gan": adversaries(),
+    "gan": adversaries(turns=many),
     "dcgan": adversaries(),
-    "lsgan": adversaries(),
+    "lsgan": adversaries(turns=many),
     "wgan": adversaries(turns=turns_of_wgan, after=clipped),
     "wgan-gp": adversaries(turns=many, fine=of_wgan_gp),
     "wgan-diff": adversaries(turns=many, fine=of_wgan_diff),
-    "dragan": adversaries(fine=of_dragan),
+    "dragan": adversaries(turns=many, fine=of_dragan),
     "ls-gan": ls_gan,
     "began": began,
     "cgan": cgan,
@@ -738,6 +739,9 @@ MISTAKES: list[tuple[ModuleType, str, str, str, str]] = [
     (gan_m, "players", "config.beta1", "0.5", "rounds gan"),
     (gan_m, "players", "config.beta2", "0.999", "rounds dcgan"),
     (gan_m, "players", "(config.d_lr, config.g_lr)", "(config.g_lr, config.d_lr)", "rounds dcgan"),
+    (gan_m, "gan", "config.critic_steps", "1", "rounds gan"),
+    (lsgan_m, "lsgan", "config.critic_steps", "1", "rounds lsgan"),
+    (dragan_m, "dragan", "config.critic_steps", "1", "rounds dragan"),
     (lsgan_m, "lsgan", "least-squares", "non-saturating", "rounds lsgan"),
     (wgan_m, "wgan", "rmsprop(config.g_lr)", "rmsprop(config.d_lr)", "rounds wgan"),
     (wgan_m, "wgan", "clip(config.clip)", "clip(0.01)", "rounds wgan"),
