@@ -3,7 +3,8 @@
 import io
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -16,7 +17,7 @@ from torch.nn.functional import one_hot
 
 from imagegan.data import TOYS, UNLABELLED, ImageDataset, toy
 from imagegan.data.layout import folder_names
-from imagegan.game import Game
+from imagegan.game import Game, Recipe
 from imagegan.grids import POINTS, as_bytes, is_points, png
 from imagegan.latents import Codes, CodeSpec, Latents, Noise
 from imagegan.nets import Images
@@ -133,11 +134,26 @@ def encode(model: Game | Pyramid, images: Images) -> Noise:
 
     Raises:
         UsageError: there is no encoder."""
-    recipe = model.recipe
-    if recipe.encode is None:
+    if model.recipe.encode is None:
         raise UsageError("this model has no encoder; train one by --model bigan or vae")
-    with inference(recipe.nets["encoder"]):
-        return torch.cat([recipe.encode(some.to(model.device)).float().cpu() for some in images.split(AT_A_TIME)])
+    return _in_parts(model, "encoder", model.recipe.encode, images)
+
+
+def features_of(model: Game | Pyramid) -> tuple[str, Callable[[Images], Tensor]] | None:
+    """What a model has learned to see in images, and its name: the codes of an encoder, else the features of a
+    discriminator, where that is given images alone."""
+    recipe = model.recipe
+    if recipe.encode is not None:
+        return "codes E(x)", partial(encode, model)
+    if "discriminator" not in recipe.nets or recipe.d_inputs is not Recipe.d_inputs:
+        return None
+    net = recipe.nets["discriminator"]
+    return "features of the discriminator", partial(_in_parts, model, "discriminator", lambda some: net(some).features)
+
+
+def _in_parts(model: Game | Pyramid, net: str, of: Callable[[Images], Tensor], images: Images) -> Tensor:
+    with inference(model.recipe.nets[net]):
+        return torch.cat([of(some.to(model.device)).float().cpu() for some in images.split(AT_A_TIME)])
 
 
 def reconstruct(model: Game | Pyramid, images: Images) -> Images:

@@ -168,18 +168,16 @@ def classifier_errors(model: Game | Pyramid, test: ImageDataset) -> Row:
     return row
 
 
-def linear(encode: Callable[[Images], Tensor], what: str, splits: Splits) -> Row:
-    """How often a linear classifier of the codes of images names the class of held-out ones; nothing without labels."""
+def linear(metric: str, what: str, of: Callable[[Images], Tensor], splits: Splits) -> Row:
+    """How often a linear classifier of some features names the class of held-out images; nothing without labels."""
     train, test = (some.take(some.labels != UNLABELLED) for some in splits)
     if not len(train.labels) or not len(test.labels):
         return {}
     train = train.take(slice(0, PROBED))
-    known, found = (
-        torch.cat([encode(as_floats(part)) for part in some.images.split(AT_ONCE)]) for some in (train, test)
-    )
+    known, found = (torch.cat([of(as_floats(part)) for part in some.images.split(AT_ONCE)]) for some in (train, test))
     right = float(linearly_right(known, train.labels, found, test.labels).double().mean())
     signature = f"accuracy of a linear classifier of {what}, trained on {len(known)} images, N={len(found)}"
-    return {"linear": Measured(right, _share_error(right, len(found)), signature)}
+    return {metric: Measured(right, _share_error(right, len(found)), signature)}
 
 
 def mean_error(values: Tensor) -> float:

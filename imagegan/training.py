@@ -41,6 +41,7 @@ class Finished(NamedTuple):
     splits: Splits
     data: str
     seconds: float
+    best: Mapping[str, Mapping[str, Any]]  # of each phase, as of `Validated`
 
 
 def with_data_defaults(chosen: Chosen, data: str) -> Chosen:
@@ -205,5 +206,7 @@ def carry_out(folder: Path, machine: Machine) -> Finished | None:
         machine.display.message(splits.summary(description["data"]["name"]))
     model = new_model(description["algorithm"], config, splits.train, shape, machine.device, description["seed"])
     with machine.run(folder) as run:
-        train(Validated(model, splits, config.validate_every), run)
-        return Finished(model, splits, description["data"]["name"], run.seconds) if distributed.rank() == 0 else None
+        train(validated := Validated(model, splits, config.validate_every), run)
+        if distributed.rank():
+            return None
+        return Finished(model, splits, description["data"]["name"], run.seconds, validated.best)

@@ -13,8 +13,9 @@ from imagegan.cli import imagegan
 from imagegan.data import UNLABELLED, Splits, digits, toy
 from imagegan.evaluation import evaluate_runs
 from imagegan.game import Game
-from imagegan.generation import encode, load_model, reconstruct, untrained
+from imagegan.generation import encode, features_of, load_model, reconstruct, untrained
 from imagegan.measures import linear
+from imagegan.metrics.features import small
 from imagegan.metrics.predictors import predictor
 from imagegan.metrics.probe import linearly_right
 from imagegan.runs import read_run
@@ -65,12 +66,40 @@ def test_it_is_ridge_regression_of_the_classes() -> None:
 
 def test_pixels_are_read_and_what_has_no_labels_is_not() -> None:
     splits = Splits(digits(600, seed=1), digits(200, seed=2))
-    row = linear(lambda images: images.flatten(1), "pixels", splits)
+    row = linear("linear", "pixels", small, splits)
     assert 0.4 < row["linear"].value < 1
     assert row["linear"].signature == "accuracy of a linear classifier of pixels, trained on 600 images, N=200"
-    assert linear(lambda images: 0 * images.flatten(1), "nothing", splits)["linear"].value < 0.2
+    assert linear("linear", "nothing", lambda images: 0 * images.flatten(1), splits)["linear"].value < 0.2
     unlabelled = Splits(splits.train, splits.test._replace(labels=torch.full((200,), UNLABELLED)))
-    assert linear(lambda images: images.flatten(1), "pixels", unlabelled) == {}
+    assert linear("linear", "pixels", small, unlabelled) == {}
+
+
+@pytest.mark.parametrize(("model", "what"), [("dcgan", "features of the discriminator"), ("vae", "codes E(x)")])
+def test_a_model_sees_images_by_its_encoder_or_by_a_discriminator_in_eval_mode(model: str, what: str) -> None:
+    game, images = made(model), digits(7, seed=3).pixels
+    before = flat(game.state_dict())
+    found = features_of(game)
+    assert found
+    assert found[0] == what
+    torch.testing.assert_close(found[1](images[:1]), found[1](images)[:1])
+    if model == "dcgan":
+        with torch.no_grad():
+            expected = game.recipe.nets["discriminator"].eval()(images).features
+        torch.testing.assert_close(found[1](images), expected)
+    assert flat(game.state_dict()) == before
+
+
+@pytest.mark.parametrize("model", ["cgan", "lapgan"])
+def test_features_that_know_the_class_are_not_read(model: str) -> None:
+    assert features_of(made(model)) is None
+
+
+def test_an_evaluation_compares_learned_features_with_untrained_ones_and_pixels(tmp_path: Path) -> None:
+    rows = evaluate_runs([train(tmp_path / "run", "dcgan", "--seed", "2")], CPU, count=60)
+    row = rows["run"] | {"pixels": rows["held-out"]["linear"]}
+    assert len({row[name].value for name in ("linear", "linear-untrained", "pixels")}) == 3
+    assert "linear classifier of untrained features of the discriminator," in row["linear-untrained"].signature
+    assert "linear classifier of pixels," in row["pixels"].signature
 
 
 # --- codes and reconstructions
