@@ -16,4 +16,5 @@ def dragan(config: DRAGANConfig, shape: Shape) -> Recipe:
         return dragan_penalty(view.score, view.real, config.penalty)
 
     terms = {"penalty": Term(penalty, config.penalty_weight, per_sample=True)}
-    return Recipe(networks(config, shape)._asdict(), players(config, d_terms=terms), (config.latent_dim,))
+    two = players(config, d_terms=terms, d_turns=lambda step: config.critic_steps)
+    return Recipe(networks(config, shape)._asdict(), two, (config.latent_dim,))

@@ -51,4 +51,5 @@ def players(
 def gan(config: GANConfig, shape: Shape) -> Recipe:
     """max_D E log D(x) + E log(1 - D(G(z))), equation 1; G minimises the same (minimax), or -E log D(G(z))
     (non-saturating, section 3)."""
-    return Recipe(networks(config, shape)._asdict(), players(config), (config.latent_dim,))
+    two = players(config, d_turns=lambda step: config.critic_steps)
+    return Recipe(networks(config, shape)._asdict(), two, (config.latent_dim,))
