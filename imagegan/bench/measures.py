@@ -46,6 +46,7 @@ class Known(NamedTuple):
     test: ImageDataset
     spaces: list[Space]
     classifier: Predictor | None
+    real: Row  # validation images in the place of samples
 
 
 @lru_cache(maxsize=2)
@@ -64,7 +65,8 @@ def known(source: Source, count: int, seed: int) -> Known:
     labelled = source.name not in TOYS and bool((splits.train.labels >= 0).all())
     classifier = predictor(splits.train) if labelled else None
     valid, test = splits.valid.take(some), splits.test.take(some)
-    return Known(source.name, splits.train, valid, test, spaces_for(splits.train, classifier), classifier)
+    of = Known(source.name, splits.train, valid, test, spaces_for(splits.train, classifier), classifier, {})
+    return of._replace(real=row_of(Samples(valid.pixels), of))
 
 
 def measured(model: Game | Pyramid, of: Known, seed: int) -> dict[str, Row]:
@@ -74,7 +76,7 @@ def measured(model: Game | Pyramid, of: Known, seed: int) -> dict[str, Row]:
     test = row_of(samples._replace(labels=None), of) | conditional(samples, of)
     space = unlabelled(of.train)
     valid = {f"fd-{space.name}": distance(space, samples, of.valid, "validation")}
-    return {"real": row_of(Samples(of.valid.pixels), of), "test": test, "valid": valid}
+    return {"real": of.real, "test": test, "valid": valid}
 
 
 def distance(space: Space, samples: Samples, real: ImageDataset, split: str) -> Measured:
