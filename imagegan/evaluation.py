@@ -12,13 +12,15 @@ import torch
 from imagegan import measures
 from imagegan.data import TOYS, Splits
 from imagegan.data.dataset import need_labels
-from imagegan.generation import draw_samples, load_model
+from imagegan.game import Game
+from imagegan.generation import draw_samples, features_of, load_model, untrained
 from imagegan.measures import Row
 from imagegan.metrics.codes import factors_read
 from imagegan.metrics.distances import FEWEST
-from imagegan.metrics.features import spaces_for
+from imagegan.metrics.features import small, spaces_for
 from imagegan.metrics.neighbours import nearest
 from imagegan.metrics.predictors import Predictor, predictor
+from imagegan.pyramid import Pyramid
 from imagegan.runs import load_images, read_run
 from imagegan.samples import Labels, Samples
 from imagegan.summary import summary
@@ -67,9 +69,23 @@ def evaluate_runs(
             data,
             cache=cache,
         )
+        for (name, model), folder in zip(models.items(), several, strict=True):
+            measured[name] |= measures.classifier_errors(model, splits.test)
+            measured[name] |= _linear(model, untrained(read_run(folder), device), splits)
+            if "linear" in measured[name] and "linear" not in measured["held-out"]:
+                measured["held-out"] |= measures.linear("linear", "pixels", small, splits)
         held_out["held-out" if len(alike) == 1 else f"held-out of {names[several[0]]}"] = measured.pop("held-out")
         rows |= measured
     return {**{name: rows[name] for name in dict.fromkeys(names.values())}, **held_out}
+
+
+def _linear(model: Game | Pyramid, before: Game | Pyramid, splits: Splits) -> Row:
+    """What a linear classifier reads in the features that a model has learned, and in those that it began with."""
+    row: Row = {}
+    for metric, kind, which in (("linear", "", model), ("linear-untrained", "untrained ", before)):
+        if found := features_of(which):
+            row |= measures.linear(metric, kind + found[0], found[1], splits)
+    return row
 
 
 def evaluate(

@@ -3,7 +3,8 @@
 import io
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -14,11 +15,11 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from imagegan.data import TOYS, ImageDataset, toy
+from imagegan.data import TOYS, UNLABELLED, ImageDataset, toy
 from imagegan.data.layout import folder_names
-from imagegan.game import Game
+from imagegan.game import Game, Recipe
 from imagegan.grids import POINTS, as_bytes, is_points, png
-from imagegan.latents import Codes, CodeSpec, Latents
+from imagegan.latents import Codes, CodeSpec, Latents, Noise
 from imagegan.nets import Images
 from imagegan.pyramid import Pyramid
 from imagegan.runs import RunDescription, read_run
@@ -27,6 +28,7 @@ from imagegan.training import new_model
 from imagegan.validation import Validated
 from seqgan.core.bounds import COUNT, PATH, SEED, STEPS, Real, Several, Stage, checked
 from seqgan.core.config import nearest
+from seqgan.core.game import inference
 from seqgan.core.run import checkpoints, saved_in
 from seqgan.core.seed import derive, private_generator
 from seqgan.errors import CheckpointError, RunError, UsageError, quoted, why
@@ -76,7 +78,7 @@ def untrained(about: RunDescription, device: torch.device) -> Game | Pyramid:
     shape, data = about.shape, about.description["data"]["name"]
     nothing = torch.zeros(1, shape.channels, shape.size, shape.size)
     images = toy(data, POINTS).images if data in TOYS else nothing
-    dataset = ImageDataset(images, torch.zeros(len(images), dtype=torch.long), torch.zeros(len(images), 0))
+    dataset = ImageDataset(images, torch.full((len(images),), UNLABELLED), torch.zeros(len(images), 0))
     algorithm, seed = about.description["algorithm"], about.description["seed"]
     return new_model(algorithm, about.config, dataset, shape, device, seed)
 
@@ -127,12 +129,48 @@ def images_of(model: Game | Pyramid, chosen: Latents) -> Images:
     return torch.cat([model.draw(part).cpu() for part in parts])
 
 
+def encode(model: Game | Pyramid, images: Images) -> Noise:
+    """The codes E(x) of images.
+
+    Raises:
+        UsageError: there is no encoder."""
+    if model.recipe.encode is None:
+        raise UsageError("this model has no encoder; train one by --model bigan or vae")
+    return _in_parts(model, "encoder", model.recipe.encode, images)
+
+
+def features_of(model: Game | Pyramid) -> tuple[str, Callable[[Images], Tensor]] | None:
+    """What a model has learned to see in images, and its name: the codes of an encoder, else the features of a
+    discriminator, where that is given images alone."""
+    recipe = model.recipe
+    if recipe.encode is not None:
+        return "codes E(x)", partial(encode, model)
+    if "discriminator" not in recipe.nets or recipe.d_inputs is not Recipe.d_inputs:
+        return None
+    net = recipe.nets["discriminator"]
+    return "features of the discriminator", partial(_in_parts, model, "discriminator", lambda some: net(some).features)
+
+
+def _in_parts(model: Game | Pyramid, net: str, of: Callable[[Images], Tensor], images: Images) -> Tensor:
+    with inference(model.recipe.nets[net]):
+        return torch.cat([of(some.to(model.device)).float().cpu() for some in images.split(AT_A_TIME)])
+
+
+def reconstruct(model: Game | Pyramid, images: Images) -> Images:
+    """G(E(x)), of the generator that learns with the encoder, not of its average."""
+    codes = encode(model, images).to(model.device)
+    with inference(model.recipe.nets["generator"]) as generator:
+        return torch.cat([generator(some, some[:, :0]).float().cpu() for some in codes.split(AT_A_TIME)])
+
+
 def draw_samples(model: Game | Pyramid, count: int, seed: int, train: ImageDataset) -> Samples:
     """Samples that depend on the seed alone. Classes are as frequent as among the training images, codes as in
     training."""
     rng = private_generator(seed, "evaluation")
     code, cpu = model.recipe.code, torch.device("cpu")
-    labels = train.labels[torch.randint(len(train.labels), (count,), generator=rng)] if model.recipe.labelled else None
+    labels = (
+        train.labels[torch.randint(len(train.labels), (count,), generator=rng)] if model.recipe.conditional else None
+    )
     codes = code.draw(count, cpu, rng) if labels is None else one_hot(labels, code.categories).float()
     parts = [
         model.sample(len(some), derive(seed, "evaluation", part), some).cpu()
@@ -158,7 +196,7 @@ def latents(
     truncation: Annotated[float, TRUNCATION] = math.inf,
 ) -> Latents:
     """The latents of `generate`."""
-    known, labelled = model.prior.code, model.recipe.labelled
+    known, labelled = model.prior.code, model.recipe.conditional
     codes = None
     if label is not None and code is not None:
         raise UsageError("a class and a code were given, but one of them was expected; leave out --class or --code")
@@ -174,7 +212,7 @@ def class_number(model: Game | Pyramid, names: Sequence[str], text: str) -> int:
 
     Raises:
         UsageError: there is none."""
-    if not model.recipe.labelled:
+    if not model.recipe.conditional:
         raise UsageError("this model is not conditioned on classes; leave out --class")
     if text in names:
         return list(names).index(text)
@@ -247,6 +285,6 @@ def png_files(images: Images, labels: Tensor | None, names: Sequence[str]) -> It
 
 def conditioning(model: Game | Pyramid, chosen: Latents) -> dict[str, Tensor]:
     """The `labels` or `codes` of these latents; empty where there are neither."""
-    if model.recipe.labelled:
+    if model.recipe.conditional:
         return {"labels": chosen.codes.argmax(dim=1)}
     return {"codes": chosen.codes} if model.prior.code.size else {}

@@ -1,16 +1,16 @@
 """Samples -> rows of numbers: each metric that is printed, with its name and its signature."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from imagegan.data import MODAL, ImageDataset, Splits
-from imagegan.data.dataset import Stored
+from imagegan.data import MODAL, UNLABELLED, ImageDataset, Splits, Stored, as_floats
 from imagegan.data.toys import centres
 from imagegan.data.triangles import all_triangles
+from imagegan.game import Game
 from imagegan.metrics import classes as class_metrics
 from imagegan.metrics.classes import accuracy, covered, covered_error, imbalance, shares
 from imagegan.metrics.codes import MOST_CLASSES, class_found, factors_found
@@ -27,12 +27,17 @@ from imagegan.metrics.neighbours import (
     manifolds_left_out,
     nearest,
 )
-from imagegan.metrics.predictors import Images, Predictor
+from imagegan.metrics.predictors import AT_ONCE, Images, Predictor
+from imagegan.metrics.probe import linearly_right
+from imagegan.nets import Classifier
+from imagegan.pyramid import Pyramid
 from imagegan.samples import Samples
+from seqgan.core.game import inference
 from seqgan.core.report import Measured
 from seqgan.core.stats import jackknife, jackknife_error, standard_error
 
 Row = dict[str, Measured]
+PROBED = 10_000  # training images of a linear classifier, at most
 ON_MANIFOLD = 0.75  # the largest distance of an image on the manifold, as of the study
 
 
@@ -146,6 +151,33 @@ def codes(samples: Samples, splits: Splits, classifier: Predictor | None, regres
     if samples.numbers is not None and regressor is not None:
         row |= factors_found(samples.numbers, samples.pixels, regressor, splits.test)
     return row
+
+
+def classifier_errors(model: Game | Pyramid, test: ImageDataset) -> Row:
+    """The test errors of a semi-supervised classifier and of its supervised baseline, where a model has them."""
+    test = test.take(test.labels != UNLABELLED)
+    row: Row = {}
+    for name, net in model.recipe.nets.items():
+        if isinstance(net, Classifier) and len(test.labels):
+            with inference(net):
+                parts = [net.logits(as_floats(some).to(model.device)).cpu() for some in test.images.split(AT_ONCE)]
+            wrong = 1 - accuracy(torch.cat(parts).argmax(dim=1), test.labels)
+            signature = f"share of held-out images in the wrong class, by the {name}, N={len(test.labels)}"
+            metric = "test-error" if name == "discriminator" else f"test-error-{name}"
+            row[metric] = Measured(wrong, _share_error(wrong, len(test.labels)), signature)
+    return row
+
+
+def linear(metric: str, what: str, of: Callable[[Images], Tensor], splits: Splits) -> Row:
+    """How often a linear classifier of some features names the class of held-out images; nothing without labels."""
+    train, test = (some.take(some.labels != UNLABELLED) for some in splits)
+    if not len(train.labels) or not len(test.labels):
+        return {}
+    train = train.take(slice(0, PROBED))
+    known, found = (torch.cat([of(as_floats(part)) for part in some.images.split(AT_ONCE)]) for some in (train, test))
+    right = float(linearly_right(known, train.labels, found, test.labels).double().mean())
+    signature = f"accuracy of a linear classifier of {what}, trained on {len(known)} images, N={len(found)}"
+    return {metric: Measured(right, _share_error(right, len(found)), signature)}
 
 
 def mean_error(values: Tensor) -> float:

@@ -21,26 +21,28 @@ Images = Float[Tensor, "B C S S"]
 
 
 class Shape(NamedTuple):
-    """Of an image, and the number of classes (0: the images have no labels)."""
+    """Of an image, the number of classes (0: the images have no labels), and how many images have no label."""
 
     channels: int
     size: int
     classes: int = 0
+    unlabelled: int = 0
 
     @property
     def pixels(self) -> int:
         return self.channels * self.size**2
 
-    def labelled(self) -> int:
-        """The number of classes, for a model that learns from labels.
+    def labelled(self, *, in_part: bool = False) -> int:
+        """The number of classes, for a model that learns from the labels of all images, or of a part of them.
 
         Raises:
             UsageError: there are none, or not for every image."""
-        if not self.classes:
+        if not self.classes or (self.unlabelled and not in_part):
+            missing = f"{self.unlabelled} images have none" if self.classes else "the images have none"
+            few = "semi-gan, which learns from those that there are" if self.classes else "infogan, which needs none"
             raise UsageError(
-                "this model learns from labels, but not every image has one; choose data with labels "
-                "(the images of each class in a folder of their own), or --model infogan, which needs "
-                "none"
+                f"this model learns from labels, but {missing}; choose data with labels (the images of each class in a "
+                f"folder of their own), or --model {few}"
             )
         return self.classes
 
@@ -87,6 +89,23 @@ class Discriminator(nn.Module):
             return torch.cat([images.flatten(1), code], dim=1)
         planes = code[:, :, None, None].expand(-1, -1, *images.shape[2:])
         return torch.cat([images, planes], dim=1)
+
+
+class Classifier(nn.Module):
+    """Images to the logits of K classes. They make a discriminator: of K + 1 classes, of which that of generated images
+    has the logit 0, the logit of all others together is log sum exp. Salimans et al. (2016), section 5."""
+
+    def __init__(self, like: Discriminator, classes: int) -> None:
+        super().__init__()
+        self.trunk, self.features = like.trunk, like.features
+        self.output = nn.Linear(self.features, classes)
+
+    def forward(self, images: Images) -> Scored:
+        features = self.trunk(images)
+        return Scored(self.output(features).float().logsumexp(dim=1), features)
+
+    def logits(self, images: Images) -> Float[Tensor, "B K"]:
+        return self.output(self.trunk(images)).float()
 
 
 # --- perceptrons

@@ -23,6 +23,7 @@ DATA_FIELDS = {
     "sha256": schema.TEXT,
     "channels": schema.SIZE,
     "classes": schema.WHOLE,
+    "unlabelled": schema.WHOLE,
     "size": schema.SIZE,
     "folder": schema.TEXT_OR_NOTHING,
     "class_names": schema.TEXTS,
@@ -123,4 +124,5 @@ def described(path: Path, description: Mapping[str, Any], error: type[SeqGANErro
     config, _ = assemble(kind, [(str(path), description["config"])])
     schema.refuse_changed(path, description, error, [parameter.name for parameter in parameters(kind)])
     data = description["data"]
-    return RunDescription(description, config, Shape(data["channels"], data["size"], data["classes"]))
+    shape = Shape(data["channels"], data["size"], data["classes"], data["unlabelled"])
+    return RunDescription(description, config, shape)

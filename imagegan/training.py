@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 import torch
 
-from imagegan.data import MADE, NATIVE, TOYS, ImageDataset, Splits, load
+from imagegan.data import MADE, NATIVE, TOYS, UNLABELLED, ImageDataset, Splits, load
+from imagegan.data.few_labels import few_labels
 from imagegan.game import Game, Recipe
 from imagegan.nets import Shape, halvings
 from imagegan.pyramid import Pyramid
@@ -40,6 +41,7 @@ class Finished(NamedTuple):
     splits: Splits
     data: str
     seconds: float
+    best: Mapping[str, Mapping[str, Any]]  # of each phase, as of `Validated`
 
 
 def with_data_defaults(chosen: Chosen, data: str) -> Chosen:
@@ -106,15 +108,16 @@ def new_model(
         UsageError: it needs labels, and images have none."""
     seed_everything(seed, "weights")
     made = VARIANTS[model](config, shape)
+    labels = few_labels(dataset.labels, getattr(config, "labels", 0), seed)
     if isinstance(made, Recipe):
-        return Game(made, config, dataset.images, dataset.labels, device, seed)
-    return Pyramid(made, config, dataset.images, dataset.labels, device, seed)
+        return Game(made, config, dataset.images, labels, device, seed)
+    return Pyramid(made, config, dataset.images, labels, device, seed)
 
 
 def shape_of(dataset: ImageDataset) -> Shape:
-    """The shape of its images; there are classes only where every image has a label."""
-    known = bool((dataset.labels >= 0).all())
-    return Shape(dataset.images.shape[1], dataset.images.shape[2], dataset.classes if known else 0)
+    unlabelled = int((dataset.labels == UNLABELLED).sum())
+    classes = dataset.classes if unlabelled < len(dataset.labels) else 0
+    return Shape(dataset.images.shape[1], dataset.images.shape[2], classes, unlabelled)
 
 
 def begin_or_continue(
@@ -203,5 +206,7 @@ def carry_out(folder: Path, machine: Machine) -> Finished | None:
         machine.display.message(splits.summary(description["data"]["name"]))
     model = new_model(description["algorithm"], config, splits.train, shape, machine.device, description["seed"])
     with machine.run(folder) as run:
-        train(Validated(model, splits, config.validate_every), run)
-        return Finished(model, splits, description["data"]["name"], run.seconds) if distributed.rank() == 0 else None
+        train(validated := Validated(model, splits, config.validate_every), run)
+        if distributed.rank():
+            return None
+        return Finished(model, splits, description["data"]["name"], run.seconds, validated.best)

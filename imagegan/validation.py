@@ -33,7 +33,7 @@ class Validation:
     def __init__(self, model: Game | Pyramid, train: ImageDataset, valid: ImageDataset) -> None:
         self.model, self.space = model, unlabelled(train)
         self.images, codes = valid.pixels, None
-        if model.recipe.labelled:  # samples are of the classes of the validation images
+        if model.recipe.conditional:  # samples are of the classes of the validation images
             classes = model.recipe.code.categories
             known = (valid.labels >= 0) & (valid.labels < classes)
             self.images, codes = self.images[known], one_hot(valid.labels[known], classes).float()

@@ -10,9 +10,10 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 from imagegan.game import Game
-from imagegan.generation import images_of, latents
-from imagegan.grids import drawn, stacked
+from imagegan.generation import images_of, latents, reconstruct
+from imagegan.grids import drawn, is_points, stacked
 from imagegan.latents import Latents, Noise
+from imagegan.nets import Images
 from imagegan.pyramid import Pyramid
 from seqgan.errors import UsageError
 
@@ -115,6 +116,18 @@ def still(model: Game | Pyramid, blocks: Sequence[Block]) -> Image.Image:
             for block in blocks
         ]
     )
+
+
+def reconstructions(model: Game | Pyramid, images: Images, columns: int) -> Image.Image:
+    """Rows of images, below each their reconstructions G(E(x)); of points, both in different colours.
+
+    Raises:
+        UsageError: the model has no encoder."""
+    made = reconstruct(model, images)
+    if is_points(images):
+        return drawn(torch.cat([images, made]), real=model.images, tracks=2)
+    rows = [part.unflatten(0, (-1, columns)) for part in (images, made)]
+    return drawn(torch.stack(rows, dim=1).flatten(0, 2), columns)
 
 
 def moving(model: Game | Pyramid, blocks: Sequence[Block]) -> list[Image.Image]:

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 @RUN
 @click.option(
     "--kind",
-    type=OneOf(["interpolation", "codes"]),
+    type=OneOf(["interpolation", "codes", "reconstructions"]),
     default=None,
-    help="from noise to noise, or along each code  [codes for infogan, else interpolation]",
+    help="from noise to noise, along each code, or from held-out images to their reconstructions (bigan, vae)  "
+    "[codes for infogan, else interpolation]",
 )
 @click.option(
     "--arithmetic",
@@ -67,7 +68,8 @@ def walk(
     --arithmetic and --drop-filters find concepts in samples by a classifier of the training images (and of digits by a
     regressor of their factors), and print what these see in the result."""
     by_concept = arithmetic or dropped
-    place = with_suffix(output or run / "walk.png", ".png", *([] if by_concept else [".gif"]))
+    still = by_concept or kind == "reconstructions"
+    place = with_suffix(output or run / "walk.png", ".png", *([] if still else [".gif"]))
     write = writer_for(output, place, overwrite)
     if by_concept and (choices := typed(ctx, "kind", "label", "rows", "steps")):
         option = "--arithmetic" if arithmetic else "--drop-filters"
@@ -76,11 +78,14 @@ def walk(
         raise UsageError("--arithmetic and --drop-filters were given; give one of them")
     if kind == "codes" and label is not None:
         raise UsageError("--kind codes goes through all classes; leave out --class")
+    if kind == "reconstructions" and (choices := typed(ctx, "label", "seed")):
+        raise UsageError(f"--kind reconstructions shows the first held-out images; leave out {', '.join(choices)}")
 
     from imagegan import walk as walks
     from imagegan.generation import class_number
     from imagegan.grids import gif, png
     from imagegan.pretrained import opened
+    from imagegan.runs import load_images
     from seqgan.core.device import resolve
 
     model, about = opened(run, stage, resolve(device))
@@ -89,7 +94,14 @@ def walk(
         write(png(image))
         click.echo("\n".join([*told, f"the images are in {place}"]))
         return
-    found_some = model.prior.code.size > 0 and not model.recipe.labelled
+    if kind == "reconstructions":
+        held_out = load_images(run, rows * steps).test.take(slice(0, rows * steps)).pixels
+        columns = min(steps, len(held_out))
+        rows = len(held_out) // columns
+        write(png(walks.reconstructions(model, held_out[: rows * columns], columns)))
+        click.echo(f"{rows * columns} held-out images, each above its reconstruction, are in {place}")
+        return
+    found_some = model.prior.code.size > 0 and not model.recipe.conditional
     if kind == "codes" or (kind is None and label is None and found_some):
         blocks = walks.traversal(model, rows, steps, seed)
     else:

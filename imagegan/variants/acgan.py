@@ -23,7 +23,7 @@ def acgan(config: ACGANConfig, shape: Shape) -> Recipe:
         heads=("classes",),
     )
     return Recipe(
-        {**pair._asdict(), "classes": head}, both, (config.latent_dim,), CodeSpec(shape.classes), labelled=True
+        {**pair._asdict(), "classes": head}, both, (config.latent_dim,), CodeSpec(shape.classes), conditional=True
     )
 
 

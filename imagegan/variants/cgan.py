@@ -14,6 +14,6 @@ def cgan(config: CGANConfig, shape: Shape) -> Recipe:
         players(config),
         (config.latent_dim,),
         CodeSpec(shape.classes),
-        labelled=True,
-        d_inputs=lambda view, images: (images, view.code),
+        conditional=True,
+        d_inputs=lambda view, images, generated: (images, view.code),
     )

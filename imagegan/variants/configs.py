@@ -157,6 +157,29 @@ class DRAGANConfig(LossConfig, NetsConfig):
 
 
 @dataclass(frozen=True)
+class LossSensitiveConfig(GameConfig):
+    """A loss function as the critic, with a margin for each pair of images (Qi 2017)."""
+
+    batch_size: Annotated[int, BATCH, FEWEST_TWO] = 64
+    g_lr: Annotated[float, G_RATE, RATE] = 1e-4
+    d_lr: Annotated[float, D_RATE, RATE] = 1e-4
+    margin_weight: Annotated[float, "margin, for each unit of the L1 distance of a pair (lambda)", WEIGHT] = 2e-4
+
+
+@dataclass(frozen=True)
+class BEGANConfig(GameConfig):
+    """An autoencoder as the discriminator (Berthelot et al. 2017), with networks of other models."""
+
+    batch_size: Annotated[int, BATCH, FEWEST_TWO] = 16
+    latent_dim: Annotated[int, "size of the noise, and of the code of the autoencoder", SIZE] = 64
+    d_norm: Annotated[Norm, "normalisation of the encoder of the discriminator"] = "none"
+    g_lr: Annotated[float, G_RATE, RATE] = 1e-4
+    d_lr: Annotated[float, D_RATE, RATE] = 1e-4
+    gamma: Annotated[float, "loss of generated images to keep, relative to that of real ones", Real(0, 1)] = 0.5
+    k_lr: Annotated[float, "learning rate of k (lambda_k)", RATE] = 1e-3
+
+
+@dataclass(frozen=True)
 class CGANConfig(LossConfig, NetsConfig):
     """Both networks receive the class (Mirza and Osindero 2014), with the networks and Adam of DCGAN. The paper's are
     perceptrons with maxout units (--nets mlp --width 1200), trained by SGD with momentum."""
@@ -186,6 +209,17 @@ class ACGANConfig(LossConfig, NetsConfig):
 
 
 @dataclass(frozen=True)
+class SemiGANConfig(GameConfig):
+    """A classifier of few labels, which generated images help (Odena 2016, Salimans et al. 2016)."""
+
+    labels: Annotated[
+        int, "training images with a label, as many of each class (0: all that have one)", Whole(0, 10**7)
+    ] = 100
+    class_weight: Annotated[float, "weight of the classification loss", WEIGHT] = 1.0
+    feature_matching: Annotated[bool, "the generator matches the mean features of real images"] = False
+
+
+@dataclass(frozen=True)
 class InfoGANConfig(LossConfig, NetsConfig):
     """A code with high mutual information with the image (Chen et al. 2016). The official code has uniform noise
     instead of normal, and a discriminator of leak 0.01."""
@@ -198,6 +232,13 @@ class InfoGANConfig(LossConfig, NetsConfig):
     continuous: Annotated[int, "continuous numbers of the code", Whole(0, 2**20)] = 2
     information_weight: Annotated[float, "weight of the mutual information (lambda)", WEIGHT] = 1.0
     code_deviation: Annotated[float, DEVIATION, Real(0, 1e9, above=True)] = 1.0
+
+
+@dataclass(frozen=True)
+class BiGANConfig(GameConfig):
+    """An encoder beside the generator (Donahue et al. 2017, Dumoulin et al. 2017)."""
+
+    latent_dim: Annotated[int, LATENT, SIZE] = 50
 
 
 @dataclass(frozen=True)
@@ -232,10 +273,14 @@ CONFIGS: dict[str, type[ImageConfig]] = {
     "wgan-gp": WGANGPConfig,
     "wgan-diff": WGANGPConfig,
     "dragan": DRAGANConfig,
+    "ls-gan": LossSensitiveConfig,
+    "began": BEGANConfig,
     "cgan": CGANConfig,
     "projection": ProjectionConfig,
     "acgan": ACGANConfig,
+    "semi-gan": SemiGANConfig,
     "infogan": InfoGANConfig,
+    "bigan": BiGANConfig,
     "lapgan": LAPGANConfig,
     "vae": VAEConfig,
 }
@@ -273,13 +318,17 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     # -D has the same differences as D: two-sided, a critic of the wrong sign would have to pass a barrier of lambda.
     "wgan-diff": _presets({**_CRITIC, "penalty_weight": 100.0, "penalty": "one-sided"}, {"steps": 60}),
     "dragan": _presets({**_DEFAULT, "steps": 4500}, {}),
+    "ls-gan": _presets(_DEFAULT, {}),
+    "began": _presets({**_DEFAULT, "steps": 4000}, {}),
     "cgan": _presets({**_DEFAULT, "nets": "common", "steps": 4000}, {}),
     "projection": _presets({**_DEFAULT, "nets": "common", "critic_steps": 1, "steps": 4000}, {"critic_steps": 1}),
     "acgan": _presets({**_DEFAULT, "ema": 0.998}, {}),
+    "semi-gan": _presets({**_DEFAULT, "steps": 4500}, {}),
     # So small a weight lets the game find its modes first, to which the categories are then given.
     "infogan": _presets(
         {**_DEFAULT, "latent_dim": 12, "information_weight": 0.02, "code_deviation": 0.2, "steps": 4000}, {}
     ),
+    "bigan": _presets({**_DEFAULT, "latent_dim": 16, "ema": 0.0, "steps": 4000}, {}),
     # A round of the coarsest level costs a twentieth of one of the finest.
     "lapgan": _presets(
         {**_DEFAULT, "d_norm": "batch", "top_width": 256, "steps": 1000, "top_rounds": 10},

@@ -47,8 +47,8 @@ def _top(config: LAPGANConfig, shape: Shape, classes: int) -> Recipe:
         players(config),
         (config.latent_dim,),
         CodeSpec(classes),
-        labelled=classes > 0,
-        d_inputs=lambda view, images: (images, view.code),
+        conditional=classes > 0,
+        d_inputs=lambda view, images, generated: (images, view.code),
         rounds=config.top_rounds,
     )
 
@@ -65,10 +65,10 @@ def _refining(config: LAPGANConfig, shape: Shape, classes: int) -> Recipe:
         players(config),
         (1, shape.size, shape.size),
         CodeSpec(classes),
-        labelled=classes > 0,
+        conditional=classes > 0,
         target=high,
         context=lambda images: (low(images),),
-        d_inputs=lambda view, finer: (finer + view.context[0], view.code),
+        d_inputs=lambda view, finer, generated: (finer + view.context[0], view.code),
     )
 
 

@@ -26,8 +26,8 @@ def projection(config: ProjectionConfig, shape: Shape) -> Recipe:
         players(config, d_turns=lambda step: config.critic_steps),
         (config.latent_dim,),
         CodeSpec(shape.classes),
-        labelled=True,
-        d_inputs=lambda view, images: (images, view.code),
+        conditional=True,
+        d_inputs=lambda view, images, generated: (images, view.code),
     )
 
 

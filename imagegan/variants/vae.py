@@ -40,7 +40,8 @@ def vae(config: VAEConfig, shape: Shape) -> Recipe:
         "encoder": Encoder(like.trunk, like.features, config.latent_dim),
     }
     terms = {"reconstruction": Term(reconstruction), "divergence": Term(divergence)}
-    return Recipe(nets, {"vae": Player(tuple(nets), terms, adam(config.g_lr, config.beta1))}, (config.latent_dim,))
+    players = {"vae": Player(tuple(nets), terms, adam(config.g_lr, config.beta1))}
+    return Recipe(nets, players, (config.latent_dim,), encode=lambda images: nets["encoder"](images).mean)
 
 
 def reconstruction(view: View) -> Scalar:

@@ -39,6 +39,8 @@ def case(number: int, folder: Path) -> None:
         "categories": rng.choice([0, 3]),
         "top_rounds": rng.choice([1, 2]),
         "conditional": rng.choice([True, False]),
+        "labels": rng.choice([0, 20]),
+        "feature_matching": rng.choice([True, False]),
         "lr_schedule": rng.choice(["constant", "linear", "cosine"]),
         "reuse_fakes": rng.choice([True, False]),
         "augment": rng.choice([(), ("translation",), ("cutout", "brightness")]),

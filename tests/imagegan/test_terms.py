@@ -17,18 +17,22 @@ from torch.nn.functional import one_hot
 from torch.testing import assert_close
 
 from imagegan import augment, game, latents, losses, nets, penalties, pyramid
-from imagegan.game import Game, Recipe, View
+from imagegan.game import Batch, Game, Recipe, View
 from imagegan.latents import CodeSpec
-from imagegan.nets import Generator, Scored, Shape
+from imagegan.nets import Classifier, Discriminator, Generator, Scored, Shape
 from imagegan.variants import acgan as acgan_m
+from imagegan.variants import began as began_m
+from imagegan.variants import bigan as bigan_m
 from imagegan.variants import cgan as cgan_m
 from imagegan.variants import dcgan as dcgan_m
 from imagegan.variants import dragan as dragan_m
 from imagegan.variants import gan as gan_m
 from imagegan.variants import infogan as infogan_m
 from imagegan.variants import lapgan as lapgan_m
+from imagegan.variants import ls_gan as ls_gan_m
 from imagegan.variants import lsgan as lsgan_m
 from imagegan.variants import projection as projection_m
+from imagegan.variants import semi_gan as semi_gan_m
 from imagegan.variants import vae as vae_m
 from imagegan.variants import wgan as wgan_m
 from imagegan.variants import wgan_gp as wgan_gp_m
@@ -481,6 +485,155 @@ def check_penalties_in_their_games() -> None:
             assert ((points - fake).flatten(1).norm(dim=1) > 1e-3).all()
 
 
+def scored(*losses: float) -> Scored:
+    """The output of a discriminator whose loss on each image is this."""
+    score = -torch.tensor(losses)
+    return Scored(score, score[:, None])
+
+
+def check_a_loss_function_rates_a_pair_by_its_margin() -> None:
+    """max(0, lambda |x - G(z)|_1 - (L(G(z)) - L(x))) of each pair; G lowers the loss of what it generates."""
+    made = recipe_of(ls_gan_m, "ls_gan", "ls-gan", margin_weight=0.01)
+    d, g = (made.players[name].terms["loss"] for name in "dg")
+    view = view_of(made, count=2)
+    view.real = torch.stack([torch.zeros(1, 28, 28), torch.ones(1, 28, 28)])
+    view.fake = torch.stack([torch.tensor([0.5, -0.5]).repeat(28, 14)[None], -torch.ones(1, 28, 28)])
+    margins = 0.01 * 784 * torch.tensor([0.5, 2.0])
+    for loss_gap, expected in (
+        (torch.zeros(2), margins.mean()),
+        (margins, 0.0),
+        (margins + 1, 0.0),
+        (margins - 2, 2.0),
+        (margins + torch.tensor([-2.0, 5.0]), 1.0),  # each pair by itself
+    ):
+        view.on_real, view.on_fake = scored(3.0, 4.0), scored(*(loss_gap + torch.tensor([3.0, 4.0])).tolist())
+        assert_close(d.of(view), torch.as_tensor(expected), atol=1e-5, rtol=1e-5)
+        assert_close(made.players["d"].watch["loss_gap"](view), loss_gap)
+    view.on_real, view.on_fake = scored(9.0, 9.0), scored(1.0, 4.0)
+    assert_close(g.of(view), torch.tensor(2.5))
+    view = view_of(made)
+    g.of(view).backward()
+    assert all(p.grad is not None for p in made.nets["generator"].parameters())
+
+
+def check_an_autoencoder_keeps_its_balance() -> None:
+    """min_D E L(x) - k E L(G(z)); k rises where L(G(z)) < gamma L(x), and stays in [0, 1]; M = L(x) at the balance."""
+    made = recipe_of(began_m, "began", "began", gamma=0.5, k_lr=0.2)
+    d, g = made.players["d"], made.players["g"]
+    (k,) = made.nets["balance"].buffers()
+    assert k == 0
+    for real, fake, before, after, measure in (
+        (2.0, 1.0, 0.3, 0.3, 2.0),  # balanced
+        (2.0, 0.5, 0.3, 0.4, 2.5),
+        (2.0, 2.0, 0.3, 0.1, 3.0),
+        (1.0, 9.0, 0.3, 0.0, 9.5),
+        (20.0, 0.0, 0.3, 1.0, 30.0),
+    ):
+        view = view_of(made, count=2)
+        view.on_real, view.on_fake = scored(real - 0.5, real + 0.5), scored(fake - 0.25, fake + 0.25)
+        k.fill_(before)
+        assert_close(d.terms["real"].of(view), torch.tensor(real))
+        assert_close(d.terms["fake"].of(view), torch.tensor(-before * fake))
+        assert_close(g.terms["loss"].of(view), torch.tensor(fake))
+        assert_close(d.watch["convergence"](view).mean(), torch.tensor(measure))
+        d.after(view, made.nets)
+        assert_close(k, torch.tensor(after))
+    encoder = Discriminator(nn.Flatten(), 4, planes=False)
+    doubling = Fixed(lambda code, nothing: 2 * code.view(-1, 1, 2, 2))
+    net = began_m.Autoencoder(encoder, doubling, 4)
+    with torch.no_grad():
+        net.code.weight.copy_(torch.eye(4))
+        net.code.bias.zero_()
+    images = torch.tensor([[0.5, -0.5, 1.0, 0.0], [0.0, 0.0, 0.0, -1.0]]).view(2, 1, 2, 2)
+    assert_close(net(images).score, torch.tensor([-0.5, -0.25]))  # |v - 2 v|, the mean of the pixels
+    assert_close(net(images).features, images.flatten(1))
+    view = view_of(made)
+    g.terms["loss"].of(view).backward()
+    assert all(p.grad is not None for p in made.nets["generator"].parameters())
+
+
+def check_k_logits_are_a_discriminator() -> None:
+    """Of K + 1 classes, the last with the logit 0, all others together have the logit log sum exp."""
+    net = Classifier(Discriminator(nn.Flatten(), 4, planes=False), 3)
+    images = torch.randn(5, 1, 2, 2)
+    features, logits = images.flatten(1), net.output(images.flatten(1))
+    known = torch.cat([logits, torch.zeros(5, 1)], dim=1).softmax(dim=1)
+    assert_close(net(images).score.sigmoid(), known[:, :3].sum(dim=1))
+    assert_close(net(images).features, features)
+    assert_close(net.logits(images).softmax(dim=1), known[:, :3] / known[:, :3].sum(dim=1, keepdim=True))
+
+
+def check_few_labels_teach_two_classifiers() -> None:
+    """D and the baseline learn the class of labelled images alone; G deceives D, or matches its mean features."""
+    made = recipe_of(semi_gan_m, "semi_gan", "semi-gan")
+    assert {name: player.moves for name, player in made.players.items()} == {
+        "d": ("discriminator",),
+        "g": ("generator",),
+        "baseline": ("baseline",),
+    }
+    labels = torch.tensor([1, 2, 3, 3])
+    images = one_hot(labels, 784).float().view(4, 1, 28, 28)  # the pixel of its class is bright
+    for player, net, term in (("d", "discriminator", "class"), ("baseline", "baseline", "loss")):
+        for sharpness, expected in ((50.0, 0.0), (0.0, math.log(10))):
+            reading = Classifier(Discriminator(nn.Flatten(), 784, planes=False), 10)
+            reading.output.weight.data = sharpness * torch.eye(10, 784)
+            reading.output.bias.data.zero_()
+            view = patched(made, **{net: reading})
+            view.labelled = Batch(images, labels)
+            assert_close(made.players[player].terms[term].of(view), torch.tensor(expected), atol=1e-6, rtol=1e-6)
+        view = view_of(made)
+        view.labelled = Batch(images, labels)
+        for module in made.nets.values():
+            module.zero_grad()
+        made.players[player].terms[term].of(view).backward()
+        taught = {name for name, module in made.nets.items() if any(p.grad is not None for p in module.parameters())}
+        assert taught == {net}
+        assert "batch" not in vars(view)
+    matching = recipe_of(semi_gan_m, "semi_gan", "semi-gan", feature_matching=True).players["g"].terms["loss"]
+    view = view_of(made, count=2)
+    view.on_real = Scored(torch.zeros(2), torch.tensor([[1.0, 2.0], [3.0, 2.0]]))
+    view.on_fake = Scored(torch.zeros(2), torch.tensor([[0.0, 5.0], [0.0, 5.0]]))
+    assert_close(matching.of(view), torch.tensor(2.0**2 + 3.0**2))
+    view = view_of(made)
+    matching.of(view).backward()
+    assert all(p.grad is not None for p in made.nets["generator"].parameters())
+
+
+def check_pairs_of_images_and_codes() -> None:
+    """D is given (x, E(x)) and (G(z), z); G and E minimise the same loss with the labels exchanged, and both learn."""
+    made = recipe_of(bigan_m, "bigan", "bigan")
+    assert made.players["g"].moves == ("generator", "encoder")
+    view = view_of(made)
+    asked: list[tuple[Tensor, Tensor]] = []
+
+    def judge(images: Tensor, code: Tensor) -> Scored:
+        asked.append((images, code))
+        return Scored(images.flatten(1).mean(dim=1) + code.mean(dim=1), code)
+
+    view = patched(made, discriminator=Fixed(judge))  # type: ignore[arg-type]
+    view.on_real, view.on_fake  # noqa: B018
+    (real, encoded), (fake, noise) = asked
+    assert real.equal(view.real)
+    assert encoded.equal(view.encoded)
+    assert_close(encoded, made.nets["encoder"](view.real))
+    assert fake.equal(view.fake)
+    assert noise.equal(view.noise)
+    d, g = (made.players[name].terms["loss"] for name in "dg")
+    view = view_of(made, count=2)
+    view.on_real, view.on_fake = scored(-1.0, -2.0), scored(-3.0, 4.0)
+    real_score, fake_score = view.on_real.score, view.on_fake.score
+    assert_close(d.of(view), losses.discriminator_loss(real_score, fake_score))
+    assert_close(g.of(view), losses.discriminator_loss(fake_score, real_score))
+    view = view_of(made)
+    g.of(view).backward()
+    for net in ("generator", "encoder"):
+        assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in made.nets[net].parameters() if p.dim() > 1)
+    score = bigan_m.PairDiscriminator(Discriminator(nn.Flatten(), 784, planes=False), 6)
+    images, codes = torch.randn(3, 1, 28, 28), torch.randn(3, 6)
+    assert not score(images, codes).score.allclose(score(images, codes.roll(1, dims=0)).score)
+    assert not score(images, codes).score.allclose(score(images.roll(1, dims=0), codes).score)
+
+
 def check_cgan_tells_both_players() -> None:
     """D(G(z, y), y), not D(G(z, y)) (E18)."""
     made = recipe_of(cgan_m, "cgan", "cgan")
@@ -636,7 +789,7 @@ def check_the_pyramid_is_invertible() -> None:
         assert (pyramid.upsampled(coarse) + pyramid.high(finer)).equal(finer)
     assert pyramid.high(torch.full((1, 1, 4, 4), 0.5)).abs().max() == 0
     top, *finer = lapgan_m.lapgan(config_of("lapgan", conditional=True), SHAPE)
-    assert top.labelled
+    assert top.conditional
     for recipe in finer:
         size = recipe.noise[-1]
         recorder = Recorder()
@@ -866,8 +1019,47 @@ SIGNS_AND_REDUCTIONS: list[tuple[ModuleType, str, str, str]] = [
     (wgan_gp_m, "_penalised", "per_sample=True", "per_sample=False"),
     (dragan_m, "dragan", "view.real", "-view.real"),
     (dragan_m, "dragan", "config.penalty_weight", "-config.penalty_weight"),
+    (ls_gan_m, "hinge", "- score_gap", "+ score_gap"),
+    (ls_gan_m, "hinge", "mean(relu(", "relu(mean("),
+    (ls_gan_m, "hinge", "relu(", "("),
+    (ls_gan_m, "hinge", "margin_weight *", ""),
+    (ls_gan_m, "distance", ".abs()", ""),
+    (ls_gan_m, "distance", "sum(dim=1)", "mean(dim=1)"),
+    (ls_gan_m, "ls_gan", "view.on_fake.score", "view.on_real.score"),
+    (began_m, "began", "mean(loss(view.on_real))", "mean(loss(view.on_fake))"),
+    (began_m, "began", "mean(loss(view.on_fake))", "-mean(loss(view.on_fake))"),
+    (began_m, "began", "after=control(config.gamma, config.k_lr),", ""),
+    (began_m, "Autoencoder.forward", "Scored(-", "Scored("),
+    (began_m, "Autoencoder.forward", ".mean(dim=1)", ".sum(dim=1)"),
+    (began_m, "Autoencoder.forward", ".abs()", ".square()"),
+    (began_m, "weighted", "return -k", "return k"),
+    (began_m, "weighted", "-k *", "-"),
+    (began_m, "weighted", "view.on_fake", "view.on_real"),
+    (began_m, "control", "rate * off", "-rate * off"),
+    (began_m, "control", ".clamp_(0, 1)", ""),  # as compare_gan has it
+    (began_m, "control", ".clamp_(0, 1)", ".clamp_(0)"),
+    (began_m, "off_balance", "gamma * loss(view.on_real) -", "loss(view.on_real) - gamma *"),
+    (began_m, "convergence", ".abs()", ""),
+    (began_m, "convergence", "+ off_balance", "- off_balance"),
+    (nets, "Classifier.forward", "logsumexp(dim=1)", "amax(dim=1)"),
+    (nets, "Classifier.forward", "logsumexp(dim=1)", "logsumexp(dim=0).expand(5)"),
+    (semi_gan_m, "class_loss", "mean(", "-mean("),
+    (semi_gan_m, "class_loss", "mean(", "(lambda x: x.sum())("),
+    (semi_gan_m, "class_loss", "view.labelled.images", "view.real"),
+    (semi_gan_m, "class_loss", "view.labelled.images", "view.fake"),
+    (semi_gan_m, "semi_gan", 'class_loss(view, "discriminator")', 'class_loss(view, "baseline")'),
+    (semi_gan_m, "semi_gan", 'Player(("baseline",)', 'Player(("baseline", "discriminator")'),
+    (semi_gan_m, "feature_matching", "features.float().mean(dim=0) -", "features.float().mean(dim=0) +"),
+    (semi_gan_m, "feature_matching", ".square().sum()", ".abs().sum()"),
+    (semi_gan_m, "feature_matching", ".square().sum()", ".square().mean()"),
+    (semi_gan_m, "feature_matching", "view.on_fake.features", "view.on_fake.features.detach()"),
+    (bigan_m, "bigan", "view.noise if generated else view.encoded", "view.encoded if generated else view.noise"),
+    (bigan_m, "bigan", "view.noise if generated else view.encoded", "view.noise"),
+    (bigan_m, "bigan", "view.on_fake.score, view.on_real.score", "view.on_real.score, view.on_fake.score"),
+    (bigan_m, "bigan", "view.on_real.score)", "view.on_real.score.detach())"),
+    (bigan_m, "PairDiscriminator.forward", "self.code(code)", "0 * self.code(code)"),
     (cgan_m, "cgan", "(images, view.code)", "(images, 0 * view.code)"),  # E18
-    (cgan_m, "cgan", "labelled=True", "labelled=False"),
+    (cgan_m, "cgan", "conditional=True", "conditional=False"),
     (projection_m, "Projection.forward", "score + ", ""),
     (projection_m, "Projection.forward", "* code", "* code.flip(1)"),
     (projection_m, "projection", "(images, view.code)", "(images, 0 * view.code)"),

@@ -253,6 +253,9 @@ def test_a_run_records_its_numbers_and_has_its_best_stage(run: Path, tmp_path: P
     saved = [np.load(tmp_path / f"{stage}.npz")["images"] for stage in ("best", "final")]
     assert not np.array_equal(*saved)
     call("walk", run, "--stage", "best", "--rows", 1, "--output", tmp_path / "walk.png")
+    shown = " ".join(call("train", "--resume", run, "--quiet").split())
+    step = min((2, 4), key=lambda step: measured[step])
+    assert f"(valid_fd {measured[step]:.3g}) were the samples after step {step} of adversarial: imagegan" in shown
     told = [json.loads(call("evaluate", run, "--count", 20, "--stage", stage, "--json")) for stage in ("best", "final")]
     assert [some["stage"] for some in told] == ["best", "final"]
     assert told[0]["rows"]["run"]["fd-random"] != told[1]["rows"]["run"]["fd-random"]

@@ -168,11 +168,12 @@ def test_networks_make_images_and_logits(nets: str, size: int, norm: str) -> Non
     assert not any(isinstance(layer, torch.nn.Sigmoid) for layer in discriminator.modules())
 
 
-@pytest.mark.parametrize("model", ["gan", "wgan-gp", "cgan", "infogan", "lapgan", "vae"])
+@pytest.mark.parametrize("model", ["gan", "wgan-gp", "began", "cgan", "semi-gan", "infogan", "bigan", "lapgan", "vae"])
 @pytest.mark.parametrize("size", [32, 64])
 def test_larger_images(model: str, size: int) -> None:
     images = digits(12, seed=1, size=size)
-    game = training.new_model(model, config_of(model, size=size), images, training.shape_of(images), CPU, 0)
+    labels = {"labels": 0} if model == "semi-gan" else {}
+    game = training.new_model(model, config_of(model, size=size, **labels), images, training.shape_of(images), CPU, 0)
     for phase in game.phases():
         phase.update(30)
     assert game.sample(3, 0).shape == (3, 1, size, size)
@@ -192,7 +193,7 @@ def test_the_averaged_generator_follows_and_draws() -> None:
 
 
 def test_bf16_learns_too() -> None:
-    for model in ("wgan-gp", "wgan-diff", "vae", "infogan"):
+    for model in ("wgan-gp", "wgan-diff", "ls-gan", "began", "semi-gan", "bigan", "vae", "infogan"):
         for phase in made(model, bf16=True).phases():
             assert all(torch.as_tensor(value).isfinite() for value in phase.update(1).values())
 
@@ -239,7 +240,7 @@ def test_r1_beside_batchnorm_is_refused() -> None:
             made(model, r1_weight=1.0, d_norm="batch")
 
 
-@pytest.mark.parametrize("model", ["cgan", "projection", "acgan", "lapgan"])
+@pytest.mark.parametrize("model", ["cgan", "projection", "acgan", "semi-gan", "lapgan"])
 def test_labels_that_a_conditional_model_misses_are_asked_for(model: str) -> None:
     pixels = digits(20, seed=1).pixels
     images = ImageDataset(pixels, torch.zeros(0, dtype=torch.long), torch.zeros(0, 5))

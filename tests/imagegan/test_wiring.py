@@ -24,17 +24,22 @@ from imagegan import pyramid as pyramid_m
 from imagegan import training
 from imagegan.cli import imagegan
 from imagegan.data import ImageDataset, Splits
+from imagegan.data.few_labels import few_labels
 from imagegan.game import Game
 from imagegan.latents import CodeSpec
 from imagegan.pyramid import Pyramid
 from imagegan.validation import Validated
 from imagegan.variants import acgan as acgan_m
+from imagegan.variants import began as began_m
+from imagegan.variants import bigan as bigan_m
 from imagegan.variants import dragan as dragan_m
 from imagegan.variants import gan as gan_m
 from imagegan.variants import infogan as infogan_m
 from imagegan.variants import lapgan as lapgan_m
+from imagegan.variants import ls_gan as ls_gan_m
 from imagegan.variants import lsgan as lsgan_m
 from imagegan.variants import projection as projection_m
+from imagegan.variants import semi_gan as semi_gan_m
 from imagegan.variants import vae as vae_m
 from imagegan.variants import wgan as wgan_m
 from imagegan.variants import wgan_gp as wgan_gp_m
@@ -91,6 +96,11 @@ OTHER: dict[str, Any] = {
     "critic_burst": 4,
     "penalty_weight": 2.0,
     "penalty": "one-sided",
+    "labels": 30,
+    "feature_matching": True,
+    "margin_weight": 0.0,
+    "gamma": 0.9,
+    "k_lr": 0.5,
     "class_weight": 2.0,
     "categories": 9,
     "continuous": 3,
@@ -214,6 +224,11 @@ AWAY: dict[str, Any] = {
     "critic_burst": 4,
     "penalty_weight": 3.0,
     "penalty": "one-sided",
+    "labels": 20,
+    "feature_matching": True,
+    "margin_weight": 0.01,
+    "gamma": 0.6,
+    "k_lr": 0.7,
     "class_weight": 0.5,
     "categories": 4,
     "continuous": 3,
@@ -375,6 +390,34 @@ def clipped(hand: ByHand) -> None:
         parameter.data.clamp_(-hand.config.clip, hand.config.clip)
 
 
+def ls_gan(hand: ByHand, step: int) -> None:
+    c = hand.config
+    real, _ = hand.batch(step, "d")
+    fake = hand.g(hand.noise(c.latent_dim), CodeSpec().draw(c.batch_size, CPU)).detach()
+    short = c.margin_weight * (real - fake).abs().sum(dim=(1, 2, 3)) + hand.d(fake) - hand.d(real)
+    hand.slopes += (short + 1).tolist()  # as they are compared with 1: some pairs are apart by their margin
+    hand.minimise("d", relu(short).mean())
+    fake = hand.g(hand.noise(c.latent_dim), CodeSpec().draw(c.batch_size, CPU))
+    hand.minimise("g", -hand.d(fake).mean())
+
+
+def began(hand: ByHand, step: int) -> None:
+    c, d = hand.config, hand.nets["discriminator"]
+
+    def lost(images: Tensor) -> Tensor:
+        code = d.code(d.trunk(images))
+        return (images - d.decoder(code, torch.zeros(len(images), 0))).abs().mean()
+
+    real, _ = hand.batch(step, "d")
+    on_real = lost(real)
+    on_fake = lost(hand.g(hand.noise(c.latent_dim), CodeSpec().draw(c.batch_size, CPU)).detach())
+    k = hand.nets["balance"].k
+    hand.minimise("d", on_real - float(k) * on_fake)
+    k.copy_((k + c.k_lr * (c.gamma * on_real - on_fake).detach()).clamp(0, 1))
+    assert 0 < k < 1
+    hand.minimise("g", lost(hand.g(hand.noise(c.latent_dim), CodeSpec().draw(c.batch_size, CPU))))
+
+
 def cgan(hand: ByHand, step: int) -> None:
     turns = getattr(hand.config, "critic_steps", 1)
     for turn in range(turns):
@@ -405,6 +448,48 @@ def acgan(hand: ByHand, step: int) -> None:
     noise, (_, labels) = hand.noise(c.latent_dim), hand.batch(step, "g")
     on_fake = d(hand.g(noise, one_hot(labels, 10).float()))
     hand.minimise("g", hand.g_loss(on_fake.score) + c.class_weight * cross_entropy(classes(on_fake.features), labels))
+
+
+def semi_gan(hand: ByHand, step: int) -> None:
+    """Of images 0 to 39 in classes 0 to 9, two of each class have a label."""
+    c, d, baseline = hand.config, hand.nets["discriminator"], hand.nets["baseline"]
+
+    def head(net: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
+        features = net.trunk(images)
+        return features, net.output(features)
+
+    def labelled(player: str) -> tuple[Tensor, Tensor]:
+        [known] = (few_labels(hand.labels, c.labels, SEED) >= 0).nonzero(as_tuple=True)
+        assert hand.labels[known].bincount().tolist() == [2] * 10
+        rng = torch.Generator().manual_seed(derive(SEED, hand.name, "labelled", step, player, 0))
+        chosen = known[torch.randint(len(known), (c.batch_size,), generator=rng)]
+        return hand.images[chosen], hand.labels[chosen]
+
+    real, _ = hand.batch(step, "d")
+    on_real = head(d, real)[1].exp().sum(dim=1).log()
+    fake = hand.g(hand.noise(c.latent_dim), CodeSpec().draw(c.batch_size, CPU)).detach()
+    on_fake = head(d, fake)[1].exp().sum(dim=1).log()
+    images, labels = labelled("d")
+    named = cross_entropy(head(d, images)[1], labels)
+    hand.minimise("d", logistic_d(on_real, on_fake) + c.class_weight * named)
+    real, _ = hand.batch(step, "g")
+    wanted = head(d, real)[0].mean(dim=0)
+    found = head(d, hand.g(hand.noise(c.latent_dim), CodeSpec().draw(c.batch_size, CPU)))[0].mean(dim=0)
+    hand.minimise("g", (wanted.detach() - found).square().sum())
+    images, labels = labelled("baseline")
+    hand.minimise("baseline", cross_entropy(head(baseline, images)[1], labels))
+
+
+def bigan(hand: ByHand, step: int) -> None:
+    c, encoder = hand.config, hand.nets["encoder"]
+    real, _ = hand.batch(step, "d")
+    on_real = hand.d(real, encoder(real).detach())
+    noise, nothing = hand.noise(c.latent_dim), CodeSpec().draw(c.batch_size, CPU)
+    hand.minimise("d", logistic_d(on_real, hand.d(hand.g(noise, nothing).detach(), noise)))
+    noise, nothing = hand.noise(c.latent_dim), CodeSpec().draw(c.batch_size, CPU)
+    on_fake = hand.d(hand.g(noise, nothing), noise)
+    real, _ = hand.batch(step, "g")
+    hand.minimise("g", logistic_d(on_fake, hand.d(real, encoder(real))))
 
 
 def infogan(hand: ByHand, step: int) -> None:
@@ -475,10 +560,14 @@ ROUNDS: dict[str, Round] = {
     "wgan-gp": adversaries(turns=many, fine=of_wgan_gp),
     "wgan-diff": adversaries(turns=many, fine=of_wgan_diff),
     "dragan": adversaries(turns=many, fine=of_dragan),
+    "ls-gan": ls_gan,
+    "began": began,
     "cgan": cgan,
     "projection": cgan,
     "acgan": acgan,
+    "semi-gan": semi_gan,
     "infogan": infogan,
+    "bigan": bigan,
     "vae": vae,
 }
 HEADS = {"acgan": ("classes",), "infogan": ("reader",)}
@@ -511,12 +600,16 @@ def by_hand(model: str, game: Game, config: Any, level: int = 0) -> ByHand:
         beta2 = getattr(config, "beta2", 0.999)
         heads = HEADS.get(model, ())
         hand.optimise("d", "discriminator", *heads, rate=config.d_lr, beta1=config.beta1, beta2=beta2)
-        hand.optimise("g", "generator", rate=config.g_lr, beta1=config.beta1, beta2=beta2)
+        encoder = ("encoder",) if model == "bigan" else ()
+        hand.optimise("g", "generator", *encoder, rate=config.g_lr, beta1=config.beta1, beta2=beta2)
+        if model == "semi-gan":
+            hand.optimise("baseline", "baseline", rate=config.d_lr, beta1=config.beta1)
     hand.rates = {player: optimizer.param_groups[0]["lr"] for player, optimizer in hand.optimizers.items()}
     return hand
 
 
-STEEP = {"wgan-gp": 0.4, "wgan-diff": 10.0, "dragan": 0.6}  # times: some slopes are above 1 then, some below
+# Times so much, some slopes are above 1 and some below, and some pairs of ls-gan are apart by their margin.
+STEEP = {"wgan-gp": 0.4, "wgan-diff": 10.0, "dragan": 0.6, "ls-gan": 2.0}
 
 
 def check_rounds(model: str) -> None:
@@ -622,7 +715,7 @@ MISTAKES: list[tuple[ModuleType, str, str, str, str]] = [
     (core_game, "move", "player.after(view, nets)", "pass", "rounds wgan"),
     (core_game, "move", "term.weight * values", "values", "rounds acgan"),
     (game_m, "Game.view", "self.labels[chosen]", "self.labels[chosen].roll(1)", "rounds cgan"),
-    (game_m, "Game.chosen", "len(self.images), (size,)", "size, (size,)", "rounds dcgan"),
+    (game_m, "Game.chosen", "count, (size,)", "size, (size,)", "rounds dcgan"),
     (game_m, "Game.chosen", "step, player, turn", "1, player, turn", "rounds dcgan"),
     (game_m, "Game.chosen", "step, player, turn", "step, player", "rounds wgan-gp"),
     (game_m, "Game.chosen", '"batch", step, player', '"batch", step, "d"', "rounds acgan"),
@@ -661,8 +754,23 @@ MISTAKES: list[tuple[ModuleType, str, str, str, str]] = [
     (wgan_gp_m, "wgan_diff", ", config.penalty", "", "rounds wgan-diff"),
     (dragan_m, "dragan", ", config.penalty)", ")", "rounds dragan"),
     (dragan_m, "dragan", "config.penalty_weight", "10.0", "rounds dragan"),
+    (ls_gan_m, "ls_gan", "config.margin_weight", "2e-4", "rounds ls-gan"),
+    (ls_gan_m, "ls_gan", "adam(config.d_lr", "adam(config.g_lr", "rounds ls-gan"),
+    (began_m, "began", "control(config.gamma, config.k_lr)", "control(config.gamma, 1e-3)", "rounds began"),
+    (began_m, "began", "control(config.gamma,", "control(0.5,", "rounds began"),
+    (began_m, "began", "adam(config.d_lr", "adam(config.g_lr", "rounds began"),
     (acgan_m, "acgan", "view.on_real), config.class_weight", "view.on_real), 1.0", "rounds acgan"),
     (acgan_m, "acgan", "view.on_fake), config.class_weight", "view.on_fake), 1.0", "rounds acgan"),
+    (semi_gan_m, "semi_gan", "config.class_weight", "1.0", "rounds semi-gan"),
+    (semi_gan_m, "semi_gan", "if config.feature_matching", "if False", "rounds semi-gan"),
+    (semi_gan_m, "semi_gan", "d_optimizer)\n    return", "g_optimizer)\n    return", "rounds semi-gan"),
+    (training, "new_model", 'getattr(config, "labels", 0)', "0", "rounds semi-gan"),
+    (game_m, "Game.chosen", '"labelled" if labelled else "batch"', '"batch"', "rounds semi-gan"),
+    (game_m, "Game.chosen", "self.labelled[drawn] if labelled else drawn", "drawn", "rounds semi-gan"),
+    (bigan_m, "bigan", "view.noise if generated else view.encoded", "view.encoded", "rounds bigan"),
+    (bigan_m, "bigan", '("generator", "encoder")', '("generator",)', "rounds bigan"),
+    (bigan_m, "bigan", "view.on_fake.score, view.on_real", "view.on_real.score, view.on_fake", "rounds bigan"),
+    (bigan_m, "bigan", "adam(config.d_lr", "adam(config.g_lr", "rounds bigan"),
     (infogan_m, "infogan", "config.information_weight", "1.0", "rounds infogan"),
     (infogan_m, "infogan", "config.code_deviation", "1.0", "rounds infogan"),
     (infogan_m, "infogan", ", config.continuous", ", 2", "networks infogan"),
@@ -670,7 +778,7 @@ MISTAKES: list[tuple[ModuleType, str, str, str, str]] = [
     (vae_m, "vae", "config.d_norm", '"batch"', "networks vae"),
     (lapgan_m, "_top", "config.d_norm", '"none"', "rounds lapgan"),
     (lapgan_m, "_top", "rounds=config.top_rounds", "rounds=1", "rounds lapgan"),
-    (lapgan_m, "_refining", "labelled=classes > 0", "labelled=False", "rounds lapgan"),
+    (lapgan_m, "_refining", "conditional=classes > 0", "conditional=False", "rounds lapgan"),
     (pyramid_m, "Pyramid.__init__", "len(recipes) - 1 - level", "level", "rounds lapgan"),
 ]  # fmt: skip
 

@@ -16,7 +16,15 @@ from imagegan.variants.configs import CONFIGS, ImageConfig
 CPU = torch.device("cpu")
 SHAPE = Shape(1, 28, 10)
 TINY: dict[str, Any] = {"images": 50, "steps": 4, "batch_size": 8, "latent_dim": 6, "width": 4}
-OF_SOME: dict[str, Any] = {"critic_steps": 2, "critic_burst": 3, "top_width": 8, "top_rounds": 1, "ema": 0.9}
+OF_SOME: dict[str, Any] = {
+    "critic_steps": 2,
+    "critic_burst": 3,
+    "top_width": 8,
+    "top_rounds": 1,
+    "ema": 0.9,
+    "labels": 20,
+    "gamma": 0.8,  # k rises from its first round on
+}
 
 
 def tiny(model: str, **changes: Any) -> dict[str, Any]:
