@@ -5,6 +5,7 @@ import click
 from imagegan.cli.bench import bench
 from imagegan.cli.evaluate import evaluate
 from imagegan.cli.generate import generate
+from imagegan.cli.lab import lab
 from imagegan.cli.train import train
 from imagegan.cli.walk import walk
 from seqgan import __version__
@@ -19,7 +20,7 @@ def imagegan() -> None:
     Start with: imagegan train --model dcgan --data digits"""
 
 
-for command in (train, generate, walk, evaluate, bench):
+for command in (train, generate, walk, evaluate, bench, lab):
     imagegan.add_command(command)
 
 
