@@ -128,8 +128,10 @@ def _ticks(low: float, high: float, log: bool) -> list[float]:
     """Round numbers, seven at most; on a logarithmic axis powers of ten, with 2 and 5 where these are few."""
     if log:
         powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-        known = [digit * 10.0**power for power in powers for digit in ((1, 2, 5) if len(powers) < 4 else (1,))]
-        inside = [tick for tick in known if low <= tick <= high]
+        for digits in ((1, 2, 5), (1,)):
+            inside = [d * 10.0**p for p in powers for d in digits if low <= d * 10.0**p <= high]
+            if len(inside) <= 7:
+                return inside
         return inside[:: 1 + len(inside) // 8]
     tenth = 10.0 ** (math.floor(math.log10(high - low)) - 1)
     step = next(tenth * factor for factor in (1, 2, 5, 10, 20) if (high - low) / (tenth * factor) <= 6)
