@@ -60,7 +60,7 @@ def plot(
     for curve in (curve for curve in curves if curve.label):
         length = 26 + int(_font(12).getlength(curve.label))
         left, top = (LEFT, top + LINE) if left > LEFT and left + length > size[0] else (left, top)
-        _mark(pen, np.array([[left, top], [left + 20, top]]), curve, 1)
+        _mark(pen, np.array([[left + at, top] for at in ((10,) if curve.kind == "dots" else (0, 20))]), curve, 1)
         pen.text((left + 26, top), curve.label, BLACK, _font(12), anchor="lm")
         left += length + 16
     top += LINE + 14
@@ -109,7 +109,8 @@ def _font(size: int) -> Any:
 def _share(values: ArrayLike, ends: Range, log: bool) -> NDArray[np.float64]:
     """Of the way from one end of an axis to the other."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        at, low, high = (np.log10(v) if log else np.asarray(v, float) for v in (values, *ends))
+        numbers = (np.asarray(part, float) for part in (values, *ends))
+        at, low, high = (np.log10(part) if log else part for part in numbers)
     return (at - low) / (high - low)
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from imagegan.plots import BLUE, BOTTOM, LEFT, ORANGE, RIGHT, Curve, _ticks, plot, row
@@ -43,6 +44,12 @@ def test_what_is_not_finite_is_left_out() -> None:
     assert drawn(whole, **ranges).size == drawn(gap, **ranges).size
     logarithmic = drawn(Curve("", [1, 10, 100], [0, 1, 2], "dots"), log="y", x_range=(0, 200), y_range=(0.5, 4))
     assert shares(logarithmic, BLUE)[1] == pytest.approx(0.5, abs=0.01)  # 1 and 2 alone
+
+
+def test_tensors_are_drawn_as_lists_are() -> None:
+    listed, tensor = ([0.5, 1.0, 2.0], torch.tensor([0.5, 1.0, 2.0]))
+    images = [drawn(Curve("", of, of), log="xy", x_range=(0.1, 10), y_range=(0.1, 10)) for of in (listed, tensor)]
+    assert images[0].tobytes() == images[1].tobytes()
 
 
 def test_an_interval_is_shaded_around_its_curve() -> None:
