@@ -3,6 +3,7 @@
     run = imagegan.train("dcgan", data="digits")
     images = run.generate(16)                   # "N C S S" in [-1, 1]
     imagegan.load("runs/digits-dcgan-1").evaluate()
+    imagegan.from_pretrained("owner/name").generate(16)
 
 Importing this package imports nothing heavy; the names below are loaded when they are first used."""
 
@@ -10,15 +11,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from imagegan.generation import ImageModel
     from imagegan.library import TrainedRun, load, train
+    from imagegan.pretrained import from_pretrained
 
-__all__ = ["TrainedRun", "load", "train"]
+_HOMES = {
+    "ImageModel": "generation",
+    "TrainedRun": "library",
+    "from_pretrained": "pretrained",
+    "load": "library",
+    "train": "library",
+}
+__all__ = ["ImageModel", "TrainedRun", "from_pretrained", "load", "train"]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = getattr(import_module("imagegan.library"), name)
+    globals()[name] = getattr(import_module(f"imagegan.{_HOMES[name]}"), name)
     return globals()[name]
 
 

@@ -10,32 +10,42 @@ from typing import Any
 import torch
 
 from imagegan import measures
-from imagegan.data import FACTORS, MODAL, TOYS, Splits
+from imagegan.data import TOYS, Splits
 from imagegan.data.dataset import need_labels
-from imagegan.generation import draw_samples, load_model
+from imagegan.game import Game
+from imagegan.generation import draw_samples, features_of, load_model, untrained
 from imagegan.measures import Row
 from imagegan.metrics.codes import factors_read
 from imagegan.metrics.distances import FEWEST
-from imagegan.metrics.features import spaces_for
+from imagegan.metrics.features import small, spaces_for
 from imagegan.metrics.neighbours import nearest
 from imagegan.metrics.predictors import Predictor, predictor
+from imagegan.pyramid import Pyramid
 from imagegan.runs import load_images, read_run
 from imagegan.samples import Labels, Samples
 from imagegan.summary import summary
 from seqgan import __version__
+from seqgan.core.bounds import Whole
 from seqgan.core.report import rows_as_json
 from seqgan.core.run import checkpoints
 from seqgan.core.schema import json_bytes
 from seqgan.errors import DataError
 
 COUNT = 2000  # samples to measure
+COUNTED = Whole(FEWEST)
 NEIGHBOURLY = ("random", "pca64")  # for precision and recall, the first that there is: spaces without labels
 
 
 def evaluate_runs(
-    folders: Sequence[Path], device: torch.device, *, count: int = COUNT, seed: int = 0, cache: Path | None = None
+    folders: Sequence[Path],
+    device: torch.device,
+    *,
+    count: int = COUNT,
+    seed: int = 0,
+    stage: str = "final",
+    cache: Path | None = None,
 ) -> dict[str, Row]:
-    """A row for each run (of its newest checkpoint), and one of held-out images for each of their datasets.
+    """A row for each run (at this stage), and one of held-out images for each of their datasets.
 
     Raises:
         RunError: a folder is not a run of this package, has no checkpoint yet, or its images have changed."""
@@ -50,7 +60,7 @@ def evaluate_runs(
     rows: dict[str, Row] = {}
     held_out: dict[str, Row] = {}
     for several in alike.values():
-        models = {names[folder]: load_model(folder, device) for folder in several}
+        models = {names[folder]: load_model(folder, device, stage) for folder in several}
         data = read_run(several[0]).description["data"]["name"]
         splits = load_images(several[0], held_out=count)
         measured = evaluate(
@@ -59,9 +69,23 @@ def evaluate_runs(
             data,
             cache=cache,
         )
+        for (name, model), folder in zip(models.items(), several, strict=True):
+            measured[name] |= measures.classifier_errors(model, splits.test)
+            measured[name] |= _linear(model, untrained(read_run(folder), device), splits)
+            if "linear" in measured[name] and "linear" not in measured["held-out"]:
+                measured["held-out"] |= measures.linear("linear", "pixels", small, splits)
         held_out["held-out" if len(alike) == 1 else f"held-out of {names[several[0]]}"] = measured.pop("held-out")
         rows |= measured
     return {**{name: rows[name] for name in dict.fromkeys(names.values())}, **held_out}
+
+
+def _linear(model: Game | Pyramid, before: Game | Pyramid, splits: Splits) -> Row:
+    """What a linear classifier reads in the features that a model has learned, and in those that it began with."""
+    row: Row = {}
+    for metric, kind, which in (("linear", "", model), ("linear-untrained", "untrained ", before)):
+        if found := features_of(which):
+            row |= measures.linear(metric, kind + found[0], found[1], splits)
+    return row
 
 
 def evaluate(
@@ -123,8 +147,7 @@ def evaluate(
         rows[name] |= measures.variety(some.pixels, held_out) | measures.copies(
             some.pixels, beside, splits.train.images
         )
-        if data in MODAL:
-            rows[name] |= measures.modes(some, data)
+        rows[name] |= measures.known_set(some, data)
         if classifier is not None:
             rows[name] |= measures.classes(some, splits.train, classifier)
     if any(some.categories is not None or some.numbers is not None for some in parts.values()):
@@ -132,7 +155,7 @@ def evaluate(
         for name, some in parts.items():
             rows[name] |= measures.codes(some, splits, classifier, regressor)
         if regressor is not None:
-            rows["held-out"]["factors-read"] = factors_read(regressor, splits.test, FACTORS)
+            rows["held-out"]["factors-read"] = factors_read(regressor, splits.test)
     return rows
 
 
@@ -145,9 +168,9 @@ def _refuse_foreign(labels: Labels, classes: int, data: str) -> None:
         )
 
 
-def steps_learned(folder: Path) -> int:
-    """The step of the newest checkpoint."""
-    return max(checkpoints(folder), default=0)
+def steps_learned(folder: Path, stage: str = "final") -> int | None:
+    """The steps after which a stage was saved; None of the best one, which lies between two checkpoints."""
+    return None if stage == "best" else int(stage) if stage != "final" else max(checkpoints(folder), default=0)
 
 
 def written(rows: Mapping[str, Row], facts: Mapping[str, Any]) -> bytes:

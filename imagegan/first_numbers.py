@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from imagegan import measures
-from imagegan.data import MODAL, ImageDataset, Splits
+from imagegan.data import ImageDataset, Splits
 from imagegan.data.dataset import counted
 from imagegan.game import Batch, Game, View
 from imagegan.generation import draw_samples
@@ -44,10 +44,10 @@ def first_numbers(model: Game | Pyramid, splits: Splits, data: str, seed: int = 
     beside = nearest(held_out, known)
     for name, some in parts.items():
         rows[name] |= measures.variety(some.pixels, held_out) | measures.copies(some.pixels, beside, known)
-        if data in MODAL:
-            rows[name] |= measures.modes(some._replace(labels=None), data)
+        rows[name] |= measures.known_set(some._replace(labels=None), data)
+    rows["samples"] |= measures.classifier_errors(model, real)
     recipe = model.recipe
-    if recipe.labelled:  # the discriminator knows no other labels
+    if recipe.conditional:  # the discriminator knows no other labels
         real = real.take((real.labels >= 0) & (real.labels < recipe.code.categories))
     if isinstance(model, Game):
         rows["samples"] |= _watched(model, real, seed)
@@ -65,7 +65,12 @@ def _watched(model: Game, real: ImageDataset, seed: int) -> Row:
     seed_everything(seed, "judged")
     nets = {name: copy.deepcopy(net).train() for name, net in model.recipe.nets.items()}  # as it was: forwards count
     recipe = replace(model.recipe, nets={**nets, "generator": copy.deepcopy(model.generator).eval()})
-    labels = {"d_accuracy": "accuracy of the discriminator", "distance": "how much higher the critic scores"}
+    labels = {
+        "d_accuracy": "accuracy of the discriminator",
+        "distance": "how much higher the critic scores",
+        "loss_gap": "how much lower the loss function is",
+        "convergence": "the measure M by which a training is stopped",
+    }
     row: Row = {}
     values: dict[str, list[Tensor]] = {name: [] for name in watched}
     for at in torch.arange(count).split(size) if size > 1 else []:

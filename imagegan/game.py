@@ -10,7 +10,7 @@ import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import torch
@@ -20,15 +20,16 @@ from torch.nn.functional import one_hot
 from torch.optim import Optimizer
 
 from imagegan.data.dataset import Stored, as_floats
+from imagegan.data.few_labels import with_label
 from imagegan.history import SampleHistory
 from imagegan.latents import NO_CODE, Codes, CodeSpec, Latents, Prior
 from imagegan.losses import Loss, Scores
 from imagegan.nets import Images, Scored, has_batchnorm
-from imagegan.variants.configs import ImageConfig
+from imagegan.variants.configs import ImageConfig, LossConfig
 from seqgan.core import distributed
 from seqgan.core.checkpoint import check, load_optimizer
 from seqgan.core.device import autocast
-from seqgan.core.game import Nets, Optimise, Player, Term, move, nothing, once, update_average, watched
+from seqgan.core.game import LR_SCHEDULES, Nets, Optimise, Player, Term, move, nothing, once, update_average, watched
 from seqgan.core.phase import Metrics, Phase
 from seqgan.core.seed import derive, private_generator
 from seqgan.core.weights import as_safetensors
@@ -56,11 +57,12 @@ class Recipe:
     players: "Mapping[str, Player[View]]"
     noise: tuple[int, ...]  # the shape of a generator's noise
     code: CodeSpec = NO_CODE
-    labelled: bool = False  # the code is the label: of a real image its own, of a generated one that of a real one
+    conditional: bool = False  # the code is the label: of a real image its own, of a generated one that of a real one
     target: Callable[[Images], Images] = unchanged  # what of a real image the generator imitates
     context: Callable[[Images], tuple[Images, ...]] = lambda real: ()  # what of it the generator is given
-    # what the discriminator is given of an image
-    d_inputs: "Callable[[View, Images], tuple[Tensor, ...]]" = lambda view, images: (images,)
+    # what the discriminator is given of images, and whether these are the generated ones
+    d_inputs: "Callable[[View, Images, bool], tuple[Tensor, ...]]" = lambda view, images, generated: (images,)
+    encode: Callable[[Images], Tensor] | None = None  # E(x), of the "encoder": the noise to generate x from
     rounds: int = 1  # of this game for each step of a training
 
     def __post_init__(self) -> None:
@@ -79,13 +81,26 @@ class Recipe:
 class View:
     """A minibatch as one player sees it; each value is computed when a term first asks for it, and only once."""
 
-    def __init__(self, recipe: Recipe, batch: Callable[[], Batch], count: int, device: torch.device) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        batch: Callable[[], Batch],
+        count: int,
+        device: torch.device,
+        labelled: Callable[[], Batch] | None = None,
+    ) -> None:
+        """`labelled` gives a batch of images that have a label (by default the same batch)."""
         self.recipe, self.count, self.device = recipe, count, device
-        self._batch = batch
+        self._batch, self._labelled = batch, labelled or batch
 
     @cached_property
     def batch(self) -> Batch:
         return self._batch()
+
+    @cached_property
+    def labelled(self) -> Batch:
+        """Other real images, each with its label."""
+        return self._labelled()
 
     @cached_property
     def real(self) -> Images:
@@ -101,16 +116,28 @@ class View:
 
     @cached_property
     def code(self) -> Codes:
-        if self.recipe.labelled:
+        if self.recipe.conditional:
             return one_hot(self.batch.labels, self.recipe.code.categories).float()
         return self.recipe.code.draw(self.count, self.device)
 
     @cached_property
-    def fake(self) -> Images:
+    def generated(self) -> Images:
         return self.recipe.nets["generator"](self.noise, self.code, *self.context)
 
-    def discriminate(self, images: Images) -> Scored:
-        return self.recipe.nets["discriminator"](*self.recipe.d_inputs(self, images))
+    @cached_property
+    def fake(self) -> Images:
+        return self.generated
+
+    def keep(self) -> None:
+        """Generate with a graph, for the view of another player (`take_over`); to this one the images are constants."""
+        self.fake = self.generated.detach()
+
+    def take_over(self, other: "View") -> None:
+        """See the images that another view has generated, with their graph."""
+        self.batch, self.noise, self.code, self.fake = other.batch, other.noise, other.code, other.generated
+
+    def discriminate(self, images: Images, generated: bool = False) -> Scored:
+        return self.recipe.nets["discriminator"](*self.recipe.d_inputs(self, images, generated))
 
     def score(self, images: Images) -> Scores:
         return self.discriminate(images).score
@@ -121,7 +148,7 @@ class View:
 
     @cached_property
     def on_fake(self) -> Scored:
-        return self.discriminate(self.fake)
+        return self.discriminate(self.fake, generated=True)
 
     @cached_property
     def encoded(self) -> Any:
@@ -189,13 +216,14 @@ class Game:
     ) -> None:
         """`preprocess` is applied to real images, as to bring them to a level of a pyramid."""
         self.recipe, self.config, self.device, self.seed, self.name = recipe, config, device, seed, name
-        if recipe.labelled and len(labels) != len(images):
+        if recipe.conditional and len(labels) != len(images):
             raise UsageError(
                 f"this model learns from labels, but of {len(images)} images {len(labels)} have one; "
                 "choose data with labels, or a model that needs none"
             )
         self.preprocess = preprocess
         self.images, self.labels = images.to(device), labels.to(device)
+        self.labelled = with_label(labels)
         for net in recipe.nets.values():
             net.to(device)
         self.optimizers = {name: player.new_optimizer(recipe.nets) for name, player in recipe.players.items()}
@@ -207,16 +235,31 @@ class Game:
 
     @property
     def phase(self) -> Phase:
-        return Phase(self.name, self.config.steps * self.recipe.rounds, self.update)
+        return Phase(self.name, self.steps, self.update)
+
+    @property
+    def steps(self) -> int:
+        """The rounds of this game."""
+        return self.config.steps * self.recipe.rounds
 
     def update(self, step: int) -> Metrics:
         """One round: each player takes its turns. The metrics are those of the last turn of each."""
         measured: dict[str, Tensor] = {}
+        lr_factor = LR_SCHEDULES[self.config.lr_schedule](step, self.steps)
+        reuse = isinstance(self.config, LossConfig) and self.config.reuse_fakes
+        kept: View | None = None
         for name, player in self.recipe.players.items():
             for turn in range(player.turns(step)):
                 view = self.view(step, name, turn)
                 precision = autocast(self.device, enabled=self.config.bf16)
-                losses = move(player, view, self.recipe.nets, self.optimizers[name], precision=precision)
+                if kept and name == "g":
+                    view.take_over(kept)
+                elif reuse and turn + 1 == player.turns(step):
+                    with precision:
+                        view.keep()
+                    kept = view
+                optimizer = self.optimizers[name]
+                losses = move(player, view, self.recipe.nets, optimizer, precision=precision, lr_factor=lr_factor)
             measured |= {f"{name}_{term}": value for term, value in losses.items()}
             measured |= {what: distributed.all_reduce_mean(values) for what, values in watched(player, view).items()}
         if self.averaged is not None:
@@ -226,18 +269,21 @@ class Game:
     def view(self, step: int, player: str, turn: int = 0) -> View:
         """The view of one move. Its images depend on seed, step, player and turn alone; each process gets its shard."""
 
-        def batch() -> Batch:
-            chosen = self.chosen(step, player, turn)
+        def batch(labelled: bool = False) -> Batch:
+            chosen = self.chosen(step, player, turn, labelled)
             images = self.preprocess(as_floats(self.images[chosen]))
             return Batch(images, self.labels[chosen] if len(self.labels) else chosen)
 
-        return View(self.recipe, batch, distributed.shard_size(self.config.batch_size), self.device)
+        size = distributed.shard_size(self.config.batch_size)
+        return View(self.recipe, batch, size, self.device, partial(batch, labelled=True))
 
-    def chosen(self, step: int, player: str, turn: int) -> Int[Tensor, "B"]:
-        """Which images: drawn on the CPU, so that they do not depend on the device. All that a move copies to it."""
-        order = private_generator(self.seed, self.name, "batch", step, player, turn)
-        size = self.config.batch_size
-        return torch.randint(len(self.images), (size,), generator=order)[distributed.shard(size)].to(self.device)
+    def chosen(self, step: int, player: str, turn: int, labelled: bool = False) -> Int[Tensor, "B"]:
+        """Which images, of all or of the labelled ones: drawn on the CPU, so that they do not depend on the device. All
+        that a move copies to it."""
+        order = private_generator(self.seed, self.name, "labelled" if labelled else "batch", step, player, turn)
+        size, count = self.config.batch_size, len(self.labelled if labelled else self.images)
+        drawn = torch.randint(count, (size,), generator=order)[distributed.shard(size)]
+        return (self.labelled[drawn] if labelled else drawn).to(self.device)
 
     # --- samples
 
@@ -245,6 +291,11 @@ class Game:
     def generator(self) -> nn.Module:
         """The one that samples: averaged, where there is an average."""
         return self.recipe.nets["generator"] if self.averaged is None else self.averaged
+
+    @property
+    def games(self) -> "list[Game]":
+        """As a pyramid has one for each level."""
+        return [self]
 
     @property
     def prior(self) -> Prior:
@@ -283,11 +334,11 @@ class Game:
         optimizers = {f"{name}_optimizer": optimizer for name, optimizer in self.optimizers.items()}
         return {**self.recipe.nets, **averaged, **optimizers}
 
-    def weights(self) -> dict[str, bytes]:
-        """Every network as a safetensors file; of the generator the one that draws the samples."""
+    def files(self) -> dict[str, nn.Module]:
+        """Every network by the name of its file; of the generator the one that draws the samples."""
         nets = {**self.recipe.nets, "generator": self.generator}
-        return {name: as_safetensors(net.state_dict()) for name, net in nets.items()}
+        return {f"{name}.safetensors": net for name, net in nets.items()}
 
     def exports(self) -> Mapping[str, bytes]:
-        weights = {f"{name}.safetensors": data for name, data in self.weights().items()}
+        weights = {name: as_safetensors(net.state_dict()) for name, net in self.files().items()}
         return {**weights, **self.history.exports(self.draw)}

@@ -3,9 +3,10 @@
 import io
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import torch
@@ -14,18 +15,20 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from imagegan.data import TOYS, ImageDataset, toy
+from imagegan.data import TOYS, UNLABELLED, ImageDataset, toy
 from imagegan.data.layout import folder_names
-from imagegan.game import Game
+from imagegan.game import Game, Recipe
 from imagegan.grids import POINTS, as_bytes, is_points, png
-from imagegan.latents import Codes, CodeSpec, Latents
+from imagegan.latents import Codes, CodeSpec, Latents, Noise
 from imagegan.nets import Images
 from imagegan.pyramid import Pyramid
-from imagegan.runs import read_run
+from imagegan.runs import RunDescription, read_run
 from imagegan.samples import Labels, Samples
 from imagegan.training import new_model
-from seqgan.core.bounds import COUNT, PATH, SEED, STEPS, Real, Several, checked
+from imagegan.validation import Validated
+from seqgan.core.bounds import COUNT, PATH, SEED, STEPS, Real, Several, Stage, checked
 from seqgan.core.config import nearest
+from seqgan.core.game import inference
 from seqgan.core.run import checkpoints, saved_in
 from seqgan.core.seed import derive, private_generator
 from seqgan.errors import CheckpointError, RunError, UsageError, quoted, why
@@ -34,57 +37,90 @@ AT_A_TIME = 500
 EVALUATED_AT_A_TIME = 100  # another number would draw other samples with the same seed
 MOST_NAMED = 50  # classes, in a message
 TRUNCATION = Real(0, math.inf, above=True)
+STAGES = ("final", "best")
+STAGE = Stage("final, best, or the number of a checkpoint")
 CODE = Several(Real(-1e6, 1e6), "3,-1,0.5")
 
 
 @checked
-def load_model(folder: Annotated[Path, PATH], device: torch.device) -> Game | Pyramid:
-    """The model of a run at its newest checkpoint.
+def load_model(
+    folder: Annotated[Path, PATH], device: torch.device, stage: Annotated[str, STAGE] = "final"
+) -> Game | Pyramid:
+    """The model of a run at its newest checkpoint ("final"), with the generator that was best on validation images
+    ("best"), or at a checkpoint by its number.
 
     Raises:
-        RunError: it is not a run of this package, or has no checkpoint yet.
+        RunError: it is not a run of this package, has no checkpoint yet, or no such stage.
         CheckpointError: the checkpoint is damaged, or belongs to another run."""
-    description, config, shape = read_run(folder)
-    found = list(checkpoints(folder).values())
-    if not found:
-        raise RunError(f"{folder} has no checkpoint yet; train it by imagegan train --resume {folder}")
-    saved = saved_in(found[-1], folder, description)
-    # No image of the data is needed, but their shape is; points are drawn above real ones.
-    data = description["data"]["name"]
-    nothing = torch.zeros(1, shape.channels, shape.size, shape.size)
-    images = toy(data, POINTS).images if data in TOYS else nothing
-    model = new_model(
-        description["algorithm"],
-        config,
-        ImageDataset(images, torch.zeros(len(images), dtype=torch.long), torch.zeros(len(images), 0)),
-        shape,
-        device,
-        description["seed"],
-    )
+    about = read_run(folder)
+    path = _checkpoint_of(folder, stage)
+    saved = saved_in(path, folder, about.description)
+    model = untrained(about, device)
+    validated = Validated(model)
     try:
-        model.load_state_dict(saved["algorithm"])
+        validated.load_state_dict(saved["algorithm"])
     except (LookupError, TypeError, ValueError, RuntimeError, AttributeError) as error:
         raise CheckpointError(
-            f"{found[-1]} does not belong to the run {folder}: {why(error)}; restore it from a copy, or remove it to "
+            f"{path} does not belong to the run {folder}: {why(error)}; restore it from a copy, or remove it to "
             "use the one before it"
         ) from error
+    if stage == "best" and not validated.use_best():
+        raise RunError(
+            f"{folder} has no best stage: its samples were not measured on validation images, or not yet "
+            "(--validate-every); leave out --stage best"
+        )
     return model
 
 
-def generate(
-    model: Game | Pyramid,
-    count: int,
-    seed: int,
-    label: int | None = None,
-    code: Sequence[float] | None = None,
-    truncation: float = math.inf,
-) -> Images:
-    """Images that depend on the seed alone (image k is the same for every count): of one class, with one code, or of
-    all classes in turn.
+def untrained(about: RunDescription, device: torch.device) -> Game | Pyramid:
+    """The model of this description as it begins. No image of the data is needed, but their shape is; points are drawn
+    above real ones."""
+    shape, data = about.shape, about.description["data"]["name"]
+    nothing = torch.zeros(1, shape.channels, shape.size, shape.size)
+    images = toy(data, POINTS).images if data in TOYS else nothing
+    dataset = ImageDataset(images, torch.full((len(images),), UNLABELLED), torch.zeros(len(images), 0))
+    algorithm, seed = about.description["algorithm"], about.description["seed"]
+    return new_model(algorithm, about.config, dataset, shape, device, seed)
 
-    Raises:
-        UsageError: the model has no such class or code."""
-    return images_of(model, latents(model, count, seed, label, code, truncation))
+
+def _checkpoint_of(folder: Path, stage: str) -> Path:
+    found = {str(steps): path for steps, path in checkpoints(folder).items()}
+    if not found:
+        raise RunError(f"{folder} has no checkpoint yet; train it by imagegan train --resume {folder}")
+    if stage not in (*STAGES, *found):
+        raise RunError(
+            f"{folder} has no stage {quoted(stage)}; there are {', '.join(STAGES)} and the checkpoints "
+            f"{', '.join(found)}"
+        )
+    return found.get(stage, list(found.values())[-1])
+
+
+class ImageModel(NamedTuple):
+    """A trained model in use. Its networks are `recipe.nets` of each of `model.games`."""
+
+    model: Game | Pyramid
+    about: RunDescription
+
+    def __repr__(self) -> str:
+        about = self.about.description
+        return f"<ImageModel {about['algorithm']} on {about['data']['name']}, seed {about['seed']}>"
+
+    def generate(
+        self,
+        count: int = 10,
+        *,
+        seed: int = 0,
+        label: str | int | None = None,
+        code: Sequence[float] | None = None,
+        truncation: float = math.inf,
+    ) -> Images:
+        """Images "N C S S" in [-1, 1], on the CPU, that depend on the seed alone (image k is the same for every count):
+        of one class (by name or number), with one code, or of all classes in turn.
+
+        Raises:
+            UsageError: the model has no such class or code."""
+        number = None if label is None else class_number(self.model, self.about.class_names, str(label))
+        return images_of(self.model, latents(self.model, count, seed, number, code, truncation))
 
 
 def images_of(model: Game | Pyramid, chosen: Latents) -> Images:
@@ -93,12 +129,48 @@ def images_of(model: Game | Pyramid, chosen: Latents) -> Images:
     return torch.cat([model.draw(part).cpu() for part in parts])
 
 
+def encode(model: Game | Pyramid, images: Images) -> Noise:
+    """The codes E(x) of images.
+
+    Raises:
+        UsageError: there is no encoder."""
+    if model.recipe.encode is None:
+        raise UsageError("this model has no encoder; train one by --model bigan or vae")
+    return _in_parts(model, "encoder", model.recipe.encode, images)
+
+
+def features_of(model: Game | Pyramid) -> tuple[str, Callable[[Images], Tensor]] | None:
+    """What a model has learned to see in images, and its name: the codes of an encoder, else the features of a
+    discriminator, where that is given images alone."""
+    recipe = model.recipe
+    if recipe.encode is not None:
+        return "codes E(x)", partial(encode, model)
+    if "discriminator" not in recipe.nets or recipe.d_inputs is not Recipe.d_inputs:
+        return None
+    net = recipe.nets["discriminator"]
+    return "features of the discriminator", partial(_in_parts, model, "discriminator", lambda some: net(some).features)
+
+
+def _in_parts(model: Game | Pyramid, net: str, of: Callable[[Images], Tensor], images: Images) -> Tensor:
+    with inference(model.recipe.nets[net]):
+        return torch.cat([of(some.to(model.device)).float().cpu() for some in images.split(AT_A_TIME)])
+
+
+def reconstruct(model: Game | Pyramid, images: Images) -> Images:
+    """G(E(x)), of the generator that learns with the encoder, not of its average."""
+    codes = encode(model, images).to(model.device)
+    with inference(model.recipe.nets["generator"]) as generator:
+        return torch.cat([generator(some, some[:, :0]).float().cpu() for some in codes.split(AT_A_TIME)])
+
+
 def draw_samples(model: Game | Pyramid, count: int, seed: int, train: ImageDataset) -> Samples:
     """Samples that depend on the seed alone. Classes are as frequent as among the training images, codes as in
     training."""
     rng = private_generator(seed, "evaluation")
     code, cpu = model.recipe.code, torch.device("cpu")
-    labels = train.labels[torch.randint(len(train.labels), (count,), generator=rng)] if model.recipe.labelled else None
+    labels = (
+        train.labels[torch.randint(len(train.labels), (count,), generator=rng)] if model.recipe.conditional else None
+    )
     codes = code.draw(count, cpu, rng) if labels is None else one_hot(labels, code.categories).float()
     parts = [
         model.sample(len(some), derive(seed, "evaluation", part), some).cpu()
@@ -124,7 +196,7 @@ def latents(
     truncation: Annotated[float, TRUNCATION] = math.inf,
 ) -> Latents:
     """The latents of `generate`."""
-    known, labelled = model.prior.code, model.recipe.labelled
+    known, labelled = model.prior.code, model.recipe.conditional
     codes = None
     if label is not None and code is not None:
         raise UsageError("a class and a code were given, but one of them was expected; leave out --class or --code")
@@ -140,7 +212,7 @@ def class_number(model: Game | Pyramid, names: Sequence[str], text: str) -> int:
 
     Raises:
         UsageError: there is none."""
-    if not model.recipe.labelled:
+    if not model.recipe.conditional:
         raise UsageError("this model is not conditioned on classes; leave out --class")
     if text in names:
         return list(names).index(text)
@@ -177,7 +249,12 @@ def _among(value: int, count: int, what: str) -> None:
 
 
 def history_gif(model: Game | Pyramid) -> bytes:
-    """An animated GIF of samples over training."""
+    """An animated GIF of samples over training.
+
+    Raises:
+        UsageError: a saved model, which has none."""
+    if not model.history.frames:
+        raise UsageError("there are no samples over training here; give a RUN, or an --output of another kind")
     return model.history.gif(model.draw)
 
 
@@ -208,6 +285,6 @@ def png_files(images: Images, labels: Tensor | None, names: Sequence[str]) -> It
 
 def conditioning(model: Game | Pyramid, chosen: Latents) -> dict[str, Tensor]:
     """The `labels` or `codes` of these latents; empty where there are neither."""
-    if model.recipe.labelled:
+    if model.recipe.conditional:
         return {"labels": chosen.codes.argmax(dim=1)}
     return {"codes": chosen.codes} if model.prior.code.size else {}

@@ -1,23 +1,23 @@
-"""What `import imagegan` offers: train, load, generate, evaluate."""
+"""What `import imagegan` offers: train, load, generate, evaluate, save."""
 
-import math
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from imagegan import evaluation, generation, training
-from imagegan.game import Game
+from imagegan import evaluation, training
+from imagegan.generation import STAGE, ImageModel, load_model
 from imagegan.measures import Row
 from imagegan.nets import Images
-from imagegan.pyramid import Pyramid
-from imagegan.runs import class_names, read_run
+from imagegan.pretrained import CONFIG, save_pretrained
+from imagegan.runs import read_run
 from imagegan.variants.configs import CONFIGS, PRESETS
 from seqgan.core import distributed
 from seqgan.core.bounds import PATH, SEED, TEXT, THREADS, YES_NO, checked
 from seqgan.core.config import choose_config, nearest, parameters
 from seqgan.core.device import resolve
 from seqgan.core.log import Display, progress_display
+from seqgan.core.pretrained import refuse_taken
+from seqgan.core.record import read_record
 from seqgan.core.starting import Machine, RunRequest
 from seqgan.errors import ConfigError, UsageError, quoted
 
@@ -27,36 +27,72 @@ class TrainedRun:
 
     def __init__(self, folder: Path, device: str = "auto") -> None:
         self.folder, self._device = folder, resolve(device)
-        self.description = read_run(folder).description
+        self.about = read_run(folder)
+        self._models: dict[str, ImageModel] = {}
 
     def __repr__(self) -> str:
-        about = self.description
+        about = self.about.description
         return f"<TrainedRun {self.folder}: {about['algorithm']} on {about['data']['name']}, seed {about['seed']}>"
 
-    @cached_property
-    def model(self) -> Game | Pyramid:
-        """The newest state: its networks are `model.recipe.nets`, of a pyramid those of each of `model.games`."""
-        return generation.load_model(self.folder, self._device)
+    @property
+    def description(self) -> Mapping[str, Any]:
+        """What run.json says."""
+        return self.about.description
 
-    def generate(
-        self,
-        count: int,
-        *,
-        seed: int = 0,
-        label: str | int | None = None,
-        code: Sequence[float] | None = None,
-        truncation: float = math.inf,
-    ) -> Images:
-        """Images "N C S S" in [-1, 1], on the CPU: of one class (by name or number), with one code, or of all in turn.
+    @property
+    def metrics(self) -> list[dict[str, Any]]:
+        """The record of the training: the numbers of each step, by phase and step."""
+        return read_record(self.folder)
+
+    @checked
+    def model(self, stage: Annotated[str | int, STAGE] = "final") -> ImageModel:
+        """The model of a stage: final, best (on validation images), or the number of a checkpoint.
+
+        Raises:
+            RunError: nothing is saved yet, or there is no such stage.
+            CheckpointError: the checkpoint is damaged."""
+        stage = str(stage)
+        if stage not in self._models:
+            self._models[stage] = ImageModel(load_model(self.folder, self._device, stage), self.about)
+        return self._models[stage]
+
+    def generate(self, count: int = 10, *, stage: str | int = "final", **options: Any) -> Images:
+        """Images "N C S S" in [-1, 1], on the CPU. Options: seed 0, label (a class by name or number), code,
+        truncation (`ImageModel.generate`).
 
         Raises:
             UsageError: the model has no such class or code."""
-        number = None if label is None else generation.class_number(self.model, class_names(self.folder), str(label))
-        return generation.generate(self.model, count, seed, number, code, truncation)
+        return self.model(stage).generate(count, **options)
 
-    def evaluate(self, *, count: int = evaluation.COUNT, seed: int = 0) -> dict[str, Row]:
+    @checked
+    def evaluate(
+        self,
+        *,
+        count: Annotated[int, evaluation.COUNTED] = evaluation.COUNT,
+        seed: Annotated[int, SEED] = 0,
+        stage: Annotated[str | int, STAGE] = "final",
+    ) -> dict[str, Row]:
         """What `imagegan evaluate` prints: a row of numbers for the samples, and one for held-out images."""
-        return evaluation.evaluate_runs([self.folder], self._device, count=count, seed=seed)
+        return evaluation.evaluate_runs([self.folder], self._device, count=count, seed=seed, stage=str(stage))
+
+    @checked
+    def save_pretrained(
+        self,
+        folder: Annotated[str | Path, PATH],
+        *,
+        stage: Annotated[str | int, STAGE] = "final",
+        license: Annotated[str, TEXT] = "unknown",
+        overwrite: Annotated[bool, YES_NO] = False,
+    ) -> Path:
+        """Save the model of a stage in a folder, with a model card of its numbers and samples.
+
+        `license` is the identifier of the hub, such as "cc0-1.0", for the card.
+
+        Raises:
+            UsageError: the folder holds something already; `overwrite` replaces a saved model."""
+        refuse_taken(Path(folder), CONFIG, overwrite=overwrite)
+        rows = self.evaluate(stage=stage)
+        return save_pretrained(self.model(stage), Path(folder), rows, licence=license, overwrite=overwrite)
 
 
 @checked

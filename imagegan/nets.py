@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeVar
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.utils import parametrizations
 
 from imagegan.latents import Codes
 from seqgan.errors import ConfigError, UsageError
@@ -20,26 +21,28 @@ Images = Float[Tensor, "B C S S"]
 
 
 class Shape(NamedTuple):
-    """Of an image, and the number of classes (0: the images have no labels)."""
+    """Of an image, the number of classes (0: the images have no labels), and how many images have no label."""
 
     channels: int
     size: int
     classes: int = 0
+    unlabelled: int = 0
 
     @property
     def pixels(self) -> int:
         return self.channels * self.size**2
 
-    def labelled(self) -> int:
-        """The number of classes, for a model that learns from labels.
+    def labelled(self, *, in_part: bool = False) -> int:
+        """The number of classes, for a model that learns from the labels of all images, or of a part of them.
 
         Raises:
             UsageError: there are none, or not for every image."""
-        if not self.classes:
+        if not self.classes or (self.unlabelled and not in_part):
+            missing = f"{self.unlabelled} images have none" if self.classes else "the images have none"
+            few = "semi-gan, which learns from those that there are" if self.classes else "infogan, which needs none"
             raise UsageError(
-                "this model learns from labels, but not every image has one; choose data with labels "
-                "(the images of each class in a folder of their own), or --model infogan, which needs "
-                "none"
+                f"this model learns from labels, but {missing}; choose data with labels (the images of each class in a "
+                f"folder of their own), or --model {few}"
             )
         return self.classes
 
@@ -52,13 +55,16 @@ class Scored(NamedTuple):
 
 
 class Generator(nn.Module):
-    """Noise and a code, concatenated, to images."""
+    """Noise and a code, concatenated, to images. The last layer is tanh, since pixels are in [-1, 1]."""
 
-    def __init__(self, body: nn.Module) -> None:
+    def __init__(self, body: nn.Sequential) -> None:
         super().__init__()
         self.body = body
 
     def forward(self, noise: Latent, code: Codes) -> Images:
+        return self.before_tanh(noise, code).tanh()
+
+    def before_tanh(self, noise: Latent, code: Codes) -> Images:
         return self.body(torch.cat([noise, code], dim=1))
 
 
@@ -69,8 +75,11 @@ class Discriminator(nn.Module):
         super().__init__()
         self.trunk, self.features, self.planes = trunk, features, planes
         self.output = nn.Linear(features, 1)
+        self.augment: Callable[[Images], Images] | None = None  # in train mode, as dropout
 
     def forward(self, images: Images, code: Codes | None = None) -> Scored:
+        if self.training and self.augment:
+            images = self.augment(images)
         features = self.trunk(images if code is None else self._beside(images, code))
         return Scored(self.output(features).flatten().float(), features)  # losses are computed in fp32
 
@@ -82,11 +91,28 @@ class Discriminator(nn.Module):
         return torch.cat([images, planes], dim=1)
 
 
+class Classifier(nn.Module):
+    """Images to the logits of K classes. They make a discriminator: of K + 1 classes, of which that of generated images
+    has the logit 0, the logit of all others together is log sum exp. Salimans et al. (2016), section 5."""
+
+    def __init__(self, like: Discriminator, classes: int) -> None:
+        super().__init__()
+        self.trunk, self.features = like.trunk, like.features
+        self.output = nn.Linear(self.features, classes)
+
+    def forward(self, images: Images) -> Scored:
+        features = self.trunk(images)
+        return Scored(self.output(features).float().logsumexp(dim=1), features)
+
+    def logits(self, images: Images) -> Float[Tensor, "B K"]:
+        return self.output(self.trunk(images)).float()
+
+
 # --- perceptrons
 
 
-def mlp_generator(shape: Shape, inputs: int, width: int) -> nn.Module:
-    """Goodfellow et al. (2014): two ReLU layers; tanh, since pixels are in [-1, 1]."""
+def mlp_generator(shape: Shape, inputs: int, width: int) -> Generator:
+    """Goodfellow et al. (2014): two ReLU layers."""
     return Generator(
         nn.Sequential(
             nn.Linear(inputs, width),
@@ -94,7 +120,6 @@ def mlp_generator(shape: Shape, inputs: int, width: int) -> nn.Module:
             nn.Linear(width, width),
             nn.ReLU(),
             nn.Linear(width, shape.pixels),
-            nn.Tanh(),
             nn.Unflatten(1, (shape.channels, shape.size, shape.size)),
         )
     )
@@ -119,7 +144,7 @@ def mlp_discriminator(shape: Shape, code: int, width: int, norm: str) -> Discrim
 # --- DCGAN
 
 
-def dcgan_generator(shape: Shape, inputs: int, width: int) -> nn.Module:
+def dcgan_generator(shape: Shape, inputs: int, width: int) -> Generator:
     """Radford et al. (2016): project, then fractionally strided convolutions, BatchNorm and ReLU."""
     doublings, base = halvings(shape.size)
     channels = [width << power for power in reversed(range(doublings))]  # the narrower the image, the more
@@ -129,7 +154,7 @@ def dcgan_generator(shape: Shape, inputs: int, width: int) -> nn.Module:
     ]
     for coarse, fine in pairwise(channels):
         layers += [nn.BatchNorm2d(coarse), nn.ReLU(), nn.ConvTranspose2d(coarse, fine, 4, 2, 1, bias=False)]
-    layers += [nn.BatchNorm2d(width), nn.ReLU(), nn.ConvTranspose2d(width, shape.channels, 4, 2, 1), nn.Tanh()]
+    layers += [nn.BatchNorm2d(width), nn.ReLU(), nn.ConvTranspose2d(width, shape.channels, 4, 2, 1)]
     return Generator(_small_weights(nn.Sequential(*layers)))
 
 
@@ -141,13 +166,13 @@ def dcgan_discriminator(shape: Shape, code: int, width: int, norm: str) -> Discr
         fine, coarse = width << (power - 1), width << power
         layers += [nn.Conv2d(fine, coarse, 4, 2, 1, bias=norm == "none"), *NORMS[norm](coarse), nn.LeakyReLU(0.2)]
     trunk = nn.Sequential(*layers, nn.Flatten())
-    return _small_weights(Discriminator(trunk, (width << (count - 1)) * base**2, planes=True))
+    return initialised(Discriminator(trunk, (width << (count - 1)) * base**2, planes=True), norm)
 
 
 # --- the networks of the comparison study
 
 
-def common_generator(shape: Shape, inputs: int, width: int) -> nn.Module:
+def common_generator(shape: Shape, inputs: int, width: int) -> Generator:
     """The one architecture of Lucic et al. (2018), from InfoGAN: 16 x `width` units, then two doublings."""
     base = shape.size // 4
     body = nn.Sequential(
@@ -162,7 +187,6 @@ def common_generator(shape: Shape, inputs: int, width: int) -> nn.Module:
         nn.BatchNorm2d(width),
         nn.LeakyReLU(0.2),
         nn.ConvTranspose2d(width, shape.channels, 4, 2, 1),
-        nn.Tanh(),
     )
     return Generator(_small_weights(body))
 
@@ -181,13 +205,13 @@ def common_discriminator(shape: Shape, code: int, width: int, norm: str) -> Disc
         *NORMS_1D[norm](16 * width),
         nn.LeakyReLU(0.2),
     )
-    return _small_weights(Discriminator(trunk, 16 * width, planes=True))
+    return initialised(Discriminator(trunk, 16 * width, planes=True), norm)
 
 
 class Family(NamedTuple):
     """A generator made of (shape, inputs, width), and a discriminator made of (shape, code, width, norm)."""
 
-    generator: Callable[[Shape, int, int], nn.Module]
+    generator: Callable[[Shape, int, int], Generator]
     discriminator: Callable[[Shape, int, int, str], Discriminator]
     smallest: int  # the side of an image must be this at least
     divisor: int  # and a multiple of this
@@ -234,6 +258,16 @@ def has_batchnorm(net: nn.Module) -> bool:
     return any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in net.modules())
 
 
+def spectral_norm(net: Net) -> Net:
+    """Divide each weight by its largest singular value, so that no layer stretches a difference (Miyato et al. 2018).
+
+    In train mode every forward makes one step of the power iteration, in eval mode none. Its vectors are buffers: they
+    are saved with the weights. All processes hold the same, as a function of the weights and the number of forwards."""
+    for layer in [layer for layer in net.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]:
+        parametrizations.spectral_norm(layer)
+    return net
+
+
 def halvings(size: int) -> tuple[int, int]:
     """How often a side is halved, a convolution of DCGAN each time, down to 4 at most; and the side that is left: 28 is
     7 x 4, 32 is 4 x 8, 64 is 4 x 16."""
@@ -241,6 +275,17 @@ def halvings(size: int) -> tuple[int, int]:
     while size % 2 == 0 and size > 4:
         size, count = size // 2, count + 1
     return count, size
+
+
+def initialised(discriminator: Discriminator, norm: str) -> Discriminator:
+    """Without BatchNorm by He et al. (2015), as the official code of WGAN-GP: from N(0, 0.02), which BatchNorm would
+    scale, the scores of so few channels are hardly different."""
+    if norm == "batch":
+        return _small_weights(discriminator)
+    for layer in discriminator.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_normal_(layer.weight, a=0.2)
+    return discriminator
 
 
 def _small_weights(net: Net) -> Net:

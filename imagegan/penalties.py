@@ -47,6 +47,11 @@ def gradient_penalty(score: Score, real: Images, fake: Images, sides: Sides = "t
     return off_one(gradient_norms(score, between(real, fake, shares(real))), sides)
 
 
+def r1_penalty(score: Score, real: Images) -> Scalar:
+    """E |grad D(x)|^2 on real images, of which gamma / 2 is added. Mescheder et al. (2018), equation 9."""
+    return mean(gradient_norms(score, real).square())
+
+
 def difference_penalty(score: Score, real: Images, fake: Images, sides: Sides = "two-sided") -> Scalar:
     """E (|D(y1) - D(y2)| / |y1 - y2| - 1)^2 for two points between the same real and generated image.
 

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 import torch
+from torch import nn
 from torch.nn.functional import avg_pool2d, interpolate
 
 from imagegan.data.dataset import Stored
@@ -16,6 +17,7 @@ from imagegan.variants.configs import ImageConfig
 from seqgan.core.checkpoint import ANYTHING, check
 from seqgan.core.phase import Phase
 from seqgan.core.seed import derive
+from seqgan.core.weights import as_safetensors
 
 
 def downsampled(images: Images) -> Images:
@@ -38,6 +40,11 @@ def upsampled(images: Images) -> Images:
 def low(images: Images) -> Images:
     """The low frequencies of an image, at its own size: u(d(I))."""
     return upsampled(downsampled(images))
+
+
+def coarsened(images: Images, halvings: int) -> Images:
+    """What so many halvings leave of an image, at its own size: u(...u(d(...d(I))))."""
+    return upsampled(coarsened(downsampled(images), halvings - 1)) if halvings else images
 
 
 def high(images: Images) -> Images:
@@ -106,10 +113,12 @@ class Pyramid:
             game.load_state_dict(state[game.name])
         self.history.frames = state["history"]
 
-    def exports(self) -> Mapping[str, bytes]:
-        weights = {
-            f"{game.name.replace(' ', '-')}/{name}.safetensors": data
-            for game in self.games
-            for name, data in game.weights().items()
+    def files(self) -> dict[str, nn.Module]:
+        """Every network by the name of its file, in a folder for each level."""
+        return {
+            f"{game.name.replace(' ', '-')}/{name}": net for game in self.games for name, net in game.files().items()
         }
+
+    def exports(self) -> Mapping[str, bytes]:
+        weights = {name: as_safetensors(net.state_dict()) for name, net in self.files().items()}
         return {**weights, **self.history.exports(self.draw)}

@@ -10,12 +10,12 @@ from imagegan.variants.configs import CONFIGS, ImageConfig
 from seqgan.core import schema
 from seqgan.core.config import assemble, parameters
 from seqgan.core.run import describe, rewrite
-from seqgan.errors import DataError, RunError
+from seqgan.errors import DataError, RunError, SeqGANError
 
 FIELDS = {
     "algorithm": schema.Field(f"one of {', '.join(CONFIGS)}", lambda value: value in CONFIGS),
     "config": schema.TABLE,
-    "threads": schema.THREADS,
+    "seed": schema.WHOLE,
     "data": schema.TABLE,
 }
 DATA_FIELDS = {
@@ -23,6 +23,7 @@ DATA_FIELDS = {
     "sha256": schema.TEXT,
     "channels": schema.SIZE,
     "classes": schema.WHOLE,
+    "unlabelled": schema.WHOLE,
     "size": schema.SIZE,
     "folder": schema.TEXT_OR_NOTHING,
     "class_names": schema.TEXTS,
@@ -35,6 +36,11 @@ class RunDescription(NamedTuple):
     description: Mapping[str, Any]
     config: ImageConfig
     shape: Shape  # of an image
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the classes, by number."""
+        return tuple(self.description["data"]["class_names"] or map(str, range(self.shape.classes)))
 
 
 def load_images(folder: Path, held_out: int, moved: Path | None = None) -> Splits:
@@ -67,12 +73,6 @@ def load_images(folder: Path, held_out: int, moved: Path | None = None) -> Split
             f"the images {source} are not those that {folder} was begun with; bring those back, or start a new run"
         )
     return splits
-
-
-def class_names(folder: Path) -> tuple[str, ...]:
-    """The names of the classes of a run, by number."""
-    description, _, shape = read_run(folder)
-    return tuple(description["data"]["class_names"] or map(str, range(shape.classes)))
 
 
 def refuse_other_images(folder: Path, data: str | None, data_dir: Path | None) -> None:
@@ -110,11 +110,19 @@ def read_run(folder: Path) -> RunDescription:
     description = describe(folder)
     if description.get("package") != "imagegan":
         raise RunError(f"{folder} is a run of {description.get('package')}, not of imagegan")
-    schema.check(folder / "run.json", description, FIELDS, RunError)
-    schema.check(folder / "run.json", description["data"], DATA_FIELDS, RunError, "data.")
+    return described(folder / "run.json", description, RunError)
+
+
+def described(path: Path, description: Mapping[str, Any], error: type[SeqGANError]) -> RunDescription:
+    """What a file says of a run, or of a model that was saved.
+
+    Raises:
+        error: it is damaged."""
+    schema.check(path, description, FIELDS, error)
+    schema.check(path, description["data"], DATA_FIELDS, error, "data.")
     kind = CONFIGS[description["algorithm"]]
-    config, _ = assemble(kind, [(str(folder / "run.json"), description["config"])])
-    names = [parameter.name for parameter in parameters(kind)]
-    schema.refuse_changed(folder / "run.json", description, RunError, names)
+    config, _ = assemble(kind, [(str(path), description["config"])])
+    schema.refuse_changed(path, description, error, [parameter.name for parameter in parameters(kind)])
     data = description["data"]
-    return RunDescription(description, config, Shape(data["channels"], data["size"], data["classes"]))
+    shape = Shape(data["channels"], data["size"], data["classes"], data["unlabelled"])
+    return RunDescription(description, config, shape)

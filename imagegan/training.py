@@ -9,11 +9,13 @@ from typing import Any, NamedTuple
 
 import torch
 
-from imagegan.data import MADE, NATIVE, TOYS, ImageDataset, Splits, load
+from imagegan.data import MADE, NATIVE, TOYS, UNLABELLED, ImageDataset, Splits, load
+from imagegan.data.few_labels import few_labels
 from imagegan.game import Game, Recipe
 from imagegan.nets import Shape, halvings
 from imagegan.pyramid import Pyramid
 from imagegan.runs import load_images, read_run, record_moved_images, refuse_other_images
+from imagegan.validation import Validated
 from imagegan.variants import VARIANTS
 from imagegan.variants.configs import CONFIGS, ImageConfig
 from seqgan.core import device as devices
@@ -23,7 +25,7 @@ from seqgan.core.loop import train
 from seqgan.core.run import create
 from seqgan.core.seed import seed_everything
 from seqgan.core.starting import Machine, RunRequest
-from seqgan.errors import ConfigError
+from seqgan.errors import ConfigError, RunError
 
 HELD_OUT = 1000  # images to generate beside the training images
 # For points: small perceptrons with higher learning rates; the penalty as in the toy examples of the official code of
@@ -39,6 +41,7 @@ class Finished(NamedTuple):
     splits: Splits
     data: str
     seconds: float
+    best: Mapping[str, Mapping[str, Any]]  # of each phase, as of `Validated`
 
 
 def with_data_defaults(chosen: Chosen, data: str) -> Chosen:
@@ -84,6 +87,17 @@ def refuse_ineffective(chosen: Chosen, shape: Shape) -> None:
         )
 
 
+def refuse_another_schedule(folder: Path, config: ImageConfig, options: Mapping[str, Any]) -> None:
+    """
+    Raises:
+        RunError: more steps were asked for, but the learning rates of a run depend on how many there are."""
+    if config.lr_schedule != "constant" and options.get("steps", config.steps) != config.steps:
+        raise RunError(
+            f"{folder} has {config.steps} steps with --lr-schedule {config.lr_schedule}, whose learning rates would "
+            f"have been others for {options['steps']}; leave --steps out to go on with it, or start a new run"
+        )
+
+
 def new_model(
     model: str, config: ImageConfig, dataset: ImageDataset, shape: Shape, device: torch.device, seed: int
 ) -> Game | Pyramid:
@@ -94,15 +108,16 @@ def new_model(
         UsageError: it needs labels, and images have none."""
     seed_everything(seed, "weights")
     made = VARIANTS[model](config, shape)
+    labels = few_labels(dataset.labels, getattr(config, "labels", 0), seed)
     if isinstance(made, Recipe):
-        return Game(made, config, dataset.images, dataset.labels, device, seed)
-    return Pyramid(made, config, dataset.images, dataset.labels, device, seed)
+        return Game(made, config, dataset.images, labels, device, seed)
+    return Pyramid(made, config, dataset.images, labels, device, seed)
 
 
 def shape_of(dataset: ImageDataset) -> Shape:
-    """The shape of its images; there are classes only where every image has a label."""
-    known = bool((dataset.labels >= 0).all())
-    return Shape(dataset.images.shape[1], dataset.images.shape[2], dataset.classes if known else 0)
+    unlabelled = int((dataset.labels == UNLABELLED).sum())
+    classes = dataset.classes if unlabelled < len(dataset.labels) else 0
+    return Shape(dataset.images.shape[1], dataset.images.shape[2], classes, unlabelled)
 
 
 def begin_or_continue(
@@ -125,7 +140,10 @@ def begin_or_continue(
         refuse_other_images(folder, data, data_dir)
         if data_dir:
             record_moved_images(folder, data_dir.resolve())
-        return with_data_defaults(chosen, read_run(folder).description["data"]["name"]).asked
+        description, config, _ = read_run(folder)
+        options = with_data_defaults(chosen, description["data"]["name"]).asked
+        refuse_another_schedule(folder, config, options)
+        return options
 
     return starting.begin_or_continue(
         wanted,
@@ -188,5 +206,7 @@ def carry_out(folder: Path, machine: Machine) -> Finished | None:
         machine.display.message(splits.summary(description["data"]["name"]))
     model = new_model(description["algorithm"], config, splits.train, shape, machine.device, description["seed"])
     with machine.run(folder) as run:
-        train(model, run)
-        return Finished(model, splits, description["data"]["name"], run.seconds) if distributed.rank() == 0 else None
+        train(validated := Validated(model, splits, config.validate_every), run)
+        if distributed.rank():
+            return None
+        return Finished(model, splits, description["data"]["name"], run.seconds, validated.best)

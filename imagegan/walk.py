@@ -10,10 +10,10 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 from imagegan.game import Game
-from imagegan.generation import images_of, latents
-from imagegan.grids import drawn, stacked
-from imagegan.history import SHOWN
+from imagegan.generation import images_of, latents, reconstruct
+from imagegan.grids import drawn, is_points, stacked
 from imagegan.latents import Latents, Noise
+from imagegan.nets import Images
 from imagegan.pyramid import Pyramid
 from seqgan.errors import UsageError
 
@@ -85,30 +85,20 @@ def _along(start: Latents, part: slice, values: Float[Tensor, "L P"]) -> Block:
     return Block(Latents(start.noise.repeat_interleave(columns, dim=0), codes), columns)
 
 
-def arithmetic(model: Game | Pyramid, concepts: Sequence[Sequence[int]], seed: int) -> list[Block]:
-    """A - B + C of the mean latents of three concepts, each given by numbers of images of this seed.
+def arithmetic(model: Game | Pyramid, three: Sequence[Latents], seed: int) -> list[Block]:
+    """A - B + C of the mean latents of three concepts, each given by three latents.
 
     A row for each concept, with its mean behind; then the result amid eight neighbours. Single latents are too unstable
     to calculate with (Radford et al. 2016, section 6.3.2); and where each mean is of three, the noise of the result
-    has the variance of noise again. Codes are summed up as noise is.
-
-    Raises:
-        UsageError: there is no image of this number."""
-    for number in (number for numbers in concepts for number in numbers):
-        if number >= SHOWN:
-            raise UsageError(f"there is no image {number}: imagegan generate shows 0 to {SHOWN - 1}")
-    known = torch.cat(model.prior.draw(SHOWN, seed), dim=1)
-    rows = [known[list(numbers)] for numbers in concepts]
+    has the variance of noise again. Codes are summed up as noise is."""
+    rows = [torch.cat(latents, dim=1) for latents in three]
     minuend, subtrahend, summand = means = [row.mean(dim=0, keepdim=True) for row in rows]
     grid = torch.cat([part for row, mean in zip(rows, means, strict=True) for part in (row, mean)])
     result = _split(model, (minuend - subtrahend + summand).repeat(9, 1))
     rng = torch.Generator().manual_seed(seed)
     shift = AROUND * (2 * torch.rand(result.noise.shape, generator=rng) - 1)
     shift[4] = 0
-    return [
-        Block(_split(model, grid), len(concepts[0]) + 1),
-        Block(result._replace(noise=result.noise + shift), 3),
-    ]
+    return [Block(_split(model, grid), 4), Block(result._replace(noise=result.noise + shift), 3)]
 
 
 def _split(model: Game | Pyramid, whole: Float[Tensor, "B Y"]) -> Latents:
@@ -126,6 +116,18 @@ def still(model: Game | Pyramid, blocks: Sequence[Block]) -> Image.Image:
             for block in blocks
         ]
     )
+
+
+def reconstructions(model: Game | Pyramid, images: Images, columns: int) -> Image.Image:
+    """Rows of images, below each their reconstructions G(E(x)); of points, both in different colours.
+
+    Raises:
+        UsageError: the model has no encoder."""
+    made = reconstruct(model, images)
+    if is_points(images):
+        return drawn(torch.cat([images, made]), real=model.images, tracks=2)
+    rows = [part.unflatten(0, (-1, columns)) for part in (images, made)]
+    return drawn(torch.stack(rows, dim=1).flatten(0, 2), columns)
 
 
 def moving(model: Game | Pyramid, blocks: Sequence[Block]) -> list[Image.Image]:

@@ -8,8 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from PIL import Image
+
 from seqgan.compare import over_seeds
 from seqgan.core.bounds import Real
+from seqgan.core.plots import BLUE, Curve, plot
 from seqgan.data.corpus import Corpus
 from seqgan.data.encoding import encoded
 from seqgan.data.splits import some_of
@@ -53,6 +57,19 @@ def ablation(
     first, *others = rows
     pairs = [(name, first) for name in others]
     return Evaluation({**rows, REAL: real}, {"seeds": list(seeds)}, texts, corpus.valid, pairs)
+
+
+def learning_curve(corpus: Corpus, settings: Mapping[str, Mapping[str, Any]], rows: Mapping[str, Row]) -> Image.Image:
+    """The validation NLL of the settings with a `share`, over the number of texts that they learned from; the shade is
+    one standard error."""
+    shares = {name: setting["share"] for name, setting in settings.items() if "share" in setting}
+    names = sorted(shares, key=lambda name: float(shares[name]))
+    texts = [len(share_of(corpus, shares[name]).train) for name in names]
+    nll = np.array([rows[name][OF_VALIDATION].value for name in names])
+    errors = np.nan_to_num([rows[name][OF_VALIDATION].stderr for name in names])
+    curve = Curve("", texts, nll, low=nll - errors, high=nll + errors)
+    points = Curve("", texts, nll, "dots", BLUE)
+    return plot([curve, points], title=corpus.name, x="training texts", y="validation NLL, nats a token", log="x")
 
 
 def share_of(corpus: Corpus, share: Any) -> Corpus:

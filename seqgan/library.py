@@ -28,6 +28,7 @@ from seqgan.core.config import choose_config, nearest, parameters
 from seqgan.core.device import resolve
 from seqgan.core.log import Display, progress_display
 from seqgan.core.phase import Algorithm
+from seqgan.core.pretrained import refuse_taken
 from seqgan.core.starting import Machine, RunRequest
 from seqgan.data.corpus import Corpus, corpus_in_memory
 from seqgan.data.encoding import EncodedCorpus, encoded
@@ -37,7 +38,7 @@ from seqgan.errors import ConfigError, UsageError, quoted
 from seqgan.metrics import Aggregation
 from seqgan.model import Scored, TextModel
 from seqgan.models.factory import MakeDiscriminator, MakePolicy
-from seqgan.pretrained import refuse_taken, save_pretrained
+from seqgan.pretrained import POLICY, save_pretrained
 from seqgan.reporting import Evaluation
 from seqgan.rewards import DenseReward, TextReward
 from seqgan.rollout import Score
@@ -170,7 +171,7 @@ class TrainedRun:
 
         Raises:
             UsageError: the folder holds something already; `overwrite` replaces a saved model."""
-        refuse_taken(Path(folder), overwrite)
+        refuse_taken(Path(folder), POLICY, overwrite=overwrite)
         measured = evaluation.evaluate_models(
             {str(stage): self.model(stage)}, self.encoded(), seed=self.description["seed"]
         )

@@ -17,6 +17,7 @@ from seqgan.core import distributed, starting
 from seqgan.core.config import Chosen, to_json
 from seqgan.core.log import Display, showing
 from seqgan.core.loop import train
+from seqgan.core.pretrained import read_weights
 from seqgan.core.run import checkpoints, create
 from seqgan.core.schema import json_bytes
 from seqgan.core.starting import Machine, RunRequest
@@ -28,7 +29,7 @@ from seqgan.data.labels import names_of
 from seqgan.data.suitable import suitable_tokenizer
 from seqgan.errors import RunError, UsageError
 from seqgan.evaluation import evaluate_models, tokens_of
-from seqgan.pretrained import WEIGHTS, model_json, read_weights
+from seqgan.pretrained import WEIGHTS, model_json
 from seqgan.reporting import Evaluation
 from seqgan.runs import (
     Source,

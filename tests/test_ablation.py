@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 import seqgan
 from seqgan.ablation import ablation, on_validation, share_of
@@ -95,6 +96,20 @@ def test_the_command(corpus_file: Path, tmp_path: Path) -> None:
     rows = json.loads(call(*words, "--threads", "1", "--json").stdout)["rows"]
     assert set(rows) == {"plain", "averaged", "real"}
     assert describe(tmp_path / "runs" / "averaged-1")["config"]["ema_decay"] == 0.9
+
+
+def test_the_command_draws_a_learning_curve(corpus_file: Path, tmp_path: Path) -> None:
+    settings, place = tmp_path / "settings.toml", tmp_path / "curve.png"
+    option = "mle_epochs = 1\nhidden_dim = 8\n"
+    settings.write_text(f"[half]\nshare = 0.5\n{option}[all]\nshare = 1\n{option}")
+    words = ("bench", "ablation", settings, "--corpus", corpus_file, "--seeds", "1", "--runs", tmp_path / "runs")
+    call(*words, "--threads", "1", "--plot", place)
+    with Image.open(place) as image:
+        assert (image.format, image.size) == ("PNG", (460, 360))
+    call(*words, "--threads", "1", "--plot", place)  # again, from the runs that there are
+    settings.write_text(f"[all]\nshare = 1\n{option}")
+    message = f"--plot draws settings with a share over it, of which {settings} has fewer than two"
+    assert message in refusal(*words, "--plot", tmp_path / "other.png")[0]
 
 
 @pytest.mark.parametrize(

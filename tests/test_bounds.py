@@ -12,6 +12,7 @@ import click
 import numpy as np
 import pytest
 
+import imagegan
 import seqgan
 from imagegan import generation
 from imagegan.cli import imagegan as imagegan_command
@@ -132,6 +133,8 @@ def bad(bound: Bound, table: dict[type[Bound], list[Any]]) -> list[Any]:
     values = next(values for kind, values in table.items() if isinstance(bound, kind))
     if isinstance(bound, Stage):  # the number of a checkpoint
         values = [value for value in values if value is True or not isinstance(value, int)]
+    if isinstance(bound, Several) and not bound.least:
+        values = [value for value in values if value != []]
     if isinstance(bound, Function):
         values = [value for value in values if not isinstance(value, bound.others)]
     return [*values, *(["-1"] if table is TYPED and isinstance(bound, Whole) and bound.least == 0 else [])]
@@ -263,6 +266,10 @@ LIBRARY: list[tuple[Callable[..., Any], dict[str, Any]]] = [
     (seqgan.TextModel.generate_detailed, {"self": None, "count": 1}),
     (seqgan.load_corpus, {"name": "poems"}),
     (generation.latents, {"model": None, "count": 1, "seed": 0}),
+    (imagegan.from_pretrained, {"name": "nowhere/at-all"}),
+    (imagegan.TrainedRun.model, {"self": None}),
+    (imagegan.TrainedRun.evaluate, {"self": None}),
+    (imagegan.TrainedRun.save_pretrained, {"self": None, "folder": "nowhere"}),
 ]
 # What has another type than a bound, and is refused in words of its own (below).
 OTHERWISE = {

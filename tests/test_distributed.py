@@ -81,6 +81,9 @@ def test_all_processes_hold_the_same_weights_after_training(found: Found) -> Non
         assert flat(first) == flat(second), game
     buffers = [name for name in found[0]["dcgan"]["generator"] if "running" in name]
     assert len(buffers) == 4
+    vectors = [value for name, value in found[0]["dcgan"]["discriminator"].items() if name.endswith(("_u", "_v"))]
+    assert len(vectors) == 6
+    assert all(abs(float(vector.norm()) - 1) < 1e-5 for vector in vectors)
     assert found[0]["world_size"] == 2
 
 
@@ -106,8 +109,8 @@ def test_clocks_are_read_only_where_the_processes_agree() -> None:
             if of_time or (isinstance(node, ast.ImportFrom) and node.module in ("time", "datetime")):
                 reading.add(path.relative_to(ROOT).as_posix())
     shown_only = {"seqgan/core/log.py"}
-    alone = {f"seqgan/bench/{name}.py" for name in ("data", "machine", "startup")}
-    alone |= {"imagegan/bench/runs.py"}
+    alone = {f"seqgan/bench/{name}.py" for name in ("data", "startup")}
+    alone |= {"imagegan/bench/runs.py", "seqgan/core/device.py"}  # whose clock is that of the benches
     agreed = {"seqgan/core/run.py", "seqgan/core/rendezvous.py"}
     assert reading == shown_only | alone | agreed
 

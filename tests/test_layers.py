@@ -30,10 +30,10 @@ LAYERS = [
     {"cli", "__main__"},
 ]
 CORE = [
-    {"bounds", "files", "hub", "launch", "memory", "phase", "schema", "stats", "streams"},
+    {"bounds", "files", "hub", "launch", "memory", "phase", "plots", "schema", "stats", "streams"},
     {"checkpoint", "config", "device", "folder", "log", "record", "report", "weights"},
     {"outputs", "rendezvous", "seed"},
-    {"distributed"},
+    {"distributed", "pretrained"},
     {"game", "run"},
     {"loop", "starting"},
     {"command", "options"},
@@ -46,6 +46,7 @@ FREE_OF_TORCH = [
     "seqgan/algorithms/configs.py",
     *(f"imagegan/cli/{path.name}" for path in sorted((ROOT / "imagegan" / "cli").glob("*.py"))),
     "imagegan/variants/configs.py",
+    "imagegan/bench/ranges.py",
 ]
 
 

@@ -110,7 +110,7 @@ def test_a_look_of_the_discriminator_at_twenty_thousand_texts_is_bounded() -> No
     policy = Bigram(V, T).eval()
     critic = Critic(config, texts, torch.device("cpu"), 1, policy, parts, samples=config.d_samples)
     with Largest() as noted:
-        critic.validate(critic.discriminator.state_dict())
+        critic.validate(critic.discriminator.state_dict(), critic.pairs())
     assert noted.bytes <= 4 * NUMBERS_TOGETHER
 
 

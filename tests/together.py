@@ -147,7 +147,14 @@ def tiny(name: str) -> Algorithm:
 
 
 def dcgan() -> Algorithm:
-    tiny: dict[str, Any] = {"images": 50, "steps": 9, "batch_size": 7, "latent_dim": 6, "width": 4}
+    tiny: dict[str, Any] = {
+        "images": 50,
+        "steps": 9,
+        "batch_size": 7,
+        "latent_dim": 6,
+        "width": 4,
+        "spectral_norm": True,
+    }
     images = digits(50, seed=1)
     return new_model("dcgan", IMAGE_CONFIGS["dcgan"](**tiny), images, shape_of(images), CPU, 0)
 

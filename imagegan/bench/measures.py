@@ -1,7 +1,7 @@
 """What is measured of a trained model: distances to held-out images, variety, classes.
 
-The held-out images are halved: samples are compared with one half, and so is the other half, whose distance is the
-floor."""
+What a choice may be based on is the distance to validation images; what is told is that to as many test images. The
+distance between the two is the floor."""
 
 import math
 from functools import lru_cache
@@ -11,19 +11,21 @@ from typing import NamedTuple
 import torch
 
 from imagegan import measures
-from imagegan.data import MODAL, TOYS, ImageDataset, load
+from imagegan.data import TOYS, ImageDataset, load
+from imagegan.data.dataset import counted
 from imagegan.game import Game
 from imagegan.generation import draw_samples
 from imagegan.measures import Row
 from imagegan.metrics.classes import accuracy
 from imagegan.metrics.codes import MOST_CLASSES, class_found
 from imagegan.metrics.distances import frechet
-from imagegan.metrics.features import Space, spaces_for
+from imagegan.metrics.features import Space, spaces_for, unlabelled
 from imagegan.metrics.predictors import Predictor, predictor
 from imagegan.pyramid import Pyramid
 from imagegan.samples import Samples
 from seqgan.core.report import Measured
 from seqgan.core.seed import derive
+from seqgan.errors import DataError
 
 SAMPLES = 1000
 
@@ -40,7 +42,7 @@ class Known(NamedTuple):
 
     name: str
     train: ImageDataset
-    floor: ImageDataset  # held-out images in the place of samples
+    valid: ImageDataset
     test: ImageDataset
     spaces: list[Space]
     classifier: Predictor | None
@@ -48,31 +50,45 @@ class Known(NamedTuple):
 
 @lru_cache(maxsize=2)
 def known(source: Source, count: int, seed: int) -> Known:
-    """A classifier is trained where the images have labels (and cached, see `predictor`)."""
-    splits = load(source.name, count=count, seed=seed, folder=source.folder)
-    half = min(SAMPLES, len(splits.test.images) // 2)
+    """A classifier is trained where the images have labels (and cached, see `predictor`).
+
+    Raises:
+        DataError: there are too few images for a validation split."""
+    splits = load(source.name, count=count, held_out=SAMPLES, seed=seed, folder=source.folder)
+    if splits.valid is None:
+        raise DataError(
+            f"{source.name} has {counted(len(splits.train.images), 'training image')}, too few for a validation split; "
+            "200 or more are needed"
+        )
+    some = slice(0, min(SAMPLES, len(splits.valid.images), len(splits.test.images)))
     labelled = source.name not in TOYS and bool((splits.train.labels >= 0).all())
     classifier = predictor(splits.train) if labelled else None
-    floor, test = (splits.test.take(slice(at * half, (at + 1) * half)) for at in (0, 1))
-    return Known(source.name, splits.train, floor, test, spaces_for(splits.train, classifier), classifier)
+    valid, test = splits.valid.take(some), splits.test.take(some)
+    return Known(source.name, splits.train, valid, test, spaces_for(splits.train, classifier), classifier)
 
 
 def measured(model: Game | Pyramid, of: Known, seed: int) -> dict[str, Row]:
-    """The rows "test", of samples, and "real", of held-out images in their place."""
+    """The rows "test", of samples, "real", of validation images in their place, and "valid": the distance of the
+    samples to validation images, in the one space that no label has shaped."""
     samples = draw_samples(model, len(of.test.images), derive(seed, "bench", "test"), of.train)
     test = row_of(samples._replace(labels=None), of) | conditional(samples, of)
-    return {"real": row_of(Samples(of.floor.pixels), of), "test": test}
+    space = unlabelled(of.train)
+    valid = {f"fd-{space.name}": distance(space, samples, of.valid, "validation")}
+    return {"real": row_of(Samples(of.valid.pixels), of), "test": test, "valid": valid}
+
+
+def distance(space: Space, samples: Samples, real: ImageDataset, split: str) -> Measured:
+    return frechet(space, space.features(samples.pixels), space.features(real.pixels), split)
 
 
 def row_of(samples: Samples, of: Known) -> Row:
     """The numbers of any samples, compared with the test images."""
-    row: Row = {}
-    for space in of.spaces:
-        features, real = space.features(samples.pixels), space.features(of.test.pixels)
-        row[f"fd-{space.name}"] = frechet(space, features, real, "test")
+    row: Row = {f"fd-{space.name}": distance(space, samples, of.test, "test") for space in of.spaces}
     row |= measures.variety(samples.pixels, of.test.pixels)
-    if of.name in MODAL:
-        row |= measures.modes(samples, of.name)
+    row |= measures.known_set(samples, of.name)
+    space = unlabelled(of.train)
+    features, real = (space.features(pixels) for pixels in (samples.pixels, of.test.pixels))
+    row |= measures.manifold(space, features, real, "test")
     if of.classifier is not None:
         row |= measures.classes(samples, of.train, of.classifier)
     return row

@@ -24,7 +24,7 @@ def compared(
     Raises:
         DataError: the dataset cannot be read.
         UsageError: the budget does not allow a single round of some model."""
-    shape, folder = shape_in(source), out / source.name.replace("/", "-")
+    shape, folder = shape_in(source), folder_of(out, source)
     options = {model: within(model, source, shape, preset, budget) for model in models}
     return {
         model: [Job(folder / model / f"seed-{seed}", model, source, seed, options[model]) for seed in seeds]
@@ -38,11 +38,18 @@ def as_preset(model: str, source: Source, preset: str, **changes: Any) -> Chosen
     return with_data_defaults(chosen, source.name)
 
 
-def within(model: str, source: Source, shape: Shape, preset: str, budget: int) -> Chosen:
-    """The same, for the rounds that the budget allows."""
-    config = as_preset(model, source, preset).config
+def within(model: str, source: Source, shape: Shape, preset: str, budget: int, **changes: Any) -> Chosen:
+    """The same, for the rounds that the budget allows.
+
+    Raises:
+        UsageError: it allows none."""
+    config = as_preset(model, source, preset, **changes).config
     rounds = rounds_within(recipes_of(model, config, shape), config.batch_size, budget)
-    return as_preset(model, source, preset, steps=rounds)
+    return as_preset(model, source, preset, **changes, steps=rounds)
+
+
+def folder_of(out: Path, source: Source) -> Path:
+    return out / source.name.replace("/", "-")
 
 
 def shape_in(source: Source) -> Shape:

@@ -5,6 +5,7 @@ So a bench that was stopped or killed can be resumed: what is measured is only r
 import math
 import multiprocessing
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -46,6 +47,7 @@ class Job(NamedTuple):
     source: Source
     seed: int
     chosen: Chosen
+    keep: bool = True  # its checkpoints, once it is measured
 
 
 class Result(NamedTuple):
@@ -58,7 +60,7 @@ class Result(NamedTuple):
 
 
 def run_all(jobs: Sequence[Job], workers: int, log: Callable[[str], None]) -> dict[Path, Result]:
-    """Train and measure the runs that are not measured yet, several at a time, in processes of one thread.
+    """Train and measure the runs that are not measured yet, several at a time, each on one thread.
 
     Raises:
         RunError: a run directory is there already, of other options.
@@ -70,14 +72,21 @@ def run_all(jobs: Sequence[Job], workers: int, log: Callable[[str], None]) -> di
             agree(job.place, asked, extendable="")
     # Runs on the same images follow each other, so that a process finds them in its cache.
     ordered = sorted(jobs, key=lambda job: (job.source.name, job.seed))
-    missing = [job for job in ordered if not (job.place / RESULT).is_file()]
-    for job, result in _side_by_side(missing, workers):
+    for job, result in _side_by_side(missing(ordered), workers):
         log(f"{job.place}: {result.failed or 'done'} ({result.seconds:.0f} s of training)")
     return {job.place: read_result(job.place) for job in jobs}
 
 
+def missing(jobs: Sequence[Job]) -> list[Job]:
+    """Those that are not measured yet."""
+    return [job for job in jobs if not (job.place / RESULT).is_file()]
+
+
 def _side_by_side(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, Result]]:
-    if not jobs:
+    if workers == 1:  # no other process has to start
+        torch.set_num_threads(THREADS)
+        yield from ((job, _one(job)) for job in jobs)
+    if not jobs or workers == 1:
         return
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_begin_worker) as pool:
         try:
@@ -109,7 +118,7 @@ def _prepare(of: tuple[Source, int, int]) -> None:
 
 
 def _one(job: Job) -> Result:
-    """Train and measure a run, or resume it, in a process of its own."""
+    """Train and measure a run, or resume it."""
     began, fresh = time.process_time(), not (job.place / "run.json").is_file()
     failed: str | None = "diverged"
     rows: dict[str, Row] = {}
@@ -127,6 +136,8 @@ def _one(job: Job) -> Result:
         raise SeqGANError(str(stopped)) from None
     result = Result(failed, rows, time.process_time() - began if fresh else math.nan, seconds)
     files.write(job.place / RESULT, schema.json_bytes(_as_json(result)))
+    if not job.keep:
+        shutil.rmtree(job.place / "checkpoints", ignore_errors=True)
     return result
 
 

@@ -8,18 +8,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from imagegan.bench.runs import Job, Result
-from seqgan.core.report import cell, finite
+from imagegan.measures import Row
+from seqgan.core.report import Measured, as_cell, finite, signatures
 
-COLUMNS = ("fd-random", "fd-pca64", "fd-labels", "variety", "classes", "accuracy", "agreement", "modes", "quality")
+COLUMNS = (
+    *("fd-random", "fd-pca64", "fd-labels", "precision", "recall", "variety", "classes", "accuracy", "agreement"),
+    *("modes", "quality", "on-manifold"),
+)
+LAST = ("failed", "rounds", "CPU s", "train s")
 REAL = "real"
-
-
-class Number(NamedTuple):
-    """Of several seeds."""
-
-    mean: float
-    deviation: float  # NaN for one
-    signatures: tuple[str, ...] = ()
 
 
 class Entry(NamedTuple):
@@ -28,28 +25,26 @@ class Entry(NamedTuple):
     model: str
     runs: int
     failed: int
-    numbers: dict[str, Number]  # over the runs that have some; a collapsed one counts
+    row: Row  # over the runs that have numbers (a collapsed one has); the error is their standard deviation
     rounds: int = 0
     cpu_seconds: float = math.nan
     seconds: float = math.nan
 
 
-def number(values: Sequence[float], signatures: Sequence[str] = ()) -> Number:
+def over_seeds(numbers: Sequence[Measured]) -> Measured:
+    values = [number.value for number in numbers]
     deviation = float(np.std(values, ddof=1)) if len(values) > 1 else math.nan
-    return Number(float(np.mean(values)), deviation, tuple(dict.fromkeys(signatures)))
+    return Measured(float(np.mean(values)), deviation, "; ".join(dict.fromkeys(n.signature for n in numbers)))
 
 
 def entry(model: str, results: Sequence[Result], row: str = "test", rounds: int = 0) -> Entry:
     rows = [result.rows[row] for result in results if row in result.rows]
-    numbers = {}
-    for metric in dict.fromkeys(name for found in rows for name in found):
-        measured = [found[metric] for found in rows if metric in found]
-        numbers[metric] = number([one.value for one in measured], [one.signature for one in measured])
+    names = dict.fromkeys(name for found in rows for name in found)
     return Entry(
         model,
         len(results),
         sum(result.failed is not None for result in results),
-        numbers,
+        {name: over_seeds([found[name] for found in rows if name in found]) for name in names},
         rounds,
         _mean_known(result.cpu_seconds for result in results),
         _mean_known(result.seconds for result in results),
@@ -69,53 +64,36 @@ def entries(asked: Mapping[str, Sequence[Job]], results: Mapping[Path, Result]) 
     return [entry(REAL, [result for result in measured if result.rows], REAL), *lines]
 
 
-# --- print
+def rows(data: str, entries: Sequence[Entry]) -> list[list[str]]:
+    """The headings, then a line for each: the name, starred where a run failed, a number in each column, the cost."""
+    columns = columns_of(entries)
+    lines = []
+    for found in entries:
+        last = [
+            f"{found.failed} of {found.runs}" if found.failed else "",
+            f"{found.rounds}",
+            *("" if math.isnan(seconds) else f"{seconds:.0f}" for seconds in (found.cpu_seconds, found.seconds)),
+        ]
+        numbers = [as_cell(found.row.get(name)) for name in columns]
+        lines.append([found.model + "*" * (found.failed > 0), *numbers, *(last if found.model != REAL else [""] * 4)])
+    return [[data, *columns, *LAST], *lines]
 
 
-def headings(entries: Sequence[Entry]) -> list[str]:
-    return [name for name in COLUMNS if any(name in found.numbers for found in entries)]
+def columns_of(entries: Sequence[Entry]) -> list[str]:
+    return [name for name in COLUMNS if any(name in found.row for found in entries)]
 
 
-def cells(found: Entry, columns: Sequence[str]) -> list[str]:
-    """A line: the name, starred where a run failed, a number in each column, then the cost."""
-    star = "*" if found.failed else ""
-    numbers = [cell(*found.numbers[name][:2]) if name in found.numbers else "" for name in columns]
-    if found.model == REAL:
-        return [REAL, *numbers, "", "", "", ""]
-    return [
-        found.model + star,
-        *numbers,
-        f"{found.failed} of {found.runs}" if found.failed else "",
-        f"{found.rounds}",
-        _seconds(found.cpu_seconds),
-        _seconds(found.seconds),
-    ]
-
-
-LAST = ("failed", "rounds", "CPU s", "train s")
-
-
-def _seconds(value: float) -> str:
-    return "" if math.isnan(value) else f"{value:.0f}"
-
-
-def signatures(entries: Sequence[Entry], columns: Sequence[str]) -> Iterable[str]:
+def notes(entries: Sequence[Entry]) -> list[str]:
     """What the numbers of each column depend on."""
-    for name in columns:
-        distinct = dict.fromkeys(
-            signature for found in entries if name in found.numbers for signature in found.numbers[name].signatures
-        )
-        yield f"{name}: {'; '.join(distinct)}"
+    return signatures({found.model: found.row for found in entries}, columns_of(entries))
 
 
 def as_json(found: Entry) -> dict[str, Any]:
     numbers = {
-        name: {"mean": finite(value.mean), "deviation": finite(value.deviation), "signatures": value.signatures}
-        for name, value in found.numbers.items()
+        name: {"mean": finite(number.value), "deviation": finite(number.stderr), "signature": number.signature}
+        for name, number in found.row.items()
     }
-    return {
-        **found._asdict(),
-        "numbers": numbers,
-        "cpu_seconds": finite(found.cpu_seconds),
-        "seconds": finite(found.seconds),
+    seconds = {name: finite(getattr(found, name)) for name in ("cpu_seconds", "seconds")}
+    return {"model": found.model, "runs": found.runs, "failed": found.failed, "rounds": found.rounds, **seconds} | {
+        "numbers": numbers
     }

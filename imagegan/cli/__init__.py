@@ -6,6 +6,7 @@ from imagegan.cli.bench import bench
 from imagegan.cli.evaluate import evaluate
 from imagegan.cli.generate import generate
 from imagegan.cli.lab import lab
+from imagegan.cli.save import save
 from imagegan.cli.train import train
 from imagegan.cli.walk import walk
 from seqgan import __version__
@@ -20,7 +21,7 @@ def imagegan() -> None:
     Start with: imagegan train --model dcgan --data digits"""
 
 
-for command in (train, generate, walk, evaluate, bench, lab):
+for command in (train, generate, walk, evaluate, save, bench, lab):
     imagegan.add_command(command)
 
 

@@ -1,17 +1,21 @@
 """`imagegan bench`: models compared. What it imports at the top must not import torch."""
 
 import json
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
+from functools import partial, reduce, wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from imagegan.bench.ranges import STUDIED
 from imagegan.variants.configs import CONFIGS
 from seqgan.core.bounds import COUNT, PATH, SEED, TEXT, OneOf, Several, Whole
 from seqgan.core.config import nearest
 from seqgan.errors import UsageError, quoted
+
+if TYPE_CHECKING:
+    from imagegan.bench.measures import Source
 
 
 class Different(Several):
@@ -31,7 +35,58 @@ class Model(OneOf):
         return f"there is no model {quoted(value)}{nearest(value, self.choices)}"
 
 
-MODELS = Different(Model(list(CONFIGS)), "gan,dcgan")
+class Asked(NamedTuple):
+    """The options of all comparisons."""
+
+    models: Sequence[str]
+    data: Sequence[str]
+    seeds: Sequence[int]
+    budget: int
+    out: Path
+    jobs: int
+    as_json: bool
+    markdown: bool
+
+
+def options(known: Sequence[str], seeds: str, folder: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Adds them to a command, whose first argument they are, checked."""
+    models = Different(Model(known), ",".join(known[:2]))
+    jobs = Whole(1, 4096)
+    every = [
+        click.option("--models", type=models, default=",".join(known), help="models, separated by commas  [all]"),
+        click.option(
+            "--data",
+            type=TEXT,
+            multiple=True,
+            default=("digits",),
+            metavar="NAME[=PATH]",
+            help="dataset (may be repeated), with its folder where it is read: fashion-mnist=PATH  [digits]",
+        ),
+        click.option("--seeds", type=Different(SEED, "0,1,2"), default=seeds, show_default=True),
+        click.option(
+            "--budget",
+            type=COUNT,
+            default=128_000,
+            help="training images of a run, counting a batch for each update of each player",
+            show_default=True,
+        ),
+        click.option("--out", type=PATH, default=Path(folder), help="where the runs go", show_default=True),
+        click.option("--jobs", type=jobs, default=1, help="runs side by side, a thread each", show_default=True),
+        click.option("--json", "as_json", is_flag=True, help="print JSON"),
+        click.option("--markdown", is_flag=True, help="print Markdown"),
+    ]
+
+    def added(command: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(command)
+        def called(**given: Any) -> None:
+            asked = Asked(*(given.pop(name) for name in Asked._fields))
+            if asked.as_json and asked.markdown:
+                raise UsageError("print either --json or --markdown")
+            command(asked, **given)
+
+        return reduce(lambda made, option: option(made), reversed(every), called)
+
+    return added
 
 
 @click.group()
@@ -40,79 +95,90 @@ def bench() -> None:
 
 
 @bench.command("models")
-@click.option(
-    "--models",
-    type=MODELS,
-    default=",".join(CONFIGS),
-    help="models, separated by commas  [all]",
-)
-@click.option(
-    "--data",
-    type=TEXT,
-    multiple=True,
-    default=("digits",),
-    metavar="NAME[=PATH]",
-    help="dataset (may be repeated), with its folder where it is read: fashion-mnist=PATH  [digits]",
-)
-@click.option("--seeds", type=Different(SEED, "0,1,2"), default="0,1,2", show_default=True)
-@click.option(
-    "--budget",
-    type=COUNT,
-    default=128_000,
-    help="training images of a run, counting a batch for each update of each player",
-    show_default=True,
-)
+@options(list(CONFIGS), "0,1,2", "runs/bench")
 @click.option("--preset", type=OneOf(["default", "quick", "paper"]), default="default", show_default=True)
-@click.option("--out", type=PATH, default=Path("runs/bench"), help="where the runs go", show_default=True)
-@click.option("--jobs", type=Whole(1, 4096), default=1, help="runs side by side, a thread each", show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="print JSON")
-@click.option("--markdown", is_flag=True, help="print Markdown")
-def at_one_budget(
-    models: Sequence[str],
-    data: Sequence[str],
-    seeds: Sequence[int],
-    budget: int,
-    preset: str,
-    out: Path,
-    jobs: int,
-    as_json: bool,
-    markdown: bool,
-) -> None:
+def at_one_budget(asked: Asked, preset: str) -> None:
     """Compare models at an equal budget, with the hyper-parameters of a preset.
 
     Every run is a run directory under --out, so that a bench that was stopped can be resumed. Measured is the last step
     of each run, on held-out images that no choice was based on."""
-    if as_json and markdown:
-        raise UsageError("print either --json or --markdown")
     from imagegan.bench import plan, runs, table
-    from imagegan.bench.measures import Source
 
-    sources = [Source(name, Path(path) if path else None) for name, _, path in (one.partition("=") for one in data)]
-    asked = {source.name: plan.compared(models, source, seeds, preset, budget, out) for source in sources}
-    every = [job for of_source in asked.values() for of_model in of_source.values() for job in of_model]
-    results = runs.run_all(every, jobs, partial(click.echo, err=True))
-    tables = {name: table.entries(of_source, results) for name, of_source in asked.items()}
-    if as_json:
+    planned = {
+        source.name: plan.compared(asked.models, source, asked.seeds, preset, asked.budget, asked.out)
+        for source in _sources(asked.data)
+    }
+    every = [job for of_source in planned.values() for of_model in of_source.values() for job in of_model]
+    results = runs.run_all(every, asked.jobs, partial(click.echo, err=True))
+    tables = {name: table.entries(of_source, results) for name, of_source in planned.items()}
+    if asked.as_json:
         lines = {name: [table.as_json(found) for found in entries] for name, entries in tables.items()}
-        facts = {"budget": budget, "preset": preset, "seeds": seeds}
+        facts = {"budget": asked.budget, "preset": preset, "seeds": asked.seeds}
         click.echo(json.dumps({**facts, "data": lines}, indent=2))
         return
     for name, entries in tables.items():
-        columns = table.headings(entries)
-        _print([[name, *columns, *table.LAST], *(table.cells(found, columns) for found in entries)], markdown)
-        click.echo("\n".join(f"  {line}" for line in table.signatures(entries, columns)) + "\n")
-    click.echo(f"  budget of a run: {budget} training images, a batch for each update of each player")
-    click.echo(
-        f"  preset {preset}, seeds {', '.join(map(str, seeds))}, ± their standard deviation; the last step of every run"
-    )
+        _print(table.rows(name, entries), asked.markdown, table.notes(entries))
+    seeds = ", ".join(map(str, asked.seeds))
+    click.echo(f"  budget of a run: {asked.budget} training images, a batch for each update of each player")
+    click.echo(f"  preset {preset}, seeds {seeds}, ± their standard deviation; the last step of every run")
     if any(found.failed for entries in tables.values() for found in entries):
         click.echo("  * some runs failed: diverged (not in the mean) or collapsed (half of the variety or classes)")
 
 
-def _print(rows: Sequence[Sequence[str]], markdown: bool) -> None:
+@bench.command()
+@options(list(STUDIED), "1,2,3,4,5", "runs/study")
+@click.option("--trials", type=Whole(1, 1000), default=20, help="random draws for each model", show_default=True)
+@click.option("--width", type=Whole(2, 2**20), default=16, help="of the networks; the study's is 64", show_default=True)
+def study(asked: Asked, trials: int, width: int) -> None:
+    """Compare models by random search, as Lucic et al. (2018) did.
+
+    Each gets --trials random draws of its hyper-parameters, from the ranges of the study; the best of them, by
+    validation images, is trained again with --seeds. Printed is the expected distance to test images of the best of k
+    draws, which is also drawn in study.png in the folder of the runs, and that of the best over seeds. Every run is a
+    run directory under --out, so that a study that was stopped can be resumed, or get more trials; trials keep no
+    checkpoint. Of --data triangles all possible images are known, for an exact precision (on-manifold)."""
+    from imagegan.bench import study as studies
+    from imagegan.bench import table
+
+    told: dict[str, Any] = {}
+    for source in _sources(asked.data):
+        planned = {name: studies.planned(name, source, trials, width, asked.budget, asked.out) for name in asked.models}
+        found, results = studies.study(planned, asked.seeds, asked.jobs, partial(click.echo, err=True))
+        entries = table.entries({name: one.repeats for name, one in found.items() if one.repeats}, results)
+        place = studies.draw(found, entries[0], source, asked.out)
+        if asked.as_json:
+            models = {name: studies.as_json(one) for name, one in found.items()}
+            told[source.name] = {"models": models, "seeds": [table.as_json(entry) for entry in entries]}
+            continue
+        _print(studies.curve_table(source.name, found), asked.markdown)
+        best = [f"{name}: {studies.best_options(name, one)}" for name, one in found.items()]
+        _print(table.rows(source.name, entries), asked.markdown, [*table.notes(entries), *best])
+        click.echo(f"  the curves: {place}")
+    if asked.as_json:
+        click.echo(json.dumps({"budget": asked.budget, "width": width, "seeds": asked.seeds, "data": told}, indent=2))
+        return
+    seeds = ", ".join(map(str, asked.seeds))
+    click.echo(
+        "  above: the expected distance to test images of the best of k draws by validation images, with an interval"
+    )
+    click.echo(f"  for other draws; below: the best of {trials}, trained with seeds {seeds}")
+    click.echo(
+        f"  budget of a run: {asked.budget} training images, a batch for each update of each player; width {width}"
+    )
+
+
+def _sources(data: Sequence[str]) -> "list[Source]":
+    from imagegan.bench.measures import Source
+
+    return [Source(name, Path(path) if path else None) for name, _, path in (one.partition("=") for one in data)]
+
+
+def _print(rows: Sequence[Sequence[str]], markdown: bool, notes: Sequence[str] = ()) -> None:
     from seqgan.core import report
 
     if markdown:
         click.echo(report.markdown(rows[0], rows[1:]) + "\n")
-        return
-    report.print_table([heading.replace("-", " ") for heading in rows[0]], rows[1:])
+    else:
+        report.print_table([heading.replace("-", " ") for heading in rows[0]], rows[1:])
+    for note in notes:
+        click.echo(f"  {note}")

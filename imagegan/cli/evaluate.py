@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from imagegan.cli.options import DATA, DATA_DIR
+from imagegan.cli.options import DATA, DATA_DIR, STAGE
 from seqgan.core.bounds import PATH, SEED, TEXT, THREADS, Whole
 from seqgan.core.options import RUNS
 from seqgan.errors import UsageError
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 @DATA_DIR
 @click.option("--size", type=Whole(1, 2**14), default=None, help="height and width in pixels  [those of the data]")
 @click.option("--images", type=Whole(100), default=None, help="training images  [10000, or all that are read]")
+@STAGE
 @click.option("--seed", type=SEED, default=0, help="seed of the samples", show_default=True)
 @click.option("--count", type=Whole(20), default=2000, help="samples to measure, at most", show_default=True)
 @click.option("--inception", type=PATH, metavar="FILE", help="an npz file of Inception features, for FID")
@@ -48,6 +49,7 @@ def evaluate(
     data_dir: Path | None,
     size: int | None,
     images: int | None,
+    stage: str,
     seed: int,
     count: int,
     inception: Path | None,
@@ -68,6 +70,8 @@ def evaluate(
     for option, value in of_samples.items():
         if value and not samples:
             raise UsageError(f"{option} applies to --samples; a RUN is compared with its own images")
+    if stage != "final" and not runs:
+        raise UsageError("--stage applies to a RUN; leave it out, or name one")
     from imagegan import evaluation
     from imagegan.data import load
     from imagegan.metrics.distances import fid
@@ -78,8 +82,8 @@ def evaluate(
     rows: dict[str, Row] = {}
     facts: dict[str, Any] = {"seed": seed}
     if runs:
-        rows = evaluation.evaluate_runs(runs, resolve(device), count=count, seed=seed)
-        facts["steps"] = {str(run): evaluation.steps_learned(run) for run in runs}
+        rows = evaluation.evaluate_runs(runs, resolve(device), count=count, seed=seed, stage=stage)
+        facts |= {"stage": stage, "steps": {str(run): evaluation.steps_learned(run, stage) for run in runs}}
     if samples:
         facts["data"] = data = data or "digits"
         splits = load(data, count=images or 0, held_out=count, seed=seed, size=size or 0, folder=data_dir)
@@ -93,7 +97,8 @@ def evaluate(
         return
     print_rows(rows)
     for run, steps in facts.get("steps", {}).items():
-        click.echo(f"  samples of {run}, after {steps} steps, drawn with --seed {seed}")
+        after = "at its best on validation images" if steps is None else f"after {steps} steps"
+        click.echo(f"  samples of {run}, {after}, drawn with --seed {seed}")
     if samples:
         click.echo(f"  samples of {samples}: {facts['samples']}")
     print_summary(rows)

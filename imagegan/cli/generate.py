@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from imagegan.cli.options import CLASS, DEVICE, OVERWRITE, RUN, SAMPLING_SEED, typed, with_suffix, writer_for
+from imagegan.cli.options import CLASS, DEVICE, OVERWRITE, RUN, SAMPLING_SEED, STAGE, typed, with_suffix, writer_for
 from seqgan.core.bounds import PATH, Real, Several, Whole
 from seqgan.errors import UsageError
 
@@ -26,6 +26,7 @@ CODE = Several(Real(-1e6, 1e6), "3,-1,0.5")
     help="truncate the noise to this size: less varied, more typical images  [inf]",
 )
 @SAMPLING_SEED
+@STAGE
 @click.option(
     "--output",
     type=PATH,
@@ -44,6 +45,7 @@ def generate(
     code: tuple[float, ...] | None,
     truncation: float,
     seed: int,
+    stage: str,
     output: Path | None,
     overwrite: bool,
     device: str,
@@ -63,20 +65,19 @@ def generate(
 
     from imagegan import generation
     from imagegan.grids import drawn, png
-    from imagegan.runs import class_names
+    from imagegan.pretrained import opened
     from seqgan.core.device import resolve
 
-    model = generation.load_model(run, resolve(device))
+    model, about = opened(run, stage, resolve(device))
     if place.suffix.lower() == ".gif":
         write(generation.history_gif(model))
         click.echo(f"samples of {run} over training are in {place}")
         return
-    names = class_names(run)
-    number = None if label is None else generation.class_number(model, names, label)
+    number = None if label is None else generation.class_number(model, about.class_names, label)
     latents = generation.latents(model, count, seed, number, code, truncation)
     images, given = generation.images_of(model, latents), generation.conditioning(model, latents)
     if fill:
-        fill(generation.png_files(images, given.get("labels"), names))
+        fill(generation.png_files(images, given.get("labels"), about.class_names))
     elif place.suffix.lower() == ".npz":
         write(generation.npz(images, **given))
     else:

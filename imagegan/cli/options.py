@@ -5,11 +5,11 @@ from pathlib import Path
 
 import click
 
-from seqgan.core.bounds import PATH, SEED, TEXT
+from seqgan.core.bounds import PATH, SEED, TEXT, Stage
 from seqgan.core.options import RUNS
 from seqgan.errors import UsageError
 
-DATA = "digits, mnist, fashion-mnist, cifar10, folder, ring, grid, swissroll, hf:owner/name"
+DATA = "digits, digits-wide, triangles, mnist, fashion-mnist, cifar10, folder, ring, grid, swissroll, hf:owner/name"
 DATA_DIR = click.option("--data-dir", type=PATH, metavar="PATH", help="folder of idx files or images to read")
 RUN = click.argument("run", type=PATH, shell_complete=RUNS)
 SAMPLING_SEED = click.option("--seed", type=SEED, default=0, help="seed of the noise", show_default=True)
@@ -19,7 +19,14 @@ CLASS = click.option(
     "label",
     type=TEXT,
     metavar="NAME",
-    help="only this class, by name or number (cgan, acgan, lapgan --conditional)",
+    help="only this class, by name or number (cgan, projection, acgan, lapgan --conditional)",
+)
+STAGE = click.option(
+    "--stage",
+    type=Stage("final, best, or the number of a checkpoint"),
+    default="final",
+    help="final, best (by Frechet distance to validation images), or the number of a checkpoint",
+    show_default=True,
 )
 OVERWRITE = click.option("--overwrite", is_flag=True, help="replace the file that --output names")
 

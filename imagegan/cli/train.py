@@ -53,6 +53,12 @@ def _report(folder: Path, finished: "Finished") -> None:
     facts = {"data": finished.data, "samples": "drawn with seed 0", "steps": evaluation.steps_learned(folder)}
     files.make_folder(folder / "evaluations")
     files.write(folder / "evaluations" / "training.json", evaluation.written(rows, facts))
+    *_, (phase, best) = finished.best.items()
+    if best:
+        click.echo(
+            f"nearest to the validation images (valid_fd {best['fd']:.3g}) were the samples after step {best['step']} "
+            f"of {phase}: imagegan generate {folder} --stage best"
+        )
     click.echo(f"a grid of samples is in {folder / 'samples.png'} ({finished.seconds:.0f} s of training)")
     click.echo(f"all numbers: imagegan evaluate {folder}")
     warn_about_quick(folder)

@@ -1,50 +1,49 @@
 """`imagegan walk`. What it imports at the top must not import torch."""
 
-import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from imagegan.cli.options import CLASS, DEVICE, OVERWRITE, RUN, SAMPLING_SEED, typed, with_suffix, writer_for
-from seqgan.core.bounds import PATH, Bound, OneOf, Whole
+from imagegan.cli.options import CLASS, DEVICE, OVERWRITE, RUN, SAMPLING_SEED, STAGE, typed, with_suffix, writer_for
+from seqgan.core.bounds import PATH, TEXT, OneOf, Whole
 from seqgan.errors import UsageError
 
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
-class Concepts(Bound):
-    """`3,7,12-1,5,9+20,22,31` on the command line."""
-
-    name = "a,b,c-d,e,f+g,h,i"
-    expected = "three numbers - three + three, such as 3,7,12-1,5,9+20,22,31"
-
-    def read(self, text: str) -> list[list[int]]:
-        three = r"(\d{1,9},\d{1,9},\d{1,9})"
-        found = re.fullmatch(rf"{three}-{three}\+{three}", text.replace(" ", ""), re.ASCII)
-        if not found:
-            raise ValueError
-        return [[int(number) for number in numbers.split(",")] for numbers in found.groups()]
-
-    def check(self, value: list[list[int]]) -> list[list[int]]:
-        return value
+    from imagegan.game import Game
+    from imagegan.pyramid import Pyramid
 
 
 @click.command()
 @RUN
 @click.option(
     "--kind",
-    type=OneOf(["interpolation", "codes"]),
+    type=OneOf(["interpolation", "codes", "reconstructions"]),
     default=None,
-    help="from noise to noise, or along each code  [codes for infogan, else interpolation]",
+    help="from noise to noise, along each code, or from held-out images to their reconstructions (bigan, vae)  "
+    "[codes for infogan, else interpolation]",
 )
 @click.option(
     "--arithmetic",
-    type=Concepts(),
-    default=None,
-    help="vector arithmetic instead, with the mean latents of three images each: 3,7,12-1,5,9+20,22,31",
+    type=TEXT,
+    metavar="A-B+C",
+    help="vector arithmetic instead, with the mean latents of three samples of each concept: a class, or a side of a "
+    "factor (high slant)",
+)
+@click.option(
+    "--drop-filters",
+    "dropped",
+    type=TEXT,
+    metavar="CONCEPT",
+    help="samples with and without the filters of the last hidden layer that draw a concept instead",
 )
 @CLASS
 @click.option("--rows", type=Whole(1, 1000), default=10, help="how many walks", show_default=True)
 @click.option("--steps", type=Whole(2, 1000), default=10, help="images of a walk", show_default=True)
 @SAMPLING_SEED
+@STAGE
 @click.option("--output", type=PATH, default=None, help="a .png (walks as rows) or .gif (as time)  [RUN/walk.png]")
 @OVERWRITE
 @DEVICE
@@ -53,39 +52,60 @@ def walk(
     ctx: click.Context,
     run: Path,
     kind: str | None,
-    arithmetic: list[list[int]] | None,
+    arithmetic: str | None,
+    dropped: str | None,
     label: str | None,
     rows: int,
     steps: int,
     seed: int,
+    stage: str,
     output: Path | None,
     overwrite: bool,
     device: str,
 ) -> None:
     """Show what a trained run generates between two noise vectors, or along its codes.
 
-    --arithmetic counts the images of imagegan generate RUN from 0, row by row, ten in a row, with the same --seed."""
-    place = with_suffix(output or run / "walk.png", ".png", *([] if arithmetic else [".gif"]))
+    --arithmetic and --drop-filters find concepts in samples by a classifier of the training images (and of digits by a
+    regressor of their factors), and print what these see in the result."""
+    by_concept = arithmetic or dropped
+    still = by_concept or kind == "reconstructions"
+    place = with_suffix(output or run / "walk.png", ".png", *([] if still else [".gif"]))
     write = writer_for(output, place, overwrite)
-    if arithmetic and (choices := typed(ctx, "kind", "label", "rows", "steps")):
-        raise UsageError(f"--arithmetic has three rows of its own; leave out {', '.join(choices)}")
+    if by_concept and (choices := typed(ctx, "kind", "label", "rows", "steps")):
+        option = "--arithmetic" if arithmetic else "--drop-filters"
+        raise UsageError(f"{option} has rows of its own; leave out {', '.join(choices)}")
+    if arithmetic and dropped:
+        raise UsageError("--arithmetic and --drop-filters were given; give one of them")
     if kind == "codes" and label is not None:
         raise UsageError("--kind codes goes through all classes; leave out --class")
+    if kind == "reconstructions" and (choices := typed(ctx, "label", "seed")):
+        raise UsageError(f"--kind reconstructions shows the first held-out images; leave out {', '.join(choices)}")
 
     from imagegan import walk as walks
-    from imagegan.generation import class_number, load_model
+    from imagegan.generation import class_number
     from imagegan.grids import gif, png
-    from imagegan.runs import class_names
+    from imagegan.pretrained import opened
+    from imagegan.runs import load_images
     from seqgan.core.device import resolve
 
-    model = load_model(run, resolve(device))
-    found_some = model.prior.code.size > 0 and not model.recipe.labelled
-    if arithmetic:
-        blocks = walks.arithmetic(model, arithmetic, seed)
-    elif kind == "codes" or (kind is None and label is None and found_some):
+    model, about = opened(run, stage, resolve(device))
+    if by_concept:
+        image, told = _by_concept(run, model, arithmetic, dropped, seed)
+        write(png(image))
+        click.echo("\n".join([*told, f"the images are in {place}"]))
+        return
+    if kind == "reconstructions":
+        held_out = load_images(run, rows * steps).test.take(slice(0, rows * steps)).pixels
+        columns = min(steps, len(held_out))
+        rows = len(held_out) // columns
+        write(png(walks.reconstructions(model, held_out[: rows * columns], columns)))
+        click.echo(f"{rows * columns} held-out images, each above its reconstruction, are in {place}")
+        return
+    found_some = model.prior.code.size > 0 and not model.recipe.conditional
+    if kind == "codes" or (kind is None and label is None and found_some):
         blocks = walks.traversal(model, rows, steps, seed)
     else:
-        number = None if label is None else class_number(model, class_names(run), label)
+        number = None if label is None else class_number(model, about.class_names, label)
         blocks = walks.interpolation(model, rows, steps, seed, number)
     if place.suffix.lower() == ".png":
         write(png(walks.still(model, blocks)))
@@ -93,3 +113,31 @@ def walk(
         write(gif(walks.moving(model, blocks)))
     rows = sum(block.rows for block in blocks)
     click.echo(f"{'1 row of images is' if rows == 1 else f'{rows} rows of images are'} in {place}")
+
+
+def _by_concept(
+    run: Path, model: "Game | Pyramid", arithmetic: str | None, dropped: str | None, seed: int
+) -> "tuple[Image, list[str]]":
+    """The picture, and what is seen in it."""
+    from imagegan import walk as walks
+    from imagegan.concepts import concepts_of, sampled, without_filters
+    from imagegan.generation import images_of
+    from imagegan.grids import drawn, stacked
+    from imagegan.runs import load_images
+
+    concepts = concepts_of(load_images(run, 1))
+    if dropped:
+        found = without_filters(model, concepts, concepts.number(dropped), 50, seed)
+        before, after, control = found.shares
+        image = stacked([drawn(images) for images in (found.before, found.after)])
+        return image, [
+            f"{int(found.filters.sum())} of {len(found.filters)} filters dropped; samples that show {dropped}: "
+            f"{before:.1%} before, {after:.1%} without them, {control:.1%} without as many at random"
+        ]
+    assert arithmetic
+    three = concepts.sum_of(arithmetic)
+    samples = sampled(model, concepts, seed)
+    blocks = walks.arithmetic(model, [samples.most(number, concepts.names[number]) for number in three], seed)
+    shown = (concepts.degrees(images_of(model, blocks[1].latents)) > 0).sum(dim=0).tolist()
+    told = ", ".join(f"{name} {count}" for name, count in zip(concepts.names, shown, strict=True) if count)
+    return walks.still(model, blocks), [f"of the nine results so many show: {told}"]

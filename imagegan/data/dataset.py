@@ -28,9 +28,11 @@ class ImageDataset(NamedTuple):
     labels: Int[Tensor, "N"]  # UNLABELLED where unknown
     factors: Float[Tensor, "N F"]  # each uniform in [-1, 1]; F = 0 where the set has none
     names: tuple[str, ...] = ()  # of the classes, by number; none where there are no labels, or only numbers
+    factor_names: tuple[str, ...] = ()
 
     def take(self, chosen: slice | Tensor) -> "ImageDataset":
-        return ImageDataset(self.images[chosen], self.labels[chosen], self.factors[chosen], self.names)
+        images, labels, factors = self.images[chosen], self.labels[chosen], self.factors[chosen]
+        return self._replace(images=images, labels=labels, factors=factors)
 
     @property
     def pixels(self) -> Float[Tensor, "N C S S"]:
@@ -56,6 +58,7 @@ class Splits:
     train: ImageDataset
     test: ImageDataset
     notes: tuple[str, ...] = ()  # what was changed or left out when it was read
+    valid: ImageDataset | None = None  # to choose by; None where there are few images
 
     def __iter__(self) -> Iterator[ImageDataset]:
         return iter((self.train, self.test))
@@ -67,7 +70,8 @@ class Splits:
             kind = "points in the plane"
         else:
             kind = f"{size} x {size} pixels, {'grey' if channels == 1 else 'RGB'}"
-        parts = [f"{name}: {len(self.train.labels)} to train on, {len(self.test.labels)} held out, {kind}"]
+        valid = f"{len(self.valid.labels)} to validate on, " if self.valid else ""
+        parts = [f"{name}: {len(self.train.labels)} to train on, {valid}{len(self.test.labels)} held out, {kind}"]
         return "; ".join([*parts, self._classes(), *self.notes])
 
     def _classes(self) -> str:

@@ -1,7 +1,8 @@
-"""Generated digits: strokes with a known slant, width, size and position, so that every factor is true.
+"""Generated digits: strokes with a known slant and width, so that every factor is true.
 
 As in handwriting there are several ways to write most digits, and no two come out alike: a smooth random field bends
-each. So a linear classifier is wrong more often than one time in twenty, and a generator has something to miss."""
+each. They are scaled and centred as those of MNIST are (LeCun et al. 1998): into a box of 20 of 28 pixels, with the
+centre of mass in the middle of the image. The wide ones are not: their size and position are factors too."""
 
 from functools import lru_cache
 from itertools import pairwise
@@ -14,19 +15,21 @@ from PIL import Image, ImageDraw
 from imagegan.data.dataset import ImageDataset
 from seqgan.errors import DataError
 
-FACTORS = ("slant", "width", "size", "x", "y")
+FACTORS = ("slant", "width")
+PLACEMENT = ("size", "x", "y")  # more factors, of the wide ones
 NAMES = tuple("0123456789")
 SIZES = (28, 32, 64)
 SUPERSAMPLING = 4
 BEND, WAVES = 0.035, 3  # of the random field: its deviation, and how many waves it is made of
+BOX = 20 / 28  # of the side of the image, as in MNIST
 
 Points = list[tuple[float, float]]
 
 
-@lru_cache(maxsize=4)  # several models learn from the same, and drawing takes seconds
-def digits(count: int, seed: int = 0, size: int = 28) -> ImageDataset:
+@lru_cache(maxsize=8)  # several models learn from the same, and drawing takes seconds
+def digits(count: int, seed: int = 0, size: int = 28, *, wide: bool = False) -> ImageDataset:
     """`count` grey digits of `size` x `size` pixels, the classes and their ways of writing equally likely. The same
-    seed draws the same digits at every size.
+    seed draws the same digits at every size. Wide ones vary in size and position.
 
     Raises:
         DataError: they are not drawn at this size."""
@@ -34,33 +37,57 @@ def digits(count: int, seed: int = 0, size: int = 28) -> ImageDataset:
         raise DataError(f"digits are drawn at {', '.join(map(str, SIZES))} pixels, not at {size}")
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, 10, count)
-    factors = rng.uniform(-1.0, 1.0, (count, len(FACTORS)))
+    names = (*FACTORS, *PLACEMENT) if wide else FACTORS
+    factors = rng.uniform(-1.0, 1.0, (count, len(names)))
     drawn = np.empty((count, 1, size, size), np.uint8)
     for at in range(count):
         drawn[at, 0] = _draw(labels[at], factors[at], rng, size)
-    return ImageDataset(torch.from_numpy(drawn), torch.from_numpy(labels), torch.from_numpy(factors).float(), NAMES)
+    known = torch.from_numpy(factors).float()
+    return ImageDataset(torch.from_numpy(drawn), torch.from_numpy(labels), known, NAMES, names)
 
 
 def _draw(label: int, factors: NDArray[np.float64], rng: np.random.Generator, size: int) -> NDArray[np.uint8]:
-    slant, width, scale, x, y = factors
-    ways = STROKES[label]
-    strokes = ways[rng.integers(len(ways))]
-    frequencies, phases = rng.normal(0.0, 4.0, (WAVES, 2)), rng.uniform(0.0, 2 * np.pi, WAVES)
-    directions = rng.normal(0.0, BEND * np.sqrt(2 / WAVES), (WAVES, 2))
+    slant, width, *placement = factors
+    strokes = _written(label, slant, rng)
+    pen_width = 0.075 + 0.035 * width  # of the side of the image
+    if placement:
+        scale, x, y = placement
+        zoom, shift = 0.62 + 0.14 * scale, np.array([0.5 + 0.1 * x, 0.5 + 0.1 * y])
+    else:
+        zoom = (BOX - pen_width) / np.ptp(np.concatenate(strokes), axis=0).max()
+        shift = 0.5 - zoom * _centre_of_mass(strokes)
     wide = size * SUPERSAMPLING
     image = Image.new("L", (wide, wide))
     pen = ImageDraw.Draw(image)
-    thickness = max(1, round(wide * (0.075 + 0.035 * width)))
-    for stroke in strokes:
-        points = np.array(stroke) - 0.5
-        points = points + np.sin(points @ frequencies.T + phases) @ directions
-        points[:, 0] -= 0.45 * slant * points[:, 1]
-        points = points * (0.62 + 0.14 * scale) + (0.5 + 0.1 * x, 0.5 + 0.1 * y)
-        path = [(float(px), float(py)) for px, py in points * wide]
+    thickness = max(1, round(wide * pen_width))
+    for points in strokes:
+        path = [(float(px), float(py)) for px, py in (points * zoom + shift) * wide]
         pen.line(path, fill=255, width=thickness, joint="curve")
         for px, py in (path[0], path[-1]):  # round ends
             pen.ellipse((px - thickness / 2, py - thickness / 2, px + thickness / 2, py + thickness / 2), fill=255)
     return np.asarray(image.resize((size, size), Image.Resampling.BOX))
+
+
+def _written(label: int, slant: float, rng: np.random.Generator) -> list[NDArray[np.float64]]:
+    """The strokes of a digit, as points around 0: bent by the field, and slanted."""
+    ways = STROKES[label]
+    way = ways[rng.integers(len(ways))]
+    frequencies, phases = rng.normal(0.0, 4.0, (WAVES, 2)), rng.uniform(0.0, 2 * np.pi, WAVES)
+    directions = rng.normal(0.0, BEND * np.sqrt(2 / WAVES), (WAVES, 2))
+    strokes = []
+    for stroke in way:
+        points = np.array(stroke) - 0.5
+        points = points + np.sin(points @ frequencies.T + phases) @ directions
+        points[:, 0] -= 0.45 * slant * points[:, 1]
+        strokes.append(points)
+    return strokes
+
+
+def _centre_of_mass(strokes: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Of the lines, each piece of which weighs as much as it is long."""
+    middles = np.concatenate([(points[1:] + points[:-1]) / 2 for points in strokes])
+    lengths = np.concatenate([np.linalg.norm(np.diff(points, axis=0), axis=1) for points in strokes])
+    return np.average(middles, axis=0, weights=lengths)
 
 
 def _line(*corners: tuple[float, float], points: int = 5) -> Points:

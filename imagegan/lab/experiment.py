@@ -6,14 +6,16 @@ from itertools import pairwise
 from typing import NamedTuple, TypeVar
 
 import torch
+from jaxtyping import Float
 from PIL import Image
 from torch import Tensor, nn
 
 from imagegan.game import Batch, Recipe, View
-from imagegan.nets import Discriminator, Generator, Images
+from imagegan.nets import Discriminator, Images
 from seqgan.core.game import move
 
 T = TypeVar("T")
+Points = Float[Tensor, "N D"]
 CPU = torch.device("cpu")
 BATCH, FRAMES = 256, 30
 
@@ -40,22 +42,22 @@ class Result(NamedTuple):
     frames: list[Image.Image]  # of the training
 
 
-def train(recipe: Recipe, real: Callable[[int], Images], steps: int, watch: Callable[[int], T]) -> list[T]:
+def train(recipe: Recipe, real: Callable[[int], Points], steps: int, watch: Callable[[int], T]) -> list[T]:
     """Rounds of a game; gives what `watch` gave after 0 rounds, and about `FRAMES` times more."""
     optimizers = {name: player.new_optimizer(recipe.nets) for name, player in recipe.players.items()}
     seen = [watch(0)]
     for step in range(1, steps + 1):
         for name, player in recipe.players.items():
             for _ in range(player.turns(step)):
-                view = View(recipe, lambda: Batch(real(BATCH), torch.empty(0)), BATCH, CPU)
+                view = View(recipe, lambda: Batch(as_images(real(BATCH)), torch.empty(0)), BATCH, CPU)
                 move(player, view, recipe.nets, optimizers[name])
         if step % max(1, steps // FRAMES) == 0:
             seen.append(watch(step))
     return seen
 
 
-def as_images(points: Tensor) -> Images:
-    """Points "N D" as images of one pixel, with a channel for each axis."""
+def as_images(points: Points) -> Images:
+    """Of one pixel, with a channel for each axis."""
     return points[:, :, None, None]
 
 
@@ -70,9 +72,15 @@ class Function(nn.Module):
         return self.of(inputs)
 
 
-def fixed(of: Callable[[Tensor], Images]) -> Generator:
-    """A generator without weights: this function of normal noise."""
-    return Generator(Function(of))
+class PointGenerator(nn.Module):
+    """Noise to points, by a network or by any other function."""
+
+    def __init__(self, of: Callable[[Tensor], Points]) -> None:
+        super().__init__()
+        self.of = of
+
+    def forward(self, noise: Tensor, code: Tensor) -> Images:
+        return as_images(self.of(noise))
 
 
 def perceptron(*sizes: int) -> list[nn.Module]:

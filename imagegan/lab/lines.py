@@ -13,12 +13,11 @@ from PIL import Image
 from torch import Tensor
 
 from imagegan.game import Recipe, View, versus
-from imagegan.lab.experiment import Number, Result, as_images, critic, fixed, train
+from imagegan.lab.experiment import Number, PointGenerator, Points, Result, as_images, critic, train
 from imagegan.losses import LOSSES, Scores, discriminator_loss
-from imagegan.nets import Images
 from imagegan.penalties import gradient_penalty
-from imagegan.plots import GREY, Curve, plot, row
 from seqgan.core.game import Player, Term, adam
+from seqgan.core.plots import GREY, Curve, plot, row
 
 THETAS = [0.25 * quarter for quarter in range(-4, 5)]
 LOG2, WEIGHT = math.log(2), 10.0
@@ -42,18 +41,20 @@ def run(steps: int = 300) -> Result:
     return Result(numbers, row([flat(js[-1], tv[-1]), infinite, linear(em[-1])]), frames)
 
 
-def line(theta: float, count: int) -> Images:
-    return as_images(torch.stack([torch.full((count,), theta), torch.rand(count)], dim=1))
+def line(theta: float, count: int) -> Points:
+    return torch.stack([torch.full((count,), theta), torch.rand(count)], dim=1)
 
 
 def learned(theta: float, player: Player[View], of: Callable[[Scores, Scores], list[Tensor]], steps: int) -> Tensor:
     """Estimates by the scores on both lines, over the training: frames x estimates."""
     net = critic(2)
-    recipe = Recipe({"generator": fixed(lambda z: line(theta, len(z))), "discriminator": net}, {"d": player}, (1,))
+    recipe = Recipe(
+        {"generator": PointGenerator(lambda z: line(theta, len(z))), "discriminator": net}, {"d": player}, (1,)
+    )
 
     @torch.no_grad()
     def look(step: int) -> Tensor:
-        return torch.stack(of(net(line(0, 4096)).score, net(line(theta, 4096)).score))
+        return torch.stack(of(*(net(as_images(line(at, 4096))).score for at in (0, theta))))
 
     return torch.stack(train(recipe, lambda count: line(0, count), steps, look))
 

@@ -15,8 +15,8 @@ from torch.nn.functional import logsigmoid
 from imagegan.game import Recipe, View
 from imagegan.lab.experiment import Number, Result, as_images, train
 from imagegan.nets import Discriminator
-from imagegan.plots import GREY, Curve, plot, row
 from seqgan.core.game import Player, Term, adam
+from seqgan.core.plots import GREY, Curve, plot, row
 
 BALLS = torch.tensor([2, 4, 6, 8, 9, 7, 5, 3, 1])
 Q, X = (BALLS / 45).double(), torch.arange(1.0, 10.0, dtype=torch.float64)
@@ -75,7 +75,7 @@ def fitted(name: str, steps: int) -> list[tuple[Tensor, Tensor]]:
         players = {"d": d, **players}
     recipe = Recipe({"generator": net, "discriminator": table}, players, (1,))
     look = torch.no_grad()(lambda step: (net(), table(ONE_HOT).score.sigmoid()))
-    return train(recipe, lambda count: ONE_HOT, steps, look)
+    return train(recipe, lambda count: torch.eye(9), steps, look)
 
 
 def minimum(objective: Callable[[Tensor], Tensor]) -> Tensor:

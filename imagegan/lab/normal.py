@@ -11,11 +11,10 @@ from torch import Tensor, nn
 from torch.special import ndtr, ndtri
 
 from imagegan.game import Recipe, versus
-from imagegan.lab.experiment import Function, Number, Result, as_images, critic, perceptron, train
+from imagegan.lab.experiment import Function, Number, PointGenerator, Result, as_images, critic, perceptron, train
 from imagegan.losses import LOSSES
-from imagegan.nets import Generator
-from imagegan.plots import GREY, ORANGE, Curve, plot, row
 from seqgan.core.game import adam, update_average
+from seqgan.core.plots import GREY, ORANGE, Curve, plot, row
 
 UNIFORM = (torch.arange(4096) + 0.5) / 4096
 EXACT = ndtri(UNIFORM)
@@ -24,8 +23,8 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 def run(steps: int = 1000) -> Result:
-    body = nn.Sequential(Function(ndtr), *perceptron(1, 64, 64), nn.Linear(64, 1), Function(as_images))
-    nets = {"generator": Generator(body), "discriminator": critic(1)}
+    body = nn.Sequential(Function(ndtr), *perceptron(1, 64, 64), nn.Linear(64, 1))
+    nets = {"generator": PointGenerator(body), "discriminator": critic(1)}
     players = versus(LOSSES["non-saturating"], adam(5e-3, 0.0, 0.9), adam(1e-3, 0.0, 0.9), d_turns=lambda step: 3)
     average = copy.deepcopy(nets["generator"])  # of the weights, which go on circling around the equilibrium
     players["g"] = replace(
@@ -39,7 +38,7 @@ def run(steps: int = 1000) -> Result:
         real = nets["discriminator"](as_images(AXIS[:, None])).score.sigmoid()
         return generated if generated[0] < generated[-1] else generated.flip(0), real
 
-    seen = train(recipe, lambda count: as_images(torch.randn(count, 1)), steps, look)
+    seen = train(recipe, lambda count: torch.randn(count, 1), steps, look)
     last = seen[-1][0]
     numbers = [Number("mean", last.mean().item(), 0.0), Number("standard deviation", last.std().item(), 1.0)]
     for share in QUANTILES:

@@ -4,22 +4,21 @@ lines, so that the best critic is a cone, D(x) = |x|, and EM is the mean distanc
 import torch
 
 from imagegan.data.toys import toy
-from imagegan.lab.experiment import Result, as_images
+from imagegan.lab.experiment import Points, Result, as_images
 from imagegan.lab.surfaces import REACH, clipped, penalised, surface, trained
-from imagegan.nets import Images
-from imagegan.plots import GREY, Curve, plot, row
+from seqgan.core.plots import GREY, Curve, plot, row
 
 
 def run(steps: int = 600) -> Result:
-    ring = toy("ring", 4096).images
+    ring = toy("ring", 4096).images.flatten(1)
     middle = torch.zeros_like(ring)
 
-    def real(count: int) -> Images:
+    def real(count: int) -> Points:
         return ring[torch.randint(len(ring), (count,))]
 
     players = {"clipping": clipped(0.1), "gradient penalty": penalised()}
     found = {name: trained(player, real, lambda count: middle[:count], steps) for name, player in players.items()}
-    em = ring.flatten(1).norm(dim=1).mean().item()
+    em = ring.norm(dim=1).mean().item()
     numbers = [number for name, critic in found.items() for number in critic.numbers(name, em)]
     ray = torch.linspace(0, REACH, 100)
     along = [Curve("exact: |x|", ray, ray, "dashed", GREY)]

@@ -12,15 +12,15 @@ from PIL import Image
 from torch import Tensor
 
 from imagegan.game import Recipe, View, versus
-from imagegan.lab.experiment import Number, as_images, critic, fixed, train
+from imagegan.lab.experiment import Number, PointGenerator, Points, as_images, critic, train
 from imagegan.losses import LOSSES
-from imagegan.nets import Discriminator, Images
+from imagegan.nets import Discriminator
 from imagegan.penalties import between, gradient_norms, gradient_penalty, shares
-from imagegan.plots import GREEN, ORANGE, Curve, plot
 from imagegan.variants.wgan import clip
 from seqgan.core.game import Player, Term, adam, rmsprop
+from seqgan.core.plots import GREEN, ORANGE, Curve, plot
 
-Draw = Callable[[int], Images]
+Draw = Callable[[int], Points]
 
 REACH, CELLS = 1.2, 60
 AXIS = REACH * ((torch.arange(CELLS) + 0.5) / CELLS * 2 - 1)
@@ -55,10 +55,12 @@ def penalised(weight: float = 10.0) -> Player[View]:
 
 def trained(player: Player[View], real: Draw, generated: Draw, steps: int, depth: int = 3) -> Trained:
     net = critic(2, depth=depth)
-    recipe = Recipe({"generator": fixed(lambda z: generated(len(z))), "discriminator": net}, {"d": player}, (1,))
+    recipe = Recipe(
+        {"generator": PointGenerator(lambda z: generated(len(z))), "discriminator": net}, {"d": player}, (1,)
+    )
     look = torch.no_grad()(lambda step: net(SQUARE).score.view(CELLS, CELLS))
     surfaces = train(recipe, real, steps, look)
-    ends = real(4096), generated(4096)
+    ends = as_images(real(4096)), as_images(generated(4096))
     with torch.no_grad():
         distance = net(ends[0]).score.mean() - net(ends[1]).score.mean()
     of_ways, everywhere = (
@@ -68,9 +70,9 @@ def trained(player: Player[View], real: Draw, generated: Draw, steps: int, depth
     return Trained(net, surfaces, distance.item(), of_ways, everywhere.max().item())
 
 
-def surface(title: str, values: Tensor, real: Images, generated: Images) -> Image.Image:
+def surface(title: str, values: Tensor, real: Points, generated: Points) -> Image.Image:
     """Contours of a critic's values below the points."""
     sets = (("real", real, GREEN), ("generated", generated, ORANGE))
-    points = [Curve(name, of[:200, 0, 0, 0], of[:200, 1, 0, 0], "dots", colour) for name, of, colour in sets]
+    points = [Curve(name, of[:200, 0], of[:200, 1], "dots", colour) for name, of, colour in sets]
     within = (-REACH, REACH)
     return plot(points, title=title, x="", y="", x_range=within, y_range=within, surface=values, size=(400, 420))

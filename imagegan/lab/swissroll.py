@@ -7,23 +7,23 @@ import math
 import torch
 
 from imagegan.data.toys import toy
-from imagegan.lab.experiment import Number, Result
+from imagegan.lab.experiment import Number, Points, Result
 from imagegan.lab.surfaces import clipped, penalised, surface, trained
-from imagegan.nets import Discriminator, Images
-from imagegan.plots import Curve, plot, row
+from imagegan.nets import Discriminator
+from seqgan.core.plots import Curve, plot, row
 
 NOISE, DEPTH = 0.2, 6
 BOUNDS = (0.1, 0.01, 0.001)
 
 
 def run(steps: int = 900) -> Result:
-    roll = toy("swissroll", 4096).images
+    roll = toy("swissroll", 4096).images.flatten(1)
 
-    def real(count: int) -> Images:
+    def real(count: int) -> Points:
         return roll[torch.randint(len(roll), (count,))]
 
-    def generated(count: int) -> Images:
-        return real(count) + NOISE * torch.randn(count, 2, 1, 1)
+    def generated(count: int) -> Points:
+        return real(count) + NOISE * torch.randn(count, 2)
 
     penalty = penalised(0.1)  # the weight of the paper's toy experiments
     of_two = {"clipping at 0.1": clipped(0.1), "gradient penalty": penalty}
@@ -41,9 +41,9 @@ def run(steps: int = 900) -> Result:
     return Result(numbers, row([frames[-1], through]), frames)
 
 
-def by_layer(net: Discriminator, points: Images) -> list[float]:
+def by_layer(net: Discriminator, points: Points) -> list[float]:
     """E |dD / dh| of the outputs h of each layer, the points first."""
-    outputs = [points.flatten(1).requires_grad_()]
+    outputs = [points.clone().requires_grad_()]
     layers = list(net.trunk.children())[1:]
     for linear, activation in zip(layers[::2], layers[1::2], strict=True):
         outputs.append(activation(linear(outputs[-1])))

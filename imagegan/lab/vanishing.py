@@ -12,11 +12,10 @@ from torch import Tensor, nn
 from torch.special import ndtri
 
 from imagegan.game import Recipe, versus
-from imagegan.lab.experiment import Function, Number, Result, as_images, critic, train
+from imagegan.lab.experiment import Number, PointGenerator, Points, Result, as_images, critic, train
 from imagegan.losses import LOSSES, discriminator_loss
-from imagegan.nets import Generator
-from imagegan.plots import BLUE, GREEN, GREY, ORANGE, Curve, plot, row
 from seqgan.core.game import adam
+from seqgan.core.plots import BLUE, GREEN, GREY, ORANGE, Curve, plot, row
 
 MEAN, DEVIATION = 1.0, 0.3
 BEST = 2 * MEAN / DEVIATION**2  # the slope of the best logit
@@ -28,7 +27,7 @@ COLOURS = {"minimax": ORANGE, "non-saturating": BLUE}
 def run(steps: int = 450) -> Result:
     affine, d = nn.Linear(1, 1), critic(1)
     affine.load_state_dict({"weight": torch.tensor([[DEVIATION]]), "bias": torch.tensor([-MEAN])})
-    g = Generator(nn.Sequential(affine, Function(as_images)))
+    g = PointGenerator(affine)
     player = versus(LOSSES["minimax"], adam(2e-3, 0.5), adam(2e-3))["d"]
 
     def look(step: int) -> tuple[Tensor, list[float]]:
@@ -40,8 +39,8 @@ def run(steps: int = 450) -> Result:
             found.append(torch.cat([gradient.flatten() for gradient in gradients]).norm().item())
         return d(as_images(AXIS[:, None])).score.sigmoid().detach(), [scores.mean().item(), *found]
 
-    def real(count: int) -> Tensor:
-        return as_images(MEAN + DEVIATION * torch.randn(count, 1))
+    def real(count: int) -> Points:
+        return MEAN + DEVIATION * torch.randn(count, 1)
 
     seen = train(Recipe({"generator": g, "discriminator": d}, {"d": player}, (1,)), real, steps, look)
     logit, *norms = seen[-1][1]

@@ -4,7 +4,6 @@ The true class and factors of a generated image are unknown; networks trained on
 accuracy on held-out images is reported."""
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -31,12 +30,13 @@ def class_found(categories: Int[Tensor, "N"], images: Images, classifier: Predic
 
 
 def factors_found(
-    numbers: Float[Tensor, "N U"], images: Images, regressor: Predictor, test: ImageDataset, names: Sequence[str]
+    numbers: Float[Tensor, "N U"], images: Images, regressor: Predictor, test: ImageDataset
 ) -> dict[str, Measured]:
     """For each number of the code its largest absolute correlation with a factor, as a regressor predicts them, which
     factor that is, and the R^2 of the regressor for it on held-out images."""
     certain = r_squared(regressor.predict(test.pixels), test.factors)
     found = np.abs(correlations(numbers, regressor.predict(images)))
+    names = test.factor_names
     by = f"factors@{regressor.fingerprint()[:8]}"
     row = {}
     for number, each in enumerate(found, start=1):
@@ -49,10 +49,10 @@ def factors_found(
     return row
 
 
-def factors_read(regressor: Predictor, test: ImageDataset, names: Sequence[str]) -> Measured:
+def factors_read(regressor: Predictor, test: ImageDataset) -> Measured:
     """The mean R^2 of the regressor on held-out images, with that of each factor."""
     each = r_squared(regressor.predict(test.pixels), test.factors)
-    named = ", ".join(f"{name} {value:.2f}" for name, value in zip(names, each, strict=True))
+    named = ", ".join(f"{name} {value:.2f}" for name, value in zip(test.factor_names, each, strict=True))
     signature = f"mean R^2 of factors@{regressor.fingerprint()[:8]} on held-out images, N={len(test.images)}: {named}"
     return Measured(float(each.mean()), math.nan, signature)
 

@@ -43,18 +43,18 @@ def pca64(train: ImageDataset) -> Space:
     parts = train.images.split(AT_ONCE)
     count, total, squares = len(train.images), torch.zeros(1), torch.zeros(1)
     for some in parts:
-        total = total + _small(as_floats(some)).double().sum(dim=0)
+        total = total + small(as_floats(some)).double().sum(dim=0)
     mean = (total / count).float()
     for some in parts:
-        away = (_small(as_floats(some)) - mean).double()
+        away = (small(as_floats(some)) - mean).double()
         squares = squares + away.t() @ away
     _, vectors = torch.linalg.eigh(squares / count)
     axes = vectors[:, -COMPONENTS:]
     name = f"pca{COMPONENTS}"
-    return Space(name, _sha(name, train.fingerprint()), [lambda some: (_small(some) - mean).double() @ axes])
+    return Space(name, _sha(name, train.fingerprint()), [lambda some: (small(some) - mean).double() @ axes])
 
 
-def _small(images: Images) -> Tensor:
+def small(images: Images) -> Tensor:
     """Flat images, halved until they hold at most 1,024 values."""
     while images[0].numel() > MOST_VALUES:
         images = avg_pool2d(images, 2, ceil_mode=True)
@@ -112,6 +112,17 @@ def spaces_for(train: ImageDataset, classifier: Predictor | None) -> list[Space]
         *([random(channels)] if size >= SMALLEST else []),
         *([labels(train, classifier)] if classifier is not None else []),
     ]
+
+
+def unlabelled(train: ImageDataset) -> Space:
+    """The one space for a single number: `random` for images, `pca64` for points, which no label has shaped."""
+    channels, size = train.images.shape[1:3]
+    return random(channels) if size >= SMALLEST else pca64(train)
+
+
+def spread(images: Images) -> float:
+    """The mean standard deviation of a pixel."""
+    return float(images.std(dim=0).mean())
 
 
 def _sha(*facts: object) -> str:

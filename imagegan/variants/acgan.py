@@ -3,29 +3,27 @@
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from imagegan.game import Recipe, View, versus
+from imagegan.game import Recipe, View
 from imagegan.latents import CodeSpec
-from imagegan.losses import LOSSES, Scalar, mean
+from imagegan.losses import Scalar, mean
 from imagegan.nets import Scored, Shape
 from imagegan.variants.configs import ACGANConfig
-from imagegan.variants.gan import networks
-from seqgan.core.game import Term, adam
+from imagegan.variants.gan import networks, players
+from seqgan.core.game import Term
 
 
 def acgan(config: ACGANConfig, shape: Shape) -> Recipe:
     """L_S, and L_C = E log P(c | x) + E log P(c | G(z, c)): D maximises L_S + L_C, G -L_S + L_C. Section 3."""
     pair = networks(config, shape, g_code=shape.labelled())
     head = nn.Linear(pair.discriminator.features, shape.classes)
-    players = versus(
-        LOSSES["non-saturating"],
-        adam(config.d_lr, config.beta1),
-        adam(config.g_lr, config.beta1),
+    both = players(
+        config,
         d_terms={"class_real": Term(lambda view: class_loss(view, view.on_real), config.class_weight)},
         both_terms={"class_fake": Term(lambda view: class_loss(view, view.on_fake), config.class_weight)},
         heads=("classes",),
     )
     return Recipe(
-        {**pair._asdict(), "classes": head}, players, (config.latent_dim,), CodeSpec(shape.classes), labelled=True
+        {**pair._asdict(), "classes": head}, both, (config.latent_dim,), CodeSpec(shape.classes), conditional=True
     )
 
 

@@ -1,15 +1,20 @@
-"""The hyper-parameters of every variant; no torch here. A default is the paper's, or that of its official code."""
+"""The hyper-parameters of every variant; no torch here. A default (`--preset paper`) is the paper's, or that of its
+official code; the docstring of a config says where it is not."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-from seqgan.core.bounds import COUNT, RATE, SHARE, SIZE, WEIGHT, Real, Whole
+from seqgan.core.bounds import COUNT, RATE, SHARE, SIZE, WEIGHT, OneOf, Real, Several, Whole
 from seqgan.core.config import Checked
 
+AUGMENTATION = OneOf(["brightness", "translation", "cutout"])
+AUGMENT = Several(AUGMENTATION, "translation,cutout", least=0)
 FEWEST_TWO = Whole(2, 2**20)
 Nets = Literal["mlp", "dcgan", "common"]
 Norm = Literal["batch", "layer", "none"]
 Sides = Literal["two-sided", "one-sided"]
+Schedule = Literal["constant", "linear", "cosine"]
+Loss = Literal["minimax", "non-saturating", "least-squares", "hinge"]
 
 IMAGES = "training images to draw, or to take of those that are read (by default all)"
 PIXELS = "height and width in pixels; by default those of the data"
@@ -23,7 +28,12 @@ G_RATE = "learning rate of the generator"
 D_RATE = "learning rate of the discriminator"
 BETA1 = "Adam: beta1"
 BETA2 = "Adam: beta2"
+VALIDATE = "rounds between two measurements of samples on validation images (0: none)"
 CRITIC_STEPS = "updates of the critic in a round (n_critic)"
+D_STEPS = "updates of the discriminator in a round (n_critic)"
+DEVIATION = "standard deviation with which continuous numbers are read; the smaller, the more they weigh"
+LOSS = "loss of both players"
+SPECTRAL = "divide each weight of the discriminator by its largest singular value"
 PENALTY = "penalise gradient norms other than 1, or only those above 1"
 
 
@@ -41,7 +51,9 @@ class ImageConfig(Checked):
     width: Annotated[int, WIDTH, FEWEST_TWO] = 64
     d_norm: Annotated[Norm, D_NORM] = "batch"
     g_lr: Annotated[float, G_RATE, RATE] = 2e-4
+    lr_schedule: Annotated[Schedule, "learning rates over the rounds: constant, or falling to 0"] = "constant"
     ema: Annotated[float, "decay of a moving average of the generator, which draws the samples (0: none)", SHARE] = 0.0
+    validate_every: Annotated[int, VALIDATE, Whole(0, 10**9)] = 200
     bf16: Annotated[bool, "train in bfloat16 (autocast); penalties stay in fp32"] = False
 
 
@@ -61,26 +73,44 @@ class GameConfig(NetsConfig):
 
 
 @dataclass(frozen=True)
-class GANConfig(GameConfig):
-    """Two perceptrons (Goodfellow et al. 2014), trained by Adam instead of SGD with momentum."""
+class LossConfig(ImageConfig):
+    """Two players, trained by Adam, with a choice of losses and of what bounds the discriminator."""
 
-    loss: Annotated[Literal["minimax", "non-saturating", "least-squares", "hinge"], "loss of both players"] = (
-        "non-saturating"
-    )
+    loss: Annotated[Loss, LOSS] = "non-saturating"
+    spectral_norm: Annotated[bool, SPECTRAL] = False
+    r1_weight: Annotated[float, "weight of the squared gradient on real images (R1: gamma; 0: none)", WEIGHT] = 0.0
+    augment: Annotated[
+        tuple[str, ...], "augment what the discriminator sees: brightness,translation,cutout", AUGMENT
+    ] = ()
+    reuse_fakes: Annotated[bool, "the generator learns from the images that the discriminator has just seen"] = False
+    d_lr: Annotated[float, D_RATE, RATE] = 2e-4
+    beta1: Annotated[float, BETA1, SHARE] = 0.5
+    beta2: Annotated[float, BETA2, SHARE] = 0.999
+
+
+@dataclass(frozen=True)
+class GANConfig(LossConfig, NetsConfig):
+    """Two perceptrons (Goodfellow et al. 2014). The paper's discriminator has maxout units, and both are trained by SGD
+    with momentum; here leaky ReLU and Adam."""
+
     batch_size: Annotated[int, BATCH, FEWEST_TWO] = 100
     nets: Annotated[Nets, NETS] = "mlp"
     width: Annotated[int, WIDTH, FEWEST_TWO] = 1200
     d_norm: Annotated[Norm, D_NORM] = "none"
+    critic_steps: Annotated[int, D_STEPS, COUNT] = 1
 
 
 @dataclass(frozen=True)
-class DCGANConfig(GameConfig):
-    """Convolutions, BatchNorm and Adam with beta1 = 0.5 (Radford et al. 2016)."""
+class DCGANConfig(LossConfig, NetsConfig):
+    """Convolutions, BatchNorm and Adam with beta1 = 0.5 (Radford et al. 2016). The paper's networks, for 64 x 64
+    pixels, are twice as wide (--width 128) and have 5 x 5 kernels."""
 
 
 @dataclass(frozen=True)
 class LSGANConfig(GameConfig):
-    """Least squares (Mao et al. 2017)."""
+    """Least squares (Mao et al. 2017), with the networks and learning rates of DCGAN."""
+
+    critic_steps: Annotated[int, D_STEPS, COUNT] = 1
 
 
 @dataclass(frozen=True)
@@ -97,7 +127,8 @@ class WGANConfig(NetsConfig):
 
 @dataclass(frozen=True)
 class WGANGPConfig(GameConfig):
-    """A critic with a gradient penalty (Gulrajani et al. 2017)."""
+    """A critic with a gradient penalty (Gulrajani et al. 2017), or with a difference penalty (Su 2018). The generator
+    of the official code for MNIST has no BatchNorm."""
 
     steps: Annotated[int, ROUNDS, COUNT] = 200_000
     batch_size: Annotated[int, BATCH, FEWEST_TWO] = 50
@@ -112,32 +143,86 @@ class WGANGPConfig(GameConfig):
 
 
 @dataclass(frozen=True)
-class DRAGANConfig(GameConfig):
-    """A gradient penalty around real images (Kodali et al. 2017)."""
+class DRAGANConfig(LossConfig, NetsConfig):
+    """A gradient penalty around real images (Kodali et al. 2017), whose official code for MNIST trains perceptrons of
+    128 units."""
 
     d_norm: Annotated[Norm, D_NORM] = "none"
     g_lr: Annotated[float, G_RATE, RATE] = 1e-4
     d_lr: Annotated[float, D_RATE, RATE] = 1e-4
     beta2: Annotated[float, BETA2, SHARE] = 0.9
+    critic_steps: Annotated[int, D_STEPS, COUNT] = 1
     penalty_weight: Annotated[float, "weight of the penalty (lambda)", WEIGHT] = 10.0
     penalty: Annotated[Sides, PENALTY] = "two-sided"
 
 
 @dataclass(frozen=True)
-class CGANConfig(GameConfig):
-    """Both networks receive the class (Mirza and Osindero 2014)."""
+class LossSensitiveConfig(GameConfig):
+    """A loss function as the critic, with a margin for each pair of images (Qi 2017)."""
+
+    batch_size: Annotated[int, BATCH, FEWEST_TWO] = 64
+    g_lr: Annotated[float, G_RATE, RATE] = 1e-4
+    d_lr: Annotated[float, D_RATE, RATE] = 1e-4
+    margin_weight: Annotated[float, "margin, for each unit of the L1 distance of a pair (lambda)", WEIGHT] = 2e-4
 
 
 @dataclass(frozen=True)
-class ACGANConfig(GameConfig):
-    """The discriminator predicts the class (Odena et al. 2017)."""
+class BEGANConfig(GameConfig):
+    """An autoencoder as the discriminator (Berthelot et al. 2017), with networks of other models."""
+
+    batch_size: Annotated[int, BATCH, FEWEST_TWO] = 16
+    latent_dim: Annotated[int, "size of the noise, and of the code of the autoencoder", SIZE] = 64
+    d_norm: Annotated[Norm, "normalisation of the encoder of the discriminator"] = "none"
+    g_lr: Annotated[float, G_RATE, RATE] = 1e-4
+    d_lr: Annotated[float, D_RATE, RATE] = 1e-4
+    gamma: Annotated[float, "loss of generated images to keep, relative to that of real ones", Real(0, 1)] = 0.5
+    k_lr: Annotated[float, "learning rate of k (lambda_k)", RATE] = 1e-3
+
+
+@dataclass(frozen=True)
+class CGANConfig(LossConfig, NetsConfig):
+    """Both networks receive the class (Mirza and Osindero 2014), with the networks and Adam of DCGAN. The paper's are
+    perceptrons with maxout units (--nets mlp --width 1200), trained by SGD with momentum."""
+
+
+@dataclass(frozen=True)
+class ProjectionConfig(LossConfig, NetsConfig):
+    """The class as an inner product with features (Miyato and Koyama 2018), without their residual networks."""
+
+    loss: Annotated[Loss, LOSS] = "hinge"
+    spectral_norm: Annotated[bool, SPECTRAL] = True
+    steps: Annotated[int, ROUNDS, COUNT] = 450_000
+    batch_size: Annotated[int, BATCH, FEWEST_TWO] = 256
+    latent_dim: Annotated[int, LATENT, SIZE] = 128
+    d_norm: Annotated[Norm, D_NORM] = "none"
+    beta1: Annotated[float, BETA1, SHARE] = 0.0
+    beta2: Annotated[float, BETA2, SHARE] = 0.9
+    critic_steps: Annotated[int, CRITIC_STEPS, COUNT] = 5
+
+
+@dataclass(frozen=True)
+class ACGANConfig(LossConfig, NetsConfig):
+    """The discriminator predicts the class (Odena et al. 2017), with the networks of DCGAN. The paper's discriminator
+    for CIFAR-10 has six convolutions with dropout."""
 
     class_weight: Annotated[float, "weight of the classification loss", WEIGHT] = 1.0
 
 
 @dataclass(frozen=True)
-class InfoGANConfig(GameConfig):
-    """A code with high mutual information with the image (Chen et al. 2016)."""
+class SemiGANConfig(GameConfig):
+    """A classifier of few labels, which generated images help (Odena 2016, Salimans et al. 2016)."""
+
+    labels: Annotated[
+        int, "training images with a label, as many of each class (0: all that have one)", Whole(0, 10**7)
+    ] = 100
+    class_weight: Annotated[float, "weight of the classification loss", WEIGHT] = 1.0
+    feature_matching: Annotated[bool, "the generator matches the mean features of real images"] = False
+
+
+@dataclass(frozen=True)
+class InfoGANConfig(LossConfig, NetsConfig):
+    """A code with high mutual information with the image (Chen et al. 2016). The official code has uniform noise
+    instead of normal, and a discriminator of leak 0.01."""
 
     steps: Annotated[int, ROUNDS, COUNT] = 5_000
     latent_dim: Annotated[int, LATENT, SIZE] = 62
@@ -146,17 +231,24 @@ class InfoGANConfig(GameConfig):
     categories: Annotated[int, "categories of the code (0: none)", Whole(0, 2**20)] = 10
     continuous: Annotated[int, "continuous numbers of the code", Whole(0, 2**20)] = 2
     information_weight: Annotated[float, "weight of the mutual information (lambda)", WEIGHT] = 1.0
+    code_deviation: Annotated[float, DEVIATION, Real(0, 1e9, above=True)] = 1.0
 
 
 @dataclass(frozen=True)
-class LAPGANConfig(ImageConfig):
-    """A GAN for each level of a Laplacian pyramid (Denton et al. 2015), trained by Adam instead of SGD."""
+class BiGANConfig(GameConfig):
+    """An encoder beside the generator (Donahue et al. 2017, Dumoulin et al. 2017)."""
+
+    latent_dim: Annotated[int, LATENT, SIZE] = 50
+
+
+@dataclass(frozen=True)
+class LAPGANConfig(LossConfig):
+    """A GAN for each level of a Laplacian pyramid (Denton et al. 2015), trained by Adam instead of SGD. The paper's
+    coarsest level has a generator of 8,000 units, and its discriminators have dropout instead of normalisation."""
 
     extendable: ClassVar[str] = ""  # more steps would be steps of all levels
 
     d_norm: Annotated[Norm, D_NORM] = "none"
-    d_lr: Annotated[float, D_RATE, RATE] = 2e-4
-    beta1: Annotated[float, BETA1, SHARE] = 0.5
     top_width: Annotated[int, "units of a layer of the perceptrons of the coarsest level", FEWEST_TWO] = 1600
     top_rounds: Annotated[int, "rounds of the coarsest level for each round of a finer one", COUNT] = 1
     conditional: Annotated[bool, "both networks of every level receive the class"] = False
@@ -181,24 +273,29 @@ CONFIGS: dict[str, type[ImageConfig]] = {
     "wgan-gp": WGANGPConfig,
     "wgan-diff": WGANGPConfig,
     "dragan": DRAGANConfig,
+    "ls-gan": LossSensitiveConfig,
+    "began": BEGANConfig,
     "cgan": CGANConfig,
+    "projection": ProjectionConfig,
     "acgan": ACGANConfig,
+    "semi-gan": SemiGANConfig,
     "infogan": InfoGANConfig,
+    "bigan": BiGANConfig,
     "lapgan": LAPGANConfig,
     "vae": VAEConfig,
 }
 
-# Presets change the paper's values. "default" is what one core trains in about a minute: narrow networks, high learning
-# rates, and as many rounds as 192,000 images allow, a batch for each update. "quick" shows that a model runs.
+# Presets change the paper's values. "default" is what one core trains in three or four minutes: narrow networks, and
+# high learning rates, whose noise the average of the generator takes away. "quick" shows that a model runs.
 _DEFAULT: dict[str, Any] = {
     "width": 16,
     "batch_size": 64,
     "g_lr": 1e-3,
     "d_lr": 1e-3,
     "ema": 0.99,
-    "steps": 1500,
+    "steps": 6000,
 }
-_CRITIC: dict[str, Any] = {**_DEFAULT, "steps": 500}
+_CRITIC: dict[str, Any] = {**_DEFAULT, "steps": 1400}
 _QUICK: dict[str, Any] = {"width": 8, "steps": 100, "images": 1000}
 
 
@@ -207,24 +304,35 @@ def _presets(default: dict[str, Any], quick: dict[str, Any]) -> dict[str, dict[s
 
 
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
-    "gan": _presets({**_DEFAULT, "width": 256}, {"width": 128, "steps": 300}),
+    "gan": _presets(
+        {**_DEFAULT, "width": 256, "g_lr": 2e-4, "d_lr": 2e-4, "ema": 0.999, "steps": 12_000},
+        {"width": 128, "steps": 300},
+    ),
     "dcgan": _presets(_DEFAULT, {}),
     "lsgan": _presets(_DEFAULT, {}),
     "wgan": _presets(
-        {**_DEFAULT, "steps": 416, "g_lr": 5e-4, "d_lr": 5e-4, "critic_burst": 25},
+        {**_DEFAULT, "steps": 1500, "g_lr": 5e-4, "d_lr": 5e-4, "critic_burst": 25},
         {"steps": 60, "critic_burst": 10},
     ),
     "wgan-gp": _presets(_CRITIC, {"steps": 60}),
     # -D has the same differences as D: two-sided, a critic of the wrong sign would have to pass a barrier of lambda.
     "wgan-diff": _presets({**_CRITIC, "penalty_weight": 100.0, "penalty": "one-sided"}, {"steps": 60}),
-    "dragan": _presets(_DEFAULT, {}),
-    "cgan": _presets({**_DEFAULT, "nets": "common"}, {}),
+    "dragan": _presets({**_DEFAULT, "steps": 4500}, {}),
+    "ls-gan": _presets(_DEFAULT, {}),
+    "began": _presets({**_DEFAULT, "steps": 4000}, {}),
+    "cgan": _presets({**_DEFAULT, "nets": "common", "steps": 4000}, {}),
+    "projection": _presets({**_DEFAULT, "nets": "common", "critic_steps": 1, "steps": 4000}, {"critic_steps": 1}),
     "acgan": _presets({**_DEFAULT, "ema": 0.998}, {}),
-    "infogan": _presets({**_DEFAULT, "latent_dim": 12, "information_weight": 0.02}, {}),
-    # The coarsest level costs an eighth of another and needs more rounds, beyond the budget of other models.
+    "semi-gan": _presets({**_DEFAULT, "steps": 4500}, {}),
+    # So small a weight lets the game find its modes first, to which the categories are then given.
+    "infogan": _presets(
+        {**_DEFAULT, "latent_dim": 12, "information_weight": 0.02, "code_deviation": 0.2, "steps": 4000}, {}
+    ),
+    "bigan": _presets({**_DEFAULT, "latent_dim": 16, "ema": 0.0, "steps": 4000}, {}),
+    # A round of the coarsest level costs a twentieth of one of the finest.
     "lapgan": _presets(
-        {**_DEFAULT, "top_width": 256, "steps": 500, "top_rounds": 10},
+        {**_DEFAULT, "d_norm": "batch", "top_width": 256, "steps": 1000, "top_rounds": 10},
         {"steps": 60, "batch_size": 32, "top_width": 64, "top_rounds": 10},
     ),
-    "vae": _presets({name: value for name, value in _DEFAULT.items() if name != "d_lr"} | {"steps": 3000}, {}),
+    "vae": _presets({name: value for name, value in _DEFAULT.items() if name != "d_lr"} | {"steps": 8000}, {}),
 }

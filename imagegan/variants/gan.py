@@ -1,20 +1,21 @@
 """GAN, Goodfellow et al. (2014): two perceptrons, one update each a round."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
-from torch import nn
-
-from imagegan.game import Recipe, versus
+from imagegan.augment import augmentation
+from imagegan.game import Recipe, View, versus
 from imagegan.losses import LOSSES
-from imagegan.nets import Discriminator, Shape, family
-from imagegan.variants.configs import GANConfig, NetsConfig
-from seqgan.core.game import adam
+from imagegan.nets import Discriminator, Generator, Shape, family, spectral_norm
+from imagegan.penalties import r1_penalty
+from imagegan.variants.configs import GANConfig, ImageConfig, LossConfig, NetsConfig
+from seqgan.core.game import Player, Term, adam
 
 
 class Pair(NamedTuple):
     """The two networks of most games."""
 
-    generator: nn.Module
+    generator: Generator
     discriminator: Discriminator
 
 
@@ -23,12 +24,32 @@ def networks(config: NetsConfig, shape: Shape, g_code: int = 0, d_code: int = 0)
     nets = family(config.nets, shape)
     return Pair(
         nets.generator(shape, config.latent_dim + g_code, config.width),
-        nets.discriminator(shape, d_code, config.width, config.d_norm),
+        regularised(nets.discriminator(shape, d_code, config.width, config.d_norm), config, shape),
+    )
+
+
+def regularised(discriminator: Discriminator, config: ImageConfig, shape: Shape) -> Discriminator:
+    """With spectral normalisation and augmentation, where the config asks for them."""
+    if isinstance(config, LossConfig):
+        discriminator.augment = augmentation(config.augment, shape)
+        if config.spectral_norm:
+            spectral_norm(discriminator)
+    return discriminator
+
+
+def players(
+    config: LossConfig, d_terms: Mapping[str, Term[View]] | None = None, **more: Any
+) -> dict[str, Player[View]]:
+    """Discriminator and generator with the loss, R1 and the optimiser of a config; `more` is that of `versus`."""
+    optimizers = (adam(lr, config.beta1, config.beta2) for lr in (config.d_lr, config.g_lr))
+    r1 = Term[View](lambda view: r1_penalty(view.score, view.real), config.r1_weight / 2, per_sample=True)
+    return versus(
+        LOSSES[config.loss], *optimizers, d_terms={**(d_terms or {}), **({"r1": r1} if r1.weight else {})}, **more
     )
 
 
 def gan(config: GANConfig, shape: Shape) -> Recipe:
     """max_D E log D(x) + E log(1 - D(G(z))), equation 1; G minimises the same (minimax), or -E log D(G(z))
     (non-saturating, section 3)."""
-    optimizers = adam(config.d_lr, config.beta1), adam(config.g_lr, config.beta1)
-    return Recipe(networks(config, shape)._asdict(), versus(LOSSES[config.loss], *optimizers), (config.latent_dim,))
+    two = players(config, d_turns=lambda step: config.critic_steps)
+    return Recipe(networks(config, shape)._asdict(), two, (config.latent_dim,))

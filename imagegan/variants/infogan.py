@@ -5,13 +5,13 @@ import math
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from imagegan.game import Recipe, View, versus
+from imagegan.game import Recipe, View
 from imagegan.latents import Codes, CodeSpec
-from imagegan.losses import LOSSES, Scalar, mean
+from imagegan.losses import Scalar, mean
 from imagegan.nets import Shape
 from imagegan.variants.configs import InfoGANConfig
-from imagegan.variants.gan import networks
-from seqgan.core.game import Term, adam
+from imagegan.variants.gan import networks, players
+from seqgan.core.game import Term
 from seqgan.errors import ConfigError
 
 
@@ -32,29 +32,30 @@ def infogan(config: InfoGANConfig, shape: Shape) -> Recipe:
         nn.LeakyReLU(0.1),
         nn.Linear(128, code.size),
     )
-    players = versus(
-        LOSSES["non-saturating"],
-        adam(config.d_lr, config.beta1),
-        adam(config.g_lr, config.beta1),
-        both_terms={"information_loss": Term(lambda view: -information(view, code), config.information_weight)},
+
+    def unknown(view: View) -> Scalar:
+        return -information(view, code, config.code_deviation)
+
+    both = players(
+        config,
+        both_terms={"information_loss": Term(unknown, config.information_weight)},
         heads=("reader",),
     )
-    return Recipe({**pair._asdict(), "reader": reader}, players, (config.latent_dim,), code)
+    return Recipe({**pair._asdict(), "reader": reader}, both, (config.latent_dim,), code)
 
 
-def information(view: View, code: CodeSpec) -> Scalar:
+def information(view: View, code: CodeSpec, deviation: float) -> Scalar:
     """L_I = E log Q(c | G(z, c)) + H(c), a lower bound of the mutual information. Equations 4 and 5."""
-    return mean(
-        log_likelihood(view.recipe.nets["reader"](view.on_fake.features).float(), view.code, code) + entropy(code)
-    )
+    read = view.recipe.nets["reader"](view.on_fake.features).float()
+    return mean(log_likelihood(read, view.code, code, deviation) + entropy(code))
 
 
-def log_likelihood(read: Tensor, codes: Codes, code: CodeSpec) -> Tensor:
-    """log Q(c | x) of each image: Q gives logits of the category, and means of unit Gaussians for the numbers."""
+def log_likelihood(read: Tensor, codes: Codes, code: CodeSpec, deviation: float) -> Tensor:
+    """log Q(c | x) of each image: Q gives logits of the category, and means of Gaussians for the numbers."""
     category, numbers = code.categories, code.continuous
     chosen = -cross_entropy(read[:, :category], codes[:, :category], reduction="none") if category else 0.0
-    off = (read[:, category:] - codes[:, category:]).square().sum(dim=1)
-    return chosen - off / 2 - numbers * math.log(2 * math.pi) / 2
+    off = ((read[:, category:] - codes[:, category:]) / deviation).square().sum(dim=1)
+    return chosen - off / 2 - numbers * math.log(2 * math.pi * deviation**2) / 2
 
 
 def entropy(code: CodeSpec) -> float:

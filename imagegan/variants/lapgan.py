@@ -1,17 +1,17 @@
 """LAPGAN, Denton et al. (2015): a GAN for a coarse image, and one for the high frequencies of each finer level."""
 
+import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
-from imagegan.game import Recipe, versus
+from imagegan.game import Recipe
 from imagegan.latents import Codes, CodeSpec
-from imagegan.losses import LOSSES
-from imagegan.nets import Images, Shape, dcgan_discriminator, mlp_discriminator, mlp_generator
+from imagegan.nets import NORMS, Discriminator, Images, Shape, initialised, mlp_discriminator, mlp_generator
 from imagegan.pyramid import high, low
 from imagegan.variants.configs import LAPGANConfig
-from seqgan.core.game import adam
+from imagegan.variants.gan import players, regularised
 from seqgan.errors import ConfigError
 
 SMALLEST = 8  # larger levels are halved
@@ -40,15 +40,15 @@ def lapgan(config: LAPGANConfig, shape: Shape) -> Sequence[Recipe]:
 def _top(config: LAPGANConfig, shape: Shape, classes: int) -> Recipe:
     nets: dict[str, nn.Module] = {
         "generator": mlp_generator(shape, config.latent_dim + classes, config.top_width),
-        "discriminator": mlp_discriminator(shape, classes, config.top_width, config.d_norm),
+        "discriminator": regularised(mlp_discriminator(shape, classes, config.top_width, config.d_norm), config, shape),
     }
     return Recipe(
         nets,
-        versus(LOSSES["non-saturating"], adam(config.d_lr, config.beta1), adam(config.g_lr, config.beta1)),
+        players(config),
         (config.latent_dim,),
         CodeSpec(classes),
-        labelled=classes > 0,
-        d_inputs=lambda view, images: (images, view.code),
+        conditional=classes > 0,
+        d_inputs=lambda view, images, generated: (images, view.code),
         rounds=config.top_rounds,
     )
 
@@ -56,17 +56,19 @@ def _top(config: LAPGANConfig, shape: Shape, classes: int) -> Recipe:
 def _refining(config: LAPGANConfig, shape: Shape, classes: int) -> Recipe:
     nets: dict[str, nn.Module] = {
         "generator": Refiner(shape, classes, config.width),
-        "discriminator": dcgan_discriminator(shape, classes, config.width, config.d_norm),
+        "discriminator": regularised(
+            refining_discriminator(shape, classes, config.width, config.d_norm), config, shape
+        ),
     }
     return Recipe(
         nets,
-        versus(LOSSES["non-saturating"], adam(config.d_lr, config.beta1), adam(config.g_lr, config.beta1)),
+        players(config),
         (1, shape.size, shape.size),
         CodeSpec(classes),
-        labelled=classes > 0,
+        conditional=classes > 0,
         target=high,
         context=lambda images: (low(images),),
-        d_inputs=lambda view, finer: (finer + view.context[0], view.code),
+        d_inputs=lambda view, finer, generated: (finer + view.context[0], view.code),
     )
 
 
@@ -90,3 +92,17 @@ class Refiner(nn.Module):
         if self.plane is not None:
             planes.append(self.plane(code).view(-1, 1, self.size, self.size))
         return self.body(torch.cat(planes, dim=1))
+
+
+def refining_discriminator(shape: Shape, code: int, width: int, norm: str) -> Discriminator:
+    """Two convolutions that halve any side, odd ones rounded up: a single one would see edges, but no shapes."""
+    trunk = nn.Sequential(
+        nn.Conv2d(shape.channels + code, width, 5, 2, 2),
+        nn.LeakyReLU(0.2),
+        nn.Conv2d(width, 2 * width, 5, 2, 2, bias=norm == "none"),
+        *NORMS[norm](2 * width),
+        nn.LeakyReLU(0.2),
+        nn.Flatten(),
+    )
+    side = math.ceil(shape.size / 4)
+    return initialised(Discriminator(trunk, 2 * width * side**2, planes=True), norm)

@@ -15,4 +15,5 @@ def lsgan(config: LSGANConfig, shape: Shape) -> Recipe:
 
     Equation 9."""
     optimizers = adam(config.d_lr, config.beta1), adam(config.g_lr, config.beta1)
-    return Recipe(networks(config, shape)._asdict(), versus(LOSSES["least-squares"], *optimizers), (config.latent_dim,))
+    players = versus(LOSSES["least-squares"], *optimizers, d_turns=lambda step: config.critic_steps)
+    return Recipe(networks(config, shape)._asdict(), players, (config.latent_dim,))

@@ -1,13 +1,13 @@
 """VAE, Kingma and Welling (2014): no adversary, a baseline."""
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy
+from torch.nn.functional import binary_cross_entropy_with_logits
 
 from imagegan.game import Recipe, View
 from imagegan.losses import Scalar, mean
-from imagegan.nets import Images, Shape, family
+from imagegan.nets import Generator, Images, Shape, family
 from imagegan.variants.configs import VAEConfig
 from seqgan.core.device import autocast
 from seqgan.core.game import Player, Term, adam
@@ -40,15 +40,19 @@ def vae(config: VAEConfig, shape: Shape) -> Recipe:
         "encoder": Encoder(like.trunk, like.features, config.latent_dim),
     }
     terms = {"reconstruction": Term(reconstruction), "divergence": Term(divergence)}
-    return Recipe(nets, {"vae": Player(tuple(nets), terms, adam(config.g_lr, config.beta1))}, (config.latent_dim,))
+    players = {"vae": Player(tuple(nets), terms, adam(config.g_lr, config.beta1))}
+    return Recipe(nets, players, (config.latent_dim,), encode=lambda images: nets["encoder"](images).mean)
 
 
 def reconstruction(view: View) -> Scalar:
-    """-E_q log p(x | z) in nats an image: pixels are Bernoulli variables, z = mu + sigma * noise. Equation 10."""
+    """-E_q log p(x | z) in nats an image: pixels are Bernoulli variables, z = mu + sigma * noise. Equation 10.
+
+    Of logits, whose gradient does not vanish: a pixel in [0, 1] is (tanh a + 1) / 2 = sigmoid(2 a)."""
     q: Posterior = view.encoded
-    made = view.recipe.nets["generator"](q.mean + (q.log_variance / 2).exp() * view.noise, view.code)
-    with autocast(made.device, enabled=False):
-        lost = binary_cross_entropy((made.float() + 1) / 2, (view.real + 1) / 2, reduction="none")
+    generator = cast(Generator, view.recipe.nets["generator"])
+    logits = 2 * generator.before_tanh(q.mean + (q.log_variance / 2).exp() * view.noise, view.code)
+    with autocast(logits.device, enabled=False):
+        lost = binary_cross_entropy_with_logits(logits.float(), (view.real + 1) / 2, reduction="none")
     return mean(lost.flatten(1).sum(dim=1))
 
 

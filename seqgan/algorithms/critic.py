@@ -4,7 +4,7 @@ Yu et al. (2017), algorithm 1: in every round the policy draws new sequences, an
 On top of the paper it may be stopped early, by its loss on the validation split."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -31,6 +31,13 @@ from seqgan.shapes import Labels
 Measures = Mapping[str, Callable[[Tensor, Tensor], float]]  # of logits of real and of generated texts
 MOST_VALIDATED = 1000  # validation texts that a discriminator is measured on, and as many samples
 CROSS_ENTROPY: Measures = {"bce": discrimination.cross_entropy, "accuracy": discrimination.accuracy}
+
+
+class Pairs(NamedTuple):
+    """What a discriminator is validated on, as much of the one as of the other."""
+
+    real: list[Texts]
+    fake: Texts
 
 
 class Critic:
@@ -72,6 +79,7 @@ class Critic:
         self.per_epoch = self.samples // self.half
         self.per_round = epochs * self.per_epoch
         self._round: tuple[tuple[str, int], Batches] = (("", -1), self.batches)
+        self._pretraining_pairs: Pairs | None = None  # the policy does not change while these are used
 
     @classmethod
     def in_rounds(
@@ -133,7 +141,8 @@ class Critic:
 
     def check(self, step: int) -> Metrics:
         """During pretraining: keep a snapshot of the best, and count the checks without improvement."""
-        measured = self.validate(self.discriminator.state_dict())
+        self._pretraining_pairs = self._pretraining_pairs or self.pairs()
+        measured = self.validate(self.discriminator.state_dict(), self._pretraining_pairs)
         if self._loss(measured) < self.snapshot.loss:
             self.snapshot = Snapshot(self._loss(measured), 0, clone(self.discriminator))
         else:
@@ -142,9 +151,10 @@ class Critic:
 
     def validate_and_restore(self) -> Metrics:
         """During adversarial training: restore the snapshot where it beats the current weights; then take a new one."""
-        measured = self.validate(self.discriminator.state_dict())
+        self._pretraining_pairs, pairs = None, self.pairs()
+        measured = self.validate(self.discriminator.state_dict(), pairs)
         if self.patience and self.snapshot.weights:
-            earlier = self.validate(self.snapshot.weights)
+            earlier = self.validate(self.snapshot.weights, pairs)
             if self._loss(earlier) < self._loss(measured):
                 measured = earlier
                 self.discriminator.load_state_dict(self.snapshot.weights)
@@ -155,20 +165,25 @@ class Critic:
         if self.patience and self.snapshot.weights:
             self.discriminator.load_state_dict(self.snapshot.weights)
 
-    def validate(self, weights: Weights) -> dict[str, float]:
-        """What a discriminator measures on validation texts against as many new samples."""
+    @torch.no_grad()
+    def pairs(self) -> Pairs:
+        """Validation texts, and as many samples of the policy as it is now."""
+        rng = torch.Generator(self.device).manual_seed(derive(self.seed, "held out"))
+        real = [
+            Texts(self.policy.fill_unknown(some.tokens, rng, some.labels), some.labels)
+            for numbers in by_length(self.held_out, self.policy.vocab_size)
+            for some in [self.held_out.take(numbers).to(self.device)]
+        ]
+        drawn = sample(self.policy, len(self.held_out), rng=rng)
+        return Pairs(real, Texts(drawn.tokens, drawn.labels))
+
+    def validate(self, weights: Weights, pairs: Pairs) -> dict[str, float]:
+        """What a discriminator measures on validation texts against samples."""
         current = clone(self.discriminator)
         self.discriminator.load_state_dict(weights)
-        rng = torch.Generator(self.device).manual_seed(derive(self.seed, "held out"))
         with inference(self.discriminator) as discriminator:
-            batches = [
-                Texts(self.policy.fill_unknown(some.tokens, rng, some.labels), some.labels)
-                for numbers in by_length(self.held_out, self.policy.vocab_size)
-                for some in [self.held_out.take(numbers).to(self.device)]
-            ]
-            real = torch.cat([discriminator(*some.parts).cpu() for some in batches])
-            drawn = sample(self.policy, len(real), rng=rng)
-            fake = in_chunks(discriminator, Texts(drawn.tokens, drawn.labels)).cpu()
+            real = torch.cat([discriminator(*some.parts).cpu() for some in pairs.real])
+            fake = in_chunks(discriminator, pairs.fake).cpu()
         self.discriminator.load_state_dict(current)
         measured = {f"valid_{name}": measure(real, fake) for name, measure in self.measures.items()}
         return distributed.broadcast(measured)

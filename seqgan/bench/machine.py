@@ -1,12 +1,11 @@
 """What this machine can do at best, measured: the denominators of every floor."""
 
-import time
 from collections.abc import Callable
 
 import torch
 
 from seqgan.bench.counts import Ceilings
-from seqgan.core.device import synchronize
+from seqgan.core.device import timed
 from seqgan.ops.chunks import cache_bytes
 
 SIZE = 2048  # rows and columns of the matrices
@@ -38,12 +37,3 @@ def ceilings(device: torch.device) -> Ceilings:
         cache=20 * 8.0 * cached.numel() / best(passes),
         memory=8.0 * large.numel() / best(lambda: target.copy_(large)),
     )
-
-
-def timed(work: Callable[[], object], device: torch.device) -> float:
-    """Seconds of one call, the device's work included."""
-    synchronize(device)
-    began = time.perf_counter()
-    work()
-    synchronize(device)
-    return time.perf_counter() - began

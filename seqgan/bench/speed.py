@@ -14,9 +14,9 @@ from seqgan.algorithms.adversarial import ADVERSARIAL, View
 from seqgan.algorithms.configs import SeqGANConfig
 from seqgan.algorithms.seqgan import new_seqgan
 from seqgan.bench.counts import PARTS, Ceilings, Sizes, Work, floor
-from seqgan.bench.machine import ceilings, timed
+from seqgan.bench.machine import ceilings
 from seqgan.bench.naive import NaiveTraining, rewards, rollouts
-from seqgan.core.device import peak_memory
+from seqgan.core.device import peak_memory, timed
 from seqgan.core.game import Term, move
 from seqgan.data.batches import Texts
 from seqgan.data.dataset import TokenDataset

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from seqgan.algorithms.configs import PRESETS, SeqGANConfig
 from seqgan.bench.counts import PARTS
 from seqgan.core.bounds import COUNT, PATH, TEXT, THREADS, OneOf, Whole
 from seqgan.core.config import read_config_file
-from seqgan.errors import ConfigError, quoted
+from seqgan.errors import ConfigError, UsageError, quoted
 
 if TYPE_CHECKING:
     from seqgan.bench.counts import Ceilings
@@ -91,8 +92,16 @@ def speed(
 @click.option("--seeds", type=COUNT, default=3, help="runs of each setting, from seed 0", show_default=True)
 @click.option("--runs", type=PATH, default="runs/ablation", help="the folder of the runs", show_default=True)
 @click.option("--threads", type=THREADS, default=0, help="0: OMP_NUM_THREADS, else all cores")
+@click.option(
+    "--plot",
+    type=PATH,
+    metavar="PNG",
+    help="draw the validation NLL over the training texts, of settings with a share; replaces a file",
+)
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout instead of tables")
-def ablation(settings: Path, corpus: str, seeds: int, runs: Path, threads: int, as_json: bool) -> None:
+def ablation(
+    settings: Path, corpus: str, seeds: int, runs: Path, threads: int, plot: Path | None, as_json: bool
+) -> None:
     """Train each setting in FILE from several seeds, and compare them on the validation split.
 
     FILE is TOML (or JSON) with a table for each, of options of seqgan train (with underscores), as in
@@ -108,13 +117,21 @@ def ablation(settings: Path, corpus: str, seeds: int, runs: Path, threads: int, 
     tables = read_config_file(settings)
     if not tables or not all(isinstance(table, dict) for table in tables.values()):
         raise ConfigError(f"{settings} holds {quoted(tables, 60)}; a table of options for each setting was expected")
+    if plot and sum("share" in table for table in tables.values()) < 2:
+        raise UsageError(f"--plot draws settings with a share over it, of which {settings} has fewer than two")
 
     from seqgan import ablation as study
+    from seqgan.core import outputs
     from seqgan.core.report import as_cell, as_difference, print_table
     from seqgan.core.schema import json_bytes
     from seqgan.data.corpus import load_corpus
 
-    result = study.ablation(load_corpus(corpus), tables, range(seeds), runs, threads=threads)
+    draw = outputs.writer(plot, overwrite=True) if plot else None
+    texts = load_corpus(corpus)
+    result = study.ablation(texts, tables, range(seeds), runs, threads=threads)
+    if draw:
+        study.learning_curve(texts, tables, result.rows).save(pixels := BytesIO(), "PNG")
+        draw(pixels.getvalue())
     if as_json:
         click.echo(json_bytes(result.as_json()).decode(), nl=False)
         return
@@ -164,8 +181,8 @@ def _report_startup(as_json: bool) -> None:
 def data(count: int, as_json: bool) -> None:
     """Measure what a large corpus costs beside training: a first run on a new text, and a second one.
 
-    The text is made from the bundled speeches, 27 words a line; each run is one epoch and one iteration of --preset
-    quick, as a process of its own."""
+    The text is made from the bundled speeches, 27 words a line; each run is one iteration of --preset quick without
+    an epoch of MLE, as a process of its own."""
     from seqgan.bench.data import measure
     from seqgan.core.report import print_table
 

@@ -101,20 +101,24 @@ class Real(Bound):
 
 
 class Several(Bound):
-    """`1,2,3` on a command line, a list in a file: from 1 to 1000 values."""
+    """`1,2,3` on a command line, a list in a file: at most 1000 values, and 1 at least unless `least` is 0."""
 
     name = "list"
     MOST = 1000
 
-    def __init__(self, of: Bound, example: str) -> None:
-        self.of, self.example = of, example
+    def __init__(self, of: Bound, example: str, least: int = 1) -> None:
+        self.of, self.example, self.least = of, example, least
         self.expected = f"a list of {of.expected.removeprefix('a ')} each, such as {example}"
 
     def read(self, text: str) -> list[Any]:
         return [self.of.read(part) for part in text.split(",")]
 
     def check(self, value: Any) -> tuple[Any, ...]:
-        if isinstance(value, str | bytes) or not isinstance(value, Sequence) or not 1 <= len(value) <= self.MOST:
+        if (
+            isinstance(value, str | bytes)
+            or not isinstance(value, Sequence)
+            or not self.least <= len(value) <= self.MOST
+        ):
             raise ValueError
         return tuple(self.of.check(part) for part in value)
 

@@ -6,7 +6,9 @@ import contextlib
 import functools
 import os
 import sys
+import time
 import warnings
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 import torch
@@ -112,6 +114,15 @@ def synchronize(device: torch.device) -> None:
     """Wait for the kernels that were launched on the device."""
     if not on_cpu(device):
         torch.accelerator.synchronize(device)
+
+
+def timed(work: Callable[[], object], device: torch.device) -> float:
+    """Seconds of one call, the device's work included."""
+    synchronize(device)
+    began = time.perf_counter()
+    work()
+    synchronize(device)
+    return time.perf_counter() - began
 
 
 def peak_memory() -> int | None:

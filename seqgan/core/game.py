@@ -34,6 +34,15 @@ def rmsprop(lr: float) -> Optimise:
     return lambda parameters: torch.optim.RMSprop(parameters, lr)
 
 
+# The factor of the learning rate in a step from 1 to `steps`: a function of the two, so that nothing of it is saved. It
+# is that of torch's LinearLR (to 0) and CosineAnnealingLR: 1 in the first step, and still above 0 in the last one.
+LR_SCHEDULES: dict[str, Callable[[int, int], float]] = {
+    "constant": lambda step, steps: 1.0,
+    "linear": lambda step, steps: 1 - (step - 1) / steps,
+    "cosine": lambda step, steps: (1 + math.cos(math.pi * (step - 1) / steps)) / 2,
+}
+
+
 @dataclass(frozen=True)
 class Term(Generic[V]):
     """A loss to minimise. Each process gives its part of it: the parts of all processes add up to the loss."""
@@ -76,6 +85,7 @@ def move(
     optimizer: Optimizer,
     *,
     precision: AbstractContextManager[object] | None = None,
+    lr_factor: float = 1.0,
 ) -> dict[str, Tensor]:
     """One update: sum the terms, backward, sum the gradients of all processes, clip, step. Gives the value of every
     term by its name, and of their weighted sum as "loss"; the terms are computed within `precision` (autocast)."""
@@ -90,9 +100,21 @@ def move(
     distributed.average_buffers(*nets.values())
     if math.isfinite(player.max_grad_norm):
         nn.utils.clip_grad_norm_(moved, player.max_grad_norm)
-    optimizer.step()
+    with scaled_lr(optimizer, lr_factor):
+        optimizer.step()
     player.after(view, nets)
     return {name: distributed.all_reduce_sum(value.detach()) for name, value in {**values, "loss": loss}.items()}
+
+
+@contextmanager
+def scaled_lr(optimizer: Optimizer, factor: float) -> Iterator[None]:
+    """An optimiser whose learning rates are this many times those of its config."""
+    rates = [group["lr"] for group in optimizer.param_groups]
+    for group, rate in zip(optimizer.param_groups, rates, strict=True):
+        group["lr"] = factor * rate
+    yield
+    for group, rate in zip(optimizer.param_groups, rates, strict=True):
+        group["lr"] = rate
 
 
 @torch.no_grad()

@@ -203,8 +203,8 @@ class Lines(Display):
         self._pace = Pace(phases)
 
     def step(self, phase: str, step: int, numbers: Numbers) -> None:
-        if phase != self._pace.current:
-            self._numbers = {}
+        if phase != self._pace.current:  # its first step is told at once
+            self._numbers, self._last = {}, float("-inf")
         left, planned, now = self._pace.left(phase, step), self._pace.phases[phase], time.monotonic()
         self._numbers.update(numbers)
         if now - self._last >= self._every or step == planned.steps:

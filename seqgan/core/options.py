@@ -133,7 +133,7 @@ def _as_option(parameter: Parameter, preset: Mapping[str, Any]) -> click.Option:
 
 
 def _show(value: Any) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+    return ",".join(map(str, value)) or "none" if isinstance(value, tuple | list) else str(value)
 
 
 # --- options of runs

@@ -68,7 +68,7 @@ def test_a_discriminator_is_validated_on_a_choice_of_many_texts(texts: TokenData
         critic = made(texts, tiny_config("seqgan")).critic
     seen = []
     critic.measures = {"bce": lambda real, fake: seen.append((len(real), len(fake))) or 0.5}
-    assert critic.validate(critic.discriminator.state_dict()) == {"valid_bce": 0.5}
+    assert critic.validate(critic.discriminator.state_dict(), critic.pairs()) == {"valid_bce": 0.5}
     assert seen == [(3, 3)]
     rows = list(texts.valid.sequences)
     assert len(rows) > 3
@@ -84,7 +84,7 @@ def test_the_discriminator_judges_without_dropout_and_learns_with_it(texts: Toke
     )
     game.policy_update(0)
     game.discriminator_update(ADVERSARIAL, 0)
-    game.critic.validate(game.discriminator.state_dict())
+    game.critic.validate(game.discriminator.state_dict(), game.critic.pairs())
     hook.remove()
     assert modes == {"scoring": {False}, "learning": {True}}
     assert game.discriminator.training

@@ -105,6 +105,17 @@ def test_lines_tell_the_time_that_the_phase_still_takes(
     assert not any(" 0 s" in line for line in told)
 
 
+def test_the_first_step_of_a_phase_is_told_at_once(clock: SimpleNamespace, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = Lines(every_seconds=10.0)
+    lines.part("encoding", 1, 2)
+    lines.begin(PHASES, {})
+    for phase, step in (("pretrain generator", 1), ("pretrain generator", 2), ("pretrain discriminator", 1)):
+        clock.now += 0.1
+        lines.step(phase, step, {})
+    told = capsys.readouterr().err.splitlines()
+    assert [line.split("  ")[0] for line in told] == ["encoding", "pretrain generator", "pretrain discriminator"]
+
+
 def test_a_phase_without_a_unit_is_counted_in_steps(clock: SimpleNamespace, capsys: pytest.CaptureFixture[str]) -> None:
     lines = Lines(every_seconds=0.0)
     lines.begin([Phase("only", 3, update)], {})

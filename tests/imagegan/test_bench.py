@@ -24,7 +24,6 @@ from imagegan.cli import imagegan
 from imagegan.game import Game, View
 from imagegan.measures import Row
 from imagegan.summary import collapsed
-from imagegan.variants.configs import CONFIGS
 from seqgan.core.report import Measured
 from seqgan.errors import DivergedError, SeqGANError
 from tests.imagegan.tiny import SHAPE, config_of, made
@@ -84,16 +83,6 @@ def test_a_training_takes_as_many_images_as_were_counted(model: str, monkeypatch
     assert sum(drawn) == images_in(model, 3)
 
 
-@pytest.mark.parametrize("model", list(CONFIGS))
-def test_the_default_presets_have_one_budget(model: str) -> None:
-    """So that plain gan has had as much as any other."""
-    config = plan.as_preset(model, Source("digits"), "default").config
-    recipes = recipes_of(model, config, SHAPE)
-    seen = sum(images_in_round(recipes, config.batch_size, step) for step in range(1, config.steps + 1))
-    budget = 4 * 192_000 if model == "lapgan" else 192_000  # most of them of 7 x 7 pixels
-    assert 0.99 * budget <= seen <= budget
-
-
 def test_every_model_gets_the_rounds_of_the_budget(tmp_path: Path) -> None:
     found = plan.compared(["gan", "wgan-gp"], Source("ring"), [3, 5], "default", 60_000, tmp_path)
     for model, jobs in found.items():
@@ -116,10 +105,15 @@ def result(seed_value: float, failed: str | None = None) -> Result:
 
 def test_a_line_holds_mean_and_deviation_over_seeds_and_counts_what_failed() -> None:
     entry = table.entry("gan", [result(1.0), result(3.0), result(math.nan, "diverged"), result(5.0, "collapsed")])
-    assert entry.numbers["fd-random"] == table.Number(3.0, 2.0, ("FD[x]",))
+    assert entry.row == {"fd-random": Measured(3.0, 2.0, "FD[x]")}
     assert (entry.runs, entry.failed, entry.cpu_seconds) == (4, 2, 10.0)
-    assert table.cells(entry, ["fd-random"])[:3] == ["gan*", "3.0 ±2.0", "2 of 4"]
-    assert table.cells(table.entry("gan", [result(1.0)]), ["fd-random"])[:3] == ["gan", "1", ""]
+    one = table.entry("gan", [result(1.0)], rounds=7)
+    assert table.rows("digits", [entry, one]) == [
+        ["digits", "fd-random", "failed", "rounds", "CPU s", "train s"],
+        ["gan*", "3.0 ±2.0", "2 of 4", "0", "10", "4"],
+        ["gan", "1", "", "7", "10", "4"],
+    ]
+    assert table.notes([entry, one]) == ["fd-random: FD[x]"]
     assert table.as_json(table.entry("gan", [result(math.nan, "diverged")]))["numbers"] == {}
 
 
@@ -129,8 +123,9 @@ def test_a_line_of_real_images_stands_before_those_of_the_models() -> None:
     results = {Path("a"): result(7.0), Path("b"): result(0.0, "diverged")}
     real, a, b = table.entries({name: [job] for name, job in jobs.items()}, results)
     assert (real.model, a.model, b.model) == ("real", "a", "b")
-    assert real.numbers["fd-random"].mean == a.numbers["fd-random"].mean == 7.0
-    assert (b.failed, b.numbers) == (1, {})
+    assert real.row["fd-random"].value == a.row["fd-random"].value == 7.0
+    assert (b.failed, b.row) == (1, {})
+    assert table.rows("ring", [real, b])[1][2:] == [""] * 4
 
 
 def test_half_the_variety_is_a_collapse() -> None:
@@ -148,17 +143,25 @@ def of_digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Known:
     """A few of them, and a classifier that has hardly learned."""
     monkeypatch.setattr(measures, "SAMPLES", 60)
     monkeypatch.setattr("imagegan.metrics.predictors.predictor.__kwdefaults__", {"steps": 5, "folder": tmp_path})
-    return known(Source("digits"), 137, 0)
+    return known(Source("digits"), 600, 0)
 
 
 def test_samples_and_the_floor_are_compared_with_the_same_images(of_digits: Known) -> None:
-    both = torch.cat([of_digits.floor.pixels, of_digits.test.pixels])
+    both = torch.cat([of_digits.valid.pixels, of_digits.test.pixels])
     assert len(both.unique(dim=0)) == len(both) == 120
     rows = measured(made("gan"), of_digits, 0)
-    assert list(rows) == ["real", "test"]
+    assert list(rows) == ["real", "test", "valid"]
+    assert set(rows["valid"]) == {"fd-random"}
+    assert rows["valid"]["fd-random"].signature.endswith("N=60, validation]")
+    assert rows["valid"]["fd-random"].value != rows["test"]["fd-random"].value
     assert rows["test"]["fd-random"].signature.endswith("N=60, test]")
     assert rows["real"]["fd-random"].value < rows["test"]["fd-random"].value
     assert rows == measured(made("gan"), of_digits, 0)
+
+
+def test_a_few_images_have_no_validation_split() -> None:
+    with pytest.raises(SeqGANError, match="digits has 100 training images, too few for a validation split; 200 or"):
+        known(Source("digits"), 100, 0)
 
 
 def test_what_was_asked_for_is_measured_of_models_that_cannot_be_asked_too(of_digits: Known) -> None:
@@ -185,41 +188,55 @@ def test_a_run_that_diverges_is_starred(tmp_path: Path, monkeypatch: pytest.Monk
     assert runs._one(job).failed == "diverged"
     again = runs.read_result(job.place)
     assert (again.failed, again.rows) == ("diverged", {})
-    assert table.cells(table.entry("gan", [again]), [])[:2] == ["gan*", "1 of 1"]
+    assert table.rows("ring", [table.entry("gan", [again])])[1][:2] == ["gan*", "1 of 1"]
 
 
-def bench(*words: str | Path) -> list[str]:
-    return [sys.executable, "-m", "imagegan", "bench", "models", *map(str, words)]
-
-
-def table_of(words: Sequence[str]) -> dict[str, Any]:
-    """What the command prints, without the seconds it took."""
+def told_by(words: Sequence[str]) -> Any:
+    """The JSON that a command prints, without the seconds it took."""
     done = subprocess.run(words, capture_output=True, text=True, env=ENVIRONMENT, check=False)
     assert done.returncode == 0, done.stderr
-    told: dict[str, Any] = json.loads(done.stdout)
-    for lines in told["data"].values():
-        for line in lines:
-            del line["cpu_seconds"], line["seconds"]
-    return told
+    return json.loads(done.stdout, object_hook=lambda table: {k: v for k, v in table.items() if "seconds" not in k})
 
 
-def test_killed_in_the_middle_and_called_again_it_prints_the_same_table(tmp_path: Path) -> None:
-    def words(out: str) -> list[str]:
-        options = ["--models", "gan,wgan", "--data", "ring", "--seeds", "0,1", "--budget", str(BUDGET), "--json"]
-        return bench(*options, "--out", tmp_path / out)
+@pytest.mark.parametrize(
+    ("words", "runs_of_it"),
+    [
+        (["models", "--models", "gan,wgan", "--seeds", "0,1", "--jobs", "2"], {"gan": 2, "wgan": 2}),
+        (["study", "--models", "lsgan", "--seeds", "1", "--trials", "2", "--width", "4"], {"lsgan": 3}),
+    ],
+)
+def test_killed_in_the_middle_and_called_again_it_prints_the_same(
+    words: list[str], runs_of_it: dict[str, int], tmp_path: Path
+) -> None:
+    def command(out: str) -> list[str]:
+        options = ["--data", "ring", "--budget", str(BUDGET), "--json", "--out", str(tmp_path / out)]
+        return [sys.executable, "-m", "imagegan", "bench", *words, *options]
 
-    whole = table_of(words("whole"))
-    assert [line["model"] for line in whole["data"]["ring"]] == ["real", "gan", "wgan"]
-    assert whole["data"]["ring"][1]["numbers"]["modes"]["deviation"] is not None
-    process = subprocess.Popen(words("killed"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=ENVIRONMENT)
+    whole = told_by(command("whole"))
+    measured = list(tmp_path.glob("whole/ring/*/*/bench.json"))
+    assert {model: sum(path.parts[-3] == model for path in measured) for model in runs_of_it} == runs_of_it
+    process = subprocess.Popen(command("killed"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=ENVIRONMENT)
     while process.poll() is None and not any(tmp_path.glob("killed/ring/*/*/bench.json")):
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     done = {path: path.stat().st_mtime_ns for path in tmp_path.glob("killed/ring/*/*/bench.json")}
-    assert 1 <= len(done) < 4
-    assert table_of(words("killed")) == whole
+    assert 1 <= len(done) < len(measured)
+    assert told_by(command("killed")) == whole
     assert {path: path.stat().st_mtime_ns for path in done} == done
+    if words[0] == "models":
+        assert [line["model"] for line in whole["data"]["ring"]] == ["real", *runs_of_it]
+        assert whole["data"]["ring"][1]["numbers"]["modes"]["deviation"] is not None
+        return
+    ring = whole["data"]["ring"]
+    assert [line["model"] for line in ring["seeds"]] == ["real", *runs_of_it]
+    for name in runs_of_it:
+        found = ring["models"][name]
+        assert found["trials"][found["best"]]["valid"] == min(trial["valid"] for trial in found["trials"])
+        assert found["curve"]["mean"][-1] == pytest.approx(found["trials"][found["best"]]["test"])
+        kept = [path.parent.name for path in (tmp_path / "whole" / "ring" / name).glob("*/checkpoints")]
+        assert kept == [f"trial-{found['best']}-seed-1"]
+    assert (tmp_path / "killed" / "ring" / "study.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_mistake_is_one_line(tmp_path: Path) -> None:
@@ -239,4 +256,15 @@ def test_a_mistake_is_one_line(tmp_path: Path) -> None:
     ]:
         with pytest.raises((SeqGANError, click.ClickException), match=complaint):
             imagegan.main(["bench", "models", *words], standalone_mode=False)
+    for words, complaint in [
+        (["--models", "gan"], "there is no model 'gan'; did you mean"),
+        (["--models", "lsgan", "--budget", "100"], "a budget of 100 images is too small for"),
+        (["--models", "lsgan", "--data", "folder"], "is read from a folder; give it by"),
+        (["--trials", "0"], "'0' is not a whole number from 1 to 1000"),
+        (["--width", "1"], "'1' is not a whole number from 2"),
+        (["--json", "--markdown"], "print either --json or --markdown"),
+    ]:
+        with pytest.raises((SeqGANError, click.ClickException), match=complaint):
+            imagegan.main(["bench", "study", *words, "--out", str(tmp_path / "study")], standalone_mode=False)
+    assert not (tmp_path / "study").exists()
     assert not (tmp_path / "bench" / "ring" / "gan" / "seed-0" / "bench.json").exists()

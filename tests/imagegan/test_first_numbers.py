@@ -21,6 +21,7 @@ from imagegan.game import Game, Recipe, versus
 from imagegan.losses import LOSSES
 from imagegan.nets import Generator, Scored
 from imagegan.summary import summary
+from imagegan.variants import VARIANTS
 from imagegan.variants.configs import ImageConfig
 from seqgan.core.game import adam
 from seqgan.core.report import Measured, as_cell
@@ -149,7 +150,7 @@ def test_of_few_images_some_numbers_are_blank_with_their_reason(held_out: int) -
     assert (rows["samples"]["variety"].signature.endswith("a single image has none")) == (held_out == 1)
 
 
-@pytest.mark.parametrize("model", ["dcgan", "wgan", "cgan", "acgan", "infogan", "lapgan", "vae"])
+@pytest.mark.parametrize("model", list(VARIANTS))
 def test_every_model_ends_with_numbers_of_few_images(model: str) -> None:
     for count in (1, 2, 5):
         rows = first_numbers(made(model), Splits(digits(11, seed=1), digits(count, seed=2)), "digits")

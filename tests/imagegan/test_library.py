@@ -2,17 +2,20 @@
 
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 import imagegan
+from imagegan.metrics.predictors import predictor
 from seqgan.errors import ConfigError, UsageError
 from tests.imagegan.tiny import tiny
 
 
 def test_a_run_is_trained_loaded_sampled_and_evaluated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("imagegan.metrics.predictors.predictor.__kwdefaults__", {"steps": 3, "folder": tmp_path})
+    monkeypatch.setenv("SEQGAN_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("imagegan.evaluation.predictor", partial(predictor, steps=3))
     run = imagegan.train("cgan", run_dir=tmp_path / "run", **tiny("cgan"))
     again = imagegan.load(str(tmp_path / "run"))
     assert repr(again) == repr(run) == f"<TrainedRun {tmp_path / 'run'}: cgan on digits, seed 0>"
@@ -23,9 +26,10 @@ def test_a_run_is_trained_loaded_sampled_and_evaluated(tmp_path: Path, monkeypat
     assert not images.equal(again.generate(4, label=4))
     assert not images.equal(again.generate(4, seed=1, label=3))
     assert list(again.evaluate(count=30)) == ["run", "held-out"]
-    before = run.model.state_dict()["generator"]
+    assert [line["step"] for line in run.metrics] == [1, 2, 3, 4]
+    before = run.model().model.state_dict()["generator"]
     more = imagegan.train("cgan", run_dir=tmp_path / "run", resume=True, **tiny("cgan", steps=6))
-    after = more.model.state_dict()["generator"]
+    after = more.model().model.state_dict()["generator"]
     assert not all(after[name].equal(value) for name, value in before.items())
 
 
@@ -36,7 +40,7 @@ def test_what_there_is_not_is_refused_by_name(tmp_path: Path) -> None:
         imagegan.train("dcgan", latent_dims=3)
     with pytest.raises(AttributeError, match="has no attribute 'trian'"):
         imagegan.trian  # noqa: B018
-    assert {"train", "load"} <= set(dir(imagegan))
+    assert {"train", "load", "from_pretrained"} <= set(dir(imagegan))
 
 
 def test_importing_it_imports_no_torch() -> None:

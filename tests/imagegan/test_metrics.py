@@ -361,17 +361,17 @@ def test_the_numbers_of_a_code_are_set_beside_the_factor_they_move_most() -> Non
     """The factors of an image are its pixels; the first number is a factor turned round, the second nothing."""
     factors = torch.from_numpy(RNG.uniform(-1, 1, (4000, 4))).float()
     images = factors.view(-1, 1, 2, 2)
-    reader, names = Predicts(lambda some: some.flatten(1)), ("a", "b", "c", "d")
-    test = ImageDataset(images, torch.zeros(4000, dtype=torch.long), factors)
+    reader = Predicts(lambda some: some.flatten(1))
+    test = ImageDataset(images, torch.zeros(4000, dtype=torch.long), factors, factor_names=("a", "b", "c", "d"))
     numbers = torch.stack([-factors[:, 2], torch.from_numpy(RNG.uniform(-1, 1, 4000)).float()], dim=1)
-    row = factors_found(numbers, images, reader, test, names)
+    row = factors_found(numbers, images, reader, test)
     assert list(row) == ["code-1", "code-2"]
     assert row["code-1"].value == pytest.approx(1)
     assert row["code-1"].signature.endswith("N=4000: c, whose held-out R^2 is 1.00")
     assert row["code-2"].value < 4 / math.sqrt(4000)
-    assert factors_read(reader, test, names).value == 1
+    assert factors_read(reader, test).value == 1
     blind = Predicts(lambda some: some.flatten(1) * torch.tensor([1.0, 1.0, 1.0, 0.0]))
-    assert factors_read(blind, test, names).value == pytest.approx(0.75, abs=1e-3)
+    assert factors_read(blind, test).value == pytest.approx(0.75, abs=1e-3)
     assert r_squared([[1.0], [2.0], [3.0]], [[1.0], [2.0], [6.0]]).tolist() == [1 - 9 / 14]
 
 

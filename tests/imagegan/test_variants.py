@@ -10,16 +10,19 @@ import pytest
 import torch
 from click.testing import CliRunner
 from PIL import Image
+from safetensors.torch import load
 
 from imagegan import training
+from imagegan.augment import AUGMENTATIONS
 from imagegan.cli import imagegan
-from imagegan.data import ImageDataset, digits
+from imagegan.data import ImageDataset, Splits, digits
+from imagegan.first_numbers import first_numbers
 from imagegan.game import Game
-from imagegan.generation import generate, load_model, npz
+from imagegan.generation import load_model, npz
 from imagegan.nets import FAMILIES, Shape
 from imagegan.pyramid import Pyramid
 from imagegan.variants import VARIANTS
-from imagegan.variants.configs import CONFIGS, PRESETS
+from imagegan.variants.configs import AUGMENTATION, CONFIGS, PRESETS
 from seqgan.core import checkpoint
 from seqgan.core.config import assemble
 from seqgan.core.game import move
@@ -28,7 +31,7 @@ from seqgan.core.record import read_record
 from seqgan.core.run import Run, checkpoints, create, describe
 from seqgan.core.seed import seed_everything
 from seqgan.errors import CheckpointError, ConfigError, SeqGANError, UsageError
-from tests.imagegan.tiny import CPU, SHAPE, TINY, as_options, config_of, made
+from tests.imagegan.tiny import CPU, SHAPE, TINY, as_options, config_of, generate, made
 from tests.killing import Killed, contents, dying_at, flat
 
 every_model = pytest.mark.parametrize("model", list(VARIANTS))
@@ -51,6 +54,7 @@ def test_every_variant_has_a_config_and_presets() -> None:
     for model, presets in PRESETS.items():
         for name, differences in presets.items():
             assemble(CONFIGS[model], [(name, differences)])
+    assert list(AUGMENTATIONS) == list(AUGMENTATION.choices)
 
 
 @every_model
@@ -164,11 +168,12 @@ def test_networks_make_images_and_logits(nets: str, size: int, norm: str) -> Non
     assert not any(isinstance(layer, torch.nn.Sigmoid) for layer in discriminator.modules())
 
 
-@pytest.mark.parametrize("model", ["gan", "wgan-gp", "cgan", "infogan", "lapgan", "vae"])
+@pytest.mark.parametrize("model", ["gan", "wgan-gp", "began", "cgan", "semi-gan", "infogan", "bigan", "lapgan", "vae"])
 @pytest.mark.parametrize("size", [32, 64])
 def test_larger_images(model: str, size: int) -> None:
     images = digits(12, seed=1, size=size)
-    game = training.new_model(model, config_of(model, size=size), images, training.shape_of(images), CPU, 0)
+    labels = {"labels": 0} if model == "semi-gan" else {}
+    game = training.new_model(model, config_of(model, size=size, **labels), images, training.shape_of(images), CPU, 0)
     for phase in game.phases():
         phase.update(30)
     assert game.sample(3, 0).shape == (3, 1, size, size)
@@ -188,9 +193,30 @@ def test_the_averaged_generator_follows_and_draws() -> None:
 
 
 def test_bf16_learns_too() -> None:
-    for model in ("wgan-gp", "wgan-diff", "vae", "infogan"):
+    for model in ("wgan-gp", "wgan-diff", "ls-gan", "began", "semi-gan", "bigan", "vae", "infogan"):
         for phase in made(model, bf16=True).phases():
             assert all(torch.as_tensor(value).isfinite() for value in phase.update(1).values())
+
+
+def test_spectral_norm_is_trained_saved_and_exported_with_its_vectors() -> None:
+    """The generator's move freezes the weights; each forward in train mode moves the vectors, in eval mode none."""
+    game, images = made("dcgan", spectral_norm=True, d_norm="none"), torch.randn(3, 1, 28, 28)
+    assert isinstance(game, Game)
+    net = game.recipe.nets["discriminator"]
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    move(game.recipe.players["g"], game.view(1, "g"), game.recipe.nets, game.optimizers["g"])
+    for name, value in net.state_dict().items():
+        moved = name.endswith(("_u", "_v")) and "output" not in name  # of one row they are found at once
+        assert value.equal(before[name]) != moved, name
+    game.update(1)
+    first_numbers(game, Splits(digits(50, seed=1), digits(20, seed=2)), "digits")  # forwards of copies
+    other = made("dcgan", seed=3, spectral_norm=True, d_norm="none")
+    assert isinstance(other, Game)
+    twin = other.recipe.nets["discriminator"]
+    twin.load_state_dict(load(game.weights()["discriminator"]))
+    score = net.eval()(images).score
+    assert twin.eval()(images).score.equal(score)
+    assert net(images).score.equal(score)
 
 
 # --- bad input
@@ -207,7 +233,14 @@ def test_batchnorm_under_a_penalty_on_single_images_is_refused(model: str, tmp_p
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("model", ["cgan", "acgan", "lapgan"])
+def test_r1_beside_batchnorm_is_refused() -> None:
+    for model in (model for model, config in CONFIGS.items() if "r1_weight" in config.__dataclass_fields__):
+        made(model, r1_weight=1.0, d_norm="none")
+        with pytest.raises(ConfigError, match=r"BatchNorm in the discriminator.*--d-norm none"):
+            made(model, r1_weight=1.0, d_norm="batch")
+
+
+@pytest.mark.parametrize("model", ["cgan", "projection", "acgan", "semi-gan", "lapgan"])
 def test_labels_that_a_conditional_model_misses_are_asked_for(model: str) -> None:
     pixels = digits(20, seed=1).pixels
     images = ImageDataset(pixels, torch.zeros(0, dtype=torch.long), torch.zeros(0, 5))

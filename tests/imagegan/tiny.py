@@ -7,7 +7,8 @@ import torch
 
 from imagegan.data import digits
 from imagegan.game import Batch, Game, Recipe, View
-from imagegan.nets import Shape
+from imagegan.generation import images_of, latents
+from imagegan.nets import Images, Shape
 from imagegan.pyramid import Pyramid
 from imagegan.training import new_model, shape_of
 from imagegan.variants.configs import CONFIGS, ImageConfig
@@ -15,7 +16,15 @@ from imagegan.variants.configs import CONFIGS, ImageConfig
 CPU = torch.device("cpu")
 SHAPE = Shape(1, 28, 10)
 TINY: dict[str, Any] = {"images": 50, "steps": 4, "batch_size": 8, "latent_dim": 6, "width": 4}
-OF_SOME: dict[str, Any] = {"critic_steps": 2, "critic_burst": 3, "top_width": 8, "top_rounds": 1, "ema": 0.9}
+OF_SOME: dict[str, Any] = {
+    "critic_steps": 2,
+    "critic_burst": 3,
+    "top_width": 8,
+    "top_rounds": 1,
+    "ema": 0.9,
+    "labels": 20,
+    "gamma": 0.8,  # k rises from its first round on
+}
 
 
 def tiny(model: str, **changes: Any) -> dict[str, Any]:
@@ -30,6 +39,10 @@ def config_of(model: str, **changes: Any) -> ImageConfig:
 def made(model: str, seed: int = 0, **changes: Any) -> Game | Pyramid:
     images = digits(50, seed=1)
     return new_model(model, config_of(model, **changes), images, shape_of(images), CPU, seed)
+
+
+def generate(model: Game | Pyramid, count: int, seed: int, **asked: Any) -> Images:
+    return images_of(model, latents(model, count, seed, **asked))
 
 
 def as_options(model: str, **changes: Any) -> list[str]:

@@ -1,0 +1,28 @@
+"""`imagegan save`. What it imports at the top must not import torch."""
+
+from pathlib import Path
+
+import click
+
+from imagegan.cli.options import DEVICE, RUN, STAGE
+from seqgan.core.bounds import PATH, TEXT
+
+
+@click.command()
+@RUN
+@click.argument("folder", type=PATH)
+@STAGE
+@click.option(
+    "--license", "licence", type=TEXT, default="unknown", help="of the model, for its card", show_default=True
+)
+@click.option("--overwrite", is_flag=True, help="replace a saved model in FOLDER")
+@DEVICE
+def save(run: Path, folder: Path, stage: str, licence: str, overwrite: bool, device: str) -> None:
+    """Save the model of RUN in FOLDER: weights, and a model card with its numbers and samples.
+
+    imagegan generate and walk take FOLDER in place of a run, imagegan.from_pretrained(FOLDER) loads it, and
+    `hf upload OWNER/NAME FOLDER` puts it on the Hugging Face hub."""
+    from imagegan.library import load
+
+    place = load(run, device).save_pretrained(folder, stage=stage, license=licence, overwrite=overwrite)
+    click.echo(f"the model is in {place}; images: imagegan generate {place}; on the hub: hf upload OWNER/NAME {place}")

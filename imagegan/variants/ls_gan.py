@@ -1,0 +1,41 @@
+"""LS-GAN, Qi (2017): the loss-sensitive GAN. (LSGAN, with least squares, is `imagegan.variants.lsgan`.)"""
+
+from torch import Tensor
+from torch.nn.functional import relu
+
+from imagegan.game import Recipe, View, score_gap
+from imagegan.losses import Scalar, critic_generator_loss, mean
+from imagegan.nets import Shape
+from imagegan.variants.configs import LossSensitiveConfig
+from imagegan.variants.gan import networks
+from seqgan.core.game import Player, Term, adam
+
+
+def ls_gan(config: LossSensitiveConfig, shape: Shape) -> Recipe:
+    """min_L E max(0, margin + L(x) - L(G(z))), min_G E L(G(z)), where margin = lambda |x - G(z)|_1: equations 6 and 7,
+    with the weights of the official code (gamma = 0). The discriminator scores an image by -L, as a critic does."""
+    players: dict[str, Player[View]] = {
+        "d": Player(
+            ("discriminator",),
+            {"loss": Term(lambda view: hinge(view, config.margin_weight))},
+            adam(config.d_lr, config.beta1),
+            watch={"loss_gap": score_gap},
+        ),
+        "g": Player(
+            ("generator",),
+            {"loss": Term(lambda view: critic_generator_loss(view.on_fake.score))},
+            adam(config.g_lr, config.beta1),
+        ),
+    }
+    return Recipe(networks(config, shape)._asdict(), players, (config.latent_dim,))
+
+
+def hinge(view: View, margin_weight: float) -> Scalar:
+    """E max(0, margin - (L(G(z)) - L(x))) of pairs: the loss function rates a generated image above its real one by a
+    margin that shrinks as the two come closer, so a good generator is not pushed away."""
+    return mean(relu(margin_weight * distance(view.real, view.fake) - score_gap(view)))
+
+
+def distance(first: Tensor, second: Tensor) -> Tensor:
+    """The L1 distance of each pair of images."""
+    return (first - second).float().flatten(1).abs().sum(dim=1)

@@ -1,0 +1,130 @@
+"""Saved models of both packages: a folder, or a repository of the Hugging Face hub, with config.json, weights as
+safetensors, and a model card. Loading executes nothing of it."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load
+
+from seqgan.core import checkpoint, files, outputs, schema
+from seqgan.core.report import Rows, as_cell, markdown, metrics_of
+from seqgan.errors import CheckpointError, RunError, UsageError, quoted, why
+
+
+def refuse_taken(folder: Path, weights: str, *, overwrite: bool) -> None:
+    """Refuse a folder before any work is done; `weights` is a file that every saved model has.
+
+    Raises:
+        UsageError: it holds something already (`overwrite` replaces a saved model, and nothing else), or is a file."""
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is a file, but a folder for the model was expected; name another")
+    if (folder / "run.json").exists():
+        raise UsageError(f"{folder} is a run directory, which would be damaged; name another folder")
+    if folder.is_dir() and any(folder.iterdir()):
+        if not (folder / weights).exists():
+            raise UsageError(f"{folder} exists and holds no saved model; name another folder")
+        if not overwrite:
+            raise UsageError(
+                f"{folder} holds a saved model already; give --overwrite (overwrite=True), or name another folder"
+            )
+
+
+def write_model(folder: Path, contents: Mapping[str, bytes], *, overwrite: bool) -> Path:
+    """Write a model's files into a folder; no weights of a model that it replaces stay.
+
+    Raises:
+        UsageError: a file exists already.
+        StorageError: the folder cannot be written."""
+    before: Mapping[str, Any] = {}
+    with suppress(FileNotFoundError, CheckpointError):
+        before = schema.read(folder / "config.json", CheckpointError, "").get("files", {})
+    for name, data in contents.items():
+        files.make_folder((folder / name).parent)
+        outputs.writer(folder / name, overwrite=overwrite)(data)
+    for name in sorted(set(before) - set(contents)):
+        files.remove(folder / name)
+    return folder
+
+
+def folder_of(name: str, patterns: Sequence[str]) -> Path:
+    """The folder of this name, or one with these files of a repository of the hub.
+
+    Raises:
+        RunError: there is neither."""
+    if Path(name).is_dir():
+        return Path(name)
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, HTTPError  # type: ignore[attr-defined]
+
+    try:
+        return Path(snapshot_download(name, etag_timeout=5, allow_patterns=list(patterns)))
+    except (HFValidationError, HTTPError, OSError) as error:
+        raise RunError(
+            f"{name} is no folder, and the hub does not give it either ({why(error)}); "
+            "give the folder of a saved model, or check the name and the connection"
+        ) from None
+
+
+def read_description(path: Path, package: str, fields: Mapping[str, schema.Field]) -> dict[str, Any]:
+    """What config.json says of a model.
+
+    Raises:
+        CheckpointError: it is missing, damaged, or of another package or format."""
+    try:
+        about = schema.read(path, CheckpointError, "is this a saved model?")
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path} is missing; is this a saved model?") from error
+    if about.get("package") != package or about.get("format") != schema.FORMAT:
+        raise CheckpointError(
+            f"{path} is of {quoted(about.get('package'))}, format {quoted(about.get('format'))}; a model of {package} "
+            f"of format {schema.FORMAT} was expected: train and save it again"
+        )
+    schema.check(path, about, {**fields, "files": schema.WORDS}, CheckpointError)
+    return about
+
+
+def description_json(about: Mapping[str, Any], weights: Mapping[str, bytes]) -> bytes:
+    """config.json: what is needed to build a model again, and the sha256 of each file of weights; with a checksum."""
+    hashes = {name: hashlib.sha256(data).hexdigest() for name, data in weights.items()}
+    return schema.json_bytes(schema.with_checksum({"format": schema.FORMAT, **about, "files": hashes}))
+
+
+def read_weights(path: Path, sha256: str | None, module: torch.nn.Module | None = None) -> dict[str, torch.Tensor]:
+    """
+    Raises:
+        CheckpointError: they are not those that were saved, or do not fit the module."""
+    try:
+        data = path.read_bytes()
+        weights = load(data)
+        if module is not None:
+            checkpoint.check(weights, module)
+    except (OSError, SafetensorError, ValueError) as error:
+        raise CheckpointError(
+            f"{path} is missing, damaged, or of another model ({why(error)}); restore it from a copy"
+        ) from error
+    if sha256 != hashlib.sha256(data).hexdigest():
+        raise CheckpointError(f"{path} is not what was saved there (another sha256); restore it from a copy")
+    if broken := checkpoint.first_broken(weights):
+        raise CheckpointError(
+            f"{path}: the tensor {broken} holds NaN or infinite values, but finite ones were expected; restore it from "
+            "a copy"
+        )
+    return weights
+
+
+def numbers(rows: Rows) -> str:
+    """For a model card: a line for each number, a column for each row, and the signature (of the first row that has
+    the number)."""
+    if not rows:
+        return "Nothing was measured."
+    lines = []
+    for name in metrics_of(rows):
+        found = [row.get(name) for row in rows.values()]
+        signature = next(number.signature for number in found if number)
+        lines.append([name, *map(as_cell, found), f"`{signature.replace('|', ' ')}`"])
+    return markdown(["", *rows, "signature"], lines)
