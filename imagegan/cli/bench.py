@@ -10,7 +10,7 @@ import click
 
 from imagegan.bench.ranges import STUDIED
 from imagegan.variants.configs import CONFIGS
-from seqgan.core.bounds import COUNT, PATH, SEED, TEXT, OneOf, Several, Whole
+from seqgan.core.bounds import COUNT, PATH, SEED, TEXT, THREADS, OneOf, Several, Whole
 from seqgan.core.config import nearest
 from seqgan.errors import UsageError, quoted
 
@@ -123,6 +123,39 @@ def at_one_budget(asked: Asked, preset: str) -> None:
     click.echo(f"  preset {preset}, seeds {seeds}, ± their standard deviation; the last step of every run")
     if any(found.failed for entries in tables.values() for found in entries):
         click.echo("  * some runs failed: diverged (not in the mean) or collapsed (half of the variety or classes)")
+
+
+@bench.command()
+@click.option("--preset", type=OneOf(["default", "quick", "paper"]), default="default", show_default=True)
+@click.option("--pairs", type=COUNT, default=15, help="measurements of each way, in turns", show_default=True)
+@click.option("--rounds", type=COUNT, default=20, help="rounds in a measurement", show_default=True)
+@click.option("--device", type=TEXT, default="auto", help="auto, cpu, cuda ...", show_default=True)
+@click.option("--threads", type=THREADS, default=0, help="0: OMP_NUM_THREADS, else all cores", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="print JSON")
+def speed(preset: str, pairs: int, rounds: int, device: str, threads: int, as_json: bool) -> None:
+    """Time a round of dcgan beside the plain loop with the same networks, as tutorials write it.
+
+    The plain loop shows the generator's images to both players, as --reuse-fakes does; with new noise it generates
+    others for the generator, as imagegan does by default. All take turns: a machine that slows down slows all."""
+    import torch
+
+    from imagegan.bench.speed import measure
+    from imagegan.variants.configs import PRESETS, DCGANConfig
+    from seqgan.core.device import resolve, use_threads
+    from seqgan.core.report import print_table
+
+    use_threads(threads)
+    config = DCGANConfig(**PRESETS["dcgan"][preset])
+    found = measure(config, resolve(device), pairs, rounds)
+    if as_json:
+        facts = {"preset": preset, "pairs": pairs, "rounds": rounds, "threads": torch.get_num_threads()}
+        click.echo(json.dumps({**facts, "ways": {name: one._asdict() for name, one in found.items()}}, indent=2))
+        return
+    rows = [
+        [name, f"{1000 * one.seconds:.1f} ms", f"{one.ratio:.2f}", f"{one.best:.2f}"] for name, one in found.items()
+    ]
+    print_table(["", "round", "ratio", "of the fastest"], rows)
+    click.echo(f"  preset {preset}, {torch.get_num_threads()} threads; ratios to the first line")
 
 
 @bench.command()

@@ -123,8 +123,10 @@ def all_reduce_gradients(parameters: Iterable[nn.Parameter]) -> None:
 @torch.no_grad()
 def average_buffers(*modules: nn.Module) -> None:
     """Average the buffers over all processes, such as BatchNorm's running statistics."""
+    if world_size() == 1:  # before a walk over all modules, which costs as much as a small layer
+        return
     buffers = [buffer for module in modules for buffer in module.buffers() if buffer.is_floating_point()]
-    if world_size() == 1 or not buffers:
+    if not buffers:
         return
     flat = _sum(torch.cat([buffer.flatten() for buffer in buffers])) / world_size()
     for buffer, average in zip(buffers, flat.split([buffer.numel() for buffer in buffers]), strict=True):
