@@ -295,8 +295,9 @@ _DEFAULT: dict[str, Any] = {
     "d_lr": 1e-3,
     "ema": 0.99,
     "steps": 6000,
+    "validate_every": 500,
 }
-_CRITIC: dict[str, Any] = {**_DEFAULT, "steps": 1400}
+_CRITIC: dict[str, Any] = {**_DEFAULT, "steps": 1400, "validate_every": 200}
 _QUICK: dict[str, Any] = {"width": 8, "steps": 100, "images": 1000}
 
 
@@ -306,13 +307,13 @@ def _presets(default: dict[str, Any], quick: dict[str, Any]) -> dict[str, dict[s
 
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "gan": _presets(
-        {**_DEFAULT, "width": 256, "g_lr": 2e-4, "d_lr": 2e-4, "ema": 0.999, "steps": 12_000},
+        {**_DEFAULT, "width": 256, "g_lr": 2e-4, "d_lr": 2e-4, "ema": 0.999, "steps": 12_000, "validate_every": 1000},
         {"width": 128, "steps": 300},
     ),
     "dcgan": _presets(_DEFAULT, {}),
     "lsgan": _presets(_DEFAULT, {}),
     "wgan": _presets(
-        {**_DEFAULT, "steps": 1500, "g_lr": 5e-4, "d_lr": 5e-4, "critic_burst": 25},
+        {**_CRITIC, "g_lr": 5e-4, "d_lr": 5e-4, "critic_burst": 25},
         {"steps": 60, "critic_burst": 10},
     ),
     "wgan-gp": _presets(_CRITIC, {"steps": 60}),
@@ -325,14 +326,11 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "projection": _presets({**_DEFAULT, "nets": "common", "critic_steps": 1, "steps": 4000}, {"critic_steps": 1}),
     "acgan": _presets({**_DEFAULT, "ema": 0.998}, {}),
     "semi-gan": _presets({**_DEFAULT, "steps": 4500}, {}),
-    # So small a weight lets the game find its modes first, to which the categories are then given.
-    "infogan": _presets(
-        {**_DEFAULT, "latent_dim": 12, "information_weight": 0.02, "code_deviation": 0.2, "steps": 4000}, {}
-    ),
+    "infogan": _presets({**_DEFAULT, "latent_dim": 12, "information_weight": 0.2, "steps": 4000}, {}),
     "bigan": _presets({**_DEFAULT, "latent_dim": 16, "ema": 0.0, "steps": 4000}, {}),
     # A round of the coarsest level costs a twentieth of one of the finest.
     "lapgan": _presets(
-        {**_DEFAULT, "d_norm": "batch", "top_width": 256, "steps": 1000, "top_rounds": 10},
+        {**_DEFAULT, "d_norm": "batch", "top_width": 256, "steps": 1000, "top_rounds": 10, "validate_every": 200},
         {"steps": 60, "batch_size": 32, "top_width": 64, "top_rounds": 10},
     ),
     "vae": _presets({name: value for name, value in _DEFAULT.items() if name != "d_lr"} | {"steps": 8000}, {}),
