@@ -175,6 +175,7 @@ class BEGANConfig(GameConfig):
     d_norm: Annotated[Norm, "normalisation of the encoder of the discriminator"] = "none"
     g_lr: Annotated[float, G_RATE, RATE] = 1e-4
     d_lr: Annotated[float, D_RATE, RATE] = 1e-4
+    critic_steps: Annotated[int, D_STEPS, COUNT] = 1
     gamma: Annotated[float, "loss of generated images to keep, relative to that of real ones", Real(0, 1)] = 0.5
     k_lr: Annotated[float, "learning rate of k (lambda_k)", RATE] = 1e-3
 
