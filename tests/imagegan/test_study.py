@@ -12,8 +12,8 @@ from PIL import Image
 
 from imagegan import measures
 from imagegan.bench import plan, study
-from imagegan.bench.budget import images_in_round, recipes_of
 from imagegan.bench.measures import Source
+from imagegan.bench.plan import images_in_round, recipes_of
 from imagegan.bench.ranges import RANGES, STUDIED, drawn
 from imagegan.bench.runs import Job, Result
 from imagegan.bench.table import Entry
