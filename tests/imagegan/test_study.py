@@ -163,7 +163,10 @@ def test_the_curves_are_drawn(asked: dict[str, list[Job]], tmp_path: Path) -> No
     plan.folder_of(tmp_path, Source("ring")).mkdir(parents=True, exist_ok=True)
     real = Entry("real", 1, 0, {"fd-random": Measured(0.5, NAN, "")})
     place = study.draw(found, real, Source("ring"), tmp_path)
+    single = study.curve_of(np.array([2.0]), np.array([2.0]), worst=9.0)
+    one_trial = study.Found(asked["vae"][:1], single.mean, single.mean, single, 0, [])
     drawn_alone = [place.read_bytes()]
+    assert study.draw({"vae": one_trial}, real, Source("ring"), tmp_path) == place
     for one in ("minimax", "vae"):
         study.draw({one: found[one]}, real, Source("ring"), tmp_path)
         drawn_alone.append(place.read_bytes())
