@@ -133,7 +133,8 @@ def test_what_is_repeated_is_the_best_by_validation(
     assert [len(jobs) for jobs in ran] == [2, 6, 2]
     # 10 s for each of 6 trials and 2 seeds of 2 models, two at a time
     assert lines == [
-        "6 trials and 4 runs of the best are left: about 0:00:50 (by the first trial of each model, 2 side by side)"
+        "6 trials and 4 runs of the best are left: about 0:00:50 with --jobs 2 on free cores, by the first "
+        "trial of each model"
     ]
     assert [(one.best, [job.seed for job in one.repeats]) for one in found.values()] == [(1, [7, 8]), (None, [])]
     assert all(job.keep and job.chosen == asked["minimax"][1].chosen for job in found["minimax"].repeats)
