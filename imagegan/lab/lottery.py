@@ -93,14 +93,8 @@ def minimum(objective: Callable[[Tensor], Tensor]) -> Tensor:
 def facts_of(p: Tensor) -> list[float]:
     """t1, t2, t3, and how good p is."""
     c, b, a = torch.linalg.lstsq(POWERS, p[:, None]).solution.flatten().tolist()
-    return [
-        a,
-        b / (2 * a),
-        c - b**2 / (4 * a),
-        OBJECTIVES["least squares"](p).item(),
-        OBJECTIVES["JS"](p).item(),
-        p.sum().item(),
-    ]
+    errors = [of(p).item() for of in (OBJECTIVES["least squares"], OBJECTIVES["JS"], torch.sum)]
+    return [a, b / (2 * a), c - b**2 / (4 * a), *errors]
 
 
 def balls(fits: dict[str, Tensor]) -> Image.Image:

@@ -25,7 +25,7 @@ def run(steps: int = 900) -> Result:
     def generated(count: int) -> Points:
         return real(count) + NOISE * torch.randn(count, 2)
 
-    penalty = penalised(0.1)  # the weight of the paper's toy experiments
+    penalty = penalised(0.1, lr=5e-3)  # the weight of the paper's toy experiments
     of_two = {"clipping at 0.1": clipped(0.1), "gradient penalty": penalty}
     found = {name: trained(player, real, generated, steps) for name, player in of_two.items()}
     em = NOISE * math.sqrt(math.pi / 2)
