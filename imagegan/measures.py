@@ -147,7 +147,7 @@ def codes(samples: Samples, splits: Splits, classifier: Predictor | None, regres
     if samples.categories is not None and classifier is not None:
         fewer = min(int(samples.categories.max()) + 1, splits.train.classes)
         if fewer <= MOST_CLASSES:
-            row["code-class"] = class_found(samples.categories, samples.pixels, classifier)
+            row["agreement"] = class_found(samples.categories, samples.pixels, classifier)
     if samples.numbers is not None and regressor is not None:
         row |= factors_found(samples.numbers, samples.pixels, regressor, splits.test)
     return row

@@ -76,7 +76,7 @@ def test_a_gradient_that_one_process_has_reaches_all_and_one_that_none_has_stays
 
 
 def test_all_processes_hold_the_same_weights_after_training(found: Found) -> None:
-    for game in ("seqgan", "seqgan, own", "maligan", "relgan", "dcgan"):
+    for game in ("seqgan", "seqgan, own", "maligan", "relgan", "dcgan", "began", "semi-gan"):
         first, second = (own[game] for own in found)
         assert flat(first) == flat(second), game
     buffers = [name for name in found[0]["dcgan"]["generator"] if "running" in name]
@@ -84,6 +84,7 @@ def test_all_processes_hold_the_same_weights_after_training(found: Found) -> Non
     vectors = [value for name, value in found[0]["dcgan"]["discriminator"].items() if name.endswith(("_u", "_v"))]
     assert len(vectors) == 6
     assert all(abs(float(vector.norm()) - 1) < 1e-5 for vector in vectors)
+    assert 0 < found[0]["began"]["balance"]["k"] < 1  # which has moved, by the losses of both
     assert found[0]["world_size"] == 2
 
 

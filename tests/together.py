@@ -146,17 +146,14 @@ def tiny(name: str) -> Algorithm:
     return ALGORITHMS[name](CONFIGS[name](**TINY_CONFIGS[name]), texts(), CPU, 5)
 
 
+def images(model: str, **options: Any) -> Algorithm:
+    tiny = {"images": 50, "steps": 9, "batch_size": 7, "latent_dim": 6, "width": 4}
+    drawn = digits(50, seed=1)
+    return new_model(model, IMAGE_CONFIGS[model](**tiny, **options), drawn, shape_of(drawn), CPU, 0)
+
+
 def dcgan() -> Algorithm:
-    tiny: dict[str, Any] = {
-        "images": 50,
-        "steps": 9,
-        "batch_size": 7,
-        "latent_dim": 6,
-        "width": 4,
-        "spectral_norm": True,
-    }
-    images = digits(50, seed=1)
-    return new_model("dcgan", IMAGE_CONFIGS["dcgan"](**tiny), images, shape_of(images), CPU, 0)
+    return images("dcgan", spectral_norm=True)
 
 
 def begun(folder: Path) -> Path:
@@ -321,6 +318,8 @@ def main(folder: Path) -> None:
             "seqgan, own": state_after(begun(folder / "own"), lambda: seqgan_game(own)),
             "seqgan, stopped": state_after_stops(begun(folder / "stopped"), seqgan_game, (4, 5, 6)),
             "dcgan": state_after(begun(folder / "dcgan"), dcgan),
+            "began": state_after(begun(folder / "began"), lambda: images("began", gamma=0.9, k_lr=0.1)),
+            "semi-gan": state_after(begun(folder / "semi-gan"), lambda: images("semi-gan", labels=20)),
             "dcgan, stopped": state_after_stops(begun(folder / "images"), dcgan, (2, 4)),
             "fast": [under_other_clocks(folder, fast) for fast in range(2)],
             "world_size": describe(folder / "seqgan")["world_size"],

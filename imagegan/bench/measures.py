@@ -3,21 +3,16 @@
 What a choice may be based on is the distance to validation images; what is told is that to as many test images. The
 distance between the two is the floor."""
 
-import math
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
-
 from imagegan import measures
-from imagegan.data import TOYS, ImageDataset, load
+from imagegan.data import TOYS, ImageDataset, Splits, load
 from imagegan.data.dataset import counted
 from imagegan.game import Game
 from imagegan.generation import draw_samples
 from imagegan.measures import Row
-from imagegan.metrics.classes import accuracy
-from imagegan.metrics.codes import MOST_CLASSES, class_found
 from imagegan.metrics.distances import frechet
 from imagegan.metrics.features import Space, spaces_for, unlabelled
 from imagegan.metrics.predictors import Predictor, predictor
@@ -46,6 +41,7 @@ class Known(NamedTuple):
     test: ImageDataset
     spaces: list[Space]
     classifier: Predictor | None
+    real: Row  # validation images in the place of samples
 
 
 @lru_cache(maxsize=2)
@@ -64,17 +60,17 @@ def known(source: Source, count: int, seed: int) -> Known:
     labelled = source.name not in TOYS and bool((splits.train.labels >= 0).all())
     classifier = predictor(splits.train) if labelled else None
     valid, test = splits.valid.take(some), splits.test.take(some)
-    return Known(source.name, splits.train, valid, test, spaces_for(splits.train, classifier), classifier)
+    of = Known(source.name, splits.train, valid, test, spaces_for(splits.train, classifier), classifier, {})
+    return of._replace(real=row_of(Samples(valid.pixels), of))
 
 
 def measured(model: Game | Pyramid, of: Known, seed: int) -> dict[str, Row]:
     """The rows "test", of samples, "real", of validation images in their place, and "valid": the distance of the
     samples to validation images, in the one space that no label has shaped."""
     samples = draw_samples(model, len(of.test.images), derive(seed, "bench", "test"), of.train)
-    test = row_of(samples._replace(labels=None), of) | conditional(samples, of)
     space = unlabelled(of.train)
     valid = {f"fd-{space.name}": distance(space, samples, of.valid, "validation")}
-    return {"real": row_of(Samples(of.valid.pixels), of), "test": test, "valid": valid}
+    return {"real": of.real, "test": row_of(samples, of), "valid": valid}
 
 
 def distance(space: Space, samples: Samples, real: ImageDataset, split: str) -> Measured:
@@ -91,19 +87,5 @@ def row_of(samples: Samples, of: Known) -> Row:
     row |= measures.manifold(space, features, real, "test")
     if of.classifier is not None:
         row |= measures.classes(samples, of.train, of.classifier)
-    return row
-
-
-def conditional(samples: Samples, of: Known) -> Row:
-    """How often a sample is of the class asked for, and of the one that its code stands for. A model that cannot be
-    asked is asked all the same, each class in turn: what is reached by chance."""
-    if of.classifier is None:
-        return {}
-    given = samples.labels if samples.labels is not None else samples.categories
-    asked = torch.arange(len(samples.pixels)) % of.train.classes if given is None else given
-    right = accuracy(of.classifier.classify(samples.pixels), asked)
-    signature = f"[by labels@{of.classifier.fingerprint()[:8]}, N={len(samples.pixels)}]"
-    row = {"accuracy": Measured(right, math.nan, signature)}
-    if min(int(asked.max()) + 1, of.train.classes) <= MOST_CLASSES:
-        row["agreement"] = class_found(asked, samples.pixels, of.classifier)
+        row |= measures.codes(samples, Splits(of.train, of.test), of.classifier, None)
     return row

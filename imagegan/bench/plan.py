@@ -1,17 +1,23 @@
-"""The runs of a bench: models x datasets x seeds, each with the rounds that the budget allows."""
+"""The runs of a bench: models x datasets x seeds, each with the rounds that the budget allows.
+
+The cost of training is counted and not timed: a batch of images for each update of each player. A round of two players
+costs two batches, one with five updates of the critic six, one of a pyramid as much for each of its levels. So a model
+with more updates in a round gets fewer rounds."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from imagegan.bench.budget import recipes_of, rounds_within
 from imagegan.bench.measures import Source
 from imagegan.bench.runs import Job
 from imagegan.data import load
+from imagegan.game import Recipe
 from imagegan.nets import Shape
 from imagegan.training import shape_of, with_data_defaults
-from imagegan.variants.configs import CONFIGS, PRESETS
+from imagegan.variants import VARIANTS
+from imagegan.variants.configs import CONFIGS, PRESETS, ImageConfig
 from seqgan.core.config import Chosen, choose_config
+from seqgan.errors import UsageError
 
 FEW = 20  # images, to find the shape of a dataset
 
@@ -54,3 +60,33 @@ def folder_of(out: Path, source: Source) -> Path:
 
 def shape_in(source: Source) -> Shape:
     return shape_of(load(source.name, count=FEW, held_out=FEW, folder=source.folder).train)
+
+
+# --- what a run costs
+
+
+def recipes_of(model: str, config: ImageConfig, shape: Shape) -> Sequence[Recipe]:
+    made = VARIANTS[model](config, shape)
+    return [made] if isinstance(made, Recipe) else made
+
+
+def images_in_round(recipes: Sequence[Recipe], batch_size: int, step: int) -> int:
+    turns = sum(recipe.rounds * player.turns(step) for recipe in recipes for player in recipe.players.values())
+    return batch_size * turns
+
+
+def rounds_within(recipes: Sequence[Recipe], batch_size: int, budget: int) -> int:
+    """The rounds that a budget of images allows.
+
+    Raises:
+        UsageError: it allows none."""
+    rounds, left = 0, budget - images_in_round(recipes, batch_size, 1)
+    while left >= 0:
+        rounds += 1
+        left -= images_in_round(recipes, batch_size, rounds + 1)
+    if not rounds:
+        first = images_in_round(recipes, batch_size, 1)
+        raise UsageError(
+            f"a budget of {budget} images is too small for {first}, those of the first round; raise --budget"
+        )
+    return rounds

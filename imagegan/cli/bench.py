@@ -91,7 +91,7 @@ def options(known: Sequence[str], seeds: str, folder: str) -> Callable[[Callable
 
 @click.group()
 def bench() -> None:
-    """Compare models."""
+    """Compare models, and the speed of a round."""
 
 
 @bench.command("models")
@@ -174,9 +174,12 @@ def study(asked: Asked, trials: int, width: int) -> None:
     from imagegan.bench import table
 
     told: dict[str, Any] = {}
-    for source in _sources(asked.data):
-        planned = {name: studies.planned(name, source, trials, width, asked.budget, asked.out) for name in asked.models}
-        found, results = studies.study(planned, asked.seeds, asked.jobs, partial(click.echo, err=True))
+    planned = {
+        source: {name: studies.planned(name, source, trials, width, asked.budget, asked.out) for name in asked.models}
+        for source in _sources(asked.data)
+    }
+    for source, of_source in planned.items():
+        found, results = studies.study(of_source, asked.seeds, asked.jobs, partial(click.echo, err=True))
         entries = table.entries({name: one.repeats for name, one in found.items() if one.repeats}, results)
         place = studies.draw(found, entries[0], source, asked.out)
         if asked.as_json:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     "dropped",
     type=TEXT,
     metavar="CONCEPT",
-    help="samples with and without the filters of the last hidden layer that draw a concept instead",
+    help="samples with and without the filters of the generator that draw a concept instead",
 )
 @CLASS
 @click.option("--rows", type=Whole(1, 1000), default=10, help="how many walks", show_default=True)

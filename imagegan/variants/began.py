@@ -28,6 +28,7 @@ def began(config: BEGANConfig, shape: Shape) -> Recipe:
             ("discriminator",),
             {"real": Term(lambda view: mean(loss(view.on_real))), "fake": Term(weighted)},
             adam(config.d_lr, config.beta1),
+            turns=lambda step: config.critic_steps,
             after=control(config.gamma, config.k_lr),
             watch={"convergence": convergence(config.gamma)},
         ),

@@ -216,7 +216,7 @@ def test_runs_stand_side_by_side_and_repeat(tmp_path: Path) -> None:
     for metric, owners in {
         "fd-labels": ["gan", "cgan", "infogan", "held-out"],
         "accuracy": ["cgan", "held-out"],
-        "code-class": ["infogan"],
+        "agreement": ["infogan"],
         "code-2": ["infogan"],
         "factors-read": ["held-out"],
     }.items():

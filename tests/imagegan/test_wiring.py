@@ -408,13 +408,14 @@ def began(hand: ByHand, step: int) -> None:
         code = d.code(d.trunk(images))
         return (images - d.decoder(code, torch.zeros(len(images), 0))).abs().mean()
 
-    real, _ = hand.batch(step, "d")
-    on_real = lost(real)
-    on_fake = lost(hand.g(hand.noise(c.latent_dim), CodeSpec().draw(c.batch_size, CPU)).detach())
-    k = hand.nets["balance"].k
-    hand.minimise("d", on_real - float(k) * on_fake)
-    k.copy_((k + c.k_lr * (c.gamma * on_real - on_fake).detach()).clamp(0, 1))
-    assert 0 < k < 1
+    for turn in range(c.critic_steps):
+        real, _ = hand.batch(step, "d", turn)
+        on_real = lost(real)
+        on_fake = lost(hand.g(hand.noise(c.latent_dim), CodeSpec().draw(c.batch_size, CPU)).detach())
+        k = hand.nets["balance"].k
+        hand.minimise("d", on_real - float(k) * on_fake)
+        k.copy_((k + c.k_lr * (c.gamma * on_real - on_fake).detach()).clamp(0, 1))
+        assert 0 < k < 1
     hand.minimise("g", lost(hand.g(hand.noise(c.latent_dim), CodeSpec().draw(c.batch_size, CPU))))
 
 
@@ -758,6 +759,7 @@ MISTAKES: list[tuple[ModuleType, str, str, str, str]] = [
     (ls_gan_m, "ls_gan", "adam(config.d_lr", "adam(config.g_lr", "rounds ls-gan"),
     (began_m, "began", "control(config.gamma, config.k_lr)", "control(config.gamma, 1e-3)", "rounds began"),
     (began_m, "began", "control(config.gamma,", "control(0.5,", "rounds began"),
+    (began_m, "began", "config.critic_steps", "1", "rounds began"),
     (began_m, "began", "adam(config.d_lr", "adam(config.g_lr", "rounds began"),
     (acgan_m, "acgan", "view.on_real), config.class_weight", "view.on_real), 1.0", "rounds acgan"),
     (acgan_m, "acgan", "view.on_fake), config.class_weight", "view.on_fake), 1.0", "rounds acgan"),

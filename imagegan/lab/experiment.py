@@ -1,0 +1,82 @@
+"""What the experiments share: their loop, small networks, and what they report."""
+
+import math
+from collections.abc import Callable
+from itertools import pairwise
+from typing import NamedTuple, TypeVar
+
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor, nn
+
+from imagegan.game import Batch, Recipe, View
+from imagegan.nets import Discriminator, Images
+from seqgan.core.game import move
+
+T = TypeVar("T")
+Points = Float[Tensor, "N D"]
+CPU = torch.device("cpu")
+BATCH, FRAMES = 256, 20
+
+
+class Number(NamedTuple):
+    """A measured quantity, and its exact value where there is one."""
+
+    what: str
+    measured: float
+    exact: float | None = None
+    at_most: bool = False  # `exact` is an upper bound
+
+    def cells(self) -> list[str]:
+        """Name, measured, exact, deviation."""
+        if self.exact is None:
+            return [self.what, f"{self.measured:.5g}", "", ""]
+        deviation = "" if self.at_most or math.isinf(self.exact) else f"{self.measured - self.exact:+.1e}"
+        return [self.what, f"{self.measured:.5g}", "at most " * self.at_most + f"{self.exact:.5g}", deviation]
+
+
+class Result(NamedTuple):
+    numbers: list[Number]
+    picture: Image.Image
+    frames: list[Image.Image]  # of the training
+
+
+def train(recipe: Recipe, real: Callable[[int], Points], steps: int, watch: Callable[[int], T]) -> list[T]:
+    """Rounds of a game; gives what `watch` gave after 0 rounds, and about `FRAMES` times more."""
+    optimizers = {name: player.new_optimizer(recipe.nets) for name, player in recipe.players.items()}
+    seen = [watch(0)]
+    for step in range(1, steps + 1):
+        for name, player in recipe.players.items():
+            for _ in range(player.turns(step)):
+                view = View(recipe, lambda: Batch(as_images(real(BATCH)), torch.empty(0)), BATCH, CPU)
+                move(player, view, recipe.nets, optimizers[name])
+        if step % max(1, steps // FRAMES) == 0:
+            seen.append(watch(step))
+    return seen
+
+
+def as_images(points: Points) -> Images:
+    """Of one pixel, with a channel for each axis."""
+    return points[:, :, None, None]
+
+
+class PointGenerator(nn.Module):
+    """Noise to points, by a network or by any other function; `before` it, normal noise may be made uniform."""
+
+    def __init__(self, of: Callable[[Tensor], Points], before: Callable[[Tensor], Tensor] = torch.clone) -> None:
+        super().__init__()
+        self.of, self.before = of, before
+
+    def forward(self, noise: Tensor, code: Tensor) -> Images:
+        return as_images(self.of(self.before(noise)))
+
+
+def perceptron(*sizes: int) -> list[nn.Module]:
+    """Linear layers of these sizes, with leaky ReLU behind each."""
+    return [part for size in pairwise(sizes) for part in (nn.Linear(*size), nn.LeakyReLU(0.2))]
+
+
+def critic(inputs: int, width: int = 64, depth: int = 2) -> Discriminator:
+    """Of points."""
+    return Discriminator(nn.Sequential(nn.Flatten(), *perceptron(inputs, *[width] * depth)), width, planes=False)

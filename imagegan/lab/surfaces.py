@@ -1,0 +1,78 @@
+"""Critics between two fixed sets of points, and the surfaces of their values: clipped weights against the gradient
+penalty (Gulrajani et al. 2017, figure 1).
+
+The best critic has slope 1 on the way from each generated point to the real one that it goes to. The difference of the
+means of any critic, divided by its steepest slope, is a lower bound of the Wasserstein distance (EM)."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from imagegan.game import Recipe, View, versus
+from imagegan.lab.experiment import Number, PointGenerator, Points, as_images, critic, train
+from imagegan.losses import LOSSES
+from imagegan.nets import Discriminator
+from imagegan.penalties import between, gradient_norms, gradient_penalty, shares
+from imagegan.variants.wgan import clip
+from seqgan.core.game import Player, Term, adam, rmsprop
+from seqgan.core.plots import GREEN, ORANGE, Curve, plot
+
+Draw = Callable[[int], Points]
+
+REACH, CELLS = 1.2, 60
+AXIS = REACH * ((torch.arange(CELLS) + 0.5) / CELLS * 2 - 1)
+SQUARE = as_images(torch.cartesian_prod(AXIS, AXIS).flip(1))  # by y, then x
+
+
+class Trained(NamedTuple):
+    critic: Discriminator
+    surfaces: list[Tensor]  # "H W", over the training
+    distance: float  # the difference of its means
+    slopes: Tensor  # between real and generated points
+    steepest: float  # in the whole square
+
+    def numbers(self, name: str, em: float, at_most: bool = False) -> list[Number]:
+        return [
+            Number(f"{name}: mean slope", self.slopes.mean().item(), 1.0),
+            Number(f"{name}: standard deviation of slopes", self.slopes.std().item(), 0.0),
+            Number(f"{name}: EM from below", self.distance / self.steepest, em, at_most),
+        ]
+
+
+def clipped(bound: float) -> Player[View]:
+    """Weights in [-bound, bound]. Arjovsky et al. (2017), algorithm 1."""
+    return versus(LOSSES["wasserstein"], rmsprop(5e-4), rmsprop(5e-4), d_after=clip(bound))["d"]
+
+
+def penalised(weight: float = 10.0, lr: float = 2e-3) -> Player[View]:
+    """Gulrajani et al. (2017), algorithm 1."""
+    penalty: Term[View] = Term(lambda view: gradient_penalty(view.score, view.real, view.fake), weight)
+    return versus(LOSSES["wasserstein"], adam(lr, 0.5, 0.9), adam(lr), d_terms={"penalty": penalty})["d"]
+
+
+def trained(player: Player[View], real: Draw, generated: Draw, steps: int, depth: int = 3) -> Trained:
+    net = critic(2, depth=depth)
+    recipe = Recipe(
+        {"generator": PointGenerator(lambda z: generated(len(z))), "discriminator": net}, {"d": player}, (1,)
+    )
+    look = torch.no_grad()(lambda step: net(SQUARE).score.view(CELLS, CELLS))
+    surfaces = train(recipe, real, steps, look)
+    ends = as_images(real(4096)), as_images(generated(4096))
+    with torch.no_grad():
+        distance = net(ends[0]).score.mean() - net(ends[1]).score.mean()
+    of_ways, everywhere = (
+        gradient_norms(lambda at: net(at).score, points).detach()
+        for points in (between(*ends, shares(ends[0])), SQUARE)
+    )
+    return Trained(net, surfaces, distance.item(), of_ways, everywhere.max().item())
+
+
+def surface(title: str, values: Tensor, real: Points, generated: Points) -> Image.Image:
+    """Contours of a critic's values below the points."""
+    sets = (("real", real, GREEN), ("generated", generated, ORANGE))
+    points = [Curve(name, of[:200, 0], of[:200, 1], "dots", colour) for name, of, colour in sets]
+    within = (-REACH, REACH)
+    return plot(points, title=title, x="", y="", x_range=within, y_range=within, surface=values, size=(400, 420))
