@@ -1,6 +1,7 @@
 """What `import imagegan` offers: train, load, generate, evaluate, save."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,7 +20,7 @@ from seqgan.core.log import Display, progress_display
 from seqgan.core.pretrained import refuse_taken
 from seqgan.core.record import read_record
 from seqgan.core.starting import Machine, RunRequest
-from seqgan.errors import ConfigError, UsageError, quoted
+from seqgan.errors import ConfigError, DataError, UsageError, quoted
 
 
 class TrainedRun:
@@ -91,7 +92,9 @@ class TrainedRun:
         Raises:
             UsageError: the folder holds something already; `overwrite` replaces a saved model."""
         refuse_taken(Path(folder), CONFIG, overwrite=overwrite)
-        rows = self.evaluate(stage=stage)
+        rows: dict[str, Row] = {}
+        with suppress(DataError):  # too few held-out images to measure by
+            rows = self.evaluate(stage=stage)
         return save_pretrained(self.model(stage), Path(folder), rows, licence=license, overwrite=overwrite)
 
 

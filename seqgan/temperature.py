@@ -8,7 +8,7 @@ from seqgan.metrics.bleu import Index, sentence_bleu
 from seqgan.model import TextModel
 
 TEMPERATURES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
-MOST_TEXTS = 500  # drawn at each temperature, and as many validation texts
+MOST_TEXTS = 250  # drawn at each temperature, and as many validation texts
 ORDER = 3
 
 

@@ -100,9 +100,10 @@ def cost(asked: Mapping[str, Sequence[Job]], first: Mapping[Path, Result], seeds
         return ""
     usual = float(np.mean(known))
     total = sum((left[name] + seeds) * (usual if math.isnan(seconds[name]) else seconds[name]) for name in asked)
+    time = timedelta(seconds=round(total / workers))
     return (
-        f"{sum(left.values())} trials and {seeds * len(asked)} runs of the best are left: about "
-        f"{timedelta(seconds=round(total / workers))} (by the first trial of each model, {workers} side by side)"
+        f"{sum(left.values())} trials and {seeds * len(asked)} runs of the best are left: about {time} with --jobs "
+        f"{workers} on free cores, by the first trial of each model"
     )
 
 

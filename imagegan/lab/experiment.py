@@ -17,7 +17,7 @@ from seqgan.core.game import move
 T = TypeVar("T")
 Points = Float[Tensor, "N D"]
 CPU = torch.device("cpu")
-BATCH, FRAMES = 256, 30
+BATCH, FRAMES = 256, 20
 
 
 class Number(NamedTuple):
@@ -32,7 +32,8 @@ class Number(NamedTuple):
         """Name, measured, exact, deviation."""
         if self.exact is None:
             return [self.what, f"{self.measured:.5g}", "", ""]
-        deviation = "" if self.at_most or math.isinf(self.exact) else f"{self.measured - self.exact:+.1e}"
+        apart = round(self.measured - self.exact, 12)  # less is the rounding of sums
+        deviation = "" if self.at_most or math.isinf(self.exact) else f"{apart:+.1e}"
         return [self.what, f"{self.measured:.5g}", "at most " * self.at_most + f"{self.exact:.5g}", deviation]
 
 
@@ -61,26 +62,15 @@ def as_images(points: Points) -> Images:
     return points[:, :, None, None]
 
 
-class Function(nn.Module):
-    """A layer without weights."""
-
-    def __init__(self, of: Callable[[Tensor], Tensor]) -> None:
-        super().__init__()
-        self.of = of
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        return self.of(inputs)
-
-
 class PointGenerator(nn.Module):
-    """Noise to points, by a network or by any other function."""
+    """Noise to points, by a network or by any other function; `before` it, normal noise may be made uniform."""
 
-    def __init__(self, of: Callable[[Tensor], Points]) -> None:
+    def __init__(self, of: Callable[[Tensor], Points], before: Callable[[Tensor], Tensor] = torch.clone) -> None:
         super().__init__()
-        self.of = of
+        self.of, self.before = of, before
 
     def forward(self, noise: Tensor, code: Tensor) -> Images:
-        return as_images(self.of(noise))
+        return as_images(self.of(self.before(noise)))
 
 
 def perceptron(*sizes: int) -> list[nn.Module]:

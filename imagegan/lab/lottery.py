@@ -69,7 +69,7 @@ def fitted(name: str, steps: int) -> list[tuple[Tensor, Tensor]]:
         return (Q * logsigmoid(logits)).sum() + (net() * logsigmoid(-logits)).sum()
 
     loss = (lambda view: OBJECTIVES[name](net())) if name in OBJECTIVES else value
-    players = {"g": Player(("generator",), {"loss": Term(loss)}, adam(1e-2, 0.5))}
+    players = {"g": Player(("generator",), {"loss": Term(loss)}, adam(3e-3, 0.5))}
     if loss is value:
         d = Player(("discriminator",), {"loss": Term(value, -1.0)}, adam(0.1, 0.5), turns=lambda step: 5)
         players = {"d": d, **players}
@@ -93,14 +93,8 @@ def minimum(objective: Callable[[Tensor], Tensor]) -> Tensor:
 def facts_of(p: Tensor) -> list[float]:
     """t1, t2, t3, and how good p is."""
     c, b, a = torch.linalg.lstsq(POWERS, p[:, None]).solution.flatten().tolist()
-    return [
-        a,
-        b / (2 * a),
-        c - b**2 / (4 * a),
-        OBJECTIVES["least squares"](p).item(),
-        OBJECTIVES["JS"](p).item(),
-        p.sum().item(),
-    ]
+    errors = [of(p).item() for of in (OBJECTIVES["least squares"], OBJECTIVES["JS"], torch.sum)]
+    return [a, b / (2 * a), c - b**2 / (4 * a), *errors]
 
 
 def balls(fits: dict[str, Tensor]) -> Image.Image:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.special import ndtr, ndtri
 
 from imagegan.game import Recipe, versus
-from imagegan.lab.experiment import Function, Number, PointGenerator, Result, as_images, critic, perceptron, train
+from imagegan.lab.experiment import Number, PointGenerator, Result, as_images, critic, perceptron, train
 from imagegan.losses import LOSSES
 from seqgan.core.game import adam, update_average
 from seqgan.core.plots import GREY, ORANGE, Curve, plot, row
@@ -23,8 +23,8 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 def run(steps: int = 1000) -> Result:
-    body = nn.Sequential(Function(ndtr), *perceptron(1, 64, 64), nn.Linear(64, 1))
-    nets = {"generator": PointGenerator(body), "discriminator": critic(1)}
+    body = nn.Sequential(*perceptron(1, 64, 64), nn.Linear(64, 1))
+    nets = {"generator": PointGenerator(body, before=ndtr), "discriminator": critic(1)}
     players = versus(LOSSES["non-saturating"], adam(5e-3, 0.0, 0.9), adam(1e-3, 0.0, 0.9), d_turns=lambda step: 3)
     average = copy.deepcopy(nets["generator"])  # of the weights, which go on circling around the equilibrium
     players["g"] = replace(

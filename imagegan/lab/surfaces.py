@@ -47,10 +47,10 @@ def clipped(bound: float) -> Player[View]:
     return versus(LOSSES["wasserstein"], rmsprop(5e-4), rmsprop(5e-4), d_after=clip(bound))["d"]
 
 
-def penalised(weight: float = 10.0) -> Player[View]:
+def penalised(weight: float = 10.0, lr: float = 2e-3) -> Player[View]:
     """Gulrajani et al. (2017), algorithm 1."""
     penalty: Term[View] = Term(lambda view: gradient_penalty(view.score, view.real, view.fake), weight)
-    return versus(LOSSES["wasserstein"], adam(5e-3, 0.0, 0.9), adam(5e-3), d_terms={"penalty": penalty})["d"]
+    return versus(LOSSES["wasserstein"], adam(lr, 0.5, 0.9), adam(lr), d_terms={"penalty": penalty})["d"]
 
 
 def trained(player: Player[View], real: Draw, generated: Draw, steps: int, depth: int = 3) -> Trained:

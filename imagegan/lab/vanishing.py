@@ -4,8 +4,6 @@ By the logit s of D the first has the slope -D, which vanishes where D is sure; 
 al. 2014, section 3). Real numbers are N(m, v) and the generator is z -> -m + sqrt(v) z, so that the best logit is
 2 m x / v. On its way there it is near a x with a growing slope a, for which the gradients are known as well."""
 
-import math
-
 import torch
 from PIL import Image
 from torch import Tensor, nn
@@ -13,7 +11,7 @@ from torch.special import ndtri
 
 from imagegan.game import Recipe, versus
 from imagegan.lab.experiment import Number, PointGenerator, Points, Result, as_images, critic, train
-from imagegan.losses import LOSSES, discriminator_loss
+from imagegan.losses import LOSSES
 from seqgan.core.game import adam
 from seqgan.core.plots import BLUE, GREEN, GREY, ORANGE, Curve, plot, row
 
@@ -48,18 +46,10 @@ def run(steps: int = 450) -> Result:
         Number(f"gradient norm at mean logit {logit:.2f}, {name}", measured, exact)
         for name, measured, exact in zip(COLOURS, norms, gradient_norms(-logit / MEAN), strict=True)
     ]
-    ends = MEAN + DEVIATION * NOISE, -MEAN + DEVIATION * NOISE
-    losses = (
-        discriminator_loss(*(d(as_images(x)).score for x in ends)),
-        discriminator_loss(*(BEST * x[:, 0] for x in ends)),
-    )
-    measured, exact = (math.log(2) - loss.item() / 2 for loss in losses)
-    numbers.append(Number("JS", measured, exact))
     for share in (0.5, 0.01, 0.0001):
         for name, exact in zip(COLOURS, (share, 1 - share), strict=True):
-            numbers.append(
-                Number(f"-dL/ds at D = {share:g}, {name}", slopes(name, torch.tensor([share]).logit()).item(), exact)
-            )
+            measured = slopes(name, torch.tensor([share]).logit()).item()
+            numbers.append(Number(f"-dL/ds at D = {share:g}, {name}", measured, exact))
     frames = [row([game(on_axis), course([of for _, of in seen[: at + 1]])]) for at, (on_axis, _) in enumerate(seen)]
     return Result(numbers, row([by_logit(), frames[-1]]), frames)
 
@@ -77,12 +67,11 @@ def gradient_norms(a: float) -> list[float]:
 
 
 def by_logit() -> Image.Image:
-    lines = [
-        Curve(n, LOGITS, e, "line", COLOURS[n])
-        for n, e in zip(COLOURS, (LOGITS.sigmoid(), 1 - LOGITS.sigmoid()), strict=True)
-    ]
-    dots = [Curve("", LOGITS[::8], slopes(name, LOGITS[::8]), "dots", colour) for name, colour in COLOURS.items()]
-    return plot([*lines, *dots], title="Gradient by the logit", x="logit s of D(G(z))", y="-dL / ds")
+    curves = []
+    for (name, colour), exact in zip(COLOURS.items(), (LOGITS.sigmoid(), 1 - LOGITS.sigmoid()), strict=True):
+        curves.append(Curve(f"{name}, exact", LOGITS, exact, "line", colour))
+        curves.append(Curve(f"{name}, measured", LOGITS[::8], slopes(name, LOGITS[::8]), "dots", colour))
+    return plot(curves, title="Gradient by the logit", x="logit s of D(G(z))", y="-dL / ds", y_range=(-0.05, 1.5))
 
 
 def game(d: Tensor) -> Image.Image:
@@ -96,12 +85,10 @@ def course(found: list[list[float]]) -> Image.Image:
     """Gradient norms by the mean logit, which is -a m for the logit a x."""
     logits = torch.linspace(0, BEST * MEAN, 200)[1:]
     exact = torch.tensor([gradient_norms(logit / MEAN) for logit in logits.tolist()])
-    curves = [
-        Curve(f"{name}, exact", logits, of, "line", COLOURS[name]) for name, of in zip(COLOURS, exact.T, strict=True)
-    ]
-    at, *norms = zip(*found, strict=True)
-    curves += [
-        Curve("", [-logit for logit in at], of, "dots", COLOURS[name]) for name, of in zip(COLOURS, norms, strict=True)
-    ]
+    at, *norms = torch.tensor(found).T
+    curves = []
+    for (name, colour), line, dots in zip(COLOURS.items(), exact.T, norms, strict=True):
+        curves.append(Curve(f"{name}, linear logit", logits, line, "line", colour))
+        curves.append(Curve(f"{name}, measured", -at, dots, "dots", colour))
     title, ends = "Gradient norm of the generator", (0, BEST * MEAN)
     return plot(curves, title=title, x="- mean logit of D(G(z))", y="", log="y", x_range=ends, y_range=(1e-2, 50))

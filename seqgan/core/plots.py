@@ -59,18 +59,13 @@ def figure(
 
     made = Figure(figsize=(size[0] / DPI, size[1] / DPI), dpi=DPI, layout="constrained")
     axes = made.add_subplot(title=title, xlabel=x, ylabel=y)
-    for name, axis in (("x", axes.xaxis), ("y", axes.yaxis)):
-        if name in log:
-            axes.set(**{f"{name}scale": "log"})
-            axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            axis.set_major_formatter("{x:g}")
-            axis.set_minor_formatter(NullFormatter())
+    axes.set(**{f"{name}scale": "log" for name in log})
     axes.grid(alpha=0.3)
     if surface is not None and x_range and y_range:
         values = np.asarray(surface, float)
         across, up = (_centres(*ends, count) for ends, count in ((x_range, values.shape[1]), (y_range, len(values))))
         axes.contourf(across, up, values, levels=14, cmap="Blues", alpha=0.8)
-        axes.contour(across, up, values, levels=14, colors=GREY, linewidths=0.5)
+        axes.contour(across, up, values, levels=14, colors=GREY, linewidths=0.5, linestyles="solid")
     for number, curve in enumerate(curves):
         colour = curve.colour or COLOURS[number % len(COLOURS)]
         along, height = np.asarray(curve.x, float), np.asarray(curve.y, float)
@@ -84,6 +79,11 @@ def figure(
         axes.set_xlim(*x_range)
     if y_range:
         axes.set_ylim(*y_range)
+    for axis in [{"x": axes.xaxis, "y": axes.yaxis}[name] for name in log]:
+        bottom, top = axis.get_view_interval()
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if top < 1000 * bottom else (1,)))
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter(NullFormatter())
     if any(curve.label for curve in curves):
         axes.legend(fontsize="small", framealpha=0.7)
     return made

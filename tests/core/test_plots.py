@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from seqgan.core.plots import BLUE, ORANGE, Curve, figure, plot, row
+from seqgan.core.plots import BLUE, ORANGE, Curve, figure, plot, rendered, row
 
 WORDS = {"title": "Expected best FD", "x": "trials", "y": "fd"}
 
@@ -32,6 +32,14 @@ def test_axes_are_logarithmic_and_bounded_where_asked() -> None:
     [axes] = figure([Curve("", [1, 10], [0, 1])], **WORDS, **options).axes  # type: ignore[arg-type]
     assert (axes.get_xscale(), axes.get_yscale()) == ("linear", "log")
     assert (axes.get_xlim(), axes.get_ylim()) == ((0, 5), (0.1, 10))
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.04, 0.3), (1, 50), (1e-3, 20), (1e-16, 1e3)])
+def test_a_logarithmic_axis_has_a_few_ticks_however_wide_it_is(low: float, high: float) -> None:
+    made = figure([Curve("", [1, 2], [low, high])], **WORDS, log="y", y_range=(low, high))  # type: ignore[arg-type]
+    rendered(made)
+    [axes] = made.axes
+    assert 2 <= sum(low <= tick <= high for tick in axes.get_yticks()) <= 10
 
 
 def test_an_interval_is_shaded_around_its_curve() -> None:

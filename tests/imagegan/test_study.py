@@ -133,7 +133,8 @@ def test_what_is_repeated_is_the_best_by_validation(
     assert [len(jobs) for jobs in ran] == [2, 6, 2]
     # 10 s for each of 6 trials and 2 seeds of 2 models, two at a time
     assert lines == [
-        "6 trials and 4 runs of the best are left: about 0:00:50 (by the first trial of each model, 2 side by side)"
+        "6 trials and 4 runs of the best are left: about 0:00:50 with --jobs 2 on free cores, by the first "
+        "trial of each model"
     ]
     assert [(one.best, [job.seed for job in one.repeats]) for one in found.values()] == [(1, [7, 8]), (None, [])]
     assert all(job.keep and job.chosen == asked["minimax"][1].chosen for job in found["minimax"].repeats)
@@ -163,7 +164,10 @@ def test_the_curves_are_drawn(asked: dict[str, list[Job]], tmp_path: Path) -> No
     plan.folder_of(tmp_path, Source("ring")).mkdir(parents=True, exist_ok=True)
     real = Entry("real", 1, 0, {"fd-random": Measured(0.5, NAN, "")})
     place = study.draw(found, real, Source("ring"), tmp_path)
+    single = study.curve_of(np.array([2.0]), np.array([2.0]), worst=9.0)
+    one_trial = study.Found(asked["vae"][:1], single.mean, single.mean, single, 0, [])
     drawn_alone = [place.read_bytes()]
+    assert study.draw({"vae": one_trial}, real, Source("ring"), tmp_path) == place
     for one in ("minimax", "vae"):
         study.draw({one: found[one]}, real, Source("ring"), tmp_path)
         drawn_alone.append(place.read_bytes())

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Iterator
-from functools import partial
+from functools import partial, partialmethod
 from pathlib import Path
 from typing import Any
 
@@ -289,6 +289,11 @@ def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     return imagegan.train(model, run_dir=tmp_path_factory.mktemp("run") / "run", **options)
 
 
+@pytest.fixture(autouse=True)
+def _few_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imagegan.TrainedRun, "evaluate", partialmethod(imagegan.TrainedRun.evaluate, count=30))
+
+
 def test_a_saved_model_generates_as_the_run(trained: imagegan.TrainedRun, tmp_path: Path) -> None:
     folder = trained.save_pretrained(tmp_path / "model", license="cc0-1.0")
     model = imagegan.from_pretrained(folder)
@@ -303,6 +308,19 @@ def test_a_saved_model_generates_as_the_run(trained: imagegan.TrainedRun, tmp_pa
     with pytest.raises(UsageError, match="holds a saved model already; give --overwrite"):
         trained.save_pretrained(folder)
     assert trained.save_pretrained(folder, overwrite=True) == folder
+
+
+def test_a_model_is_saved_where_there_is_nothing_to_measure_it_by(tmp_path: Path) -> None:
+    from PIL import Image
+
+    (tmp_path / "images").mkdir()
+    for number, pixels in enumerate(np.random.default_rng(0).integers(0, 256, (30, 28, 28), dtype=np.uint8)):
+        Image.fromarray(pixels).save(tmp_path / "images" / f"{number}.png")
+    options = tiny("dcgan", images=0, steps=1, size=28)
+    run = imagegan.train("dcgan", data="folder", data_dir=tmp_path / "images", run_dir=tmp_path / "run", **options)
+    folder = run.save_pretrained(tmp_path / "model")
+    assert "Nothing was measured" in (folder / "README.md").read_text()
+    assert imagegan.from_pretrained(folder).generate(3).equal(run.generate(3))
 
 
 def test_what_is_no_saved_model_is_refused(trained: imagegan.TrainedRun, tmp_path: Path) -> None:
