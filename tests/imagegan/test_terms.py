@@ -758,20 +758,20 @@ def check_the_evidence_lower_bound() -> None:
     log_variance = torch.randn(8, 6)
     decoder = Fixed(lambda noise: (0.0 * noise.sum()).expand(8, 1, 28, 28))
     encoder = Fixed(lambda images: vae_m.Posterior(mean, log_variance))  # type: ignore[arg-type,return-value]
-    view = patched(made, encoder=encoder, generator=Generator(decoder))
+    view = patched(made, encoder=encoder, generator=Generator(nn.Sequential(decoder)))
     q = torch.distributions.Normal(mean, (log_variance / 2).exp())
     exact = torch.distributions.kl_divergence(q, torch.distributions.Normal(0.0, 1.0)).sum(dim=1).mean()
     assert_close(terms["divergence"].of(view), exact)
     assert_close(terms["reconstruction"].of(view), torch.tensor(784 * LOG2))  # grey says nothing of any pixel
     assert_close(decoder.asked[0][0], mean + (log_variance / 2).exp() * view.noise)
-    view = patched(made, generator=Generator(Fixed(lambda noise: (view.real * 0.999).atanh())))
+    view = patched(made, generator=Generator(nn.Sequential(Fixed(lambda noise: (view.real * 0.999).atanh()))))
     sure = torch.distributions.Bernoulli((view.real * 0.999 + 1) / 2)
     expected = -(
         sure.log_prob(torch.ones(1)) * (view.real + 1) / 2 + sure.log_prob(torch.zeros(1)) * (1 - view.real) / 2
     )
     assert_close(terms["reconstruction"].of(view), expected.flatten(1).sum(dim=1).mean())
     black = torch.full((8, 1, 28, 28), -20.0, requires_grad=True)  # where tanh has no gradient
-    view = patched(made, generator=Generator(Fixed(lambda noise: black)))
+    view = patched(made, generator=Generator(nn.Sequential(Fixed(lambda noise: black))))
     terms["reconstruction"].of(view).backward()
     assert_close(black.grad, -(view.real + 1) / 8)
     view = view_of(made)

@@ -23,6 +23,7 @@ from imagegan.nets import FAMILIES, Shape
 from imagegan.pyramid import Pyramid
 from imagegan.variants import VARIANTS
 from imagegan.variants.configs import AUGMENTATION, CONFIGS, PRESETS
+from imagegan.variants.lapgan import refining_discriminator
 from seqgan.core import checkpoint
 from seqgan.core.config import assemble
 from seqgan.core.game import move
@@ -168,6 +169,30 @@ def test_networks_make_images_and_logits(nets: str, size: int, norm: str) -> Non
     assert not any(isinstance(layer, torch.nn.Sigmoid) for layer in discriminator.modules())
 
 
+@pytest.mark.parametrize("nets", ["dcgan", "common"])
+@pytest.mark.parametrize("norm", ["batch", "layer", "none"])
+def test_a_discriminator_scores_images_differently_from_the_start(nets: str, norm: str) -> None:
+    """Those of a narrow one without BatchNorm from N(0, 0.02) would be alike."""
+    torch.manual_seed(0)
+    scores = FAMILIES[nets].discriminator(Shape(1, 28), 0, 8, norm)(digits(50, seed=1).pixels).score
+    assert scores.std() > (0.01 if norm == "batch" else 0.1)
+
+
+@pytest.mark.parametrize("size", [12, 14, 28, 64])
+def test_each_refining_level_of_a_pyramid_is_judged_by_two_convolutions(size: int) -> None:
+    """Also where its side can be halved only once: each score depends on shapes, not on single edges."""
+    discriminator = refining_discriminator(Shape(1, size), 0, 4, "batch").eval()
+    kinds = [type(layer) for layer in discriminator.trunk]  # type: ignore[attr-defined]
+    assert kinds.count(torch.nn.Conv2d) == 2
+    assert torch.nn.BatchNorm2d in kinds
+    images = torch.randn(3, 1, size, size, requires_grad=True)
+    features = discriminator.trunk[:-1](images)  # type: ignore[index]
+    features[:, :, 1, 1].sum().backward()
+    assert images.grad is not None
+    seen = images.grad[0, 0].abs().sum(dim=0).nonzero()
+    assert len(seen) == 11  # columns
+
+
 @pytest.mark.parametrize("model", ["gan", "wgan-gp", "began", "cgan", "semi-gan", "infogan", "bigan", "lapgan", "vae"])
 @pytest.mark.parametrize("size", [32, 64])
 def test_larger_images(model: str, size: int) -> None:
@@ -213,7 +238,7 @@ def test_spectral_norm_is_trained_saved_and_exported_with_its_vectors() -> None:
     other = made("dcgan", seed=3, spectral_norm=True, d_norm="none")
     assert isinstance(other, Game)
     twin = other.recipe.nets["discriminator"]
-    twin.load_state_dict(load(game.weights()["discriminator"]))
+    twin.load_state_dict(load(game.exports()["discriminator.safetensors"]))
     score = net.eval()(images).score
     assert twin.eval()(images).score.equal(score)
     assert net(images).score.equal(score)
