@@ -297,7 +297,7 @@ def test_only_files_in_the_usual_folder_are_replaced_without_being_asked(quick: 
 def test_what_cannot_be_is_refused_before_any_work(quick: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("imagegan.lab.run", lambda name, seed: pytest.fail("it began"))
     for word in ("line", "Lines", "", "lines.py", "../lines"):
-        assert "is not one of lines, normal, lottery, swissroll, ring, vanishing" in call(word, code=2)
+        assert f"is not one of {', '.join(EXPERIMENTS)}" in call(word, code=2)
     assert "NAME" in call(code=2)
     assert "--seed" in call("lines", "--seed", "-1", code=2)
     (quick / "file").write_text("mine")
