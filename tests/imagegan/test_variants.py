@@ -62,7 +62,7 @@ def test_every_variant_has_a_config_and_presets() -> None:
 def test_it_learns_where_the_ink_is(model: str) -> None:
     changes: dict[str, Any] = {"steps": 60, "batch_size": 16, "latent_dim": 16, "width": 8, "ema": 0.0, "nets": "dcgan"}
     rate = 5e-4 if model == "lapgan" else 2e-3
-    sizes = {"gan": {"nets": "mlp", "width": 64}, "lapgan": {"top_width": 64}}.get(model, {})
+    sizes = {"gan": {"nets": "mlp", "width": 64, "critic_steps": 1}, "lapgan": {"top_width": 64}}.get(model, {})
     data = digits(300, seed=1)
     wanted = {**changes, "g_lr": rate, "d_lr": rate, **sizes}
     config = config_of(model, **{name: value for name, value in wanted.items() if hasattr(CONFIGS[model], name)})
