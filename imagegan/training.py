@@ -204,6 +204,8 @@ def carry_out(folder: Path, machine: Machine) -> Finished | None:
     splits = load_images(folder, HELD_OUT)
     if distributed.rank() == 0:
         machine.display.message(splits.summary(description["data"]["name"]))
+        if few := getattr(config, "labels", 0):
+            machine.display.message(f"the labels of {few} of them are used, as many of each class (--labels)")
     model = new_model(description["algorithm"], config, splits.train, shape, machine.device, description["seed"])
     with machine.run(folder) as run:
         train(validated := Validated(model, splits, config.validate_every), run)

@@ -18,6 +18,7 @@ from imagegan.bench.ranges import STUDIED, drawn
 from imagegan.bench.runs import Job, Result, missing, run_all
 from imagegan.bench.table import Entry
 from imagegan.data import TOYS
+from imagegan.data.dataset import counted
 from imagegan.grids import png
 from seqgan.core import files
 from seqgan.core.plots import BLACK, Curve, plot
@@ -102,8 +103,8 @@ def cost(asked: Mapping[str, Sequence[Job]], first: Mapping[Path, Result], seeds
     total = sum((left[name] + seeds) * (usual if math.isnan(seconds[name]) else seconds[name]) for name in asked)
     time = timedelta(seconds=round(total / workers))
     return (
-        f"{sum(left.values())} trials and {seeds * len(asked)} runs of the best are left: about {time} with --jobs "
-        f"{workers} on free cores, by the first trial of each model"
+        f"{counted(sum(left.values()), 'trial')} and {counted(seeds * len(asked), 'run')} of the best are left: about "
+        f"{time} with --jobs {workers} on free cores, by the first trial of each model"
     )
 
 

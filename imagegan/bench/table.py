@@ -69,13 +69,13 @@ def rows(data: str, entries: Sequence[Entry]) -> list[list[str]]:
     columns = columns_of(entries)
     lines = []
     for found in entries:
-        last = [
-            f"{found.failed} of {found.runs}" if found.failed else "",
-            f"{found.rounds}",
-            *("" if math.isnan(seconds) else f"{seconds:.0f}" for seconds in (found.cpu_seconds, found.seconds)),
-        ]
         numbers = [as_cell(found.row.get(name)) for name in columns]
-        lines.append([found.model + "*" * (found.failed > 0), *numbers, *(last if found.model != REAL else [""] * 4)])
+        if found.model == REAL:
+            lines.append([REAL, *numbers, *[""] * len(LAST)])
+            continue
+        failed = f"{found.failed} of {found.runs}" if found.failed else ""
+        costs = ["" if math.isnan(seconds) else f"{seconds:.0f}" for seconds in (found.cpu_seconds, found.seconds)]
+        lines.append([found.model + "*" * bool(failed), *numbers, failed, f"{found.rounds}", *costs])
     return [[data, *columns, *LAST], *lines]
 
 

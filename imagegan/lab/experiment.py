@@ -32,7 +32,8 @@ class Number(NamedTuple):
         """Name, measured, exact, deviation."""
         if self.exact is None:
             return [self.what, f"{self.measured:.5g}", "", ""]
-        deviation = "" if self.at_most or math.isinf(self.exact) else f"{self.measured - self.exact:+.1e}"
+        apart = round(self.measured - self.exact, 12)  # less is the rounding of sums
+        deviation = "" if self.at_most or math.isinf(self.exact) else f"{apart:+.1e}"
         return [self.what, f"{self.measured:.5g}", "at most " * self.at_most + f"{self.exact:.5g}", deviation]
 
 

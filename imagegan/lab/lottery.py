@@ -69,7 +69,7 @@ def fitted(name: str, steps: int) -> list[tuple[Tensor, Tensor]]:
         return (Q * logsigmoid(logits)).sum() + (net() * logsigmoid(-logits)).sum()
 
     loss = (lambda view: OBJECTIVES[name](net())) if name in OBJECTIVES else value
-    players = {"g": Player(("generator",), {"loss": Term(loss)}, adam(1e-2, 0.5))}
+    players = {"g": Player(("generator",), {"loss": Term(loss)}, adam(3e-3, 0.5))}
     if loss is value:
         d = Player(("discriminator",), {"loss": Term(value, -1.0)}, adam(0.1, 0.5), turns=lambda step: 5)
         players = {"d": d, **players}

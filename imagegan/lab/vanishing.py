@@ -71,7 +71,7 @@ def by_logit() -> Image.Image:
     for (name, colour), exact in zip(COLOURS.items(), (LOGITS.sigmoid(), 1 - LOGITS.sigmoid()), strict=True):
         curves.append(Curve(f"{name}, exact", LOGITS, exact, "line", colour))
         curves.append(Curve(f"{name}, measured", LOGITS[::8], slopes(name, LOGITS[::8]), "dots", colour))
-    return plot(curves, title="Gradient by the logit", x="logit s of D(G(z))", y="-dL / ds")
+    return plot(curves, title="Gradient by the logit", x="logit s of D(G(z))", y="-dL / ds", y_range=(-0.05, 1.5))
 
 
 def game(d: Tensor) -> Image.Image:

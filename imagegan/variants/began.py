@@ -15,7 +15,7 @@ from seqgan.core.game import Nets, Player, Term, adam
 
 
 def began(config: BEGANConfig, shape: Shape) -> Recipe:
-    """min_D E L(x) - k_t E L(G(z)), min_G E L(G(z)); k_t holds E L(G(z)) at gamma E L(x). Section 3.3."""
+    """min_D E L(x) - k_t E L(G(z)), min_G E L(G(z)); k_t holds E L(G(z)) at gamma E L(x). Section 3.4."""
     pair = networks(config, shape)
     decoder = family(config.nets, shape).generator(shape, config.latent_dim, config.width)
     nets = {
@@ -61,7 +61,7 @@ class Balance(nn.Module):
 
 
 def loss(output: Scored) -> Tensor:
-    """L(v) = |v - D(v)|, the mean over pixels. Equation 1 with eta = 1."""
+    """L(v) = |v - D(v)|, the mean over pixels. Section 3.1, with eta = 1."""
     return -output.score
 
 

@@ -12,8 +12,9 @@ from seqgan.core.game import Player, Term, adam
 
 
 def ls_gan(config: LossSensitiveConfig, shape: Shape) -> Recipe:
-    """min_L E max(0, margin + L(x) - L(G(z))), min_G E L(G(z)), where margin = lambda |x - G(z)|_1: equations 6 and 7,
-    with the weights of the official code (gamma = 0). The discriminator scores an image by -L, as a critic does."""
+    """min_L E max(0, margin + L(x) - L(G(z))), min_G E L(G(z)), where margin = lambda |x - G(z)|_1, as in the official
+    code, which leaves out the paper's term E L(x) (gamma = 0). The discriminator scores an image by -L, so that real
+    images score higher, as a critic's do."""
     players: dict[str, Player[View]] = {
         "d": Player(
             ("discriminator",),

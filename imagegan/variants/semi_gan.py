@@ -14,7 +14,7 @@ from seqgan.core.game import Player, Term, adam
 
 def semi_gan(config: SemiGANConfig, shape: Shape) -> Recipe:
     """D minimises -E log P(y | x) of labelled images, and tells all real images from generated ones, a class of their
-    own: equation 5 of Salimans et al. The generator deceives it, or matches the mean of its features (section 3.1).
+    own: section 5 of Salimans et al. The generator deceives it, or matches the mean of its features (section 3.1).
 
     A third player trains the same network by the same labels alone: the supervised baseline."""
     classes = shape.labelled(in_part=True)

@@ -120,12 +120,12 @@ def test_a_line_holds_mean_and_deviation_over_seeds_and_counts_what_failed() -> 
 def test_a_line_of_real_images_stands_before_those_of_the_models() -> None:
     source = Source("ring")
     jobs = {name: Job(Path(name), "gan", source, 0, plan.as_preset("gan", source, "default")) for name in ("a", "b")}
-    results = {Path("a"): result(7.0), Path("b"): result(0.0, "diverged")}
+    results = {Path("a"): result(7.0, "collapsed"), Path("b"): result(0.0, "diverged")}
     real, a, b = table.entries({name: [job] for name, job in jobs.items()}, results)
     assert (real.model, a.model, b.model) == ("real", "a", "b")
     assert real.row["fd-random"].value == a.row["fd-random"].value == 7.0
     assert (b.failed, b.row) == (1, {})
-    assert table.rows("ring", [real, b])[1][2:] == [""] * 4
+    assert table.rows("ring", [real, b])[1] == ["real", "7", "", "", "", ""]
 
 
 def test_half_the_variety_is_a_collapse() -> None:

@@ -109,9 +109,11 @@ def test_a_classifier_of_few_labels_learns_and_is_told_beside_its_baseline(tmp_p
     row = first_numbers(game, splits, "digits")["samples"]
     assert row["test-error"].value < 0.75
     assert row["test-error-baseline"].value < 0.75
-    words = ["train", "--model", "semi-gan", "--run-dir", str(tmp_path / "run"), "--quiet"]
+    words = ["train", "--model", "semi-gan", "--run-dir", str(tmp_path / "run")]
     words += as_options("semi-gan", images=80)
-    assert CliRunner().invoke(imagegan, words, catch_exceptions=False).exit_code == 0
+    shown = CliRunner().invoke(imagegan, words, catch_exceptions=False)
+    assert shown.exit_code == 0
+    assert "the labels of 20 of them are used, as many of each class (--labels)" in shown.output
     told = json.loads((tmp_path / "run" / "evaluations" / "training.json").read_text())["rows"]["samples"]
     assert {"test-error", "test-error-baseline"} <= set(told)
     again = evaluate_runs([tmp_path / "run"], CPU, count=60, cache=tmp_path)["run"]

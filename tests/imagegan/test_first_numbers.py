@@ -158,6 +158,23 @@ def test_every_model_ends_with_numbers_of_few_images(model: str) -> None:
         summary(rows)
 
 
+@pytest.mark.parametrize(
+    ("model", "watched", "what"),
+    [
+        ("began", "convergence", "the measure M by which a training is stopped: held-out images against samples"),
+        ("ls-gan", "loss_gap", "how much lower the loss function is: held-out images against samples"),
+    ],
+)
+def test_what_a_paper_watches_is_a_number_of_every_round_and_of_the_end(model: str, watched: str, what: str) -> None:
+    game = made(model)
+    assert isinstance(game, Game)
+    assert torch.as_tensor(game.update(1)[watched]).isfinite()
+    row = first_numbers(game, Splits(digits(60, seed=1), digits(40, seed=2)), "digits")["samples"]
+    assert math.isfinite(row[watched.replace("_", "-")].value)
+    assert row[watched.replace("_", "-")].signature.startswith(what)
+    assert "d-accuracy" not in row
+
+
 @pytest.mark.parametrize("equal", [False, True])
 def test_twelve_images_are_trained_on_and_reported_without_a_warning(equal: bool, tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()

@@ -238,7 +238,7 @@ def test_spectral_norm_is_trained_saved_and_exported_with_its_vectors() -> None:
     other = made("dcgan", seed=3, spectral_norm=True, d_norm="none")
     assert isinstance(other, Game)
     twin = other.recipe.nets["discriminator"]
-    twin.load_state_dict(load(game.weights()["discriminator"]))
+    twin.load_state_dict(load(game.exports()["discriminator.safetensors"]))
     score = net.eval()(images).score
     assert twin.eval()(images).score.equal(score)
     assert net(images).score.equal(score)
