@@ -337,7 +337,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     ),
     "cgan": _presets({**_DEFAULT, "nets": "common", "steps": 4000}, {}),
     "projection": _presets({**_DEFAULT, "nets": "common", "critic_steps": 1, "steps": 4000}, {"critic_steps": 1}),
-    "acgan": _presets({**_DEFAULT, "ema": 0.998}, {}),
+    "acgan": _presets({**_DEFAULT, "nets": "common", "steps": 4000}, {}),
     "semi-gan": _presets({**_DEFAULT, "steps": 4500}, {}),
     "infogan": _presets({**_DEFAULT, "latent_dim": 12, "information_weight": 0.2, "steps": 4000}, {}),
     "bigan": _presets({**_DEFAULT, "latent_dim": 16, "ema": 0.0, "steps": 4000}, {}),
