@@ -100,7 +100,9 @@ def test_the_largest_tensor_of_a_look_does_not_grow_with_the_texts(
         bytes.append(noted.bytes)
     # The ids themselves grow; a score for every word at every token of all texts would have 96 MB.
     assert bytes[1] <= max(4 * 2**20, 8 * T * MANY)
-    assert bytes[1] <= max(1.1 * bytes[0], 8 * T * MANY)
+    assert bytes[1] <= max(
+        1.2 * bytes[0], 8 * T * MANY
+    )  # a part may hold longer texts, where like lengths are together
 
 
 def test_a_look_of_the_discriminator_at_twenty_thousand_texts_is_bounded() -> None:

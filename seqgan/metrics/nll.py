@@ -10,7 +10,7 @@ from torch import Tensor
 from seqgan.core.device import sum_dtype
 from seqgan.data.batches import by_length
 from seqgan.data.ragged import Ragged
-from seqgan.models.policy import PolicyModule, split_rows
+from seqgan.models.policy import PolicyModule
 from seqgan.ops.chunks import rows_together
 from seqgan.shapes import Labels, Mask, Tokens
 
@@ -73,10 +73,10 @@ def divergence(
 
     At every prefix of the samples the sum over all next tokens is exact, so the estimate is never negative."""
     parts: list[Float[Tensor, ""]] = []
-    exact = sum_dtype(tokens.device.type)
-    size = rows_together(tokens, drawing.vocab_size)
-    chunks = zip(tokens.split(size), mask.split(size), split_rows(labels, size), strict=False)
-    for rows, counts, theirs in chunks:
+    exact, lengths = sum_dtype(tokens.device.type), mask.sum(dim=1)
+    for chosen in lengths.argsort(stable=True).split(rows_together(tokens, drawing.vocab_size)):
+        width = int(lengths[chosen].max())  # rows of like lengths together: little is spent on padding
+        rows, counts, theirs = tokens[chosen, :width], mask[chosen, :width], None if labels is None else labels[chosen]
         p, q = drawing.distributions(rows, theirs), other.distributions(rows, theirs)
         parts.append((((p - q) * p.exp()).sum(dim=-1) * counts).to(exact).sum())
     return float(torch.stack(parts).sum() / mask.sum())
