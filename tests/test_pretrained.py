@@ -14,6 +14,7 @@ import yaml
 from torch import nn
 
 import seqgan
+from seqgan.core import schema
 from seqgan.core.report import cell
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import CheckpointError, RunError, SeqGANError
@@ -110,6 +111,21 @@ class Length(nn.Module):
 
     def forward(self, tokens: Any) -> Any:
         return self.scale((tokens != 0).float().sum(dim=1, keepdim=True)).squeeze(1)
+
+
+@pytest.mark.parametrize(
+    "named", [{"../mine.safetensors": "a"}, {"notes.txt": "a", "../notes.txt": "a"}, [["a"]], "a", 3, {"a": 3}]
+)
+def test_a_replaced_model_s_description_removes_nothing_beside_it(
+    named: Any, learned: seqgan.TrainedRun, saved: Path
+) -> None:
+    """Anyone may have written config.json, with a checksum that fits."""
+    others = [saved.parent / "mine.safetensors", saved.parent / "notes.txt", saved / "notes.txt"]
+    for other in others:
+        other.write_text("mine")
+    (saved / "config.json").write_bytes(schema.json_bytes(schema.with_checksum({"files": named})))
+    learned.save_pretrained(saved, overwrite=True)
+    assert all(other.read_text() == "mine" for other in others)
 
 
 @pytest.fixture(scope="module")

@@ -40,13 +40,14 @@ def write_model(folder: Path, contents: Mapping[str, bytes], *, overwrite: bool)
     Raises:
         UsageError: a file exists already.
         StorageError: the folder cannot be written."""
-    before: Mapping[str, Any] = {}
+    before: Any = {}
     with suppress(FileNotFoundError, CheckpointError):
-        before = schema.read(folder / "config.json", CheckpointError, "").get("files", {})
+        before = schema.read(folder / "config.json", CheckpointError, "").get("files")
     for name, data in contents.items():
         files.make_folder((folder / name).parent)
         outputs.writer(folder / name, overwrite=overwrite)(data)
-    for name in sorted(set(before) - set(contents)):
+    there = {path.relative_to(folder).as_posix() for path in folder.rglob("*.safetensors")}  # whatever config.json says
+    for name in sorted(there & set(before if schema.WORDS.holds(before) else ()) - set(contents)):
         files.remove(folder / name)
     return folder
 
