@@ -212,10 +212,10 @@ def _divergence(drawing: TextModel, other: TextModel, drawn: Ragged) -> Measured
     drawn = drawn.part(slice(MOST_COMPARED))
     units = np.arange(len(drawn))
     parts = unit_blocks(units) or [list(range(len(drawn)))]
-    batches = [drawn.take(torch.tensor(block)).to(drawing.device) for block in parts]
-    sizes = [int(batch.mask.sum()) for batch in batches]
+    blocks_of = [drawn.part(torch.tensor(block)) for block in parts]
+    sizes = [int(block.lengths.sum()) for block in blocks_of]
     totals = [
-        size * nll.divergence(drawing.policy, other.policy, *batch) for size, batch in zip(sizes, batches, strict=True)
+        size * nll.divergence(drawing.policy, other.policy, block) for size, block in zip(sizes, blocks_of, strict=True)
     ]
     influences = {SAMPLES: ratio_influences(totals, sizes, np.arange(len(parts)))}
     blocks = f"{len(parts)}x{min(map(len, parts))}" if len(parts) > 1 else "none"

@@ -3,6 +3,7 @@ import math
 import pytest
 import torch
 
+from seqgan.data.ragged import Ragged
 from seqgan.metrics import discrimination, diversity, nll
 from seqgan.models.lstm import LSTMPolicy
 from seqgan.models.policy import sample
@@ -43,8 +44,9 @@ def test_divergence_of_a_policy_from_itself_is_zero_and_from_another_positive(po
     torch.manual_seed(0)
     other = LSTMPolicy(6, 4, 5, 6, init_std=1.0).eval()
     drawn = sample(policy, 2000)
-    assert nll.divergence(policy, policy, drawn.tokens, drawn.mask) == pytest.approx(0.0, abs=1e-7)
-    exact_steps = nll.divergence(policy, other, drawn.tokens, drawn.mask)
+    rows = Ragged.padded(drawn.tokens)
+    assert nll.divergence(policy, policy, rows) == pytest.approx(0.0, abs=1e-7)
+    exact_steps = nll.divergence(policy, other, rows)
     plain = float(
         ((policy.log_probs_drawn(drawn.tokens) - other.log_probs_drawn(drawn.tokens)).sum() / drawn.mask.sum()).detach()
     )

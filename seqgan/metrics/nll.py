@@ -11,8 +11,6 @@ from seqgan.core.device import sum_dtype
 from seqgan.data.batches import by_length
 from seqgan.data.ragged import Ragged
 from seqgan.models.policy import PolicyModule
-from seqgan.ops.chunks import rows_together
-from seqgan.shapes import Labels, Mask, Tokens
 
 
 class Likelihood(NamedTuple):
@@ -66,17 +64,14 @@ def text_log_probs(
 
 
 @torch.no_grad()
-def divergence(
-    drawing: PolicyModule, other: PolicyModule, tokens: Tokens, mask: Mask, labels: Labels | None = None
-) -> float:
-    """KL(drawing || other) per token, from samples of `drawing`.
+def divergence(drawing: PolicyModule, other: PolicyModule, rows: Sequence[Sequence[int]]) -> float:
+    """KL(drawing || other) per token, from rows that `drawing` drew.
 
     At every prefix of the samples the sum over all next tokens is exact, so the estimate is never negative."""
-    parts: list[Float[Tensor, ""]] = []
-    exact, lengths = sum_dtype(tokens.device.type), mask.sum(dim=1)
-    for chosen in lengths.argsort(stable=True).split(rows_together(tokens, drawing.vocab_size)):
-        width = int(lengths[chosen].max())  # rows of like lengths together: little is spent on padding
-        rows, counts, theirs = tokens[chosen, :width], mask[chosen, :width], None if labels is None else labels[chosen]
-        p, q = drawing.distributions(rows, theirs), other.distributions(rows, theirs)
-        parts.append((((p - q) * p.exp()).sum(dim=-1) * counts).to(exact).sum())
-    return float(torch.stack(parts).sum() / mask.sum())
+    device = next(drawing.parameters()).device
+    rows, exact, parts = Ragged.of(rows), sum_dtype(device.type), list[Float[Tensor, ""]]()
+    for numbers in by_length(rows, drawing.vocab_size):
+        tokens, mask, labels = rows.take(numbers).to(device)
+        p, q = drawing.distributions(tokens, labels), other.distributions(tokens, labels)
+        parts.append((((p - q) * p.exp()).sum(dim=-1) * mask).to(exact).sum())
+    return float(torch.stack(parts).sum() / rows.lengths.sum())
