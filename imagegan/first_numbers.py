@@ -34,12 +34,12 @@ def first_numbers(model: Game | Pyramid, splits: Splits, data: str, seed: int = 
     parts = {"samples": draw_samples(model, count, seed, splits.train), "held-out": Samples(held_out)}
     rows: dict[str, Row] = {name: {} for name in parts}
     for space in spaces_for(splits.train, None):
+        near = space.features(splits.train.take(slice(0, count)).pixels) if count >= FEWEST else []
         for name, some in parts.items():
             if count < FEWEST:
                 reason = f"of {count} held-out images there is no distance; {FEWEST} or more are needed"
                 rows[name][f"fd-{space.name}"] = Measured.undefined(reason)
             else:
-                near = space.features(splits.train.take(slice(0, count)).pixels)
                 rows[name][f"fd-{space.name}"] = frechet(space, space.features(some.pixels), near, "train")
     beside = nearest(held_out, known)
     for name, some in parts.items():

@@ -18,8 +18,9 @@ from torch.nn.functional import one_hot
 from imagegan.data import TOYS, UNLABELLED, ImageDataset, toy
 from imagegan.data.layout import folder_names
 from imagegan.game import Game, Recipe
-from imagegan.grids import POINTS, as_bytes, is_points, png
+from imagegan.grids import POINTS, as_bytes, is_points
 from imagegan.latents import Codes, CodeSpec, Latents, Noise
+from imagegan.metrics.predictors import AT_ONCE
 from imagegan.nets import Images
 from imagegan.pyramid import Pyramid
 from imagegan.runs import RunDescription, read_run
@@ -29,11 +30,11 @@ from imagegan.validation import Validated
 from seqgan.core.bounds import COUNT, PATH, SEED, STEPS, Real, Several, Stage, checked
 from seqgan.core.config import nearest
 from seqgan.core.game import inference
+from seqgan.core.plots import png
 from seqgan.core.run import checkpoints, saved_in
 from seqgan.core.seed import derive, private_generator
 from seqgan.errors import CheckpointError, RunError, UsageError, quoted, why
 
-AT_A_TIME = 500
 EVALUATED_AT_A_TIME = 100  # another number would draw other samples with the same seed
 MOST_NAMED = 50  # classes, in a message
 TRUNCATION = Real(0, math.inf, above=True)
@@ -125,7 +126,7 @@ class ImageModel(NamedTuple):
 
 def images_of(model: Game | Pyramid, chosen: Latents) -> Images:
     count = len(chosen.noise)
-    parts = [chosen.take(slice(first, first + AT_A_TIME)) for first in range(0, count, AT_A_TIME)]
+    parts = [chosen.take(slice(first, first + AT_ONCE)) for first in range(0, count, AT_ONCE)]
     return torch.cat([model.draw(part).cpu() for part in parts])
 
 
@@ -153,14 +154,14 @@ def features_of(model: Game | Pyramid) -> tuple[str, Callable[[Images], Tensor]]
 
 def _in_parts(model: Game | Pyramid, net: str, of: Callable[[Images], Tensor], images: Images) -> Tensor:
     with inference(model.recipe.nets[net]):
-        return torch.cat([of(some.to(model.device)).float().cpu() for some in images.split(AT_A_TIME)])
+        return torch.cat([of(some.to(model.device)).float().cpu() for some in images.split(AT_ONCE)])
 
 
 def reconstruct(model: Game | Pyramid, images: Images) -> Images:
     """G(E(x)), of the generator that learns with the encoder, not of its average."""
     codes = encode(model, images).to(model.device)
     with inference(model.recipe.nets["generator"]) as generator:
-        return torch.cat([generator(some, some[:, :0]).float().cpu() for some in codes.split(AT_A_TIME)])
+        return torch.cat([generator(some, some[:, :0]).float().cpu() for some in codes.split(AT_ONCE)])
 
 
 def draw_samples(model: Game | Pyramid, count: int, seed: int, train: ImageDataset) -> Samples:

@@ -88,12 +88,6 @@ def stacked(blocks: Sequence[Image.Image]) -> Image.Image:
     return whole
 
 
-def png(image: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG")
-    return buffer.getvalue()
-
-
 def gif(frames: Sequence[Image.Image], seconds: float = 0.1, last: float = 2.0) -> bytes:
     """An endless loop, whose last frame stays longer. Few shades: with all of them the file would be large."""
     reduced = [_of_few_shades(frame) for frame in frames]

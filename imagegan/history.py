@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from imagegan.data.dataset import Stored, as_floats
-from imagegan.grids import POINTS, Bytes, as_bytes, drawn, gif, is_points, png
+from imagegan.grids import POINTS, Bytes, as_bytes, drawn, gif, is_points
 from imagegan.latents import Latents, Prior
 from imagegan.nets import Images
 from seqgan.core.phase import Metrics, Phase
+from seqgan.core.plots import png
 from seqgan.core.schema import COUNT, Field
 
 Draw = Callable[[Latents], Images]

@@ -8,12 +8,13 @@ from typing import Annotated, Any
 import torch
 
 from imagegan.generation import ImageModel, load_model, untrained
-from imagegan.grids import POINTS, drawn, png
+from imagegan.grids import POINTS, drawn
 from imagegan.history import SHOWN
 from imagegan.runs import FIELDS, described, read_run
 from imagegan.summary import summary
 from seqgan import __version__
 from seqgan.core.bounds import PATH_NAME, checked
+from seqgan.core.plots import png
 from seqgan.core.pretrained import (
     description_json,
     folder_of,

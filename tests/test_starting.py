@@ -79,11 +79,11 @@ def test_an_error_after_a_run_was_made_and_before_its_first_step_leaves_nothing(
 
 def test_a_part_that_fails_leaves_nothing_and_the_run_that_was_to_be_replaced(tmp_path: Path) -> None:
     def policy(vocab_size: int, max_length: int) -> Any:
-        raise ValueError("someone's own mistake")
+        raise ValueError("a mistake of the policy")
 
     seqgan.train(tiny_lines(), run_dir=tmp_path / "run", **MLE)
     for options in ({"run_dir": tmp_path / "other"}, {"run_dir": tmp_path / "run", "overwrite": True, "seed": 9}):
-        with pytest.raises(ValueError, match="own mistake"):
+        with pytest.raises(ValueError, match="a mistake of the policy"):
             seqgan.train(tiny_lines(), policy=policy, **MLE, **options)
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
     assert describe(tmp_path / "run")["seed"] == 0

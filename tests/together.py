@@ -124,7 +124,7 @@ def _number(value: Any) -> Tensor:
 
 
 class Judge(nn.Module):
-    """A discriminator of one's own that counts along the way."""
+    """A custom discriminator that counts along the way."""
 
     def __init__(self, vocab_size: int, max_length: int) -> None:
         super().__init__()

@@ -86,7 +86,8 @@ def _side_by_side(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, Resu
     if workers == 1:  # no other process has to start
         torch.set_num_threads(THREADS)
         yield from ((job, _one(job)) for job in jobs)
-    if not jobs or workers == 1:
+        return
+    if not jobs:
         return
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_begin_worker) as pool:
         try:

@@ -19,9 +19,8 @@ from imagegan.bench.runs import Job, Result, missing, run_all
 from imagegan.bench.table import Entry
 from imagegan.data import TOYS
 from imagegan.data.dataset import counted
-from imagegan.grids import png
 from seqgan.core import files
-from seqgan.core.plots import BLACK, Curve, plot
+from seqgan.core.plots import BLACK, Curve, plot, png
 from seqgan.core.report import finite
 from seqgan.errors import DivergedError
 

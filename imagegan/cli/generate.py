@@ -64,9 +64,10 @@ def generate(
         )
 
     from imagegan import generation
-    from imagegan.grids import drawn, png
+    from imagegan.grids import drawn
     from imagegan.pretrained import opened
     from seqgan.core.device import resolve
+    from seqgan.core.plots import png
 
     model, about = opened(run, stage, resolve(device))
     if place.suffix.lower() == ".gif":

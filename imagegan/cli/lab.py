@@ -25,10 +25,11 @@ Prints what small networks find beside what is exact, and writes NAME.png, and N
 @click.option("--seed", type=SEED, default=0, help="seed of networks and noise", show_default=True)
 @OVERWRITE
 def lab(name: str, output: Path | None, seed: int, overwrite: bool) -> None:
-    from imagegan.grids import gif, png
+    from imagegan.grids import gif
     from imagegan.lab import run
     from seqgan.core import files, outputs, report
     from seqgan.core.device import use_threads
+    from seqgan.core.plots import png
 
     folder = output or FOLDER
     if folder.exists() and not folder.is_dir():

@@ -83,10 +83,11 @@ def walk(
 
     from imagegan import walk as walks
     from imagegan.generation import class_number
-    from imagegan.grids import gif, png
+    from imagegan.grids import gif
     from imagegan.pretrained import opened
     from imagegan.runs import load_images
     from seqgan.core.device import resolve
+    from seqgan.core.plots import png
 
     model, about = opened(run, stage, resolve(device))
     if by_concept:

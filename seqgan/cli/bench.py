@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -122,6 +121,7 @@ def ablation(
 
     from seqgan import ablation as study
     from seqgan.core import outputs
+    from seqgan.core.plots import png
     from seqgan.core.report import as_cell, as_difference, print_table
     from seqgan.core.schema import json_bytes
     from seqgan.data.corpus import load_corpus
@@ -130,8 +130,7 @@ def ablation(
     texts = load_corpus(corpus)
     result = study.ablation(texts, tables, range(seeds), runs, threads=threads)
     if draw:
-        study.learning_curve(texts, tables, result.rows).save(pixels := BytesIO(), "PNG")
-        draw(pixels.getvalue())
+        draw(png(study.learning_curve(texts, tables, result.rows)))
     if as_json:
         click.echo(json_bytes(result.as_json()).decode(), nl=False)
         return

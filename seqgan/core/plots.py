@@ -100,6 +100,11 @@ def rendered(made: "Figure") -> Image.Image:
     return Image.open(pixels).convert("RGB")
 
 
+def png(image: Image.Image) -> bytes:
+    image.save(pixels := BytesIO(), "PNG")
+    return pixels.getvalue()
+
+
 def row(images: Sequence[Image.Image]) -> Image.Image:
     """Side by side, all of one height."""
     return Image.fromarray(np.hstack([np.asarray(image) for image in images]))

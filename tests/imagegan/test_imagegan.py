@@ -10,7 +10,8 @@ import torch
 from PIL import Image
 
 from imagegan.data import SIZES, ImageDataset, digits
-from imagegan.grids import drawn, png
+from imagegan.grids import drawn
+from seqgan.core.plots import png
 from seqgan.core.run import create
 from seqgan.errors import SeqGANError
 

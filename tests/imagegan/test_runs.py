@@ -3,8 +3,7 @@
 import gzip
 import json
 import shutil
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ from imagegan.cli import imagegan
 from imagegan.data import load
 from imagegan.evaluation import evaluate, evaluate_runs
 from imagegan.generation import draw_samples, load_model
-from imagegan.metrics.predictors import predictor
 from imagegan.runs import load_images
 from seqgan.core.run import describe, rewrite
 from seqgan.errors import SeqGANError
@@ -29,14 +27,7 @@ from tests.imagegan.tiny import CPU, as_options
 FEW: dict[str, Any] = {"images": 60, "steps": 2}
 
 
-@pytest.fixture(autouse=True)
-def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Networks that are kept elsewhere and learn next to nothing; threads as they were."""
-    monkeypatch.setenv("SEQGAN_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr("imagegan.evaluation.predictor", partial(predictor, steps=3))
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("_small_networks")
 
 
 def call(*words: object) -> str:

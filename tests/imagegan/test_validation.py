@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Iterator
-from functools import partial, partialmethod
+from functools import partialmethod
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,6 @@ from imagegan.generation import ImageModel, load_model
 from imagegan.latents import CPU, Latents
 from imagegan.metrics.distances import frechet_distance, moments
 from imagegan.metrics.features import random
-from imagegan.metrics.predictors import predictor
 from imagegan.pyramid import Pyramid, coarsened
 from imagegan.training import new_model, shape_of
 from imagegan.validation import Validated, Validation
@@ -44,14 +43,7 @@ def drawing(model: Game | Pyramid, images: Tensor) -> None:
     model.draw = draw  # type: ignore[method-assign, assignment]
 
 
-@pytest.fixture(autouse=True)
-def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Networks that are kept elsewhere and learn next to nothing; threads as they were."""
-    monkeypatch.setenv("SEQGAN_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr("imagegan.evaluation.predictor", partial(predictor, steps=3))
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("_small_networks")
 
 
 # --- the numbers
