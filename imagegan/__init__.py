@@ -11,12 +11,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from imagegan.generation import ImageModel
     from imagegan.library import TrainedRun, load, train
+    from imagegan.model import ImageModel
     from imagegan.pretrained import from_pretrained
 
 _HOMES = {
-    "ImageModel": "generation",
+    "ImageModel": "model",
     "TrainedRun": "library",
     "from_pretrained": "pretrained",
     "load": "library",

@@ -14,11 +14,10 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from imagegan.data import Splits
-from imagegan.game import Game
 from imagegan.generation import images_of
 from imagegan.latents import Latents
 from imagegan.metrics.predictors import Images, Predictor, predictor
-from imagegan.pyramid import Pyramid
+from imagegan.pyramid import Model
 from seqgan.core.config import nearest
 from seqgan.core.seed import private_generator
 from seqgan.errors import UsageError, quoted
@@ -80,7 +79,7 @@ def concepts_of(splits: Splits) -> Concepts:
     Raises:
         UsageError: they have neither."""
     train = splits.train
-    labelled = train.classes > 1 and bool((train.labels >= 0).all())
+    labelled = train.classes > 1 and train.labelled
     factors = train.factor_names
     if not labelled and not factors:
         raise UsageError("these images have neither labels nor known factors, so there are no concepts")
@@ -113,7 +112,7 @@ class Sampled(NamedTuple):
         return self.latents.take(chosen)
 
 
-def sampled(model: Game | Pyramid, concepts: Concepts, seed: int) -> Sampled:
+def sampled(model: Model, concepts: Concepts, seed: int) -> Sampled:
     latents = model.prior.draw(LOOKED_AT, seed)
     return Sampled(latents, concepts.degrees(images_of(model, latents)))
 
@@ -131,7 +130,7 @@ class Dropped(NamedTuple):
 
 
 @torch.no_grad()
-def without_filters(model: Game | Pyramid, concepts: Concepts, concept: int, shown: int, seed: int) -> Dropped:
+def without_filters(model: Model, concepts: Concepts, concept: int, shown: int, seed: int) -> Dropped:
     """Drop the quarter of the filters of the second highest layer with the largest positive weights in a logistic
     regression of the concept. New samples are drawn with and without them and, for comparison, without random ones.
 
@@ -162,7 +161,7 @@ def without_filters(model: Game | Pyramid, concepts: Concepts, concept: int, sho
 
 
 @contextmanager
-def hidden_layer(model: Game | Pyramid, dropped: Bool[Tensor, "F"] | None = None) -> Iterator[list[Tensor]]:
+def hidden_layer(model: Model, dropped: Bool[Tensor, "F"] | None = None) -> Iterator[list[Tensor]]:
     """The inputs of the last layer but one of the (finest) generator, averaged over the image, of each batch that is
     drawn within the block; with some filters set to zero."""
     seen: list[Tensor] = []

@@ -1,39 +1,50 @@
-"""Samples x data -> numbers: what `imagegan evaluate` prints.
+"""Samples x data -> numbers: what `imagegan evaluate` prints, and the few that `imagegan train` ends with.
 
 Held-out real images are measured beside the samples, as many of them: their distance is the floor, below which no
 generator should be expected to go."""
 
+import copy
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from imagegan import measures
-from imagegan.data import TOYS, Splits
-from imagegan.data.dataset import need_labels
-from imagegan.game import Game
-from imagegan.generation import draw_samples, features_of, load_model, untrained
-from imagegan.measures import Row
+from imagegan.data import TOYS, ImageDataset, Splits
+from imagegan.data.dataset import counted, need_labels
+from imagegan.game import Batch, Game, View
+from imagegan.generation import draw_samples, features_of
+from imagegan.measures import Compared, Row, classifier_errors, linear, mean_of, row_of
 from imagegan.metrics.codes import factors_read
 from imagegan.metrics.distances import FEWEST
-from imagegan.metrics.features import small, spaces_for
-from imagegan.metrics.neighbours import nearest
+from imagegan.metrics.features import small
 from imagegan.metrics.predictors import Predictor, predictor
-from imagegan.pyramid import Pyramid
+from imagegan.model import load_model, untrained
+from imagegan.pyramid import Model
 from imagegan.runs import load_images, read_run
 from imagegan.samples import Labels, Samples
 from imagegan.summary import summary
 from seqgan import __version__
 from seqgan.core.bounds import Whole
-from seqgan.core.report import rows_as_json
+from seqgan.core.report import Measured, rows_as_json
 from seqgan.core.run import checkpoints
 from seqgan.core.schema import json_bytes
+from seqgan.core.seed import seed_everything
 from seqgan.errors import DataError
 
 COUNT = 2000  # samples to measure
 COUNTED = Whole(FEWEST)
-NEIGHBOURLY = ("random", "pca64")  # for precision and recall, the first that there is: spaces without labels
+FIRST = 1000  # samples after a training, at most
+KNOWN = 10_000  # training images among which copies are sought then
+WATCHED = {
+    "d_accuracy": "accuracy of the discriminator",
+    "distance": "how much higher the critic scores",
+    "loss_gap": "how much lower the loss function is",
+    "convergence": "the measure M by which a training is stopped",
+}
 
 
 def evaluate_runs(
@@ -70,21 +81,21 @@ def evaluate_runs(
             cache=cache,
         )
         for (name, model), folder in zip(models.items(), several, strict=True):
-            measured[name] |= measures.classifier_errors(model, splits.test)
+            measured[name] |= classifier_errors(model, splits.test)
             measured[name] |= _linear(model, untrained(read_run(folder), device), splits)
             if "linear" in measured[name] and "linear" not in measured["held-out"]:
-                measured["held-out"] |= measures.linear("linear", "pixels", small, splits)
+                measured["held-out"] |= linear("linear", "pixels", small, splits)
         held_out["held-out" if len(alike) == 1 else f"held-out of {names[several[0]]}"] = measured.pop("held-out")
         rows |= measured
     return {**{name: rows[name] for name in dict.fromkeys(names.values())}, **held_out}
 
 
-def _linear(model: Game | Pyramid, before: Game | Pyramid, splits: Splits) -> Row:
+def _linear(model: Model, before: Model, splits: Splits) -> Row:
     """What a linear classifier reads in the features that a model has learned, and in those that it began with."""
     row: Row = {}
     for metric, kind, which in (("linear", "", model), ("linear-untrained", "untrained ", before)):
         if found := features_of(which):
-            row |= measures.linear(metric, kind + found[0], found[1], splits)
+            row |= linear(metric, kind + found[0], found[1], splits)
     return row
 
 
@@ -103,7 +114,8 @@ def evaluate(
 
     Raises:
         DataError: the samples are of another shape than the images, or too few."""
-    expected = splits.train.images.shape[1:]
+    train, test = splits
+    expected = train.images.shape[1:]
     for samples in several.values():
         if (shape := samples.pixels.shape[1:]) != expected:
             came, wanted = (" x ".join(map(str, sizes)) for sizes in (shape, expected))
@@ -111,9 +123,9 @@ def evaluate(
             raise DataError(f"the samples are images of {came}, those of {data} of {wanted}; {either}")
         if samples.labels is not None:
             if data not in TOYS:
-                need_labels(splits.train, "the accuracy of the samples' labels", data)
-            _refuse_foreign(samples.labels, splits.train.classes, data)
-    there = {"held-out images": len(splits.test.images), "training images": len(splits.train.images)}
+                need_labels(train, "the accuracy of the samples' labels", data)
+            _refuse_foreign(samples.labels, train.classes, data)
+    there = {"held-out images": len(test.images), "training images": len(train.images)}
     there |= {f"images among {name}": len(samples.pixels) for name, samples in several.items()}
     fewest = min(there, key=lambda name: there[name])
     if (count := there[fewest]) < FEWEST:
@@ -122,40 +134,19 @@ def evaluate(
             f"{count} {fewest} cannot be measured; {FEWEST} or more are needed of each, better thousands "
             "(of a folder without a test split a tenth is held out)"
         )
-    real = splits.test.take(slice(0, count))
-    labelled = data not in TOYS and splits.train.classes > 0 and bool((splits.train.labels >= 0).all())
+    labelled = data not in TOYS and train.labelled
     if classifier is None and labelled:
-        classifier = predictor(splits.train, folder=cache)
-    parts = {name: samples.first(count) for name, samples in several.items()}
-    asked = any(part.labels is not None for part in parts.values())
-    with_labels = (labelled or asked) and bool((real.labels >= 0).all())
-    parts["held-out"] = Samples(real.pixels, real.labels if with_labels else None)
-    rows: dict[str, Row] = {name: {} for name in parts}
-    reference = splits.train.take(slice(0, count)).pixels
-    spaces = spaces_for(splits.train, classifier)
-    neighbourly = next(space for name in NEIGHBOURLY for space in spaces if space.name == name)
-    for space in spaces:
-        known = space.features(reference)
-        for name, some in parts.items():
-            row, features = rows[name], space.features(some.pixels)
-            row |= measures.distances(space, features, known, "train")
-            if space is neighbourly:
-                row |= measures.manifold(space, features, known, "train")
-    held_out = parts["held-out"].pixels
-    beside = nearest(held_out, splits.train.images)
-    for name, some in parts.items():
-        rows[name] |= measures.variety(some.pixels, held_out) | measures.copies(
-            some.pixels, beside, splits.train.images
-        )
-        rows[name] |= measures.known_set(some, data)
-        if classifier is not None:
-            rows[name] |= measures.classes(some, splits.train, classifier)
-    if any(some.categories is not None or some.numbers is not None for some in parts.values()):
-        regressor = predictor(splits.train, "factors", folder=cache) if splits.train.factors.shape[1] else None
-        for name, some in parts.items():
-            rows[name] |= measures.codes(some, splits, classifier, regressor)
-        if regressor is not None:
-            rows["held-out"]["factors-read"] = factors_read(regressor, splits.test)
+        classifier = predictor(train, folder=cache)
+    coded = any(some.categories is not None or some.numbers is not None for some in several.values())
+    regressor = predictor(train, "factors", folder=cache) if coded and train.factors.shape[1] else None
+    of = Compared(data, splits, count, "train", classifier, regressor, train.images)
+    labels = test.labels[:count]
+    with_labels = labelled or any(some.labels is not None for some in several.values())
+    real = Samples(of.held_out, labels if with_labels and bool((labels >= 0).all()) else None)
+    parts = {**{name: some.first(count) for name, some in several.items()}, "held-out": real}
+    rows = {name: row_of(some, of, kid=True, precision=True) for name, some in parts.items()}
+    if regressor is not None:
+        rows["held-out"]["factors-read"] = factors_read(regressor, test)
     return rows
 
 
@@ -166,6 +157,52 @@ def _refuse_foreign(labels: Labels, classes: int, data: str) -> None:
             f"the samples have the label {low if low < 0 else high}, but {data} has labels from 0 to {classes - 1}; "
             "choose the data, or number the classes alike"
         )
+
+
+def first_numbers(model: Model, splits: Splits, data: str, seed: int = 0) -> dict[str, Row]:
+    """What `imagegan train` ends with, within seconds: the distance of samples to training images, their variety, and
+    whether they are copies, beside held-out images; and how well the discriminator classifies both."""
+    count = min(FIRST, len(splits.test.images), len(splits.train.images))
+    of = Compared(data, splits, count, known=splits.train.images[:KNOWN])
+    samples = draw_samples(model, count, seed, splits.train)._replace(labels=None, categories=None, numbers=None)
+    rows = {name: row_of(some, of) for name, some in (("samples", samples), ("held-out", Samples(of.held_out)))}
+    real = splits.test.take(slice(count))
+    rows["samples"] |= classifier_errors(model, real)
+    recipe = model.recipe
+    if recipe.conditional:  # the discriminator knows no other labels
+        real = real.take((real.labels >= 0) & (real.labels < recipe.code.categories))
+    if isinstance(model, Game):
+        rows["samples"] |= _watched(model, real, seed)
+    return rows
+
+
+@torch.no_grad()
+def _watched(model: Game, real: ImageDataset, seed: int) -> Row:
+    """What the players watch, on held-out images: the discriminator in train mode, so in
+    batches as large as those of training, whose statistics BatchNorm takes, and with dropout; the generator is the one
+    that draws the samples."""
+    watched = {name: of for player in model.recipe.players.values() for name, of in player.watch.items()}
+    size = min(model.config.batch_size, len(real.labels))
+    count = len(real.labels) // max(1, size) * size
+    seed_everything(seed, "judged")
+    nets = {name: copy.deepcopy(net).train() for name, net in model.recipe.nets.items()}  # as it was: forwards count
+    recipe = replace(model.recipe, nets={**nets, "generator": copy.deepcopy(model.generator).eval()})
+    row: Row = {}
+    values: dict[str, list[Tensor]] = {name: [] for name in watched}
+    for at in torch.arange(count).split(size) if size > 1 else []:
+        some = real.take(at)
+        held_out = Batch(some.pixels.to(model.device), some.labels.to(model.device))
+        view = View(recipe, partial(Batch, *held_out), size, model.device)
+        for name, of in watched.items():
+            values[name].append(of(view).cpu())
+    for name, parts in values.items():
+        about = f"{WATCHED.get(name, name)}: held-out images against samples"
+        row[name.replace("_", "-")] = (
+            mean_of(torch.cat(parts), f"{about}, in batches of {size} as it learns, N={count}")
+            if parts
+            else Measured.undefined(f"{about}: {counted(len(real.labels), 'image')} cannot be a batch")
+        )
+    return row
 
 
 def steps_learned(folder: Path, stage: str = "final") -> int | None:

@@ -1,8 +1,7 @@
-"""Grids of images, scatter plots of points, and animations."""
+"""Images as pictures and files: grids, scatter plots of points, animations, arrays, single PNGs."""
 
-import colorsys
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from jaxtyping import UInt8
@@ -10,7 +9,10 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from imagegan.data.dataset import Stored, as_floats
+from imagegan.data.layout import folder_names
 from imagegan.nets import Images
+from seqgan.core.plots import png
+from seqgan.errors import UsageError
 
 Bytes = UInt8[Tensor, "N C S S"]
 
@@ -61,7 +63,7 @@ def _plane(points: Images, real: Stored | None, tracks: int) -> Image.Image:
             pen.ellipse((x - 2, y - 2, x + 2, y + 2), FAINT)
     for number, (x, y) in enumerate(_places(points)):
         track = number * tracks // len(points)
-        colour = PLAIN if tracks == 1 else _colour(track / tracks)
+        colour = PLAIN if tracks == 1 else f"hsv({360 * track / tracks}, 85%, 80%)"
         pen.ellipse((x - 1.5, y - 1.5, x + 1.5, y + 1.5), colour)
     return image
 
@@ -70,11 +72,6 @@ def _places(points: Images) -> list[tuple[float, float]]:
     """[-1, 1] x [-1, 1] in pixels of the plot."""
     half = SIDE / 2 - MARGIN
     return [(SIDE / 2 + half * x, SIDE / 2 - half * y) for x, y in points.detach().cpu().float().flatten(1).tolist()]
-
-
-def _colour(hue: float) -> tuple[int, int, int]:
-    red, green, blue = colorsys.hsv_to_rgb(hue, 0.85, 0.8)
-    return round(255 * red), round(255 * green), round(255 * blue)
 
 
 def stacked(blocks: Sequence[Image.Image]) -> Image.Image:
@@ -102,3 +99,31 @@ def _of_few_shades(image: Image.Image) -> Image.Image:
         return image.quantize(64)
     step = 255 / (GREYS - 1)
     return image.point([round(round(shade / step) * step) for shade in range(256)])
+
+
+# --- files
+
+
+def npz(images: Images, **given: Tensor) -> bytes:
+    """Images as bytes 0 to 255, N x S x S x C, under the name `images`; points as they are, under `samples`. Beside
+    them the labels or codes that they were generated for."""
+    points = is_points(images)
+    arrays = {"samples": images} if points else {"images": as_bytes(images).permute(0, 2, 3, 1).contiguous()}
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **{name: values.numpy() for name, values in {**arrays, **given}.items()})  # type: ignore[arg-type]
+    return buffer.getvalue()
+
+
+def png_files(images: Images, labels: Tensor | None, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    """A PNG for each image, named by its number, in folders by class where there are labels.
+
+    Raises:
+        UsageError: the samples are points."""
+    if is_points(images):
+        raise UsageError("points in the plane are not images; give --output a name that ends with .npz or .png")
+    folders = folder_names(names)
+    digits = len(str(len(images) - 1))
+    for number, values in enumerate(as_bytes(images).numpy()):
+        image = Image.fromarray(values[0] if len(values) == 1 else values.transpose(1, 2, 0))
+        name = f"{number:0{digits}}.png"
+        yield (name if labels is None else f"{folders[int(labels[number])]}/{name}"), png(image)

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from imagegan import evaluation, training
-from imagegan.generation import STAGE, ImageModel, load_model
 from imagegan.measures import Row
+from imagegan.model import STAGE, ImageModel, load_model
 from imagegan.nets import Images
 from imagegan.pretrained import CONFIG, save_pretrained
 from imagegan.runs import read_run

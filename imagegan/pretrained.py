@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import torch
 
-from imagegan.generation import ImageModel, load_model, untrained
 from imagegan.grids import POINTS, drawn
 from imagegan.history import SHOWN
+from imagegan.model import ImageModel, load_model, untrained
 from imagegan.runs import FIELDS, described, read_run
 from imagegan.summary import summary
 from seqgan import __version__

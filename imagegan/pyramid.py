@@ -122,3 +122,6 @@ class Pyramid:
     def exports(self) -> Mapping[str, bytes]:
         weights = {name: as_safetensors(net.state_dict()) for name, net in self.files().items()}
         return {**weights, **self.history.exports(self.draw)}
+
+
+Model = Game | Pyramid

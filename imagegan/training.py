@@ -13,7 +13,7 @@ from imagegan.data import MADE, NATIVE, TOYS, UNLABELLED, ImageDataset, Splits, 
 from imagegan.data.few_labels import few_labels
 from imagegan.game import Game, Recipe
 from imagegan.nets import Shape, halvings
-from imagegan.pyramid import Pyramid
+from imagegan.pyramid import Model, Pyramid
 from imagegan.runs import load_images, read_run, record_moved_images, refuse_other_images
 from imagegan.validation import Validated
 from imagegan.variants import VARIANTS
@@ -37,7 +37,7 @@ POINT_STEPS = 6000  # by default; each takes a few milliseconds
 class Finished(NamedTuple):
     """A trained model and its data, in memory."""
 
-    model: Game | Pyramid
+    model: Model
     splits: Splits
     data: str
     seconds: float
@@ -100,7 +100,7 @@ def refuse_another_schedule(folder: Path, config: ImageConfig, options: Mapping[
 
 def new_model(
     model: str, config: ImageConfig, dataset: ImageDataset, shape: Shape, device: torch.device, seed: int
-) -> Game | Pyramid:
+) -> Model:
     """A new model of the variant of this name.
 
     Raises:

@@ -17,7 +17,7 @@ from imagegan.game import Game
 from imagegan.metrics.distances import Moments, frechet_distance, moments
 from imagegan.metrics.features import spread, unlabelled
 from imagegan.metrics.predictors import AT_ONCE
-from imagegan.pyramid import Pyramid, coarsened
+from imagegan.pyramid import Model, Pyramid, coarsened
 from seqgan.core import distributed
 from seqgan.core.checkpoint import check
 from seqgan.core.phase import Metrics, Phase
@@ -30,7 +30,7 @@ class Validation:
     """Frechet distance and variety of samples, against the same validation images each time: in `random` features, of
     points in the plane in `pca64` (which are their coordinates)."""
 
-    def __init__(self, model: Game | Pyramid, train: ImageDataset, valid: ImageDataset) -> None:
+    def __init__(self, model: Model, train: ImageDataset, valid: ImageDataset) -> None:
         self.model, self.space = model, unlabelled(train)
         self.images, codes = valid.pixels, None
         if model.recipe.conditional:  # samples are of the classes of the validation images
@@ -62,7 +62,7 @@ class Validated:
     """A model and its validation, as the training loop sees them: the phases of the model with a check every so many
     rounds, and its state with the best generator of each phase."""
 
-    def __init__(self, model: Game | Pyramid, splits: Splits | None = None, every: int = 0) -> None:
+    def __init__(self, model: Model, splits: Splits | None = None, every: int = 0) -> None:
         """`every` 0, or no validation images: nothing is measured."""
         self.model, self.every = model, every
         self.validation = Validation(model, splits.train, splits.valid) if every and splits and splits.valid else None

@@ -9,12 +9,11 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
-from imagegan.game import Game
 from imagegan.generation import images_of, latents, reconstruct
 from imagegan.grids import drawn, is_points, stacked
 from imagegan.latents import Latents, Noise
 from imagegan.nets import Images
-from imagegan.pyramid import Pyramid
+from imagegan.pyramid import Model
 from seqgan.errors import UsageError
 
 REACH = 2.0  # a number of the code goes from -2 to 2, as in figure 2 of Chen et al. (2016), though it learned [-1, 1]
@@ -35,7 +34,7 @@ class Block(NamedTuple):
 # --- latents
 
 
-def interpolation(model: Game | Pyramid, rows: int, steps: int, seed: int, label: int | None = None) -> list[Block]:
+def interpolation(model: Model, rows: int, steps: int, seed: int, label: int | None = None) -> list[Block]:
     """In each row from one noise to another, with one code (of one class, if one is given); the noise of all levels
     of a pyramid together.
 
@@ -60,7 +59,7 @@ def slerp(start: Noise, end: Noise, steps: int) -> Float[Tensor, "B {steps} Z"]:
     return (of_start * start[:, None] + of_end * end[:, None]).float()
 
 
-def traversal(model: Game | Pyramid, rows: int, steps: int, seed: int) -> list[Block]:
+def traversal(model: Model, rows: int, steps: int, seed: int) -> list[Block]:
     """A block for the category and one for each number of the code, which alone changes along a row.
 
     Raises:
@@ -85,7 +84,7 @@ def _along(start: Latents, part: slice, values: Float[Tensor, "L P"]) -> Block:
     return Block(Latents(start.noise.repeat_interleave(columns, dim=0), codes), columns)
 
 
-def arithmetic(model: Game | Pyramid, three: Sequence[Latents], seed: int) -> list[Block]:
+def arithmetic(model: Model, three: Sequence[Latents], seed: int) -> list[Block]:
     """A - B + C of the mean latents of three concepts, each given by three latents.
 
     A row for each concept, with its mean behind; then the result amid eight neighbours. Single latents are too unstable
@@ -101,14 +100,14 @@ def arithmetic(model: Game | Pyramid, three: Sequence[Latents], seed: int) -> li
     return [Block(_split(model, grid), 4), Block(result._replace(noise=result.noise + shift), 3)]
 
 
-def _split(model: Game | Pyramid, whole: Float[Tensor, "B Y"]) -> Latents:
+def _split(model: Model, whole: Float[Tensor, "B Y"]) -> Latents:
     return Latents(*whole.split([model.prior.noise, model.prior.code.size], dim=1))
 
 
 # --- images
 
 
-def still(model: Game | Pyramid, blocks: Sequence[Block]) -> Image.Image:
+def still(model: Model, blocks: Sequence[Block]) -> Image.Image:
     """A grid for each block, one below the other; of points, each row in another colour."""
     return stacked(
         [
@@ -118,7 +117,7 @@ def still(model: Game | Pyramid, blocks: Sequence[Block]) -> Image.Image:
     )
 
 
-def reconstructions(model: Game | Pyramid, images: Images, columns: int) -> Image.Image:
+def reconstructions(model: Model, images: Images, columns: int) -> Image.Image:
     """Rows of images, below each their reconstructions G(E(x)); of points, both in different colours.
 
     Raises:
@@ -130,7 +129,7 @@ def reconstructions(model: Game | Pyramid, images: Images, columns: int) -> Imag
     return drawn(torch.stack(rows, dim=1).flatten(0, 2), columns)
 
 
-def moving(model: Game | Pyramid, blocks: Sequence[Block]) -> list[Image.Image]:
+def moving(model: Model, blocks: Sequence[Block]) -> list[Image.Image]:
     """The columns of all blocks one after the other, and back to the first."""
     frames = []
     for block in blocks:

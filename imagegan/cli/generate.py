@@ -64,23 +64,27 @@ def generate(
         )
 
     from imagegan import generation
-    from imagegan.grids import drawn
+    from imagegan.grids import drawn, npz, png_files
     from imagegan.pretrained import opened
     from seqgan.core.device import resolve
     from seqgan.core.plots import png
 
     model, about = opened(run, stage, resolve(device))
     if place.suffix.lower() == ".gif":
-        write(generation.history_gif(model))
+        if not model.history.frames:
+            raise UsageError("there are no samples over training here; give a RUN, or an --output of another kind")
+        write(model.history.gif(model.draw))
         click.echo(f"samples of {run} over training are in {place}")
         return
     number = None if label is None else generation.class_number(model, about.class_names, label)
     latents = generation.latents(model, count, seed, number, code, truncation)
-    images, given = generation.images_of(model, latents), generation.conditioning(model, latents)
+    images = generation.images_of(model, latents)
+    labels = latents.codes.argmax(dim=1) if model.recipe.conditional else None
     if fill:
-        fill(generation.png_files(images, given.get("labels"), about.class_names))
+        fill(png_files(images, labels, about.class_names))
     elif place.suffix.lower() == ".npz":
-        write(generation.npz(images, **given))
+        codes = {"codes": latents.codes} if model.prior.code.size else {}
+        write(npz(images, **(codes if labels is None else {"labels": labels})))
     else:
         write(png(drawn(images, real=model.images)))
     click.echo(f"{'1 image is' if count == 1 else f'{count} images are'} in {place}")

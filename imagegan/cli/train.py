@@ -44,10 +44,9 @@ def train(
 
 def _report(folder: Path, finished: "Finished") -> None:
     from imagegan import evaluation
-    from imagegan.first_numbers import first_numbers
     from seqgan.core import files
 
-    rows = first_numbers(finished.model, finished.splits, finished.data)
+    rows = evaluation.first_numbers(finished.model, finished.splits, finished.data)
     print_rows(rows)
     print_summary(rows)
     facts = {"data": finished.data, "samples": "drawn with seed 0", "steps": evaluation.steps_learned(folder)}

@@ -12,8 +12,7 @@ from seqgan.errors import UsageError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from imagegan.game import Game
-    from imagegan.pyramid import Pyramid
+    from imagegan.pyramid import Model
 
 
 @click.command()
@@ -117,7 +116,7 @@ def walk(
 
 
 def _by_concept(
-    run: Path, model: "Game | Pyramid", arithmetic: str | None, dropped: str | None, seed: int
+    run: Path, model: "Model", arithmetic: str | None, dropped: str | None, seed: int
 ) -> "tuple[Image, list[str]]":
     """The picture, and what is seen in it."""
     from imagegan import walk as walks

@@ -44,6 +44,11 @@ class ImageDataset(NamedTuple):
         """How many classes there are: those with names, else one more than the largest label; 0 without labels."""
         return len(self.names) or (int(self.labels.max()) + 1 if len(self.labels) else 0)
 
+    @property
+    def labelled(self) -> bool:
+        """Whether every image has a label."""
+        return len(self.labels) > 0 and bool((self.labels >= 0).all())
+
     def fingerprint(self) -> str:
         """The sha256 of pixels and labels."""
         digest = hashlib.sha256(self.images.contiguous().numpy().data)

@@ -1,6 +1,6 @@
 """Metrics of labels: the classes of samples, the modes that they cover, and the accuracy of conditional samples."""
 
-from typing import NamedTuple
+import math
 
 import numpy as np
 import torch
@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch.special import ndtr
 
 from imagegan.data.toys import DEVIATION, Points, centres
-from seqgan.errors import DataError
+from seqgan.core.report import Measured
 
 Array = NDArray[np.float64]
 PRESENT = 0.1  # a class is covered from this part of its real share on
@@ -43,38 +43,23 @@ def covered_error(found: Array, real: Array, count: int) -> float:
     return float(np.sqrt((chance * (1 - chance)).sum()) / there.sum())
 
 
-class Modes(NamedTuple):
-    covered: float
-    covered_error: float
-    quality: float
-
-
-def modes(points: Points, name: str) -> Modes:
-    """Of the modes of `ring` or `grid`, the share that is covered; and the share of points of high quality, within
-    three standard deviations of a mode (Srivastava et al. 2017). Only these count for a mode."""
+def covered_modes(points: Points, name: str) -> tuple[float, float, float]:
+    """Of the modes of `ring` or `grid`, the share that is covered, with its standard error; and the share of points of
+    high quality, within three standard deviations of a mode (Srivastava et al. 2017). Only these count for a mode."""
     middle = centres(name)
     gaps = (points[:, None] - middle).norm(dim=2)
     good = gaps.min(dim=1).values <= 3 * DEVIATION[name]
     counts = np.bincount(gaps.argmin(dim=1)[good].numpy(), minlength=len(middle))
     uniform = np.full(len(middle), 1 / len(middle))
     got = counts / max(1, len(points))
-    return Modes(covered(got, uniform), covered_error(got, uniform, len(points)), float(good.double().mean()))
+    return covered(got, uniform), covered_error(got, uniform, len(points)), float(good.double().mean())
 
 
 def accuracy(found: ArrayLike, given: ArrayLike) -> float:
-    """The share of samples that are classified as what they should be.
-
-    Raises:
-        DataError: there are more of the one than of the other."""
-    first, second = pairs(found, given)
-    return float((first == second).mean())
+    """The share of samples that are classified as what they should be."""
+    return float((np.asarray(found) == np.asarray(given)).mean())
 
 
-def pairs(first: ArrayLike, second: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """
-    Raises:
-        DataError: there are more of the one than of the other, or none."""
-    one, other = np.asarray(first), np.asarray(second)
-    if one.ndim != 1 or one.shape != other.shape or not len(one):
-        raise DataError(f"{one.size} labels and {other.size} labels do not belong together; one for each was expected")
-    return one, other
+def share_of(value: float, count: int, signature: str) -> Measured:
+    """A share of so many things, with the standard error of a binomial share."""
+    return Measured(value, math.sqrt(value * (1 - value) / count), signature)

@@ -11,10 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from imagegan.data.dataset import ImageDataset
-from imagegan.metrics.classes import pairs
+from imagegan.metrics.classes import share_of
 from imagegan.metrics.predictors import Images, Predictor
 from seqgan.core.report import Measured
-from seqgan.errors import DataError
 
 Array = NDArray[np.float64]
 MOST_CLASSES = 16
@@ -23,10 +22,9 @@ MOST_CLASSES = 16
 def class_found(categories: Int[Tensor, "N"], images: Images, classifier: Predictor) -> Measured:
     """The agreement of the categories of samples with the classes that a classifier predicts."""
     seen = classifier.classify(images)
-    share = agreement(categories, seen)
     known = f"classes by labels@{classifier.fingerprint()[:8]}"
     signature = f"share under the best one-to-one matching of categories and {known}, N={len(images)}"
-    return Measured(share, math.sqrt(share * (1 - share) / len(images)), signature)
+    return share_of(agreement(categories, seen), len(images), signature)
 
 
 def factors_found(
@@ -45,7 +43,8 @@ def factors_found(
             f"largest |correlation| of a number of the code with one of {len(names)} factors, by {by}, "
             f"N={len(images)}: {names[factor]}, whose held-out R^2 is {certain[factor]:.2f}"
         )
-        row[f"code-{number}"] = Measured(float(each[factor]), _correlation_error(each[factor], len(images)), signature)
+        error = float((1 - each[factor] ** 2) / math.sqrt(len(images) - 1))  # of normal variables, and many of them
+        row[f"code-{number}"] = Measured(float(each[factor]), error, signature)
     return row
 
 
@@ -64,18 +63,10 @@ def r_squared(predicted: ArrayLike, true: ArrayLike) -> Array:
     return np.asarray(1 - residual / total)
 
 
-def _correlation_error(correlation: float, count: int) -> float:
-    """The large-sample standard error of a correlation of normal variables."""
-    return float((1 - correlation**2) / math.sqrt(count - 1))
-
-
 def agreement(codes: ArrayLike, labels: ArrayLike) -> float:
     """The share of samples whose class is the one that their code stands for, under the best matching of codes and
-    classes, each with one other at most (the clustering accuracy of InfoGAN, Chen et al. 2016, section 7.2).
-
-    Raises:
-        DataError: there are more of the one than of the other, or too many classes to match."""
-    first, second = pairs(codes, labels)
+    classes, each with one other at most (the clustering accuracy of InfoGAN, Chen et al. 2016, section 7.2)."""
+    first, second = np.asarray(codes), np.asarray(labels)
     together = np.zeros((first.max() + 1, second.max() + 1))
     np.add.at(together, (first, second), 1)
     return best_matching(together) / len(first)
@@ -83,15 +74,10 @@ def agreement(codes: ArrayLike, labels: ArrayLike) -> float:
 
 def best_matching(worth: Array) -> float:
     """The largest sum of worth[i, j] where each row and each column is taken once at most: the best for every set of
-    columns (a bit each), row after row (Held & Karp 1962).
-
-    Raises:
-        DataError: there are more than 16 of the fewer."""
+    columns (a bit each), row after row (Held & Karp 1962). Of `MOST_CLASSES` at most: their number doubles the time."""
     if worth.shape[1] > worth.shape[0]:
         worth = worth.T
     columns = worth.shape[1]
-    if columns > MOST_CLASSES:
-        raise DataError(f"{columns} codes and classes are too many to match; {MOST_CLASSES} at most")
     best = np.zeros(1 << columns)
     splits = np.arange(1 << columns)
     for row in worth:
@@ -104,15 +90,10 @@ def best_matching(worth: Array) -> float:
 
 
 def correlations(codes: ArrayLike, factors: ArrayLike) -> Array:
-    """Pearson's correlation of each continuous code (a row) with each true factor (a column); 0 where one is constant.
-
-    Raises:
-        DataError: there are more of the one than of the other."""
-    first, second = (np.asarray(values, dtype=np.float64) for values in (codes, factors))
-    if first.ndim != 2 or second.ndim != 2 or len(first) != len(second):
-        raise DataError(f"codes of {first.shape} and factors of {second.shape} do not belong together")
+    """Pearson's correlation of each continuous code (a row) with each true factor (a column); 0 where one is
+    constant."""
     both = []
-    for values in (first, second):
+    for values in (np.asarray(codes, dtype=np.float64), np.asarray(factors, dtype=np.float64)):
         away = values - values.mean(axis=0)
         length = np.sqrt((away**2).sum(axis=0))
         both.append(np.divide(away, length, out=np.zeros_like(away), where=length > 1e-12))

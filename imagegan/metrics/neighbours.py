@@ -5,14 +5,14 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int, Shaped
+from jaxtyping import Bool, Float, Shaped
 from numpy.typing import NDArray
 from torch import Tensor
 
 from imagegan.data.dataset import as_floats
 from imagegan.metrics.features import Features
 from imagegan.metrics.predictors import AT_ONCE, Images
-from seqgan.core.stats import jackknife, left_out
+from seqgan.core.stats import left_out
 
 NEIGHBOURS = 5
 SPARE = 8  # times as many neighbours are searched, since a tenth of them may be left out
@@ -25,32 +25,17 @@ class Manifolds(NamedTuple):
     coverage: float
 
 
-class Nearest(NamedTuple):
-    distance: Float[Tensor, "N"]
-    image: Int[Tensor, "N"]  # which training image it is
-
-
-def manifolds(samples: Features, reference: Features, neighbours: int = NEIGHBOURS) -> Manifolds:
+def manifolds(
+    samples: Features, reference: Features, neighbours: int = NEIGHBOURS, *, jackknife: bool = False
+) -> list[Manifolds]:
     """Precision and recall: the share of samples inside the real manifold, and of real images inside that of the
     samples; a manifold is the closed balls around its points that reach to the k-th nearest other (Kynkaanniemi et al.
     2019, equation 1). Density and coverage: in how many real balls a sample lies, over k; the share of real balls with
     a sample in them (Naeem et al. 2020, equations 2 and 3, of which the code has open balls), which a single outlier
-    cannot stretch: of a copy of the real images both are 1."""
-    return _manifolds(samples, reference, neighbours, [])[0]
+    cannot stretch: of a copy of the real images both are 1.
 
-
-def manifolds_left_out(samples: Features, reference: Features, neighbours: int = NEIGHBOURS) -> list[Manifolds]:
-    """The same without each block of either set, for the jackknife."""
-    return _manifolds(samples, reference, neighbours, left_out(len(samples), len(reference)))[1:]
-
-
-def _manifolds(
-    samples: Features,
-    reference: Features,
-    neighbours: int,
-    parts: Sequence[tuple[NDArray[np.int64], ...]],
-) -> list[Manifolds]:
-    """Of all samples and images, and of each of these parts of both: the distances are computed once."""
+    With `jackknife` they are followed by those without each block of either set; the distances are computed once."""
+    parts = left_out(len(samples), len(reference)) if jackknife else []
     fake, real = torch.from_numpy(samples), torch.from_numpy(reference)
     fake_kept, real_kept = _masks(fake, [some for some, _ in parts]), _masks(real, [some for _, some in parts])
     fake_reach, real_reach = _reaches(fake, neighbours, fake_kept), _reaches(real, neighbours, real_kept)
@@ -96,39 +81,30 @@ def _reaches(points: Float[Tensor, "N D"], neighbours: int, parts: Bool[Tensor, 
     return reaches
 
 
-def nearest(images: Images, training: Shaped[Tensor, "M C S S"]) -> Nearest:
-    """The training image with the smallest Euclidean distance in pixels, for each image."""
+def nearest(images: Images, training: Shaped[Tensor, "M C S S"]) -> Float[Tensor, "N"]:
+    """The smallest Euclidean distance in pixels to a training image, for each image."""
     flat = images.flatten(1)
     least, image = torch.full((len(flat),), torch.inf), torch.zeros(len(flat), dtype=torch.long)
     for part, some in enumerate(training.split(AT_ONCE)):
         found = torch.cdist(flat, as_floats(some).flatten(1)).min(dim=1)
         image = torch.where(found.values < least, found.indices + part * AT_ONCE, image)
         least = least.minimum(found.values)
-    return Nearest((flat - as_floats(training[image]).flatten(1)).norm(dim=1), image)
+    return (flat - as_floats(training[image]).flatten(1)).norm(dim=1)  # of a copy exactly 0
 
 
-def closer(samples: Nearest, test: Nearest) -> float:
-    """The chance that a sample is nearer to a training image than a real image that was held out: one half where
-    nothing is copied, 1 where all is (Meehan et al. 2020; the Mann-Whitney statistic)."""
-    return _closer(samples.distance, test.distance)
-
-
-def closer_error(samples: Nearest, test: Nearest) -> float:
-    """The standard error of `closer`, of samples and of held-out images; the training images are what they are."""
-    return float(jackknife(_closer, samples.distance, test.distance))
-
-
-def _closer(samples: Float[Tensor, "N"], test: Float[Tensor, "M"]) -> float:
+def closer(samples: Float[Tensor, "N"], test: Float[Tensor, "M"]) -> float:
+    """The chance that a sample is nearer to a training image than a real image that was held out, by the distances of
+    `nearest`: one half where nothing is copied, 1 where all is (Meehan et al. 2020; the Mann-Whitney statistic)."""
     order = test.sort().values
     below = torch.searchsorted(order, samples, right=False)
     upto = torch.searchsorted(order, samples, right=True)
     return float(1 - ((below + upto) / (2 * len(order))).double().mean())
 
 
-def copied(samples: Nearest, test: Nearest) -> float:
+def copied(samples: Float[Tensor, "N"], test: Float[Tensor, "M"]) -> float:
     """The share of samples less than half as far from a training image as the median held-out image is. Blurred samples
     are `closer`, too, but hardly ever by that much."""
-    return float((samples.distance < test.distance.median() / 2).double().mean())
+    return float((samples < test.median() / 2).double().mean())
 
 
 def _distances(points: Float[Tensor, "N D"], others: Float[Tensor, "M D"]) -> Iterator[tuple[slice, Tensor]]:

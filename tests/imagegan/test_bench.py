@@ -147,7 +147,7 @@ def of_digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Known:
 
 
 def test_samples_and_the_floor_are_compared_with_the_same_images(of_digits: Known) -> None:
-    both = torch.cat([of_digits.valid.pixels, of_digits.test.pixels])
+    both = torch.cat([of_digits.valid.pixels, of_digits.test.held_out])
     assert len(both.unique(dim=0)) == len(both) == 120
     rows = measured(made("gan"), of_digits, 0)
     assert list(rows) == ["real", "test", "valid"]

@@ -13,11 +13,12 @@ from imagegan.cli import imagegan
 from imagegan.data import UNLABELLED, Splits, digits, toy
 from imagegan.evaluation import evaluate_runs
 from imagegan.game import Game
-from imagegan.generation import encode, features_of, load_model, reconstruct, untrained
+from imagegan.generation import encode, features_of, reconstruct
 from imagegan.measures import linear
 from imagegan.metrics.features import small
 from imagegan.metrics.predictors import predictor
 from imagegan.metrics.probe import linearly_right
+from imagegan.model import load_model, untrained
 from imagegan.runs import read_run
 from seqgan.errors import SeqGANError, UsageError
 from tests.imagegan.tiny import CPU, as_options, made

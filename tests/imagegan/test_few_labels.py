@@ -15,8 +15,7 @@ from imagegan import training
 from imagegan.cli import imagegan
 from imagegan.data import UNLABELLED, ImageDataset, Splits, digits
 from imagegan.data.few_labels import few_labels
-from imagegan.evaluation import evaluate_runs
-from imagegan.first_numbers import first_numbers
+from imagegan.evaluation import evaluate_runs, first_numbers
 from imagegan.game import Game
 from imagegan.measures import classifier_errors
 from imagegan.metrics.predictors import predictor

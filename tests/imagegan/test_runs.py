@@ -17,7 +17,8 @@ from PIL import Image
 from imagegan.cli import imagegan
 from imagegan.data import load
 from imagegan.evaluation import evaluate, evaluate_runs
-from imagegan.generation import draw_samples, load_model
+from imagegan.generation import draw_samples
+from imagegan.model import load_model
 from imagegan.runs import load_images
 from seqgan.core.run import describe, rewrite
 from seqgan.errors import SeqGANError

@@ -13,7 +13,7 @@ from PIL import Image
 from imagegan.cli import imagegan
 from imagegan.data import Splits, digits, toy
 from imagegan.evaluation import evaluate
-from imagegan.generation import npz, png_files
+from imagegan.grids import npz, png_files
 from imagegan.metrics.predictors import predictor
 from imagegan.samples import Samples, read_samples
 from seqgan.errors import DataError

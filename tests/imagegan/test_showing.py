@@ -17,10 +17,11 @@ from imagegan import history, walk
 from imagegan.cli import imagegan
 from imagegan.data import as_floats, toy
 from imagegan.game import Game
-from imagegan.generation import class_number, load_model, npz
-from imagegan.grids import FAINT, PLAIN, SIDE, as_bytes, drawn
+from imagegan.generation import class_number
+from imagegan.grids import FAINT, PLAIN, SIDE, as_bytes, drawn, npz
 from imagegan.history import SampleHistory, spacing
 from imagegan.latents import CPU, CodeSpec, Latents, Prior, normal
+from imagegan.model import load_model
 from imagegan.nets import Shape
 from imagegan.pyramid import Pyramid
 from imagegan.runs import load_images

@@ -10,7 +10,6 @@ import pytest
 import torch
 from PIL import Image
 
-from imagegan import measures
 from imagegan.bench import plan, study
 from imagegan.bench.measures import Source
 from imagegan.bench.plan import images_in_round, recipes_of
@@ -20,8 +19,8 @@ from imagegan.bench.table import Entry
 from imagegan.data import as_floats, load, triangles
 from imagegan.data.triangles import PLACES, all_triangles
 from imagegan.data.triangles import drawn as triangle
+from imagegan.measures import on_manifold
 from imagegan.metrics.neighbours import nearest
-from imagegan.samples import Samples
 from imagegan.variants.configs import CONFIGS
 from seqgan.core.report import Measured
 from seqgan.errors import DivergedError
@@ -207,7 +206,7 @@ def test_triangles_are_made_by_name_and_seed() -> None:
 
 def test_the_manifold_holds_triangles_and_no_others() -> None:
     def share(images: torch.Tensor) -> float:
-        return measures.known_set(Samples(images), "triangles")["on-manifold"].value
+        return on_manifold(images)["on-manifold"].value
 
     real = triangles(100, 1).pixels
     assert share(real) == 1
@@ -216,5 +215,5 @@ def test_the_manifold_holds_triangles_and_no_others() -> None:
     assert share(-real) == share(real.roll(1, 3)) == 0
     assert share((real + real.roll(1, 0)) / 2) < 0.1  # of two
     assert share(torch.nn.functional.avg_pool2d(real, 3, 1, 1)) == 0
-    exact = nearest(real[:1] * 0.99, all_triangles()).distance
+    exact = nearest(real[:1] * 0.99, all_triangles())
     assert exact.item() == pytest.approx((real[:1] * 0.01).norm().item(), rel=1e-4)

@@ -18,10 +18,10 @@ import imagegan
 from imagegan.cli import imagegan as command
 from imagegan.data import ImageDataset, Splits, digits, load, toy
 from imagegan.game import Game
-from imagegan.generation import ImageModel, load_model
 from imagegan.latents import CPU, Latents
 from imagegan.metrics.distances import frechet_distance, moments
 from imagegan.metrics.features import random
+from imagegan.model import ImageModel, load_model
 from imagegan.pyramid import Pyramid, coarsened
 from imagegan.training import new_model, shape_of
 from imagegan.validation import Validated, Validation

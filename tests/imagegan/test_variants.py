@@ -16,9 +16,10 @@ from imagegan import training
 from imagegan.augment import AUGMENTATIONS
 from imagegan.cli import imagegan
 from imagegan.data import ImageDataset, Splits, digits
-from imagegan.first_numbers import first_numbers
+from imagegan.evaluation import first_numbers
 from imagegan.game import Game
-from imagegan.generation import load_model, npz
+from imagegan.grids import npz
+from imagegan.model import load_model
 from imagegan.nets import FAMILIES, Shape
 from imagegan.pyramid import Pyramid
 from imagegan.variants import VARIANTS
