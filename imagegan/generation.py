@@ -64,9 +64,8 @@ def _in_parts(model: Model, net: str, of: Callable[[Images], Tensor], images: Im
 
 def reconstruct(model: Model, images: Images) -> Images:
     """G(E(x)), of the generator that learns with the encoder, not of its average."""
-    codes = encode(model, images).to(model.device)
-    with inference(model.recipe.nets["generator"]) as generator:
-        return torch.cat([generator(some, some[:, :0]).float().cpu() for some in codes.split(AT_ONCE)])
+    generator = model.recipe.nets["generator"]
+    return _in_parts(model, "generator", lambda some: generator(some, some[:, :0]), encode(model, images))
 
 
 def draw_samples(model: Model, count: int, seed: int, train: ImageDataset) -> Samples:

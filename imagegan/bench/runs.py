@@ -136,16 +136,12 @@ def _one(job: Job) -> Result:
     except Interrupted as stopped:  # it could not travel from process to process
         raise SeqGANError(str(stopped)) from None
     result = Result(failed, rows, time.process_time() - began if fresh else math.nan, seconds)
-    files.write(job.place / RESULT, schema.json_bytes(_as_json(result)))
+    told = {**result._asdict(), "rows": rows_as_json(rows)}
+    told |= {name: finite(told[name]) for name in ("cpu_seconds", "seconds")}
+    files.write(job.place / RESULT, schema.json_bytes(told))
     if not job.keep:
         shutil.rmtree(job.place / "checkpoints", ignore_errors=True)
     return result
-
-
-def _as_json(result: Result) -> dict[str, Any]:
-    """Null for what is not known."""
-    seconds = {name: finite(getattr(result, name)) for name in ("cpu_seconds", "seconds")}
-    return {**result._asdict(), "rows": rows_as_json(result.rows), **seconds}
 
 
 def read_result(place: Path) -> Result:
@@ -156,11 +152,11 @@ def read_result(place: Path) -> Result:
     found = schema.read(path, RunError, "remove it, and the run is measured again")
     schema.check(path, found, FIELDS, RunError)
     rows = {
-        name: {metric: Measured(_nan(n["value"]), _nan(n["stderr"]), n["signature"]) for metric, n in row.items()}
+        name: {metric: Measured(*map(_known, number.values())) for metric, number in row.items()}
         for name, row in found["rows"].items()
     }
-    return Result(found["failed"], rows, _nan(found["cpu_seconds"]), _nan(found["seconds"]))
+    return Result(found["failed"], rows, _known(found["cpu_seconds"]), _known(found["seconds"]))
 
 
-def _nan(value: float | None) -> float:
+def _known(value: Any) -> Any:
     return math.nan if value is None else value

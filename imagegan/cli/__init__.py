@@ -13,7 +13,7 @@ from seqgan import __version__
 from seqgan.core.command import run_command
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120, "show_default": True})
 @click.version_option(__version__)
 def imagegan() -> None:
     """GANs for images: train, sample and evaluate.

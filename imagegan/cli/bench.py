@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from imagegan.bench.ranges import STUDIED
+from imagegan.cli.options import AS_PRESET, CPU_THREADS
 from imagegan.variants.configs import CONFIGS
-from seqgan.core.bounds import COUNT, PATH, SEED, TEXT, THREADS, OneOf, Several, Whole
+from seqgan.core.bounds import COUNT, PATH, SEED, TEXT, OneOf, Several, Whole
 from seqgan.core.config import nearest
 from seqgan.errors import UsageError, quoted
 
@@ -50,28 +51,30 @@ class Asked(NamedTuple):
 
 def options(known: Sequence[str], seeds: str, folder: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Adds them to a command, whose first argument they are, checked."""
-    models = Different(Model(known), ",".join(known[:2]))
-    jobs = Whole(1, 4096)
+    models = click.option(
+        "--models",
+        type=Different(Model(known), ",".join(known[:2])),
+        default=",".join(known),
+        show_default=False,
+        help="models, separated by commas  [all]",
+    )
+    data = click.option(
+        "--data",
+        type=TEXT,
+        multiple=True,
+        default=("digits",),
+        show_default=False,
+        metavar="NAME[=PATH]",
+        help="dataset (may be repeated), with its folder where it is read: fashion-mnist=PATH  [digits]",
+    )
+    costs = "training images of a run, counting a batch for each update of each player"
     every = [
-        click.option("--models", type=models, default=",".join(known), help="models, separated by commas  [all]"),
-        click.option(
-            "--data",
-            type=TEXT,
-            multiple=True,
-            default=("digits",),
-            metavar="NAME[=PATH]",
-            help="dataset (may be repeated), with its folder where it is read: fashion-mnist=PATH  [digits]",
-        ),
-        click.option("--seeds", type=Different(SEED, "0,1,2"), default=seeds, show_default=True),
-        click.option(
-            "--budget",
-            type=COUNT,
-            default=128_000,
-            help="training images of a run, counting a batch for each update of each player",
-            show_default=True,
-        ),
-        click.option("--out", type=PATH, default=Path(folder), help="where the runs go", show_default=True),
-        click.option("--jobs", type=jobs, default=1, help="runs side by side, a thread each", show_default=True),
+        models,
+        data,
+        click.option("--seeds", type=Different(SEED, "0,1,2"), default=seeds),
+        click.option("--budget", type=COUNT, default=128_000, help=costs),
+        click.option("--out", type=PATH, default=Path(folder), help="where the runs go"),
+        click.option("--jobs", type=Whole(1, 4096), default=1, help="runs side by side, a thread each"),
         click.option("--json", "as_json", is_flag=True, help="print JSON"),
         click.option("--markdown", is_flag=True, help="print Markdown"),
     ]
@@ -96,7 +99,7 @@ def bench() -> None:
 
 @bench.command("models")
 @options(list(CONFIGS), "0,1,2", "runs/bench")
-@click.option("--preset", type=OneOf(["default", "quick", "paper"]), default="default", show_default=True)
+@AS_PRESET
 def at_one_budget(asked: Asked, preset: str) -> None:
     """Compare models at an equal budget, with the hyper-parameters of a preset.
 
@@ -126,11 +129,11 @@ def at_one_budget(asked: Asked, preset: str) -> None:
 
 
 @bench.command()
-@click.option("--preset", type=OneOf(["default", "quick", "paper"]), default="default", show_default=True)
-@click.option("--pairs", type=COUNT, default=15, help="measurements of each way, in turns", show_default=True)
-@click.option("--rounds", type=COUNT, default=20, help="rounds in a measurement", show_default=True)
-@click.option("--device", type=TEXT, default="auto", help="auto, cpu, cuda ...", show_default=True)
-@click.option("--threads", type=THREADS, default=0, help="0: OMP_NUM_THREADS, else all cores", show_default=True)
+@AS_PRESET
+@click.option("--pairs", type=COUNT, default=15, help="measurements of each way, in turns")
+@click.option("--rounds", type=COUNT, default=20, help="rounds in a measurement")
+@click.option("--device", type=TEXT, default="auto", help="auto, cpu, cuda ...")
+@CPU_THREADS
 @click.option("--json", "as_json", is_flag=True, help="print JSON")
 def speed(preset: str, pairs: int, rounds: int, device: str, threads: int, as_json: bool) -> None:
     """Time a round of dcgan beside the plain loop with the same networks, as tutorials write it.
@@ -160,8 +163,8 @@ def speed(preset: str, pairs: int, rounds: int, device: str, threads: int, as_js
 
 @bench.command()
 @options(list(STUDIED), "1,2,3,4,5", "runs/study")
-@click.option("--trials", type=Whole(1, 1000), default=20, help="random draws for each model", show_default=True)
-@click.option("--width", type=Whole(2, 2**20), default=16, help="of the networks; the study's is 64", show_default=True)
+@click.option("--trials", type=Whole(1, 1000), default=20, help="random draws for each model")
+@click.option("--width", type=Whole(2, 2**20), default=16, help="of the networks; the study's is 64")
 def study(asked: Asked, trials: int, width: int) -> None:
     """Compare models by random search, as Lucic et al. (2018) did.
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from imagegan.cli.options import DATA, DATA_DIR, STAGE
-from seqgan.core.bounds import PATH, SEED, TEXT, THREADS, Whole
+from imagegan.cli.options import CPU_THREADS, DATA, DATA_DIR, STAGE
+from seqgan.core.bounds import PATH, SEED, TEXT, Whole
 from seqgan.core.options import RUNS
 from seqgan.errors import UsageError
 
@@ -28,19 +28,11 @@ if TYPE_CHECKING:
 @click.option("--size", type=Whole(1, 2**14), default=None, help="height and width in pixels  [those of the data]")
 @click.option("--images", type=Whole(100), default=None, help="training images  [10000, or all that are read]")
 @STAGE
-@click.option("--seed", type=SEED, default=0, help="seed of the samples", show_default=True)
-@click.option("--count", type=Whole(20), default=2000, help="samples to measure, at most", show_default=True)
+@click.option("--seed", type=SEED, default=0, help="seed of the samples")
+@click.option("--count", type=Whole(20), default=2000, help="samples to measure, at most")
 @click.option("--inception", type=PATH, metavar="FILE", help="an npz file of Inception features, for FID")
-@click.option(
-    "--device", type=TEXT, default="auto", help="where to generate: auto, cpu, cuda, cuda:1 ...", show_default=True
-)
-@click.option(
-    "--threads",
-    type=THREADS,
-    default=0,
-    help="0: OMP_NUM_THREADS, else all cores",
-    show_default=True,
-)
+@click.option("--device", type=TEXT, default="auto", help="where to generate: auto, cpu, cuda, cuda:1 ...")
+@CPU_THREADS
 @click.option("--json", "as_json", is_flag=True, help="print the numbers as JSON")
 def evaluate(
     runs: tuple[Path, ...],

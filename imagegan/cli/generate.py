@@ -9,20 +9,24 @@ from imagegan.cli.options import CLASS, DEVICE, OVERWRITE, RUN, SAMPLING_SEED, S
 from seqgan.core.bounds import PATH, Real, Several, Whole
 from seqgan.errors import UsageError
 
-TRUNCATION = Real(0, math.inf, above=True)
-COUNT = Whole(1, 10**6)  # what fits into memory
-CODE = Several(Real(-1e6, 1e6), "3,-1,0.5")
+CODES = "only this code (infogan): category,number,number"
 
 
 @click.command()
 @RUN
-@click.option("-n", "--count", type=COUNT, default=100, help="how many images", show_default=True)
+@click.option("-n", "--count", type=Whole(1, 10**6), default=100, help="how many images")
 @CLASS
-@click.option("--code", type=CODE, default=None, help="only this code (infogan): category,number,number")
+@click.option(
+    "--code",
+    type=Several(Real(-1e6, 1e6), "3,-1,0.5"),
+    default=None,
+    help="only this code (infogan): category,number,number",
+)
 @click.option(
     "--truncation",
-    type=TRUNCATION,
+    type=Real(0, math.inf, above=True),
     default=math.inf,
+    show_default=False,
     help="truncate the noise to this size: less varied, more typical images  [inf]",
 )
 @SAMPLING_SEED

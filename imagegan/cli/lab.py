@@ -22,7 +22,7 @@ Prints what small networks find beside what is exact, and writes NAME.png, and N
 @click.command(help=HELP)
 @click.argument("name", type=OneOf(list(EXPERIMENTS)), metavar="NAME")
 @click.option("--output", type=PATH, metavar="FOLDER", help=f"where the pictures go  [{FOLDER}]")
-@click.option("--seed", type=SEED, default=0, help="seed of networks and noise", show_default=True)
+@click.option("--seed", type=SEED, default=0, help="seed of networks and noise")
 @OVERWRITE
 def lab(name: str, output: Path | None, seed: int, overwrite: bool) -> None:
     from imagegan.grids import gif

@@ -5,15 +5,17 @@ from pathlib import Path
 
 import click
 
-from seqgan.core.bounds import PATH, SEED, TEXT, Stage
+from seqgan.core.bounds import PATH, SEED, TEXT, THREADS, OneOf, Stage
 from seqgan.core.options import RUNS
 from seqgan.errors import UsageError
 
 DATA = "digits, digits-wide, triangles, mnist, fashion-mnist, cifar10, folder, ring, grid, swissroll, hf:owner/name"
 DATA_DIR = click.option("--data-dir", type=PATH, metavar="PATH", help="folder of idx files or images to read")
 RUN = click.argument("run", type=PATH, shell_complete=RUNS)
-SAMPLING_SEED = click.option("--seed", type=SEED, default=0, help="seed of the noise", show_default=True)
-DEVICE = click.option("--device", type=TEXT, default="auto", help="auto, cpu, cuda, cuda:1 ...", show_default=True)
+SAMPLING_SEED = click.option("--seed", type=SEED, default=0, help="seed of the noise")
+DEVICE = click.option("--device", type=TEXT, default="auto", help="auto, cpu, cuda, cuda:1 ...")
+CPU_THREADS = click.option("--threads", type=THREADS, default=0, help="0: OMP_NUM_THREADS, else all cores")
+AS_PRESET = click.option("--preset", type=OneOf(["default", "quick", "paper"]), default="default")
 CLASS = click.option(
     "--class",
     "label",
@@ -26,7 +28,6 @@ STAGE = click.option(
     type=Stage("final, best, or the number of a checkpoint"),
     default="final",
     help="final, best (by Frechet distance to validation images), or the number of a checkpoint",
-    show_default=True,
 )
 OVERWRITE = click.option("--overwrite", is_flag=True, help="replace the file that --output names")
 

@@ -12,9 +12,7 @@ from seqgan.core.bounds import PATH, TEXT
 @RUN
 @click.argument("folder", type=PATH)
 @STAGE
-@click.option(
-    "--license", "licence", type=TEXT, default="unknown", help="of the model, for its card", show_default=True
-)
+@click.option("--license", "licence", type=TEXT, default="unknown", help="of the model, for its card")
 @click.option("--overwrite", is_flag=True, help="replace a saved model in FOLDER")
 @DEVICE
 def save(run: Path, folder: Path, stage: str, licence: str, overwrite: bool, device: str) -> None:

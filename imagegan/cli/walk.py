@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     help="samples with and without the filters of the generator that draw a concept instead",
 )
 @CLASS
-@click.option("--rows", type=Whole(1, 1000), default=10, help="how many walks", show_default=True)
-@click.option("--steps", type=Whole(2, 1000), default=10, help="images of a walk", show_default=True)
+@click.option("--rows", type=Whole(1, 1000), default=10, help="how many walks")
+@click.option("--steps", type=Whole(2, 1000), default=10, help="images of a walk")
 @SAMPLING_SEED
 @STAGE
 @click.option("--output", type=PATH, default=None, help="a .png (walks as rows) or .gif (as time)  [RUN/walk.png]")

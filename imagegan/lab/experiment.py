@@ -1,22 +1,25 @@
 """What the experiments share: their loop, small networks, and what they report."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import pairwise
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from jaxtyping import Float
 from PIL import Image
 from torch import Tensor, nn
 
-from imagegan.game import Batch, Recipe, View
+from imagegan.game import Batch, Recipe, View, versus
+from imagegan.latents import CPU
+from imagegan.losses import LOSSES, Scores
 from imagegan.nets import Discriminator, Images
-from seqgan.core.game import move
+from imagegan.penalties import gradient_penalty
+from seqgan.core.game import Player, Term, adam, move
 
 T = TypeVar("T")
 Points = Float[Tensor, "N D"]
-CPU = torch.device("cpu")
+Draw = Callable[[int], Points]
 BATCH, FRAMES = 256, 20
 
 
@@ -43,23 +46,55 @@ class Result(NamedTuple):
     frames: list[Image.Image]  # of the training
 
 
-def train(recipe: Recipe, real: Callable[[int], Points], steps: int, watch: Callable[[int], T]) -> list[T]:
-    """Rounds of a game; gives what `watch` gave after 0 rounds, and about `FRAMES` times more."""
-    optimizers = {name: player.new_optimizer(recipe.nets) for name, player in recipe.players.items()}
+def train(
+    nets: Mapping[str, nn.Module],
+    players: Mapping[str, Player[View]],
+    real: Draw,
+    steps: int,
+    watch: Callable[[int], T],
+    **recipe: Any,
+) -> list[T]:
+    """Rounds of a game with a number as its noise; gives what `watch` gave after 0 rounds, and about `FRAMES` times
+    more."""
+    game = Recipe(nets, players, **{"noise": (1,), **recipe})
+    optimizers = {name: player.new_optimizer(nets) for name, player in players.items()}
     seen = [watch(0)]
     for step in range(1, steps + 1):
-        for name, player in recipe.players.items():
+        for name, player in players.items():
             for _ in range(player.turns(step)):
-                view = View(recipe, lambda: Batch(as_images(real(BATCH)), torch.empty(0)), BATCH, CPU)
-                move(player, view, recipe.nets, optimizers[name])
+                view = View(game, lambda: Batch(as_images(real(BATCH)), torch.empty(0)), BATCH, CPU)
+                move(player, view, nets, optimizers[name])
         if step % max(1, steps // FRAMES) == 0:
             seen.append(watch(step))
     return seen
 
 
+def train_critic(
+    net: Discriminator, player: Player[View], real: Draw, generated: Draw, steps: int, watch: Callable[[], T]
+) -> list[T]:
+    """The same for a critic alone, between points that nobody moves."""
+    nets = {"generator": PointGenerator(lambda z: generated(len(z))), "discriminator": net}
+    return train(nets, {"d": player}, real, steps, torch.no_grad()(lambda step: watch()))
+
+
+def penalised(weight: float = 10.0, lr: float = 2e-3) -> Player[View]:
+    """A critic of Gulrajani et al. (2017), algorithm 1."""
+    penalty: Term[View] = Term(lambda view: gradient_penalty(view.score, view.real, view.fake), weight)
+    return versus(LOSSES["wasserstein"], adam(lr, 0.5, 0.9), adam(lr), d_terms={"penalty": penalty})["d"]
+
+
+def resampled(points: Points) -> Draw:
+    return lambda count: points[torch.randint(len(points), (count,))]
+
+
 def as_images(points: Points) -> Images:
     """Of one pixel, with a channel for each axis."""
     return points[:, :, None, None]
+
+
+def scores(net: nn.Module, points: Points) -> Scores:
+    found: Scores = net(as_images(points)).score
+    return found
 
 
 class PointGenerator(nn.Module):

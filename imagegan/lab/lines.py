@@ -12,11 +12,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from imagegan.game import Recipe, View, versus
-from imagegan.lab.experiment import Number, PointGenerator, Points, Result, as_images, critic, train
+from imagegan.game import View, versus
+from imagegan.lab.experiment import Number, Points, Result, critic, penalised, scores, train_critic
 from imagegan.losses import LOSSES, Scores, discriminator_loss
-from imagegan.penalties import gradient_penalty
-from seqgan.core.game import Player, Term, adam
+from seqgan.core.game import Player, adam
 from seqgan.core.plots import GREY, Curve, plot, row
 
 THETAS = [0.25 * quarter for quarter in range(-4, 5)]
@@ -24,12 +23,10 @@ LOG2, WEIGHT = math.log(2), 10.0
 
 
 def run(steps: int = 300) -> Result:
-    optimizers = adam(5e-3, 0.5, 0.9), adam(5e-3)
-    penalty: Term[View] = Term(lambda view: gradient_penalty(view.score, view.real, view.fake), WEIGHT)
-    of_gan = versus(LOSSES["non-saturating"], *optimizers)["d"]
-    of_wgan = versus(LOSSES["wasserstein"], *optimizers, d_terms={"penalty": penalty})["d"]
-    js, tv, kl = torch.stack([learned(theta, of_gan, divergences, steps) for theta in THETAS], dim=2).unbind(dim=1)
-    (em,) = torch.stack([learned(theta, of_wgan, distance, steps) for theta in THETAS], dim=2).unbind(dim=1)
+    gan = versus(LOSSES["non-saturating"], adam(5e-3, 0.5, 0.9), adam(5e-3))["d"]
+    wgan = penalised(WEIGHT, 5e-3)
+    js, tv, kl = torch.stack([learned(theta, gan, divergences, steps) for theta in THETAS], dim=2).unbind(dim=1)
+    (em,) = torch.stack([learned(theta, wgan, distance, steps) for theta in THETAS], dim=2).unbind(dim=1)
     numbers = [Number("KL at theta = 0.5", kl[-1, THETAS.index(0.5)].item(), math.inf)]
     for theta, *found in zip(THETAS, *(of[-1].tolist() for of in (js, tv, em, em)), strict=True):
         exact = (LOG2 * bool(theta), float(bool(theta)), theta, theta + theta**2 / (2 * WEIGHT))
@@ -48,15 +45,13 @@ def line(theta: float, count: int) -> Points:
 def learned(theta: float, player: Player[View], of: Callable[[Scores, Scores], list[Tensor]], steps: int) -> Tensor:
     """Estimates by the scores on both lines, over the training: frames x estimates."""
     net = critic(2)
-    recipe = Recipe(
-        {"generator": PointGenerator(lambda z: line(theta, len(z))), "discriminator": net}, {"d": player}, (1,)
+
+    def look() -> Tensor:
+        return torch.stack(of(*(scores(net, line(at, 4096)) for at in (0, theta))))
+
+    return torch.stack(
+        train_critic(net, player, lambda count: line(0, count), lambda count: line(theta, count), steps, look)
     )
-
-    @torch.no_grad()
-    def look(step: int) -> Tensor:
-        return torch.stack(of(*(net(as_images(line(at, 4096))).score for at in (0, theta))))
-
-    return torch.stack(train(recipe, lambda count: line(0, count), steps, look))
 
 
 def divergences(real: Scores, fake: Scores) -> list[Tensor]:

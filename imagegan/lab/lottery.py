@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.autograd.functional import hessian, jacobian
 from torch.nn.functional import logsigmoid
 
-from imagegan.game import Recipe, View
+from imagegan.game import View
 from imagegan.lab.experiment import Number, Result, as_images, train
 from imagegan.nets import Discriminator
 from seqgan.core.game import Player, Term, adam
@@ -69,13 +69,14 @@ def fitted(name: str, steps: int) -> list[tuple[Tensor, Tensor]]:
         return (Q * logsigmoid(logits)).sum() + (net() * logsigmoid(-logits)).sum()
 
     loss = (lambda view: OBJECTIVES[name](net())) if name in OBJECTIVES else value
-    players = {"g": Player(("generator",), {"loss": Term(loss)}, adam(3e-3, 0.5))}
-    if loss is value:
-        d = Player(("discriminator",), {"loss": Term(value, -1.0)}, adam(0.1, 0.5), turns=lambda step: 5)
-        players = {"d": d, **players}
-    recipe = Recipe({"generator": net, "discriminator": table}, players, (1,))
+    players = {
+        "d": Player(("discriminator",), {"loss": Term(value, -1.0)}, adam(0.1, 0.5), turns=lambda step: 5),
+        "g": Player(("generator",), {"loss": Term(loss)}, adam(3e-3, 0.5)),
+    }
+    if loss is not value:
+        del players["d"]
     look = torch.no_grad()(lambda step: (net(), table(ONE_HOT).score.sigmoid()))
-    return train(recipe, lambda count: torch.eye(9), steps, look)
+    return train({"generator": net, "discriminator": table}, players, lambda count: torch.eye(9), steps, look)
 
 
 def minimum(objective: Callable[[Tensor], Tensor]) -> Tensor:

@@ -10,8 +10,8 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.special import ndtr, ndtri
 
-from imagegan.game import Recipe, versus
-from imagegan.lab.experiment import Number, PointGenerator, Result, as_images, critic, perceptron, train
+from imagegan.game import versus
+from imagegan.lab.experiment import Number, PointGenerator, Result, critic, perceptron, scores, train
 from imagegan.losses import LOSSES
 from seqgan.core.game import adam, update_average
 from seqgan.core.plots import GREY, ORANGE, Curve, plot, row
@@ -30,21 +30,20 @@ def run(steps: int = 1000) -> Result:
     players["g"] = replace(
         players["g"], after=lambda view, nets: update_average(average, nets["generator"], 0.99, 10**6)
     )
-    recipe = Recipe(nets, players, (1,))
 
     @torch.no_grad()
     def look(step: int) -> tuple[Tensor, Tensor]:
         generated = average(EXACT[:, None], EXACT[:, None][:, :0]).flatten()
-        real = nets["discriminator"](as_images(AXIS[:, None])).score.sigmoid()
+        real = scores(nets["discriminator"], AXIS[:, None]).sigmoid()
         return generated if generated[0] < generated[-1] else generated.flip(0), real
 
-    seen = train(recipe, lambda count: torch.randn(count, 1), steps, look)
-    last = seen[-1][0]
-    numbers = [Number("mean", last.mean().item(), 0.0), Number("standard deviation", last.std().item(), 1.0)]
-    for share in QUANTILES:
-        numbers.append(Number(f"quantile {share:g}", last.quantile(share).item(), ndtri(torch.tensor(share)).item()))
-    numbers.append(Number("EM to the normal distribution", (last.sort().values - EXACT).abs().mean().item(), 0.0))
-    numbers.append(Number("mean of |G(u) - inverse of Phi(u)|", (last - EXACT).abs().mean().item(), 0.0))
+    seen = train(nets, players, lambda count: torch.randn(count, 1), steps, look)
+    last, quantiles = seen[-1][0], torch.tensor(QUANTILES)
+    found = {"mean": (last.mean(), 0.0), "standard deviation": (last.std(), 1.0)}
+    found |= {f"quantile {share:g}": (last.quantile(share), ndtri(share).item()) for share in quantiles}
+    found["EM to the normal distribution"] = ((last.sort().values - EXACT).abs().mean(), 0.0)
+    found["mean of |G(u) - inverse of Phi(u)|"] = ((last - EXACT).abs().mean(), 0.0)
+    numbers = [Number(what, measured.item(), exact) for what, (measured, exact) in found.items()]
     frames = [picture(*both) for both in seen]
     return Result(numbers, frames[-1], frames)
 

@@ -4,31 +4,24 @@ lines, so that the best critic is a cone, D(x) = |x|, and EM is the mean distanc
 import torch
 
 from imagegan.data.toys import toy
-from imagegan.lab.experiment import Points, Result, as_images
-from imagegan.lab.surfaces import REACH, clipped, penalised, surface, trained
+from imagegan.lab.experiment import Result, penalised, resampled, scores
+from imagegan.lab.surfaces import REACH, clipped, frames, numbers, trained
 from seqgan.core.plots import GREY, Curve, plot, row
 
 
 def run(steps: int = 600) -> Result:
     ring = toy("ring", 4096).images.flatten(1)
-    middle = torch.zeros_like(ring)
-
-    def real(count: int) -> Points:
-        return ring[torch.randint(len(ring), (count,))]
-
+    middle, real = torch.zeros_like(ring), resampled(ring)
     players = {"clipping": clipped(0.1), "gradient penalty": penalised()}
     found = {name: trained(player, real, lambda count: middle[:count], steps) for name, player in players.items()}
     em = ring.norm(dim=1).mean().item()
-    numbers = [number for name, critic in found.items() for number in critic.numbers(name, em)]
     ray = torch.linspace(0, REACH, 100)
     along = [Curve("exact: |x|", ray, ray, "dashed", GREY)]
-    for name, (net, _, _, _, steepest) in found.items():
+    for name, of in found.items():
         with torch.no_grad():
-            values = net(as_images(torch.stack([ray, 0 * ray], dim=1))).score
-        along.append(Curve(name, ray, (values - values[0]) / steepest))
-    profile = plot(
-        along, title="From the middle through a mode", x="|x|", y="(D(x) - D(0)) / steepest slope", size=(460, 420)
-    )
-    stages = zip(*(critic.surfaces for critic in found.values()), strict=True)
-    frames = [row([surface(name, at, ring, middle) for name, at in zip(found, stage, strict=True)]) for stage in stages]
-    return Result(numbers, row([frames[-1], profile]), frames)
+            values = scores(of.critic, torch.stack([ray, 0 * ray], dim=1))
+        along.append(Curve(name, ray, (values - values[0]) / of.steepest))
+    title, y = "From the middle through a mode", "(D(x) - D(0)) / steepest slope"
+    profile = plot(along, title=title, x="|x|", y=y, size=(460, 420))
+    seen = frames(found, ring, middle)
+    return Result([n for name, of in found.items() for n in numbers(name, of, em)], row([seen[-1], profile]), seen)

@@ -4,23 +4,21 @@ penalty (Gulrajani et al. 2017, figure 1).
 The best critic has slope 1 on the way from each generated point to the real one that it goes to. The difference of the
 means of any critic, divided by its steepest slope, is a lower bound of the Wasserstein distance (EM)."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
 from PIL import Image
 from torch import Tensor
 
-from imagegan.game import Recipe, View, versus
-from imagegan.lab.experiment import Number, PointGenerator, Points, as_images, critic, train
+from imagegan.game import View, versus
+from imagegan.lab.experiment import Draw, Number, Points, as_images, critic, train_critic
 from imagegan.losses import LOSSES
 from imagegan.nets import Discriminator
-from imagegan.penalties import between, gradient_norms, gradient_penalty, shares
+from imagegan.penalties import between, gradient_norms, shares
 from imagegan.variants.wgan import clip
-from seqgan.core.game import Player, Term, adam, rmsprop
-from seqgan.core.plots import GREEN, ORANGE, Curve, plot
-
-Draw = Callable[[int], Points]
+from seqgan.core.game import Player, rmsprop
+from seqgan.core.plots import GREEN, ORANGE, Curve, plot, row
 
 REACH, CELLS = 1.2, 60
 AXIS = REACH * ((torch.arange(CELLS) + 0.5) / CELLS * 2 - 1)
@@ -34,32 +32,15 @@ class Trained(NamedTuple):
     slopes: Tensor  # between real and generated points
     steepest: float  # in the whole square
 
-    def numbers(self, name: str, em: float, at_most: bool = False) -> list[Number]:
-        return [
-            Number(f"{name}: mean slope", self.slopes.mean().item(), 1.0),
-            Number(f"{name}: standard deviation of slopes", self.slopes.std().item(), 0.0),
-            Number(f"{name}: EM from below", self.distance / self.steepest, em, at_most),
-        ]
-
 
 def clipped(bound: float) -> Player[View]:
     """Weights in [-bound, bound]. Arjovsky et al. (2017), algorithm 1."""
     return versus(LOSSES["wasserstein"], rmsprop(5e-4), rmsprop(5e-4), d_after=clip(bound))["d"]
 
 
-def penalised(weight: float = 10.0, lr: float = 2e-3) -> Player[View]:
-    """Gulrajani et al. (2017), algorithm 1."""
-    penalty: Term[View] = Term(lambda view: gradient_penalty(view.score, view.real, view.fake), weight)
-    return versus(LOSSES["wasserstein"], adam(lr, 0.5, 0.9), adam(lr), d_terms={"penalty": penalty})["d"]
-
-
 def trained(player: Player[View], real: Draw, generated: Draw, steps: int, depth: int = 3) -> Trained:
     net = critic(2, depth=depth)
-    recipe = Recipe(
-        {"generator": PointGenerator(lambda z: generated(len(z))), "discriminator": net}, {"d": player}, (1,)
-    )
-    look = torch.no_grad()(lambda step: net(SQUARE).score.view(CELLS, CELLS))
-    surfaces = train(recipe, real, steps, look)
+    surfaces = train_critic(net, player, real, generated, steps, lambda: net(SQUARE).score.view(CELLS, CELLS))
     ends = as_images(real(4096)), as_images(generated(4096))
     with torch.no_grad():
         distance = net(ends[0]).score.mean() - net(ends[1]).score.mean()
@@ -68,6 +49,22 @@ def trained(player: Player[View], real: Draw, generated: Draw, steps: int, depth
         for points in (between(*ends, shares(ends[0])), SQUARE)
     )
     return Trained(net, surfaces, distance.item(), of_ways, everywhere.max().item())
+
+
+def numbers(name: str, of: Trained, em: float, *, at_most: bool = False) -> list[Number]:
+    return [
+        Number(f"{name}: mean slope", of.slopes.mean().item(), 1.0),
+        Number(f"{name}: standard deviation of slopes", of.slopes.std().item(), 0.0),
+        Number(f"{name}: EM from below", of.distance / of.steepest, em, at_most),
+    ]
+
+
+def frames(found: Mapping[str, Trained], real: Points, generated: Points) -> list[Image.Image]:
+    """The surfaces of all critics side by side, over the training."""
+    stages = zip(*(of.surfaces for of in found.values()), strict=True)
+    return [
+        row([surface(name, at, real, generated) for name, at in zip(found, stage, strict=True)]) for stage in stages
+    ]
 
 
 def surface(title: str, values: Tensor, real: Points, generated: Points) -> Image.Image:

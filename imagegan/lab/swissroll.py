@@ -8,8 +8,8 @@ import math
 import torch
 
 from imagegan.data.toys import toy
-from imagegan.lab.experiment import Number, Points, Result
-from imagegan.lab.surfaces import clipped, penalised, surface, trained
+from imagegan.lab.experiment import Number, Points, Result, penalised, resampled
+from imagegan.lab.surfaces import clipped, frames, numbers, trained
 from imagegan.nets import Discriminator
 from seqgan.core.plots import Curve, plot, row
 
@@ -19,27 +19,23 @@ BOUNDS = (0.1, 0.01, 0.001)
 
 def run(steps: int = 900) -> Result:
     roll = toy("swissroll", 4096).images.flatten(1)
-
-    def real(count: int) -> Points:
-        return roll[torch.randint(len(roll), (count,))]
+    real = resampled(roll)
 
     def generated(count: int) -> Points:
         return real(count) + NOISE * torch.randn(count, 2)
 
-    penalty = penalised(0.1, lr=5e-3)
+    penalty, em = penalised(0.1, lr=5e-3), NOISE * math.sqrt(math.pi / 2)
     of_two = {"clipping at 0.1": clipped(0.1), "gradient penalty": penalty}
     found = {name: trained(player, real, generated, steps) for name, player in of_two.items()}
-    em = NOISE * math.sqrt(math.pi / 2)
-    numbers = [number for name, critic in found.items() for number in critic.numbers(name, em, at_most=True)]
+    told = [number for name, of in found.items() for number in numbers(name, of, em, at_most=True)]
     of_deep = {"gradient penalty": penalty} | {f"clipping at {bound:g}": clipped(bound) for bound in BOUNDS}
     deep = {name: trained(player, real, generated, steps // 3, DEPTH).critic for name, player in of_deep.items()}
-    numbers += [Number(f"{name}, deep: weights at the bound", at_bound(net)) for name, net in deep.items()][1:]
+    told += [Number(f"{name}, deep: weights at the bound", at_bound(net)) for name, net in deep.items()][1:]
     layers = [Curve(name, range(DEPTH + 1), by_layer(net, real(1024))) for name, net in deep.items()]
     title, size = f"Gradient of D(x) by each of {DEPTH} layers", (460, 420)
     through = plot(layers, title=title, x="layer (0: x)", y="mean norm", log="y", size=size)
-    noisy, stages = generated(200), zip(*(critic.surfaces for critic in found.values()), strict=True)
-    frames = [row([surface(name, at, roll, noisy) for name, at in zip(found, stage, strict=True)]) for stage in stages]
-    return Result(numbers, row([frames[-1], through]), frames)
+    seen = frames(found, roll, generated(200))
+    return Result(told, row([seen[-1], through]), seen)
 
 
 def by_layer(net: Discriminator, points: Points) -> list[float]:

@@ -4,17 +4,15 @@ The paper draws a hundred word vectors for each photograph and keeps the commone
 drawn digit and one side of each factor. Those that most samples have are compared with the true ones, and with what a
 linear classifier of the same features finds."""
 
-from functools import partial
-
 import torch
 from jaxtyping import Bool, Float
 from PIL import Image, ImageDraw
 from torch import Tensor, nn
 
 from imagegan.data import ImageDataset, digits
-from imagegan.game import Recipe, versus
+from imagegan.game import versus
 from imagegan.grids import as_bytes
-from imagegan.lab.experiment import Number, Result, as_images, critic, perceptron, train
+from imagegan.lab.experiment import Number, Result, as_images, critic, perceptron, resampled, train
 from imagegan.losses import LOSSES
 from imagegan.metrics.features import COMPONENTS, pca64
 from imagegan.metrics.probe import linearly_right
@@ -46,30 +44,28 @@ def run(steps: int = 2000) -> Result:
     features, test_features = features / scale, test_features / scale
     true, wanted = tags_of(known), tags_of(test)
     nets = {"generator": Tagger(), "discriminator": critic(COMPONENTS + len(TAGS), 128)}
-    recipe = Recipe(
+    seen = train(
         nets,
         versus(LOSSES["non-saturating"], adam(1e-3, 0.5), adam(1e-3, 0.5)),
-        (NOISE,),
+        resampled(torch.cat([features, 2 * true.float() - 1], dim=1)),
+        steps,
+        lambda step: shares(nets["generator"], test_features),
+        noise=(NOISE,),
         target=lambda both: both[:, COMPONENTS:],
         context=lambda both: (both[:, :COMPONENTS],),
         d_inputs=lambda view, tags, generated: (torch.cat([tags, view.context[0]], dim=1),),
     )
-    both = torch.cat([features, 2 * true.float() - 1], dim=1)
-    draw = partial(shares, nets["generator"], test_features)
-    seen = train(recipe, lambda count: both[torch.randint(len(both), (count,))], steps, lambda step: draw())
-    numbers = [
-        Number("class, by samples", right(seen[-1][:, :CLASSES].argmax(dim=1), test.labels)),
-        Number("class, by a linear classifier", linear(features, known.labels, test_features, test.labels)),
-        Number("class, the commonest", test.labels.bincount().max().item() / len(test.labels)),
-    ]
-    for at in range(CLASSES, len(TAGS)):
-        numbers += [
-            Number(f"{TAGS[at]}, by samples", right(seen[-1][:, at] > 0.5, wanted[:, at])),
-            Number(
-                f"{TAGS[at]}, by a linear classifier",
-                linear(features, true[:, at].long(), test_features, wanted[:, at].long()),
-            ),
-        ]
+    columns = {TAGS[at]: (true[:, at].long(), wanted[:, at].long(), seen[-1][:, at] > 0.5) for at in (-2, -1)}
+    numbers = []
+    for what, (learned, asked, sampled) in {
+        "class": (known.labels, test.labels, seen[-1][:, :CLASSES].argmax(dim=1)),
+        **columns,
+    }.items():
+        linear = linearly_right(features, learned, test_features, asked)
+        numbers.append(Number(f"{what}, by samples", float((sampled == asked).double().mean())))
+        numbers.append(Number(f"{what}, by a linear classifier", float(linear.double().mean())))
+    commonest = test.labels.bincount().max().item() / len(test.labels)
+    numbers.insert(2, Number("class, the commonest", commonest))
     frames = [picture(test.pixels, share) for share in seen]
     return Result(numbers, frames[-1], frames)
 
@@ -86,14 +82,6 @@ def shares(tagger: nn.Module, features: Float[Tensor, "N D"]) -> Float[Tensor, "
     noise = torch.randn(len(features) * SAMPLES, NOISE)
     vectors = tagger(noise, noise[:, :0], features.repeat_interleave(SAMPLES, dim=0))
     return (vectors.flatten(1) > 0).float().view(len(features), SAMPLES, -1).mean(dim=1)
-
-
-def right(found: Tensor, wanted: Tensor) -> float:
-    return float((found == wanted).double().mean())
-
-
-def linear(features: Tensor, labels: Tensor, test: Tensor, wanted: Tensor) -> float:
-    return float(linearly_right(features, labels, test, wanted).double().mean())
 
 
 def picture(images: Images, share: Float[Tensor, "N T"]) -> Image.Image:

@@ -9,8 +9,8 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.special import ndtri
 
-from imagegan.game import Recipe, versus
-from imagegan.lab.experiment import Number, PointGenerator, Points, Result, as_images, critic, train
+from imagegan.game import versus
+from imagegan.lab.experiment import Number, PointGenerator, Result, critic, scores, train
 from imagegan.losses import LOSSES
 from seqgan.core.game import adam
 from seqgan.core.plots import BLUE, GREEN, GREY, ORANGE, Curve, plot, row
@@ -30,17 +30,15 @@ def run(steps: int = 450) -> Result:
 
     def look(step: int) -> tuple[Tensor, list[float]]:
         """D on the axis; the mean logit of generated numbers, and the gradient norm of the generator by each loss."""
-        scores, weights = d(g(NOISE, NOISE[:, :0])).score, list(affine.parameters())
+        logits, weights = d(g(NOISE, NOISE[:, :0])).score, list(affine.parameters())
         found = []
         for name in COLOURS:
-            gradients = torch.autograd.grad(LOSSES[name].generator(scores), weights, retain_graph=True)
+            gradients = torch.autograd.grad(LOSSES[name].generator(logits), weights, retain_graph=True)
             found.append(torch.cat([gradient.flatten() for gradient in gradients]).norm().item())
-        return d(as_images(AXIS[:, None])).score.sigmoid().detach(), [scores.mean().item(), *found]
+        return scores(d, AXIS[:, None]).sigmoid().detach(), [logits.mean().item(), *found]
 
-    def real(count: int) -> Points:
-        return MEAN + DEVIATION * torch.randn(count, 1)
-
-    seen = train(Recipe({"generator": g, "discriminator": d}, {"d": player}, (1,)), real, steps, look)
+    nets = {"generator": g, "discriminator": d}
+    seen = train(nets, {"d": player}, lambda count: MEAN + DEVIATION * torch.randn(count, 1), steps, look)
     logit, *norms = seen[-1][1]
     numbers = [
         Number(f"gradient norm at mean logit {logit:.2f}, {name}", measured, exact)

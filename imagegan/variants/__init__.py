@@ -1,9 +1,13 @@
 """The image variants, one paper, one file: `VARIANTS[name](config, shape)` is a recipe, or one for each level.
 
-Their configs are read without torch."""
+A variant is the function of its name, hyphens as underscores, in the file of that name. Their configs are read without
+torch."""
 
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from imagegan.variants.configs import CONFIGS
 
 if TYPE_CHECKING:
     from imagegan.game import Recipe
@@ -12,46 +16,14 @@ if TYPE_CHECKING:
     Variant = Callable[[Any, Shape], Recipe | Sequence[Recipe]]
 
 VARIANTS: "dict[str, Variant]"
+BESIDE = {"wgan_diff": "wgan_gp"}  # variants in the file of another one
 
 
 def __getattr__(name: str) -> Any:
     """The dict is made when first asked for: the command line reads the configs beside it without loading torch."""
     if name != "VARIANTS":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from imagegan.variants.acgan import acgan
-    from imagegan.variants.began import began
-    from imagegan.variants.bigan import bigan
-    from imagegan.variants.cgan import cgan
-    from imagegan.variants.dcgan import dcgan
-    from imagegan.variants.dragan import dragan
-    from imagegan.variants.gan import gan
-    from imagegan.variants.infogan import infogan
-    from imagegan.variants.lapgan import lapgan
-    from imagegan.variants.ls_gan import ls_gan
-    from imagegan.variants.lsgan import lsgan
-    from imagegan.variants.projection import projection
-    from imagegan.variants.semi_gan import semi_gan
-    from imagegan.variants.vae import vae
-    from imagegan.variants.wgan import wgan
-    from imagegan.variants.wgan_gp import wgan_diff, wgan_gp
-
-    globals()[name] = {
-        "gan": gan,
-        "dcgan": dcgan,
-        "lsgan": lsgan,
-        "wgan": wgan,
-        "wgan-gp": wgan_gp,
-        "wgan-diff": wgan_diff,
-        "dragan": dragan,
-        "ls-gan": ls_gan,
-        "began": began,
-        "cgan": cgan,
-        "projection": projection,
-        "acgan": acgan,
-        "semi-gan": semi_gan,
-        "infogan": infogan,
-        "bigan": bigan,
-        "lapgan": lapgan,
-        "vae": vae,
-    }
+    functions = [model.replace("-", "_") for model in CONFIGS]
+    files = [import_module(f"{__name__}.{BESIDE.get(function, function)}") for function in functions]
+    globals()[name] = dict(zip(CONFIGS, map(getattr, files, functions), strict=True))
     return globals()[name]

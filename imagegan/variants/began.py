@@ -9,9 +9,9 @@ from imagegan.game import Recipe, View
 from imagegan.losses import Scalar, mean
 from imagegan.nets import Discriminator, Images, Scored, Shape, family
 from imagegan.variants.configs import BEGANConfig
-from imagegan.variants.gan import networks
+from imagegan.variants.gan import networks, optimizers
 from seqgan.core import distributed
-from seqgan.core.game import Nets, Player, Term, adam
+from seqgan.core.game import Nets, Player, Term
 
 
 def began(config: BEGANConfig, shape: Shape) -> Recipe:
@@ -23,18 +23,17 @@ def began(config: BEGANConfig, shape: Shape) -> Recipe:
         "discriminator": Autoencoder(pair.discriminator, decoder, config.latent_dim),
         "balance": Balance(),
     }
+    d_optimizer, g_optimizer = optimizers(config)
     players = {
         "d": Player(
             ("discriminator",),
             {"real": Term(lambda view: mean(loss(view.on_real))), "fake": Term(weighted)},
-            adam(config.d_lr, config.beta1),
+            d_optimizer,
             turns=lambda step: config.critic_steps,
             after=control(config.gamma, config.k_lr),
             watch={"convergence": convergence(config.gamma)},
         ),
-        "g": Player(
-            ("generator",), {"loss": Term(lambda view: mean(loss(view.on_fake)))}, adam(config.g_lr, config.beta1)
-        ),
+        "g": Player(("generator",), {"loss": Term(lambda view: mean(loss(view.on_fake)))}, g_optimizer),
     }
     return Recipe(nets, players, (config.latent_dim,))
 

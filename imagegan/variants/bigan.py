@@ -7,8 +7,8 @@ from imagegan.game import Recipe, View, versus
 from imagegan.losses import LOSSES
 from imagegan.nets import Discriminator, Images, Scored, Shape, family
 from imagegan.variants.configs import BiGANConfig
-from imagegan.variants.gan import networks
-from seqgan.core.game import Player, Term, adam
+from imagegan.variants.gan import networks, optimizers
+from seqgan.core.game import Player, Term
 
 UNITS = 256  # of the layers that see the code
 
@@ -20,8 +20,8 @@ def bigan(config: BiGANConfig, shape: Shape) -> Recipe:
     like = family(config.nets, shape).discriminator(shape, 0, config.width, config.d_norm)
     encoder = nn.Sequential(like.trunk, nn.Linear(like.features, config.latent_dim))
     judge = PairDiscriminator(pair.discriminator, config.latent_dim)
-    loss, g_optimizer = LOSSES["non-saturating"], adam(config.g_lr, config.beta1)
-    players = versus(loss, adam(config.d_lr, config.beta1), g_optimizer)
+    loss, (d_optimizer, g_optimizer) = LOSSES["non-saturating"], optimizers(config)
+    players = versus(loss, d_optimizer, g_optimizer)
     exchanged: Term[View] = Term(lambda view: loss.discriminator(view.on_fake.score, view.on_real.score))
     players["g"] = Player(("generator", "encoder"), {"loss": exchanged}, g_optimizer)
     return Recipe(

@@ -8,33 +8,34 @@ from seqgan.core.bounds import COUNT, RATE, SHARE, SIZE, WEIGHT, OneOf, Real, Se
 from seqgan.core.config import Checked
 
 AUGMENTATION = OneOf(["brightness", "translation", "cutout"])
-AUGMENT = Several(AUGMENTATION, "translation,cutout", least=0)
 FEWEST_TWO = Whole(2, 2**20)
-Nets = Literal["mlp", "dcgan", "common"]
-Norm = Literal["batch", "layer", "none"]
-Sides = Literal["two-sided", "one-sided"]
-Schedule = Literal["constant", "linear", "cosine"]
-Loss = Literal["minimax", "non-saturating", "least-squares", "hinge"]
+CODE_SIZE = Whole(0, 2**20)
 
-IMAGES = "training images to draw, or to take of those that are read (by default all)"
-PIXELS = "height and width in pixels; by default those of the data"
-ROUNDS = "rounds: updates of the generator, each with its updates of the discriminator"
-BATCH = "images in a batch"
-LATENT = "size of the noise"
-NETS = "networks: perceptrons, DCGAN's, or those of Lucic et al. (2018)"
-WIDTH = "channels at the highest resolution, doubled at each lower one; of mlp, units of a layer"
-D_NORM = "normalisation of the discriminator"
-G_RATE = "learning rate of the generator"
-D_RATE = "learning rate of the discriminator"
-BETA1 = "Adam: beta1"
-BETA2 = "Adam: beta2"
-VALIDATE = "rounds between two measurements of samples on validation images (0: none)"
-CRITIC_STEPS = "updates of the critic in a round (n_critic)"
-D_STEPS = "updates of the discriminator in a round (n_critic)"
-DEVIATION = "standard deviation with which continuous numbers are read; the smaller, the more they weigh"
-LOSS = "loss of both players"
-SPECTRAL = "divide each weight of the discriminator by its largest singular value"
-PENALTY = "penalise gradient norms other than 1, or only those above 1"
+# The fields of several configs: their types, what --help says of them, their bounds.
+Images = Annotated[int, "training images to draw, or to take of those that are read (by default all)", Whole(0, 10**7)]
+Size = Annotated[int, "height and width in pixels; by default those of the data", Whole(0, 2**14)]
+Steps = Annotated[int, "rounds: updates of the generator, each with its updates of the discriminator", COUNT]
+BatchSize = Annotated[int, "images in a batch", FEWEST_TWO]
+LatentDim = Annotated[int, "size of the noise", SIZE]
+ValidateEvery = Annotated[int, "rounds between two measurements of samples on validation images (0: none)", Whole(0)]
+Nets = Annotated[Literal["mlp", "dcgan", "common"], "networks: perceptrons, DCGAN's, or those of Lucic et al. (2018)"]
+Width = Annotated[
+    int, "channels at the highest resolution, doubled at each lower one; of mlp, units of a layer", FEWEST_TWO
+]
+Norm = Literal["batch", "layer", "none"]
+DNorm = Annotated[Norm, "normalisation of the discriminator"]
+GRate = Annotated[float, "learning rate of the generator", RATE]
+DRate = Annotated[float, "learning rate of the discriminator", RATE]
+Beta1 = Annotated[float, "Adam: beta1", SHARE]
+Beta2 = Annotated[float, "Adam: beta2", SHARE]
+Loss = Annotated[Literal["minimax", "non-saturating", "least-squares", "hinge"], "loss of both players"]
+SpectralNorm = Annotated[bool, "divide each weight of the discriminator by its largest singular value"]
+CriticSteps = Annotated[int, "updates of the critic in a round (n_critic)", COUNT]
+DSteps = Annotated[int, "updates of the discriminator in a round (n_critic)", COUNT]
+PenaltyWeight = Annotated[float, "weight of the penalty (lambda)", WEIGHT]
+Penalty = Annotated[Literal["two-sided", "one-sided"], "penalise gradient norms other than 1, or only those above 1"]
+ClassWeight = Annotated[float, "weight of the classification loss", WEIGHT]
+Schedule = Literal["constant", "linear", "cosine"]
 
 
 @dataclass(frozen=True)
@@ -43,17 +44,17 @@ class ImageConfig(Checked):
 
     extendable: ClassVar[str] = "steps"  # may grow when a run is resumed
 
-    images: Annotated[int, IMAGES, Whole(0, 10**7)] = 10_000  # 0: 10,000, or all that are read
-    size: Annotated[int, PIXELS, Whole(0, 2**14)] = 28  # 0: as the data has
-    steps: Annotated[int, ROUNDS, COUNT] = 20_000
-    batch_size: Annotated[int, BATCH, FEWEST_TWO] = 128
-    latent_dim: Annotated[int, LATENT, SIZE] = 100
-    width: Annotated[int, WIDTH, FEWEST_TWO] = 64
-    d_norm: Annotated[Norm, D_NORM] = "batch"
-    g_lr: Annotated[float, G_RATE, RATE] = 2e-4
+    images: Images = 10_000  # 0: 10,000, or all that are read
+    size: Size = 28  # 0: as the data has
+    steps: Steps = 20_000
+    batch_size: BatchSize = 128
+    latent_dim: LatentDim = 100
+    width: Width = 64
+    d_norm: DNorm = "batch"
+    g_lr: GRate = 2e-4
     lr_schedule: Annotated[Schedule, "learning rates over the rounds: constant, or falling to 0"] = "constant"
     ema: Annotated[float, "decay of a moving average of the generator, which draws the samples (0: none)", SHARE] = 0.0
-    validate_every: Annotated[int, VALIDATE, Whole(0, 10**9)] = 200
+    validate_every: ValidateEvery = 200
     bf16: Annotated[bool, "train in bfloat16 (autocast); penalties stay in fp32"] = False
 
 
@@ -61,31 +62,33 @@ class ImageConfig(Checked):
 class NetsConfig(ImageConfig):
     """Networks to choose from."""
 
-    nets: Annotated[Nets, NETS] = "dcgan"
+    nets: Nets = "dcgan"
 
 
 @dataclass(frozen=True)
 class GameConfig(NetsConfig):
     """Two players, trained by Adam."""
 
-    d_lr: Annotated[float, D_RATE, RATE] = 2e-4
-    beta1: Annotated[float, BETA1, SHARE] = 0.5
+    d_lr: DRate = 2e-4
+    beta1: Beta1 = 0.5
 
 
 @dataclass(frozen=True)
 class LossConfig(ImageConfig):
     """Two players, trained by Adam, with a choice of losses and of what bounds the discriminator."""
 
-    loss: Annotated[Loss, LOSS] = "non-saturating"
-    spectral_norm: Annotated[bool, SPECTRAL] = False
+    loss: Loss = "non-saturating"
+    spectral_norm: SpectralNorm = False
     r1_weight: Annotated[float, "weight of the squared gradient on real images (R1: gamma; 0: none)", WEIGHT] = 0.0
     augment: Annotated[
-        tuple[str, ...], "augment what the discriminator sees: brightness,translation,cutout", AUGMENT
+        tuple[str, ...],
+        "augment what the discriminator sees: brightness,translation,cutout",
+        Several(AUGMENTATION, "translation,cutout", least=0),
     ] = ()
     reuse_fakes: Annotated[bool, "the generator learns from the images that the discriminator has just seen"] = False
-    d_lr: Annotated[float, D_RATE, RATE] = 2e-4
-    beta1: Annotated[float, BETA1, SHARE] = 0.5
-    beta2: Annotated[float, BETA2, SHARE] = 0.999
+    d_lr: DRate = 2e-4
+    beta1: Beta1 = 0.5
+    beta2: Beta2 = 0.999
 
 
 @dataclass(frozen=True)
@@ -93,11 +96,11 @@ class GANConfig(LossConfig, NetsConfig):
     """Two perceptrons (Goodfellow et al. 2014). The paper's discriminator has maxout units, and both are trained by SGD
     with momentum; here leaky ReLU and Adam."""
 
-    batch_size: Annotated[int, BATCH, FEWEST_TWO] = 100
-    nets: Annotated[Nets, NETS] = "mlp"
-    width: Annotated[int, WIDTH, FEWEST_TWO] = 1200
-    d_norm: Annotated[Norm, D_NORM] = "none"
-    critic_steps: Annotated[int, D_STEPS, COUNT] = 1
+    batch_size: BatchSize = 100
+    nets: Nets = "mlp"
+    width: Width = 1200
+    d_norm: DNorm = "none"
+    critic_steps: DSteps = 1
 
 
 @dataclass(frozen=True)
@@ -110,18 +113,18 @@ class DCGANConfig(LossConfig, NetsConfig):
 class LSGANConfig(GameConfig):
     """Least squares (Mao et al. 2017), with the networks and learning rates of DCGAN."""
 
-    critic_steps: Annotated[int, D_STEPS, COUNT] = 1
+    critic_steps: DSteps = 1
 
 
 @dataclass(frozen=True)
 class WGANConfig(NetsConfig):
     """A critic with clipped weights, by RMSProp (Arjovsky et al. 2017)."""
 
-    batch_size: Annotated[int, BATCH, FEWEST_TWO] = 64
-    g_lr: Annotated[float, G_RATE, RATE] = 5e-5
-    d_lr: Annotated[float, D_RATE, RATE] = 5e-5
+    batch_size: BatchSize = 64
+    g_lr: GRate = 5e-5
+    d_lr: DRate = 5e-5
     clip: Annotated[float, "clip the weights of the critic to this size", Real(0, 1e9, above=True)] = 0.01
-    critic_steps: Annotated[int, CRITIC_STEPS, COUNT] = 5
+    critic_steps: CriticSteps = 5
     critic_burst: Annotated[int, "updates of the critic in rounds 1 to 25 and in every 500th", COUNT] = 100
 
 
@@ -130,16 +133,16 @@ class WGANGPConfig(GameConfig):
     """A critic with a gradient penalty (Gulrajani et al. 2017), or with a difference penalty (Su 2018). The generator
     of the official code for MNIST has no BatchNorm."""
 
-    steps: Annotated[int, ROUNDS, COUNT] = 200_000
-    batch_size: Annotated[int, BATCH, FEWEST_TWO] = 50
-    latent_dim: Annotated[int, LATENT, SIZE] = 128
-    d_norm: Annotated[Norm, D_NORM] = "none"
-    g_lr: Annotated[float, G_RATE, RATE] = 1e-4
-    d_lr: Annotated[float, D_RATE, RATE] = 1e-4
-    beta2: Annotated[float, BETA2, SHARE] = 0.9
-    critic_steps: Annotated[int, CRITIC_STEPS, COUNT] = 5
-    penalty_weight: Annotated[float, "weight of the penalty (lambda)", WEIGHT] = 10.0
-    penalty: Annotated[Sides, PENALTY] = "two-sided"
+    steps: Steps = 200_000
+    batch_size: BatchSize = 50
+    latent_dim: LatentDim = 128
+    d_norm: DNorm = "none"
+    g_lr: GRate = 1e-4
+    d_lr: DRate = 1e-4
+    beta2: Beta2 = 0.9
+    critic_steps: CriticSteps = 5
+    penalty_weight: PenaltyWeight = 10.0
+    penalty: Penalty = "two-sided"
 
 
 @dataclass(frozen=True)
@@ -147,22 +150,22 @@ class DRAGANConfig(LossConfig, NetsConfig):
     """A gradient penalty around real images (Kodali et al. 2017), whose official code for MNIST trains perceptrons of
     128 units."""
 
-    d_norm: Annotated[Norm, D_NORM] = "none"
-    g_lr: Annotated[float, G_RATE, RATE] = 1e-4
-    d_lr: Annotated[float, D_RATE, RATE] = 1e-4
-    beta2: Annotated[float, BETA2, SHARE] = 0.9
-    critic_steps: Annotated[int, D_STEPS, COUNT] = 1
-    penalty_weight: Annotated[float, "weight of the penalty (lambda)", WEIGHT] = 10.0
-    penalty: Annotated[Sides, PENALTY] = "two-sided"
+    d_norm: DNorm = "none"
+    g_lr: GRate = 1e-4
+    d_lr: DRate = 1e-4
+    beta2: Beta2 = 0.9
+    critic_steps: DSteps = 1
+    penalty_weight: PenaltyWeight = 10.0
+    penalty: Penalty = "two-sided"
 
 
 @dataclass(frozen=True)
 class LossSensitiveConfig(GameConfig):
     """A loss function as the critic, with a margin for each pair of images (Qi 2017)."""
 
-    batch_size: Annotated[int, BATCH, FEWEST_TWO] = 64
-    g_lr: Annotated[float, G_RATE, RATE] = 1e-4
-    d_lr: Annotated[float, D_RATE, RATE] = 1e-4
+    batch_size: BatchSize = 64
+    g_lr: GRate = 1e-4
+    d_lr: DRate = 1e-4
     margin_weight: Annotated[float, "margin, for each unit of the L1 distance of a pair (lambda)", WEIGHT] = 2e-4
 
 
@@ -170,12 +173,12 @@ class LossSensitiveConfig(GameConfig):
 class BEGANConfig(GameConfig):
     """An autoencoder as the discriminator (Berthelot et al. 2017), with networks of other models."""
 
-    batch_size: Annotated[int, BATCH, FEWEST_TWO] = 16
+    batch_size: BatchSize = 16
     latent_dim: Annotated[int, "size of the noise, and of the code of the autoencoder", SIZE] = 64
     d_norm: Annotated[Norm, "normalisation of the encoder of the discriminator"] = "none"
-    g_lr: Annotated[float, G_RATE, RATE] = 1e-4
-    d_lr: Annotated[float, D_RATE, RATE] = 1e-4
-    critic_steps: Annotated[int, D_STEPS, COUNT] = 1
+    g_lr: GRate = 1e-4
+    d_lr: DRate = 1e-4
+    critic_steps: DSteps = 1
     gamma: Annotated[float, "loss of generated images to keep, relative to that of real ones", Real(0, 1)] = 0.5
     k_lr: Annotated[float, "learning rate of k (lambda_k)", RATE] = 1e-3
 
@@ -190,15 +193,15 @@ class CGANConfig(LossConfig, NetsConfig):
 class ProjectionConfig(LossConfig, NetsConfig):
     """The class as an inner product with features (Miyato and Koyama 2018), without their residual networks."""
 
-    loss: Annotated[Loss, LOSS] = "hinge"
-    spectral_norm: Annotated[bool, SPECTRAL] = True
-    steps: Annotated[int, ROUNDS, COUNT] = 450_000
-    batch_size: Annotated[int, BATCH, FEWEST_TWO] = 256
-    latent_dim: Annotated[int, LATENT, SIZE] = 128
-    d_norm: Annotated[Norm, D_NORM] = "none"
-    beta1: Annotated[float, BETA1, SHARE] = 0.0
-    beta2: Annotated[float, BETA2, SHARE] = 0.9
-    critic_steps: Annotated[int, CRITIC_STEPS, COUNT] = 5
+    loss: Loss = "hinge"
+    spectral_norm: SpectralNorm = True
+    steps: Steps = 450_000
+    batch_size: BatchSize = 256
+    latent_dim: LatentDim = 128
+    d_norm: DNorm = "none"
+    beta1: Beta1 = 0.0
+    beta2: Beta2 = 0.9
+    critic_steps: CriticSteps = 5
 
 
 @dataclass(frozen=True)
@@ -206,7 +209,7 @@ class ACGANConfig(LossConfig, NetsConfig):
     """The discriminator predicts the class (Odena et al. 2017), with the networks of DCGAN. The paper's discriminator
     for CIFAR-10 has six convolutions with dropout."""
 
-    class_weight: Annotated[float, "weight of the classification loss", WEIGHT] = 1.0
+    class_weight: ClassWeight = 1.0
 
 
 @dataclass(frozen=True)
@@ -216,7 +219,7 @@ class SemiGANConfig(GameConfig):
     labels: Annotated[
         int, "training images with a label, as many of each class (0: all that have one)", Whole(0, 10**7)
     ] = 100
-    class_weight: Annotated[float, "weight of the classification loss", WEIGHT] = 1.0
+    class_weight: ClassWeight = 1.0
     feature_matching: Annotated[bool, "the generator matches the mean features of real images"] = False
 
 
@@ -225,21 +228,25 @@ class InfoGANConfig(LossConfig, NetsConfig):
     """A code with high mutual information with the image (Chen et al. 2016). The official code has uniform noise
     instead of normal, and a discriminator of leak 0.01."""
 
-    steps: Annotated[int, ROUNDS, COUNT] = 5_000
-    latent_dim: Annotated[int, LATENT, SIZE] = 62
-    nets: Annotated[Nets, NETS] = "common"
-    g_lr: Annotated[float, G_RATE, RATE] = 1e-3
-    categories: Annotated[int, "categories of the code (0: none)", Whole(0, 2**20)] = 10
-    continuous: Annotated[int, "continuous numbers of the code", Whole(0, 2**20)] = 2
+    steps: Steps = 5_000
+    latent_dim: LatentDim = 62
+    nets: Nets = "common"
+    g_lr: GRate = 1e-3
+    categories: Annotated[int, "categories of the code (0: none)", CODE_SIZE] = 10
+    continuous: Annotated[int, "continuous numbers of the code", CODE_SIZE] = 2
     information_weight: Annotated[float, "weight of the mutual information (lambda)", WEIGHT] = 1.0
-    code_deviation: Annotated[float, DEVIATION, Real(0, 1e9, above=True)] = 1.0
+    code_deviation: Annotated[
+        float,
+        "standard deviation with which continuous numbers are read; the smaller, the more they weigh",
+        Real(0, 1e9, above=True),
+    ] = 1.0
 
 
 @dataclass(frozen=True)
 class BiGANConfig(GameConfig):
     """An encoder beside the generator (Donahue et al. 2017, Dumoulin et al. 2017)."""
 
-    latent_dim: Annotated[int, LATENT, SIZE] = 50
+    latent_dim: LatentDim = 50
 
 
 @dataclass(frozen=True)
@@ -249,7 +256,7 @@ class LAPGANConfig(LossConfig):
 
     extendable: ClassVar[str] = ""  # more steps would be steps of all levels
 
-    d_norm: Annotated[Norm, D_NORM] = "none"
+    d_norm: DNorm = "none"
     top_width: Annotated[int, "units of a layer of the perceptrons of the coarsest level", FEWEST_TWO] = 1600
     top_rounds: Annotated[int, "rounds of the coarsest level for each round of a finer one", COUNT] = 1
     conditional: Annotated[bool, "both networks of every level receive the class"] = False
@@ -259,11 +266,11 @@ class LAPGANConfig(LossConfig):
 class VAEConfig(NetsConfig):
     """An encoder and a decoder (Kingma and Welling 2014), with the networks of Lucic et al. (2018)."""
 
-    latent_dim: Annotated[int, LATENT, SIZE] = 64
-    nets: Annotated[Nets, NETS] = "common"
+    latent_dim: LatentDim = 64
+    nets: Nets = "common"
     d_norm: Annotated[Norm, "normalisation of the encoder"] = "batch"
     g_lr: Annotated[float, "learning rate of both networks", RATE] = 1e-3
-    beta1: Annotated[float, BETA1, SHARE] = 0.9
+    beta1: Beta1 = 0.9
 
 
 CONFIGS: dict[str, type[ImageConfig]] = {

@@ -9,7 +9,7 @@ from imagegan.losses import LOSSES
 from imagegan.nets import Discriminator, Generator, Shape, family, spectral_norm
 from imagegan.penalties import r1_penalty
 from imagegan.variants.configs import GANConfig, ImageConfig, LossConfig, NetsConfig
-from seqgan.core.game import Player, Term, adam
+from seqgan.core.game import Optimise, Player, Term, adam
 
 
 class Pair(NamedTuple):
@@ -37,15 +37,19 @@ def regularised(discriminator: Discriminator, config: ImageConfig, shape: Shape)
     return discriminator
 
 
+def optimizers(config: Any) -> tuple[Optimise, Optimise]:
+    """Adam, of discriminator and generator."""
+    d, g = (adam(lr, config.beta1, getattr(config, "beta2", 0.999)) for lr in (config.d_lr, config.g_lr))
+    return d, g
+
+
 def players(
     config: LossConfig, d_terms: Mapping[str, Term[View]] | None = None, **more: Any
 ) -> dict[str, Player[View]]:
     """Discriminator and generator with the loss, R1 and the optimiser of a config; `more` is that of `versus`."""
-    optimizers = (adam(lr, config.beta1, config.beta2) for lr in (config.d_lr, config.g_lr))
     r1 = Term[View](lambda view: r1_penalty(view.score, view.real), config.r1_weight / 2, per_sample=True)
-    return versus(
-        LOSSES[config.loss], *optimizers, d_terms={**(d_terms or {}), **({"r1": r1} if r1.weight else {})}, **more
-    )
+    d_terms = {**(d_terms or {}), **({"r1": r1} if r1.weight else {})}
+    return versus(LOSSES[config.loss], *optimizers(config), d_terms=d_terms, **more)
 
 
 def gan(config: GANConfig, shape: Shape) -> Recipe:

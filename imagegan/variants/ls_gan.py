@@ -7,26 +7,20 @@ from imagegan.game import Recipe, View, score_gap
 from imagegan.losses import Scalar, critic_generator_loss, mean
 from imagegan.nets import Shape
 from imagegan.variants.configs import LossSensitiveConfig
-from imagegan.variants.gan import networks
-from seqgan.core.game import Player, Term, adam
+from imagegan.variants.gan import networks, optimizers
+from seqgan.core.game import Player, Term
 
 
 def ls_gan(config: LossSensitiveConfig, shape: Shape) -> Recipe:
     """min_L E max(0, margin + L(x) - L(G(z))), min_G E L(G(z)), where margin = lambda |x - G(z)|_1, as in the official
     code, which leaves out the paper's term E L(x) (gamma = 0). The discriminator scores an image by -L, so that real
     images score higher, as a critic's do."""
-    players: dict[str, Player[View]] = {
-        "d": Player(
-            ("discriminator",),
-            {"loss": Term(lambda view: hinge(view, config.margin_weight))},
-            adam(config.d_lr, config.beta1),
-            watch={"loss_gap": score_gap},
-        ),
-        "g": Player(
-            ("generator",),
-            {"loss": Term(lambda view: critic_generator_loss(view.on_fake.score))},
-            adam(config.g_lr, config.beta1),
-        ),
+    d_optimizer, g_optimizer = optimizers(config)
+    d_loss: Term[View] = Term(lambda view: hinge(view, config.margin_weight))
+    g_loss: Term[View] = Term(lambda view: critic_generator_loss(view.on_fake.score))
+    players = {
+        "d": Player(("discriminator",), {"loss": d_loss}, d_optimizer, watch={"loss_gap": score_gap}),
+        "g": Player(("generator",), {"loss": g_loss}, g_optimizer),
     }
     return Recipe(networks(config, shape)._asdict(), players, (config.latent_dim,))
 

@@ -8,8 +8,8 @@ from imagegan.game import Recipe, View, versus
 from imagegan.losses import LOSSES, Scalar, mean
 from imagegan.nets import Classifier, Shape, family
 from imagegan.variants.configs import SemiGANConfig
-from imagegan.variants.gan import networks
-from seqgan.core.game import Player, Term, adam
+from imagegan.variants.gan import networks, optimizers
+from seqgan.core.game import Player, Term
 
 
 def semi_gan(config: SemiGANConfig, shape: Shape) -> Recipe:
@@ -25,7 +25,7 @@ def semi_gan(config: SemiGANConfig, shape: Shape) -> Recipe:
         "discriminator": Classifier(pair.discriminator, classes),
         "baseline": Classifier(alone, classes),
     }
-    d_optimizer, g_optimizer = adam(config.d_lr, config.beta1), adam(config.g_lr, config.beta1)
+    d_optimizer, g_optimizer = optimizers(config)
     supervised: Term[View] = Term(lambda view: class_loss(view, "discriminator"), config.class_weight)
     players = versus(LOSSES["non-saturating"], d_optimizer, g_optimizer, d_terms={"class": supervised})
     if config.feature_matching:

@@ -7,8 +7,8 @@ from imagegan.losses import LOSSES, Scalar
 from imagegan.nets import Shape
 from imagegan.penalties import difference_penalty, gradient_penalty
 from imagegan.variants.configs import WGANGPConfig
-from imagegan.variants.gan import networks
-from seqgan.core.game import Term, adam
+from imagegan.variants.gan import networks, optimizers
+from seqgan.core.game import Term
 
 
 def wgan_gp(config: WGANGPConfig, shape: Shape) -> Recipe:
@@ -24,8 +24,7 @@ def wgan_diff(config: WGANGPConfig, shape: Shape) -> Recipe:
 def _penalised(config: WGANGPConfig, shape: Shape, penalty: Callable[[View], Scalar]) -> Recipe:
     players = versus(
         LOSSES["wasserstein"],
-        adam(config.d_lr, config.beta1, config.beta2),
-        adam(config.g_lr, config.beta1, config.beta2),
+        *optimizers(config),
         d_terms={"penalty": Term(penalty, config.penalty_weight, per_sample=True)},
         d_turns=lambda step: config.critic_steps,
     )

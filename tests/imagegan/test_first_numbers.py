@@ -10,13 +10,12 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
-from imagegan.first_numbers import first_numbers
 from PIL import Image
 from torch import Tensor, nn
 
 from imagegan.cli import imagegan
 from imagegan.data import ImageDataset, Splits, digits, toy
-from imagegan.evaluation import written
+from imagegan.evaluation import first_numbers, written
 from imagegan.game import Game, Recipe, versus
 from imagegan.losses import LOSSES
 from imagegan.nets import Generator, Scored

@@ -18,10 +18,9 @@ from torch.testing import assert_close
 from imagegan import lab
 from imagegan.cli import imagegan
 from imagegan.data import digits
-from imagegan.game import Recipe
 from imagegan.grids import gif
 from imagegan.lab import EXPERIMENTS, lines, lottery, surfaces, swissroll, tags, vanishing
-from imagegan.lab.experiment import FRAMES, Number, Result, as_images, critic, train
+from imagegan.lab.experiment import FRAMES, Number, Result, as_images, critic, penalised, train
 from imagegan.lab.surfaces import SQUARE, Trained
 from imagegan.losses import LOSSES
 from imagegan.penalties import gradient_norms, off_one
@@ -58,9 +57,8 @@ def test_an_experiment_depends_on_its_seed_alone() -> None:
 
 
 def test_a_training_is_seen_a_few_times_however_long_it_is() -> None:
-    recipe = Recipe({}, {}, (1,))
     for steps, apart in ((1, 1), (FRAMES + 1, 1), (10 * FRAMES, 10)):
-        seen = train(recipe, lambda count: torch.eye(9), steps, lambda step: step)
+        seen = train({}, {}, lambda count: torch.eye(9), steps, lambda step: step)
         assert seen == list(range(0, steps + 1, apart))
 
 
@@ -184,7 +182,7 @@ class Cone(nn.Module):
 def test_the_best_critic_of_the_ring_has_slope_one_and_the_distance() -> None:
     cone = Cone()
     slopes = gradient_norms(cone, SQUARE).detach()
-    exact = Trained(critic(2), [], 0.8, slopes, slopes.max().item()).numbers("cone", 0.8)
+    exact = surfaces.numbers("cone", Trained(critic(2), [], 0.8, slopes, slopes.max().item()), 0.8)
     for number in exact:
         assert number.measured == pytest.approx(number.exact, abs=1e-5), number.what
 
@@ -198,7 +196,7 @@ def test_a_surface_goes_up_by_y_and_right_by_x() -> None:
 
 
 def test_a_clipped_critic_stays_within_its_bound_and_a_penalised_one_does_not() -> None:
-    for player, bounded in ((surfaces.clipped(0.01), True), (surfaces.penalised(), False)):
+    for player, bounded in ((surfaces.clipped(0.01), True), (penalised(), False)):
         trained = surfaces.trained(player, lambda count: torch.ones(count, 2), lambda count: torch.zeros(count, 2), 2)
         largest = max(weight.abs().max().item() for weight in trained.critic.parameters())
         assert (largest <= 0.01) == bounded
