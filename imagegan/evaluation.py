@@ -25,7 +25,7 @@ from imagegan.metrics.predictors import Predictor, predictor
 from imagegan.model import load_model, untrained
 from imagegan.pyramid import Model
 from imagegan.runs import load_images, read_run
-from imagegan.samples import Labels, Samples
+from imagegan.samples import Samples
 from imagegan.summary import summary
 from seqgan import __version__
 from seqgan.core.bounds import Whole
@@ -72,31 +72,20 @@ def evaluate_runs(
     held_out: dict[str, Row] = {}
     for several in alike.values():
         models = {names[folder]: load_model(folder, device, stage) for folder in several}
-        data = read_run(several[0]).description["data"]["name"]
-        splits = load_images(several[0], held_out=count)
-        measured = evaluate(
-            {name: draw_samples(model, count, seed, splits.train) for name, model in models.items()},
-            splits,
-            data,
-            cache=cache,
-        )
+        splits, data = load_images(several[0], held_out=count), read_run(several[0]).description["data"]["name"]
+        samples = {name: draw_samples(model, count, seed, splits.train) for name, model in models.items()}
+        measured = evaluate(samples, splits, data, cache=cache)
         for (name, model), folder in zip(models.items(), several, strict=True):
             measured[name] |= classifier_errors(model, splits.test)
-            measured[name] |= _linear(model, untrained(read_run(folder), device), splits)
+            before = untrained(read_run(folder), device)
+            for metric, kind, which in (("linear", "", model), ("linear-untrained", "untrained ", before)):
+                if found := features_of(which):  # what it has learned to see, and what it began with
+                    measured[name] |= linear(metric, kind + found[0], found[1], splits)
             if "linear" in measured[name] and "linear" not in measured["held-out"]:
                 measured["held-out"] |= linear("linear", "pixels", small, splits)
         held_out["held-out" if len(alike) == 1 else f"held-out of {names[several[0]]}"] = measured.pop("held-out")
         rows |= measured
     return {**{name: rows[name] for name in dict.fromkeys(names.values())}, **held_out}
-
-
-def _linear(model: Model, before: Model, splits: Splits) -> Row:
-    """What a linear classifier reads in the features that a model has learned, and in those that it began with."""
-    row: Row = {}
-    for metric, kind, which in (("linear", "", model), ("linear-untrained", "untrained ", before)):
-        if found := features_of(which):
-            row |= linear(metric, kind + found[0], found[1], splits)
-    return row
 
 
 def evaluate(
@@ -124,7 +113,12 @@ def evaluate(
         if samples.labels is not None:
             if data not in TOYS:
                 need_labels(train, "the accuracy of the samples' labels", data)
-            _refuse_foreign(samples.labels, train.classes, data)
+            low, high = int(samples.labels.min()), int(samples.labels.max())
+            if train.classes and not 0 <= low <= high < train.classes:
+                raise DataError(
+                    f"the samples have the label {low if low < 0 else high}, but {data} has labels from 0 to "
+                    f"{train.classes - 1}; choose the data, or number the classes alike"
+                )
     there = {"held-out images": len(test.images), "training images": len(train.images)}
     there |= {f"images among {name}": len(samples.pixels) for name, samples in several.items()}
     fewest = min(there, key=lambda name: there[name])
@@ -143,20 +137,11 @@ def evaluate(
     labels = test.labels[:count]
     with_labels = labelled or any(some.labels is not None for some in several.values())
     real = Samples(of.held_out, labels if with_labels and bool((labels >= 0).all()) else None)
-    parts = {**{name: some.first(count) for name, some in several.items()}, "held-out": real}
+    parts = {**{name: some.take(slice(count)) for name, some in several.items()}, "held-out": real}
     rows = {name: row_of(some, of, kid=True, precision=True) for name, some in parts.items()}
     if regressor is not None:
         rows["held-out"]["factors-read"] = factors_read(regressor, test)
     return rows
-
-
-def _refuse_foreign(labels: Labels, classes: int, data: str) -> None:
-    low, high = int(labels.min()), int(labels.max())
-    if classes and not 0 <= low <= high < classes:
-        raise DataError(
-            f"the samples have the label {low if low < 0 else high}, but {data} has labels from 0 to {classes - 1}; "
-            "choose the data, or number the classes alike"
-        )
 
 
 def first_numbers(model: Model, splits: Splits, data: str, seed: int = 0) -> dict[str, Row]:

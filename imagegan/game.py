@@ -32,7 +32,6 @@ from seqgan.core.device import autocast
 from seqgan.core.game import LR_SCHEDULES, Nets, Optimise, Player, Term, move, nothing, once, update_average, watched
 from seqgan.core.phase import Metrics, Phase
 from seqgan.core.seed import derive, private_generator
-from seqgan.core.weights import as_safetensors
 from seqgan.errors import ConfigError, UsageError
 
 Labels = Int[Tensor, "N"]
@@ -310,10 +309,6 @@ class Game:
         self.generator.train()
         return images
 
-    def sample(self, count: int, seed: int, codes: Codes | None = None) -> Images:
-        """Images that depend on the seed and the codes alone; without codes, of each category in turn."""
-        return self.draw(self.prior.draw(count, seed, codes))
-
     # --- its state
 
     def state_dict(self) -> dict[str, Any]:
@@ -338,7 +333,3 @@ class Game:
         """Every network by the name of its file; of the generator the one that draws the samples."""
         nets = {**self.recipe.nets, "generator": self.generator}
         return {f"{name}.safetensors": net for name, net in nets.items()}
-
-    def exports(self) -> Mapping[str, bytes]:
-        weights = {name: as_safetensors(net.state_dict()) for name, net in self.files().items()}
-        return {**weights, **self.history.exports(self.draw)}

@@ -77,7 +77,7 @@ def draw_samples(model: Model, count: int, seed: int, train: ImageDataset) -> Sa
         labels = train.labels[torch.randint(len(train.labels), (count,), generator=rng)]
     codes = code.draw(count, CPU, rng) if labels is None else one_hot(labels, code.categories).float()
     parts = [
-        model.sample(len(some), derive(seed, "evaluation", part), some).cpu()
+        model.draw(model.prior.draw(len(some), derive(seed, "evaluation", part), some)).cpu()
         for part, some in enumerate(codes.split(EVALUATED_AT_A_TIME))
     ]
     if labels is not None:

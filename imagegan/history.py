@@ -34,17 +34,14 @@ class SampleHistory:
         """The phase, with a frame now and then; `before` is the number of rounds that earlier phases take."""
 
         def update(step: int) -> Metrics:
-            measured = phase.update(step)
-            self._keep(before + step, draw)
+            measured, rounds = phase.update(step), before + step
+            apart = spacing(rounds)
+            if (rounds - 1) % apart == 0:
+                self.frames = {at: frame for at, frame in self.frames.items() if (at - 1) % apart == 0}
+                self.frames[rounds] = as_bytes(draw(self.latents))
             return measured
 
         return replace(phase, update=update)
-
-    def _keep(self, rounds: int, draw: Draw) -> None:
-        apart = spacing(rounds)
-        if (rounds - 1) % apart == 0:
-            self.frames = {at: frame for at, frame in self.frames.items() if (at - 1) % apart == 0}
-            self.frames[rounds] = as_bytes(draw(self.latents))
 
     @cached_property
     def latents(self) -> Latents:

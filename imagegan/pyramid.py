@@ -1,6 +1,6 @@
 """The Laplacian pyramid of an image (Burt and Adelson 1983), and a game for each of its levels."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -11,13 +11,12 @@ from torch.nn.functional import avg_pool2d, interpolate
 from imagegan.data.dataset import Stored
 from imagegan.game import Game, Labels, Recipe
 from imagegan.history import SampleHistory
-from imagegan.latents import Codes, Latents, Prior
+from imagegan.latents import Latents, Prior
 from imagegan.nets import Images
 from imagegan.variants.configs import ImageConfig
 from seqgan.core.checkpoint import ANYTHING, check
 from seqgan.core.phase import Phase
 from seqgan.core.seed import derive
-from seqgan.core.weights import as_safetensors
 
 
 def downsampled(images: Images) -> Images:
@@ -100,10 +99,6 @@ class Pyramid:
                 images = images + game.draw(parts[level], images)
         return images.clamp(-1, 1)
 
-    def sample(self, count: int, seed: int, codes: Codes | None = None, refined: int | None = None) -> Images:
-        """Images that depend on the seed and the codes alone; without codes, of each category in turn."""
-        return self.draw(self.prior.draw(count, seed, codes), refined)
-
     def state_dict(self) -> dict[str, Any]:
         return {**{game.name: game.state_dict() for game in self.games}, "history": self.history.frames}
 
@@ -118,10 +113,6 @@ class Pyramid:
         return {
             f"{game.name.replace(' ', '-')}/{name}": net for game in self.games for name, net in game.files().items()
         }
-
-    def exports(self) -> Mapping[str, bytes]:
-        weights = {name: as_safetensors(net.state_dict()) for name, net in self.files().items()}
-        return {**weights, **self.history.exports(self.draw)}
 
 
 Model = Game | Pyramid

@@ -30,9 +30,6 @@ class Samples(NamedTuple):
     numbers: Float[Tensor, "N U"] | None = None  # and its continuous numbers
     description: str = ""  # of how they were read
 
-    def first(self, count: int) -> "Samples":
-        return self.take(slice(count))
-
     def some(self, count: int, seed: int) -> "Samples":
         """`count` of them at random: a file may be sorted."""
         there = len(self.pixels)

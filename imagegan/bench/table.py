@@ -1,7 +1,7 @@
 """The table of a bench: for each dataset the models, with mean and standard deviation over seeds."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,29 +31,28 @@ class Entry(NamedTuple):
     seconds: float = math.nan
 
 
-def over_seeds(numbers: Sequence[Measured]) -> Measured:
-    values = [number.value for number in numbers]
-    deviation = float(np.std(values, ddof=1)) if len(values) > 1 else math.nan
-    return Measured(float(np.mean(values)), deviation, "; ".join(dict.fromkeys(n.signature for n in numbers)))
-
-
 def entry(model: str, results: Sequence[Result], row: str = "test", rounds: int = 0) -> Entry:
     rows = [result.rows[row] for result in results if row in result.rows]
-    names = dict.fromkeys(name for found in rows for name in found)
-    return Entry(
-        model,
-        len(results),
-        sum(result.failed is not None for result in results),
-        {name: over_seeds([found[name] for found in rows if name in found]) for name in names},
-        rounds,
-        _mean_known(result.cpu_seconds for result in results),
-        _mean_known(result.seconds for result in results),
+    numbers: dict[str, list[Measured]] = {}
+    for name, number in (pair for found in rows for pair in found.items()):
+        numbers.setdefault(name, []).append(number)
+    cpu_seconds, seconds = (
+        _mean([getattr(result, cost) for result in results if not math.isnan(getattr(result, cost))])
+        for cost in ("cpu_seconds", "seconds")
     )
+    failed = sum(result.failed is not None for result in results)
+    over_seeds = {name: _over_seeds(found) for name, found in numbers.items()}
+    return Entry(model, len(results), failed, over_seeds, rounds, cpu_seconds, seconds)
 
 
-def _mean_known(values: Iterable[float]) -> float:
-    known = [value for value in values if not math.isnan(value)]
-    return float(np.mean(known)) if known else math.nan
+def _over_seeds(numbers: Sequence[Measured]) -> Measured:
+    values = [number.value for number in numbers]
+    deviation = float(np.std(values, ddof=1)) if len(values) > 1 else math.nan
+    return Measured(_mean(values), deviation, "; ".join(dict.fromkeys(n.signature for n in numbers)))
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values)) if values else math.nan
 
 
 def entries(asked: Mapping[str, Sequence[Job]], results: Mapping[Path, Result]) -> list[Entry]:
@@ -89,11 +88,10 @@ def notes(entries: Sequence[Entry]) -> list[str]:
 
 
 def as_json(found: Entry) -> dict[str, Any]:
+    told = found._asdict()
     numbers = {
         name: {"mean": finite(number.value), "deviation": finite(number.stderr), "signature": number.signature}
-        for name, number in found.row.items()
+        for name, number in told.pop("row").items()
     }
-    seconds = {name: finite(getattr(found, name)) for name in ("cpu_seconds", "seconds")}
-    return {"model": found.model, "runs": found.runs, "failed": found.failed, "rounds": found.rounds, **seconds} | {
-        "numbers": numbers
-    }
+    costs = {name: finite(told[name]) for name in ("cpu_seconds", "seconds")}
+    return {**told, **costs, "numbers": numbers}

@@ -9,8 +9,6 @@ from imagegan.cli.options import CLASS, DEVICE, OVERWRITE, RUN, SAMPLING_SEED, S
 from seqgan.core.bounds import PATH, Real, Several, Whole
 from seqgan.errors import UsageError
 
-CODES = "only this code (infogan): category,number,number"
-
 
 @click.command()
 @RUN

@@ -101,14 +101,12 @@ def _validating(count: int) -> int:
 
 
 def _load(name: str, count: int, held_out: int, seed: int, size: int, folder: Path | None) -> Splits:
-    if name in MADE and folder:
-        raise DataError(f"{name} is generated, not read; leave out --data-dir, or choose --data folder")
     if name in MADE:
-        make: Callable[[int, int], ImageDataset] = partial(toy, name)
+        if folder:
+            raise DataError(f"{name} is generated, not read; leave out --data-dir, or choose --data folder")
+        make: Callable[[int, int], ImageDataset] = triangles if name == "triangles" else partial(toy, name)
         if name in DRAWN:
             make = partial(digits, size=size or NATIVE[name], wide=name == "digits-wide")
-        if name == "triangles":
-            make = triangles
         train, test = make(count or USUAL, derive(seed, "training images")), make(held_out, derive(seed, "test images"))
         validating = _validating(len(train.labels))
         return Splits(train, test, (), make(validating, derive(seed, "validation images")) if validating else None)

@@ -1,7 +1,7 @@
 """A dataset in memory: images, labels, and the true factors where they are known."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -95,6 +95,11 @@ class Splits:
 def counted(count: int, one: str, several: str = "") -> str:
     """`1 image`, `2 images`."""
     return f"{count} {one if count == 1 else several or one + 's'}"
+
+
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """The first of them, separated by commas."""
+    return ", ".join(names[:most]) + " ..." * (len(names) > most)
 
 
 def need_labels(dataset: ImageDataset, what: str, source: str = "the set") -> None:

@@ -1,10 +1,9 @@
 """Images from a dataset of the Hugging Face hub, `hf:owner/name[/config]`; touched only when asked for."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from imagegan.data.dataset import UNLABELLED, Splits
 from imagegan.data.image_files import Decoded, cropped, decoded, pillow_errors, read_all
@@ -20,14 +19,6 @@ KNOWN = {
 }
 
 
-class Columns(NamedTuple):
-    """The first column of images and, where there is one, the first of class labels, with their names."""
-
-    image: str
-    label: str | None
-    names: list[str]
-
-
 def read_hub(name: str, size: int = 32) -> Splits:
     """The train and test (or validation) split of a dataset of images; without either a tenth is held out.
 
@@ -40,38 +31,31 @@ def read_hub(name: str, size: int = 32) -> Splits:
 
 
 def as_sets(loaded: Mapping[str, Any], name: str, size: int) -> Splits:
+    """Of the first column of images and, where there is one, the first of class labels."""
+    import datasets
+
     splits = {SPLITS.get(split.casefold(), split): split for split in reversed(list(loaded))}
     train = splits.get("train") or next(iter(loaded))
     held = next((splits[split] for split in ("test", "val") if splits.get(split, train) != train), None)
     rows = [loaded[split] for split in (train, held) if split is not None]
-    columns = _columns(rows[0], name)
-    views = [(some.select_columns([columns.image]), at) for some in rows for at in range(len(some))]
+    kinds = rows[0].features
+    columns = [column for column, kind in kinds.items() if isinstance(kind, datasets.Image)]
+    if not columns:
+        raise DataError(f"{name} has the columns {', '.join(kinds)}, and none holds images; choose another dataset")
+    label = next((column for column, kind in kinds.items() if isinstance(kind, datasets.ClassLabel)), None)
+    views = [(some.select_columns(columns[:1]), at) for some in rows for at in range(len(some))]
 
     def load(number: int) -> Decoded:
         view, at = views[number]
         with pillow_errors():  # the reader of the data has errors of its own
-            return cropped(decoded(view[at][columns.image]), size)
+            return cropped(decoded(view[at][columns[0]]), size)
 
     images, image_notes = read_all(len(views), load, lambda at: f"record {views[at][1]}", size, name)
-    known = [None if columns.label is None else some[:][columns.label] for some in rows]
-    labels = np.concatenate([_numbers(some, len(of)) for some, of in zip(known, rows, strict=True)])
+    # Of some datasets the test split has -1, or nothing, in the place of labels.
+    known = [of for some in rows for of in (some[:][label] if label else [None] * len(some))]
+    labels = np.array([UNLABELLED if of is None else of for of in known], dtype=np.int64)
     whole, split = Part(images, labels), len(rows[0])
     test = whole.take(slice(split, None)) if held else None
     notes = [f"left out: the split {split}" for split in loaded if split not in (train, held)]
-    return arrange(whole.take(slice(split)), test, name, columns.names, [*notes, *image_notes])
-
-
-def _numbers(labels: Sequence[int | None] | None, count: int) -> NDArray[np.int64]:
-    """Of some datasets the test split has -1, or nothing, in the place of labels."""
-    return np.array([UNLABELLED if label is None else label for label in labels or [None] * count], dtype=np.int64)
-
-
-def _columns(rows: Any, name: str) -> Columns:
-    import datasets
-
-    kinds = rows.features
-    images = [column for column, kind in kinds.items() if isinstance(kind, datasets.Image)]
-    labels = [column for column, kind in kinds.items() if isinstance(kind, datasets.ClassLabel)]
-    if not images:
-        raise DataError(f"{name} has the columns {', '.join(kinds)}, and none holds images; choose another dataset")
-    return Columns(images[0], labels[0] if labels else None, list(kinds[labels[0]].names) if labels else [])
+    names = kinds[label].names if label else ()
+    return arrange(whole.take(slice(split)), test, name, names, [*notes, *image_notes])

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from imagegan.data.dataset import counted
+from imagegan.data.dataset import counted, listed
 from imagegan.data.image_files import SUFFIXES, printable
 from seqgan.errors import DataError
 
@@ -122,7 +122,7 @@ def layout(root: Path) -> Layout:
                 f"{splits['train']} can be a class beside {names[0]}, or a split; name that class otherwise, or put "
                 f"all classes into a folder of the split (train/{names[0]})"
             )
-        where = f" ({', '.join(names[:FIRST])}{' ...' if len(names) > FIRST else ''})" if names else ""
+        where = f" ({listed(names)})" if names else ""
         notes.append(f"left out: {counted(len(aside), 'image')} beside {splits['train'].name}/{where}")
     if "test" in splits and "val" in splits:
         aside = below(_visible(inner["val"]))

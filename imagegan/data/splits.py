@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from imagegan.data.dataset import UNLABELLED, ImageDataset, Splits, counted
+from imagegan.data.dataset import UNLABELLED, ImageDataset, Splits, counted, listed
 from seqgan.errors import DataError
 
 FEWEST, MOST_HELD_OUT = 10, 5000
@@ -30,6 +30,10 @@ class Part(NamedTuple):
 
     def take(self, chosen: slice) -> "Part":
         return Part(self.images[chosen], self.labels[chosen])
+
+    def dataset(self, names: tuple[str, ...]) -> ImageDataset:
+        images, labels = map(torch.from_numpy, self)
+        return ImageDataset(images, labels, torch.zeros(len(labels), 0), names)
 
 
 def part_of(images: NDArray[Any], labels: Sequence[int] | NDArray[Any] | None, source: str) -> Part:
@@ -89,7 +93,10 @@ def arrange(
         hashes = _hashes(train)
         order = _order(train, hashes)
         held = _held_out(train.labels[order], hashes[order])
-        order = np.concatenate([order[~held], _shuffled(train, hashes, order[held])])
+        # Those held out were chosen by the first bytes of the hash, class by class: in the order of its last ones, the
+        # first of them are of all classes.
+        last = np.lexsort((train.labels[order[held]], hashes[order[held]].byteswap()))
+        order = np.concatenate([order[~held], order[held][last]])
         _reorder(train, order)
         hashes, split = hashes[order], count - int(held.sum())
         train, test = train.take(slice(split)), train.take(slice(split, None))
@@ -99,15 +106,8 @@ def arrange(
         for part, some in ((train, hashes), (test, test_hashes)):
             _reorder(part, _order(part, some))
         _refuse_foreign(train, test, source, names)
-    notes = [*notes, *_missing(train, test, names), *_copies(hashes, test_hashes)]
-    if len(test.labels) < MEASURABLE:
-        notes.append(f"with fewer than {MEASURABLE} held out, no distance can be measured")
-    return Splits(_images(train, names), _images(test, names), tuple(notes))
-
-
-def _images(part: Part, names: tuple[str, ...]) -> ImageDataset:
-    images, labels = map(torch.from_numpy, part)
-    return ImageDataset(images, labels, torch.zeros(len(labels), 0), names)
+    notes = [*notes, *_notes(train, test, names, hashes, test_hashes)]
+    return Splits(train.dataset(names), test.dataset(names), tuple(notes))
 
 
 def _hashes(part: Part) -> Hashes:
@@ -118,12 +118,6 @@ def _hashes(part: Part) -> Hashes:
 def _order(part: Part, hashes: Hashes) -> Order:
     """By hash, equal images by label."""
     return np.lexsort((part.labels, hashes))
-
-
-def _shuffled(part: Part, hashes: Hashes, chosen: Order) -> Order:
-    """These images by the reversed bytes of the hash: they were chosen by its first bytes, class by class; ordered by
-    those, the first of them would be of few classes."""
-    return chosen[np.lexsort((part.labels[chosen], hashes[chosen].byteswap()))]
 
 
 def _held_out(labels: NDArray[np.int64], hashes: Hashes) -> NDArray[np.bool_]:
@@ -160,29 +154,25 @@ def _refuse_foreign(train: Part, test: Part, source: str, names: Sequence[str]) 
     known = set(train.labels.tolist()) - {UNLABELLED}
     foreign = sorted(set(test.labels.tolist()) - known - {UNLABELLED})
     if known and foreign:
-        parts = ", ".join(names[label] for label in foreign[:5]) + (" ..." if len(foreign) > 5 else "")
+        there, more = (listed([names[label] for label in labels]) for labels in (sorted(known), foreign))
         raise DataError(
-            f"{source}: {counted(len(foreign), 'class', 'classes')} to test on ({parts}) that none of the images to "
-            f"train on is of; those have {counted(len(known), 'class', 'classes')} "
-            f"({', '.join(names[label] for label in sorted(known)[:5])}{' ...' if len(known) > 5 else ''}); name the "
-            "folders alike, or remove these"
+            f"{source}: {counted(len(foreign), 'class', 'classes')} to test on ({more}) that none of the images to "
+            f"train on is of; those have {counted(len(known), 'class', 'classes')} ({there}); name the folders alike, "
+            "or remove these"
         )
 
 
-def _missing(train: Part, test: Part, names: Sequence[str]) -> list[str]:
-    """Classes without a held-out image."""
+def _notes(train: Part, test: Part, names: Sequence[str], hashes: Hashes, test_hashes: Hashes) -> list[str]:
+    """What is odd about the splits: classes without a held-out image, copies."""
+    notes = []
     there = set(test.labels.tolist())
     missing = [names[label] for label in sorted(set(train.labels.tolist()) - there - {UNLABELLED})]
-    if not missing or there == {UNLABELLED}:
-        return []
-    parts = ", ".join(missing[:5]) + (" ..." if len(missing) > 5 else "")
-    return [f"no image of {counted(len(missing), 'class', 'classes')} is held out ({parts})"]
-
-
-def _copies(train: Hashes, test: Hashes) -> list[str]:
-    parts = []
-    if more := len(train) - len(np.unique(train)):
-        parts.append(f"{counted(more, 'image')} to train on equal to others of them")
-    if shared := int(np.isin(test, train).sum()):
-        parts.append(f"{shared} of {len(test)} held-out images equal to some to train on")
-    return parts
+    if missing and there != {UNLABELLED}:
+        notes.append(f"no image of {counted(len(missing), 'class', 'classes')} is held out ({listed(missing)})")
+    if more := len(hashes) - len(np.unique(hashes)):
+        notes.append(f"{counted(more, 'image')} to train on equal to others of them")
+    if shared := int(np.isin(test_hashes, hashes).sum()):
+        notes.append(f"{shared} of {len(test_hashes)} held-out images equal to some to train on")
+    if len(test.labels) < MEASURABLE:
+        notes.append(f"with fewer than {MEASURABLE} held out, no distance can be measured")
+    return notes

@@ -8,8 +8,7 @@ import torch
 from click.testing import CliRunner
 from torch.testing import assert_close
 
-from imagegan.bench.naive import PlainTraining
-from imagegan.bench.speed import measure
+from imagegan.bench.speed import PlainTraining, measure
 from imagegan.cli import imagegan
 from imagegan.data import ImageDataset
 from imagegan.game import Game

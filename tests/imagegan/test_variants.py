@@ -69,12 +69,12 @@ def test_it_learns_where_the_ink_is(model: str) -> None:
     config = config_of(model, **{name: value for name, value in wanted.items() if hasattr(CONFIGS[model], name)})
     game = training.new_model(model, config, data, SHAPE, CPU, 0)
     real = data.pixels.mean(dim=0)
-    distance = [float((game.sample(100, 0).mean(dim=0) - real).square().mean())]
+    distance = [float((generate(game, 100, 0).mean(dim=0) - real).square().mean())]
     for phase in game.phases():
         for step in range(1, phase.steps + 1):
             torch.manual_seed(step)
             phase.update(step)
-    distance.append(float((game.sample(100, 0).mean(dim=0) - real).square().mean()))
+    distance.append(float((generate(game, 100, 0).mean(dim=0) - real).square().mean()))
     assert distance[1] < 0.5 * distance[0]
 
 
@@ -202,7 +202,7 @@ def test_larger_images(model: str, size: int) -> None:
     game = training.new_model(model, config_of(model, size=size, **labels), images, training.shape_of(images), CPU, 0)
     for phase in game.phases():
         phase.update(30)
-    assert game.sample(3, 0).shape == (3, 1, size, size)
+    assert generate(game, 3, 0).shape == (3, 1, size, size)
 
 
 def test_the_averaged_generator_follows_and_draws() -> None:
@@ -239,7 +239,7 @@ def test_spectral_norm_is_trained_saved_and_exported_with_its_vectors() -> None:
     other = made("dcgan", seed=3, spectral_norm=True, d_norm="none")
     assert isinstance(other, Game)
     twin = other.recipe.nets["discriminator"]
-    twin.load_state_dict(load(game.exports()["discriminator.safetensors"]))
+    twin.load_state_dict(load(Validated(game).exports()["discriminator.safetensors"]))
     score = net.eval()(images).score
     assert twin.eval()(images).score.equal(score)
     assert net(images).score.equal(score)
