@@ -4,7 +4,8 @@
 The paper picked images and marked windows by hand; here a classifier of the training images, and a regressor of their
 factors, do so. A concept is a class ("7"), or one side of a factor ("high slant")."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -62,11 +63,9 @@ class Concepts(NamedTuple):
 
         Raises:
             UsageError: it is no such sum."""
-        for minus in (at for at, sign in enumerate(text) if sign == "-"):
-            for plus in (at for at, sign in enumerate(text) if sign == "+" and at > minus):
-                three = [part.strip() for part in (text[:minus], text[minus + 1 : plus], text[plus + 1 :])]
-                if all(name in self.names for name in three):
-                    return [self.names.index(name) for name in three]
+        name = rf"\s*({'|'.join(map(re.escape, self.names))})\s*"
+        if found := re.fullmatch(rf"{name}-{name}\+{name}", text):
+            return [self.names.index(name) for name in found.groups()]
         raise UsageError(
             f"{quoted(text)} is no CONCEPT-CONCEPT+CONCEPT, such as {'-'.join(self.names[:2])}+{self.names[-1]}; the "
             f"concepts are {', '.join(self.names)}"
@@ -79,17 +78,13 @@ def concepts_of(splits: Splits) -> Concepts:
     Raises:
         UsageError: they have neither."""
     train = splits.train
-    labelled = train.classes > 1 and train.labelled
-    factors = train.factor_names
-    if not labelled and not factors:
+    classes: Sequence[str] = ()
+    if train.classes > 1 and train.labelled:
+        classes = train.names or tuple(map(str, range(train.classes)))
+    sides = [f"{side} {name}" for side in ("high", "low") for name in train.factor_names]
+    if not (names := (*classes, *sides)):
         raise UsageError("these images have neither labels nor known factors, so there are no concepts")
-    classes = (train.names or tuple(map(str, range(train.classes)))) if labelled else ()
-    sides = tuple(f"{side} {name}" for side in ("high", "low") for name in factors)
-    return Concepts(
-        (*classes, *sides),
-        predictor(train) if labelled else None,
-        predictor(train, "factors") if factors else None,
-    )
+    return Concepts(names, predictor(train) if classes else None, predictor(train, "factors") if sides else None)
 
 
 class Sampled(NamedTuple):
@@ -165,11 +160,8 @@ def hidden_layer(model: Model, dropped: Bool[Tensor, "F"] | None = None) -> Iter
     """The inputs of the last layer but one of the (finest) generator, averaged over the image, of each batch that is
     drawn within the block; with some filters set to zero."""
     seen: list[Tensor] = []
-    layers = [
-        layer
-        for layer in model.games[-1].generator.modules()
-        if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d)
-    ]
+    kinds = nn.Linear | nn.Conv2d | nn.ConvTranspose2d
+    layers = [layer for layer in model.games[-1].generator.modules() if isinstance(layer, kinds)]
 
     def look(layer: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
         [activations] = given
@@ -193,8 +185,8 @@ def logistic_regression(features: Float[Tensor, "N F"], present: Bool[Tensor, "N
     deviation = features.std(dim=0)
     inputs = (features - features.mean(dim=0)) / torch.where(deviation > 0, deviation, torch.inf)
     line = nn.Linear(inputs.shape[1], 1)
-    nn.init.zeros_(line.weight)
-    nn.init.zeros_(line.bias)
+    for parameter in line.parameters():
+        nn.init.zeros_(parameter)
     optimizer = torch.optim.LBFGS(line.parameters(), max_iter=100, line_search_fn="strong_wolfe")
 
     def loss() -> Tensor:

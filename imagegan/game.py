@@ -19,8 +19,7 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 from torch.optim import Optimizer
 
-from imagegan.data.dataset import Stored, as_floats
-from imagegan.data.few_labels import with_label
+from imagegan.data.dataset import Stored, as_floats, with_label
 from imagegan.history import SampleHistory
 from imagegan.latents import NO_CODE, Codes, CodeSpec, Latents, Prior
 from imagegan.losses import Loss, Scores
@@ -32,7 +31,7 @@ from seqgan.core.device import autocast
 from seqgan.core.game import LR_SCHEDULES, Nets, Optimise, Player, Term, move, nothing, once, update_average, watched
 from seqgan.core.phase import Metrics, Phase
 from seqgan.core.seed import derive, private_generator
-from seqgan.errors import ConfigError, UsageError
+from seqgan.errors import ConfigError
 
 Labels = Int[Tensor, "N"]
 
@@ -65,9 +64,7 @@ class Recipe:
     rounds: int = 1  # of this game for each step of a training
 
     def __post_init__(self) -> None:
-        """
-        Raises:
-            ConfigError: a penalty on single images stands beside BatchNorm, which mixes the images of a batch."""
+        """Refuse a penalty on single images beside BatchNorm, which mixes the images of a batch (ConfigError)."""
         for player in self.players.values():
             for name, term in player.terms.items():
                 if term.per_sample and any(has_batchnorm(self.nets[net]) for net in player.moves):
@@ -215,12 +212,7 @@ class Game:
     ) -> None:
         """`preprocess` is applied to real images, as to bring them to a level of a pyramid."""
         self.recipe, self.config, self.device, self.seed, self.name = recipe, config, device, seed, name
-        if recipe.conditional and len(labels) != len(images):
-            raise UsageError(
-                f"this model learns from labels, but of {len(images)} images {len(labels)} have one; "
-                "choose data with labels, or a model that needs none"
-            )
-        self.preprocess = preprocess
+        self.preprocess, self.steps = preprocess, config.steps * recipe.rounds
         self.images, self.labels = images.to(device), labels.to(device)
         self.labelled = with_label(labels)
         for net in recipe.nets.values():
@@ -235,11 +227,6 @@ class Game:
     @property
     def phase(self) -> Phase:
         return Phase(self.name, self.steps, self.update)
-
-    @property
-    def steps(self) -> int:
-        """The rounds of this game."""
-        return self.config.steps * self.recipe.rounds
 
     def update(self, step: int) -> Metrics:
         """One round: each player takes its turns. The metrics are those of the last turn of each."""

@@ -87,18 +87,13 @@ def stacked(blocks: Sequence[Image.Image]) -> Image.Image:
 
 def gif(frames: Sequence[Image.Image], seconds: float = 0.1, last: float = 2.0) -> bytes:
     """An endless loop, whose last frame stays longer. Few shades: with all of them the file would be large."""
-    reduced = [_of_few_shades(frame) for frame in frames]
+    step = 255 / (GREYS - 1)
+    greys = [round(round(shade / step) * step) for shade in range(256)]
+    reduced = [frame.point(greys) if frame.mode == "L" else frame.quantize(64) for frame in frames]
     shown = [*[round(1000 * seconds)] * (len(frames) - 1), round(1000 * last)]
     buffer = io.BytesIO()
     reduced[0].save(buffer, "GIF", save_all=True, append_images=reduced[1:], duration=shown, loop=0)
     return buffer.getvalue()
-
-
-def _of_few_shades(image: Image.Image) -> Image.Image:
-    if image.mode != "L":
-        return image.quantize(64)
-    step = 255 / (GREYS - 1)
-    return image.point([round(round(shade / step) * step) for shade in range(256)])
 
 
 # --- files

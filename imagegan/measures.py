@@ -9,16 +9,25 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from imagegan.data import MODAL, UNLABELLED, ImageDataset, Splits, Stored, as_floats
-from imagegan.data.toys import centres
+from imagegan.data import UNLABELLED, ImageDataset, Splits
+from imagegan.data.dataset import Stored, as_floats
+from imagegan.data.toys import MODAL, centres
 from imagegan.data.triangles import all_triangles
-from imagegan.metrics.classes import accuracy, covered, covered_error, covered_modes, imbalance, share_of, shares
+from imagegan.metrics.classes import (
+    accuracy,
+    covered,
+    covered_error,
+    covered_modes,
+    imbalance,
+    linearly_right,
+    share_of,
+    shares,
+)
 from imagegan.metrics.codes import MOST_CLASSES, class_found, factors_found
 from imagegan.metrics.distances import FEWEST, frechet, kernel_distance
 from imagegan.metrics.features import Features, Space, spaces_for, spread, unlabelled
 from imagegan.metrics.neighbours import NEIGHBOURS, Manifolds, closer, copied, manifolds, nearest
 from imagegan.metrics.predictors import AT_ONCE, Images, Predictor
-from imagegan.metrics.probe import linearly_right
 from imagegan.nets import Classifier
 from imagegan.pyramid import Model
 from imagegan.samples import Samples

@@ -80,15 +80,11 @@ class Discriminator(nn.Module):
     def forward(self, images: Images, code: Codes | None = None) -> Scored:
         if self.training and self.augment:
             images = self.augment(images)
-        features = self.trunk(images if code is None else self._beside(images, code))
+        if code is not None:  # for convolutions each number of it is a channel, for perceptrons an input
+            beside = code[:, :, None, None].expand(-1, -1, *images.shape[2:]) if self.planes else code
+            images = torch.cat([images if self.planes else images.flatten(1), beside], dim=1)
+        features = self.trunk(images)
         return Scored(self.output(features).flatten().float(), features)  # losses are computed in fp32
-
-    def _beside(self, images: Images, code: Codes) -> Tensor:
-        """For convolutions each number of the code is a channel, for perceptrons an input."""
-        if not self.planes:
-            return torch.cat([images.flatten(1), code], dim=1)
-        planes = code[:, :, None, None].expand(-1, -1, *images.shape[2:])
-        return torch.cat([images, planes], dim=1)
 
 
 class Classifier(nn.Module):

@@ -13,17 +13,9 @@ from imagegan.model import ImageModel, load_model, untrained
 from imagegan.runs import FIELDS, described, read_run
 from imagegan.summary import summary
 from seqgan import __version__
+from seqgan.core import pretrained as saved
 from seqgan.core.bounds import PATH_NAME, checked
 from seqgan.core.plots import png
-from seqgan.core.pretrained import (
-    description_json,
-    folder_of,
-    numbers,
-    read_description,
-    read_weights,
-    refuse_taken,
-    write_model,
-)
 from seqgan.core.report import Rows
 from seqgan.core.weights import as_safetensors
 from seqgan.errors import CheckpointError, UsageError
@@ -32,16 +24,12 @@ CONFIG = "config.json"
 FILES = [CONFIG, "*.safetensors"]
 
 
-def is_saved_model(folder: Path) -> bool:
-    return (folder / CONFIG).is_file() and not (folder / "run.json").is_file()
-
-
 def opened(folder: Path, stage: str, device: torch.device) -> ImageModel:
     """The model of a stage of a run, or of a folder that `save_pretrained` wrote, which has one.
 
     Raises:
         UsageError: another stage of a saved model."""
-    if not is_saved_model(folder):
+    if not (folder / CONFIG).is_file() or (folder / "run.json").is_file():
         return ImageModel(load_model(folder, device, stage), read_run(folder))
     if stage != "final":
         raise UsageError(f"{folder} is a saved model, which has one stage; leave out --stage {stage}")
@@ -55,12 +43,12 @@ def from_pretrained(name: Annotated[str | Path, PATH_NAME], *, device: torch.dev
     Raises:
         RunError: neither a folder nor on the hub.
         CheckpointError: a file is missing, damaged, or does not belong to the others."""
-    folder = folder_of(str(name), FILES)
+    folder = saved.folder_of(str(name), FILES)
     path = folder / CONFIG
-    about = described(path, read_description(path, "imagegan", FIELDS), CheckpointError)
+    about = described(path, saved.read_description(path, "imagegan", FIELDS), CheckpointError)
     model = untrained(about, torch.device(device))
     for file, net in model.files().items():
-        net.load_state_dict(read_weights(folder / file, about.description["files"].get(file), net))
+        net.load_state_dict(saved.read_weights(folder / file, about.description["files"].get(file), net))
     return ImageModel(model, about)
 
 
@@ -72,7 +60,7 @@ def save_pretrained(
     Raises:
         UsageError: the folder holds something already; `overwrite` replaces a saved model, and nothing else.
         StorageError: the folder cannot be written."""
-    refuse_taken(folder, CONFIG, overwrite=overwrite)
+    saved.refuse_taken(folder, CONFIG, overwrite=overwrite)
     about = model.about.description
     data = {**about["data"], "folder": None}  # which is of no use elsewhere
     description = {"package": about["package"], **{name: about[name] for name in FIELDS}, "data": data}
@@ -80,12 +68,12 @@ def save_pretrained(
     points = data["size"] == 1
     samples = drawn(model.generate(POINTS if points else SHOWN), real=model.model.images)
     contents = {
-        CONFIG: description_json(description, weights),
+        CONFIG: saved.description_json(description, weights),
         "README.md": card(about, rows, licence).encode(),
         "samples.png": png(samples),
         **weights,
     }
-    return write_model(folder, contents, overwrite=overwrite)
+    return saved.write_model(folder, contents, overwrite=overwrite)
 
 
 def card(about: Mapping[str, Any], rows: Rows, licence: str) -> str:
@@ -96,7 +84,7 @@ def card(about: Mapping[str, Any], rows: Rows, licence: str) -> str:
         version=__version__,
         data=f"{data['name']}: {data['count']} images of {data['channels']} x {data['size']} x {data['size']}",
         sha256=data["sha256"][:16],
-        numbers=numbers(rows),
+        numbers=saved.numbers(rows),
         notes="\n".join(summary(rows)),
         license=json.dumps(licence, ensure_ascii=False),
     )

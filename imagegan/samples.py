@@ -68,14 +68,12 @@ def read_samples(path: Annotated[Path, PATH], like: ImageDataset | None = None) 
 def _coloured(samples: Samples, channels: int) -> Samples:
     pixels = samples.pixels
     if pixels.shape[1] == 3 and channels == 1 and bool((pixels[:, :1] == pixels).all()):
-        return samples._replace(
-            pixels=pixels[:, :1], description=f"{samples.description}; RGB without colours, taken as grey"
-        )
-    if pixels.shape[1] == 1 and channels == 3:
-        return samples._replace(
-            pixels=pixels.expand(-1, 3, -1, -1), description=f"{samples.description}; grey, taken as RGB"
-        )
-    return samples
+        pixels, how = pixels[:, :1], "RGB without colours, taken as grey"
+    elif pixels.shape[1] == 1 and channels == 3:
+        pixels, how = pixels.expand(-1, 3, -1, -1), "grey, taken as RGB"
+    else:
+        return samples
+    return samples._replace(pixels=pixels, description=f"{samples.description}; {how}")
 
 
 def _from_folder(folder: Path, like: ImageDataset) -> Samples:
@@ -159,12 +157,10 @@ def _scaled(array: NDArray[np.generic], path: Path) -> tuple[Images, str]:
             if (black, white) != (-1, 1):
                 values.div_((white - black) / 2).sub_(1)
             return values.clamp_(-1, 1), f"taken as {scale}"
+    given = f"{array.dtype} values from {low:.4g} to {high:.4g}"
     if array.shape[1:] == POINT:
-        raise DataError(
-            f"{path} holds points of {array.dtype} values from {low:.4g} to {high:.4g}; floats within [-1, 1] were "
-            "expected"
-        )
+        raise DataError(f"{path} holds points of {given}; floats within [-1, 1] were expected")
     raise DataError(
-        f"{path} holds {array.dtype} values from {low:.4g} to {high:.4g}, of which nothing says what is black "
-        "and white; bytes, or floats within [0, 1], [-1, 1] or [0, 255] were expected"
+        f"{path} holds {given}, of which nothing says what is black and white; bytes, or floats within [0, 1], "
+        "[-1, 1] or [0, 255] were expected"
     )

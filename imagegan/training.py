@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import torch
 
 from imagegan.data import MADE, NATIVE, TOYS, UNLABELLED, ImageDataset, Splits, load
-from imagegan.data.few_labels import few_labels
+from imagegan.data.dataset import few_labels
 from imagegan.game import Game, Recipe
 from imagegan.nets import Shape, halvings
 from imagegan.pyramid import Model, Pyramid
@@ -71,30 +71,15 @@ def refuse_ineffective(chosen: Chosen, shape: Shape) -> None:
     Raises:
         ConfigError: an option was given that has no effect beside the others, or with these images."""
     config, typed = chosen.config, chosen.typed()
-    side = f"{shape.size} x {shape.size}"
-    if (
-        typed.get("d_norm", "none") != "none"
-        and getattr(config, "nets", "") == "dcgan"
-        and halvings(shape.size)[0] == 1
-    ):
+    single = getattr(config, "nets", "") == "dcgan" and halvings(shape.size)[0] == 1
+    if single and typed.get("d_norm", "none") != "none":
         raise ConfigError(
-            f"--d-norm {config.d_norm} has no effect: of images of {side} the discriminator of --nets dcgan has a "
-            "single convolution, which is not normalised; leave it out, or use --nets common or mlp"
+            f"--d-norm {config.d_norm} has no effect: of images of {shape.size} x {shape.size} the discriminator of "
+            "--nets dcgan has a single convolution, which is not normalised; leave it out, or use --nets common or mlp"
         )
     if "penalty" in typed and not config.penalty_weight:
         raise ConfigError(
             f"--penalty {config.penalty} has no effect beside --penalty-weight 0; leave it out, or give another weight"
-        )
-
-
-def refuse_another_schedule(folder: Path, config: ImageConfig, options: Mapping[str, Any]) -> None:
-    """
-    Raises:
-        RunError: more steps were asked for, but the learning rates of a run depend on how many there are."""
-    if config.lr_schedule != "constant" and options.get("steps", config.steps) != config.steps:
-        raise RunError(
-            f"{folder} has {config.steps} steps with --lr-schedule {config.lr_schedule}, whose learning rates would "
-            f"have been others for {options['steps']}; leave --steps out to go on with it, or start a new run"
         )
 
 
@@ -142,7 +127,11 @@ def begin_or_continue(
             record_moved_images(folder, data_dir.resolve())
         description, config, _ = read_run(folder)
         options = with_data_defaults(chosen, description["data"]["name"]).asked
-        refuse_another_schedule(folder, config, options)
+        if config.lr_schedule != "constant" and options.get("steps", config.steps) != config.steps:
+            raise RunError(
+                f"{folder} has {config.steps} steps with --lr-schedule {config.lr_schedule}, whose learning rates "
+                f"would have been others for {options['steps']}; leave --steps out to go on with it, or start a new run"
+            )
         return options
 
     return starting.begin_or_continue(

@@ -28,6 +28,10 @@ class Source(NamedTuple):
     name: str
     folder: Path | None = None
 
+    def within(self, out: Path) -> Path:
+        """The folder of its runs."""
+        return out / self.name.replace("/", "-")
+
 
 class Known(NamedTuple):
     """What the runs on a set of images have in common."""

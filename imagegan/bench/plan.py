@@ -30,7 +30,7 @@ def compared(
     Raises:
         DataError: the dataset cannot be read.
         UsageError: the budget does not allow a single round of some model."""
-    shape, folder = shape_in(source), folder_of(out, source)
+    shape, folder = shape_in(source), source.within(out)
     options = {model: within(model, source, shape, preset, budget) for model in models}
     return {
         model: [Job(folder / model / f"seed-{seed}", model, source, seed, options[model]) for seed in seeds]
@@ -52,10 +52,6 @@ def within(model: str, source: Source, shape: Shape, preset: str, budget: int, *
     config = as_preset(model, source, preset, **changes).config
     rounds = rounds_within(recipes_of(model, config, shape), config.batch_size, budget)
     return as_preset(model, source, preset, **changes, steps=rounds)
-
-
-def folder_of(out: Path, source: Source) -> Path:
-    return out / source.name.replace("/", "-")
 
 
 def shape_in(source: Source) -> Shape:

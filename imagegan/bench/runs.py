@@ -87,7 +87,7 @@ def _side_by_side(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, Resu
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_begin_worker) as pool:
         try:
             # The classifier that many runs are measured by is trained before all of them ask for it.
-            list(pool.map(_prepare, {(job.source, job.chosen.config.images, job.seed) for job in jobs}))
+            list(pool.map(_prepare, {(job.source, job.chosen.config.images, job.seed): job for job in jobs}))
             for done in as_completed(waiting := {pool.submit(_one, job): job for job in jobs}):
                 yield waiting[done], done.result()
         except BrokenProcessPool as error:

@@ -56,7 +56,7 @@ def planned(name: str, source: Source, trials: int, width: int, budget: int, out
 
     Raises:
         UsageError: the budget does not allow a single round."""
-    shape, folder, model = plan.shape_in(source), plan.folder_of(out, source) / name, STUDIED[name].model
+    shape, folder, model = plan.shape_in(source), source.within(out) / name, STUDIED[name].model
     setting = {**SETTING, "width": width, **({} if source.name in TOYS else {"nets": "common"})}
     jobs = []
     for number in range(trials):
@@ -172,7 +172,7 @@ def draw(found: Mapping[str, Found], real: Entry, source: Source, out: Path) -> 
     floor = Curve("real images", trials, np.full(len(trials), real.row[by].value), "dashed", BLACK)
     title = f"{source.name}: expected {by} of the best of k trials"
     image = plot([*curves, floor], title=title, x="k", y=by, log="xy", size=(640, 480))
-    place = plan.folder_of(out, source) / "study.png"
+    place = source.within(out) / "study.png"
     files.write(place, png(image))
     return place
 

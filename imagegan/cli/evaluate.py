@@ -68,6 +68,7 @@ def evaluate(
     from imagegan.data import load
     from imagegan.metrics.distances import fid
     from imagegan.samples import read_samples
+    from imagegan.summary import summary
     from seqgan.core.device import resolve, use_threads
 
     use_threads(threads)
@@ -93,7 +94,8 @@ def evaluate(
         click.echo(f"  samples of {run}, {after}, drawn with --seed {seed}")
     if samples:
         click.echo(f"  samples of {samples}: {facts['samples']}")
-    print_summary(rows)
+    for line in summary(rows):
+        click.echo(line)
 
 
 def print_rows(rows: "Mapping[str, Row]") -> None:
@@ -106,10 +108,3 @@ def print_rows(rows: "Mapping[str, Row]") -> None:
     )
     for line in signatures(rows, metrics):
         click.echo(f"  {line}")
-
-
-def print_summary(rows: "Mapping[str, Row]") -> None:
-    from imagegan.summary import summary
-
-    for line in summary(rows):
-        click.echo(line)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from imagegan.cli.evaluate import print_rows, print_summary
+from imagegan.cli.evaluate import print_rows
 from imagegan.cli.options import DATA, DATA_DIR
 from imagegan.variants.configs import CONFIGS, PRESETS
 from seqgan.core.bounds import TEXT
@@ -44,11 +44,13 @@ def train(
 
 def _report(folder: Path, finished: "Finished") -> None:
     from imagegan import evaluation
+    from imagegan.summary import summary
     from seqgan.core import files
 
     rows = evaluation.first_numbers(finished.model, finished.splits, finished.data)
     print_rows(rows)
-    print_summary(rows)
+    for line in summary(rows):
+        click.echo(line)
     facts = {"data": finished.data, "samples": "drawn with seed 0", "steps": evaluation.steps_learned(folder)}
     files.make_folder(folder / "evaluations")
     files.write(folder / "evaluations" / "training.json", evaluation.written(rows, facts))

@@ -6,12 +6,12 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-from imagegan.data.dataset import UNLABELLED, ImageDataset, Splits, Stored, as_floats, need_labels
-from imagegan.data.digits import SIZES, digits
+from imagegan.data.dataset import UNLABELLED, ImageDataset, Splits
+from imagegan.data.digits import digits
 from imagegan.data.folder import read_folder
 from imagegan.data.hub import KNOWN, read_hub
 from imagegan.data.splits import MEASURABLE
-from imagegan.data.toys import MODAL, TOYS, toy
+from imagegan.data.toys import TOYS, toy
 from imagegan.data.triangles import triangles
 from seqgan.core.bounds import PATH, SEED, TEXT, Whole, checked
 from seqgan.core.config import nearest
@@ -19,23 +19,7 @@ from seqgan.core.hub import PREFIX
 from seqgan.core.seed import derive
 from seqgan.errors import DataError, quoted
 
-__all__ = [
-    "MADE",
-    "MODAL",
-    "NATIVE",
-    "SIZES",
-    "TOYS",
-    "UNLABELLED",
-    "ImageDataset",
-    "Splits",
-    "Stored",
-    "as_floats",
-    "digits",
-    "load",
-    "need_labels",
-    "toy",
-    "triangles",
-]
+__all__ = ["TOYS", "UNLABELLED", "ImageDataset", "Splits", "digits", "load", "toy", "triangles"]
 
 DRAWN = ("digits", "digits-wide")
 MADE = (*DRAWN, "triangles", *TOYS)

@@ -5,14 +5,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
-from seqgan.errors import DataError
+from seqgan.core.seed import derive
+from seqgan.errors import DataError, UsageError
 
 UNLABELLED = -1
 MOST_NAMED = 12  # classes by name in a message
 
+Labels = Int[Tensor, "N"]
 # Images are stored as bytes, a quarter of the memory of floats; points in [-1, 1] as images of one pixel, with a
 # channel for each axis.
 Stored = UInt8[Tensor, "N C S S"] | Float[Tensor, "N C S S"]
@@ -112,3 +116,35 @@ def need_labels(dataset: ImageDataset, what: str, source: str = "the set") -> No
             f"{what} needs labels, but {source} has none for {missing} of {len(dataset.labels)} images; "
             "put the images of each class into a folder of its own, or choose another set"
         )
+
+
+# --- a few labels to learn from; the other images carry none, so that nothing can read their true ones
+
+
+def with_label(labels: Labels) -> Int[Tensor, "L"]:
+    """The numbers of the images that have a label."""
+    return (labels != UNLABELLED).nonzero().flatten()
+
+
+def few_labels(labels: Labels, count: int, seed: int) -> Labels:
+    """`count` of the labels (0: all that there are), as many of each class as far as there are so many, drawn by the
+    seed; UNLABELLED in the place of the others.
+
+    Raises:
+        UsageError: there are fewer labels, or more classes."""
+    known = with_label(labels).numpy()
+    if not count or not len(known):
+        return labels
+    order = np.random.default_rng(derive(seed, "few labels")).permutation(known)
+    by_class = order[np.argsort(labels.numpy()[order], kind="stable")]
+    _, numbers = np.unique(labels.numpy()[by_class], return_counts=True)
+    if not len(numbers) <= count <= len(known):
+        raise UsageError(
+            f"--labels {count} is not between {len(numbers)}, the number of classes, and {len(known)}, the number of "
+            "images with a label; give such a number, or 0 for all"
+        )
+    rank = np.concatenate([np.arange(number) for number in numbers])  # of an image within its class
+    chosen = by_class[np.argsort(rank, kind="stable")[:count]]
+    few = np.full(len(labels), UNLABELLED)
+    few[chosen] = labels.numpy()[chosen]
+    return torch.from_numpy(few)

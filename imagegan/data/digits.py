@@ -55,7 +55,10 @@ def _draw(label: int, factors: NDArray[np.float64], rng: np.random.Generator, si
         zoom, shift = 0.62 + 0.14 * scale, np.array([0.5 + 0.1 * x, 0.5 + 0.1 * y])
     else:
         zoom = (BOX - pen_width) / np.ptp(np.concatenate(strokes), axis=0).max()
-        shift = 0.5 - zoom * _centre_of_mass(strokes)
+        # The centre of mass of the lines, each piece of which weighs as much as it is long.
+        middles = np.concatenate([(points[1:] + points[:-1]) / 2 for points in strokes])
+        lengths = np.concatenate([np.linalg.norm(np.diff(points, axis=0), axis=1) for points in strokes])
+        shift = 0.5 - zoom * np.average(middles, axis=0, weights=lengths)
     wide = size * SUPERSAMPLING
     image = Image.new("L", (wide, wide))
     pen = ImageDraw.Draw(image)
@@ -81,13 +84,6 @@ def _written(label: int, slant: float, rng: np.random.Generator) -> list[NDArray
         points[:, 0] -= 0.45 * slant * points[:, 1]
         strokes.append(points)
     return strokes
-
-
-def _centre_of_mass(strokes: list[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Of the lines, each piece of which weighs as much as it is long."""
-    middles = np.concatenate([(points[1:] + points[:-1]) / 2 for points in strokes])
-    lengths = np.concatenate([np.linalg.norm(np.diff(points, axis=0), axis=1) for points in strokes])
-    return np.average(middles, axis=0, weights=lengths)
 
 
 def _line(*corners: tuple[float, float], points: int = 5) -> Points:

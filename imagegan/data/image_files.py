@@ -119,7 +119,8 @@ def decoded(image: Image.Image) -> Decoded:
             flat = Image.alpha_composite(Image.new("RGBA", image.size, "white"), layers).convert("RGB")
         else:
             flat = image.convert("L" if image.mode in GREY else "RGB")
-        grey = image.mode in GREY or (image.mode in ("P", "PA") and _is_grey(flat))
+        colours = as_pixels(flat.convert("RGB")) if image.mode in ("P", "PA") else None  # of a palette
+        grey = image.mode in GREY or (colours is not None and bool((colours == colours[:1]).all()))
         return Decoded(flat.convert("L") if grey else flat, notes)
 
 
@@ -145,11 +146,6 @@ def _of_16_bits(image: Image.Image) -> Image.Image:
     if isinstance(transparent := image.info.get("transparency"), int):
         scaled[values == transparent] = 255
     return Image.fromarray(scaled.astype(np.uint8))
-
-
-def _is_grey(image: Image.Image) -> bool:
-    red, green, blue = as_pixels(image.convert("RGB"))
-    return bool((red == green).all() and (green == blue).all())
 
 
 @contextmanager

@@ -83,13 +83,6 @@ def descended(folder: Path) -> Path:
         folder = folders[0]
 
 
-def _unwrapped(split: Path) -> Path:
-    """`train/train` is `train`."""
-    visible = _visible(split)
-    alone = len(visible) == 1 and visible[0].is_dir() and visible[0].name.casefold() == split.name.casefold()
-    return visible[0] if alone else split
-
-
 def layout(root: Path) -> Layout:
     splits: dict[str, Path] = {}
     beside: list[Path] = []
@@ -108,7 +101,11 @@ def layout(root: Path) -> Layout:
     def below(paths: Sequence[Path]) -> list[Found]:
         return list(_found(paths, others))
 
-    plain = {split: _unwrapped(path) for split, path in splits.items()}
+    plain = {}
+    for split, path in splits.items():  # `train/train` is `train`
+        first, *more = _visible(path) or [path]
+        same = not more and first.is_dir() and first.name.casefold() == path.name.casefold()
+        plain[split] = first if same else path
     inner = {split: descended(path) for split, path in plain.items()}
     if any(inner[split] == path for split, path in plain.items()):
         inner = plain
@@ -143,19 +140,13 @@ def _left_out(others: Counter[str]) -> list[str]:
 def _found(paths: Sequence[Path], others: Counter[str]) -> Iterator[Found]:
     """The images among these paths and, as those of a class, in each folder; other files are counted."""
     for path in paths:
-        if not path.is_dir():
-            found: Iterator[Path] = iter([path])
-            name = None
-        else:
-            for inner in _visible(path):
-                if _split_of(inner):
-                    raise DataError(
-                        f"{inner} is a split inside of a class; put splits first ({inner.name}/{path.name}), or name "
-                        "one of the folders otherwise"
-                    )
-            found = _walked(path)
-            name = unicodedata.normalize("NFC", printable(path.name))
-        for file in found:
+        name = unicodedata.normalize("NFC", printable(path.name)) if path.is_dir() else None
+        if name and (split := next(filter(_split_of, _visible(path)), None)):
+            raise DataError(
+                f"{split} is a split inside of a class; put splits first ({split.name}/{path.name}), or name "
+                "one of the folders otherwise"
+            )
+        for file in _walked(path) if name else [path]:
             if _is_image(file):
                 yield Found(file, name)
             else:
@@ -197,11 +188,8 @@ def _alike(paths: Sequence[Path]) -> dict[Path, str]:
     for path in paths:
         if (found := INSIDE.fullmatch(path.name.casefold())) and not _split_of(path) and path.is_dir():
             groups.setdefault((found[1], found[3]), {})[path] = SPLITS[found[2]]
-    found_splits: dict[Path, str] = {}
-    for group in groups.values():
-        if "train" in group.values() and len(group) > 1:
-            found_splits |= group
-    return found_splits
+    alike = [group for group in groups.values() if "train" in group.values() and len(group) > 1]
+    return {path: split for group in alike for path, split in group.items()}
 
 
 def _is_image(path: Path) -> bool:

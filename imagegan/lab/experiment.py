@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from imagegan.game import Batch, Recipe, View, versus
 from imagegan.latents import CPU
-from imagegan.losses import LOSSES, Scores
+from imagegan.losses import LOSSES
 from imagegan.nets import Discriminator, Images
 from imagegan.penalties import gradient_penalty
 from seqgan.core.game import Player, Term, adam, move
@@ -90,11 +90,6 @@ def resampled(points: Points) -> Draw:
 def as_images(points: Points) -> Images:
     """Of one pixel, with a channel for each axis."""
     return points[:, :, None, None]
-
-
-def scores(net: nn.Module, points: Points) -> Scores:
-    found: Scores = net(as_images(points)).score
-    return found
 
 
 class PointGenerator(nn.Module):

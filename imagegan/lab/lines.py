@@ -7,13 +7,14 @@ means (with a penalty of weight w, |theta| + theta^2 / 2w, since it pays to have
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from PIL import Image
 from torch import Tensor
 
 from imagegan.game import View, versus
-from imagegan.lab.experiment import Number, Points, Result, critic, penalised, scores, train_critic
+from imagegan.lab.experiment import Number, Points, Result, as_images, critic, penalised, train_critic
 from imagegan.losses import LOSSES, Scores, discriminator_loss
 from seqgan.core.game import Player, adam
 from seqgan.core.plots import GREY, Curve, plot, row
@@ -47,11 +48,9 @@ def learned(theta: float, player: Player[View], of: Callable[[Scores, Scores], l
     net = critic(2)
 
     def look() -> Tensor:
-        return torch.stack(of(*(scores(net, line(at, 4096)) for at in (0, theta))))
+        return torch.stack(of(*(net(as_images(line(at, 4096))).score for at in (0, theta))))
 
-    return torch.stack(
-        train_critic(net, player, lambda count: line(0, count), lambda count: line(theta, count), steps, look)
-    )
+    return torch.stack(train_critic(net, player, partial(line, 0), partial(line, theta), steps, look))
 
 
 def divergences(real: Scores, fake: Scores) -> list[Tensor]:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.special import ndtr, ndtri
 
 from imagegan.game import versus
-from imagegan.lab.experiment import Number, PointGenerator, Result, critic, perceptron, scores, train
+from imagegan.lab.experiment import Number, PointGenerator, Result, as_images, critic, perceptron, train
 from imagegan.losses import LOSSES
 from seqgan.core.game import adam, update_average
 from seqgan.core.plots import GREY, ORANGE, Curve, plot, row
@@ -34,7 +34,7 @@ def run(steps: int = 1000) -> Result:
     @torch.no_grad()
     def look(step: int) -> tuple[Tensor, Tensor]:
         generated = average(EXACT[:, None], EXACT[:, None][:, :0]).flatten()
-        real = scores(nets["discriminator"], AXIS[:, None]).sigmoid()
+        real = nets["discriminator"](as_images(AXIS[:, None])).score.sigmoid()
         return generated if generated[0] < generated[-1] else generated.flip(0), real
 
     seen = train(nets, players, lambda count: torch.randn(count, 1), steps, look)

@@ -4,7 +4,7 @@ lines, so that the best critic is a cone, D(x) = |x|, and EM is the mean distanc
 import torch
 
 from imagegan.data.toys import toy
-from imagegan.lab.experiment import Result, penalised, resampled, scores
+from imagegan.lab.experiment import Result, as_images, penalised, resampled
 from imagegan.lab.surfaces import REACH, clipped, frames, numbers, trained
 from seqgan.core.plots import GREY, Curve, plot, row
 
@@ -19,7 +19,7 @@ def run(steps: int = 600) -> Result:
     along = [Curve("exact: |x|", ray, ray, "dashed", GREY)]
     for name, of in found.items():
         with torch.no_grad():
-            values = scores(of.critic, torch.stack([ray, 0 * ray], dim=1))
+            values = of.critic(as_images(torch.stack([ray, 0 * ray], dim=1))).score
         along.append(Curve(name, ray, (values - values[0]) / of.steepest))
     title, y = "From the middle through a mode", "(D(x) - D(0)) / steepest slope"
     profile = plot(along, title=title, x="|x|", y=y, size=(460, 420))

@@ -14,8 +14,8 @@ from imagegan.game import versus
 from imagegan.grids import as_bytes
 from imagegan.lab.experiment import Number, Result, as_images, critic, perceptron, resampled, train
 from imagegan.losses import LOSSES
+from imagegan.metrics.classes import linearly_right
 from imagegan.metrics.features import COMPONENTS, pca64
-from imagegan.metrics.probe import linearly_right
 from imagegan.nets import Images
 from seqgan.core.game import adam
 

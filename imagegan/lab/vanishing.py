@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.special import ndtri
 
 from imagegan.game import versus
-from imagegan.lab.experiment import Number, PointGenerator, Result, critic, scores, train
+from imagegan.lab.experiment import Number, PointGenerator, Result, as_images, critic, train
 from imagegan.losses import LOSSES
 from seqgan.core.game import adam
 from seqgan.core.plots import BLUE, GREEN, GREY, ORANGE, Curve, plot, row
@@ -35,7 +35,7 @@ def run(steps: int = 450) -> Result:
         for name in COLOURS:
             gradients = torch.autograd.grad(LOSSES[name].generator(logits), weights, retain_graph=True)
             found.append(torch.cat([gradient.flatten() for gradient in gradients]).norm().item())
-        return scores(d, AXIS[:, None]).sigmoid().detach(), [logits.mean().item(), *found]
+        return d(as_images(AXIS[:, None])).score.sigmoid().detach(), [logits.mean().item(), *found]
 
     nets = {"generator": g, "discriminator": d}
     seen = train(nets, {"d": player}, lambda count: MEAN + DEVIATION * torch.randn(count, 1), steps, look)

@@ -1,16 +1,21 @@
-"""Metrics of labels: the classes of samples, the modes that they cover, and the accuracy of conditional samples."""
+"""Metrics of labels: the classes of samples, the modes that they cover, the accuracy of conditional samples, and what
+features say of the class."""
 
 import math
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Float, Int
 from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+from torch.nn.functional import one_hot
 from torch.special import ndtr
 
 from imagegan.data.toys import DEVIATION, Points, centres
 from seqgan.core.report import Measured
 
 Array = NDArray[np.float64]
+RIDGE = 1.0  # of standardised features, whose variance is 1: as good as any for pixels, whether 600 images or 10,000
 PRESENT = 0.1  # a class is covered from this part of its real share on
 
 
@@ -63,3 +68,21 @@ def accuracy(found: ArrayLike, given: ArrayLike) -> float:
 def share_of(value: float, count: int, signature: str) -> Measured:
     """A share of so many things, with the standard error of a binomial share."""
     return Measured(value, math.sqrt(value * (1 - value) / count), signature)
+
+
+def linearly_right(
+    train: Float[Tensor, "N F"], labels: Int[Tensor, "N"], test: Float[Tensor, "M F"], test_labels: Int[Tensor, "M"]
+) -> Bool[Tensor, "M"]:
+    """Which of the test features a linear classifier of the training features gets right: ridge regression of the
+    one-hot labels, in closed form, so that nothing of it is random."""
+    mean, deviation = train.double().mean(dim=0), train.double().std(dim=0)
+    deviation = torch.where(deviation > 1e-6 * deviation.max(), deviation, torch.inf)  # constant features say nothing
+
+    def standardised(features: Tensor) -> Tensor:
+        return (features.double() - mean) / deviation
+
+    inputs, targets = standardised(train), one_hot(labels).double()
+    targets = targets - (middle := targets.mean(dim=0))
+    ridge = RIDGE * torch.eye(inputs.shape[1], dtype=torch.float64)
+    weights = torch.linalg.solve(inputs.t() @ inputs / len(inputs) + ridge, inputs.t() @ targets / len(inputs))
+    return (standardised(test) @ weights + middle).argmax(dim=1) == test_labels

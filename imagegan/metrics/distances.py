@@ -99,22 +99,19 @@ def fid(path: Path) -> Measured:
             f"{path} holds {', '.join(found) or 'nothing'}; Inception features were expected: samples (N x D), and "
             "reference (M x D) or mu and sigma"
         )
-    samples, reference = _features(found["samples"], f"{path}: samples"), None
+    samples, sets = _features(found["samples"], f"{path}: samples"), []
     if "reference" in found:
-        reference = _features(found["reference"], f"{path}: reference")
-    against = _moments(found["mu"], found["sigma"], path) if reference is None else moments(reference)
+        sets = [_features(found["reference"], f"{path}: reference")]
+    against = moments(*sets) if sets else _moments(found["mu"], found["sigma"], path)
     width = samples.shape[1]
     if against.mean.shape != (width,):
         raise DataError(f"{path}: the samples have {width} features, the reference {against.mean.size}")
-    if reference is None:
-        error = jackknife(lambda some: frechet_distance(moments(some), against), samples)
-    else:
-        error = jackknife(_frechet, samples, reference)
-    return Measured(
-        frechet_distance(moments(samples), against),
-        float(error),
-        f"FID[Inception features of {path.name}, N={len(samples)}]",
-    )
+
+    def distance(some: Features, *others: Features) -> float:
+        return frechet_distance(moments(some), moments(*others) if others else against)
+
+    error = float(jackknife(distance, samples, *sets))
+    return Measured(distance(samples), error, f"FID[Inception features of {path.name}, N={len(samples)}]")
 
 
 def _features(values: np.ndarray, what: str) -> Features:

@@ -12,7 +12,9 @@ import torch
 from PIL import Image
 from torch.testing import assert_close
 
-from imagegan.data import SIZES, UNLABELLED, digits, load, need_labels, toy
+from imagegan.data import UNLABELLED, digits, load, toy
+from imagegan.data.dataset import need_labels
+from imagegan.data.digits import SIZES
 from imagegan.data.folder import read_folder
 from imagegan.data.hub import as_sets
 from imagegan.data.idx import read_idx

@@ -15,9 +15,9 @@ from imagegan.evaluation import evaluate_runs
 from imagegan.game import Game
 from imagegan.generation import encode, features_of, reconstruct
 from imagegan.measures import linear
+from imagegan.metrics.classes import linearly_right
 from imagegan.metrics.features import small
 from imagegan.metrics.predictors import predictor
-from imagegan.metrics.probe import linearly_right
 from imagegan.model import load_model, untrained
 from imagegan.runs import read_run
 from seqgan.errors import SeqGANError, UsageError

@@ -14,7 +14,7 @@ from torch.nn.functional import one_hot
 from imagegan import training
 from imagegan.cli import imagegan
 from imagegan.data import UNLABELLED, ImageDataset, Splits, digits
-from imagegan.data.few_labels import few_labels
+from imagegan.data.dataset import few_labels
 from imagegan.evaluation import evaluate_runs, first_numbers
 from imagegan.game import Game
 from imagegan.measures import classifier_errors

@@ -9,7 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
-from imagegan.data import SIZES, ImageDataset, digits
+from imagegan.data import ImageDataset, digits
+from imagegan.data.digits import SIZES
 from imagegan.grids import drawn
 from seqgan.core.plots import png
 from seqgan.core.run import create

@@ -15,7 +15,8 @@ from torch.testing import assert_close
 
 from imagegan import history, walk
 from imagegan.cli import imagegan
-from imagegan.data import as_floats, toy
+from imagegan.data import toy
+from imagegan.data.dataset import as_floats
 from imagegan.game import Game
 from imagegan.generation import class_number
 from imagegan.grids import FAINT, PLAIN, SIDE, as_bytes, drawn, npz

@@ -10,13 +10,14 @@ import pytest
 import torch
 from PIL import Image
 
-from imagegan.bench import plan, study
+from imagegan.bench import study
 from imagegan.bench.measures import Source
 from imagegan.bench.plan import images_in_round, recipes_of
 from imagegan.bench.ranges import RANGES, STUDIED, drawn
 from imagegan.bench.runs import Job, Result
 from imagegan.bench.table import Entry
-from imagegan.data import as_floats, load, triangles
+from imagegan.data import load, triangles
+from imagegan.data.dataset import as_floats
 from imagegan.data.triangles import PLACES, all_triangles
 from imagegan.data.triangles import drawn as triangle
 from imagegan.measures import on_manifold
@@ -160,7 +161,7 @@ def test_where_all_diverged_there_is_nothing_to_compare(
 def test_the_curves_are_drawn(asked: dict[str, list[Job]], tmp_path: Path) -> None:
     curve = study.curve_of(np.array([3.0, 1.0, 2.0]), np.array([3.0, 1.0, 2.0]), worst=9.0)
     found = {name: study.Found(jobs, curve.mean, curve.mean, curve, 1, []) for name, jobs in asked.items()}
-    plan.folder_of(tmp_path, Source("ring")).mkdir(parents=True, exist_ok=True)
+    Source("ring").within(tmp_path).mkdir(parents=True, exist_ok=True)
     real = Entry("real", 1, 0, {"fd-random": Measured(0.5, NAN, "")})
     place = study.draw(found, real, Source("ring"), tmp_path)
     single = study.curve_of(np.array([2.0]), np.array([2.0]), worst=9.0)

@@ -24,7 +24,7 @@ from imagegan import pyramid as pyramid_m
 from imagegan import training
 from imagegan.cli import imagegan
 from imagegan.data import ImageDataset, Splits
-from imagegan.data.few_labels import few_labels
+from imagegan.data.dataset import few_labels
 from imagegan.game import Game
 from imagegan.latents import CodeSpec
 from imagegan.pyramid import Pyramid
