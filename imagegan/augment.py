@@ -43,9 +43,7 @@ def _integers(images: Images, least: int, most: int) -> Tensor:
 
 
 AUGMENTATIONS: dict[str, Callable[[Images], Images]] = {
-    "brightness": brightness,
-    "translation": translation,
-    "cutout": cutout,
+    augment.__name__: augment for augment in (brightness, translation, cutout)
 }
 
 

@@ -5,7 +5,7 @@ The paper picked images and marked windows by hand; here a classifier of the tra
 factors, do so. A concept is a class ("7"), or one side of a factor ("high slant")."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -51,9 +51,7 @@ class Concepts(NamedTuple):
         return torch.cat(parts, dim=1)
 
     def number(self, name: str) -> int:
-        """
-        Raises:
-            UsageError: there is no such concept."""
+        """Of a concept (a UsageError where there is no such)."""
         if name not in self.names:
             raise UsageError(f"there is no concept {quoted(name)} here{nearest(name, self.names)}")
         return self.names.index(name)
@@ -78,9 +76,7 @@ def concepts_of(splits: Splits) -> Concepts:
     Raises:
         UsageError: they have neither."""
     train = splits.train
-    classes: Sequence[str] = ()
-    if train.classes > 1 and train.labelled:
-        classes = train.names or tuple(map(str, range(train.classes)))
+    classes = train.class_names if train.classes > 1 and train.labelled else ()
     sides = [f"{side} {name}" for side in ("high", "low") for name in train.factor_names]
     if not (names := (*classes, *sides)):
         raise UsageError("these images have neither labels nor known factors, so there are no concepts")

@@ -76,9 +76,7 @@ def load_images(folder: Path, held_out: int, moved: Path | None = None) -> Split
 
 
 def refuse_other_images(folder: Path, data: str | None, data_dir: Path | None) -> None:
-    """
-    Raises:
-        RunError: these are not the images that the run was begun with."""
+    """Refuse images that are not those that the run was begun with (RunError)."""
     was = read_run(folder).description["data"]
     asked: dict[str, tuple[Any, str | None]] = {"--data": (was["name"], data)}
     if not was["folder"]:

@@ -67,9 +67,7 @@ def with_data_defaults(chosen: Chosen, data: str) -> Chosen:
 
 
 def refuse_ineffective(chosen: Chosen, shape: Shape) -> None:
-    """
-    Raises:
-        ConfigError: an option was given that has no effect beside the others, or with these images."""
+    """Refuse an option that has no effect beside the others, or with these images (ConfigError)."""
     config, typed = chosen.config, chosen.typed()
     single = getattr(config, "nets", "") == "dcgan" and halvings(shape.size)[0] == 1
     if single and typed.get("d_norm", "none") != "none":

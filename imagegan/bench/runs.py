@@ -140,9 +140,7 @@ def _one(job: Job) -> Result:
 
 
 def read_result(place: Path) -> Result:
-    """
-    Raises:
-        RunError: bench.json is damaged."""
+    """What bench.json says (a RunError where it is damaged)."""
     path = place / RESULT
     found = schema.read(path, RunError, "remove it, and the run is measured again")
     schema.check(path, found, FIELDS, RunError)

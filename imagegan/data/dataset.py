@@ -49,6 +49,11 @@ class ImageDataset(NamedTuple):
         return len(self.names) or (int(self.labels.max()) + 1 if len(self.labels) else 0)
 
     @property
+    def class_names(self) -> tuple[str, ...]:
+        """Their names, or numbers."""
+        return self.names or tuple(map(str, range(self.classes)))
+
+    @property
     def labelled(self) -> bool:
         """Whether every image has a label."""
         return len(self.labels) > 0 and bool((self.labels >= 0).all())
@@ -88,7 +93,7 @@ class Splits:
         known = labels[labels != UNLABELLED]
         if not len(known):
             return "no labels"
-        names = self.train.names or tuple(map(str, range(self.train.classes)))
+        names = self.train.class_names
         numbers = known.bincount(minlength=len(names)).tolist()
         parts = [f"{name} {number}" for name, number in zip(names, numbers, strict=True)]
         without = f", {len(labels) - len(known)} without a label" if len(known) < len(labels) else ""
@@ -107,9 +112,7 @@ def listed(names: Sequence[str], most: int = 5) -> str:
 
 
 def need_labels(dataset: ImageDataset, what: str, source: str = "the set") -> None:
-    """
-    Raises:
-        DataError: an image has no label."""
+    """Refuse a dataset of which an image has no label (DataError)."""
     missing = int((dataset.labels == UNLABELLED).sum())
     if missing:
         raise DataError(

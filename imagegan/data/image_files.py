@@ -97,9 +97,7 @@ def as_pixels(image: Image.Image) -> Pixels:
 
 
 def decoded(image: Image.Image) -> Decoded:
-    """
-    Raises:
-        Unreadable: it is damaged, or the range of its values is unknown."""
+    """In grey or RGB; Unreadable where it is damaged, or the range of its values is unknown."""
     with pillow_errors():
         if not all(image.size):
             raise Unreadable("it has no pixels")

@@ -24,4 +24,4 @@ def run(steps: int = 600) -> Result:
     title, y = "From the middle through a mode", "(D(x) - D(0)) / steepest slope"
     profile = plot(along, title=title, x="|x|", y=y, size=(460, 420))
     seen = frames(found, ring, middle)
-    return Result([n for name, of in found.items() for n in numbers(name, of, em)], row([seen[-1], profile]), seen)
+    return Result(numbers(found, em), row([seen[-1], profile]), seen)

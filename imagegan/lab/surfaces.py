@@ -51,12 +51,13 @@ def trained(player: Player[View], real: Draw, generated: Draw, steps: int, depth
     return Trained(net, surfaces, distance.item(), of_ways, everywhere.max().item())
 
 
-def numbers(name: str, of: Trained, em: float, *, at_most: bool = False) -> list[Number]:
-    return [
-        Number(f"{name}: mean slope", of.slopes.mean().item(), 1.0),
-        Number(f"{name}: standard deviation of slopes", of.slopes.std().item(), 0.0),
-        Number(f"{name}: EM from below", of.distance / of.steepest, em, at_most),
-    ]
+def numbers(found: Mapping[str, Trained], em: float, *, at_most: bool = False) -> list[Number]:
+    told = []
+    for name, of in found.items():
+        told.append(Number(f"{name}: mean slope", of.slopes.mean().item(), 1.0))
+        told.append(Number(f"{name}: standard deviation of slopes", of.slopes.std().item(), 0.0))
+        told.append(Number(f"{name}: EM from below", of.distance / of.steepest, em, at_most))
+    return told
 
 
 def frames(found: Mapping[str, Trained], real: Points, generated: Points) -> list[Image.Image]:

@@ -27,7 +27,7 @@ def run(steps: int = 900) -> Result:
     penalty, em = penalised(0.1, lr=5e-3), NOISE * math.sqrt(math.pi / 2)
     of_two = {"clipping at 0.1": clipped(0.1), "gradient penalty": penalty}
     found = {name: trained(player, real, generated, steps) for name, player in of_two.items()}
-    told = [number for name, of in found.items() for number in numbers(name, of, em, at_most=True)]
+    told = numbers(found, em, at_most=True)
     of_deep = {"gradient penalty": penalty} | {f"clipping at {bound:g}": clipped(bound) for bound in BOUNDS}
     deep = {name: trained(player, real, generated, steps // 3, DEPTH).critic for name, player in of_deep.items()}
     told += [Number(f"{name}, deep: weights at the bound", at_bound(net)) for name, net in deep.items()][1:]

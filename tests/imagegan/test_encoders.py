@@ -1,6 +1,5 @@
 """Models with an encoder: the codes of images, what a linear classifier reads in them, and reconstructions."""
 
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,18 +16,13 @@ from imagegan.generation import encode, features_of, reconstruct
 from imagegan.measures import linear
 from imagegan.metrics.classes import linearly_right
 from imagegan.metrics.features import small
-from imagegan.metrics.predictors import predictor
 from imagegan.model import load_model, untrained
 from imagegan.runs import read_run
 from seqgan.errors import SeqGANError, UsageError
 from tests.imagegan.tiny import CPU, as_options, made
 from tests.killing import flat
 
-
-@pytest.fixture(autouse=True)
-def _quick_networks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The classifier of an evaluation learns next to nothing."""
-    monkeypatch.setattr("imagegan.evaluation.predictor", partial(predictor, steps=3))
+pytestmark = pytest.mark.usefixtures("_small_networks")
 
 
 def train(folder: Path, model: str, *options: str) -> Path:

@@ -1,8 +1,6 @@
 """What `imagegan evaluate` prints, for images made by anyone."""
 
 import json
-from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +14,6 @@ from imagegan.evaluation import evaluate
 from imagegan.metrics.predictors import predictor
 from imagegan.samples import Samples, read_samples
 from seqgan.errors import SeqGANError
-
-
-@pytest.fixture
-def _threads() -> Iterator[None]:
-    """What a command sets for its process, these tests share."""
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -109,10 +99,8 @@ def test_samples_of_another_shape_or_kind_are_told(splits: Splits, tmp_path: Pat
     assert read.labels.tolist() == list(range(30))
 
 
-@pytest.mark.usefixtures("_threads")
-def test_the_command_measures_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SEQGAN_HOME", str(tmp_path))
-    monkeypatch.setattr("imagegan.evaluation.predictor", partial(predictor, steps=20))
+@pytest.mark.usefixtures("_small_networks")
+def test_the_command_measures_a_file(tmp_path: Path) -> None:
     made = digits(60, seed=9)
     np.savez(tmp_path / "made.npz", samples=made.pixels.numpy(), labels=made.labels.numpy())
     features = np.random.default_rng(0).normal(size=(2, 50, 8))
@@ -127,7 +115,7 @@ def test_the_command_measures_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
     numbers = json.loads(told.output)["rows"]
     assert numbers["samples"]["accuracy"]["value"] <= 1
     assert numbers["held-out"]["fd-labels"]["signature"].endswith("N=50, train]")
-    assert list((tmp_path / "networks").glob("labels-*.safetensors"))
+    assert list((tmp_path / "home" / "networks").glob("labels-*.safetensors"))
     with pytest.raises(SeqGANError, match="name a RUN, a file of images by --samples"):
         imagegan.main(["evaluate"], standalone_mode=False)
     with pytest.raises(SeqGANError, match="there is no file"):

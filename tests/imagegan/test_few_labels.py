@@ -1,7 +1,6 @@
 """Learning from the labels of some images: which they are, that no other is read, and the test errors."""
 
 import json
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,18 +17,13 @@ from imagegan.data.dataset import few_labels
 from imagegan.evaluation import evaluate_runs, first_numbers
 from imagegan.game import Game
 from imagegan.measures import classifier_errors
-from imagegan.metrics.predictors import predictor
 from imagegan.nets import Classifier
 from seqgan.core.seed import seed_everything
 from seqgan.errors import UsageError
 from tests.imagegan.tiny import CPU, SHAPE, as_options, config_of, made
 from tests.killing import flat
 
-
-@pytest.fixture(autouse=True)
-def _quick_networks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The classifier of an evaluation learns next to nothing."""
-    monkeypatch.setattr("imagegan.evaluation.predictor", partial(predictor, steps=3))
+pytestmark = pytest.mark.usefixtures("_small_networks")
 
 
 @pytest.mark.parametrize(("count", "of_each"), [(10, [1] * 10), (20, [2] * 10), (500, [50] * 10)])

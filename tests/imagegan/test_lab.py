@@ -182,7 +182,7 @@ class Cone(nn.Module):
 def test_the_best_critic_of_the_ring_has_slope_one_and_the_distance() -> None:
     cone = Cone()
     slopes = gradient_norms(cone, SQUARE).detach()
-    exact = surfaces.numbers("cone", Trained(critic(2), [], 0.8, slopes, slopes.max().item()), 0.8)
+    exact = surfaces.numbers({"cone": Trained(critic(2), [], 0.8, slopes, slopes.max().item())}, 0.8)
     for number in exact:
         assert number.measured == pytest.approx(number.exact, abs=1e-5), number.what
 

@@ -2,20 +2,17 @@
 
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 
 import pytest
 
 import imagegan
-from imagegan.metrics.predictors import predictor
 from seqgan.errors import ConfigError, UsageError
 from tests.imagegan.tiny import tiny
 
 
-def test_a_run_is_trained_loaded_sampled_and_evaluated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SEQGAN_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr("imagegan.evaluation.predictor", partial(predictor, steps=3))
+@pytest.mark.usefixtures("_small_networks")
+def test_a_run_is_trained_loaded_sampled_and_evaluated(tmp_path: Path) -> None:
     run = imagegan.train("cgan", run_dir=tmp_path / "run", **tiny("cgan"))
     again = imagegan.load(str(tmp_path / "run"))
     assert repr(again) == repr(run) == f"<TrainedRun {tmp_path / 'run'}: cgan on digits, seed 0>"

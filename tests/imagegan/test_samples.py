@@ -1,7 +1,6 @@
 """Images that anyone has made: their scale is that of their type and range, and which are measured is chance."""
 
 import json
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -148,14 +147,11 @@ def test_numbers_are_the_same_however_samples_are_kept(tmp_path: Path) -> None:
         assert of_file[metric].value == pytest.approx(of_run[metric].value, rel=0.005), metric
 
 
-def test_the_command_says_how_samples_were_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SEQGAN_HOME", str(tmp_path))
-    monkeypatch.setattr("imagegan.evaluation.predictor", partial(predictor, steps=3))
+@pytest.mark.usefixtures("_small_networks")
+def test_the_command_says_how_samples_were_taken(tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", samples=(digits(60, seed=9).pixels.numpy() + 1) / 2)
     words = ["evaluate", "--samples", str(tmp_path / "x.npz"), "--images", "100", "--count", "40", "--threads", "1"]
-    before = torch.get_num_threads()
     told, as_json = (CliRunner().invoke(imagegan, [*words, *more], catch_exceptions=False) for more in ([], ["--json"]))
-    torch.set_num_threads(before)
     said = "60 samples, taken as floats from 0 to 1; 40 of them are measured, taken at random with --seed 0"
     assert said in told.output
     assert json.loads(as_json.output)["samples"] == said
