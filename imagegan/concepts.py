@@ -83,29 +83,24 @@ def concepts_of(splits: Splits) -> Concepts:
     return Concepts(names, predictor(train) if classes else None, predictor(train, "factors") if sides else None)
 
 
-class Sampled(NamedTuple):
+def sampled(model: Model, concepts: Concepts, seed: int) -> tuple[Latents, Degrees]:
     """Samples, and how clearly each shows each concept."""
-
-    latents: Latents
-    degrees: Degrees
-
-    def most(self, concept: int, name: str) -> Latents:
-        """The three that show a concept most clearly.
-
-        Raises:
-            UsageError: fewer show it."""
-        degrees, chosen = self.degrees[:, concept].topk(3)
-        if degrees[-1] <= 0:
-            raise UsageError(
-                f"of {len(self.degrees)} samples {int((degrees > 0).sum())} show {name}, but three are needed; choose "
-                "another concept, or train longer"
-            )
-        return self.latents.take(chosen)
-
-
-def sampled(model: Model, concepts: Concepts, seed: int) -> Sampled:
     latents = model.prior.draw(LOOKED_AT, seed)
-    return Sampled(latents, concepts.degrees(images_of(model, latents)))
+    return latents, concepts.degrees(images_of(model, latents))
+
+
+def clearest(latents: Latents, degrees: Float[Tensor, "N"], name: str) -> Latents:
+    """The three that show a concept most clearly.
+
+    Raises:
+        UsageError: fewer show it."""
+    largest, chosen = degrees.topk(3)
+    if largest[-1] <= 0:
+        raise UsageError(
+            f"of {len(degrees)} samples {int((largest > 0).sum())} show {name}, but three are needed; choose "
+            "another concept, or train longer"
+        )
+    return latents.take(chosen)
 
 
 # --- filters
@@ -130,7 +125,7 @@ def without_filters(model: Model, concepts: Concepts, concept: int, shown: int, 
     Raises:
         UsageError: the samples hardly ever show the concept, or always."""
     with hidden_layer(model) as seen:
-        present = sampled(model, concepts, seed).degrees[:, concept] > 0
+        present = sampled(model, concepts, seed)[1][:, concept] > 0
     name, showing = concepts.names[concept], int(present.sum())
     if not FEWEST <= showing <= LOOKED_AT - FEWEST:
         raise UsageError(

@@ -49,23 +49,13 @@ def load_images(folder: Path, held_out: int, moved: Path | None = None) -> Split
     Raises:
         RunError: they are missing, or have changed."""
     description, config, _ = read_run(folder)
-    data = description["data"]
+    data, seed = description["data"], description["seed"]
     place = moved or (Path(data["folder"]) if data["folder"] else None)
     try:
-        splits = load(
-            data["name"],
-            count=config.images,
-            held_out=held_out,
-            seed=description["seed"],
-            size=config.size,
-            folder=place,
-        )
+        splits = load(data["name"], count=config.images, held_out=held_out, seed=seed, size=config.size, folder=place)
     except DataError as error:
-        moving = (
-            f"; if they have moved: imagegan train --resume {folder} --data-dir PATH"
-            if place and not place.is_dir()
-            else ""
-        )
+        gone = place and not place.is_dir()
+        moving = f"; if they have moved: imagegan train --resume {folder} --data-dir PATH" if gone else ""
         raise RunError(f"the images of {folder} cannot be loaded again: {error}{moving}") from error
     if data["sha256"] != splits.train.fingerprint():
         source = f"in {place}" if place else "on the hub" if data["name"] not in MADE else "made (another Pillow?)"

@@ -120,7 +120,7 @@ def _by_concept(
 ) -> "tuple[Image, list[str]]":
     """The picture, and what is seen in it."""
     from imagegan import walk as walks
-    from imagegan.concepts import concepts_of, sampled, without_filters
+    from imagegan.concepts import clearest, concepts_of, sampled, without_filters
     from imagegan.generation import images_of
     from imagegan.grids import drawn, stacked
     from imagegan.runs import load_images
@@ -136,8 +136,9 @@ def _by_concept(
         ]
     assert arithmetic
     three = concepts.sum_of(arithmetic)
-    samples = sampled(model, concepts, seed)
-    blocks = walks.arithmetic(model, [samples.most(number, concepts.names[number]) for number in three], seed)
+    latents, degrees = sampled(model, concepts, seed)
+    chosen = [clearest(latents, degrees[:, number], concepts.names[number]) for number in three]
+    blocks = walks.arithmetic(model, chosen, seed)
     shown = (concepts.degrees(images_of(model, blocks[1].latents)) > 0).sum(dim=0).tolist()
     told = ", ".join(f"{name} {count}" for name, count in zip(concepts.names, shown, strict=True) if count)
     return walks.still(model, blocks), [f"of the nine results so many show: {told}"]

@@ -15,7 +15,7 @@ from imagegan.cli import imagegan
 from imagegan.concepts import (
     LOOKED_AT,
     Concepts,
-    Sampled,
+    clearest,
     concepts_of,
     hidden_layer,
     logistic_regression,
@@ -83,10 +83,10 @@ def test_no_other_sum_is_read(text: str) -> None:
 
 def test_the_three_clearest_samples_stand_for_a_concept() -> None:
     degrees = torch.tensor([[0.1, -1], [0.5, -1], [-0.2, 2], [0.4, -1], [0.3, 1]])
-    found = Sampled(Latents(torch.arange(5.0)[:, None], torch.zeros(5, 0)), degrees)
-    assert found.most(0, "a").noise.flatten().tolist() == [1, 3, 4]
+    latents = Latents(torch.arange(5.0)[:, None], torch.zeros(5, 0))
+    assert clearest(latents, degrees[:, 0], "a").noise.flatten().tolist() == [1, 3, 4]
     with pytest.raises(UsageError, match="of 5 samples 2 show b, but three are needed"):
-        found.most(1, "b")
+        clearest(latents, degrees[:, 1], "b")
 
 
 # --- filters
