@@ -22,9 +22,14 @@ class Size(NamedTuple):
     valid: int = 2_000
     test: int = 10_000
     samples: int = 10_000
+    iterations: int = 120  # of each adversarial arm
 
 
-SIZES = {"small": Size(500, 10), "paper": Size(5000, 20)}
+SIZES = {
+    "tiny": Size(20, 5, train=400, valid=200, test=500, samples=500, iterations=8),  # to try it
+    "small": Size(500, 10),
+    "paper": Size(5000, 20),
+}
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,6 @@ _GAME: dict[str, Any] = {
     **{name: value for name, value in PRESETS["seqgan"]["default"].items() if name not in PRESETS["mle"]["default"]},
     **_POLICY,
     "mle_epochs": 0,
-    "iterations": 120,
     "g_batch_size": 256,
 }
 # The reward and the estimator of the paper's code, and its learning rate.
@@ -105,12 +109,13 @@ def algorithm_of(name: str) -> str:
     return "mle" if type(ROOTS[name]) is MLEConfig else "seqgan"
 
 
-def config_of(name: str) -> Any:
+def config_of(name: str, size: str) -> Any:
     """The config of an arm."""
     arm = ARMS[name]
     if not arm.of:
-        return ROOTS[name]
-    config, kind = config_of(arm.of), CONFIGS[algorithm_of(name)]
+        root = ROOTS[name]
+        return replace(root, iterations=SIZES[size].iterations) if isinstance(root, SeqGANConfig) else root
+    config, kind = config_of(arm.of, size), CONFIGS[algorithm_of(name)]
     if type(config) is not kind:
         known = {one.name for one in fields(kind)}
         given = {one.name: getattr(config, one.name) for one in fields(config) if one.name in known}

@@ -187,7 +187,7 @@ def description_of(job: Job) -> dict[str, Any]:
     return {
         "package": PACKAGE,
         "algorithm": algorithm_of(job.arm),
-        "config": to_json(config_of(job.arm)),
+        "config": to_json(config_of(job.arm, job.size)),
         "seed": job.seed,
         "size": SIZES[job.size]._asdict(),
         "oracle": job.weights and hashlib.sha256(job.weights.read_bytes()).hexdigest(),
@@ -213,7 +213,7 @@ def new_algorithm(job: Job, world: World) -> TextGAN | MLE:
     """The algorithm of an arm, which begins with the policy of START where it should."""
     start = read_start(job) if begins_with_start(job.arm) else None
     reward = LogOdds(world.oracle) if ARMS[job.arm].reward == EXACT else None
-    config, make = config_of(job.arm), ALGORITHMS[algorithm_of(job.arm)]
+    config, make = config_of(job.arm, job.size), ALGORITHMS[algorithm_of(job.arm)]
     parts = Components(reward=reward, start=start)
     made = cast(TextGAN | MLE, make(config, world.dataset, torch.device("cpu"), job.seed, parts))
     if reward:

@@ -10,7 +10,7 @@ import click
 from seqgan.algorithms.configs import PRESETS, SeqGANConfig
 from seqgan.bench.arms import ARMS, SIZES
 from seqgan.bench.counts import PARTS
-from seqgan.core.bounds import COUNT, PATH, TEXT, THREADS, OneOf, Whole
+from seqgan.core.bounds import COUNT, PATH, SEED, TEXT, THREADS, OneOf, Whole
 from seqgan.core.config import nearest, read_config_file
 from seqgan.errors import ConfigError, UsageError, quoted
 
@@ -257,3 +257,33 @@ def oracle(
         else:
             print_table(headings, cells, title)
     click.echo(f"{out / 'plane.png'}, {out / 'oracle.json'}", err=True)
+
+
+@bench.command()
+@click.option("-V", "--vocab-size", type=Whole(2, 2**24), default=50, show_default=True, help="tokens of the oracle")
+@click.option("-T", "--length", type=Whole(2, 2**20), default=10, show_default=True, help="tokens in a sequence")
+@click.option("-N", "--rollouts", type=COUNT, default=16, show_default=True, help="completions of every prefix")
+@click.option("-B", "--batch", type=Whole(2, 2**20), default=64, show_default=True, help="sequences in an update")
+@click.option("--batches", type=Whole(3, 2**20), default=100, show_default=True, help="independent updates to compare")
+@click.option("--seed", type=SEED, default=0, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="JSON on stdout instead of a table")
+def estimators(vocab_size: int, length: int, rollouts: int, batch: int, batches: int, seed: int, as_json: bool) -> None:
+    """Compare estimators of the policy gradient on the same rollouts: signal to noise, and whether their means agree.
+
+    The reward is that of the best discriminator for an oracle and a policy that has learned a little. Signal to noise
+    is that of one update: squared length of the mean gradient over the trace of its covariance."""
+    from seqgan.bench.arms import Size
+    from seqgan.bench.estimators import compare, setting, table
+    from seqgan.core.report import finite, print_table
+
+    policy, oracle_policy = setting(seed, Size(vocab_size, length, train=2000, valid=200), epochs=5)
+    figures = compare(policy, oracle_policy, batches, batch, rollouts, seed)
+    if as_json:
+        found = {
+            f"{form}, {name}": {key: finite(value) for key, value in figure._asdict().items()}
+            for (form, name), figure in figures.items()
+        }
+        click.echo(json.dumps(found, indent=2))
+        return
+    headings, rows = table(figures)
+    print_table(headings, rows, f"{batches} updates of {batch} sequences, {rollouts} completions of every prefix")
