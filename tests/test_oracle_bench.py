@@ -11,9 +11,9 @@ from click.testing import CliRunner, Result
 from seqgan.bench.arms import ARMS, SIZES, algorithm_of, begins_with_start, config_of, told
 from seqgan.bench.oracle import RESULT, Job, missing, run_all
 from seqgan.bench.oracle_table import TUNED, beside_curve, tell
-from seqgan.cli import main
+from seqgan.cli import seqgan
 from seqgan.core.report import Measured
-from seqgan.errors import RunError, UsageError
+from seqgan.errors import ConfigError, RunError, UsageError
 
 FEW = ("mle", "random", "seqgan", "constant")
 
@@ -74,8 +74,8 @@ def test_an_arm_without_its_result_is_done_again_with_the_same_numbers(done: Pat
 
 
 def test_two_at_a_time_measure_what_one_does(done: Path, tmp_path: Path) -> None:
-    run(jobs(tmp_path, ("mle", "random", "constant")), workers=2)
-    for arm in ("mle", "random", "constant"):
+    run(jobs(tmp_path, ("mle", "random")), workers=2)
+    for arm in ("mle", "random"):
         mine, theirs = (dict(np.load(out / "seed-0" / arm / RESULT)) for out in (tmp_path, done))
         for name in mine.keys() - {"seconds"}:
             np.testing.assert_array_equal(mine[name], theirs[name])
@@ -135,7 +135,7 @@ def test_a_policy_on_the_curve_of_temperatures_is_beside_it_by_nothing() -> None
 
 
 def call(*arguments: str) -> Result:
-    return CliRunner().invoke(main, ["bench", "oracle", *arguments])
+    return CliRunner().invoke(seqgan, ["bench", "oracle", *arguments], catch_exceptions=False)
 
 
 def test_the_command_prints_tables_and_leaves_json_and_a_plane(done: Path) -> None:
@@ -149,18 +149,15 @@ def test_the_command_prints_tables_and_leaves_json_and_a_plane(done: Path) -> No
     assert found["differences"]["seqgan - mle"]["reverse-kl"].keys() == {"mean", "stderr", "t_test", "sign_flips"}
 
 
-def test_an_unknown_arm_is_refused_with_those_that_there_are() -> None:
-    told_to = call("--arms", "mle,seqgam")
-    assert told_to.exit_code == 2
-    assert "no arm 'seqgam'" in told_to.output
-    assert "seqgan" in told_to.output
+def test_an_unknown_arm_is_refused_with_the_one_that_was_meant() -> None:
+    with pytest.raises(ConfigError, match="no arm 'seqgam'; did you mean seqgan"):
+        call("--arms", "mle,seqgam")
 
 
 def test_weights_of_another_vocabulary_are_refused(real_data: Path, tmp_path: Path) -> None:
     weights = real_data / "oracle" / "seqgan_oracle.npz"
-    told_to = call("--size", "tiny", "--arms", "random", "--oracle-weights", str(weights), "--out", str(tmp_path))
-    assert told_to.exit_code == 2
-    assert "is an oracle of 5000 tokens" in told_to.output
+    with pytest.raises(UsageError, match="is an oracle of 5000 tokens"):
+        call("--size", "tiny", "--arms", "random", "--oracle-weights", str(weights), "--out", str(tmp_path))
 
 
 # --- the positive control
@@ -169,7 +166,7 @@ def test_weights_of_another_vocabulary_are_refused(real_data: Path, tmp_path: Pa
 def test_the_reward_of_a_perfect_discriminator_brings_the_policy_nearer_to_the_oracle(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    longer = SIZES["tiny"]._replace(iterations=40, samples=4000, test=4000)
+    longer = SIZES["tiny"]._replace(mle_epochs=20, iterations=40, samples=4000, test=4000)
     monkeypatch.setitem(SIZES, "tiny", longer)
     told_of = tell(run_all(jobs(tmp_path, ("mle", "exact")), 1, 1, lambda text: None))
     before, after = told_of.rows["mle"], told_of.rows["exact"]

@@ -22,11 +22,13 @@ class Size(NamedTuple):
     valid: int = 2_000
     test: int = 10_000
     samples: int = 10_000
+    mle_epochs: int = 40  # at most
     iterations: int = 120  # of each adversarial arm
+    d_pretrain_rounds: int = 100  # at most
 
 
 SIZES = {
-    "tiny": Size(20, 5, train=400, valid=200, test=500, samples=500, iterations=8),  # to try it
+    "tiny": Size(20, 5, 400, 200, 500, 500, mle_epochs=4, iterations=4, d_pretrain_rounds=2),
     "small": Size(500, 10),
     "paper": Size(5000, 20),
 }
@@ -47,7 +49,6 @@ _POLICY: dict[str, Any] = {
     "embedding_dim": 32,
     "hidden_dim": 32,
     "mle_lr": 0.003,
-    "mle_epochs": 40,
     "mle_patience": 3,
     "batch_size": 64,
     "shuffle": True,
@@ -69,6 +70,7 @@ _PUBLISHED: dict[str, Any] = {
     "g_batch_size": 64,
     "mle_weight": 0.0,
 }
+SIZED_MLE, SIZED_GAME = ("mle_epochs",), ("iterations", "d_pretrain_rounds")  # fields of Size, too
 ROOTS: dict[str, MLEConfig] = {
     "mle": MLEConfig(**_POLICY),
     "seqgan": SeqGANConfig(**_GAME),
@@ -113,8 +115,9 @@ def config_of(name: str, size: str) -> Any:
     """The config of an arm."""
     arm = ARMS[name]
     if not arm.of:
-        root = ROOTS[name]
-        return replace(root, iterations=SIZES[size].iterations) if isinstance(root, SeqGANConfig) else root
+        root, about = ROOTS[name], SIZES[size]._asdict()
+        of_size = SIZED_GAME if isinstance(root, SeqGANConfig) else SIZED_MLE
+        return replace(root, **{key: about[key] for key in of_size})
     config, kind = config_of(arm.of, size), CONFIGS[algorithm_of(name)]
     if type(config) is not kind:
         known = {one.name for one in fields(kind)}

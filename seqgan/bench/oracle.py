@@ -200,13 +200,12 @@ def _refuse_other(job: Job) -> None:
         RunError: the folder holds another experiment."""
     if not (job.place / "run.json").is_file():
         return
-    found = describe(job.place)
-    for name, asked in description_of(job).items():
-        if found.get(name) != asked:
-            raise RunError(
-                f"{job.place} was begun with {name} {quoted(found.get(name))}, now it is {quoted(asked)}; give another "
-                "--out, or remove that folder"
-            )
+    found, asked = ({**about.pop("config"), **about} for about in (describe(job.place), description_of(job)))
+    if other := next((name for name in reversed(asked) if found.get(name) != asked[name]), None):
+        raise RunError(
+            f"{job.place} was begun with {other} {quoted(found.get(other))}, now it is {quoted(asked[other])}; give "
+            "another --out, or remove that folder"
+        )
 
 
 def new_algorithm(job: Job, world: World) -> TextGAN | MLE:

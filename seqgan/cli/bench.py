@@ -233,7 +233,7 @@ def oracle(
     names = list(dict.fromkeys(name.strip() for name in arms.split(",")))
     for name in names:
         if name not in ARMS:
-            raise ConfigError(f"there is no arm {quoted(name)}{nearest(name, ARMS)}; there are {', '.join(ARMS)}")
+            raise ConfigError(f"there is no arm {quoted(name)}{nearest(name, ARMS)}")
 
     from seqgan.bench.oracle import Job, run_all
     from seqgan.bench.oracle_table import as_json as told_as_json
