@@ -27,8 +27,9 @@ from seqgan.data.dataset import TokenDataset
 from seqgan.data.encoding import EncodedCorpus, encoded, prepare
 from seqgan.data.labels import names_of
 from seqgan.data.suitable import suitable_tokenizer
+from seqgan.data.tokens import tokens_of
 from seqgan.errors import RunError, UsageError
-from seqgan.evaluation import evaluate_models, tokens_of
+from seqgan.evaluation import evaluate_models
 from seqgan.pretrained import WEIGHTS, model_json
 from seqgan.reporting import Evaluation
 from seqgan.runs import (
