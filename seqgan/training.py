@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from seqgan import language_models
 from seqgan.algorithms import ALGORITHMS
 from seqgan.algorithms.components import DEFAULTS, Components
 from seqgan.algorithms.configs import CONFIGS
@@ -144,6 +145,7 @@ def begin(
     dataset, tokenizer = whole.dataset(config.max_length, config.overlong, labels), whole.tokenizer
     if init_from:
         refuse_unreadable(init_from, dataset)
+    contents |= language_models.copied(config)
     if not corpus.provenance["path"]:  # texts from memory are stored in the run, so that it can be resumed
         contents |= {f"corpus/{name}": data for name, data in as_files(corpus).items()}
     devices.use_threads(request.threads)
@@ -204,6 +206,7 @@ def carry_out(folder: Path, machine: Machine, data: Data, components: Components
     config, make = run_config(folder / "run.json", description), ALGORITHMS[description["algorithm"]]
     if begun := description["init_from"]:
         components = replace(components, start=read_weights(folder / INITIAL, begun["sha256"]))
+    components = replace(components, models=language_models.read(folder, config, machine.device))
     with machine.run(folder) as run:
         asked, automatic = description["sources"].get("vocab_size", ""), config.tokenizer == "auto"
         about = corpus_checks(*data, config.vocab_size, asked, overlong=config.overlong, automatic=automatic)

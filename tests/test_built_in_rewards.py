@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -25,12 +26,12 @@ from seqgan.data.corpus import load_corpus
 from seqgan.data.dataset import EncodedSplit, TokenDataset
 from seqgan.data.tokenizer import Kind, Tokenizer
 from seqgan.data.vocabulary import Ids
-from seqgan.errors import ConfigError, UsageError
+from seqgan.errors import CheckpointError, ConfigError, UsageError
 from seqgan.metrics import MetricInput, bleu, form
 from seqgan.models.policy import sample
 from seqgan.rewards import REWARDS, by_rollouts
 from seqgan.rewards.asked import ARGUMENTS, Asked, asked
-from seqgan.rewards.builtin import Given
+from seqgan.rewards.builtin import Given, LanguageModel
 from seqgan.rewards.discriminator import DiscriminatorReward
 from seqgan.rewards.mixed import Mixed
 from seqgan.rollout import Score
@@ -41,6 +42,7 @@ from tests.test_own_parts import GAME, PURSUIT, Bag, ends_the_same_when_killed
 
 Make = Callable[..., MLEConfig]
 CPU = torch.device("cpu")
+SMALL: dict[str, Any] = {"embedding_dim": 8, "hidden_dim": 8, "threads": 1}
 POEMS = ["春风入小楼 明月照河流 不见行人去 孤舟自在浮", "江水向东流 人家住小楼 春来花满树 明月照扁舟"] * 8
 
 
@@ -348,6 +350,85 @@ def test_a_custom_reward_stands_in_the_place_of_all(texts: TokenDataset, tiny_co
     game = new_seqgan(config, texts, CPU, 0, Components(reward=lambda tokens: tokens[:, 0].float()))
     assert game.critic is None
     assert "reward_length" not in game.policy_update(0)
+
+
+# --- the likelihood under another run
+
+
+LM_OPTIONS: dict[str, Any] = {**GAME, "iterations": 2, "mle_epochs": 2}
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> seqgan.TrainedRun:
+    """A run by characters."""
+    folder = tmp_path_factory.mktemp("other") / "run"
+    return seqgan.train(tiny_lines(), algorithm="mle", run_dir=folder, tokenizer="char", mle_epochs=3, **SMALL)
+
+
+@pytest.mark.parametrize("kind", ["char", "word"])
+def test_lm_is_the_log_probability_of_a_token_under_the_other_run(kind: Kind, other: seqgan.TrainedRun) -> None:
+    """By its own ids, or by words that are cut into characters again."""
+    model = other.model()
+    texts = tiny_lines()[:7]
+    dataset = of(texts, kind)
+    if kind == "char":
+        dataset = replace(dataset, vocabulary=model.tokenizer)
+    found = worth("lm:other", dataset, texts, models={"other": LanguageModel(model.policy, model.tokenizer)})
+    assert found == pytest.approx([scored.per_token for scored in model.score(texts)], rel=1e-4)
+
+
+def test_lm_of_a_text_without_an_end_counts_no_end(other: seqgan.TrainedRun) -> None:
+    model, words = other.model(), of(tiny_lines(), "word")
+    models = {"other": LanguageModel(model.policy, model.tokenizer)}
+    ids = words.vocabulary.encode("hi anna anna")  # type: ignore[attr-defined]
+    characters = model.tokenizer.encode("hi anna anna")
+    score = REWARDS["lm"](Given(words, models=models), "other")
+    expected = model.policy.log_probs(torch.tensor([characters])).mean()
+    assert_close(score(torch.tensor([ids])), expected.detach().unsqueeze(0))
+    assert score(torch.tensor([[EOS, 0]])).tolist() == pytest.approx(
+        model.policy.log_probs(torch.tensor([[EOS]])).flatten().tolist()
+    )
+
+
+def test_a_run_keeps_the_policies_that_judge_it(other: seqgan.TrainedRun, tmp_path: Path) -> None:
+    copy = tmp_path / "other"
+    shutil.copytree(other.folder, copy)
+    reward = (f"lm:{copy}@mle:0.5", f"lm:{copy}")
+    run = seqgan.train(tiny_lines(), run_dir=tmp_path / "run", reward=reward, **{**LM_OPTIONS, "iterations": 1})
+    shutil.rmtree(copy)
+    seqgan.train(tiny_lines(), run_dir=tmp_path / "run", resume=True, reward=reward, **LM_OPTIONS)
+    lines = [line for line in read_record(run.folder) if line["phase"] == "adversarial"]
+    assert len(lines) == 2
+    assert all(line[f"reward_lm:{copy}"] < 0 for line in lines)
+    shutil.copytree(other.folder, copy)
+    seqgan.train(tiny_lines(), run_dir=tmp_path / "whole", reward=reward, **LM_OPTIONS)
+    ends = [(tmp_path / name / "generator.safetensors").read_bytes() for name in ("whole", "run")]
+    assert ends[0] == ends[1]
+    (run.folder / "lm" / "1" / "generator.safetensors").write_bytes(b"")
+    with pytest.raises(CheckpointError):
+        seqgan.train(tiny_lines(), run_dir=run.folder, resume=True, **{**LM_OPTIONS, "iterations": 3})
+
+
+@pytest.mark.parametrize(
+    ("reward", "message"),
+    [
+        ("lm:no/such/run", "there is no run in no/such/run|no/such/run"),
+        ("lm:@mle", r"the reward lm:'@mle' names no policy: RUN, RUN@mle"),
+    ],
+)
+def test_a_run_that_is_none_cannot_judge(reward: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=message):
+        seqgan.train(tiny_lines(), run_dir=tmp_path / "run", reward=reward, **LM_OPTIONS)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_policy_with_labels_cannot_judge(tmp_path: Path) -> None:
+    labels = [text.split()[0] for text in tiny_lines()]
+    options = {**SMALL, "algorithm": "mle", "mle_epochs": 1}
+    seqgan.train(tiny_lines(), labels=labels, run_dir=tmp_path / "labelled", **options)
+    with pytest.raises(UsageError, match=r"labelled is conditioned on labels; lm wants a run of texts without labels"):
+        seqgan.train(tiny_lines(), run_dir=tmp_path / "run", reward=f"lm:{tmp_path / 'labelled'}", **LM_OPTIONS)
+    assert not (tmp_path / "run").exists()
 
 
 # --- verse

@@ -6,6 +6,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+from jaxtyping import Int
+from torch import Tensor
+
 from seqgan.core.game import inference
 from seqgan.data.batches import pad
 from seqgan.data.dataset import TokenDataset
@@ -115,16 +118,16 @@ def likelihood(given: Given, argument: str) -> Score:
     one. A policy with another tokenizer reads the text, cut anew.
 
     Raises:
-        UsageError: the run was not loaded (`training` does), or its policy is conditioned on labels."""
+        UsageError: its policy is not given, or is conditioned on labels."""
     if argument not in given.models:
-        raise UsageError(f"the policy of {argument} was not given; lm:RUN is a reward of seqgan.train and seqgan train")
+        raise UsageError(f"the policy of {argument} was not given; Components(models={{...}}) takes it")
     policy, tokenizer = given.models[argument]
     vocabulary, decode = given.dataset.vocabulary, given.dataset.decode
     if policy.label_embedding is not None:
         raise UsageError(f"the policy of {argument} is conditioned on labels; lm wants a run of texts without labels")
     same = isinstance(vocabulary, Tokenizer) and vocabulary.model == tokenizer.model
 
-    def again(tokens: Tokens) -> Tokens:
+    def again(tokens: Tokens) -> Int[Tensor, "B S"]:
         """The same texts as ids of the other tokenizer."""
         ended = (tokens == EOS).any(dim=1).tolist()
         encoded = tokenizer.encode_all(decode(tokens.tolist()))
