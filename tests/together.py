@@ -45,6 +45,7 @@ from seqgan.rewards.controls import controlled
 
 CPU = torch.device("cpu")
 CLOCKS = ("time", "monotonic", "perf_counter", "process_time")
+SEVERAL = ("discriminator", "length:3-9:0.5")
 LENGTHS = [1, 6, 2, 5, 3, 6, 4]  # seven texts: three for the first of two processes, four for the other
 
 
@@ -91,7 +92,7 @@ def _updates() -> dict[str, Tensor]:
     config = tiny_config(
         dropout=0.0, d_dropout=0.0, batch_size=7, d_batch_size=10, g_batch_size=7, control="constant",
         normalize_advantage=False,
-        baseline="none", max_grad_norm=1e9,
+        baseline="none", max_grad_norm=1e9, reward=SEVERAL,
     )  # fmt: skip
     game = new_seqgan(config, texts(), CPU, seed=4)
     opponent = game.critic
@@ -138,7 +139,7 @@ class Judge(nn.Module):
 
 
 def seqgan_game(parts: Components = DEFAULTS) -> TextGAN:
-    return new_seqgan(tiny_config(), texts(), CPU, 5, parts)
+    return new_seqgan(tiny_config(reward=SEVERAL), texts(), CPU, 5, parts)
 
 
 def tiny(name: str) -> Algorithm:
