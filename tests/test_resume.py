@@ -99,6 +99,7 @@ def drawn(rng: random.Random) -> tuple[str, dict[str, Any], TokenDataset, Compon
         "mle_weight": choose([0.0, 1.0]),
         "control": choose(["none", "none", "constant", "shuffled"]),
         "validate_every": choose([1, 2, 3]),
+        "stop_on_collapse": choose([True, False]),
     }
     if config["d_pretrain_rounds"] == 40:
         config |= {"d_patience": choose([1, 2]), "d_epochs": 1, "d_lr": 0.03}  # it soon gets worse
