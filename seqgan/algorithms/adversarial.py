@@ -21,7 +21,7 @@ from seqgan.core.checkpoint import check, load_optimizer
 from seqgan.core.device import autocast
 from seqgan.core.game import Player, Term, adam, eval_mode, move, watched
 from seqgan.core.phase import WARNINGS, Metrics, Numbers, Phase
-from seqgan.core.schema import NUMBER, TEXTS
+from seqgan.core.schema import FINITE, TEXTS
 from seqgan.core.weights import Weights, as_safetensors, clone
 from seqgan.data.batches import Texts, side_by_side
 from seqgan.losses import discriminator_loss, l2_penalty
@@ -313,7 +313,7 @@ class TextGAN:
         """What a saved state must be like."""
         critic = self.critic.state_like() if self.critic else {}
         optimizers = {f"{name}_optimizer": optimizer for name, optimizer in self.optimizers.items()}
-        measured: dict[str, Any] = dict.fromkeys(("valid_nll", "distinct", "entropy"), NUMBER)
+        measured: dict[str, Any] = dict.fromkeys(("valid_nll", "distinct", "entropy"), FINITE)
         health = {"after_mle": ({}, measured), "warned": TEXTS}
         return {**self.mle.state_like(), "after_mle": ({}, self.generator), "health": health, **optimizers, **critic}
 

@@ -100,20 +100,20 @@ def test_killed_again_and_again_it_still_ends_the_same(tmp_path: Path) -> None:
 def test_warnings_are_told_a_line_each_and_are_no_samples(tmp_path: Path) -> None:
     class Warning(Toy):
         def check(self, step: int) -> dict[str, object]:
-            return {**super().check(step), "warnings": [f"first {step}", f"second {step}"]}
+            return {**super().check(step), "warnings": [f"one {step}", f"two {step}"]}
 
     display, said = Display(), list[str]()
     display.message = said.append  # type: ignore[method-assign]
     with Run(begun(tmp_path / "run"), display=display) as run:
         train(Warning(), run)
     assert [text for text in said if "warning" in text][-2:] == [
-        "warning: first 6 (step 6 of game)",
-        "warning: second 6 (step 6 of game)",
+        "warning: one 6 (step 6 of game)",
+        "warning: two 6 (step 6 of game)",
     ]
-    assert read_record(tmp_path / "run")[-1]["warnings"] == ["first 6", "second 6"]
+    assert read_record(tmp_path / "run")[-1]["warnings"] == ["one 6", "two 6"]
     samples = (tmp_path / "run" / "samples.txt").read_text()
     assert "samples at step 6 of game" in samples
-    assert "first" not in samples
+    assert "one 6" not in samples
 
 
 def test_a_finished_run_exports_again(tmp_path: Path) -> None:
