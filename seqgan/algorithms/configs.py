@@ -24,7 +24,7 @@ class MLEConfig(Checked):
 
     Beyond the paper of SeqGAN: `tie_embeddings` (Press and Wolf 2017), `weight_drop` (Merity et al. 2018),
     `embedding_init` svd (Levy and Goldberg 2014), `ema_decay` (Polyak and Juditsky 1992), `calibrate_unknown` (Good
-    1953)."""
+    1953). `scheduled_sampling` (Bengio et al. 2015) is a baseline of the paper: .002 in 300 epochs."""
 
     extendable: ClassVar[str] = "mle_epochs"  # may grow when a run is resumed
 
@@ -55,6 +55,11 @@ class MLEConfig(Checked):
         int, "MLE: stop after this many epochs without a better validation NLL; 0: never, and keep the last", STEPS
     ] = 0
     mle_lr: Annotated[float, "MLE: learning rate (Adam)", RATE] = 0.01
+    scheduled_sampling: Annotated[
+        float,
+        "MLE: after each epoch, so much more of what the policy reads is what it draws itself (scheduled sampling)",
+        SHARE,
+    ] = 0.0
     ema_decay: Annotated[
         float, "MLE: decay of a moving average of the weights, which is the result (0: none)", SHARE
     ] = 0.0

@@ -47,6 +47,7 @@ OTHER: dict[str, Any] = {
     "policy": "gru", "discriminator": "bag",
     "tie_embeddings": False, "shuffle": False, "highway": True, "d_bf16": True, "normalize_advantage": True,
     "embedding_dim": 7, "hidden_dim": 7, "dropout": 0.3, "mle_epochs": 1, "mle_patience": 0, "mle_lr": 0.2,
+    "scheduled_sampling": 0.5,
     "weight_drop": 0.3, "embedding_init": "svd", "unigram_bias": True, "ema_decay": 0.5, "calibrate_unknown": True,
     "weight_decay": 0.1, "batch_size": 15, "max_grad_norm": 0.4, "d_embedding_dim": 7,
     "filter_sizes": (1, 3), "num_filters": (3, 4),
