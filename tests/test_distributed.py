@@ -145,6 +145,12 @@ def test_rewards_are_shuffled_among_all(found: Found) -> None:
     assert (first != torch.arange(14.0).view(7, 2)).all()  # and none gets its own
 
 
+def test_noise_is_of_its_own_in_every_process(found: Found) -> None:
+    first, second = (own["agreements"]["noise"] for own in found)
+    assert first.equal(second)
+    assert len(first.unique()) == 14
+
+
 # --- the command
 
 

@@ -23,6 +23,7 @@ LAYERS = [
     {"evaluation", "bench", "temperature"},
     {"pretrained"},
     {"warm_start"},
+    {"language_models"},
     {"training"},
     {"library"},
     {"ratings", "compare"},

@@ -31,6 +31,7 @@ from seqgan.core.loop import train
 from seqgan.core.phase import Algorithm, Phase
 from seqgan.core.record import read_record
 from seqgan.core.run import Run, create, describe
+from seqgan.core.seed import seed_everything
 from seqgan.data.batches import Batches
 from seqgan.data.corpus import Corpus
 from seqgan.data.dataset import TokenDataset
@@ -271,6 +272,7 @@ def agreements(folder: Path) -> dict[str, Any]:
         ),
         "lone gradients": [None if parameter.grad is None else parameter.grad.tolist() for parameter in lone],
         "shuffled": distributed.all_gather(_shuffled()),
+        "noise": distributed.all_gather(_noise()),
     }
 
 
@@ -279,6 +281,13 @@ def _shuffled() -> Tensor:
     rewards = torch.arange(14.0).view(7, 2)[part]
     torch.manual_seed(distributed.rank())
     return controlled(rewards, torch.ones(len(rewards), 2, dtype=torch.bool), "shuffled")
+
+
+def _noise() -> Tensor:
+    """As in a step of a run, which every process begins from a seed of its own."""
+    count = distributed.shard_size(7)
+    seed_everything(5, distributed.rank(), "adversarial", 1)
+    return controlled(torch.ones(count, 2), torch.ones(count, 2, dtype=torch.bool), "noise")
 
 
 def _error(act: Callable[[], Any]) -> tuple[str, str]:

@@ -28,8 +28,8 @@ from seqgan.losses import discriminator_loss, l2_penalty
 from seqgan.metrics.nll import likelihood
 from seqgan.models.cnn import CNNDiscriminator
 from seqgan.models.policy import Sampled
-from seqgan.rewards import TokenReward
 from seqgan.rewards.controls import under
+from seqgan.rewards.per_token import TokenReward
 from seqgan.shapes import Rewards, Scalar, Scores
 
 PRETRAIN, ADVERSARIAL = "pretrain discriminator", "adversarial"

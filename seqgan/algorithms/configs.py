@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-from seqgan.core.bounds import BATCH, COUNT, RATE, SHARE, SIZE, STEPS, WEIGHT, Real, Several, Whole
+from seqgan.core.bounds import BATCH, COUNT, RATE, SHARE, SIZE, STEPS, WEIGHT, Real, Repeated, Several, Whole
 from seqgan.core.config import Checked, nearest
 from seqgan.errors import ConfigError, quoted
 from seqgan.models import DISCRIMINATOR_NAMES, POLICY_NAMES
+from seqgan.rewards.asked import Named, asked
 
 MAX_NORM = Real(0, 1e9, above=True)
 SIZES = Several(SIZE, "1,2,3")
@@ -139,10 +140,21 @@ class PolicyGradientConfig(AdversarialConfig):
         STEPS,
     ] = 0
     g_batch_size: Annotated[int, "adversarial: texts drawn for a policy update", Whole(2, 2**20)] = 64
+    reward: Annotated[
+        tuple[str, ...],
+        "adversarial: what a text is worth, discriminator, bleu, length:LO-HI, keyword:WORD, form, lm:RUN ..., perhaps "
+        "with a weight; may be repeated, and is added up",
+        Repeated(Named(), "discriminator"),
+    ] = ("discriminator",)
     control: Annotated[
-        Literal["none", "constant", "shuffled"],
-        "adversarial, an ablation: give every text the same reward, or each that of another",
+        Literal["none", "constant", "noise", "shuffled"],
+        "adversarial, an ablation: give every text the same reward, every token a random one, or each text that of "
+        "another",
     ] = "none"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        asked(self.reward)  # refuses what is no reward
 
 
 @dataclass(frozen=True)

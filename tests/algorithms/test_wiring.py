@@ -19,7 +19,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.testing import assert_close
 
-from seqgan import rewards
 from seqgan.advantages import advantages
 from seqgan.algorithms import adversarial, critic, mle
 from seqgan.algorithms.adversarial import ADVERSARIAL, PRETRAIN, TextGAN
@@ -39,7 +38,7 @@ from seqgan.losses import discriminator_loss, l2_penalty, policy_gradient_weight
 from seqgan.models.cnn import CNNDiscriminator
 from seqgan.models.lstm import LSTMPolicy
 from seqgan.models.policy import PolicyModule, sample
-from seqgan.rewards import controls, discriminator
+from seqgan.rewards import controls, discriminator, per_token
 from seqgan.rewards.controls import controlled
 from seqgan.rewards.discriminator import DiscriminatorReward
 from seqgan.rollout import complete, rollout_rewards
@@ -57,7 +56,8 @@ CONFIG = SeqGANConfig(
     calibrate_unknown=True, batch_size=9, shuffle=True, max_grad_norm=0.02,
     d_embedding_dim=7, filter_sizes=(1, 3), num_filters=(4, 3), highway=False, d_dropout=0.4, d_l2=0.7, d_lr=0.02,
     d_bf16=True, d_batch_size=10, d_samples=13, d_epochs=2, d_pretrain_rounds=4, d_patience=1,
-    iterations=5, g_steps=2, d_steps=3, g_lr=0.005, g_batch_size=8, rollouts=3, reward_form="log-odds",
+    iterations=5, g_steps=2, d_steps=3, g_lr=0.005, g_batch_size=8, reward=("length:2-3:2", "discriminator:0.5"),
+    rollouts=3, reward_form="log-odds",
     baseline="prefix", normalize_advantage=True, reduction="mean", mle_weight=0.5, control="shuffled", validate_every=2,
     stop_on_collapse=True,
 )  # fmt: skip
@@ -146,12 +146,18 @@ def logits_by_hand(judge: CNNDiscriminator, tokens: Tensor, dropout: float) -> T
 
 @torch.no_grad()
 def rewards_by_hand(game: TextGAN, config: SeqGANConfig) -> tuple[Tensor, Tensor, Tensor]:
-    """Tokens, their mask, and the log-odds of each token's completions, within +-8."""
+    """Tokens, their mask, and what each token's completions score: half the log-odds, within +-8, and 2 for a text of
+    two or three tokens, or as much less as its length is off."""
+
+    def scores(tokens: Tensor) -> Tensor:
+        lengths = ((tokens != PAD) & (tokens != EOS)).sum(dim=1)
+        off = torch.where(lengths > 3, lengths - 3, (2 - lengths).clamp(min=0))
+        return 0.5 * logits_by_hand(game.discriminator, tokens, 0.0).clamp(-8, 8) + 2 / (1 + off)
+
     sampled = sample(game.generator, config.g_batch_size, keep_states=True)
     finished = complete(game.generator, sampled, config.rollouts)
     tokens, mask = sampled.tokens, sampled.mask
-    own = logits_by_hand(game.discriminator, tokens, 0.0).clamp(-8, 8)
-    others = logits_by_hand(game.discriminator, finished.tokens, 0.0).clamp(-8, 8)
+    own, others = scores(tokens), scores(finished.tokens)
     rewards = torch.zeros(tokens.shape)
     for b, t in itertools.product(range(len(tokens)), range(tokens.shape[1])):
         if mask[b, t]:
@@ -428,9 +434,9 @@ MUTANTS: dict[str, tuple[str, Any, str, Any]] = {
     "the form of the reward is ignored": with_new_seqgan(
         "DiscriminatorReward", ignoring(DiscriminatorReward, form="probability")
     ),
-    "one completion": (POLICY, rewards, "rollout_rewards", ignoring(rollout_rewards, completions=1)),
+    "one completion": (POLICY, per_token, "rollout_rewards", ignoring(rollout_rewards, completions=1)),
     "rewards come a token late": (
-        POLICY, rewards, "rollout_rewards", wrongly(rollout_rewards, lambda paid: paid.roll(1, dims=1))
+        POLICY, per_token, "rollout_rewards", wrongly(rollout_rewards, lambda paid: paid.roll(1, dims=1))
     ),
     "the baseline is ignored": with_new_seqgan("advantages", ignoring(advantages, baseline="none")),
     "the baseline is its neighbour": with_new_seqgan("advantages", ignoring(advantages, baseline="batch")),
