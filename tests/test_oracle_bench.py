@@ -45,7 +45,7 @@ def test_an_arm_is_another_with_one_field_changed(name: str) -> None:
     assert len(arm.change) + bool(arm.algorithm) + bool(arm.reward) == 1
     assert changed - {"baseline"} == set(arm.change)  # that of one algorithm means nothing in another
     assert (mine.keys() == other.keys()) == (not arm.algorithm)
-    assert all(str(value) in told(name) for value in arm.change.values())
+    assert all(str(value) in told(name) for value in arm.change.values() if not isinstance(value, tuple))
 
 
 def test_all_adversarial_arms_begin_with_the_policy_of_mle_and_learn_no_more_from_text_before() -> None:

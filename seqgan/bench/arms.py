@@ -87,17 +87,20 @@ ARMS: dict[str, Arm] = {
     "mle-larger": Arm("mle", {"hidden_dim": 64}),
     "scheduled-sampling": Arm("mle", {"scheduled_sampling": 0.02}, cost=1.5),
     "mle-continued": Arm("mle", {"mle_lr": 3e-4}),
-    "seqgan": Arm(),
-    "constant": Arm("seqgan", {"control": "constant"}),
-    "shuffled": Arm("seqgan", {"control": "shuffled"}),
-    "no-mle-term": Arm("seqgan", {"mle_weight": 0.0}),
-    "no-mle-term-shuffled": Arm("no-mle-term", {"control": "shuffled"}),
-    "exact": Arm("no-mle-term", reward=EXACT),
-    "maligan": Arm("seqgan", algorithm="maligan"),
-    "relgan": Arm("seqgan", algorithm="relgan"),
-    "paper": Arm(),
-    "paper-constant": Arm("paper", {"control": "constant"}),
-    "paper-shuffled": Arm("paper", {"control": "shuffled"}),
+    "seqgan": Arm(cost=4.0),
+    "constant": Arm("seqgan", {"control": "constant"}, cost=4.0),
+    "noise": Arm("seqgan", {"control": "noise"}, cost=4.0),
+    "shuffled": Arm("seqgan", {"control": "shuffled"}, cost=4.0),
+    "pg-bleu": Arm("seqgan", {"reward": ("bleu",)}, cost=3.0),
+    "no-mle-term": Arm("seqgan", {"mle_weight": 0.0}, cost=4.0),
+    "no-mle-term-shuffled": Arm("no-mle-term", {"control": "shuffled"}, cost=4.0),
+    "exact": Arm("no-mle-term", reward=EXACT, cost=3.0),
+    "maligan": Arm("seqgan", algorithm="maligan", cost=2.0),
+    "relgan": Arm("seqgan", algorithm="relgan", cost=2.0),
+    "paper": Arm(cost=4.0),
+    "paper-constant": Arm("paper", {"control": "constant"}, cost=4.0),
+    "paper-noise": Arm("paper", {"control": "noise"}, cost=4.0),
+    "paper-shuffled": Arm("paper", {"control": "shuffled"}, cost=4.0),
 }
 FROM_START = {"mle-continued"}  # an arm of MLE that begins with the policy of START, as all adversarial ones do
 
@@ -136,7 +139,7 @@ def told(name: str) -> str:
     arm = ARMS[name]
     if not arm.of:
         return ""
-    changed = [f"{key}={value}" for key, value in arm.change.items()]
+    changed = [f"{key}={''.join(value) if isinstance(value, tuple) else value}" for key, value in arm.change.items()]
     extra = [f"algorithm={arm.algorithm}"] if arm.algorithm else [f"reward={arm.reward}"] if arm.reward else []
     return ", ".join([arm.of, *changed, *extra])
 

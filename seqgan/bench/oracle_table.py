@@ -34,8 +34,16 @@ class Difference(NamedTuple):
     sign_flips: float
 
     @classmethod
-    def of(cls, values: Sequence[float]) -> "Difference":
-        return cls(float(np.mean(values)), float(standard_error(values)), paired_t_test(values), sign_flip_test(values))
+    def of(cls, values: Sequence[float], stderr: float = math.nan) -> "Difference":
+        """Over seeds; of one seed alone the error is `stderr`."""
+        error = float(standard_error(values)) if len(values) > 1 else stderr
+        return cls(float(np.mean(values)), error, paired_t_test(values), sign_flip_test(values))
+
+    @classmethod
+    def between(cls, pairs: Sequence[tuple[Row, Row]], name: str) -> "Difference":
+        """Of a metric of two arms, the rows of a seed together; of one seed, with the paired error over sequences."""
+        numbers = [mine[name] - theirs[name] for mine, theirs in pairs]
+        return cls.of([number.value for number in numbers], numbers[0].stderr)
 
     def __str__(self) -> str:
         tests = "" if math.isnan(self.t_test) else f" (p {self.t_test:.2g}, {self.sign_flips:.2g})"
@@ -102,10 +110,7 @@ def tell(results: Results) -> Told:
         for other, of_arm in told_of.differences.items():
             pairs = [(good[seed].rows[1.0], found[other, seed].rows[1.0]) for seed in good if (other, seed) in found]
             if other != arm and pairs:
-                of_arm[arm] = {
-                    name: Difference.of([mine[name].value - theirs[name].value for mine, theirs in pairs])
-                    for name in COMPARED
-                }
+                of_arm[arm] = {name: Difference.between(pairs, name) for name in COMPARED}
     starts = {seed: found[START, seed] for seed in seeds if (START, seed) in found and measured(found[START, seed])}
     for temperature in TEMPERATURES if starts else ():
         told_of.curve[temperature] = over_seeds([result.rows[temperature] for result in starts.values()], list(starts))

@@ -89,6 +89,7 @@ def speed(
 @bench.command()
 @click.argument("settings", type=PATH, metavar="FILE")
 @click.option("--corpus", type=TEXT, required=True, help="a name or a file, as of seqgan train")
+@click.option("--only", type=TEXT, multiple=True, metavar="NAME", help="this setting alone (may be repeated)")
 @click.option("--seeds", type=COUNT, default=3, help="runs of each setting, from seed 0", show_default=True)
 @click.option("--runs", type=PATH, default="runs/ablation", help="the folder of the runs", show_default=True)
 @click.option("--threads", type=THREADS, default=0, help="0: OMP_NUM_THREADS, else all cores")
@@ -100,7 +101,14 @@ def speed(
 )
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout instead of tables")
 def ablation(
-    settings: Path, corpus: str, seeds: int, runs: Path, threads: int, plot: Path | None, as_json: bool
+    settings: Path,
+    corpus: str,
+    only: tuple[str, ...],
+    seeds: int,
+    runs: Path,
+    threads: int,
+    plot: Path | None,
+    as_json: bool,
 ) -> None:
     """Train each setting in FILE from several seeds, and compare them on the validation split.
 
@@ -117,6 +125,9 @@ def ablation(
     tables = read_config_file(settings)
     if not tables or not all(isinstance(table, dict) for table in tables.values()):
         raise ConfigError(f"{settings} holds {quoted(tables, 60)}; a table of options for each setting was expected")
+    if strange := [name for name in only if name not in tables]:
+        raise UsageError(f"{settings} has no setting {quoted(strange[0])}{nearest(strange[0], tables)}")
+    tables = {name: table for name, table in tables.items() if not only or name in only}
     if plot and sum("share" in table for table in tables.values()) < 2:
         raise UsageError(f"--plot draws settings with a share over it, of which {settings} has fewer than two")
 
