@@ -29,6 +29,7 @@ from seqgan.algorithms.seqgan import new_seqgan
 from seqgan.core import distributed
 from seqgan.core.loop import train
 from seqgan.core.phase import Algorithm, Phase
+from seqgan.core.record import read_record
 from seqgan.core.run import Run, create, describe
 from seqgan.core.seed import seed_everything
 from seqgan.data.batches import Batches
@@ -140,6 +141,12 @@ class Judge(nn.Module):
 
 def seqgan_game(parts: Components = DEFAULTS) -> TextGAN:
     return new_seqgan(tiny_config(reward=SEVERAL), texts(), CPU, 5, parts)
+
+
+def collapsing() -> TextGAN:
+    """A game that ends before its six iterations are over."""
+    changes = {"g_lr": 0.5, "mle_weight": 0.0, "mle_epochs": 1, "iterations": 6, "stop_on_collapse": True}
+    return new_seqgan(tiny_config(**changes), texts(), CPU, 5)
 
 
 def tiny(name: str) -> Algorithm:
@@ -326,6 +333,8 @@ def main(folder: Path) -> None:
             "maligan": state_after(begun(folder / "maligan"), lambda: tiny("maligan")),
             "relgan": state_after(begun(folder / "relgan"), lambda: tiny("relgan")),
             "seqgan, own": state_after(begun(folder / "own"), lambda: seqgan_game(own)),
+            "collapsing": state_after(begun(folder / "collapsing"), collapsing),
+            "collapsing, steps": read_record(folder / "collapsing")[-1]["step"],
             "seqgan, stopped": state_after_stops(begun(folder / "stopped"), seqgan_game, (4, 5, 6)),
             "dcgan": state_after(begun(folder / "dcgan"), dcgan),
             "began": state_after(begun(folder / "began"), lambda: images("began", gamma=0.9, k_lr=0.1)),
