@@ -206,7 +206,8 @@ def carry_out(folder: Path, machine: Machine, data: Data, components: Components
     config, make = run_config(folder / "run.json", description), ALGORITHMS[description["algorithm"]]
     if begun := description["init_from"]:
         components = replace(components, start=read_weights(folder / INITIAL, begun["sha256"]))
-    components = replace(components, models=language_models.read(folder, config, machine.device))
+    models = language_models.read(folder, config, machine.device)
+    components = replace(components, models={**components.models, **models})
     with machine.run(folder) as run:
         asked, automatic = description["sources"].get("vocab_size", ""), config.tokenizer == "auto"
         about = corpus_checks(*data, config.vocab_size, asked, overlong=config.overlong, automatic=automatic)

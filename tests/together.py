@@ -29,6 +29,7 @@ from seqgan.algorithms.seqgan import new_seqgan
 from seqgan.core import distributed
 from seqgan.core.loop import train
 from seqgan.core.phase import Algorithm, Phase
+from seqgan.core.record import read_record
 from seqgan.core.run import Run, create, describe
 from seqgan.core.seed import seed_everything
 from seqgan.data.batches import Batches
@@ -45,6 +46,7 @@ from seqgan.rewards.controls import controlled
 
 CPU = torch.device("cpu")
 CLOCKS = ("time", "monotonic", "perf_counter", "process_time")
+SEVERAL = ("discriminator", "length:3-9:0.5")
 LENGTHS = [1, 6, 2, 5, 3, 6, 4]  # seven texts: three for the first of two processes, four for the other
 
 
@@ -91,7 +93,7 @@ def _updates() -> dict[str, Tensor]:
     config = tiny_config(
         dropout=0.0, d_dropout=0.0, batch_size=7, d_batch_size=10, g_batch_size=7, control="constant",
         normalize_advantage=False,
-        baseline="none", max_grad_norm=1e9,
+        baseline="none", max_grad_norm=1e9, reward=SEVERAL,
     )  # fmt: skip
     game = new_seqgan(config, texts(), CPU, seed=4)
     opponent = game.critic
@@ -138,7 +140,13 @@ class Judge(nn.Module):
 
 
 def seqgan_game(parts: Components = DEFAULTS) -> TextGAN:
-    return new_seqgan(tiny_config(), texts(), CPU, 5, parts)
+    return new_seqgan(tiny_config(reward=SEVERAL), texts(), CPU, 5, parts)
+
+
+def collapsing() -> TextGAN:
+    """A game that ends before its six iterations are over."""
+    changes = {"g_lr": 0.5, "mle_weight": 0.0, "mle_epochs": 1, "iterations": 6, "stop_on_collapse": True}
+    return new_seqgan(tiny_config(**changes), texts(), CPU, 5)
 
 
 def tiny(name: str) -> Algorithm:
@@ -325,6 +333,8 @@ def main(folder: Path) -> None:
             "maligan": state_after(begun(folder / "maligan"), lambda: tiny("maligan")),
             "relgan": state_after(begun(folder / "relgan"), lambda: tiny("relgan")),
             "seqgan, own": state_after(begun(folder / "own"), lambda: seqgan_game(own)),
+            "collapsing": state_after(begun(folder / "collapsing"), collapsing),
+            "collapsing, steps": read_record(folder / "collapsing")[-1]["step"],
             "seqgan, stopped": state_after_stops(begun(folder / "stopped"), seqgan_game, (4, 5, 6)),
             "dcgan": state_after(begun(folder / "dcgan"), dcgan),
             "began": state_after(begun(folder / "began"), lambda: images("began", gamma=0.9, k_lr=0.1)),

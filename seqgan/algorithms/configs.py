@@ -107,6 +107,9 @@ class AdversarialConfig(MLEConfig):
     g_lr: Annotated[float, "adversarial: learning rate of the policy (Adam)", RATE] = 0.01
     mle_weight: Annotated[float, "adversarial: weight of an MLE term in every policy update", WEIGHT] = 0.0
     validate_every: Annotated[int, "adversarial: iterations between two validations", COUNT] = 10
+    stop_on_collapse: Annotated[
+        bool, "adversarial: end early where the policy collapses (entropy, validation NLL, different samples)"
+    ] = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -7,6 +7,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import click
+from click.shell_completion import CompletionItem
+
 from seqgan.core.bounds import Real, Text
 from seqgan.core.config import nearest
 from seqgan.errors import ConfigError, quoted
@@ -31,6 +34,9 @@ class Named(Text):
     """The type of the option; what is asked for is checked with the other values of a config."""
 
     name = "NAME[:ARGUMENT][:WEIGHT]"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        return [CompletionItem(name) for name in ARGUMENTS if name.startswith(incomplete)]
 
 
 class Asked(NamedTuple):

@@ -200,6 +200,7 @@ def test_the_game_begins_from_the_best_mle_and_the_held_discriminator(
 def test_a_discriminator_that_got_worse_goes_back(texts: TokenDataset, tiny_config: Make) -> None:
     game = made(texts, tiny_config("seqgan"))
     game.critic.check(1)
+    game.begin_adversarial()
     good = clone(game.discriminator)
     with torch.no_grad():
         game.discriminator.output.bias += torch.tensor([-20.0, 20.0])  # calls everything real

@@ -24,6 +24,7 @@ from seqgan.algorithms import adversarial, critic, mle
 from seqgan.algorithms.adversarial import ADVERSARIAL, PRETRAIN, TextGAN
 from seqgan.algorithms.configs import SeqGANConfig
 from seqgan.algorithms.critic import Critic
+from seqgan.algorithms.health import COLLAPSE
 from seqgan.algorithms.mle import MLE
 from seqgan.algorithms.seqgan import new_seqgan
 from seqgan.core.seed import derive, private_generator
@@ -58,6 +59,7 @@ CONFIG = SeqGANConfig(
     iterations=5, g_steps=2, d_steps=3, g_lr=0.005, g_batch_size=8, reward=("length:2-3:2", "discriminator:0.5"),
     rollouts=3, reward_form="log-odds",
     baseline="prefix", normalize_advantage=True, reduction="mean", mle_weight=0.5, control="shuffled", validate_every=2,
+    stop_on_collapse=True,
 )  # fmt: skip
 fill_unknown = PolicyModule.fill_unknown  # as it is without a mutant
 BEFORE = ("tokenizer", "vocab_size", "max_length", "overlong")
@@ -237,6 +239,9 @@ def check_policy_update(texts: TokenDataset, config: SeqGANConfig) -> None:
     found = gradients(game.generator)
     assert_close(found, clipped(gradients(hand), CONFIG.max_grad_norm), rtol=1e-4, atol=1e-7)
     assert_moved(game.generator, by_adam(hand, found, CONFIG.g_lr))
+    norm = torch.cat([gradient.flatten() for gradient in gradients(hand).values()]).norm()
+    assert_close(measured["grad_norm"], norm, rtol=1e-4, atol=0.0)
+    assert measured["clipped"] == (norm > CONFIG.max_grad_norm) == 1.0
 
 
 def check_discriminator_update(texts: TokenDataset, config: SeqGANConfig) -> None:
@@ -306,6 +311,9 @@ def check_schedule(texts: TokenDataset, config: SeqGANConfig) -> None:
         assert not phase.finished()
         player.checks_without_improvement = patience
         assert phase.finished()
+    assert not adversarial.finished()
+    game.health.warned.append(COLLAPSE)
+    assert adversarial.finished() == CONFIG.stop_on_collapse
 
 
 def check_sizes(texts: TokenDataset, config: SeqGANConfig) -> None:
@@ -412,7 +420,7 @@ def with_critic(name: str, wrong: Callable[..., Any]) -> tuple[str, Any, str, An
 
 
 loss, generated = MLE.loss, Critic.generated
-NOT_CLIPPED: Callable[..., None] = lambda *given: None  # noqa: E731
+NOT_CLIPPED: Callable[..., Tensor] = lambda *given: torch.zeros(())  # noqa: E731
 
 # What is wrong: the check that must notice, where it is, its name, and what stands there instead.
 MUTANTS: dict[str, tuple[str, Any, str, Any]] = {
