@@ -206,8 +206,8 @@ def carry_out(folder: Path, machine: Machine, data: Data, components: Components
     config, make = run_config(folder / "run.json", description), ALGORITHMS[description["algorithm"]]
     if begun := description["init_from"]:
         components = replace(components, start=read_weights(folder / INITIAL, begun["sha256"]))
-    models = language_models.read(folder, config, machine.device)
-    components = replace(components, models={**components.models, **models})
+    judges = language_models.read(folder, config, machine.device)
+    components = replace(components, models={**components.models, **judges})
     with machine.run(folder) as run:
         asked, automatic = description["sources"].get("vocab_size", ""), config.tokenizer == "auto"
         about = corpus_checks(*data, config.vocab_size, asked, overlong=config.overlong, automatic=automatic)

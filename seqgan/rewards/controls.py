@@ -17,7 +17,7 @@ def controlled(rewards: Rewards, mask: Mask, control: Control) -> Rewards:
     "constant" rewards every token with 1, "noise" with a draw of its own from [0, 1). "shuffled" gives each sequence
     the rewards of another one, never its own (at least two are needed); where the other is shorter, its last reward is
     repeated. With a baseline or whitened advantages a constant reward cancels, and nothing is learned from it: there
-    "shuffled" is the control, of the same rewards and steps as large, which tell nothing of the texts."""
+    "shuffled" is the control: the same rewards and advantages of the same size, which tell nothing of the texts."""
     if control == "constant":
         return mask.to(rewards.dtype)
     if control == "noise":  # every process draws for its own share

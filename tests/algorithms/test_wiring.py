@@ -41,6 +41,7 @@ from seqgan.models.policy import PolicyModule, sample
 from seqgan.rewards import controls, discriminator, per_token
 from seqgan.rewards.controls import controlled
 from seqgan.rewards.discriminator import DiscriminatorReward
+from seqgan.rewards.mixed import Mixed
 from seqgan.rollout import complete, rollout_rewards
 from seqgan.symbols import BOS, EOS, PAD, UNK
 
@@ -442,6 +443,11 @@ MUTANTS: dict[str, tuple[str, Any, str, Any]] = {
     "the baseline is its neighbour": with_new_seqgan("advantages", ignoring(advantages, baseline="batch")),
     "advantages keep their size": with_new_seqgan("advantages", ignoring(advantages, normalize_advantage=False)),
     "rewards are not shuffled": (POLICY, controls, "controlled", lambda rewards, mask, control: rewards),
+    "rewards are noise": (POLICY, controls, "controlled", ignoring(controlled, control="noise")),
+    "the weights of rewards are ignored": (
+        POLICY, Mixed, "_sum", lambda mixed, scores: torch.stack([*scores.values()]).sum(dim=0),
+    ),
+    "only the first reward counts": (POLICY, Mixed, "_sum", lambda mixed, scores: 2 * scores["length"]),
     "rewards are constant": (POLICY, controls, "controlled", ignoring(controlled, control="constant")),
     "the discriminator judges with dropout": (POLICY, discriminator, "inference", lambda net: nullcontext(net.train())),
     "the policy samples with dropout": (
