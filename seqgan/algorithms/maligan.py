@@ -10,7 +10,7 @@ from seqgan.algorithms.adversarial import TextGAN, View, learning_from_rewards
 from seqgan.algorithms.components import DEFAULTS, Components
 from seqgan.algorithms.configs import MaliGANConfig
 from seqgan.algorithms.mle import MLE
-from seqgan.algorithms.paid import each_part, what_is_paid
+from seqgan.algorithms.scored import critic_and_score, each_part
 from seqgan.core import distributed
 from seqgan.core.game import inference
 from seqgan.data.dataset import TokenDataset
@@ -28,7 +28,7 @@ def new_maligan(
     mle = MLE(config, dataset, device, seed, components)
     if isinstance(components.reward, DenseReward):
         raise UsageError("maligan weights whole sequences, and cannot use a dense reward; give one number for each")
-    critic, score = what_is_paid(config, mle, device, seed, components, logits_of)
+    critic, score = critic_and_score(config, mle, device, seed, components, logits_of)
 
     def importance_weighted_likelihood(view: View) -> Scalar:
         tokens, mask, _, labels = view.sampled

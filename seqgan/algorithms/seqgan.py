@@ -11,7 +11,7 @@ from seqgan.algorithms.adversarial import TextGAN, View, learning_from_rewards
 from seqgan.algorithms.components import DEFAULTS, Components
 from seqgan.algorithms.configs import SeqGANConfig
 from seqgan.algorithms.mle import MLE
-from seqgan.algorithms.paid import each_part, what_is_paid
+from seqgan.algorithms.scored import critic_and_score, each_part
 from seqgan.data.dataset import TokenDataset
 from seqgan.losses import policy_gradient_weights
 from seqgan.rewards.custom import DenseReward
@@ -27,7 +27,7 @@ def new_seqgan(
     """MLE, then a discriminator, then both against each other; REINFORCE alone where no reward asks for one."""
     mle = MLE(config, dataset, device, seed, components)
 
-    def judged(discriminator: nn.Module) -> Score:
+    def of_discriminator(discriminator: nn.Module) -> Score:
         return DiscriminatorReward(discriminator, config.reward_form)
 
     def policy_gradient(view: View) -> Scalar:
@@ -38,6 +38,6 @@ def new_seqgan(
 
     if isinstance(components.reward, DenseReward):
         return learning_from_rewards(config, mle, None, policy_gradient, components.reward)
-    critic, score = what_is_paid(config, mle, device, seed, components, judged)
+    critic, score = critic_and_score(config, mle, device, seed, components, of_discriminator)
     reward = by_rollouts(mle.generator, score, config.rollouts)
     return learning_from_rewards(config, mle, critic, policy_gradient, reward, each_part(score))

@@ -1,4 +1,4 @@
-"""What a policy learns from: the rewards that its config asks for, or a custom one in their place."""
+"""The score of a finished sequence: the rewards that a config asks for, or a custom one in their place."""
 
 from collections.abc import Callable, Mapping
 
@@ -21,15 +21,15 @@ from seqgan.rollout import Score, in_chunks
 from seqgan.shapes import Scalar
 
 
-def what_is_paid(
+def critic_and_score(
     config: PolicyGradientConfig,
     mle: MLE,
     device: torch.device,
     seed: int,
     components: Components,
-    judged: Callable[[nn.Module], Score],
+    of_discriminator: Callable[[nn.Module], Score],
 ) -> tuple[Critic | None, Mixed]:
-    """The critic, if a reward asks for one, and the score of a finished sequence; `judged` makes that of a
+    """The critic, if a reward asks for one, and the score of a finished sequence; `of_discriminator` makes that of a
     discriminator.
 
     Raises:
@@ -46,7 +46,7 @@ def what_is_paid(
             f"a discriminator was given, but the reward is {', '.join(config.reward)}; add discriminator to it, or "
             "leave the discriminator out"
         )
-    given = Given(mle.dataset, judged(critic.discriminator) if critic else None, components.models)
+    given = Given(mle.dataset, of_discriminator(critic.discriminator) if critic else None, components.models)
     parts = {name: REWARDS[reward.name](given, reward.argument) for name, reward in wanted.items()}
     return critic, Mixed(parts, {name: reward.weight for name, reward in wanted.items()})
 
