@@ -54,7 +54,7 @@ CONFIG = SeqGANConfig(
     tokenizer="word", vocab_size=12, max_length=7, overlong="drop",
     embedding_dim=6, hidden_dim=5, tie_embeddings=True, dropout=0.3, weight_drop=0.4, embedding_init="svd",
     unigram_bias=True, mle_epochs=3, mle_patience=2, mle_lr=0.03, ema_decay=0.3, weight_decay=0.2,
-    calibrate_unknown=True, batch_size=9, shuffle=True, max_grad_norm=0.02,
+    calibrate_unknown=True, batch_size=9, shuffle=True, max_grad_norm=0.02, scheduled_sampling=0.4,
     d_embedding_dim=7, filter_sizes=(1, 3), num_filters=(4, 3), highway=False, d_dropout=0.4, d_l2=0.7, d_lr=0.02,
     d_bf16=True, d_batch_size=10, d_samples=13, d_epochs=2, d_pretrain_rounds=4, d_patience=1,
     iterations=5, g_steps=2, d_steps=3, g_lr=0.005, g_batch_size=8, reward=("length:2-3:2", "discriminator:0.5"),
@@ -97,10 +97,17 @@ def test_no_value_is_the_default_one() -> None:
 
 
 def nll_by_hand(
-    policy: LSTMPolicy, tokens: Tensor, lowest: int, dropout: float = 0.0, weight_drop: float = 0.0
+    policy: LSTMPolicy,
+    tokens: Tensor,
+    lowest: int,
+    dropout: float = 0.0,
+    weight_drop: float = 0.0,
+    before: Tensor | None = None,
 ) -> Tensor:
-    """-log pi of every token, of the ids from `lowest` up; with the policy's own draws of dropout."""
-    fed = torch.cat([torch.full_like(tokens[:, :1], BOS), tokens[:, :-1]], dim=1)
+    """-log pi of every token, of the ids from `lowest` up, after those of `before` (the same, unless others are given);
+    with the policy's own draws of dropout."""
+    before = tokens if before is None else before
+    fed = torch.cat([torch.full_like(tokens[:, :1], BOS), before[:, :-1]], dim=1)
     read = F.dropout(policy.embedding(fed), dropout, training=dropout > 0)
     from_input, from_hidden, bias, _ = policy.lstm.all_weights[0]
     recurrent, states = F.dropout(from_hidden, weight_drop, training=weight_drop > 0), []
@@ -119,7 +126,8 @@ def nll_by_hand(
 
 
 def mle_by_hand(policy: LSTMPolicy, texts: TokenDataset, config: SeqGANConfig, step: int) -> Tensor:
-    """The NLL per token of the batch of a step, with dropout, and with some tokens taken for UNK."""
+    """The NLL per token of the batch of a step, with dropout, with some tokens taken for UNK, and after some that the
+    policy has drawn."""
     rows, size = texts.train.sequences, config.batch_size
     epoch, index = divmod(step - 1, len(rows) // size)
     order = torch.randperm(len(rows), generator=private_generator(SEED, "epoch", epoch)).tolist()
@@ -131,7 +139,9 @@ def mle_by_hand(policy: LSTMPolicy, texts: TokenDataset, config: SeqGANConfig, s
         [once / len(counts) / counts[token] if token in counts else 0.0 for token in range(len(texts.vocabulary))]
     )
     tokens = torch.where(torch.rand(tokens.shape) < rates[tokens], UNK, tokens)
-    return nll_by_hand(policy, tokens, UNK, config.dropout, config.weight_drop).sum() / (tokens != PAD).sum()
+    read = policy.partly_drawn(tokens, epoch * config.scheduled_sampling)
+    assert not read.equal(tokens)
+    return nll_by_hand(policy, tokens, UNK, config.dropout, config.weight_drop, read).sum() / (tokens != PAD).sum()
 
 
 def logits_by_hand(judge: CNNDiscriminator, tokens: Tensor, dropout: float) -> Tensor:
@@ -459,7 +469,10 @@ MUTANTS: dict[str, tuple[str, Any, str, Any]] = {
     "the MLE term is of another batch": (POLICY, MLE, "loss", lambda mle, step: loss(mle, step + 1)),
     "the MLE term counts double": (POLICY, MLE, "loss", lambda mle, step: 2 * loss(mle, step)),
     "a policy update is not clipped": (POLICY, nn.utils, "clip_grad_norm_", NOT_CLIPPED),
-    "MLE follows the distribution of samples": (LEARNING, LSTMPolicy, "nll", LSTMPolicy.nll_drawn),
+    "MLE follows the distribution of samples": (
+        LEARNING, LSTMPolicy, "nll", lambda policy, *given, read: policy._nll(*given, EOS, read),
+    ),
+    "MLE reads text alone": (LEARNING, LSTMPolicy, "partly_drawn", lambda policy, tokens, share, labels=None: tokens),
     "an MLE update is not clipped": (LEARNING, nn.utils, "clip_grad_norm_", NOT_CLIPPED),
     "MLE is the sum over tokens": (LEARNING, mle, "mle_weights", lambda mask: mask.float()),
     "MLE has no dropout": (LEARNING, LSTMPolicy, "train", lambda policy, _=True: nn.Module.train(policy, False)),
