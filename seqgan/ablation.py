@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from seqgan.compare import over_seeds
 from seqgan.core.bounds import Real
 from seqgan.core.plots import BLUE, Curve, plot
 from seqgan.data.corpus import Corpus
@@ -20,7 +19,7 @@ from seqgan.data.splits import some_of
 from seqgan.errors import ConfigError, quoted
 from seqgan.evaluation import evaluate_models
 from seqgan.library import train
-from seqgan.reporting import REAL, Evaluation, Row
+from seqgan.reporting import REAL, Evaluation, Row, over_seeds
 
 OF_TEST, OF_VALIDATION = "nll-test", "nll-valid"
 SHARE = Real(0, 1, above=True)

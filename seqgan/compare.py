@@ -5,14 +5,10 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
-import numpy as np
-
-from seqgan.core.report import Measured
-from seqgan.core.stats import mean_influences
 from seqgan.errors import UsageError
 from seqgan.library import TrainedRun
 from seqgan.metrics import Aggregation
-from seqgan.reporting import REAL, Evaluation, Row
+from seqgan.reporting import REAL, Evaluation, Row, over_seeds
 
 
 def compare(
@@ -116,27 +112,3 @@ def _arms(descriptions: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[int
         name = f"{values} ({len(places)} seeds)"
         names[name if name not in names else f"{name} #{len(names) + 1}"] = places
     return list(names.items())
-
-
-def over_seeds(rows: Sequence[Row], seeds: Sequence[int]) -> Row:
-    """The mean of each number over the runs of an arm; of a single run its own."""
-    if len(rows) == 1:
-        return rows[0]
-    order = np.argsort(seeds, kind="stable").tolist()
-    source = f"seeds {sorted(seeds)}"  # arms of the same seeds are paired seed by seed
-    means: Row = {}
-    for name in rows[0]:
-        numbers = [rows[at][name] for at in order if name in rows[at]]
-        signatures = {_of_any_seed(number.signature, len(rows)) for number in numbers}
-        if len(numbers) == len(rows) and len(signatures) == 1:
-            values = [number.value for number in numbers]
-            influences = {source: mean_influences(values, np.arange(len(values)))}
-            means[name] = Measured.of(float(np.mean(values)), influences, signatures.pop())
-    return means
-
-
-def _of_any_seed(signature: str, count: int) -> str:
-    """A signature without what differs from seed to seed: the way the error was found, and the discriminator."""
-    parts = [part for part in signature.split("|") if not part.startswith(("err:", "discriminator:"))]
-    mine = ["discriminator:of each run"] if "discriminator:" in signature else []
-    return "|".join([*mine, *parts, f"err:{count} seeds"])

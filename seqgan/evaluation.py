@@ -24,7 +24,7 @@ from seqgan.data.batches import Texts, map_by_length
 from seqgan.data.encoding import SPLITS, EncodedCorpus, Learned
 from seqgan.data.labels import numbered
 from seqgan.data.ragged import Batch, Ragged
-from seqgan.data.tokens import WAYS, suitable_tokens
+from seqgan.data.tokens import WAYS, tokens_of
 from seqgan.errors import CorpusError, UsageError
 from seqgan.metrics import Aggregation, MetricInput, discrimination, nll, over_texts
 from seqgan.metrics.texts import measure
@@ -147,12 +147,6 @@ def _held_out(texts: Learned) -> HeldOut:
     if texts.split.overlong and len(texts) != len(set(texts.split.texts.tolist())):
         return HeldOut(texts, units_of(map(texts.text_of, range(len(texts)))))
     return HeldOut(texts, units_of(map(tuple, texts.split.sequences)))
-
-
-def tokens_of(kind: str, texts: Sequence[str]) -> str:
-    """What metrics count as tokens for a run with this kind of tokenizer and such texts."""
-    own = {"char": "chars", "word": "words", "whitespace": "whitespace"}
-    return own.get(kind) or suitable_tokens(texts)
 
 
 def _likelihood(model: TextModel, held_out: Mapping[str, "HeldOut"], drawn: Ragged) -> Row:

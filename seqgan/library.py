@@ -40,13 +40,16 @@ from seqgan.model import Scored, TextModel
 from seqgan.models.factory import MakeDiscriminator, MakePolicy
 from seqgan.pretrained import POLICY, save_pretrained
 from seqgan.reporting import Evaluation
-from seqgan.rewards import DenseReward, TextReward
+from seqgan.rewards.custom import DenseReward, TextReward
 from seqgan.rollout import Score
 from seqgan.runs import NOWHERE, Source, corpus_of, describe_run, load_model, load_tokenizer, progress, stages_of
 
 TOKEN_KIND, AGGREGATION = OneOf(list(TOKENS)), OneOf(get_args(Aggregation))
 NAMED = Function("a name, or a function of (vocab_size, max_length) that makes a module", str)
-REWARD = Function("a function of tokens, seqgan.rewards.on_text(...) or .dense(...)", TextReward, DenseReward)
+REWARD = Function(
+    "a name, several in a list, a function of tokens, seqgan.rewards.on_text(...) or .dense(...)",
+    *(str, list, tuple, TextReward, DenseReward),
+)
 ALGORITHM = Function("a function that makes an algorithm")
 CONFIG = Function("a class of hyper-parameters")
 
@@ -211,7 +214,7 @@ def train(
     progress: Annotated[bool, YES_NO] = False,
     policy: Annotated[str | MakePolicy | None, NAMED] = None,
     discriminator: Annotated[str | MakeDiscriminator | None, NAMED] = None,
-    reward: Annotated[Score | TextReward | DenseReward | None, REWARD] = None,
+    reward: Annotated[str | Sequence[str] | Score | TextReward | DenseReward | None, REWARD] = None,
     **hyper: Any,
 ) -> TrainedRun:
     """Train a generator, as `seqgan train` does, and return the run.
@@ -234,8 +237,8 @@ def train(
         grow_vocabulary: add the tokens of the new texts to its vocabulary.
         policy, discriminator: names ("lstm", "gru"; "cnn"; registered ones), or functions of
             (vocab_size, max_length) that make custom modules.
-        reward: in the place of a discriminator, a function tokens "B T" -> "B", `seqgan.rewards.on_text(texts ->
-            numbers)`, or `seqgan.rewards.dense(tokens "B T" -> "B T")`.
+        reward: built-in rewards, `("discriminator", "keyword:moon:2")`, or in their place a function tokens
+            "B T" -> "B", `seqgan.rewards.on_text(texts -> numbers)`, or `seqgan.rewards.dense(tokens "B T" -> "B T")`.
         hyper: hyper-parameters by their names, as in `seqgan train --help` (with underscores).
 
     Raises:
@@ -254,6 +257,8 @@ def train(
         raise UsageError("mle has neither a reward nor a discriminator; choose algorithm='seqgan'")
     if algorithm == "relgan" and reward is not None:
         raise UsageError("relgan learns through its discriminator and takes no reward; choose seqgan or maligan")
+    if isinstance(reward, Sequence):
+        hyper["reward"], reward = reward, None
     reading = Reading(text_column, delimiter, header, split_on, label_column)
     if not isinstance(corpus, str | Path) and (reading != Reading() or valid or test):
         names = ", ".join(name for name in Reading._fields if name != "labels")

@@ -6,9 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from seqgan import __version__
 from seqgan.core import report
 from seqgan.core.report import Measured, as_cell, as_difference, finite, metrics_of, rows_as_json, signatures
+from seqgan.core.stats import mean_influences
 from seqgan.errors import one_line
 
 Row = dict[str, Measured]
@@ -125,6 +128,30 @@ def _pair(first: str, second: str) -> str:
 def _difference(first: Row, second: Row) -> Row:
     both = [name for name in first if name in second and first[name].comparable(second[name])]
     return {name: first[name] - second[name] for name in both}
+
+
+def over_seeds(rows: Sequence[Row], seeds: Sequence[int]) -> Row:
+    """The mean of each number over the runs of an arm; of a single run its own."""
+    if len(rows) == 1:
+        return rows[0]
+    order = np.argsort(seeds, kind="stable").tolist()
+    source = f"seeds {sorted(seeds)}"  # arms of the same seeds are paired seed by seed
+    means: Row = {}
+    for name in rows[0]:
+        numbers = [rows[at][name] for at in order if name in rows[at]]
+        signatures = {_of_any_seed(number.signature, len(rows)) for number in numbers}
+        if len(numbers) == len(rows) and len(signatures) == 1:
+            values = [number.value for number in numbers]
+            influences = {source: mean_influences(values, np.arange(len(values)))}
+            means[name] = Measured.of(float(np.mean(values)), influences, signatures.pop())
+    return means
+
+
+def _of_any_seed(signature: str, count: int) -> str:
+    """A signature without what differs from seed to seed: the way the error was found, and the discriminator."""
+    parts = [part for part in signature.split("|") if not part.startswith(("err:", "discriminator:"))]
+    mine = ["discriminator:of each run"] if "discriminator:" in signature else []
+    return "|".join([*mine, *parts, f"err:{count} seeds"])
 
 
 class Table(NamedTuple):

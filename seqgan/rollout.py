@@ -54,10 +54,7 @@ def rollout_rewards(policy: PolicyModule, score: Score, sampled: Sampled, comple
     tokens, mask, _, labels = sampled
     rewards = torch.zeros(mask.shape, device=tokens.device)
     finished = complete(policy, sampled, completions)
-    if isinstance(score, SharingScore):
-        whole, values = score.of_all(Texts(tokens, labels), finished)
-    else:
-        whole, values = each_by_itself(score, Texts(tokens, labels), finished)
+    whole, values = scored(score, Texts(tokens, labels), finished)
     means = values.view(-1, completions).mean(dim=1)
     rewards[finished.sample[::completions], finished.prefix[::completions] - 1] = means
     rewards[torch.arange(len(tokens), device=tokens.device), mask.sum(dim=1) - 1] = whole
@@ -109,6 +106,13 @@ def complete(
             goes_on = token != EOS
             under_way, token, state = under_way[goes_on], token[goes_on], tuple(part[goes_on] for part in state)
     return Completions(finished, prefix, sample, begun, None if labels is None else labels[sample])
+
+
+def scored(score: Score, samples: Texts, finished: Completions) -> tuple[Scores, Float[Tensor, "R"]]:
+    """The scores of the samples, and of the completions of their prefixes, as the score makes them fastest."""
+    if isinstance(score, SharingScore):
+        return score.of_all(samples, finished)
+    return each_by_itself(score, samples, finished)
 
 
 def each_by_itself(score: Score, samples: Texts, finished: Completions) -> tuple[Scores, Float[Tensor, "R"]]:

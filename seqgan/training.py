@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from seqgan import language_models
 from seqgan.algorithms import ALGORITHMS
 from seqgan.algorithms.components import DEFAULTS, Components
 from seqgan.algorithms.configs import CONFIGS
@@ -27,8 +28,9 @@ from seqgan.data.dataset import TokenDataset
 from seqgan.data.encoding import EncodedCorpus, encoded, prepare
 from seqgan.data.labels import names_of
 from seqgan.data.suitable import suitable_tokenizer
+from seqgan.data.tokens import tokens_of
 from seqgan.errors import RunError, UsageError
-from seqgan.evaluation import evaluate_models, tokens_of
+from seqgan.evaluation import evaluate_models
 from seqgan.pretrained import WEIGHTS, model_json
 from seqgan.reporting import Evaluation
 from seqgan.runs import (
@@ -143,6 +145,7 @@ def begin(
     dataset, tokenizer = whole.dataset(config.max_length, config.overlong, labels), whole.tokenizer
     if init_from:
         refuse_unreadable(init_from, dataset)
+    contents |= language_models.copied(config)
     if not corpus.provenance["path"]:  # texts from memory are stored in the run, so that it can be resumed
         contents |= {f"corpus/{name}": data for name, data in as_files(corpus).items()}
     devices.use_threads(request.threads)
@@ -203,6 +206,8 @@ def carry_out(folder: Path, machine: Machine, data: Data, components: Components
     config, make = run_config(folder / "run.json", description), ALGORITHMS[description["algorithm"]]
     if begun := description["init_from"]:
         components = replace(components, start=read_weights(folder / INITIAL, begun["sha256"]))
+    judges = language_models.read(folder, config, machine.device)
+    components = replace(components, models={**components.models, **judges})
     with machine.run(folder) as run:
         asked, automatic = description["sources"].get("vocab_size", ""), config.tokenizer == "auto"
         about = corpus_checks(*data, config.vocab_size, asked, overlong=config.overlong, automatic=automatic)

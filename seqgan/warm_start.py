@@ -42,17 +42,23 @@ class InitFrom:
 
     @classmethod
     def parse(cls, name: str, grow: bool = False) -> "InitFrom":
-        folder, at, stage = name.rpartition("@")
-        if not at or Path(name).is_dir():
-            folder, stage = name, "final"
-        if not folder or not stage:
-            raise UsageError(
-                f"--init-from {quoted(name)} names no policy: RUN, RUN@mle, RUN@best or RUN@STEP was expected"
-            )
-        return cls(name, Path(folder), stage, grow)
+        return cls(name, *run_and_stage(name, "--init-from "), grow)
 
     def as_json(self) -> dict[str, str]:
         return {"run": str(self.folder.resolve()), "stage": self.stage}
+
+
+def run_and_stage(name: str, option: str) -> tuple[Path, str]:
+    """The run and the stage of `RUN`, `RUN@mle`, `RUN@best` or `RUN@STEP`, which followed an option.
+
+    Raises:
+        UsageError: it is none of these."""
+    folder, at, stage = name.rpartition("@")
+    if not at or Path(name).is_dir():
+        folder, stage = name, "final"
+    if not folder or not stage:
+        raise UsageError(f"{option}{quoted(name)} names no policy: RUN, RUN@mle, RUN@best or RUN@STEP was expected")
+    return Path(folder), stage
 
 
 def inherit(

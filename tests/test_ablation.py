@@ -140,3 +140,12 @@ def test_the_default_is_one_of_the_settings_that_were_compared() -> None:
     compared = settings["calibrated"]
     assert compared.pop("mle_epochs") >= PRESETS["mle"]["default"]["mle_epochs"]  # the corpora have grown since
     assert compared.items() <= PRESETS["mle"]["default"].items()
+
+
+def test_a_setting_alone_is_trained_where_it_is_asked_for(corpus_file: Path, tmp_path: Path) -> None:
+    settings = tmp_path / "settings.toml"
+    settings.write_text("[first]\nmle_epochs = 0\n[second]\nmle_epochs = 0\ndropout = 0.1\n", encoding="utf-8")
+    words = ("bench", "ablation", settings, "--corpus", corpus_file, "--seeds", "1", "--runs", tmp_path / "runs")
+    call(*words, "--only", "second", "--json")
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["second-0"]
+    assert "no setting 'secund'; did you mean second" in refusal(*words, "--only", "secund")[0]

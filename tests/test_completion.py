@@ -42,6 +42,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["train", "--preset", ""], ["default", "quick", "paper"]),
         (["train", "--algorithm", "s"], ["seqgan"]),
         (["train", "--control", "sh"], ["shuffled"]),
+        (["train", "--reward", "k"], ["keyword"]),
         (["train", "--algorithm", "mle", "--rollou"], []),
         (["train", "--rollou"], ["--rollouts"]),
         (["train", "--resume", "runs/"], ["runs/one-1"]),

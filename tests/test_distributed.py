@@ -53,7 +53,8 @@ def test_gradients_advantages_and_metrics_are_those_of_a_single_process(found: F
     for several in (own["given"] for own in found):
         assert several.keys() == alone.keys()
         for name, expected in alone.items():
-            assert expected.abs().max() > 1e-4 or name == "policy: reward_std", name  # a constant reward has none
+            # A constant reward has no deviation, and no gradient has the norm that is clipped there.
+            assert expected.abs().max() > 1e-4 or name in ("policy: reward_std", "policy: clipped"), name
             assert_close(several[name], expected, atol=1e-6, rtol=1e-5, msg=lambda text, name=name: f"{name}: {text}")
 
 
@@ -94,6 +95,13 @@ def test_stopped_and_resumed_they_end_as_the_uninterrupted(found: Found) -> None
             assert flat(own[f"{game}, stopped"]) == flat(own[game]), game
 
 
+def test_a_collapse_ends_the_training_of_both(found: Found) -> None:
+    first, second = (own["collapsing"] for own in found)
+    assert flat(first) == flat(second)
+    assert "collapse" in first["health"]["warned"]
+    assert 0 < found[0]["collapsing, steps"] < 6 * together.collapsing().per_iteration
+
+
 @pytest.mark.parametrize("fast", [0, 1])
 def test_what_a_clock_decides_one_process_decides_for_all(fast: int, found: Found) -> None:
     first, second = (own["fast"][fast] for own in found)
@@ -110,7 +118,7 @@ def test_clocks_are_read_only_where_the_processes_agree() -> None:
             if of_time or (isinstance(node, ast.ImportFrom) and node.module in ("time", "datetime")):
                 reading.add(path.relative_to(ROOT).as_posix())
     shown_only = {"seqgan/core/log.py"}
-    alone = {f"seqgan/bench/{name}.py" for name in ("data", "startup")}
+    alone = {f"seqgan/bench/{name}.py" for name in ("data", "oracle", "startup")}
     alone |= {"imagegan/bench/runs.py", "imagegan/bench/study.py", "seqgan/core/device.py"}  # the last one for benches
     agreed = {"seqgan/core/run.py", "seqgan/core/rendezvous.py"}
     assert reading == shown_only | alone | agreed
@@ -135,6 +143,12 @@ def test_rewards_are_shuffled_among_all(found: Found) -> None:
     assert first.equal(second)
     assert sorted(first[:, 0].tolist()) == [0.0, 2.0, 4.0, 6.0, 8.0, 10.0, 12.0]
     assert (first != torch.arange(14.0).view(7, 2)).all()  # and none gets its own
+
+
+def test_noise_is_of_its_own_in_every_process(found: Found) -> None:
+    first, second = (own["agreements"]["noise"] for own in found)
+    assert first.equal(second)
+    assert len(first.unique()) == 14
 
 
 # --- the command

@@ -23,6 +23,7 @@ LAYERS = [
     {"evaluation", "bench", "temperature"},
     {"pretrained"},
     {"warm_start"},
+    {"language_models"},
     {"training"},
     {"library"},
     {"ratings", "compare"},
@@ -30,7 +31,7 @@ LAYERS = [
     {"cli", "__main__"},
 ]
 CORE = [
-    {"bounds", "files", "hub", "launch", "memory", "phase", "plots", "schema", "stats", "streams"},
+    {"bounds", "files", "hub", "jobs", "launch", "memory", "phase", "plots", "schema", "stats", "streams"},
     {"checkpoint", "config", "device", "folder", "log", "record", "report", "weights"},
     {"outputs", "rendezvous", "seed"},
     {"distributed", "pretrained"},
@@ -43,6 +44,7 @@ FREE_OF_TORCH = [
     "seqgan/__init__.py",
     *(f"seqgan/cli/{path.name}" for path in sorted((ROOT / "seqgan" / "cli").glob("*.py"))),
     "seqgan/bench/counts.py",
+    "seqgan/bench/arms.py",
     "seqgan/algorithms/configs.py",
     *(f"imagegan/cli/{path.name}" for path in sorted((ROOT / "imagegan" / "cli").glob("*.py"))),
     "imagegan/variants/configs.py",

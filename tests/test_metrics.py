@@ -27,6 +27,18 @@ def test_cross_entropy_of_knowing_nothing_is_log_2() -> None:
     assert discrimination.cross_entropy(torch.zeros(3), torch.zeros(5)) == pytest.approx(math.log(2))
 
 
+def test_calibration_is_the_distance_of_probabilities_from_shares_bin_by_bin() -> None:
+    real, fake = torch.tensor([0.95, 0.95, 0.25]).logit(), torch.tensor([0.95, 0.25, 0.25]).logit()
+    # Half of the texts in each of two bins, of which 2/3 and 1/3 are real.
+    expected = ((0.95 - 2 / 3) + (1 / 3 - 0.25)) / 2
+    assert discrimination.calibration_error(real, fake) == pytest.approx(expected)
+    assert discrimination.calibration_error(real, fake.repeat(4)) == pytest.approx(expected)
+    assert discrimination.calibration_error(torch.zeros(3), torch.zeros(5)) == pytest.approx(0.0)
+    sure = torch.full((4,), 100.0)  # P(real) is 1, in the last bin
+    assert discrimination.calibration_error(sure, -sure) == pytest.approx(0.0)
+    assert discrimination.calibration_error(-sure, sure) == pytest.approx(1.0)
+
+
 def test_distinct_counts_repeats() -> None:
     assert diversity.distinct(diversity.texts_of(["a", "b", "a", "a"])) == [0.5]
 

@@ -266,7 +266,7 @@ def test_a_discriminator_of_another_shape_is_one_clear_error_wherever_it_comes_f
     acts = {
         "learning": lambda: game.discriminator_update("any", 0),
         "paying": lambda: game.policy_update(0),
-        "held-out text": lambda: game.critic.validate_and_restore(),
+        "held-out text": lambda: game.critic.validate_and_restore(game.critic.pairs()),
     }
     with pytest.raises(UsageError, match=f"the discriminator gave {came} for .* one logit for each was expected"):
         acts[first]()

@@ -97,8 +97,10 @@ def drawn(rng: random.Random) -> tuple[str, dict[str, Any], TokenDataset, Compon
         "normalize_advantage": choose([True, False]),
         "reduction": choose(["mean", "sum"]),
         "mle_weight": choose([0.0, 1.0]),
-        "control": choose(["none", "none", "constant", "shuffled"]),
+        "reward": choose([("discriminator",), ("discriminator",), ("discriminator:2", "length:3-5"), ("bleu-2",)]),
+        "control": choose(["none", "none", "constant", "noise", "shuffled"]),
         "validate_every": choose([1, 2, 3]),
+        "stop_on_collapse": choose([True, False]),
     }
     if config["d_pretrain_rounds"] == 40:
         config |= {"d_patience": choose([1, 2]), "d_epochs": 1, "d_lr": 0.03}  # it soon gets worse

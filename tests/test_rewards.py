@@ -99,6 +99,20 @@ def test_shuffled_rewards_are_never_ones_own(count: int) -> None:
     assert len(donors) == count - 1  # and each other one may be the donor
 
 
+def test_noise_is_a_draw_of_its_own_for_every_token() -> None:
+    mask = torch.ones(500, 4, dtype=torch.bool)
+    mask[:, 3] = False
+    torch.manual_seed(3)
+    noise = controlled(REWARDS[0, 0].expand(500, 4), mask, "noise")
+    assert (noise[:, 3] == 0).all()
+    drawn = noise[mask]
+    assert len(drawn.unique()) == len(drawn) == 1500
+    assert 0 <= drawn.min() < 0.01 < 0.99 < drawn.max() < 1
+    assert float(drawn.mean()) == pytest.approx(0.5, abs=4 / (12 * 1500) ** 0.5)  # four standard errors
+    torch.manual_seed(3)
+    assert controlled(torch.zeros(500, 4), mask, "noise").equal(noise)  # whatever the rewards are
+
+
 def test_a_donor_that_is_shorter_goes_on_with_its_last_reward() -> None:
     mask = torch.tensor([[True, True, True, True], [True, True, False, False]])
     rewards = torch.tensor([[1.0, 2.0, 3.0, 4.0], [7.0, 8.0, 0.0, 0.0]])

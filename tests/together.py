@@ -29,7 +29,9 @@ from seqgan.algorithms.seqgan import new_seqgan
 from seqgan.core import distributed
 from seqgan.core.loop import train
 from seqgan.core.phase import Algorithm, Phase
+from seqgan.core.record import read_record
 from seqgan.core.run import Run, create, describe
+from seqgan.core.seed import seed_everything
 from seqgan.data.batches import Batches
 from seqgan.data.corpus import Corpus
 from seqgan.data.dataset import TokenDataset
@@ -44,6 +46,7 @@ from seqgan.rewards.controls import controlled
 
 CPU = torch.device("cpu")
 CLOCKS = ("time", "monotonic", "perf_counter", "process_time")
+SEVERAL = ("discriminator", "length:3-9:0.5")
 LENGTHS = [1, 6, 2, 5, 3, 6, 4]  # seven texts: three for the first of two processes, four for the other
 
 
@@ -90,7 +93,7 @@ def _updates() -> dict[str, Tensor]:
     config = tiny_config(
         dropout=0.0, d_dropout=0.0, batch_size=7, d_batch_size=10, g_batch_size=7, control="constant",
         normalize_advantage=False,
-        baseline="none", max_grad_norm=1e9,
+        baseline="none", max_grad_norm=1e9, reward=SEVERAL,
     )  # fmt: skip
     game = new_seqgan(config, texts(), CPU, seed=4)
     opponent = game.critic
@@ -137,7 +140,13 @@ class Judge(nn.Module):
 
 
 def seqgan_game(parts: Components = DEFAULTS) -> TextGAN:
-    return new_seqgan(tiny_config(), texts(), CPU, 5, parts)
+    return new_seqgan(tiny_config(reward=SEVERAL), texts(), CPU, 5, parts)
+
+
+def collapsing() -> TextGAN:
+    """A game that ends before its six iterations are over."""
+    changes = {"g_lr": 0.5, "mle_weight": 0.0, "mle_epochs": 1, "iterations": 6, "stop_on_collapse": True}
+    return new_seqgan(tiny_config(**changes), texts(), CPU, 5)
 
 
 def tiny(name: str) -> Algorithm:
@@ -264,6 +273,7 @@ def agreements(folder: Path) -> dict[str, Any]:
         ),
         "lone gradients": [None if parameter.grad is None else parameter.grad.tolist() for parameter in lone],
         "shuffled": distributed.all_gather(_shuffled()),
+        "noise": distributed.all_gather(_noise()),
     }
 
 
@@ -272,6 +282,13 @@ def _shuffled() -> Tensor:
     rewards = torch.arange(14.0).view(7, 2)[part]
     torch.manual_seed(distributed.rank())
     return controlled(rewards, torch.ones(len(rewards), 2, dtype=torch.bool), "shuffled")
+
+
+def _noise() -> Tensor:
+    """As in a step of a run, which every process begins from a seed of its own."""
+    count = distributed.shard_size(7)
+    seed_everything(5, distributed.rank(), "adversarial", 1)
+    return controlled(torch.ones(count, 2), torch.ones(count, 2, dtype=torch.bool), "noise")
 
 
 def _error(act: Callable[[], Any]) -> tuple[str, str]:
@@ -316,6 +333,8 @@ def main(folder: Path) -> None:
             "maligan": state_after(begun(folder / "maligan"), lambda: tiny("maligan")),
             "relgan": state_after(begun(folder / "relgan"), lambda: tiny("relgan")),
             "seqgan, own": state_after(begun(folder / "own"), lambda: seqgan_game(own)),
+            "collapsing": state_after(begun(folder / "collapsing"), collapsing),
+            "collapsing, steps": read_record(folder / "collapsing")[-1]["step"],
             "seqgan, stopped": state_after_stops(begun(folder / "stopped"), seqgan_game, (4, 5, 6)),
             "dcgan": state_after(begun(folder / "dcgan"), dcgan),
             "began": state_after(begun(folder / "began"), lambda: images("began", gamma=0.9, k_lr=0.1)),

@@ -14,22 +14,26 @@ from torch import nn
 
 from seqgan.algorithms.configs import AdversarialConfig, PolicyGradientConfig
 from seqgan.algorithms.critic import Critic, labels_at
+from seqgan.algorithms.health import Health, about_discriminator, about_policy, variety
 from seqgan.algorithms.mle import MLE, policy_files
 from seqgan.core import distributed
 from seqgan.core.checkpoint import check, load_optimizer
 from seqgan.core.device import autocast
 from seqgan.core.game import Player, Term, adam, eval_mode, move, watched
-from seqgan.core.phase import Metrics, Phase
+from seqgan.core.phase import WARNINGS, Metrics, Numbers, Phase
+from seqgan.core.schema import FINITE, TEXTS
 from seqgan.core.weights import Weights, as_safetensors, clone
 from seqgan.data.batches import Texts, side_by_side
 from seqgan.losses import discriminator_loss, l2_penalty
+from seqgan.metrics.nll import likelihood
 from seqgan.models.cnn import CNNDiscriminator
 from seqgan.models.policy import Sampled
-from seqgan.rewards import TokenReward
 from seqgan.rewards.controls import under
+from seqgan.rewards.per_token import TokenReward
 from seqgan.shapes import Rewards, Scalar, Scores
 
 PRETRAIN, ADVERSARIAL = "pretrain discriminator", "adversarial"
+UNSHOWN = ("valid_auc", "valid_ece", "grad_norm", "clipped")
 
 
 class View:
@@ -183,6 +187,7 @@ class TextGAN:
         self.players = {name: players[name] for name in self.nets}
         self.optimizers = {name: player.new_optimizer(self.nets) for name, player in self.players.items()}
         self.after_mle: Weights = {}
+        self.health = Health()
         self.d_updates = config.d_steps * critic.per_round if critic else 0  # in an iteration
         self.per_iteration = config.g_steps + self.d_updates
 
@@ -205,8 +210,10 @@ class TextGAN:
             update=self.adversarial_update,
             check=self.check,
             validate_every=self.config.validate_every * self.per_iteration,
+            finished=lambda: self.config.stop_on_collapse and self.health.collapsed,
             unit="iteration",
             steps_per_unit=self.per_iteration,
+            unshown=UNSHOWN,
         )
         return [*self.mle.phases(), *self.pretraining(), adversarial]
 
@@ -225,6 +232,7 @@ class TextGAN:
                 finished=lambda: 0 < critic.patience <= critic.snapshot.checks_without_improvement,
                 unit="round",
                 steps_per_unit=critic.per_round,
+                unshown=UNSHOWN,
             )
         ]
 
@@ -259,17 +267,36 @@ class TextGAN:
         return self._move(View(self, "discriminator", phase, update))
 
     def _move(self, view: View) -> dict[str, Any]:
-        """One update of a player: its terms, without their sum, and what it watches."""
+        """One update of a player: its terms, without their sum, whether it was clipped, and what it watches."""
         player = self.players[view.player]
         metrics = move(player, view, self.nets, self.optimizers[view.player])
         del metrics["loss"]
+        if "grad_norm" in metrics:
+            metrics["clipped"] = (metrics["grad_norm"] > player.max_grad_norm).float()
         return {**metrics, **watched(player, view)}
 
     def check(self, step: int) -> Metrics:
-        """Validation of both players, and samples."""
+        """Validation of both players, samples, and warnings."""
         nll = self.mle.validate(self.generator, ADVERSARIAL, step)
-        critic = self.critic.validate_and_restore() if self.critic else {}
-        return {"valid_nll": nll, **critic, "samples": self.mle.samples(self.generator)}
+        pairs = self.critic.pairs() if self.critic else None
+        critic = self.critic.validate_and_restore(pairs) if self.critic and pairs else {}
+        policy = {"valid_nll": nll, **variety(self.generator, self.mle.seed, pairs and pairs.fake)}
+        self.health.after_mle = self.health.after_mle or self._measured_after_mle()
+        texts = len(self.critic.held_out) if self.critic else 0
+        found = about_policy(policy, self.health.after_mle, self.config) | about_discriminator(critic, texts)
+        warnings = self.health.new(found)
+        told = {WARNINGS: warnings} if warnings else {}
+        return {**policy, **critic, "samples": self.mle.samples(self.generator), **told}
+
+    def _measured_after_mle(self) -> Numbers:
+        """What the policy measures with the weights that it had after MLE."""
+        current = clone(self.generator)
+        self.generator.load_state_dict(self.after_mle)
+        nll = distributed.broadcast(likelihood(self.generator, self.mle.dataset.valid.sequences).per_token)
+        drawn = self.critic.pairs().fake if self.critic else None
+        measured = {"valid_nll": nll, **variety(self.generator, self.mle.seed, drawn)}
+        self.generator.load_state_dict(current)
+        return measured
 
     # --- state
 
@@ -280,18 +307,21 @@ class TextGAN:
             state["policies"] = {"mle": self.after_mle, "final": clone(self.generator), "best": best}
         critic = self.critic.state_dict() if self.critic else {}
         optimizers = {f"{name}_optimizer": optimizer.state_dict() for name, optimizer in self.optimizers.items()}
-        return {**state, "after_mle": self.after_mle, **optimizers, **critic}
+        return {**state, "after_mle": self.after_mle, "health": dict(vars(self.health)), **optimizers, **critic}
 
     def state_like(self) -> dict[str, Any]:
         """What a saved state must be like."""
         critic = self.critic.state_like() if self.critic else {}
         optimizers = {f"{name}_optimizer": optimizer for name, optimizer in self.optimizers.items()}
-        return {**self.mle.state_like(), "after_mle": ({}, self.generator), **optimizers, **critic}
+        measured: dict[str, Any] = dict.fromkeys(("valid_nll", "distinct", "entropy"), FINITE)
+        health = {"after_mle": ({}, measured), "warned": TEXTS}
+        return {**self.mle.state_like(), "after_mle": ({}, self.generator), "health": health, **optimizers, **critic}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        state = {"health": vars(Health()), **state}  # the first runs of format 2 have none
         check(state, self.state_like())
         self.mle.load_state_dict(state)
-        self.after_mle = state["after_mle"]
+        self.after_mle, self.health = state["after_mle"], Health(**state["health"])
         for name, optimizer in self.optimizers.items():
             load_optimizer(optimizer, state[f"{name}_optimizer"])
         if self.critic:

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-from seqgan.core.bounds import BATCH, COUNT, RATE, SHARE, SIZE, STEPS, WEIGHT, Real, Several, Whole
+from seqgan.core.bounds import BATCH, COUNT, RATE, SHARE, SIZE, STEPS, WEIGHT, Real, Repeated, Several, Whole
 from seqgan.core.config import Checked, nearest
 from seqgan.errors import ConfigError, quoted
 from seqgan.models import DISCRIMINATOR_NAMES, POLICY_NAMES
+from seqgan.rewards.asked import Named, asked
 
 MAX_NORM = Real(0, 1e9, above=True)
 SIZES = Several(SIZE, "1,2,3")
@@ -24,7 +25,7 @@ class MLEConfig(Checked):
 
     Beyond the paper of SeqGAN: `tie_embeddings` (Press and Wolf 2017), `weight_drop` (Merity et al. 2018),
     `embedding_init` svd (Levy and Goldberg 2014), `ema_decay` (Polyak and Juditsky 1992), `calibrate_unknown` (Good
-    1953)."""
+    1953). `scheduled_sampling` (Bengio et al. 2015) is a baseline of the paper: .002 in 300 epochs."""
 
     extendable: ClassVar[str] = "mle_epochs"  # may grow when a run is resumed
 
@@ -55,6 +56,11 @@ class MLEConfig(Checked):
         int, "MLE: stop after this many epochs without a better validation NLL; 0: never, and keep the last", STEPS
     ] = 0
     mle_lr: Annotated[float, "MLE: learning rate (Adam)", RATE] = 0.01
+    scheduled_sampling: Annotated[
+        float,
+        "MLE: after each epoch, so much more of what the policy reads is what it draws itself (scheduled sampling)",
+        SHARE,
+    ] = 0.0
     ema_decay: Annotated[
         float, "MLE: decay of a moving average of the weights, which is the result (0: none)", SHARE
     ] = 0.0
@@ -101,6 +107,9 @@ class AdversarialConfig(MLEConfig):
     g_lr: Annotated[float, "adversarial: learning rate of the policy (Adam)", RATE] = 0.01
     mle_weight: Annotated[float, "adversarial: weight of an MLE term in every policy update", WEIGHT] = 0.0
     validate_every: Annotated[int, "adversarial: iterations between two validations", COUNT] = 10
+    stop_on_collapse: Annotated[
+        bool, "adversarial: end early where the policy collapses (entropy, validation NLL, different samples)"
+    ] = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -131,10 +140,21 @@ class PolicyGradientConfig(AdversarialConfig):
         STEPS,
     ] = 0
     g_batch_size: Annotated[int, "adversarial: texts drawn for a policy update", Whole(2, 2**20)] = 64
+    reward: Annotated[
+        tuple[str, ...],
+        "adversarial: what a text is worth, discriminator, bleu, length:LO-HI, keyword:WORD, form, lm:RUN ..., perhaps "
+        "with a weight; may be repeated, and is added up",
+        Repeated(Named(), "discriminator"),
+    ] = ("discriminator",)
     control: Annotated[
-        Literal["none", "constant", "shuffled"],
-        "adversarial, an ablation: give every text the same reward, or each that of another",
+        Literal["none", "constant", "noise", "shuffled"],
+        "adversarial, an ablation: give every text the same reward, every token a random one, or each text that of "
+        "another",
     ] = "none"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        asked(self.reward)  # refuses what is no reward
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,12 @@ from seqgan.shapes import Labels
 
 Measures = Mapping[str, Callable[[Tensor, Tensor], float]]  # of logits of real and of generated texts
 MOST_VALIDATED = 1000  # validation texts that a discriminator is measured on, and as many samples
-CROSS_ENTROPY: Measures = {"bce": discrimination.cross_entropy, "accuracy": discrimination.accuracy}
+CROSS_ENTROPY: Measures = {
+    "bce": discrimination.cross_entropy,
+    "accuracy": discrimination.accuracy,
+    "auc": discrimination.auc,
+    "ece": discrimination.calibration_error,
+}
 
 
 class Pairs(NamedTuple):
@@ -149,9 +154,9 @@ class Critic:
             self.snapshot.checks_without_improvement += 1
         return measured
 
-    def validate_and_restore(self) -> Metrics:
+    def validate_and_restore(self, pairs: Pairs) -> dict[str, float]:
         """During adversarial training: restore the snapshot where it beats the current weights; then take a new one."""
-        self._pretraining_pairs, pairs = None, self.pairs()
+        self._pretraining_pairs = None
         measured = self.validate(self.discriminator.state_dict(), pairs)
         if self.patience and self.snapshot.weights:
             earlier = self.validate(self.snapshot.weights, pairs)

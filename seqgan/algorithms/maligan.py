@@ -9,14 +9,14 @@ from torch import Tensor
 from seqgan.algorithms.adversarial import TextGAN, View, learning_from_rewards
 from seqgan.algorithms.components import DEFAULTS, Components
 from seqgan.algorithms.configs import MaliGANConfig
-from seqgan.algorithms.critic import Critic
 from seqgan.algorithms.mle import MLE
+from seqgan.algorithms.scored import critic_and_score, each_part
 from seqgan.core import distributed
 from seqgan.core.game import inference
 from seqgan.data.dataset import TokenDataset
 from seqgan.errors import UsageError
-from seqgan.rewards import DenseReward, of_sequence
-from seqgan.rewards.custom import score_of
+from seqgan.rewards.custom import DenseReward
+from seqgan.rewards.per_token import of_sequence
 from seqgan.rollout import Score
 from seqgan.shapes import Scalar, Scores
 
@@ -24,23 +24,18 @@ from seqgan.shapes import Scalar, Scores
 def new_maligan(
     config: MaliGANConfig, dataset: TokenDataset, device: torch.device, seed: int, components: Components = DEFAULTS
 ) -> TextGAN:
-    """MLE, then a discriminator, then both against each other. A custom reward stands in the place of the logit."""
+    """MLE, then a discriminator, then both against each other. Other rewards stand in the place of the logit."""
     mle = MLE(config, dataset, device, seed, components)
-    critic: Critic | None = None
     if isinstance(components.reward, DenseReward):
         raise UsageError("maligan weights whole sequences, and cannot use a dense reward; give one number for each")
-    if components.reward is None:
-        critic = Critic.in_rounds(config, mle, device, seed, components)
-        score = logits_of(critic.discriminator)
-    else:
-        score = score_of(components.reward, dataset.decode)
+    critic, score = critic_and_score(config, mle, device, seed, components, logits_of)
 
     def importance_weighted_likelihood(view: View) -> Scalar:
         tokens, mask, _, labels = view.sampled
         weights = importance_weights(view.rewards[:, 0], uniform_baseline=config.baseline == "uniform")
         return view.policy.nll_drawn(tokens, weights.unsqueeze(1) * mask, labels)
 
-    watch = {"effective_samples": effective_samples}
+    watch = {**each_part(score), "effective_samples": effective_samples}
     return learning_from_rewards(config, mle, critic, importance_weighted_likelihood, of_sequence(score), watch)
 
 

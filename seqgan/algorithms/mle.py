@@ -47,14 +47,14 @@ class MLE:
         self.unknown_rates = None if rates is None else rates.to(device)
         seed_everything(seed, "generator weights")
         sizes, counts = (len(dataset.vocabulary), dataset.max_length), tuple(dataset.labels.values())
-        self.generator = new_policy(config, *sizes, components.policy, counts).to(device)
+        self.generator = new_policy(config, *sizes, components.policy, counts, ends=dataset.ends).to(device)
         if components.start is not None:
             self.generator.load_state_dict(components.start)
         else:
             self.begin()
         self.averaged = self.generator
         if config.ema_decay:
-            self.averaged = new_policy(config, *sizes, components.policy, counts).to(device)
+            self.averaged = new_policy(config, *sizes, components.policy, counts, ends=dataset.ends).to(device)
             self.averaged.load_state_dict(self.generator.state_dict())
         optimizer = adam(config.mle_lr, weight_decay=config.weight_decay)
         self.player = Player(("generator",), {"nll": Term(self.loss)}, optimizer, config.max_grad_norm)
@@ -96,14 +96,18 @@ class MLE:
         return {"nll": nll}
 
     def loss(self, step: int) -> Scalar:
-        """The NLL of batch number `step`, with dropout; with some tokens taken for UNK, where it is calibrated."""
+        """The NLL of batch number `step`, with dropout; with some tokens taken for UNK, where it is calibrated, and
+        some drawn tokens read in the place of those of the text, where sampling is scheduled."""
         tokens, mask, labels = self.batches.at(step)
         if self.unknown_rates is not None:
             tokens = tokens.masked_fill(
                 torch.rand(tokens.shape, device=tokens.device) < self.unknown_rates[tokens], UNK
             )
+        epoch = (step - 1) // self.batches.per_epoch
+        share = min(1.0, epoch * self.config.scheduled_sampling)
+        read = self.generator.partly_drawn(tokens, share, labels) if share else None
         self.generator.train()
-        loss = self.generator.nll(tokens, mle_weights(mask), labels)
+        loss = self.generator.nll(tokens, mle_weights(mask), labels, read=read)
         self.generator.eval()
         return loss
 

@@ -20,6 +20,7 @@ from seqgan.core.game import Player, Term, adam
 from seqgan.data.batches import Texts
 from seqgan.data.dataset import TokenDataset
 from seqgan.errors import UsageError
+from seqgan.metrics import discrimination
 from seqgan.shapes import Scalar, Scores
 
 # The inverse temperature of iteration i of n: from 1 at the first to b at the last of those that are *run*. The
@@ -44,7 +45,7 @@ def new_relgan(
     mle = MLE(config, dataset, device, seed, components)
     # A round of one batch; its relaxed samples take the place of those that a critic draws.
     batch = min(config.d_batch_size // 2, len(dataset.train.sequences))
-    measures = {"d_loss": validation_loss, "accuracy": right_pairs}
+    measures = {"d_loss": validation_loss, "accuracy": right_pairs, "auc": discrimination.auc}
     critic = Critic(config, dataset, device, seed, mle.generator, components, samples=batch, measures=measures)
 
     def relaxed(view: View) -> Texts:

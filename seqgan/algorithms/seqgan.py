@@ -4,36 +4,31 @@ The policy draws sequences; every token earns what its completions score with th
 probability of what earned more. The discriminator learns to tell real texts from the policy's."""
 
 import torch
+from torch import nn
 
 from seqgan.advantages import advantages
 from seqgan.algorithms.adversarial import TextGAN, View, learning_from_rewards
 from seqgan.algorithms.components import DEFAULTS, Components
 from seqgan.algorithms.configs import SeqGANConfig
-from seqgan.algorithms.critic import Critic
 from seqgan.algorithms.mle import MLE
+from seqgan.algorithms.scored import critic_and_score, each_part
 from seqgan.data.dataset import TokenDataset
 from seqgan.losses import policy_gradient_weights
-from seqgan.rewards import DenseReward, TokenReward, by_rollouts
-from seqgan.rewards.custom import score_of
+from seqgan.rewards.custom import DenseReward
 from seqgan.rewards.discriminator import DiscriminatorReward
+from seqgan.rewards.per_token import by_rollouts
+from seqgan.rollout import Score
 from seqgan.shapes import Scalar
 
 
 def new_seqgan(
     config: SeqGANConfig, dataset: TokenDataset, device: torch.device, seed: int, components: Components = DEFAULTS
 ) -> TextGAN:
-    """MLE, then a discriminator, then both against each other; with a custom reward, REINFORCE alone."""
+    """MLE, then a discriminator, then both against each other; REINFORCE alone where no reward asks for one."""
     mle = MLE(config, dataset, device, seed, components)
-    critic: Critic | None = None
-    reward: TokenReward
-    if isinstance(components.reward, DenseReward):
-        reward = components.reward
-    elif components.reward is not None:
-        reward = by_rollouts(mle.generator, score_of(components.reward, dataset.decode), config.rollouts)
-    else:
-        critic = Critic.in_rounds(config, mle, device, seed, components)
-        score = DiscriminatorReward(critic.discriminator, config.reward_form)
-        reward = by_rollouts(mle.generator, score, config.rollouts)
+
+    def of_discriminator(discriminator: nn.Module) -> Score:
+        return DiscriminatorReward(discriminator, config.reward_form)
 
     def policy_gradient(view: View) -> Scalar:
         tokens, mask, _, labels = view.sampled
@@ -41,4 +36,8 @@ def new_seqgan(
         weights = policy_gradient_weights(advantage, mask, config.reduction)
         return view.policy.nll_drawn(tokens, weights, labels)
 
-    return learning_from_rewards(config, mle, critic, policy_gradient, reward)
+    if isinstance(components.reward, DenseReward):
+        return learning_from_rewards(config, mle, None, policy_gradient, components.reward)
+    critic, score = critic_and_score(config, mle, device, seed, components, of_discriminator)
+    reward = by_rollouts(mle.generator, score, config.rollouts)
+    return learning_from_rewards(config, mle, critic, policy_gradient, reward, each_part(score))

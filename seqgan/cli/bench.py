@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seqgan.algorithms.configs import PRESETS, SeqGANConfig
+from seqgan.bench.arms import ARMS, SIZES
 from seqgan.bench.counts import PARTS
-from seqgan.core.bounds import COUNT, PATH, TEXT, THREADS, OneOf, Whole
-from seqgan.core.config import read_config_file
+from seqgan.core.bounds import COUNT, PATH, SEED, TEXT, THREADS, OneOf, Whole
+from seqgan.core.config import nearest, read_config_file
 from seqgan.errors import ConfigError, UsageError, quoted
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ def speed(
 @bench.command()
 @click.argument("settings", type=PATH, metavar="FILE")
 @click.option("--corpus", type=TEXT, required=True, help="a name or a file, as of seqgan train")
+@click.option("--only", type=TEXT, multiple=True, metavar="NAME", help="this setting alone (may be repeated)")
 @click.option("--seeds", type=COUNT, default=3, help="runs of each setting, from seed 0", show_default=True)
 @click.option("--runs", type=PATH, default="runs/ablation", help="the folder of the runs", show_default=True)
 @click.option("--threads", type=THREADS, default=0, help="0: OMP_NUM_THREADS, else all cores")
@@ -99,7 +101,14 @@ def speed(
 )
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout instead of tables")
 def ablation(
-    settings: Path, corpus: str, seeds: int, runs: Path, threads: int, plot: Path | None, as_json: bool
+    settings: Path,
+    corpus: str,
+    only: tuple[str, ...],
+    seeds: int,
+    runs: Path,
+    threads: int,
+    plot: Path | None,
+    as_json: bool,
 ) -> None:
     """Train each setting in FILE from several seeds, and compare them on the validation split.
 
@@ -116,6 +125,9 @@ def ablation(
     tables = read_config_file(settings)
     if not tables or not all(isinstance(table, dict) for table in tables.values()):
         raise ConfigError(f"{settings} holds {quoted(tables, 60)}; a table of options for each setting was expected")
+    if strange := [name for name in only if name not in tables]:
+        raise UsageError(f"{settings} has no setting {quoted(strange[0])}{nearest(strange[0], tables)}")
+    tables = {name: table for name, table in tables.items() if not only or name in only}
     if plot and sum("share" in table for table in tables.values()) < 2:
         raise UsageError(f"--plot draws settings with a share over it, of which {settings} has fewer than two")
 
@@ -198,3 +210,91 @@ def data(count: int, as_json: bool) -> None:
         ["disk, a text", *(f"{cost.disk_bytes / count:,.0f} bytes" for cost in costs.values())],
     ]
     print_table([f"{count:,} lines", *costs], rows)
+
+
+@bench.command()
+@click.option("--size", type=OneOf(list(SIZES)), default="small", show_default=True, help="of vocabulary and length")
+@click.option("--arms", type=TEXT, default=",".join(ARMS), help="names, with commas between them  [all]")
+@click.option("--seeds", type=COUNT, default=8, show_default=True, help="of each arm, from 0")
+@click.option("--jobs", type=COUNT, default=1, show_default=True, help="trainings side by side")
+@click.option("--threads", type=COUNT, default=1, show_default=True, help="of each training")
+@click.option("--out", type=PATH, default="runs/oracle", show_default=True, help="the folder of the runs")
+@click.option("--oracle-weights", type=PATH, metavar="NPZ", help="an oracle's, in the place of random ones")
+@click.option("--markdown", "as_markdown", is_flag=True, help="Markdown on stdout instead of tables")
+@click.option("--json", "as_json", is_flag=True, help="JSON on stdout instead of tables")
+def oracle(
+    size: str,
+    arms: str,
+    seeds: int,
+    jobs: int,
+    threads: int,
+    out: Path,
+    oracle_weights: Path | None,
+    as_markdown: bool,
+    as_json: bool,
+) -> None:
+    """Train arms and controls on sequences of an oracle, which measures each policy exactly.
+
+    The oracle is a language model with random weights; a policy's NLL under it, and both divergences between the two,
+    are known. An arm is the config of another with one field changed. Whatever helps must lie below the temperature
+    curve of MLE. What is measured is kept in --out: the same command resumes a bench that was stopped.
+
+    \b
+    seqgan bench oracle --arms mle,seqgan,constant,shuffled,exact --seeds 4 --jobs 2"""
+    names = list(dict.fromkeys(name.strip() for name in arms.split(",")))
+    for name in names:
+        if name not in ARMS:
+            raise ConfigError(f"there is no arm {quoted(name)}{nearest(name, ARMS)}")
+
+    from seqgan.bench.oracle import Job, run_all
+    from seqgan.bench.oracle_table import as_json as told_as_json
+    from seqgan.bench.oracle_table import plane, tables, tell
+    from seqgan.core import files
+    from seqgan.core.plots import png
+    from seqgan.core.report import markdown, print_table
+    from seqgan.core.schema import json_bytes
+
+    todo = [Job(out, size, name, seed, oracle_weights) for seed in range(seeds) for name in names]
+    told = tell(run_all(todo, jobs, threads, lambda text: click.echo(text, err=True)))
+    files.write(out / "plane.png", png(plane(told)))
+    data = json_bytes({"size": SIZES[size]._asdict(), "seeds": seeds, **told_as_json(told)})
+    files.write(out / "oracle.json", data)
+    if as_json:
+        click.echo(data.decode(), nl=False)
+        return
+    for title, headings, cells in tables(told):
+        if as_markdown:
+            click.echo(f"{title}\n\n{markdown(headings, cells)}\n")
+        else:
+            print_table(headings, cells, title)
+    click.echo(f"{out / 'plane.png'}, {out / 'oracle.json'}", err=True)
+
+
+@bench.command()
+@click.option("-V", "--vocab-size", type=Whole(2, 2**24), default=50, show_default=True, help="tokens of the oracle")
+@click.option("-T", "--length", type=Whole(2, 2**20), default=10, show_default=True, help="tokens in a sequence")
+@click.option("-N", "--rollouts", type=COUNT, default=16, show_default=True, help="completions of every prefix")
+@click.option("-B", "--batch", type=Whole(2, 2**20), default=64, show_default=True, help="sequences in an update")
+@click.option("--batches", type=Whole(3, 2**20), default=100, show_default=True, help="independent updates to compare")
+@click.option("--seed", type=SEED, default=0, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="JSON on stdout instead of a table")
+def estimators(vocab_size: int, length: int, rollouts: int, batch: int, batches: int, seed: int, as_json: bool) -> None:
+    """Compare estimators of the policy gradient on the same rollouts: signal to noise, and whether their means agree.
+
+    The reward is that of the best discriminator for an oracle and a policy that has learned a little. Signal to noise
+    is that of one update: squared length of the mean gradient over the trace of its covariance."""
+    from seqgan.bench.arms import Size
+    from seqgan.bench.estimators import compare, setting, table
+    from seqgan.core.report import finite, print_table
+
+    policy, oracle_policy = setting(seed, Size(vocab_size, length, train=2000, valid=200), epochs=5)
+    figures = compare(policy, oracle_policy, batches, batch, rollouts, seed)
+    if as_json:
+        found = {
+            f"{form}, {name}": {key: finite(value) for key, value in figure._asdict().items()}
+            for (form, name), figure in figures.items()
+        }
+        click.echo(json.dumps(found, indent=2))
+        return
+    headings, rows = table(figures)
+    print_table(headings, rows, f"{batches} updates of {batch} sequences, {rollouts} completions of every prefix")

@@ -172,6 +172,7 @@ def _evaluate_runs(asked: Asked) -> None:
     from seqgan import compare, evaluation
     from seqgan.core import files, schema
     from seqgan.core.device import cores, use_threads
+    from seqgan.data.tokens import tokens_of
     from seqgan.ratings import sheet_at
 
     if asked.blind:
@@ -194,7 +195,7 @@ def _evaluate_runs(asked: Asked) -> None:
         result = trained[0].evaluate(**asked.measure())
         files.make_folder(trained[0].folder / "evaluations")
         files.write(trained[0].folder / "evaluations" / "evaluation.json", schema.json_bytes(result.as_json()))
-        tokens = asked.tokens or evaluation.tokens_of(trained[0].description["tokenizer"], result.references)
+        tokens = asked.tokens or tokens_of(trained[0].description["tokenizer"], result.references)
         _show(result, evaluation.summary(result), asked, tokens)
 
 
@@ -202,6 +203,7 @@ def _evaluate_model(asked: Asked) -> None:
     from seqgan import evaluation
     from seqgan.core.device import use_threads
     from seqgan.data.encoding import encoded
+    from seqgan.data.tokens import tokens_of
 
     folder, source = asked.runs[0], asked.source()
     if source.corpus is None:
@@ -210,7 +212,7 @@ def _evaluate_model(asked: Asked) -> None:
     model = model_of(folder, "final", asked.device)
     options = {**asked.measure(), "seed": asked.seed or 0}
     result = evaluation.evaluate_models({"model": model}, encoded(source.load(), model.tokenizer), **options)
-    tokens = asked.tokens or evaluation.tokens_of(model.tokenizer.kind, result.references)
+    tokens = asked.tokens or tokens_of(model.tokenizer.kind, result.references)
     _show(result, evaluation.summary(result), asked, tokens)
 
 

@@ -132,6 +132,13 @@ class Several(Bound):
         return super().wrong(value)
 
 
+class Repeated(Several):
+    """An option that may be given several times; in a file or an argument a list, or one value by itself."""
+
+    def check(self, value: Any) -> tuple[Any, ...]:
+        return super().check([value] if isinstance(value, str) else value)
+
+
 class OneOf(click.Choice[str], Bound):
     """One of a few words."""
 

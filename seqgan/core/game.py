@@ -88,7 +88,8 @@ def move(
     lr_factor: float = 1.0,
 ) -> dict[str, Tensor]:
     """One update: sum the terms, backward, sum the gradients of all processes, clip, step. Gives the value of every
-    term by its name, and of their weighted sum as "loss"; the terms are computed within `precision` (autocast)."""
+    term by its name, of their weighted sum as "loss", and where the player clips the norm before that as "grad_norm";
+    the terms are computed within `precision` (autocast)."""
     with frozen(net for name, net in nets.items() if name not in player.moves):
         with precision or nullcontext():
             values = {name: term.of(view) for name, term in player.terms.items()}
@@ -98,12 +99,14 @@ def move(
     moved = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     distributed.all_reduce_gradients(moved)
     distributed.average_buffers(*nets.values())
+    norm = {}
     if math.isfinite(player.max_grad_norm):
-        nn.utils.clip_grad_norm_(moved, player.max_grad_norm)
+        norm = {"grad_norm": nn.utils.clip_grad_norm_(moved, player.max_grad_norm)}
     with scaled_lr(optimizer, lr_factor):
         optimizer.step()
     player.after(view, nets)
-    return {name: distributed.all_reduce_sum(value.detach()) for name, value in {**values, "loss": loss}.items()}
+    summed = {name: distributed.all_reduce_sum(value.detach()) for name, value in {**values, "loss": loss}.items()}
+    return summed | norm
 
 
 @contextmanager

@@ -150,7 +150,7 @@ class Bars(Display):
                 earlier = self._tasks[before]
                 self._progress.update(earlier, total=self._progress.tasks[earlier].completed, left="done")
         latest = self._numbers.setdefault(phase, {})
-        latest.update(numbers)
+        latest.update(planned.to_show(numbers))
         count = self._count(planned, step)
         left = left if self._wide else left.removeprefix("at most ").replace(" left", "")
         used = len(f"{phase} {count} {left} ") + (13 if self._wide else 0)
@@ -206,7 +206,7 @@ class Lines(Display):
         if phase != self._pace.current:  # its first step is told at once
             self._numbers, self._last = {}, float("-inf")
         left, planned, now = self._pace.left(phase, step), self._pace.phases[phase], time.monotonic()
-        self._numbers.update(numbers)
+        self._numbers.update(planned.to_show(numbers))
         if now - self._last >= self._every or step == planned.steps:
             self._last = now
             units = "" if planned.unit == "step" else f"{planned.unit} {planned.counted(step)}  "

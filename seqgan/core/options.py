@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from seqgan.core.bounds import COUNT, PATH, SECONDS, SEED, TEXT, THREADS, YES_NO
+from seqgan.core.bounds import COUNT, PATH, SECONDS, SEED, TEXT, THREADS, YES_NO, Repeated
 from seqgan.core.config import Chosen, Dataclass, Parameter, choose_config, nearest, parameters, read_config_file
 from seqgan.errors import SeqGANError, UsageError, quoted
 
@@ -129,7 +129,11 @@ def _as_option(parameter: Parameter, preset: Mapping[str, Any]) -> click.Option:
     names = [parameter.option]
     if parameter.type is YES_NO:
         names = [f"{parameter.option}/--no-{parameter.option[2:]}"]
-    return click.Option(names, type=parameter.type, default=None, help=f"{parameter.help}  [{shown}]")
+    help = f"{parameter.help}  [{shown}]"
+    if isinstance(parameter.type, Repeated):  # none is None, as of any option that is not given
+        one, given = parameter.type.of, lambda ctx, param, values: values or None
+        return click.Option(names, type=one, multiple=True, default=None, callback=given, help=help)
+    return click.Option(names, type=parameter.type, default=None, help=help)
 
 
 def _show(value: Any) -> str:

@@ -6,9 +6,11 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-# What a step measures: numbers (device scalars are read later, many at once), and samples as a list of strings.
+# What a step measures: numbers (device scalars are read later, many at once), and lists of strings: samples, and under
+# the name of WARNINGS what a person should know, each in one line.
 Metrics = Mapping[str, "float | Tensor | list[str]"]
 Numbers = dict[str, float]
+WARNINGS = "warnings"
 
 
 def nothing() -> None:
@@ -41,10 +43,15 @@ class Phase:
     finished: Callable[[], bool] = never
     unit: str = "step"  # what the options count it in, such as an epoch
     steps_per_unit: int = 1
+    unshown: tuple[str, ...] = ()  # numbers for the record alone: the line of progress has to stay readable
 
     def counted(self, step: int) -> str:
         """`3/15`, in units: the one that the step belongs to."""
         return f"{-(-step // self.steps_per_unit)}/{-(-self.steps // self.steps_per_unit)}"
+
+    def to_show(self, numbers: Numbers) -> Numbers:
+        """The numbers that belong into the line of progress."""
+        return {name: number for name, number in numbers.items() if name not in self.unshown}
 
 
 class Algorithm(Protocol):

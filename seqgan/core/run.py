@@ -25,7 +25,7 @@ from torch import Tensor
 from seqgan.core import checkpoint, distributed, files, schema
 from seqgan.core import folder as folders
 from seqgan.core.log import Display
-from seqgan.core.phase import Metrics, Numbers, Phase
+from seqgan.core.phase import WARNINGS, Metrics, Numbers, Phase
 from seqgan.core.record import Record, read_record
 from seqgan.errors import CheckpointError, DivergedError, RunError, SeqGANError, StorageError, quoted
 
@@ -371,7 +371,11 @@ class Run:
                 raise DivergedError(self._diverged(phase, step, ", ".join(wrong)))
             self.display.step(phase, step, numbers)
             for name, several in texts.items():
-                self.display.message(f"{name} at step {step} of {phase}:\n{indent(_block(several), '  ')}")
+                if name == WARNINGS:
+                    for text in several:
+                        self.display.message(f"warning: {text} (step {step} of {phase})")
+                else:
+                    self.display.message(f"{name} at step {step} of {phase}:\n{indent(_block(several), '  ')}")
             if metrics:
                 lines.append({"phase": phase, "step": step, **numbers, **texts})
         self._record.append(lines)
@@ -398,7 +402,7 @@ class Run:
         blocks = []
         for line in read_record(self.folder):
             for name, value in line.items():
-                if isinstance(value, list):
+                if isinstance(value, list) and name != WARNINGS:
                     blocks.append(f"# {name} at step {line['step']} of {line['phase']}\n{_block(value)}\n")
         return {"samples.txt": "\n".join(blocks).encode()} if blocks else {}
 

@@ -48,6 +48,7 @@ COUNTS = Field(
     "a table of whole numbers from 0", lambda value: isinstance(value, dict) and all(map(WHOLE.holds, value.values()))
 )
 NUMBER = Field("a number", _number)
+FINITE = Field("a finite number", lambda value: isinstance(value, float) and math.isfinite(value))
 DURATION = Field("a number from 0", lambda value: _number(value) and 0 <= value < math.inf)
 TEXTS = Field("a list of texts", lambda value: isinstance(value, list) and all(map(_text, value)))
 NAMES = TEXTS._replace(needed=False)

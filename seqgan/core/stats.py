@@ -148,3 +148,35 @@ def permutation_test(first: Sequence[float], second: Sequence[float], *, rounds:
     shuffled = np.random.default_rng(seed).permuted(np.tile(values, (rounds, 1)), axis=1)
     differences = np.abs(shuffled[:, :count].mean(axis=1) - shuffled[:, count:].mean(axis=1))
     return float((1 + (differences >= observed - 1e-12).sum()) / (1 + rounds))
+
+
+def paired_t_test(differences: ArrayLike) -> float:
+    """The two-sided p-value of Student's t for the mean of paired differences; NaN for fewer than two of them."""
+    values = np.asarray(differences, dtype=np.float64)
+    if len(values) < 2:
+        return np.nan
+    error, freedom = float(standard_error(values)), len(values) - 1
+    if error == 0:
+        return float(values.mean() == 0)
+    # With t = sqrt(f) tan(a), Student's density is that of cos(a)^(f - 1) on an interval: a smooth integral.
+    nodes, weights = np.polynomial.legendre.leggauss(200)
+
+    def area(low: float) -> float:
+        half = (np.pi / 2 - low) / 2
+        return float(half * (weights * np.cos(low + half * (nodes + 1)) ** (freedom - 1)).sum())
+
+    return area(float(np.arctan(abs(values.mean()) / error / np.sqrt(freedom)))) / area(0.0)
+
+
+def sign_flip_test(differences: ArrayLike) -> float:
+    """The two-sided p-value of paired differences if which of a pair is which meant nothing: the share of all ways to
+    flip their signs (of 2^16 random ones for more than 16 pairs) whose mean is at least as large."""
+    values = np.asarray(differences, dtype=np.float64)
+    count = len(values)
+    if count <= 16:
+        signs = 1 - 2 * (np.arange(2**count)[:, None] >> np.arange(count) & 1)
+    else:
+        signs = np.random.default_rng(0).choice([1, -1], size=(2**16, count))
+        signs[0] = 1  # as they are
+    means = np.abs((signs * values).mean(axis=1))
+    return float((means >= abs(values.mean()) - 1e-12).mean())

@@ -45,16 +45,23 @@ class TokenDataset:
     vocabulary: Vocabulary
     max_length: int  # tokens, EOS included
     labels: Mapping[str, int] = field(default_factory=dict)  # each, in the order of its number: training texts with it
+    ends: bool = True  # False: all sequences have the longest length, and no EOS
 
     @classmethod
-    def of(cls, train: Sequences, valid: Sequences, vocabulary: Vocabulary) -> "TokenDataset":
-        """A dataset from ids alone: rows padded with PAD, in a tensor or in lists; each should end with EOS.
+    def of(cls, train: Sequences, valid: Sequences, vocabulary: Vocabulary, *, ends: bool = True) -> "TokenDataset":
+        """A dataset from ids alone: rows padded with PAD, in a tensor or in lists; each should end with EOS, or without
+        `ends` all should have one length.
 
         Raises:
-            CorpusError: a split is empty, or an id is not of the vocabulary."""
+            CorpusError: a split is empty, or an id is not of the vocabulary; or lengths differ that should not."""
         splits = [_unpadded(rows, len(vocabulary)) for rows in (train, valid)]
-        max_length = max(len(ids) for sequences in splits for ids in sequences)
-        return cls(EncodedSplit.of(splits[0]), EncodedSplit.of(splits[1]), vocabulary, max_length)
+        lengths = {len(ids) for sequences in splits for ids in sequences}
+        if not ends and len(lengths) > 1:
+            raise CorpusError(
+                f"the token dataset holds sequences of {min(lengths)} to {max(lengths)} ids without an end; give "
+                "sequences of one length"
+            )
+        return cls(EncodedSplit.of(splits[0]), EncodedSplit.of(splits[1]), vocabulary, max(lengths), ends=ends)
 
     @cached_property
     def counts(self) -> Int[np.ndarray, "V"]:

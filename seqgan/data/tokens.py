@@ -74,3 +74,9 @@ def suitable_tokens(texts: Sequence[str]) -> str:
     """Characters where most letters are Chinese, Japanese, Korean, Thai, Lao, Tibetan, Burmese or Khmer, else words."""
     letters = "".join(filter(str.isalpha, "".join(texts[:1000])))
     return "chars" if len(BY_CHARACTERS.findall(letters)) * 2 > len(letters) else "words"
+
+
+def tokens_of(kind: str, texts: Sequence[str]) -> str:
+    """What metrics count as tokens for a policy with this kind of tokenizer and such texts."""
+    own = {way: tokens for tokens, way in WAYS.items()}
+    return own.get(kind) or suitable_tokens(texts)

@@ -9,6 +9,8 @@ from seqgan.symbols import BOS, EOS, PAD
 class Vocabulary(Protocol):
     """A tokenizer is one; so is `Ids`, where there is no text."""
 
+    kind: str  # how its tokens are told apart in a text: char, word, bpe, unigram or whitespace
+
     def __len__(self) -> int:
         """V, the special ids (`seqgan.symbols`) included."""
         ...
@@ -20,6 +22,8 @@ class Vocabulary(Protocol):
 
 class Ids:
     """A vocabulary of plain numbers, for sequences that are no text (an oracle's, music): each is shown as it is."""
+
+    kind = "whitespace"
 
     def __init__(self, size: int) -> None:
         self.size = size

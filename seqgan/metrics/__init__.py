@@ -3,7 +3,7 @@
 `METRICS` holds those of text alone; each is a function of a `MetricInput` that returns numbers by name."""
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, get_args
@@ -230,11 +230,15 @@ def form(inputs: MetricInput) -> dict[str, Measured]:
     each = np.ones(len(inputs.tokenised))
     length, repeats = ([measure(text) for text in inputs.tokenised] for measure in (len, repetitions))
     measured = {"length": _ratio(length, each, inputs), "repeats": _ratio(repeats, each, inputs)}
-    if inputs.tokens == "chars" and inputs.training:
-        [(usual, count)] = Counter(map(shape, inputs.training)).most_common(1)
-        if count * 2 > len(inputs.training):
-            measured["form"] = _ratio([shape(text) == usual for text in inputs.samples], each, inputs, form=usual)
+    if inputs.tokens == "chars" and (usual := usual_form(inputs.training)):
+        measured["form"] = _ratio([shape(text) == usual for text in inputs.samples], each, inputs, form=usual)
     return measured
+
+
+def usual_form(training: Iterable[str]) -> str:
+    """The form that most texts have; empty where there is none such."""
+    forms = Counter(map(shape, training))
+    return next((form for form, count in forms.most_common(1) if count * 2 > forms.total()), "")
 
 
 def repetitions(tokens: Sequence[Hashable]) -> int:

@@ -33,6 +33,19 @@ def cross_entropy(real: RealScores, fake: FakeScores) -> float:
     return float((F.softplus(-real).double().mean() + F.softplus(fake).double().mean()) / 2)
 
 
+def calibration_error(real: RealScores, fake: FakeScores, bins: int = 10) -> float:
+    """The expected calibration error of P(real) = sigmoid(logit): how far its mean in a bin is from the share of real
+    texts there, on average over `bins` of equal width, each kind with half the weight. 0 is calibrated, 1 always wrong.
+
+    Guo et al. (2017), equation 3."""
+    probability = torch.cat([real, fake]).double().sigmoid()
+    weight = torch.cat([torch.full_like(some, 1 / (2 * len(some)), dtype=torch.float64) for some in (real, fake)])
+    is_real = (torch.arange(len(weight), device=weight.device) < len(real)).double()
+    bin = (probability * bins).long().clamp(0, bins - 1)
+    # In each bin the sum is its share of the texts times the distance of the two means.
+    return float(weight.new_zeros(bins).index_add(0, bin, weight * (is_real - probability)).abs().sum())
+
+
 class Estimate(NamedTuple):
     """A number about two sets of logits, and what each contributes: to first order, the number changes as the mean of
     the contributions of the real ones plus the mean of those of the generated ones."""

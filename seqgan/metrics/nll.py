@@ -25,13 +25,14 @@ class Likelihood(NamedTuple):
 
 
 @torch.no_grad()
-def likelihood(generator: PolicyModule, rows: Sequence[Sequence[int]]) -> Likelihood:
+def likelihood(generator: PolicyModule, rows: Sequence[Sequence[int]], *, drawn: bool = False) -> Likelihood:
     """The NLL of rows of ids, given their labels if they have any; EOS counts as a token, an unknown token as the one
-    token UNK."""
+    token UNK. Of rows that the policy `drawn` itself, it estimates the entropy of the policy."""
+    log_probs = generator.log_probs_drawn if drawn else generator.log_probs
     device = next(generator.parameters()).device
     rows, exact = Ragged.of(rows), sum_dtype(device.type)
     parts = [
-        generator.log_probs(batch.tokens, batch.labels).to(exact).sum()
+        log_probs(batch.tokens, batch.labels).to(exact).sum()
         for numbers in by_length(rows, generator.vocab_size)
         for batch in [rows.take(numbers).to(device)]
     ]

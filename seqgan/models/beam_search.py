@@ -41,7 +41,8 @@ def beam_search(
         width = totals.shape[1]
         # EOS of every prefix may be among the best, beside as many prefixes that go on.
         order = totals.flatten().sort(descending=True, stable=True).indices[: beams + len(prefixes)].tolist()
-        best = [(totals.flatten()[index].item(), index // width, index % width + EOS) for index in order]
+        lowest = policy.lowest_drawn
+        best = [(totals.flatten()[index].item(), index // width, index % width + lowest) for index in order]
         ended = [(score, row) for score, row, token in best if token == EOS]
         finished += [_hypothesis(prompt, [*prefixes[row], EOS], score) for score, row in ended]
         going = [(score, row, token) for score, row, token in best if token != EOS][:beams]

@@ -54,10 +54,16 @@ DISCRIMINATORS: dict[str, Callable[[Any, int, int, int], nn.Module]] = {"cnn": c
 
 
 def new_policy(
-    config: Any, vocab_size: int, max_length: int, make: MakePolicy | None = None, labels: Sequence[int] = ()
+    config: Any,
+    vocab_size: int,
+    max_length: int,
+    make: MakePolicy | None = None,
+    labels: Sequence[int] = (),
+    *,
+    ends: bool = True,
 ) -> PolicyModule:
     """An untrained policy: made by a custom function, or by the name in a config. It is in eval mode, and conditioned
-    on labels, if there are any: so many training texts have each.
+    on labels, if there are any: so many training texts have each. Without `ends`, sequences have the longest length.
 
     Raises:
         UsageError: a custom function made no PolicyModule, or one without its two layers."""
@@ -74,6 +80,7 @@ def new_policy(
         )
     if labels:
         made.condition_on(labels)
+    made.ends = ends
     return made.eval()
 
 

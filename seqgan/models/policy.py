@@ -56,8 +56,10 @@ DRAWN_TOGETHER = 1000  # sequences
 class PolicyModule(nn.Module, ABC):
     """A policy that can be trained. A subclass sets `embedding` and `output` and implements the three abstract methods.
 
-    pi(token | prefix): PAD and BOS have no probability; UNK has one in text (`log_probs`) but is never drawn."""
+    pi(token | prefix): PAD and BOS have no probability; UNK has one in text (`log_probs`) but is never drawn. Where
+    sequences have no end (`ends` is False), EOS and UNK have none either, and all sequences have the longest length."""
 
+    ends = True  # whether a sequence may end before the longest length
     embedding: nn.Embedding
     output: nn.Linear  # from features to a logit for every id of the vocabulary
     label_embedding: nn.Embedding | None  # where it is conditioned on labels: added to what is read
@@ -101,6 +103,16 @@ class PolicyModule(nn.Module, ABC):
         return Sampler(self, temperature, top_k, top_p)
 
     # --- what follows from these
+
+    @property
+    def lowest_drawn(self) -> int:
+        """The ids from here up may be drawn."""
+        return EOS if self.ends else EOS + 1
+
+    @property
+    def lowest_read(self) -> int:
+        """The ids from here up have a probability in text."""
+        return UNK if self.ends else EOS + 1
 
     def embed(
         self, tokens: Int[Tensor, "*shape"] | Float[Tensor, "*shape V"], labels: Int[Tensor, "B"] | None = None
@@ -171,9 +183,9 @@ class PolicyModule(nn.Module, ABC):
             return bound
         return bound + self.label_features.weight.abs().amax(dim=0)
 
-    def logits(self, features: Float[Tensor, "*shape H"], lowest: int = EOS) -> Float[Tensor, "*shape D"]:
-        """Scores of the ids from `lowest` up as the next token; those that may be drawn are EOS and up."""
-        return F.linear(features, *self._output_from(lowest))
+    def logits(self, features: Float[Tensor, "*shape H"], lowest: int | None = None) -> Float[Tensor, "*shape D"]:
+        """Scores of the ids from `lowest` up as the next token; by default those that may be drawn."""
+        return F.linear(features, *self._output_from(self.lowest_drawn if lowest is None else lowest))
 
     def _output_from(self, lowest: int) -> tuple[Float[Tensor, "D H"], Float[Tensor, "D"]]:
         weight, bias = self.output.weight[lowest:], self.output.bias
@@ -187,11 +199,11 @@ class PolicyModule(nn.Module, ABC):
 
     def log_probs(self, tokens: Tokens, labels: Labels | None = None) -> LogProbs:
         """log pi(token | all before it) of text, teacher-forced; 0 at padding."""
-        return self._log_probs(tokens, labels, lowest=UNK)
+        return self._log_probs(tokens, labels, self.lowest_read)
 
     def log_probs_drawn(self, tokens: Tokens, labels: Labels | None = None) -> LogProbs:
         """The same for tokens drawn from the policy, which never draws UNK: the distribution that REINFORCE follows."""
-        return self._log_probs(tokens, labels, lowest=EOS)
+        return self._log_probs(tokens, labels, self.lowest_drawn)
 
     def _log_probs(self, tokens: Tokens, labels: Labels | None, lowest: int) -> LogProbs:
         features, targets = self.features_before(tokens, labels).flatten(0, 1), targets_of(tokens, lowest).flatten()
@@ -202,17 +214,23 @@ class PolicyModule(nn.Module, ABC):
         ]
         return -torch.cat(losses).view_as(tokens).masked_fill(tokens == PAD, 0.0)
 
-    def nll(self, tokens: Tokens, weights: Weights, labels: Labels | None = None) -> Scalar:
-        """The sum of `weights` * -log pi(token | all before it) over the tokens of text: a loss."""
-        return self._nll(tokens, weights, labels, lowest=UNK)
+    def nll(
+        self, tokens: Tokens, weights: Weights, labels: Labels | None = None, *, read: Tokens | None = None
+    ) -> Scalar:
+        """The sum of `weights` * -log pi(token | all before it) over the tokens of text: a loss.
+
+        `read` are what the policy reads in the place of the tokens (`partly_drawn`)."""
+        return self._nll(tokens, weights, labels, self.lowest_read, read)
 
     def nll_drawn(self, tokens: Tokens, weights: Weights, labels: Labels | None = None) -> Scalar:
         """The same for tokens drawn from the policy."""
-        return self._nll(tokens, weights, labels, lowest=EOS)
+        return self._nll(tokens, weights, labels, self.lowest_drawn)
 
-    def _nll(self, tokens: Tokens, weights: Weights, labels: Labels | None, lowest: int) -> Scalar:
-        features, targets = self.features_before(tokens, labels).flatten(0, 1), targets_of(tokens, lowest).flatten()
-        weights = weights.flatten()
+    def _nll(
+        self, tokens: Tokens, weights: Weights, labels: Labels | None, lowest: int, read: Tokens | None = None
+    ) -> Scalar:
+        before = self.features_before(tokens if read is None else read, labels)
+        features, targets, weights = before.flatten(0, 1), targets_of(tokens, lowest).flatten(), weights.flatten()
         if on_cpu(weights) and not weights.requires_grad:  # padding has no weight, and would cost as much as any token
             counted = weights.nonzero().squeeze(1)
             if 0 < len(counted) < len(weights):
@@ -220,8 +238,20 @@ class PolicyModule(nn.Module, ABC):
         return linear_nll(features, *self._output_from(lowest), targets, weights)
 
     def distributions(self, tokens: Tokens, labels: Labels | None = None) -> Float[Tensor, "B T D"]:
-        """log pi over all D tokens that can be drawn (EOS and up), after every prefix of the sequences."""
+        """log pi over all D tokens that can be drawn (`lowest_drawn` and up), after every prefix of the sequences."""
         return self.logits(self.features_before(tokens, labels)).log_softmax(dim=-1)
+
+    @torch.no_grad()
+    def partly_drawn(self, tokens: Tokens, share: float, labels: Labels | None = None) -> Tokens:
+        """Text in which each token but padding is with probability `share` one that the policy draws after all before
+        it, drawn ones included, and never EOS: what scheduled sampling reads (Bengio et al. 2015, section 2.4)."""
+        state, found = self.begin(len(tokens), labels), []
+        for token in tokens.unbind(dim=1):
+            drawn = self._words(self.features_of(state), None)
+            chosen = (torch.rand(token.shape, device=token.device) < share) & (token != PAD)
+            found.append(torch.where(chosen, drawn, token))
+            state = self.read(found[-1], state)
+        return torch.stack(found, dim=1)
 
     @torch.no_grad()
     def fill_unknown(self, tokens: Tokens, rng: torch.Generator | None = None, labels: Labels | None = None) -> Tokens:
@@ -276,9 +306,9 @@ class PolicyModule(nn.Module, ABC):
             if straight_through:
                 one_hot = torch.zeros_like(weights).scatter_(1, token.unsqueeze(1), 1.0)
                 weights = one_hot + (weights - weights.detach())
-            token = (token + EOS).masked_fill(ended, PAD)
+            token = (token + self.lowest_drawn).masked_fill(ended, PAD)
             tokens.append(token)
-            relaxed.append(torch.where(ended.unsqueeze(1), end, F.pad(weights, (EOS, 0))))
+            relaxed.append(torch.where(ended.unsqueeze(1), end, F.pad(weights, (self.lowest_drawn, 0))))
             ended = ended | (token == EOS)
             if position + 1 < self.max_length:
                 state = self.read(token, state)
@@ -301,7 +331,7 @@ class Sampler:
         whole = (
             not top_k and top_p == 1.0 and temperature >= GREEDY
         )  # else what is drawn from is another set of tokens for each row
-        self.head = Head(*policy._output_from(EOS), policy.bound(), temperature) if whole else None
+        self.head = Head(*policy._output_from(policy.lowest_drawn), policy.bound(), temperature) if whole else None
         self.buffer = policy.output.weight.new_empty(0)
 
     def begin(self, count: int, labels: Labels | None = None) -> State:
@@ -312,7 +342,7 @@ class Sampler:
         return self.policy.read(token, state)
 
     def weights(self, state: State) -> Float[Tensor, "B W"]:
-        """What each id from EOS up weighs in the draw of the next token, up to a factor for each row."""
+        """What each id that may be drawn weighs in the draw of the next token, up to a factor for each row."""
         features = self.policy.features_of(state)
         if self.head is None:
             return weights_of(self.policy.logits(features), self.temperature, self.top_k, self.top_p)
@@ -329,7 +359,7 @@ class Sampler:
         parts = (part.split(size) for part in (uniform, *state))
         chunks = [inverse_cdf(self.weights(tuple(some)), heights) for heights, *some in zip(*parts, strict=True)]
         # Weights may be padded, and NaN falls anywhere: no id beyond the vocabulary.
-        return (torch.cat(chunks) + EOS).clamp(max=self.policy.vocab_size - 1)
+        return (torch.cat(chunks) + self.policy.lowest_drawn).clamp(max=self.policy.vocab_size - 1)
 
 
 @torch.no_grad()

@@ -1,32 +1,32 @@
 """What each token of a sample earns.
 
-A `TokenReward` comes from a score of finished sequences, by rollouts or for the sequence as a whole, or is dense."""
+    asked.py          what a config asks for: NAME[:ARGUMENT][:WEIGHT]
+    builtin.py        REWARDS, by name: scores of finished sequences
+    custom.py         a function of texts or of tokens in their place
+    mixed.py          several scores of the same sequences, added up by weight
+    per_token.py      what each token earns, from a score
+    controls.py       the same without what the score knows
 
-from collections.abc import Callable
+No torch here: the command line reads `asked` to check an option."""
 
-import torch
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from seqgan.data.batches import Texts
-from seqgan.models.policy import PolicyModule, Sampled
-from seqgan.rewards.custom import DenseReward, TextReward, dense, on_text
-from seqgan.rollout import Score, in_chunks, rollout_rewards
-from seqgan.shapes import Rewards
+if TYPE_CHECKING:
+    from seqgan.rewards.builtin import REWARDS
+    from seqgan.rewards.custom import DenseReward, TextReward, dense, on_text
+    from seqgan.rewards.per_token import TokenReward, by_rollouts, of_sequence
 
-__all__ = ["DenseReward", "TextReward", "TokenReward", "by_rollouts", "dense", "of_sequence", "on_text"]
+__all__ = ["REWARDS", "DenseReward", "TextReward", "TokenReward", "by_rollouts", "dense", "of_sequence", "on_text"]
 
-TokenReward = Callable[[Sampled], Rewards]
-
-
-def by_rollouts(policy: PolicyModule, score: Score, completions: int) -> TokenReward:
-    """A token earns the mean score of the completions of the prefix that it ends (Yu et al. 2017, equation 4)."""
-    return lambda sampled: rollout_rewards(policy, score, sampled, completions)
+_HOMES = {
+    "REWARDS": "builtin",
+    **dict.fromkeys(("DenseReward", "TextReward", "dense", "on_text"), "custom"),
+    **dict.fromkeys(("TokenReward", "by_rollouts", "of_sequence"), "per_token"),
+}
 
 
-def of_sequence(score: Score) -> TokenReward:
-    """Every token earns the score of its sequence."""
-
-    @torch.no_grad()
-    def reward(sampled: Sampled) -> Rewards:
-        return in_chunks(score, Texts(sampled.tokens, sampled.labels)).unsqueeze(1) * sampled.mask
-
-    return reward
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"seqgan.rewards.{_HOMES[name]}"), name)

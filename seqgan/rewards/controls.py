@@ -1,23 +1,27 @@
-"""Ablations: rewards without what the discriminator knows."""
+"""Controls: rewards without what the score knows of a text."""
 
 from typing import Literal
 
 import torch
 
 from seqgan.core import distributed
-from seqgan.rewards import TokenReward
+from seqgan.rewards.per_token import TokenReward
 from seqgan.shapes import Mask, Rewards
 
-Control = Literal["none", "constant", "shuffled"]
+Control = Literal["none", "constant", "noise", "shuffled"]
 
 
 def controlled(rewards: Rewards, mask: Mask, control: Control) -> Rewards:
-    """Rewards from which the discriminator's signal is removed, to see what training does without it.
+    """Rewards that say nothing of the text they are paid for, to see what training does without that.
 
-    "constant" rewards every token with 1. "shuffled" gives each sequence the rewards of another one, never its own (at
-    least two are needed); where the other is shorter, its last reward is repeated."""
+    "constant" rewards every token with 1, "noise" with a draw of its own from [0, 1). "shuffled" gives each sequence
+    the rewards of another one, never its own (at least two are needed); where the other is shorter, its last reward is
+    repeated. With a baseline or whitened advantages a constant reward cancels, and nothing is learned from it: there
+    "shuffled" is the control: the same rewards and advantages of the same size, which tell nothing of the texts."""
     if control == "constant":
         return mask.to(rewards.dtype)
+    if control == "noise":  # every process draws for its own share
+        return torch.rand_like(rewards) * mask
     if control == "shuffled":
         ends = (mask.sum(dim=1, keepdim=True) - 1).clamp(min=0)
         places = torch.arange(mask.shape[1], device=mask.device)

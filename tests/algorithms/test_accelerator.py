@@ -90,6 +90,7 @@ def test_an_mle_update(policy: Any, tie_embeddings: bool, words: TokenDataset, t
     [
         *itertools.product(["probability", "log-odds"], ["none", "batch", "prefix"], ["none"]),
         ("log-odds", "prefix", "constant"),
+        ("log-odds", "prefix", "noise"),
         ("log-odds", "prefix", "shuffled"),
     ],
 )

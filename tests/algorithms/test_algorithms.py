@@ -87,7 +87,7 @@ def test_its_state_round_trips_strictly(name: str, texts: TokenDataset, tiny_con
     other.load_state_dict(algorithm.state_dict())
     assert flat(other.state_dict()) == flat(algorithm.state_dict())
     state = algorithm.state_dict()
-    for key in [key for key in state if key != "policies"]:
+    for key in [key for key in state if key not in ("policies", "health")]:  # earlier runs have no health
         with pytest.raises((KeyError, RuntimeError, ValueError, TypeError, AttributeError)):
             other.load_state_dict({k: v for k, v in state.items() if k != key})
 

@@ -47,6 +47,7 @@ OTHER: dict[str, Any] = {
     "policy": "gru", "discriminator": "bag",
     "tie_embeddings": False, "shuffle": False, "highway": True, "d_bf16": True, "normalize_advantage": True,
     "embedding_dim": 7, "hidden_dim": 7, "dropout": 0.3, "mle_epochs": 1, "mle_patience": 0, "mle_lr": 0.2,
+    "scheduled_sampling": 0.5,
     "weight_drop": 0.3, "embedding_init": "svd", "unigram_bias": True, "ema_decay": 0.5, "calibrate_unknown": True,
     "weight_decay": 0.1, "batch_size": 15, "max_grad_norm": 0.4, "d_embedding_dim": 7,
     "filter_sizes": (1, 3), "num_filters": (3, 4),
@@ -54,7 +55,8 @@ OTHER: dict[str, Any] = {
     "d_pretrain_rounds": 1,
     "d_patience": 0, "iterations": 1, "g_steps": 2, "d_steps": 2, "g_lr": 0.02, "g_batch_size": 7,
     "rollouts": 3, "reward_form": "probability", "baseline": "batch", "reduction": "sum", "mle_weight": 0.4,
-    "control": "shuffled", "validate_every": 1,
+    "reward": ("discriminator", "length:2-4"), "control": "shuffled", "validate_every": 1,
+    "stop_on_collapse": True,
     "temperature": 9.0, "temperature_schedule": "linear", "straight_through": True,
 }  # fmt: skip
 BEFORE = {"tokenizer": "whitespace", "vocab_size": 9, "max_length": 4, "overlong": "split"}  # what a text is
@@ -102,13 +104,16 @@ def base(words: TokenDataset) -> dict[str, Any]:
     [(name, field.name) for name in CONFIGS for field in fields(CONFIGS[name]) if field.name not in BEFORE],
 )
 def test_an_option_changes_the_run(name: str, option: str, words: TokenDataset, base: dict[str, Any]) -> None:
-    config, other = CONFIGS[name](**BASES[name]), OTHER[option]
+    config, other, (base_state, base_files) = CONFIGS[name](**BASES[name]), OTHER[option], base[name]
     if (name, option) == ("maligan", "baseline"):  # not that of SeqGAN
         other = "none"
+    if option == "stop_on_collapse":  # of a policy that does collapse
+        config = replace(config, g_lr=1.0)
+        base_state, base_files = ends(name, config, words)
     assert getattr(config, option) != other
     state, files = ends(name, replace(config, **{option: other}), words)
-    assert state != base[name][0]
-    assert files != base[name][1]
+    assert state != base_state
+    assert files != base_files
 
 
 def test_the_same_options_give_the_same_run(words: TokenDataset, base: dict[str, Any]) -> None:

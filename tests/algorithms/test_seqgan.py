@@ -33,6 +33,7 @@ from seqgan.model import TextModel
 from seqgan.models.lstm import LSTMPolicy
 from seqgan.models.policy import sample
 from seqgan.rewards import by_rollouts
+from seqgan.rewards.controls import controlled
 from seqgan.rewards.discriminator import DiscriminatorReward
 from seqgan.rollout import rollout_rewards
 from seqgan.symbols import EOS, UNK
@@ -147,7 +148,7 @@ def test_the_rollout_policy_is_the_current_generator(texts: TokenDataset, tiny_c
     game = made(texts, tiny_config("seqgan"))
     seen = []
     with mock.patch(
-        "seqgan.rewards.rollout_rewards",
+        "seqgan.rewards.per_token.rollout_rewards",
         side_effect=lambda policy, *a: seen.append(policy) or rollout_rewards(policy, *a),
     ):
         game.policy_update(0)
@@ -199,6 +200,7 @@ def test_the_game_begins_from_the_best_mle_and_the_held_discriminator(
 def test_a_discriminator_that_got_worse_goes_back(texts: TokenDataset, tiny_config: Make) -> None:
     game = made(texts, tiny_config("seqgan"))
     game.critic.check(1)
+    game.begin_adversarial()
     good = clone(game.discriminator)
     with torch.no_grad():
         game.discriminator.output.bias += torch.tensor([-20.0, 20.0])  # calls everything real
@@ -275,6 +277,26 @@ def test_the_policy_gradient_is_unbiased_with_every_baseline(policy: LSTMPolicy,
     z = ((stacked.mean(dim=0) - exact) / error.clamp(min=1e-8))[exact.abs() > 1e-6]
     assert len(z) > 50
     assert (z.square().mean().sqrt()).item() < 1.6
+    assert z.abs().max() < 6
+
+
+@pytest.mark.parametrize("baseline", ["none", "batch", "prefix"])
+def test_noise_as_a_reward_has_a_mean_gradient_of_zero(policy: LSTMPolicy, baseline: str) -> None:
+    """Two-sided, coordinate by coordinate: it moves the policy nowhere but at random."""
+    torch.manual_seed(0)
+    estimates = []
+    for _ in range(400):
+        sampled = policy.sample(16)
+        rewards = controlled(torch.zeros(sampled.mask.shape), sampled.mask, "noise")
+        paid = advantages(rewards, sampled.mask, baseline, normalize_advantage=False)
+        policy.zero_grad()
+        policy.nll_drawn(sampled.tokens, policy_gradient_weights(paid, sampled.mask, "sum")).backward()
+        estimates.append(torch.cat([p.grad.flatten().clone() for p in policy.parameters() if p.grad is not None]))
+    stacked = torch.stack(estimates)
+    moving = stacked.std(dim=0) > 1e-6
+    z = (stacked.mean(dim=0) / (stacked.std(dim=0) / math.sqrt(len(stacked))))[moving]
+    assert len(z) > 50
+    assert 0.4 < float(z.square().mean().sqrt()) < 1.6
     assert z.abs().max() < 6
 
 

@@ -19,12 +19,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.testing import assert_close
 
-from seqgan import rewards
 from seqgan.advantages import advantages
 from seqgan.algorithms import adversarial, critic, mle
 from seqgan.algorithms.adversarial import ADVERSARIAL, PRETRAIN, TextGAN
 from seqgan.algorithms.configs import SeqGANConfig
 from seqgan.algorithms.critic import Critic
+from seqgan.algorithms.health import COLLAPSE
 from seqgan.algorithms.mle import MLE
 from seqgan.algorithms.seqgan import new_seqgan
 from seqgan.core.seed import derive, private_generator
@@ -38,9 +38,10 @@ from seqgan.losses import discriminator_loss, l2_penalty, policy_gradient_weight
 from seqgan.models.cnn import CNNDiscriminator
 from seqgan.models.lstm import LSTMPolicy
 from seqgan.models.policy import PolicyModule, sample
-from seqgan.rewards import controls, discriminator
+from seqgan.rewards import controls, discriminator, per_token
 from seqgan.rewards.controls import controlled
 from seqgan.rewards.discriminator import DiscriminatorReward
+from seqgan.rewards.mixed import Mixed
 from seqgan.rollout import complete, rollout_rewards
 from seqgan.symbols import BOS, EOS, PAD, UNK
 
@@ -53,11 +54,13 @@ CONFIG = SeqGANConfig(
     tokenizer="word", vocab_size=12, max_length=7, overlong="drop",
     embedding_dim=6, hidden_dim=5, tie_embeddings=True, dropout=0.3, weight_drop=0.4, embedding_init="svd",
     unigram_bias=True, mle_epochs=3, mle_patience=2, mle_lr=0.03, ema_decay=0.3, weight_decay=0.2,
-    calibrate_unknown=True, batch_size=9, shuffle=True, max_grad_norm=0.02,
+    calibrate_unknown=True, batch_size=9, shuffle=True, max_grad_norm=0.02, scheduled_sampling=0.4,
     d_embedding_dim=7, filter_sizes=(1, 3), num_filters=(4, 3), highway=False, d_dropout=0.4, d_l2=0.7, d_lr=0.02,
     d_bf16=True, d_batch_size=10, d_samples=13, d_epochs=2, d_pretrain_rounds=4, d_patience=1,
-    iterations=5, g_steps=2, d_steps=3, g_lr=0.005, g_batch_size=8, rollouts=3, reward_form="log-odds",
+    iterations=5, g_steps=2, d_steps=3, g_lr=0.005, g_batch_size=8, reward=("length:2-3:2", "discriminator:0.5"),
+    rollouts=3, reward_form="log-odds",
     baseline="prefix", normalize_advantage=True, reduction="mean", mle_weight=0.5, control="shuffled", validate_every=2,
+    stop_on_collapse=True,
 )  # fmt: skip
 fill_unknown = PolicyModule.fill_unknown  # as it is without a mutant
 BEFORE = ("tokenizer", "vocab_size", "max_length", "overlong")
@@ -94,10 +97,17 @@ def test_no_value_is_the_default_one() -> None:
 
 
 def nll_by_hand(
-    policy: LSTMPolicy, tokens: Tensor, lowest: int, dropout: float = 0.0, weight_drop: float = 0.0
+    policy: LSTMPolicy,
+    tokens: Tensor,
+    lowest: int,
+    dropout: float = 0.0,
+    weight_drop: float = 0.0,
+    before: Tensor | None = None,
 ) -> Tensor:
-    """-log pi of every token, of the ids from `lowest` up; with the policy's own draws of dropout."""
-    fed = torch.cat([torch.full_like(tokens[:, :1], BOS), tokens[:, :-1]], dim=1)
+    """-log pi of every token, of the ids from `lowest` up, after those of `before` (the same, unless others are given);
+    with the policy's own draws of dropout."""
+    before = tokens if before is None else before
+    fed = torch.cat([torch.full_like(tokens[:, :1], BOS), before[:, :-1]], dim=1)
     read = F.dropout(policy.embedding(fed), dropout, training=dropout > 0)
     from_input, from_hidden, bias, _ = policy.lstm.all_weights[0]
     recurrent, states = F.dropout(from_hidden, weight_drop, training=weight_drop > 0), []
@@ -116,7 +126,8 @@ def nll_by_hand(
 
 
 def mle_by_hand(policy: LSTMPolicy, texts: TokenDataset, config: SeqGANConfig, step: int) -> Tensor:
-    """The NLL per token of the batch of a step, with dropout, and with some tokens taken for UNK."""
+    """The NLL per token of the batch of a step, with dropout, with some tokens taken for UNK, and after some that the
+    policy has drawn."""
     rows, size = texts.train.sequences, config.batch_size
     epoch, index = divmod(step - 1, len(rows) // size)
     order = torch.randperm(len(rows), generator=private_generator(SEED, "epoch", epoch)).tolist()
@@ -128,7 +139,9 @@ def mle_by_hand(policy: LSTMPolicy, texts: TokenDataset, config: SeqGANConfig, s
         [once / len(counts) / counts[token] if token in counts else 0.0 for token in range(len(texts.vocabulary))]
     )
     tokens = torch.where(torch.rand(tokens.shape) < rates[tokens], UNK, tokens)
-    return nll_by_hand(policy, tokens, UNK, config.dropout, config.weight_drop).sum() / (tokens != PAD).sum()
+    read = policy.partly_drawn(tokens, epoch * config.scheduled_sampling)
+    assert not read.equal(tokens)
+    return nll_by_hand(policy, tokens, UNK, config.dropout, config.weight_drop, read).sum() / (tokens != PAD).sum()
 
 
 def logits_by_hand(judge: CNNDiscriminator, tokens: Tensor, dropout: float) -> Tensor:
@@ -144,12 +157,18 @@ def logits_by_hand(judge: CNNDiscriminator, tokens: Tensor, dropout: float) -> T
 
 @torch.no_grad()
 def rewards_by_hand(game: TextGAN, config: SeqGANConfig) -> tuple[Tensor, Tensor, Tensor]:
-    """Tokens, their mask, and the log-odds of each token's completions, within +-8."""
+    """Tokens, their mask, and what each token's completions score: half the log-odds, within +-8, and 2 for a text of
+    two or three tokens, or as much less as its length is off."""
+
+    def scores(tokens: Tensor) -> Tensor:
+        lengths = ((tokens != PAD) & (tokens != EOS)).sum(dim=1)
+        off = torch.where(lengths > 3, lengths - 3, (2 - lengths).clamp(min=0))
+        return 0.5 * logits_by_hand(game.discriminator, tokens, 0.0).clamp(-8, 8) + 2 / (1 + off)
+
     sampled = sample(game.generator, config.g_batch_size, keep_states=True)
     finished = complete(game.generator, sampled, config.rollouts)
     tokens, mask = sampled.tokens, sampled.mask
-    own = logits_by_hand(game.discriminator, tokens, 0.0).clamp(-8, 8)
-    others = logits_by_hand(game.discriminator, finished.tokens, 0.0).clamp(-8, 8)
+    own, others = scores(tokens), scores(finished.tokens)
     rewards = torch.zeros(tokens.shape)
     for b, t in itertools.product(range(len(tokens)), range(tokens.shape[1])):
         if mask[b, t]:
@@ -231,6 +250,9 @@ def check_policy_update(texts: TokenDataset, config: SeqGANConfig) -> None:
     found = gradients(game.generator)
     assert_close(found, clipped(gradients(hand), CONFIG.max_grad_norm), rtol=1e-4, atol=1e-7)
     assert_moved(game.generator, by_adam(hand, found, CONFIG.g_lr))
+    norm = torch.cat([gradient.flatten() for gradient in gradients(hand).values()]).norm()
+    assert_close(measured["grad_norm"], norm, rtol=1e-4, atol=0.0)
+    assert measured["clipped"] == (norm > CONFIG.max_grad_norm) == 1.0
 
 
 def check_discriminator_update(texts: TokenDataset, config: SeqGANConfig) -> None:
@@ -300,6 +322,9 @@ def check_schedule(texts: TokenDataset, config: SeqGANConfig) -> None:
         assert not phase.finished()
         player.checks_without_improvement = patience
         assert phase.finished()
+    assert not adversarial.finished()
+    game.health.warned.append(COLLAPSE)
+    assert adversarial.finished() == CONFIG.stop_on_collapse
 
 
 def check_sizes(texts: TokenDataset, config: SeqGANConfig) -> None:
@@ -406,7 +431,7 @@ def with_critic(name: str, wrong: Callable[..., Any]) -> tuple[str, Any, str, An
 
 
 loss, generated = MLE.loss, Critic.generated
-NOT_CLIPPED: Callable[..., None] = lambda *given: None  # noqa: E731
+NOT_CLIPPED: Callable[..., Tensor] = lambda *given: torch.zeros(())  # noqa: E731
 
 # What is wrong: the check that must notice, where it is, its name, and what stands there instead.
 MUTANTS: dict[str, tuple[str, Any, str, Any]] = {
@@ -420,14 +445,19 @@ MUTANTS: dict[str, tuple[str, Any, str, Any]] = {
     "the form of the reward is ignored": with_new_seqgan(
         "DiscriminatorReward", ignoring(DiscriminatorReward, form="probability")
     ),
-    "one completion": (POLICY, rewards, "rollout_rewards", ignoring(rollout_rewards, completions=1)),
+    "one completion": (POLICY, per_token, "rollout_rewards", ignoring(rollout_rewards, completions=1)),
     "rewards come a token late": (
-        POLICY, rewards, "rollout_rewards", wrongly(rollout_rewards, lambda paid: paid.roll(1, dims=1))
+        POLICY, per_token, "rollout_rewards", wrongly(rollout_rewards, lambda paid: paid.roll(1, dims=1))
     ),
     "the baseline is ignored": with_new_seqgan("advantages", ignoring(advantages, baseline="none")),
     "the baseline is its neighbour": with_new_seqgan("advantages", ignoring(advantages, baseline="batch")),
     "advantages keep their size": with_new_seqgan("advantages", ignoring(advantages, normalize_advantage=False)),
     "rewards are not shuffled": (POLICY, controls, "controlled", lambda rewards, mask, control: rewards),
+    "rewards are noise": (POLICY, controls, "controlled", ignoring(controlled, control="noise")),
+    "the weights of rewards are ignored": (
+        POLICY, Mixed, "_sum", lambda mixed, scores: torch.stack([*scores.values()]).sum(dim=0),
+    ),
+    "only the first reward counts": (POLICY, Mixed, "_sum", lambda mixed, scores: 2 * scores["length"]),
     "rewards are constant": (POLICY, controls, "controlled", ignoring(controlled, control="constant")),
     "the discriminator judges with dropout": (POLICY, discriminator, "inference", lambda net: nullcontext(net.train())),
     "the policy samples with dropout": (
@@ -439,7 +469,10 @@ MUTANTS: dict[str, tuple[str, Any, str, Any]] = {
     "the MLE term is of another batch": (POLICY, MLE, "loss", lambda mle, step: loss(mle, step + 1)),
     "the MLE term counts double": (POLICY, MLE, "loss", lambda mle, step: 2 * loss(mle, step)),
     "a policy update is not clipped": (POLICY, nn.utils, "clip_grad_norm_", NOT_CLIPPED),
-    "MLE follows the distribution of samples": (LEARNING, LSTMPolicy, "nll", LSTMPolicy.nll_drawn),
+    "MLE follows the distribution of samples": (
+        LEARNING, LSTMPolicy, "nll", lambda policy, *given, read: policy._nll(*given, EOS, read),
+    ),
+    "MLE reads text alone": (LEARNING, LSTMPolicy, "partly_drawn", lambda policy, tokens, share, labels=None: tokens),
     "an MLE update is not clipped": (LEARNING, nn.utils, "clip_grad_norm_", NOT_CLIPPED),
     "MLE is the sum over tokens": (LEARNING, mle, "mle_weights", lambda mask: mask.float()),
     "MLE has no dropout": (LEARNING, LSTMPolicy, "train", lambda policy, _=True: nn.Module.train(policy, False)),

@@ -129,6 +129,21 @@ def test_a_phase_without_a_unit_is_counted_in_steps(clock: SimpleNamespace, caps
     ]
 
 
+def test_what_is_for_the_record_alone_is_not_shown(clock: SimpleNamespace, capsys: pytest.CaptureFixture[str]) -> None:
+    phases = [Phase("only", 3, update, unshown=("valid_auc", "grad_norm"))]
+    numbers = {"loss": 1.0, "grad_norm": 2.0, "valid_auc": 0.5, "valid_nll": 3.0}
+    lines = Lines()
+    lines.begin(phases, {})
+    lines.step("only", 1, numbers)
+    assert capsys.readouterr().err == "only  step 1/3  begins  valid_nll 3  loss 1\n"
+    made, _ = bars(120)
+    made.begin(phases, {})
+    made.step("only", 1, numbers)
+    made.end()
+    [line] = last_frame(made)
+    assert line.rstrip().endswith("valid_nll 3  loss 1")
+
+
 def test_held_out_numbers_come_first_and_as_many_as_have_room() -> None:
     assert shown(NUMBERS).startswith("valid_nll 3.46  nll 3.12")
     assert shown(NUMBERS, 25) == "valid_nll 3.46  nll 3.12"

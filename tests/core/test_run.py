@@ -15,6 +15,7 @@ from unittest import mock
 import pytest
 
 from seqgan.core import files, schema
+from seqgan.core.log import Display
 from seqgan.core.loop import train
 from seqgan.core.record import read_record
 from seqgan.core.run import Interrupted, Run, checkpoints, create, describe
@@ -94,6 +95,25 @@ def test_killed_again_and_again_it_still_ends_the_same(tmp_path: Path) -> None:
         with dying_at(operation), pytest.raises(Killed):
             carried_out(folder)
     assert carried_out(folder) == whole
+
+
+def test_warnings_are_told_a_line_each_and_are_no_samples(tmp_path: Path) -> None:
+    class Warning(Toy):
+        def check(self, step: int) -> dict[str, object]:
+            return {**super().check(step), "warnings": [f"one {step}", f"two {step}"]}
+
+    display, said = Display(), list[str]()
+    display.message = said.append  # type: ignore[method-assign]
+    with Run(begun(tmp_path / "run"), display=display) as run:
+        train(Warning(), run)
+    assert [text for text in said if "warning" in text][-2:] == [
+        "warning: one 6 (step 6 of game)",
+        "warning: two 6 (step 6 of game)",
+    ]
+    assert read_record(tmp_path / "run")[-1]["warnings"] == ["one 6", "two 6"]
+    samples = (tmp_path / "run" / "samples.txt").read_text()
+    assert "samples at step 6 of game" in samples
+    assert "one 6" not in samples
 
 
 def test_a_finished_run_exports_again(tmp_path: Path) -> None:

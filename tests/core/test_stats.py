@@ -6,7 +6,17 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from seqgan.core.stats import BLOCKS, blocks, jackknife, jackknife_error, left_out, permutation_test, standard_error
+from seqgan.core.stats import (
+    BLOCKS,
+    blocks,
+    jackknife,
+    jackknife_error,
+    left_out,
+    paired_t_test,
+    permutation_test,
+    sign_flip_test,
+    standard_error,
+)
 
 # --- the standard error
 
@@ -113,3 +123,48 @@ def test_a_clear_difference_has_a_small_chance_but_never_none() -> None:
 def test_what_is_all_the_same_differs_by_chance_alone() -> None:
     assert permutation_test([3.0] * 5, [3.0] * 7) == 1.0
     assert permutation_test([0.1, 0.2, 0.3], [0.3, 0.1, 0.2]) == 1.0  # equal means, however they are rounded
+
+
+# --- paired tests
+
+
+def test_the_p_value_of_students_t_is_that_of_tables() -> None:
+    # Two values d - e and d + e have t = d / e with one degree of freedom, where p = 1 - 2 atan(t) / pi.
+    for t in (0.5, 1.0, 12.706):
+        assert paired_t_test([t - 1, t + 1]) == pytest.approx(1 - 2 * math.atan(t) / math.pi, rel=1e-9)
+    # With two degrees p = 1 - t / sqrt(2 + t^2); values d - s, d, d + s have t = d sqrt(3) / s.
+    for t in (0.3, 4.303, 50.0):
+        d = t / math.sqrt(3)
+        assert paired_t_test([d - 1, d, d + 1]) == pytest.approx(1 - t / math.sqrt(2 + t * t), rel=1e-9)
+
+
+def test_the_p_value_of_students_t_is_uniform_where_nothing_differs() -> None:
+    rng = np.random.default_rng(0)
+    values = np.array([paired_t_test(rng.normal(size=8)) for _ in range(2000)])
+    for level in (0.05, 0.2, 0.5):
+        assert (values < level).mean() == pytest.approx(level, abs=4 * math.sqrt(level * (1 - level) / 2000))
+
+
+def test_differences_that_are_all_the_same_are_no_accident_and_none_are_none() -> None:
+    assert paired_t_test([0.0, 0.0]) == 1.0
+    assert paired_t_test([0.2, 0.2]) == 0.0
+    assert math.isnan(paired_t_test([0.3]))
+
+
+def test_of_eight_pairs_of_one_sign_two_of_all_flips_are_as_far_out() -> None:
+    assert sign_flip_test([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]) == 2 / 2**8
+    assert sign_flip_test([1.0, -1.0]) == 1.0
+    assert sign_flip_test([3.0, 1.0]) == 2 / 4  # +4 and -4, of +-4 and +-2
+    # Of 20 pairs only some flips are looked at, and those as they are among them.
+    assert 1 / 2**16 <= sign_flip_test(list(range(1, 21))) < 1e-3
+
+
+def test_the_p_values_are_those_of_scipy() -> None:
+    stats = pytest.importorskip("scipy.stats")
+    rng = np.random.default_rng(1)
+    for count in (2, 3, 5, 8, 40):
+        values = rng.normal(0.5, size=count)
+        assert paired_t_test(values) == pytest.approx(stats.ttest_1samp(values, 0).pvalue, rel=1e-7)
+    values = rng.normal(0.5, size=8)
+    found = stats.permutation_test((values,), np.mean, permutation_type="samples", n_resamples=np.inf)
+    assert sign_flip_test(values) == pytest.approx(found.pvalue)

@@ -6,11 +6,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.testing import assert_close
 
+from seqgan.models.beam_search import beam_search
 from seqgan.models.gru import GRUPolicy
 from seqgan.models.lstm import LSTMPolicy
 from seqgan.models.policy import PolicyModule
 from seqgan.models.recurrent import RecurrentPolicy
-from seqgan.symbols import EOS, UNK
+from seqgan.symbols import EOS, PAD, UNK
 
 
 class Elman(PolicyModule):
@@ -108,3 +109,62 @@ def test_recurrent_weights_are_dropped_while_learning_and_only_then(kind: type[R
     drawn = policy.sample(50).tokens
     torch.manual_seed(2)
     assert drawn.equal(policy.eval().sample(50).tokens)
+
+
+def test_what_scheduled_sampling_reads_is_text_or_drawn(policy: PolicyModule) -> None:
+    torch.manual_seed(0)
+    tokens = torch.randint(EOS + 1, 30, (200, 6))
+    tokens[:, 4] = EOS
+    tokens[:, 5] = PAD
+    assert policy.partly_drawn(tokens, 0.0).equal(tokens)
+    half, all_drawn = policy.partly_drawn(tokens, 0.5), policy.partly_drawn(tokens, 1.0)
+    assert half[:, 5].eq(PAD).all()
+    assert all_drawn[:, 5].eq(PAD).all()  # padding stays
+    assert all_drawn[:, :5].gt(EOS).all()  # a text does not end before its end
+    kept = (half[:, :5] == tokens[:, :5]).float().mean()
+    same = (all_drawn[:, :5] == tokens[:, :5]).float().mean()  # by chance
+    assert abs(float(kept - (0.5 + 0.5 * same))) < 4 * 0.5 / 1000**0.5
+
+
+def test_what_is_drawn_follows_what_was_drawn_before(policy: PolicyModule) -> None:
+    """All drawn, these are samples of the policy without EOS: the second token depends on the first one that was drawn,
+    and not on the text's."""
+    torch.manual_seed(0)
+    count = 40_000
+    drawn = policy.partly_drawn(torch.full((count, 2), 7), 1.0)
+    first = drawn[:, 0].mode().values
+    followers = drawn[drawn[:, 0] == first, 1]
+    logits = policy.distributions(torch.stack([first, first]).unsqueeze(0))[0, 1, 1:].detach()
+    expected = logits.softmax(dim=0) * len(followers)
+    got = (followers - EOS - 1).bincount(minlength=len(expected))
+    likely = expected > 5
+    chi_squared = float(((got - expected) ** 2 / expected)[likely].sum())
+    freedom = int(likely.sum())
+    assert chi_squared < freedom + 5 * (2 * freedom) ** 0.5
+
+
+def test_the_loss_of_scheduled_sampling_predicts_the_text_from_what_is_read(policy: PolicyModule) -> None:
+    tokens, read = torch.randint(EOS + 1, 30, (2, 8, 6)).unbind()
+    weights = torch.rand(8, 6)
+    log_probs = policy.logits(policy.features_before(read), UNK).log_softmax(dim=-1)
+    chosen = log_probs.gather(2, (tokens - UNK).unsqueeze(2)).squeeze(2)
+    assert_close(policy.nll(tokens, weights, read=read), -(weights * chosen).sum())
+
+
+def test_a_policy_without_an_end_fills_every_sequence(policy: PolicyModule) -> None:
+    torch.manual_seed(0)
+    policy.ends = False
+    sampled = policy.sample(400)
+    assert sampled.tokens.gt(EOS).all()
+    assert sampled.mask.all()
+    distributions = policy.distributions(sampled.tokens)
+    assert distributions.shape == (400, 6, 30 - EOS - 1)
+    chosen = distributions.gather(2, (sampled.tokens - EOS - 1).unsqueeze(2)).squeeze(2)
+    assert_close(policy.log_probs(sampled.tokens), chosen)
+    assert_close(policy.log_probs_drawn(sampled.tokens), chosen)
+    assert_close(policy.nll(sampled.tokens, torch.ones(400, 6)), -chosen.sum(), rtol=1e-5, atol=1e-3)
+    relaxed = policy.relaxed_sample(50, 2.0)
+    assert relaxed.tokens.gt(EOS).all()
+    assert relaxed.soft.shape == (50, 6, 30)
+    assert relaxed.soft[..., : EOS + 1].eq(0).all()
+    assert beam_search(policy, 3)[0].ids[0] > EOS

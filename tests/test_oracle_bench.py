@@ -1,0 +1,174 @@
+"""The oracle benchmark: arms that differ in one field, runs that resume, a perfect reward that wins."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from seqgan.bench.arms import ARMS, SIZES, algorithm_of, begins_with_start, config_of, told
+from seqgan.bench.oracle import RESULT, Job, missing, run_all
+from seqgan.bench.oracle_table import TUNED, beside_curve, tell
+from seqgan.cli import seqgan
+from seqgan.core.report import Measured
+from seqgan.errors import ConfigError, RunError, UsageError
+
+FEW = ("mle", "random", "seqgan", "constant")
+
+
+def jobs(out: Path, arms: tuple[str, ...], seeds: int = 1) -> list[Job]:
+    return [Job(out, "tiny", arm, seed, None) for seed in range(seeds) for arm in arms]
+
+
+def run(arms: list[Job], workers: int = 1) -> list[str]:
+    lines: list[str] = []
+    run_all(arms, workers, 1, lines.append)
+    return lines
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("oracle")
+    run(jobs(out, FEW, seeds=2))
+    return out
+
+
+# --- the arms
+
+
+@pytest.mark.parametrize("name", [name for name, arm in ARMS.items() if arm.of])
+def test_an_arm_is_another_with_one_field_changed(name: str) -> None:
+    arm, mine, other = ARMS[name], asdict(config_of(name, "small")), asdict(config_of(ARMS[name].of, "small"))
+    changed = {key for key in mine.keys() & other.keys() if mine[key] != other[key]}
+    assert len(arm.change) + bool(arm.algorithm) + bool(arm.reward) == 1
+    assert changed - {"baseline"} == set(arm.change)  # that of one algorithm means nothing in another
+    assert (mine.keys() == other.keys()) == (not arm.algorithm)
+    assert all(str(value) in told(name) for value in arm.change.values() if not isinstance(value, tuple))
+
+
+def test_all_adversarial_arms_begin_with_the_policy_of_mle_and_learn_no_more_from_text_before() -> None:
+    for name in ARMS:
+        if algorithm_of(name) != "mle":
+            assert begins_with_start(name)
+            assert config_of(name, "small").mle_epochs == 0
+
+
+# --- the runs
+
+
+def test_what_is_measured_is_only_read(done: Path) -> None:
+    assert run(jobs(done, FEW, seeds=2)) == ["8 trainings, 8 of which are measured"]
+
+
+def test_an_arm_without_its_result_is_done_again_with_the_same_numbers(done: Path) -> None:
+    place = done / "seed-0" / "constant" / RESULT
+    before = dict(np.load(place))
+    place.unlink()
+    assert [job.arm for job in missing(jobs(done, FEW, seeds=2))] == ["constant"]
+    run(jobs(done, FEW))
+    for name, values in np.load(place).items():
+        if name != "seconds":
+            np.testing.assert_array_equal(values, before[name])
+
+
+def test_two_at_a_time_measure_what_one_does(done: Path, tmp_path: Path) -> None:
+    run(jobs(tmp_path, ("mle", "random")), workers=2)
+    for arm in ("mle", "random"):
+        mine, theirs = (dict(np.load(out / "seed-0" / arm / RESULT)) for out in (tmp_path, done))
+        for name in mine.keys() - {"seconds"}:
+            np.testing.assert_array_equal(mine[name], theirs[name])
+
+
+def test_another_experiment_in_the_folder_is_refused(done: Path) -> None:
+    with pytest.raises(RunError, match="was begun with size"):
+        run([job._replace(size="small") for job in jobs(done, ("mle",))])
+
+
+def test_a_damaged_result_is_refused_by_name(done: Path, tmp_path: Path) -> None:
+    run(jobs(tmp_path, ("random",)))
+    (tmp_path / "seed-0" / "random" / RESULT).write_bytes(b"nothing")
+    with pytest.raises(RunError, match="is damaged") as caught:
+        run(jobs(tmp_path, ("random",)))
+    assert "\n" not in str(caught.value)
+
+
+def test_an_adversarial_arm_wants_the_policy_that_it_begins_with(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="add mle to --arms"):
+        run(jobs(tmp_path, ("constant",)))
+
+
+# --- what is told
+
+
+def test_the_first_oracle_table_says_what_each_arm_changes_and_how_sure_it_is(done: Path) -> None:
+    told_of = tell(run_all(jobs(done, FEW, seeds=2), 1, 1, lambda text: None))
+    assert list(told_of.rows) == ["random", "mle", "seqgan", "constant"]
+    assert set(told_of.differences) == {"mle", "constant"}
+    assert told_of.rows["random"]["forward-kl"].value > told_of.rows["mle"]["forward-kl"].value
+    assert 0 < told_of.differences["mle"]["random"]["forward-kl"].t_test < 1
+    assert told_of.differences["mle"]["random"]["forward-kl"].sign_flips == 0.5  # of two seeds, no less
+    assert list(told_of.curve) == [0.7, 0.8, 0.9, 0.95, 1.0, 1.05, 1.1]
+    entropies = [row["entropy"].value for row in told_of.curve.values()]
+    assert entropies == sorted(entropies)
+    assert told_of.curve[1.0]["nll-test"].value == told_of.rows["mle"]["nll-test"].value
+
+
+def test_the_best_trial_of_mle_is_chosen_by_validation(tmp_path: Path) -> None:
+    arms = ("mle", "mle-lr-.01", "mle-larger")
+    results = run_all(jobs(tmp_path, arms), 1, 1, lambda text: None)
+    best = min(arms, key=lambda arm: results[arm, 0].valid_nll)
+    assert tell(results).rows[TUNED]["nll-test"] == results[best, 0].rows[1.0]["nll-test"]
+
+
+def test_a_policy_on_the_curve_of_temperatures_is_beside_it_by_nothing() -> None:
+    def at(forward: float, reverse: float) -> dict[str, Measured]:
+        return {"forward-kl": Measured(forward, 0.0, ""), "reverse-kl": Measured(reverse, 0.0, "")}
+
+    curve = {0.7: at(1.4, 0.6), 0.8: at(1.2, 0.8), 1.0: at(1.0, 1.2), 1.1: at(1.1, 1.5)}
+    assert beside_curve(at(1.0, 1.2), curve) == pytest.approx(0)
+    assert beside_curve(at(1.1, 1.0), curve) == pytest.approx(0)
+    assert beside_curve(at(1.1, 0.9), curve) == pytest.approx(-0.1)
+    assert beside_curve(at(0.9, 1.2), curve) == pytest.approx(0)  # no temperature covers as much
+    assert np.isnan(beside_curve(at(1.5, 0.5), curve))
+
+
+def call(*arguments: str) -> Result:
+    return CliRunner().invoke(seqgan, ["bench", "oracle", *arguments], catch_exceptions=False)
+
+
+def test_the_command_prints_tables_and_leaves_json_and_a_plane(done: Path) -> None:
+    arguments = ["--size", "tiny", "--seeds", "2", "--arms", ",".join(FEW), "--out", str(done)]
+    told_to = call(*arguments, "--markdown")
+    assert told_to.exit_code == 0, told_to.output
+    assert "| constant | seqgan, control=constant |" in told_to.output
+    assert (done / "plane.png").read_bytes().startswith(b"\x89PNG")
+    found = json.loads((done / "oracle.json").read_text(encoding="utf-8"))
+    assert found["arms"]["mle"]["forward-kl"]["value"] > 0
+    assert found["differences"]["seqgan - mle"]["reverse-kl"].keys() == {"mean", "stderr", "t_test", "sign_flips"}
+
+
+def test_an_unknown_arm_is_refused_with_the_one_that_was_meant() -> None:
+    with pytest.raises(ConfigError, match="no arm 'seqgam'; did you mean seqgan"):
+        call("--arms", "mle,seqgam")
+
+
+def test_weights_of_another_vocabulary_are_refused(real_data: Path, tmp_path: Path) -> None:
+    weights = real_data / "oracle" / "seqgan_oracle.npz"
+    with pytest.raises(UsageError, match="is an oracle of 5000 tokens"):
+        call("--size", "tiny", "--arms", "random", "--oracle-weights", str(weights), "--out", str(tmp_path))
+
+
+# --- the positive control
+
+
+def test_the_reward_of_a_perfect_discriminator_brings_the_policy_nearer_to_the_oracle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    longer = SIZES["tiny"]._replace(mle_epochs=20, iterations=40, samples=4000, test=4000)
+    monkeypatch.setitem(SIZES, "tiny", longer)
+    told_of = tell(run_all(jobs(tmp_path, ("mle", "exact")), 1, 1, lambda text: None))
+    before, after = told_of.rows["mle"], told_of.rows["exact"]
+    assert (after["reverse-kl"] - before["reverse-kl"]).value < -0.01
+    assert (after["reverse-kl"] - before["reverse-kl"]).differs
