@@ -4,7 +4,6 @@ Each different token has a number, in the order in which they are first met; END
 numbers of all texts are one array, so that the ids of a vocabulary are that array with each number replaced, and an id
 has the place that its token has here."""
 
-import itertools
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +18,7 @@ from seqgan.data.numbered import END, numbered
 from seqgan.data.spans import in_parts
 from seqgan.data.workers import in_processes
 
-TOGETHER = 10_000  # texts in a batch
+CHARACTERS = 2**20  # of the texts in a batch, about, so that its memory does not depend on how long texts are
 NUMBERS, LENGTHS, TYPES = "numbers.npy", "lengths.npy", "types.json"
 
 
@@ -81,7 +80,14 @@ def _end_to_end(types: Sequence[str], numbers: NDArray[np.int32], lengths: NDArr
     return Pieces(types, numbers, np.cumsum(lengths) - lengths, lengths)
 
 
-def in_batches(texts: Iterable[str], size: int = TOGETHER) -> Iterator[list[str]]:
-    rest = iter(texts)
-    while batch := list(itertools.islice(rest, size)):
+def in_batches(texts: Iterable[str], size: int = CHARACTERS) -> Iterator[list[str]]:
+    """As many texts at a time as have so many characters, line breaks counted; a longer text by itself."""
+    batch, held = list[str](), 0
+    for text in texts:
+        if batch and held + len(text) >= size:
+            yield batch
+            batch, held = [], 0
+        batch.append(text)
+        held += len(text) + 1
+    if batch:
         yield batch

@@ -22,7 +22,7 @@ from seqgan.data import cache, encoding, numbered, stored, workers
 from seqgan.data.batches import Batches, near
 from seqgan.data.corpus import Corpus, load_corpus
 from seqgan.data.encoding import MOST_HELD_OUT, encoded, prepare
-from seqgan.data.pieces import cut, in_batches, opened
+from seqgan.data.pieces import CHARACTERS, cut, in_batches, opened
 from seqgan.data.ragged import Ragged
 from seqgan.data.spans import in_parts, shortened
 from seqgan.data.splits import PARTS, hashes, overlap, split
@@ -279,8 +279,9 @@ def test_plain_lines_are_cut_as_nltk_cuts_them() -> None:
 
 def test_several_processes_cut_texts_as_one_does() -> None:
     lines = ["It's one; isn't it?", *tiny_lines(95)]
-    one, some = cut(lines, "word"), list(workers.in_processes(in_batches(lines, 10), "word", 3))
-    assert len(some) == 10
+    batches = list(in_batches(lines, 200))
+    one, some = cut(lines, "word"), list(workers.in_processes(batches, "word", 3))
+    assert len(some) == len(batches) > 5
     assert [token for batch in some for token in _tokens(batch)] == [token for row in one for token in row]
     assert cut(lines, "word", processes=2).numbers.tolist() == one.numbers.tolist()
 
@@ -376,8 +377,7 @@ from seqgan.data.pieces import in_batches
 if "slow" in sys.argv:
     import seqgan.data.pieces as pieces
     real = pieces.numbered
-    pieces.TOGETHER = 20
-    pieces.in_batches = lambda texts: in_batches(texts, 20)
+    pieces.in_batches = lambda texts: in_batches(texts, 300)
     pieces.numbered = lambda *a: print("batch", flush=True) or time.sleep(0.2) or real(*a)
 from seqgan.data.corpus import Corpus
 from seqgan.data.splits import split
@@ -434,3 +434,12 @@ def test_a_corpus_trains_from_the_map_as_from_memory(
     closing = [json.loads((run.folder / "evaluations" / "training.json").read_text()) for run in (mapped, held)]
     assert closing[0] == closing[1]
     assert encoded(mapped.corpus(), mapped.model().tokenizer).ids.lengths.equal(held.encoded().ids.lengths)
+
+
+def test_a_batch_has_so_many_characters_however_long_texts_are() -> None:
+    texts = ["ab", "cde", "", "f" * 30, "gh", "i"]
+    assert list(in_batches(texts, 9)) == [["ab", "cde", ""], ["f" * 30], ["gh", "i"]]
+    assert list(in_batches([], 9)) == []
+    long = ["x" * 1000] * 5000
+    assert max(sum(map(len, batch)) for batch in in_batches(long)) <= CHARACTERS
+    assert [text for batch in in_batches(long) for text in batch] == long
