@@ -22,6 +22,7 @@ from imagegan.grids import npz
 from imagegan.model import load_model
 from imagegan.nets import FAMILIES, Shape
 from imagegan.pyramid import Pyramid
+from imagegan.validation import Validated
 from imagegan.variants import VARIANTS
 from imagegan.variants.configs import AUGMENTATION, CONFIGS, PRESETS
 from imagegan.variants.lapgan import refining_discriminator
@@ -47,7 +48,7 @@ def begun(folder: Path) -> Path:
 def trained(folder: Path, model: str) -> Game | Pyramid:
     game = made(model)
     with Run(folder, save_seconds=0.0) as run:
-        train(game, run)
+        train(Validated(game), run)
     return game
 
 

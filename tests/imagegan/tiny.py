@@ -7,7 +7,7 @@ import torch
 
 from imagegan.data import digits
 from imagegan.game import Batch, Game, Recipe, View
-from imagegan.generation import images_of, latents
+from imagegan.generation import class_number, images_of, latents
 from imagegan.nets import Images, Shape
 from imagegan.pyramid import Pyramid
 from imagegan.training import new_model, shape_of
@@ -41,8 +41,9 @@ def made(model: str, seed: int = 0, **changes: Any) -> Game | Pyramid:
     return new_model(model, config_of(model, **changes), images, shape_of(images), CPU, seed)
 
 
-def generate(model: Game | Pyramid, count: int, seed: int, **asked: Any) -> Images:
-    return images_of(model, latents(model, count, seed, **asked))
+def generate(model: Game | Pyramid, count: int, seed: int, label: int | None = None, **asked: Any) -> Images:
+    number = None if label is None else class_number(model, [f"class {n}" for n in range(10)], str(label))
+    return images_of(model, latents(model, count, seed, number, **asked))
 
 
 def as_options(model: str, **changes: Any) -> list[str]:
