@@ -87,8 +87,9 @@ def run_config(path: Path, description: Mapping[str, Any]) -> MLEConfig:
         raise RunError(f"{path}: there is no algorithm {quoted(name)}; seqgan.register it first")
     try:
         config, _ = assemble(CONFIGS[name], [(str(path), description["config"])])
-    except ConfigError as error:
-        raise RunError(str(error)) from error
+    except ConfigError as error:  # one of values that do not fit together does not say where they stand
+        told = str(error)
+        raise RunError(told if told.startswith(str(path)) else f"{path}: {told}") from error
     damaged = RunError if path.name == "run.json" else CheckpointError
     schema.refuse_changed(path, description, damaged, [parameter.name for parameter in parameters(CONFIGS[name])])
     return config
