@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol, TypeVar, get_args, get_origin, get_type_hints
 
 from seqgan.core import schema
-from seqgan.core.bounds import REAL, TEXT, WHOLE, YES_NO, Bound, OneOf, Several, bound_of, bounded
+from seqgan.core.bounds import REAL, TEXT, WHOLE, YES_NO, Bound, OneOf, Repeated, Several, bound_of, bounded
 from seqgan.errors import ConfigError, quoted
 
 
@@ -169,4 +169,6 @@ def _bound(annotation: Any) -> Bound:
         return declared
     if get_origin(kind) is Literal:
         return OneOf(get_args(kind))
+    if get_args(kind)[:1] == (str,):
+        return Repeated(TEXT, "word")
     return usual[get_origin(kind) or kind]
