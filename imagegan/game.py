@@ -316,6 +316,9 @@ class Game:
         optimizers = {f"{name}_optimizer": optimizer for name, optimizer in self.optimizers.items()}
         return {**self.recipe.nets, **averaged, **optimizers}
 
+    def exports(self) -> Mapping[str, bytes]:
+        return self.history.exports(self.draw, self.files())
+
     def files(self) -> dict[str, nn.Module]:
         """Every network by the name of its file; of the generator the one that draws the samples."""
         nets = {**self.recipe.nets, "generator": self.generator}

@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import cached_property
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from imagegan.data.dataset import Stored, as_floats
 from imagegan.grids import POINTS, Bytes, as_bytes, drawn, gif, is_points
@@ -14,6 +14,7 @@ from imagegan.nets import Images
 from seqgan.core.phase import Metrics, Phase
 from seqgan.core.plots import png
 from seqgan.core.schema import COUNT, Field
+from seqgan.core.weights import as_safetensors
 
 Draw = Callable[[Latents], Images]
 
@@ -67,10 +68,12 @@ class SampleHistory:
         frames = [*self.frames.values(), as_bytes(draw(self.latents))]
         return gif([drawn(as_floats(frame), real=self.real) for frame in frames])
 
-    def exports(self, draw: Draw) -> Mapping[str, bytes]:
+    def exports(self, draw: Draw, nets: Mapping[str, nn.Module]) -> Mapping[str, bytes]:
+        """The weights of the networks, by file name, and the pictures."""
+        weights = {name: as_safetensors(net.state_dict()) for name, net in nets.items()}
         count = POINTS if is_points(self.real) else SHOWN
         samples = draw(self.prior.draw(count, self.seed))
-        return {"samples.png": png(drawn(samples, real=self.real)), "training.gif": self.gif(draw)}
+        return {**weights, "samples.png": png(drawn(samples, real=self.real)), "training.gif": self.gif(draw)}
 
 
 def spacing(rounds: int) -> int:

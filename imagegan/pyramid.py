@@ -1,6 +1,6 @@
 """The Laplacian pyramid of an image (Burt and Adelson 1983), and a game for each of its levels."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -107,6 +107,9 @@ class Pyramid:
         for game in self.games:
             game.load_state_dict(state[game.name])
         self.history.frames = state["history"]
+
+    def exports(self) -> Mapping[str, bytes]:
+        return self.history.exports(self.draw, self.files())
 
     def files(self) -> dict[str, nn.Module]:
         """Every network by the name of its file, in a folder for each level."""

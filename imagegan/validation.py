@@ -23,7 +23,7 @@ from seqgan.core.checkpoint import check
 from seqgan.core.phase import Metrics, Phase
 from seqgan.core.schema import COUNT, NUMBER
 from seqgan.core.seed import derive
-from seqgan.core.weights import as_safetensors, clone
+from seqgan.core.weights import clone
 
 
 class Validation:
@@ -100,5 +100,4 @@ class Validated:
         self.best = dict(state["best"])
 
     def exports(self) -> Mapping[str, bytes]:
-        weights = {name: as_safetensors(net.state_dict()) for name, net in self.model.files().items()}
-        return {**weights, **self.model.history.exports(self.model.draw)}
+        return self.model.exports()

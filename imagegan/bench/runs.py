@@ -3,14 +3,9 @@
 So a bench that was stopped or killed can be resumed: what is measured is only read."""
 
 import math
-import multiprocessing
-import os
 import shutil
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,10 +18,11 @@ from imagegan.runs import refuse_other_images
 from imagegan.summary import collapsed
 from seqgan.core import files, schema
 from seqgan.core.config import Chosen, to_json
+from seqgan.core.jobs import side_by_side
 from seqgan.core.report import Measured, finite, rows_as_json
 from seqgan.core.run import Interrupted
 from seqgan.core.starting import Machine, agree
-from seqgan.errors import DivergedError, LostError, RunError, SeqGANError
+from seqgan.errors import DivergedError, RunError, SeqGANError
 
 RESULT = "bench.json"
 THREADS = 1
@@ -67,7 +63,11 @@ def run_all(jobs: Sequence[Job], workers: int, log: Callable[[str], None]) -> di
             agree(job.place, asked, extendable="")
     # Runs on the same images follow each other, so that a process finds them in its cache.
     ordered = sorted(jobs, key=lambda job: (job.source.name, job.seed))
-    for job, result in _side_by_side(missing(ordered), workers):
+    needed = missing(ordered)
+    if workers > 1:  # the classifier that many runs are measured by is trained before all of them ask for it
+        classifiers = dict.fromkeys((job.source, job.chosen.config.images, job.seed) for job in needed)
+        list(side_by_side(_prepare, list(classifiers), workers))
+    for job, result in side_by_side(_one, needed, workers, THREADS):
         log(f"{job.place}: {result.failed or 'done'} ({result.seconds:.0f} s of training)")
     return {job.place: read_result(job.place) for job in jobs}
 
@@ -75,38 +75,6 @@ def run_all(jobs: Sequence[Job], workers: int, log: Callable[[str], None]) -> di
 def missing(jobs: Sequence[Job]) -> list[Job]:
     """Those that are not measured yet."""
     return [job for job in jobs if not (job.place / RESULT).is_file()]
-
-
-def _side_by_side(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, Result]]:
-    if workers == 1:  # no other process has to start
-        torch.set_num_threads(THREADS)
-        yield from ((job, _one(job)) for job in jobs)
-        return
-    if not jobs:
-        return
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_begin_worker) as pool:
-        try:
-            # The classifier that many runs are measured by is trained before all of them ask for it.
-            list(pool.map(_prepare, {(job.source, job.chosen.config.images, job.seed): job for job in jobs}))
-            for done in as_completed(waiting := {pool.submit(_one, job): job for job in jobs}):
-                yield waiting[done], done.result()
-        except BrokenProcessPool as error:
-            raise LostError("a process of the bench was killed; the same command resumes it") from error
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _begin_worker() -> None:
-    """One thread; and no worker outlives the bench, or it would keep its run locked."""
-    torch.set_num_threads(THREADS)
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def end_with_parent() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=end_with_parent, daemon=True).start()
 
 
 def _prepare(of: tuple[Source, int, int]) -> None:

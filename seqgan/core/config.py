@@ -164,11 +164,12 @@ def nearest(word: str, known: Mapping[str, Any] | Sequence[str]) -> str:
 def _bound(annotation: Any) -> Bound:
     """The bound of a field; of numbers that declare none, one that keeps them finite."""
     kind = get_args(annotation)[0]
-    usual: dict[Any, Bound] = {int: WHOLE, float: REAL, str: TEXT, bool: YES_NO, tuple: Several(WHOLE, "1,2,3")}
+    usual: dict[Any, Bound] = {int: WHOLE, float: REAL, str: TEXT, bool: YES_NO}
     if declared := bound_of(annotation):
         return declared
     if get_origin(kind) is Literal:
         return OneOf(get_args(kind))
-    if get_args(kind)[:1] == (str,):
-        return Repeated(TEXT, "word")
-    return usual[get_origin(kind) or kind]
+    if get_origin(kind) is tuple:
+        item, *_ = get_args(kind)
+        return Repeated(TEXT, "word") if item is str else Several(usual[item], "1,2,3")
+    return usual[kind]

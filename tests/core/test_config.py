@@ -101,6 +101,20 @@ def test_a_damaged_config_file_is_named(tmp_path: Path, text: str) -> None:
         read_config_file(path)
 
 
+def test_a_list_is_bounded_by_the_kind_of_its_items() -> None:
+    @dataclass(frozen=True)
+    class Lists:
+        sizes: Annotated[tuple[int, ...], "whole numbers"] = (1, 2)
+        words: Annotated[tuple[str, ...], "words"] = ()
+        rates: Annotated[tuple[float, ...], "numbers"] = (0.5,)
+
+    config, _ = assemble(Lists, [("file", {"sizes": [3], "words": ["a", "b"], "rates": [1, 0.25]})])
+    assert (config.sizes, config.words, config.rates) == ((3,), ("a", "b"), (1.0, 0.25))
+    for wrong in ({"sizes": ["a"]}, {"words": [1]}, {"rates": ["a"]}):
+        with pytest.raises(ConfigError, match=f"file: {next(iter(wrong))}"):
+            assemble(Lists, [("file", wrong)])
+
+
 def test_every_parameter_has_help() -> None:
     assert next((p.name, p.help, p.default) for p in parameters(Toy)) == ("width", "how wide", 3)
 

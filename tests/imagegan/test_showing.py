@@ -28,7 +28,6 @@ from imagegan.pyramid import Pyramid
 from imagegan.runs import load_images
 from imagegan.samples import read_samples
 from imagegan.training import new_model
-from imagegan.validation import Validated
 from seqgan.core.phase import Phase
 from seqgan.core.run import describe
 from seqgan.core.seed import private_generator
@@ -141,7 +140,7 @@ def _unrecorded(game: Game | Pyramid) -> list[Phase]:
 
 def test_the_last_frame_is_the_first_rows_of_the_samples() -> None:
     game = played(made("cgan", **{**VARIED, "steps": 5}))
-    exports = Validated(game).exports()
+    exports = game.exports()
     frames = opened(exports["training.gif"])
     assert len(frames) == 5  # after the last round it looks as it does now: one frame, shown for as long as two
     assert {frame.size for frame in frames} == {(560, 168)}
@@ -200,7 +199,7 @@ def test_points_are_drawn_where_they_lie_above_the_real_ones() -> None:
 
 def test_a_toy_is_recorded_sampled_and_walked_as_points() -> None:
     game = played(of_points())
-    exports = Validated(game).exports()
+    exports = game.exports()
     assert Image.open(io.BytesIO(exports["samples.png"])).size == (SIDE, SIDE)
     assert len(opened(exports["training.gif"])) == 4
     assert walk.still(game, walk.interpolation(game, 3, 20, 0)).size == (SIDE, SIDE)

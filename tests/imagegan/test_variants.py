@@ -22,7 +22,6 @@ from imagegan.grids import npz
 from imagegan.model import load_model
 from imagegan.nets import FAMILIES, Shape
 from imagegan.pyramid import Pyramid
-from imagegan.validation import Validated
 from imagegan.variants import VARIANTS
 from imagegan.variants.configs import AUGMENTATION, CONFIGS, PRESETS
 from imagegan.variants.lapgan import refining_discriminator
@@ -48,7 +47,7 @@ def begun(folder: Path) -> Path:
 def trained(folder: Path, model: str) -> Game | Pyramid:
     game = made(model)
     with Run(folder, save_seconds=0.0) as run:
-        train(Validated(game), run)
+        train(game, run)
     return game
 
 
@@ -240,7 +239,7 @@ def test_spectral_norm_is_trained_saved_and_exported_with_its_vectors() -> None:
     other = made("dcgan", seed=3, spectral_norm=True, d_norm="none")
     assert isinstance(other, Game)
     twin = other.recipe.nets["discriminator"]
-    twin.load_state_dict(load(Validated(game).exports()["discriminator.safetensors"]))
+    twin.load_state_dict(load(game.exports()["discriminator.safetensors"]))
     score = net.eval()(images).score
     assert twin.eval()(images).score.equal(score)
     assert net(images).score.equal(score)
