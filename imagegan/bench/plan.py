@@ -1,4 +1,4 @@
-"""The runs of a bench: models x datasets x seeds, each with the rounds that the budget allows.
+"""The runs of a bench: models x datasets x seeds, each with the rounds that the budget allows, or its preset has.
 
 The cost of training is counted and not timed: a batch of images for each update of each player. A round of two players
 costs two batches, one with five updates of the critic six, one of a pyramid as much for each of its levels. So a model
@@ -45,10 +45,12 @@ def as_preset(model: str, source: Source, preset: str, **changes: Any) -> Chosen
 
 
 def within(model: str, source: Source, shape: Shape, preset: str, budget: int, **changes: Any) -> Chosen:
-    """The same, for the rounds that the budget allows.
+    """The same, for the rounds that the budget allows; with a budget of 0 for those of the preset.
 
     Raises:
         UsageError: it allows none."""
+    if not budget:
+        return as_preset(model, source, preset, **changes)
     config = as_preset(model, source, preset, **changes).config
     rounds = rounds_within(recipes_of(model, config, shape), config.batch_size, budget)
     return as_preset(model, source, preset, **changes, steps=rounds)

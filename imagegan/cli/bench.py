@@ -49,8 +49,10 @@ class Asked(NamedTuple):
     markdown: bool
 
 
-def options(known: Sequence[str], seeds: str, folder: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Adds them to a command, whose first argument they are, checked."""
+def options(
+    known: Sequence[str], seeds: str, folder: str, budget: Whole = COUNT, help: str = ""
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Adds them to a command, whose first argument they are, checked; with a bound of --budget and more help for it."""
     models = click.option(
         "--models",
         type=Different(Model(known), ",".join(known[:2])),
@@ -72,7 +74,7 @@ def options(known: Sequence[str], seeds: str, folder: str) -> Callable[[Callable
         models,
         data,
         click.option("--seeds", type=Different(SEED, "0,1,2"), default=seeds),
-        click.option("--budget", type=COUNT, default=128_000, help=costs),
+        click.option("--budget", type=budget, default=128_000, help=costs + help),
         click.option("--out", type=PATH, default=Path(folder), help="where the runs go"),
         click.option("--jobs", type=Whole(1, 4096), default=1, help="runs side by side, a thread each"),
         click.option("--json", "as_json", is_flag=True, help="print JSON"),
@@ -98,10 +100,10 @@ def bench() -> None:
 
 
 @bench.command("models")
-@options(list(CONFIGS), "0,1,2", "runs/bench")
+@options(list(CONFIGS), "0,1,2", "runs/bench", Whole(0), " (0: the steps of the preset)")
 @AS_PRESET
 def at_one_budget(asked: Asked, preset: str) -> None:
-    """Compare models at an equal budget, with the hyper-parameters of a preset.
+    """Compare models at an equal budget, with the hyper-parameters of a preset, or by their presets alone.
 
     Every run is a run directory under --out, so that a bench that was stopped can be resumed. Measured is the last step
     of each run, on held-out images that no choice was based on."""
@@ -122,7 +124,8 @@ def at_one_budget(asked: Asked, preset: str) -> None:
     for name, entries in tables.items():
         _print(table.rows(name, entries), asked.markdown, table.notes(entries))
     seeds = ", ".join(map(str, asked.seeds))
-    click.echo(f"  budget of a run: {asked.budget} training images, a batch for each update of each player")
+    if asked.budget:
+        click.echo(f"  budget of a run: {asked.budget} training images, a batch for each update of each player")
     click.echo(f"  preset {preset}, seeds {seeds}, ± their standard deviation; the last step of every run")
     if any(found.failed for entries in tables.values() for found in entries):
         click.echo("  * some runs failed: diverged (not in the mean) or collapsed (half of the variety or classes)")

@@ -91,19 +91,24 @@ def minimum(objective: Callable[[Tensor], Tensor]) -> Tensor:
     return 1 / 9 + BASIS @ weights
 
 
+def coefficients(p: Tensor) -> Tensor:
+    """Of 1, x and x^2."""
+    return torch.linalg.lstsq(POWERS, p[:, None]).solution.flatten()
+
+
 def facts_of(p: Tensor) -> list[float]:
-    """t1, t2, t3, and how good p is."""
-    c, b, a = torch.linalg.lstsq(POWERS, p[:, None]).solution.flatten().tolist()
-    errors = [of(p).item() for of in (OBJECTIVES["least squares"], OBJECTIVES["JS"], torch.sum)]
-    return [a, b / (2 * a), c - b**2 / (4 * a), *errors]
+    """t1, t2 (of a flat p any number, so NaN), t3, and how good p is."""
+    c, b, a = coefficients(p)
+    errors = [of(p) for of in (OBJECTIVES["least squares"], OBJECTIVES["JS"], torch.sum)]
+    return torch.stack([a, b / (2 * a), c - b**2 / (4 * a), *errors]).tolist()
 
 
 def balls(fits: dict[str, Tensor]) -> Image.Image:
     stacked = torch.tensor([(x, (n + 1) / 45) for x, count in enumerate(BALLS.tolist(), 1) for n in range(count)])
     curves = [Curve("45 balls", stacked[:, 0], stacked[:, 1], "dots", GREY)]
     for name, p in fits.items():
-        t1, t2, t3, *_ = facts_of(p)
-        curves.append(Curve(name, FINE, t1 * (FINE + t2) ** 2 + t3, "dots" if name == "GAN" else "line"))
+        c, b, a = coefficients(p)
+        curves.append(Curve(name, FINE, a * FINE**2 + b * FINE + c, "dots" if name == "GAN" else "line"))
     return plot(curves, title="A parabola for 45 balls", x="value", y="share", x_range=(0.4, 9.6), y_range=(0, 0.22))
 
 

@@ -24,6 +24,7 @@ from imagegan.cli import imagegan
 from imagegan.game import Game, View
 from imagegan.measures import Row
 from imagegan.summary import collapsed
+from imagegan.variants.configs import PRESETS
 from seqgan.core.report import Measured
 from seqgan.errors import DivergedError, SeqGANError
 from tests.imagegan.tiny import SHAPE, config_of, made
@@ -92,6 +93,12 @@ def test_every_model_gets_the_rounds_of_the_budget(tmp_path: Path) -> None:
         assert [job.seed for job in jobs] == [3, 5]
         assert {job.source.name for job in jobs} == {"ring"}
     assert len({job.place for jobs in found.values() for job in jobs}) == 4
+
+
+def test_without_a_budget_every_model_gets_the_rounds_of_its_preset(tmp_path: Path) -> None:
+    found = plan.compared(list(PRESETS), Source("ring"), [0], "quick", 0, tmp_path)
+    for model, (job,) in found.items():
+        assert job.chosen.config.steps == PRESETS[model]["quick"]["steps"]
 
 
 # --- the table

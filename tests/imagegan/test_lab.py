@@ -147,6 +147,14 @@ def test_rounded_parameters_are_no_distribution() -> None:
     assert lottery.facts_of(p) == pytest.approx([-0.01, -5, 0.2, 0.00710, *lottery.facts_of(p)[4:5], 1.2], abs=1e-4)
 
 
+def test_a_flat_parabola_is_drawn() -> None:
+    """As all are in the beginning: its vertex is nowhere."""
+    flat = torch.full((9,), 1 / 9, dtype=torch.float64)
+    for p in (flat, torch.zeros(9, dtype=torch.float64)):  # the latter without rounding errors
+        assert lottery.facts_of(p)[5] == pytest.approx(p.sum().item())
+        assert lottery.balls({"GAN": p}).size == lottery.balls({"GAN": lottery.Q}).size
+
+
 @pytest.mark.parametrize("name", lottery.OBJECTIVES)
 def test_a_minimum_is_below_all_its_neighbours(name: str) -> None:
     objective = lottery.OBJECTIVES[name]
