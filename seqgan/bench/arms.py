@@ -87,6 +87,7 @@ ARMS: dict[str, Arm] = {
     "mle-larger": Arm("mle", {"hidden_dim": 64}),
     "scheduled-sampling": Arm("mle", {"scheduled_sampling": 0.02}, cost=1.5),
     "mle-continued": Arm("mle", {"mle_lr": 3e-4}),
+    "mle-one-epoch": Arm("mle-continued", {"mle_epochs": 1}, cost=0.5),
     "seqgan": Arm(cost=4.0),
     "constant": Arm("seqgan", {"control": "constant"}, cost=4.0),
     "noise": Arm("seqgan", {"control": "noise"}, cost=4.0),
@@ -102,7 +103,10 @@ ARMS: dict[str, Arm] = {
     "paper-noise": Arm("paper", {"control": "noise"}, cost=4.0),
     "paper-shuffled": Arm("paper", {"control": "shuffled"}, cost=4.0),
 }
-FROM_START = {"mle-continued"}  # an arm of MLE that begins with the policy of START, as all adversarial ones do
+FROM_START = {
+    "mle-continued",
+    "mle-one-epoch",
+}  # of MLE, and yet begin with the policy of START
 
 
 def algorithm_of(name: str) -> str:
