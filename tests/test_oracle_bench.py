@@ -1,18 +1,28 @@
 """The oracle benchmark: arms that differ in one field, runs that resume, a perfect reward that wins."""
 
 import json
+import time
 from dataclasses import asdict
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from seqgan.bench.arms import ARMS, SIZES, algorithm_of, begins_with_start, config_of, told
-from seqgan.bench.oracle import RESULT, Job, missing, run_all
+from seqgan.bench import oracle as bench
+from seqgan.bench import time_table
+from seqgan.bench.arms import ARMS, COMPARED, SIZES, algorithm_of, begins_with_start, config_of, told
+from seqgan.bench.oracle import RESULT, Job, missing, read_result, run_all
 from seqgan.bench.oracle_table import TUNED, beside_curve, tell
+from seqgan.bench.timed import Timed
 from seqgan.cli import seqgan
+from seqgan.core.loop import train
+from seqgan.core.phase import Phase
+from seqgan.core.record import read_record
 from seqgan.core.report import Measured
+from seqgan.core.run import Run, create
 from seqgan.errors import ConfigError, RunError, UsageError
 
 FEW = ("mle", "random", "seqgan", "constant")
@@ -51,8 +61,8 @@ def test_an_arm_is_another_with_one_field_changed(name: str) -> None:
 def test_all_adversarial_arms_begin_with_the_policy_of_mle_and_learn_no_more_from_text_before() -> None:
     for name in ARMS:
         if algorithm_of(name) != "mle":
-            assert begins_with_start(name)
-            assert config_of(name, "small").mle_epochs == 0
+            assert begins_with_start(name) == (name in COMPARED)
+            assert (config_of(name, "small").mle_epochs == 0) == (name in COMPARED)
 
 
 # --- the runs
@@ -97,6 +107,100 @@ def test_a_damaged_result_is_refused_by_name(done: Path, tmp_path: Path) -> None
 def test_an_adversarial_arm_wants_the_policy_that_it_begins_with(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="add mle to --arms"):
         run(jobs(tmp_path, ("constant",)))
+
+
+# --- over the seconds of training
+
+
+class Ticking:
+    """An algorithm of one phase, whose updates and checks take as long as it is told, by a clock of its own."""
+
+    def __init__(self, steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.clock, self.done, self.steps = 0.0, 0, steps
+        monkeypatch.setattr(time, "perf_counter", lambda: self.clock)
+
+    def tick(self, seconds: float) -> dict[str, float]:
+        self.clock += seconds
+        return {"loss": self.clock}
+
+    def phases(self) -> list[Phase]:
+        return [Phase("steps", self.steps, lambda step: self.tick(1.0), check=lambda step: self.tick(0.5))]
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"clock": self.clock}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.clock = state["clock"]
+
+    def exports(self) -> dict[str, bytes]:
+        return {}
+
+
+def test_the_clock_counts_updates_and_checks_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A measurement takes 1,000 seconds; after 15 seconds of training nothing is begun."""
+    algorithm = Ticking(steps=100, monkeypatch=monkeypatch)
+    timed = Timed(algorithm, lambda: {"quality": algorithm.tick(1000.0)["loss"]}, limit=15.0)
+    create(tmp_path / "run", {"seed": 0}, {})
+    with Run(tmp_path / "run") as run:
+        train(timed, run)
+    assert timed.seconds == 15.0  # ten steps of 1.5
+    lines = [line for line in read_record(tmp_path / "run") if "quality" in line]
+    assert [line["seconds"] for line in lines] == [1.5, 3.0, 4.5, 6.0, 7.5, 9.0, 10.5, 12.0, 13.5, 15.0]
+    again = Timed(Ticking(100, monkeypatch), dict, limit=30.0)
+    again.load_state_dict(timed.state_dict())
+    assert again.seconds == 15.0
+    assert again.phases()[0].finished() is False
+    again.limit = 15.0
+    assert again.phases()[0].finished() is True
+
+
+def test_measurements_of_a_training_become_rarer(monkeypatch: pytest.MonkeyPatch) -> None:
+    timed = Timed(Ticking(200, monkeypatch), lambda: {"quality": 0.0}, limit=1e9)
+    (phase,) = timed.phases()
+    assert phase.check is not None
+    seconds = []
+    for step in range(1, 201):
+        phase.update(step)
+        seconds += [found["seconds"] for found in [phase.check(step)] if "quality" in found]
+    assert all(later >= 1.1 * earlier for earlier, later in pairwise(seconds))
+    assert len(seconds) < 50
+    assert seconds[-1] > 200
+
+
+def test_arms_with_an_mle_of_their_own_are_told_over_their_seconds(tmp_path: Path) -> None:
+    arms = ["--arms", "fast,fast-constant", "--size", "tiny", "--seeds", "2"]
+    told_to = call(*arms, "--minutes", "0.05", "--target", "4", "--out", str(tmp_path), "--markdown")
+    assert told_to.exit_code == 0, told_to.output
+    assert "time to an nll-oracle of 4" in told_to.output
+    assert (tmp_path / "time.png").read_bytes().startswith(b"\x89PNG")
+    job = Job(tmp_path, "tiny", "fast", 0, None, 0.05)
+    result = read_result(job)
+    assert 0 < result.seconds < 4  # a limit of three
+    assert [point["seconds"] for point in result.trace] == sorted(point["seconds"] for point in result.trace)
+    assert result.trace[-1]["forward_kl"] > 0
+    assert not missing([job])
+    with pytest.raises(RunError, match="was begun with minutes"):
+        run([job._replace(minutes=0.0)])
+
+
+def test_a_target_is_reached_at_the_first_measurement_below_it_or_by_a_temperature() -> None:
+    def at(nll_oracle: float, nll_test: float) -> dict[str, Measured]:
+        numbers = {"nll-oracle": nll_oracle, "nll-test": nll_test, "reverse-kl": nll_oracle / 2}
+        return {name: Measured(value, 0.0, "") for name, value in numbers.items()}
+
+    trace = [
+        {"seconds": 1.0, "nll_oracle": 9.0},
+        {"seconds": 2.0, "nll_oracle": 8.5},
+        {"seconds": 3.0, "nll_oracle": 8.7},
+    ]
+    result = bench.Result({0.8: at(8.0, 7.5), 1.0: at(9.0, 7.0)}, 3.0, 7.0, trace)
+    assert time_table.reached(result, 8.6) == 2.0
+    assert np.isnan(time_table.reached(result, 8.4))
+    assert time_table.at_target(result, 8.5) == pytest.approx((0.9, 7.25, 4.25))
+    assert np.isnan(time_table.at_target(result, 9.5).temperature)
+    _, _, (cells,) = time_table.table({("mle", 0): result}, 8.6)
+    assert cells[0] == "mle"
+    assert cells[4] == "2 s"
 
 
 # --- what is told

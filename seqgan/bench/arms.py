@@ -2,13 +2,14 @@
 
 No torch here: the command line reads the names."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, NamedTuple
 
 from seqgan.algorithms.configs import CONFIGS, PRESETS, MLEConfig, SeqGANConfig
 
 EXACT = "exact"  # a reward: the log-odds that the best discriminator would give, which only an oracle knows
+CONSTANT = "constant"  # a reward: 1 for every sequence, without a discriminator
 TEMPERATURES = (0.7, 0.8, 0.9, 0.95, 1.0, 1.05, 1.1)  # of the curve of arm mle
 START = "mle"  # the policy that all adversarial arms of a seed begin with
 
@@ -36,12 +37,12 @@ SIZES = {
 
 @dataclass(frozen=True)
 class Arm:
-    """A setting. Of the three that others are made of, `of` is empty."""
+    """A setting. Of those that others are made of, `of` is empty."""
 
     of: str = ""
     change: Mapping[str, Any] = field(default_factory=dict)  # of one field of the config of that arm
     algorithm: str = ""  # another one than that arm's: the fields that both have stay
-    reward: str = ""  # in the place of the discriminator: EXACT
+    reward: str = ""  # in the place of the discriminator: EXACT or CONSTANT
     cost: float = 1.0  # seconds of training, in those of arm mle; for an estimate alone
 
 
@@ -70,12 +71,17 @@ _PUBLISHED: dict[str, Any] = {
     "g_batch_size": 64,
     "mle_weight": 0.0,
 }
-SIZED_MLE, SIZED_GAME = ("mle_epochs",), ("iterations", "d_pretrain_rounds")  # fields of Size, too
-ROOTS: dict[str, MLEConfig] = {
-    "mle": MLEConfig(**_POLICY),
-    "seqgan": SeqGANConfig(**_GAME),
-    "paper": SeqGANConfig(**{**_GAME, **_PUBLISHED}),
+# An MLE that is held back from learning its sequences by heart, and a short game: what takes seconds, not hours.
+_FAST: dict[str, Any] = {"mle_lr": 0.008, "ema_decay": 0.995, "dropout": 0.3, "mle_epochs": 40, "iterations": 20}
+_OF_MLE, _OF_GAME = ("mle_epochs",), ("iterations", "d_pretrain_rounds")
+ROOTS: dict[str, tuple[MLEConfig, Sequence[str]]] = {  # with the fields that a Size sets
+    "mle": (MLEConfig(**_POLICY), _OF_MLE),
+    "seqgan": (SeqGANConfig(**_GAME), _OF_GAME),
+    "paper": (SeqGANConfig(**{**_GAME, **_PUBLISHED}), _OF_GAME),
+    "fast": (SeqGANConfig(**{**_GAME, **_FAST}), (*_OF_MLE, "d_pretrain_rounds")),
+    "official": (SeqGANConfig(), ()),
 }
+ALONE = {"fast", "official"}  # with an MLE of their own: what they cost is told over their seconds of training
 
 ARMS: dict[str, Arm] = {
     "random": Arm("mle", {"mle_epochs": 0}, cost=0.0),
@@ -102,6 +108,10 @@ ARMS: dict[str, Arm] = {
     "paper-constant": Arm("paper", {"control": "constant"}, cost=4.0),
     "paper-noise": Arm("paper", {"control": "noise"}, cost=4.0),
     "paper-shuffled": Arm("paper", {"control": "shuffled"}, cost=4.0),
+    "fast": Arm(cost=3.0),
+    "fast-constant": Arm("fast", reward=CONSTANT, cost=2.0),
+    "official": Arm(cost=4000.0),
+    "official-constant": Arm("official", reward=CONSTANT, cost=20.0),
 }
 FROM_START = {
     "mle-continued",
@@ -115,15 +125,18 @@ def algorithm_of(name: str) -> str:
         return arm.algorithm
     if arm.of:
         return algorithm_of(arm.of)
-    return "mle" if type(ROOTS[name]) is MLEConfig else "seqgan"
+    return "mle" if type(ROOTS[name][0]) is MLEConfig else "seqgan"
+
+
+def root_of(name: str) -> str:
+    return root_of(ARMS[name].of) if ARMS[name].of else name
 
 
 def config_of(name: str, size: str) -> Any:
     """The config of an arm."""
     arm = ARMS[name]
     if not arm.of:
-        root, about = ROOTS[name], SIZES[size]._asdict()
-        of_size = SIZED_GAME if isinstance(root, SeqGANConfig) else SIZED_MLE
+        (root, of_size), about = ROOTS[name], SIZES[size]._asdict()
         return replace(root, **{key: about[key] for key in of_size})
     config, kind = config_of(arm.of, size), CONFIGS[algorithm_of(name)]
     if type(config) is not kind:
@@ -149,4 +162,8 @@ def told(name: str) -> str:
 
 
 def begins_with_start(name: str) -> bool:
-    return algorithm_of(name) != "mle" or name in FROM_START
+    return root_of(name) not in ALONE and (algorithm_of(name) != "mle" or name in FROM_START)
+
+
+# Those that are compared unless others are asked for.
+COMPARED = tuple(name for name in ARMS if root_of(name) not in ALONE)

@@ -14,7 +14,7 @@ import shutil
 import time
 import zipfile
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -30,6 +30,7 @@ from seqgan.algorithms.components import Components
 from seqgan.algorithms.mle import MLE
 from seqgan.bench.arms import (
     ARMS,
+    CONSTANT,
     EXACT,
     SIZES,
     START,
@@ -39,11 +40,14 @@ from seqgan.bench.arms import (
     config_of,
     cost_of,
 )
+from seqgan.bench.timed import SECONDS, Timed
 from seqgan.core import files
 from seqgan.core.config import to_json
 from seqgan.core.jobs import side_by_side
 from seqgan.core.log import duration
 from seqgan.core.loop import train
+from seqgan.core.phase import Numbers
+from seqgan.core.record import read_record
 from seqgan.core.report import Measured
 from seqgan.core.run import Interrupted, create, describe
 from seqgan.core.seed import derive
@@ -59,6 +63,8 @@ from seqgan.shapes import Scores, Tokens
 
 RESULT, WEIGHTS = "measured.npz", "generator.safetensors"
 PACKAGE = "seqgan bench oracle"
+TOLD = ("nll-oracle", "nll-test", "entropy", "forward-kl", "reverse-kl", "distinct")  # of a policy in training
+TRACED = 2000  # samples for that
 ORACLE_SEEDS = 1000  # the oracle of seed k is number 1000 + k
 Log = Callable[[str], None]
 
@@ -71,6 +77,9 @@ class Job(NamedTuple):
     arm: str
     seed: int
     weights: Path | None  # of an oracle; None: one is drawn for each seed
+    minutes: float = (
+        0.0  # of training at most, in which the arm is measured again and again; 0: it is trained to its end
+    )
 
     @property
     def place(self) -> Path:
@@ -83,6 +92,7 @@ class Result(NamedTuple):
     rows: dict[float, dict[str, Measured]]
     seconds: float  # of training
     valid_nll: float  # nats a token, on validation sequences of the oracle
+    trace: Sequence[Numbers] = ()  # what was measured during training, with `seconds`
 
 
 class World(NamedTuple):
@@ -162,15 +172,17 @@ def carry_out(job: Job) -> float:
         job.place.parent.mkdir(parents=True, exist_ok=True)
         create(job.place, description_of(job), {})
     algorithm = new_algorithm(job, world)
+    measured = partial(during_training, algorithm, world, job)
+    trained = Timed(algorithm, measured, 60 * job.minutes) if job.minutes else algorithm
     arrays: dict[str, Any] = {"seconds": math.nan, "valid_nll": math.nan}
     try:
         with Machine(torch.device("cpu")).run(job.place) as run:
-            train(algorithm, run)
-            arrays["seconds"] = run.seconds
+            train(trained, run)
+            arrays["seconds"] = trained.seconds if isinstance(trained, Timed) else run.seconds
         policy = final_policy(algorithm)
         arrays["valid_nll"] = likelihood(policy, world.dataset.valid.sequences).per_token
-        for temperature in TEMPERATURES if job.arm == START else (1.0,):
-            for name, values in measured_at(policy, temperature, world, job).items():
+        for temperature in TEMPERATURES if job.minutes or job.arm == START else (1.0,):
+            for name, values in measured_at(policy, temperature, world, job)._asdict().items():
                 arrays[f"{temperature}/{name}"] = values
     except DivergedError:
         pass  # nothing is measured, and the table says so
@@ -191,6 +203,7 @@ def description_of(job: Job) -> dict[str, Any]:
         "seed": job.seed,
         "size": SIZES[job.size]._asdict(),
         "oracle": job.weights and hashlib.sha256(job.weights.read_bytes()).hexdigest(),
+        "minutes": job.minutes or None,
     }
 
 
@@ -211,13 +224,18 @@ def _refuse_other(job: Job) -> None:
 def new_algorithm(job: Job, world: World) -> TextGAN | MLE:
     """The algorithm of an arm, which begins with the policy of START where it should."""
     start = read_start(job) if begins_with_start(job.arm) else None
-    reward = LogOdds(world.oracle) if ARMS[job.arm].reward == EXACT else None
+    reward = {"": None, EXACT: LogOdds(world.oracle), CONSTANT: constant}[ARMS[job.arm].reward]
     config, make = config_of(job.arm, job.size), ALGORITHMS[algorithm_of(job.arm)]
     parts = Components(reward=reward, start=start)
     made = cast(TextGAN | MLE, make(config, world.dataset, torch.device("cpu"), job.seed, parts))
-    if reward:
+    if isinstance(reward, LogOdds):
         reward.policy = made.generator
     return made
+
+
+def constant(tokens: Tokens) -> Scores:
+    """The reward that says nothing."""
+    return torch.ones(len(tokens), device=tokens.device)
 
 
 def read_start(job: Job) -> dict[str, Tensor]:
@@ -246,12 +264,19 @@ def at_temperature(policy: PolicyModule, temperature: float) -> PolicyModule:
     return changed
 
 
-def measured_at(policy: PolicyModule, temperature: float, world: World, job: Job) -> dict[str, Any]:
-    """All arms of a seed draw with the same uniform numbers, so their differences are paired by them, too."""
+def measured_at(policy: PolicyModule, temperature: float, world: World, job: Job, most: int | None = None) -> Exact:
+    """All arms of a seed draw with the same uniform numbers, so their differences are paired by them, too. With so many
+    samples and test sequences, or all."""
     changed = at_temperature(policy, temperature)
     rng = torch.Generator().manual_seed(derive(job.seed, "oracle", "samples"))
-    samples = sample(changed, SIZES[job.size].samples, rng=rng).tokens
-    return measure(changed, world.oracle, samples, world.test)._asdict()
+    samples = sample(changed, most or SIZES[job.size].samples, rng=rng).tokens
+    return measure(changed, world.oracle, samples, world.test[:most])
+
+
+def during_training(algorithm: TextGAN | MLE, world: World, job: Job) -> Numbers:
+    """What a policy that is being trained would be measured at, if it ended here; by fewer samples."""
+    found = row(measured_at(final_policy(algorithm), 1.0, world, job, TRACED), world.about)
+    return {name.replace("-", "_"): found[name].value for name in TOLD}
 
 
 def read_result(job: Job) -> Result:
@@ -264,6 +289,12 @@ def read_result(job: Job) -> Result:
             temperatures = sorted({float(name.partition("/")[0]) for name in arrays if "/" in name})
             about = job.weights.name if job.weights else f"N(0,1)/{job.size}"
             rows = {at: row(Exact(*(arrays[f"{at}/{name}"] for name in Exact._fields)), about) for at in temperatures}
-            return Result(rows, float(arrays["seconds"]), float(arrays["valid_nll"]))
+            return Result(rows, float(arrays["seconds"]), float(arrays["valid_nll"]), trace_of(job))
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise RunError(f"{path} is damaged: {why(error)}; remove it, and the arm is measured again") from error
+
+
+def trace_of(job: Job) -> list[Numbers]:
+    """What was measured while the arm was trained, with the seconds that it had taken."""
+    names = [SECONDS, *(name.replace("-", "_") for name in TOLD)]
+    return [{name: line[name] for name in names} for line in read_record(job.place) if SECONDS in line]

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seqgan.algorithms.configs import PRESETS, SeqGANConfig
-from seqgan.bench.arms import ARMS, SIZES
+from seqgan.bench.arms import ARMS, COMPARED, SIZES
 from seqgan.bench.counts import PARTS
-from seqgan.core.bounds import COUNT, PATH, SEED, TEXT, THREADS, OneOf, Whole
+from seqgan.core.bounds import COUNT, PATH, SEED, TEXT, THREADS, OneOf, Real, Whole
 from seqgan.core.config import nearest, read_config_file
 from seqgan.errors import ConfigError, UsageError, quoted
 
@@ -214,12 +214,16 @@ def data(count: int, as_json: bool) -> None:
 
 @bench.command()
 @click.option("--size", type=OneOf(list(SIZES)), default="small", show_default=True, help="of vocabulary and length")
-@click.option("--arms", type=TEXT, default=",".join(ARMS), help="names, with commas between them  [all]")
+@click.option(
+    "--arms", type=TEXT, default=",".join(COMPARED), help="names, with commas between them  [all that begin with mle]"
+)
 @click.option("--seeds", type=COUNT, default=8, show_default=True, help="of each arm, from 0")
 @click.option("--jobs", type=COUNT, default=1, show_default=True, help="trainings side by side")
 @click.option("--threads", type=COUNT, default=1, show_default=True, help="of each training")
 @click.option("--out", type=PATH, default="runs/oracle", show_default=True, help="the folder of the runs")
 @click.option("--oracle-weights", type=PATH, metavar="NPZ", help="an oracle's, in the place of random ones")
+@click.option("--minutes", type=Real(0, 1e6), default=0.0, help="measure arms during so many minutes of training, too")
+@click.option("--target", type=Real(0, 1e6), default=8.683, show_default=True, help="NLL-oracle to reach in that time")
 @click.option("--markdown", "as_markdown", is_flag=True, help="Markdown on stdout instead of tables")
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout instead of tables")
 def oracle(
@@ -230,6 +234,8 @@ def oracle(
     threads: int,
     out: Path,
     oracle_weights: Path | None,
+    minutes: float,
+    target: float,
     as_markdown: bool,
     as_json: bool,
 ) -> None:
@@ -238,6 +244,9 @@ def oracle(
     The oracle is a language model with random weights; a policy's NLL under it, and both divergences between the two,
     are known. An arm is the config of another with one field changed. Whatever helps must lie below the temperature
     curve of MLE. What is measured is kept in --out: the same command resumes a bench that was stopped.
+
+    The arms fast and official have an MLE of their own; with --minutes their quality is told over the seconds of
+    training, and how long they take to --target.
 
     \b
     seqgan bench oracle --arms mle,seqgan,constant,shuffled,exact --seeds 4 --jobs 2"""
@@ -249,20 +258,27 @@ def oracle(
     from seqgan.bench.oracle import Job, run_all
     from seqgan.bench.oracle_table import as_json as told_as_json
     from seqgan.bench.oracle_table import plane, tables, tell
+    from seqgan.bench.time_table import over_time
+    from seqgan.bench.time_table import table as time_table
     from seqgan.core import files
     from seqgan.core.plots import png
     from seqgan.core.report import markdown, print_table
     from seqgan.core.schema import json_bytes
 
-    todo = [Job(out, size, name, seed, oracle_weights) for seed in range(seeds) for name in names]
-    told = tell(run_all(todo, jobs, threads, lambda text: click.echo(text, err=True)))
+    todo = [Job(out, size, name, seed, oracle_weights, minutes) for seed in range(seeds) for name in names]
+    results = run_all(todo, jobs, threads, lambda text: click.echo(text, err=True))
+    told = tell(results)
     files.write(out / "plane.png", png(plane(told)))
+    found = tables(told)
+    if minutes:
+        files.write(out / "time.png", png(over_time(results, target)))
+        found.insert(0, time_table(results, target))
     data = json_bytes({"size": SIZES[size]._asdict(), "seeds": seeds, **told_as_json(told)})
     files.write(out / "oracle.json", data)
     if as_json:
         click.echo(data.decode(), nl=False)
         return
-    for title, headings, cells in tables(told):
+    for title, headings, cells in found:
         if as_markdown:
             click.echo(f"{title}\n\n{markdown(headings, cells)}\n")
         else:
