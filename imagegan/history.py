@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import cached_property
 
 import torch
+from PIL.Image import Image
 from torch import Tensor, nn
 
 from imagegan.data.dataset import Stored, as_floats
@@ -40,6 +41,7 @@ class SampleHistory:
             if (rounds - 1) % apart == 0:
                 self.frames = {at: frame for at, frame in self.frames.items() if (at - 1) % apart == 0}
                 self.frames[rounds] = as_bytes(draw(self.latents))
+                return {**measured, "samples": self._picture(self.frames[rounds])}
             return measured
 
         return replace(phase, update=update)
@@ -66,7 +68,10 @@ class SampleHistory:
     def gif(self, draw: Draw) -> bytes:
         """All frames, and one of the current generator."""
         frames = [*self.frames.values(), as_bytes(draw(self.latents))]
-        return gif([drawn(as_floats(frame), real=self.real) for frame in frames])
+        return gif([self._picture(frame) for frame in frames])
+
+    def _picture(self, frame: Bytes) -> Image:
+        return drawn(as_floats(frame), real=self.real)
 
     def exports(self, draw: Draw, nets: Mapping[str, nn.Module]) -> Mapping[str, bytes]:
         """The weights of the networks, by file name, and the pictures."""

@@ -1,6 +1,6 @@
 """What `import imagegan` offers: train, load, generate, evaluate, save."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,6 +17,7 @@ from seqgan.core.bounds import PATH, SEED, TEXT, THREADS, YES_NO, checked
 from seqgan.core.config import choose_config, nearest, parameters
 from seqgan.core.device import resolve
 from seqgan.core.log import Display, progress_display
+from seqgan.core.loggers import LOGGERS, Logger
 from seqgan.core.pretrained import refuse_taken
 from seqgan.core.record import read_record
 from seqgan.core.starting import Machine, RunRequest
@@ -112,10 +113,11 @@ def train(
     threads: Annotated[int, THREADS] = 0,
     device: str = "auto",
     progress: Annotated[bool, YES_NO] = False,
+    loggers: Annotated[Sequence[Logger], LOGGERS] = (),
     **hyper: Any,
 ) -> TrainedRun:
     """Train a variant, as `imagegan train` does, and return the run. `hyper` are hyper-parameters by their names, as in
-    `imagegan train --help` (with underscores).
+    `imagegan train --help` (with underscores), `loggers` any `seqgan.Logger`, such as `seqgan.TensorBoard()`.
 
     Raises:
         ConfigError: an unknown hyper-parameter or a bad value.
@@ -130,7 +132,7 @@ def train(
     chosen = choose_config(model, CONFIGS[model], PRESETS[model], preset=preset, typed=hyper, source="arguments")
     wanted = RunRequest(model, Path(run_dir) if run_dir else None, resume, overwrite, seed, threads)
     wanted.existing()  # refuses what contradicts itself, in every process
-    machine = Machine(resolve(device), progress_display() if progress else Display())
+    machine = Machine(resolve(device), progress_display() if progress else Display(), loggers=loggers)
     with distributed.process_group(machine.device):
         folder, _ = training.begin_or_continue(wanted, chosen, data, Path(data_dir) if data_dir else None, machine)
     return TrainedRun(folder, device)

@@ -198,4 +198,5 @@ def carry_out(folder: Path, machine: Machine) -> Finished | None:
         train(validated := Validated(model, splits, config.validate_every), run)
         if distributed.rank():
             return None
+        run.closing = {f"{name}/valid_fd of the best": best["fd"] for name, best in validated.best.items() if best}
         return Finished(model, splits, description["data"]["name"], run.seconds, validated.best)

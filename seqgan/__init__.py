@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from seqgan import rewards
+    from seqgan.core.loggers import Logger, TensorBoard, WandB
     from seqgan.core.report import Measured
     from seqgan.data.corpus import Corpus, load_corpus
     from seqgan.errors import SeqGANError
@@ -42,16 +43,22 @@ _HOMES = {
     "Measured": "core.report",
     "Scored": "model",
     "SeqGANError": "errors",
+    "Logger": "core.loggers",
+    "TensorBoard": "core.loggers",
+    "WandB": "core.loggers",
 }
 __all__ = [
     "Corpus",
     "Evaluation",
+    "Logger",
     "Measured",
     "PolicyModule",
     "Scored",
     "SeqGANError",
+    "TensorBoard",
     "TextModel",
     "TrainedRun",
+    "WandB",
     "evaluate",
     "from_pretrained",
     "load",

@@ -27,6 +27,7 @@ from seqgan.core.bounds import (
 from seqgan.core.config import choose_config, nearest, parameters
 from seqgan.core.device import resolve
 from seqgan.core.log import Display, progress_display
+from seqgan.core.loggers import LOGGERS, Logger
 from seqgan.core.phase import Algorithm
 from seqgan.core.pretrained import refuse_taken
 from seqgan.core.starting import Machine, RunRequest
@@ -212,6 +213,7 @@ def train(
     threads: Annotated[int, THREADS] = 0,
     device: str = "auto",
     progress: Annotated[bool, YES_NO] = False,
+    loggers: Annotated[Sequence[Logger], LOGGERS] = (),
     policy: Annotated[str | MakePolicy | None, NAMED] = None,
     discriminator: Annotated[str | MakeDiscriminator | None, NAMED] = None,
     reward: Annotated[str | Sequence[str] | Score | TextReward | DenseReward | None, REWARD] = None,
@@ -235,6 +237,7 @@ def train(
         labels: the labels of texts in memory, one for each, or a file of them, one a line; see `load_corpus`.
         init_from: a run whose policy to start from instead of random weights: "RUN", "RUN@mle", "RUN@best", "RUN@STEP".
         grow_vocabulary: add the tokens of the new texts to its vocabulary.
+        loggers: `seqgan.TensorBoard()`, `seqgan.WandB(project)`, or any `seqgan.Logger`.
         policy, discriminator: names ("lstm", "gru"; "cnn"; registered ones), or functions of
             (vocab_size, max_length) that make custom modules.
         reward: built-in rewards, `("discriminator", "keyword:moon:2")`, or in their place a function tokens
@@ -276,7 +279,7 @@ def train(
     source = _source(corpus, reading, labels, valid, test)
     request = RunRequest(algorithm, Path(run_dir) if run_dir else None, resume, overwrite, seed, threads)
     request.existing()  # refuses what contradicts itself, in every process
-    machine = Machine(place, progress_display() if progress else Display())
+    machine = Machine(place, progress_display() if progress else Display(), loggers=loggers)
     with distributed.process_group(place):
         folder, _ = training.begin_or_continue(
             request,

@@ -130,6 +130,18 @@ def _difference(first: Row, second: Row) -> Row:
     return {name: first[name] - second[name] for name in both}
 
 
+def closing_numbers(rows: Mapping[str, Row]) -> dict[str, float]:
+    """`{"final/bleu-3": 0.076, ...}`: of each policy the numbers of the short table that are defined."""
+    stages = {name: row for name, row in rows.items() if name != REAL}
+    found = {
+        f"{name}/{metric}": row[metric].value
+        for name, row in stages.items()
+        for metric in TABLES[SHORT]
+        if metric in row
+    }
+    return {name: value for name, value in found.items() if math.isfinite(value)}
+
+
 def over_seeds(rows: Sequence[Row], seeds: Sequence[int]) -> Row:
     """The mean of each number over the runs of an arm; of a single run its own."""
     if len(rows) == 1:

@@ -32,7 +32,7 @@ from seqgan.data.tokens import tokens_of
 from seqgan.errors import RunError, UsageError
 from seqgan.evaluation import evaluate_models
 from seqgan.pretrained import WEIGHTS, model_json
-from seqgan.reporting import Evaluation
+from seqgan.reporting import Evaluation, closing_numbers
 from seqgan.runs import (
     Source,
     corpus_of,
@@ -225,6 +225,7 @@ def carry_out(folder: Path, machine: Machine, data: Data, components: Components
         valid, kind = data.corpus.valid, model.tokenizer.kind
         scores = by_temperature(model, valid, tokens_of(kind, valid), description["seed"])
         evaluation.facts |= {"temperatures": {str(temperature): score for temperature, score in scores.items()}}
+        run.closing = closing_numbers(evaluation.rows)
         weights = {path.name: path.read_bytes() for name in WEIGHTS if (path := folder / name).exists()}
         run.export(
             {

@@ -16,6 +16,7 @@ from seqgan.core.run import checkpoints, describe
 from seqgan.data.corpus import load_corpus
 from seqgan.errors import SeqGANError
 from tests.conftest import tiny_lines
+from tests.logged import events
 
 Options = Callable[[str], list[str]]
 
@@ -62,6 +63,23 @@ def train(corpus_file: Path, tiny_options: Options, tmp_path: Path) -> Callable[
         )
 
     return run
+
+
+def test_tensorboard_gets_what_a_training_measures(train: Callable[..., Result], tmp_path: Path) -> None:
+    train("seqgan", tmp_path / "run", "--tensorboard")
+    found = events(tmp_path / "run")
+    tags = found.Tags()
+    assert {"pretrain generator/nll", "adversarial/reward", "validation/valid_nll"} <= set(tags["scalars"])
+    assert {"closing/mle/nll-test", "closing/final/bleu-3", "_hparams_/session_end_info"} <= {
+        *tags["scalars"],
+        *found.summary_metadata,
+    }
+    assert "adversarial/samples/text_summary" in tags["tensors"]
+    rewards = found.Histograms("adversarial/rewards")
+    assert [event.histogram_value.num for event in rewards] == [8.0] * 3  # --g-batch-size 8, three iterations
+    nll = [event.step for event in found.Scalars("validation/valid_nll")]
+    assert nll == sorted(set(nll))
+    assert nll[-1] == max(checkpoints(tmp_path / "run"))
 
 
 @pytest.mark.parametrize("name", list(ALGORITHMS))

@@ -138,6 +138,10 @@ def test_what_the_first_process_meets_with_is_everyone_s(found: Found) -> None:
         assert agreed["mean"] == 3.0
 
 
+def test_the_first_process_logs(found: Found) -> None:
+    assert [own["agreements"]["logged"] for own in found] == [[1, 2, 3], []]
+
+
 def test_rewards_are_shuffled_among_all(found: Found) -> None:
     first, second = (own["agreements"]["shuffled"] for own in found)
     assert first.equal(second)

@@ -33,7 +33,7 @@ LAYERS = [
 CORE = [
     {"bounds", "files", "hub", "jobs", "launch", "memory", "phase", "plots", "schema", "stats", "streams"},
     {"checkpoint", "config", "device", "folder", "log", "record", "report", "weights"},
-    {"outputs", "rendezvous", "seed"},
+    {"loggers", "outputs", "rendezvous", "seed"},
     {"distributed", "pretrained"},
     {"game", "run"},
     {"loop", "starting"},

@@ -21,6 +21,7 @@ from seqgan.errors import ConfigError, CorpusError, RunError, UsageError
 from seqgan.symbols import EOS, UNK
 from tests.conftest import TINY, TINY_GAME, tiny_lines
 from tests.killing import Killed, contents, dying_at
+from tests.logged import Kept
 
 MLE: dict[str, Any] = {**TINY, "algorithm": "mle", "threads": 1}
 GAME: dict[str, Any] = {**TINY_GAME, "threads": 1}
@@ -45,6 +46,18 @@ def every_step_saved(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # --- train
+
+
+def test_loggers_are_told_of_a_training(tmp_path: Path) -> None:
+    kept = Kept()
+    run = seqgan.train(TEXTS, run_dir=tmp_path / "run", loggers=[kept], **MLE)
+    assert kept.told[0] == ("begin", "run", "mle", 0)
+    ended, numbers = kept.told[1]
+    assert ended == "end"
+    assert numbers["mle/nll-test"] == run.evaluate()["mle"]["nll-test"].value
+    assert [step for _, step, _ in kept.steps] == [line["step"] for line in read_record(run.folder)]
+    with pytest.raises(UsageError, match=r"loggers is .*, but a list of objects with the methods begin, log and end"):
+        seqgan.train(TEXTS, loggers=kept, **MLE)
 
 
 def test_texts_in_memory_are_trained_on_and_kept_with_the_run(played: seqgan.TrainedRun) -> None:

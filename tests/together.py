@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from unittest import mock
 
 import torch
@@ -27,6 +27,7 @@ from seqgan.algorithms.components import DEFAULTS, Components
 from seqgan.algorithms.configs import CONFIGS
 from seqgan.algorithms.seqgan import new_seqgan
 from seqgan.core import distributed
+from seqgan.core.loggers import Values
 from seqgan.core.loop import train
 from seqgan.core.phase import Algorithm, Phase
 from seqgan.core.record import read_record
@@ -214,8 +215,11 @@ def state_after_stops(folder: Path, make: Callable[[], Algorithm], stops: Sequen
 class Broken:
     """An algorithm whose fourth step measures a NaN."""
 
+    def __init__(self, steps: int = 9) -> None:
+        self.steps = steps
+
     def phases(self) -> Sequence[Phase]:
-        return [Phase("only", 9, lambda step: {"loss": float("nan") if step == 4 else 0.5})]
+        return [Phase("only", self.steps, lambda step: {"loss": float("nan") if step == 4 else 0.5})]
 
     def state_dict(self) -> dict[str, Any]:
         return {"weight": torch.ones(2)}
@@ -274,7 +278,26 @@ def agreements(folder: Path) -> dict[str, Any]:
         "lone gradients": [None if parameter.grad is None else parameter.grad.tolist() for parameter in lone],
         "shuffled": distributed.all_gather(_shuffled()),
         "noise": distributed.all_gather(_noise()),
+        "logged": _logged(folder / "logged"),
     }
+
+
+def _logged(folder: Path) -> list[int]:
+    """The steps that a logger of this process is told of."""
+
+    class Steps:
+        told: ClassVar[list[int]] = []
+
+        def begin(self, folder: Path, description: Mapping[str, Any], step: int) -> None: ...
+
+        def log(self, phase: str, step: int, values: Values) -> None:
+            self.told.append(step)
+
+        def end(self, numbers: Mapping[str, float] | None) -> None: ...
+
+    with Run(begun(folder), loggers=[Steps()]) as run:
+        train(Broken(steps=3), run)
+    return Steps.told
 
 
 def _shuffled() -> Tensor:

@@ -69,6 +69,12 @@ class View:
         return self.gan.reward(self)
 
     @cached_property
+    def reward_of_samples(self) -> Scores:
+        """The mean reward of the tokens of each sample, of all processes."""
+        rewards, mask = self.rewards, self.sampled.mask
+        return distributed.all_gather((rewards * mask).sum(dim=1) / mask.sum(dim=1))
+
+    @cached_property
     def real(self) -> Texts:
         return self.critic.real(self.update)
 
@@ -155,8 +161,12 @@ def reward_mean(view: View) -> Scalar:
 
 def reward_std(view: View) -> Scalar:
     """How much whole sequences differ in their mean reward."""
-    rewards, mask = view.rewards, view.sampled.mask
-    return distributed.all_gather((rewards * mask).sum(dim=1) / mask.sum(dim=1)).std()
+    return view.reward_of_samples.std()
+
+
+def reward_of_samples(view: View) -> Scores:
+    """The rewards themselves, for the histograms of loggers."""
+    return view.reward_of_samples
 
 
 # --- the algorithm
@@ -345,7 +355,7 @@ def learning_from_rewards(
     """A policy that minimises `loss`, a function of its samples and their rewards, against a classifier."""
     controlled = under(config.control, reward)
     terms = {"adversarial": Term(loss), **mle_term(config)}
-    watched = {"reward": reward_mean, "reward_std": reward_std, **(watch or {})}
+    watched = {"reward": reward_mean, "reward_std": reward_std, "rewards": reward_of_samples, **(watch or {})}
     policy = Player(("generator",), terms, adam(config.g_lr), config.max_grad_norm, watch=watched)
     return TextGAN(
         config,

@@ -38,6 +38,11 @@ class Display:
         """How far something beside the steps has come; `total` 0: of an unknown number."""
 
     def message(self, text: str) -> None: ...
+
+    def warn(self, text: str) -> None:
+        """A message that is shown where no progress is."""
+        print_stderr(f"warning: {text}")
+
     def end(self) -> None: ...
 
 
@@ -170,6 +175,9 @@ class Bars(Display):
 
     def message(self, text: str) -> None:
         self._progress.console.print(Text(text))
+
+    def warn(self, text: str) -> None:
+        self.message(f"warning: {text}")
 
     def end(self) -> None:
         self._progress.stop()

@@ -158,6 +158,8 @@ class RunOptions:
     save_seconds: float
     keep: int
     quiet: bool
+    tensorboard: bool
+    wandb: str | None
 
     def request(self, choice: str) -> "RunRequest":
         """The run that these options name.
@@ -179,14 +181,17 @@ class RunOptions:
         return choose_config(choice, config, presets, preset=self.preset, file=self.config, typed=typed)
 
     def machine(self) -> "Machine":
-        """How the run is carried out. Raises a UsageError for a missing device before anything is made."""
+        """How the run is carried out. Raises a UsageError for a missing device or package before anything is made."""
         from seqgan.core.device import resolve
         from seqgan.core.log import Display, progress_display
+        from seqgan.core.loggers import Logger, TensorBoard, WandB
         from seqgan.core.starting import Machine
 
-        return Machine(
-            resolve(self.device), Display() if self.quiet else progress_display(), self.save_seconds, self.keep
-        )
+        loggers: list[Logger] = [TensorBoard()] if self.tensorboard else []
+        if self.wandb:
+            loggers.append(WandB(self.wandb))
+        display = Display() if self.quiet else progress_display()
+        return Machine(resolve(self.device), display, self.save_seconds, self.keep, loggers)
 
 
 def _presets(ctx: click.Context, incomplete: str) -> list[str]:
@@ -252,6 +257,10 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
             ),
             click.option("--keep", type=COUNT, default=2, help="checkpoints to keep", show_default=True),
             click.option("--quiet", is_flag=True, help="no progress"),
+            click.option("--tensorboard", is_flag=True, help="write curves, samples and histograms to RUN/tensorboard"),
+            click.option(
+                "--wandb", type=TEXT, metavar="PROJECT", help="log to this project of Weights & Biases (wandb)"
+            ),
         ]
     ):
         packed = option(packed)

@@ -4,11 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from PIL.Image import Image
 from torch import Tensor
 
 # What a step measures: numbers (device scalars are read later, many at once), and lists of strings: samples, and under
-# the name of WARNINGS what a person should know, each in one line.
-Metrics = Mapping[str, "float | Tensor | list[str]"]
+# the name of WARNINGS what a person should know, each in one line. For loggers alone, tensors of one dimension (many
+# values of one quantity) and images.
+Metrics = Mapping[str, "float | Tensor | list[str] | Image"]
 Numbers = dict[str, float]
 WARNINGS = "warnings"
 

@@ -17,14 +17,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from textwrap import indent
 from types import FrameType, TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeGuard
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from PIL.Image import Image
 from torch import Tensor
 
 from seqgan.core import checkpoint, distributed, files, schema
 from seqgan.core import folder as folders
 from seqgan.core.log import Display
+from seqgan.core.loggers import Logger, Loggers
 from seqgan.core.phase import WARNINGS, Metrics, Numbers, Phase
 from seqgan.core.record import Record, read_record
 from seqgan.errors import CheckpointError, DivergedError, RunError, SeqGANError, StorageError, quoted
@@ -155,7 +159,13 @@ class Run:
     the first reads, writes and shows."""
 
     def __init__(
-        self, folder: Path, *, display: Display | None = None, save_seconds: float = 30.0, keep: int = 2
+        self,
+        folder: Path,
+        *,
+        display: Display | None = None,
+        save_seconds: float = 30.0,
+        keep: int = 2,
+        loggers: Sequence[Logger] = (),
     ) -> None:
         self.folder = folder
         self.description = describe(folder)
@@ -163,6 +173,8 @@ class Run:
         self.seed: int = self.description["seed"]
         self.rank = distributed.rank()
         self.display: Display = display if display and self.rank == 0 else Display()
+        self.closing: dict[str, float] | None = None  # the numbers that a training ends with
+        self._loggers = Loggers(loggers if self.rank == 0 else (), self.display)
         self._save_seconds, self._keep = save_seconds, keep
         self._steps: dict[str, int] = {}
         self._pending: list[tuple[str, int, Metrics]] = []
@@ -189,6 +201,9 @@ class Run:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.display.end()
+        if isinstance(error, DivergedError):
+            self._loggers.release()
+        self._loggers.end(None if error else self.closing)
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
         if self.rank == 0:
@@ -235,7 +250,7 @@ class Run:
             if distributed.world_size() > 1
             else ""
         )
-        return f"{launcher}{package} train --resume {shlex.quote(folder)}"
+        return f"{launcher}{package} train --resume {shlex.quote(folder)}{self._loggers.options()}"
 
     def trained(self) -> None:
         """Everything is saved: from here on a signal stops at once.
@@ -325,6 +340,7 @@ class Run:
             **self._record.mark(),
         }
         checkpoint.save(self.folder / "checkpoints" / checkpoint_name(steps), content)
+        self._loggers.release()
         self._prune()
         if self._replaced:
             self._replaced = False
@@ -340,6 +356,7 @@ class Run:
     # --- record
 
     def announce(self, phases: Sequence[Phase]) -> None:
+        self._loggers.begin(self.folder, self.description, sum(self._steps.values()))
         self.display.begin(phases, self._steps)
 
     def record(self, phase: str, step: int, metrics: Metrics) -> None:
@@ -356,17 +373,24 @@ class Run:
         """Read the pending numbers off the device, check them, and append them to the record."""
         pending, self._pending = self._pending, []
         self._flushed_at = time.monotonic()
-        scalars = [value for _, _, metrics in pending for value in metrics.values() if isinstance(value, Tensor)]
+        scalars = [value for _, _, metrics in pending for value in metrics.values() if _is_scalar(value)]
         values = iter(torch.stack([scalar.detach().float() for scalar in scalars]).tolist() if scalars else [])
         lines = []
         for phase, step, metrics in pending:
             numbers: Numbers = {}
             texts: dict[str, list[str]] = {}
+            media: dict[str, NDArray[np.float32] | Image] = {}
             for name, value in metrics.items():
                 if isinstance(value, list):
                     texts[name] = value
-                    continue
-                numbers[name] = next(values) if isinstance(value, Tensor) else value
+                elif isinstance(value, Image):
+                    media[name] = value
+                elif _is_scalar(value):
+                    numbers[name] = next(values)
+                elif isinstance(value, Tensor):
+                    media[name] = value.detach().float().cpu().numpy()
+                else:
+                    numbers[name] = value
             if wrong := [f"{name} is {number}" for name, number in numbers.items() if not math.isfinite(number)]:
                 raise DivergedError(self._diverged(phase, step, ", ".join(wrong)))
             self.display.step(phase, step, numbers)
@@ -376,8 +400,10 @@ class Run:
                         self.display.message(f"warning: {text} (step {step} of {phase})")
                 else:
                     self.display.message(f"{name} at step {step} of {phase}:\n{indent(_block(several), '  ')}")
-            if metrics:
+            if numbers or texts:
                 lines.append({"phase": phase, "step": step, **numbers, **texts})
+            before = sum(steps for name, steps in self._steps.items() if name != phase)
+            self._loggers.hold(phase, before + step, {**numbers, **texts, **media})
         self._record.append(lines)
 
     def _diverged(self, phase: str, step: int, what: str) -> str:
@@ -405,6 +431,10 @@ class Run:
                 if isinstance(value, list) and name != WARNINGS:
                     blocks.append(f"# {name} at step {line['step']} of {line['phase']}\n{_block(value)}\n")
         return {"samples.txt": "\n".join(blocks).encode()} if blocks else {}
+
+
+def _is_scalar(value: object) -> TypeGuard[Tensor]:
+    return isinstance(value, Tensor) and value.dim() == 0
 
 
 def _block(texts: Sequence[str]) -> str:

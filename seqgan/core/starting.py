@@ -1,7 +1,7 @@
 """Begin a run or continue one: the same function for both command lines and the library."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -10,6 +10,7 @@ import torch
 from seqgan.core import distributed
 from seqgan.core import folder as folders
 from seqgan.core.log import Display
+from seqgan.core.loggers import Logger
 from seqgan.core.record import read_record
 from seqgan.core.run import Run, checkpoints, describe, refuse_other_world, rewrite
 from seqgan.errors import RunError, UsageError, quoted
@@ -57,9 +58,10 @@ class Machine(NamedTuple):
     display: Display = Display()
     save_seconds: float = 30.0  # between checkpoints
     keep: int = 2  # checkpoints that stay
+    loggers: Sequence[Logger] = ()
 
     def run(self, folder: Path) -> Run:
-        return Run(folder, display=self.display, save_seconds=self.save_seconds, keep=self.keep)
+        return Run(folder, display=self.display, save_seconds=self.save_seconds, keep=self.keep, loggers=self.loggers)
 
 
 def begin_or_continue(

@@ -5,10 +5,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL.Image import Image
 
 import imagegan
+import seqgan
 from seqgan.errors import ConfigError, UsageError
 from tests.imagegan.tiny import tiny
+from tests.logged import Kept, events
 
 
 @pytest.mark.usefixtures("_small_networks")
@@ -28,6 +31,19 @@ def test_a_run_is_trained_loaded_sampled_and_evaluated(tmp_path: Path) -> None:
     more = imagegan.train("cgan", run_dir=tmp_path / "run", resume=True, **tiny("cgan", steps=6))
     after = more.model().model.state_dict()["generator"]
     assert not all(after[name].equal(value) for name, value in before.items())
+
+
+@pytest.mark.usefixtures("_small_networks")
+def test_loggers_are_told_of_numbers_and_of_samples(tmp_path: Path) -> None:
+    kept = Kept()
+    run = imagegan.train("dcgan", run_dir=tmp_path / "run", loggers=[kept, seqgan.TensorBoard()], **tiny("dcgan"))
+    assert kept.told[0] == ("begin", "run", "dcgan", 0)
+    numbers = [{k: v for k, v in values.items() if k != "samples"} for _, _, values in kept.steps]
+    assert numbers == [{k: v for k, v in line.items() if k not in ("phase", "step")} for line in run.metrics]
+    picture = kept.steps[0][2]["samples"]
+    assert isinstance(picture, Image)
+    assert picture.size == (10 * 28 * 2, 3 * 28 * 2)
+    assert events(run.folder).Images("adversarial/samples")[0].width == picture.width
 
 
 def test_what_there_is_not_is_refused_by_name(tmp_path: Path) -> None:
