@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,9 +11,10 @@ from imagegan.measures import Row
 from imagegan.model import STAGE, ImageModel, load_model
 from imagegan.nets import Images
 from imagegan.pretrained import CONFIG, save_pretrained
+from imagegan.report import report
 from imagegan.runs import read_run
 from imagegan.variants.configs import CONFIGS, PRESETS
-from seqgan.core import distributed
+from seqgan.core import distributed, page
 from seqgan.core.bounds import PATH, SEED, TEXT, THREADS, YES_NO, checked
 from seqgan.core.config import choose_config, nearest, parameters
 from seqgan.core.device import resolve
@@ -134,7 +136,11 @@ def train(
     wanted.existing()  # refuses what contradicts itself, in every process
     machine = Machine(resolve(device), progress_display() if progress else Display(), loggers=loggers)
     with distributed.process_group(machine.device):
-        folder, _ = training.begin_or_continue(wanted, chosen, data, Path(data_dir) if data_dir else None, machine)
+        place = Path(data_dir) if data_dir else None
+        folder, finished = training.begin_or_continue(wanted, chosen, data, place, machine)
+    if finished:
+        written = partial(report, [folder], machine.device, finished.splits)
+        page.write_after_training(folder, written, machine.display)
     return TrainedRun(folder, device)
 
 

@@ -228,14 +228,8 @@ def _discriminated(
 
     It is the run's last discriminator, for the samples of every policy alike."""
     rng = torch.Generator(model.device).manual_seed(seed)
-    rows = test.rows
+    real = judged(model, discriminator, test.rows, rng)
     with inference(discriminator) as logits:
-
-        def judged(batch: Batch) -> Scores:
-            tokens = model.policy.fill_unknown(batch.tokens, rng, batch.labels)
-            return logits(*Texts(tokens, batch.labels).parts)
-
-        real = map_by_length(judged, rows, model.policy.vocab_size, model.device)
         tokens, _, labels = drawn.take(torch.arange(len(drawn))).to(model.device)
         fake = in_chunks(logits, Texts(tokens, labels)).cpu()
     errors = f"err:{over_texts(test.units)}"
@@ -251,6 +245,17 @@ def _discriminated(
         for name, (value, of_real, of_fake) in discrimination.measures(real, fake).items()
         if model.logit_is_log_odds or name not in discrimination.OF_LOG_ODDS
     }
+
+
+def judged(model: TextModel, discriminator: nn.Module, rows: Ragged, rng: torch.Generator) -> Scores:
+    """The discriminator's logit of each text, in which the policy has drawn a word in the place of every UNK."""
+    with inference(discriminator) as logits:
+
+        def of(batch: Batch) -> Scores:
+            tokens = model.policy.fill_unknown(batch.tokens, rng, batch.labels)
+            return logits(*Texts(tokens, batch.labels).parts)
+
+        return map_by_length(of, rows, model.policy.vocab_size, model.device)
 
 
 def _fingerprint(module: nn.Module) -> str:

@@ -102,9 +102,14 @@ class Evaluation:
 
 
 def differences_as_json(row: Row) -> dict[str, dict[str, Any]]:
-    """As JSON, with `t`, the difference in paired standard errors (null where that error is 0 or unknown)."""
+    """As JSON, with `t`, the difference in paired standard errors (null where that error is 0 or unknown), and whether
+    the number `differs`."""
     return {
-        name: {**number.as_json(), "t": finite(number.value / number.stderr if number.stderr else math.nan)}
+        name: {
+            **number.as_json(),
+            "t": finite(number.value / number.stderr if number.stderr else math.nan),
+            "differs": bool(number.differs),
+        }
         for name, number in row.items()
     }
 
@@ -173,10 +178,20 @@ class Table(NamedTuple):
     signatures: list[str]
 
 
-def tables(rows: Mapping[str, Row], pairs: Pairs | None = None, *, short: bool = False) -> Iterator[Table]:
+def tables(
+    rows: Mapping[str, Row],
+    pairs: Pairs | None = None,
+    *,
+    short: bool = False,
+    between: Mapping[str, Row] | None = None,
+    widest: int = WIDEST,
+) -> Iterator[Table]:
     """Title, headings, cells and signatures of each table: a line for each metric, a column for each row, and between
-    two policies their difference. The other differences are tables by themselves. What no row has is left out."""
-    between = differences(rows, pairs)
+    two policies their difference. The other differences are tables by themselves. What no row has is left out.
+
+    `between` are the differences, where they were found before, as of rows that were read from a file; a table has
+    `widest` columns of numbers at most."""
+    between = dict(differences(rows, pairs) if between is None else between)
     policies = [name for name in rows if name != REAL]
     beside = {
         name: between.pop(name) for name in list(between) if len(policies) == 2 and not name.endswith(f" - {REAL}")
@@ -184,11 +199,11 @@ def tables(rows: Mapping[str, Row], pairs: Pairs | None = None, *, short: bool =
     columns = {name: rows[name] for name in policies} | beside | {name: rows[name] for name in rows if name == REAL}
     for title, metrics in TABLES.items():
         if (title == SHORT) == short:
-            for table in _tables(title, columns, metrics, beside):
+            for table in _tables(title, columns, metrics, beside, widest):
                 notes = [*signatures(rows, [line[0] for line in table.cells]), *([LEGEND] if short and beside else [])]
                 yield table._replace(signatures=notes)
     if between and not short:
-        for table in _tables("differences", between, _metrics(rows), between):
+        for table in _tables("differences", between, _metrics(rows), between, widest):
             yield table._replace(signatures=[LEGEND])
 
 
@@ -218,13 +233,13 @@ def _range(signatures: Sequence[str]) -> str:
 
 
 def _tables(
-    title: str, columns: Mapping[str, Row], metrics: Sequence[str], between: Mapping[str, Row]
+    title: str, columns: Mapping[str, Row], metrics: Sequence[str], between: Mapping[str, Row], widest: int
 ) -> Iterator[Table]:
-    """One table, or several of at most four columns each; some columns are differences."""
+    """One table, or several of at most so many columns each; some columns are differences."""
     shown = [name for name in metrics if any(name in row for row in columns.values())]
     there = [name for name, row in columns.items() if any(metric in row for metric in shown)]
-    for start in range(0, len(there), WIDEST):
-        some = there[start : start + WIDEST]
+    for start in range(0, len(there), widest):
+        some = there[start : start + widest]
         cells = [_line(metric, {name: columns[name] for name in some}, between) for metric in shown]
         yield Table(title, ["", *some], [line for line in cells if any(line[1:])], [])
 

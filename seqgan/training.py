@@ -14,7 +14,7 @@ from seqgan.algorithms import ALGORITHMS
 from seqgan.algorithms.components import DEFAULTS, Components
 from seqgan.algorithms.configs import CONFIGS
 from seqgan.core import device as devices
-from seqgan.core import distributed, starting
+from seqgan.core import distributed, page, starting
 from seqgan.core.config import Chosen, to_json
 from seqgan.core.log import Display, showing
 from seqgan.core.loop import train
@@ -30,8 +30,9 @@ from seqgan.data.labels import names_of
 from seqgan.data.suitable import suitable_tokenizer
 from seqgan.data.tokens import tokens_of
 from seqgan.errors import RunError, UsageError
-from seqgan.evaluation import evaluate_models
+from seqgan.evaluation import evaluate_models, summary
 from seqgan.pretrained import WEIGHTS, model_json
+from seqgan.report import Reported, report
 from seqgan.reporting import Evaluation, closing_numbers
 from seqgan.runs import (
     Source,
@@ -58,6 +59,7 @@ class Finished:
     seconds: float
     evaluation: Evaluation
     texts: dict[float, list[str]]  # of the final policy, by temperature
+    report: Path | None  # None where it could not be written
 
 
 class Data(NamedTuple):
@@ -226,6 +228,7 @@ def carry_out(folder: Path, machine: Machine, data: Data, components: Components
         scores = by_temperature(model, valid, tokens_of(kind, valid), description["seed"])
         evaluation.facts |= {"temperatures": {str(temperature): score for temperature, score in scores.items()}}
         run.closing = closing_numbers(evaluation.rows)
+        evaluation.facts["summary"] = summary(evaluation)
         weights = {path.name: path.read_bytes() for name in WEIGHTS if (path := folder / name).exists()}
         run.export(
             {
@@ -239,4 +242,6 @@ def carry_out(folder: Path, machine: Machine, data: Data, components: Components
         temperature: [text.text if text.label is None else f"{text.label}: {text.text}" for text in several]
         for temperature, several in drawn.items()
     }
-    return Finished(folder, seconds, evaluation, texts)
+    of = Reported(folder, lambda: data.encoded, machine.device, components)
+    written = page.write_after_training(folder, lambda: report([of]), machine.display)
+    return Finished(folder, seconds, evaluation, texts, written)

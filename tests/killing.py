@@ -12,6 +12,7 @@ import torch
 
 from seqgan.core import checkpoint, files, run
 from seqgan.core.folder import LOCK
+from seqgan.core.page import NAME
 from seqgan.core.run import checkpoints
 
 CHANGING = ["open", "write", "fsync", "replace", "rename", "unlink", "truncate", "makedirs"]
@@ -52,11 +53,12 @@ def dying_at(operation: int, *, after: bool = False) -> Iterator[SimpleNamespace
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Every file of a run but its lock, with checkpoints replaced by what they hold: seconds are no part of a run's
-    truth."""
+    """Every file of a run but its lock and its report (which has the folder's name in it), with checkpoints replaced by
+    what they hold: seconds are no part of a run's truth."""
     found = {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
-    found = {name: data for name, data in found.items() if not name.startswith("checkpoints/") and name != LOCK}
+    found = {name: data for name, data in found.items() if not name.startswith("checkpoints/")}
     newest = next(reversed(checkpoints(folder).items()))
+    found = {name: data for name, data in found.items() if name not in (LOCK, NAME)}
     return {**found, "newest checkpoint": f"{newest[0]} {flat(checkpoint.load(newest[1]))}".encode()}
 
 

@@ -89,6 +89,7 @@ def test_from_train_to_generate(name: str, train: Callable[..., Result], tmp_pat
     assert "what training achieved" in output
     assert "MLE keeps step" in output
     assert f"seqgan generate {folder}" in output
+    assert f"on one page: {folder / 'report.html'}" in output
     shown = output.split("five texts of the final policy at temperature 1")[1:]
     assert len(shown[0].split(":\n", 1)[1].split("\n\n")[0].splitlines()) == 5
     assert "the best by BLEU-3 both ways on validation texts" in "".join(output.split("five texts")[-1:])
@@ -108,6 +109,7 @@ def test_from_train_to_generate(name: str, train: Callable[..., Result], tmp_pat
         "mle/generator.safetensors",
         "best/generator.safetensors",
         "evaluations/training.json",
+        "report.html",
     }
     assert made == expected | ({"discriminator.safetensors"} if name != "mle" else set())
     assert (folder / "samples.txt").read_text().startswith("# samples at step")

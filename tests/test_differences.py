@@ -142,7 +142,13 @@ def test_the_difference_of_numbers_that_know_no_influences_has_no_error() -> Non
     assert difference.value == 1.0
     assert np.isnan(difference.stderr)
     assert not difference.differs
-    assert differences_as_json({"x": difference})["x"] == {"value": 1.0, "stderr": None, "signature": "n:5", "t": None}
+    assert differences_as_json({"x": difference})["x"] == {
+        "value": 1.0,
+        "stderr": None,
+        "signature": "n:5",
+        "t": None,
+        "differs": False,
+    }
 
 
 def test_of_few_units_a_difference_must_be_larger_to_be_called_one() -> None:

@@ -1,5 +1,6 @@
 """`imagegan train`. What it imports at the top must not import torch."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from seqgan.core.options import CHOICES, ConfiguredCommand, RunOptions, run_opti
 
 if TYPE_CHECKING:
     from imagegan.training import Finished
+    from seqgan.core.starting import Machine
 
 
 @click.command(cls=ConfiguredCommand, chooser="--model", configs=CONFIGS, presets=PRESETS, usual="dcgan")
@@ -39,13 +41,14 @@ def train(
     with distributed.process_group(machine.device):
         place, finished = training.begin_or_continue(options.request(name), chosen, data, data_dir, machine)
     if finished:
-        _report(place, finished)
+        _report(place, finished, machine)
 
 
-def _report(folder: Path, finished: "Finished") -> None:
+def _report(folder: Path, finished: "Finished", machine: "Machine") -> None:
     from imagegan import evaluation
+    from imagegan.report import report
     from imagegan.summary import summary
-    from seqgan.core import files
+    from seqgan.core import files, page
 
     rows = evaluation.first_numbers(finished.model, finished.splits, finished.data)
     print_rows(rows)
@@ -62,4 +65,7 @@ def _report(folder: Path, finished: "Finished") -> None:
         )
     click.echo(f"a grid of samples is in {folder / 'samples.png'} ({finished.seconds:.0f} s of training)")
     click.echo(f"all numbers: imagegan evaluate {folder}")
+    written = partial(report, [folder], machine.device, finished.splits)
+    if place := page.write_after_training(folder, written, machine.display):
+        click.echo(f"curves, numbers and samples on one page: {place}")
     warn_about_quick(folder)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -83,13 +83,19 @@ def _reaches(points: Float[Tensor, "N D"], neighbours: int, parts: Bool[Tensor, 
 
 def nearest(images: Images, training: Shaped[Tensor, "M C S S"]) -> Float[Tensor, "N"]:
     """The smallest Euclidean distance in pixels to a training image, for each image."""
+    image = nearest_images(images, training)
+    return (images.flatten(1) - as_floats(training[image]).flatten(1)).norm(dim=1)  # of a copy exactly 0
+
+
+def nearest_images(images: Images, training: Shaped[Tensor, "M C S S"]) -> Int[Tensor, "N"]:
+    """The number of the training image that is nearest to each image, in pixels."""
     flat = images.flatten(1)
     least, image = torch.full((len(flat),), torch.inf), torch.zeros(len(flat), dtype=torch.long)
     for part, some in enumerate(training.split(AT_ONCE)):
         found = torch.cdist(flat, as_floats(some).flatten(1)).min(dim=1)
         image = torch.where(found.values < least, found.indices + part * AT_ONCE, image)
         least = least.minimum(found.values)
-    return (flat - as_floats(training[image]).flatten(1)).norm(dim=1)  # of a copy exactly 0
+    return image
 
 
 def closer(samples: Float[Tensor, "N"], test: Float[Tensor, "M"]) -> float:

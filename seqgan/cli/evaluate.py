@@ -193,10 +193,12 @@ def _evaluate_runs(asked: Asked) -> None:
         _show(result, compare.summary(result), asked, "")
     else:
         result = trained[0].evaluate(**asked.measure())
+        remarks = evaluation.summary(result)
+        result.facts["summary"] = remarks
         files.make_folder(trained[0].folder / "evaluations")
         files.write(trained[0].folder / "evaluations" / "evaluation.json", schema.json_bytes(result.as_json()))
         tokens = asked.tokens or tokens_of(trained[0].description["tokenizer"], result.references)
-        _show(result, evaluation.summary(result), asked, tokens)
+        _show(result, remarks, asked, tokens)
 
 
 def _evaluate_model(asked: Asked) -> None:

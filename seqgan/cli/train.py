@@ -103,4 +103,6 @@ def _report(finished: Any) -> None:
         f"\nthe run is in {finished.folder} ({finished.seconds:.0f} s of training); "
         f"more texts: seqgan generate {finished.folder} -n 20; all numbers: seqgan evaluate {finished.folder}"
     )
+    if finished.report:
+        click.echo(f"curves, numbers and texts on one page: {finished.report}")
     warn_about_quick(finished.folder)

@@ -15,7 +15,7 @@ from seqgan.core import files
 from seqgan.core.folder import MADE
 from seqgan.errors import UsageError, why
 
-IMAGES = ("generated.png", "walk.png")
+LEFT = ("generated.png", "walk.png", "report.html")  # by commands, in the folder of a run
 
 
 def writer(path: Path, *, overwrite: bool = False) -> Callable[[bytes], None]:
@@ -86,10 +86,10 @@ def _fill(folder: Path, contents: Iterable[tuple[str, bytes]]) -> None:
 
 
 def _run_that_made(place: Path) -> Path | None:
-    """The run directory that a file is part of; the images that commands leave in one do not count."""
+    """The run directory that a file is part of; what commands leave in one does not count."""
     for folder in place.parents:
         inside = place.relative_to(folder).as_posix()
-        if MADE.fullmatch(inside) and inside not in IMAGES and (folder / "run.json").is_file():
+        if MADE.fullmatch(inside) and inside not in LEFT and (folder / "run.json").is_file():
             return folder
     return None
 

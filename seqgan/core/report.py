@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import click
@@ -12,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from seqgan.core.stats import Influences, paired, standard_error_of
+from seqgan.errors import RunError
 
 WIDEST = 10_000
 NOISE = 1e-12  # what sums of floats leave of zero
@@ -32,6 +34,7 @@ class Measured:
     stderr: float
     signature: str
     influences: Influences = field(default_factory=dict, compare=False, repr=False)
+    told: bool | None = field(default=None, compare=False, repr=False)  # of a difference that was read: `differs`
 
     @classmethod
     def of(cls, value: float, influences: Influences, signature: str) -> "Measured":
@@ -68,10 +71,21 @@ class Measured:
     def differs(self) -> bool:
         """Of a difference: whether it is more than its paired error explains (`STUDENT`, `DIFFERENT`). A few seeds that
         happen to agree have an error of 0, and show nothing."""
+        if self.told is not None:
+            return self.told
         if self.stderr == 0:
             return self.value != 0 and max(map(len, self.influences.values()), default=0) >= max(STUDENT)
         units = min((len(of) for of in self.influences.values() if of.any()), default=0)
         return abs(self.value) > STUDENT.get(units, DIFFERENT) * self.stderr
+
+    @classmethod
+    def from_json(cls, table: Mapping[str, Any]) -> "Measured":
+        """A number as `as_json` wrote it; without its influences, so that no other is to be subtracted from it.
+
+        Raises:
+            LookupError, TypeError, ValueError: it is none."""
+        value, stderr = (math.nan if table[key] is None else float(table[key]) for key in ("value", "stderr"))
+        return cls(value, stderr, str(table["signature"]), told=table.get("differs"))
 
     def as_json(self) -> dict[str, Any]:
         return {"value": finite(self.value), "stderr": finite(self.stderr), "signature": self.signature}
@@ -89,6 +103,19 @@ def finite(number: float) -> float | None:
 def rows_as_json(rows: Rows) -> dict[str, dict[str, Any]]:
     """`{"final": {"bleu-2": {"value": ..., "stderr": ..., "signature": ...}, ...}, ...}`."""
     return {name: {metric: number.as_json() for metric, number in row.items()} for name, row in rows.items()}
+
+
+def rows_from_json(table: Mapping[str, Any], path: Path) -> dict[str, dict[str, Measured]]:
+    """Rows as `rows_as_json` wrote them.
+
+    Raises:
+        RunError: they are not, in this file."""
+    try:
+        return {
+            name: {metric: Measured.from_json(number) for metric, number in row.items()} for name, row in table.items()
+        }
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise RunError(f"{path} does not hold rows of numbers; remove it, and measure the run again") from error
 
 
 def metrics_of(rows: Rows, first: Iterable[str] = ()) -> list[str]:
