@@ -34,7 +34,7 @@ LAYERS = [
 CORE = [
     {"bounds", "files", "hub", "jobs", "launch", "memory", "phase", "plots", "schema", "stats", "streams"},
     {"checkpoint", "config", "device", "folder", "log", "record", "report", "weights"},
-    {"loggers", "outputs", "rendezvous", "seed"},
+    {"loggers", "outputs", "overview", "rendezvous", "seed"},
     {"distributed", "page", "pretrained"},
     {"game", "run"},
     {"loop", "starting"},
@@ -126,7 +126,7 @@ def test_the_command_line_answers_without_torch() -> None:
     import subprocess
     import sys
 
-    for module in ("seqgan", "seqgan.cli", "imagegan.cli", "seqgan.algorithms.configs"):
+    for module in ("seqgan", "seqgan.cli", "imagegan.cli", "seqgan.algorithms.configs", "seqgan.core.folder"):
         code = f"import sys, {module}; assert not {{'torch', 'numpy', 'sentencepiece', 'nltk'}} & set(sys.modules)"
         subprocess.run([sys.executable, "-c", code], check=True)
     for name in FREE_OF_TORCH:

@@ -7,6 +7,7 @@ from imagegan.cli.evaluate import evaluate
 from imagegan.cli.generate import generate
 from imagegan.cli.lab import lab
 from imagegan.cli.report import report
+from imagegan.cli.runs import runs
 from imagegan.cli.save import save
 from imagegan.cli.train import train
 from imagegan.cli.walk import walk
@@ -22,7 +23,7 @@ def imagegan() -> None:
     Start with: imagegan train --model dcgan --data digits"""
 
 
-for command in (train, generate, walk, evaluate, report, save, bench, lab):
+for command in (train, runs, generate, walk, evaluate, report, save, bench, lab):
     imagegan.add_command(command)
 
 

@@ -13,6 +13,7 @@ from seqgan.errors import ConfigError, quoted
 from seqgan.models import DISCRIMINATOR_NAMES, POLICY_NAMES
 from seqgan.rewards.asked import Named, asked
 
+MLE_PHASE = "pretrain generator"
 MAX_NORM = Real(0, 1e9, above=True)
 SIZES = Several(SIZE, "1,2,3")
 PAPER_SIZES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 15, 20)

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from seqgan.algorithms.components import DEFAULTS, Components
-from seqgan.algorithms.configs import MLEConfig
+from seqgan.algorithms.configs import MLE_PHASE, MLEConfig
 from seqgan.core import distributed
 from seqgan.core.checkpoint import check, load_optimizer
 from seqgan.core.game import Player, Term, adam, move, update_average
@@ -26,7 +26,7 @@ from seqgan.models.statistics import context_vectors, unigram_bias, unknown_rate
 from seqgan.shapes import Scalar
 from seqgan.symbols import UNK
 
-PHASE = "pretrain generator"
+PHASE = MLE_PHASE
 SHOWN = 3  # samples at every validation
 SVD_STD = 0.2  # of the numbers in an embedding that starts from the contexts of tokens
 

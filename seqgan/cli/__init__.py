@@ -9,6 +9,7 @@ from seqgan.cli.corpora import corpora
 from seqgan.cli.evaluate import evaluate
 from seqgan.cli.generate import generate, score
 from seqgan.cli.report import report
+from seqgan.cli.runs import runs
 from seqgan.cli.save import save
 from seqgan.cli.train import train
 from seqgan.core.command import run_command
@@ -22,7 +23,7 @@ def seqgan() -> None:
     Start with: seqgan train --corpus poems"""
 
 
-for command in (train, generate, score, save, evaluate, report, bench, corpora):
+for command in (train, runs, generate, score, save, evaluate, report, bench, corpora):
     seqgan.add_command(command)
 
 

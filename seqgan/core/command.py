@@ -1,17 +1,23 @@
 """Run a command line: expected errors are one line on stderr and an exit code."""
 
 import errno
+import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
+from click.core import ParameterSource
 
 from seqgan.core import memory, streams
+from seqgan.core.bounds import PATH
 from seqgan.core.config import PRESET
-from seqgan.errors import SeqGANError, ShortageError, StorageError, one_line
+from seqgan.errors import SeqGANError, ShortageError, StorageError, UsageError, one_line
+
+if TYPE_CHECKING:
+    from seqgan.core.overview import MainNumbers, Overview
 
 # Errors of stdout, which has no name; files, which have one, are written in `core.files`.
 STREAM_ERRORS = {
@@ -106,7 +112,7 @@ def _leave(message: str, code: int, *, at_once: bool = False) -> NoReturn:
 
 def warn_about_quick(folder: Path) -> None:
     """A note that the numbers and samples of a run with `--preset quick` mean nothing."""
-    from seqgan.core.run import describe
+    from seqgan.core.folder import describe
 
     if f"{PRESET} quick" in describe(folder).get("sources", {}).values():
         click.echo(
@@ -145,3 +151,48 @@ def _reports_errors() -> bool:
     from seqgan.core.rendezvous import first_to_report
 
     return first_to_report()
+
+
+# --- the command `runs` of both
+
+
+def runs_command(package: str, start: str, main_numbers: "MainNumbers") -> click.Command:
+    """`seqgan runs`, `imagegan runs`: `start` is a command that begins a first run."""
+
+    @click.command("runs")
+    @click.argument("folder", type=PATH, default="runs")
+    @click.option("--json", "as_json", is_flag=True, help="JSON on stdout instead of a table")
+    @click.option("--markdown", "as_markdown", is_flag=True, help="a table of Markdown on stdout")
+    def runs(folder: Path, as_json: bool, as_markdown: bool) -> None:
+        """The runs in FOLDER (by default runs), the newest last: what they are, how far they have come, their numbers,
+        and the commands that go on with those that were stopped."""
+        from seqgan.core.overview import runs_in
+
+        if as_json and as_markdown:
+            raise UsageError("--json and --markdown are two ways to print the same: give one of them")
+        asked = click.get_current_context().get_parameter_source("folder") != ParameterSource.DEFAULT
+        found = runs_in(folder, package, main_numbers) if asked or folder.exists() else []
+        if as_json:
+            click.echo(json.dumps([run.as_json() for run in found], ensure_ascii=False, indent=2))
+            return
+        if not found:
+            click.echo(f"there are no runs of {package} in {folder}; begin one with: {start}", err=True)
+            return
+        _print_runs(found, markdown=as_markdown)
+
+    return runs
+
+
+def _print_runs(found: "Sequence[Overview]", *, markdown: bool) -> None:
+    from seqgan.core import report
+
+    numbers = list(dict.fromkeys(name for run in found for name in run.numbers))
+    headings = ["run", "what", "seed", "began", "state", *numbers]
+    rows = [[one_line(cell) for cell in run.cells(numbers)] for run in found]
+    if markdown:
+        click.echo(report.markdown(headings, rows))
+        return
+    report.print_table(headings, rows)
+    waiting = [run for run in found if run.go_on]
+    for run in waiting:
+        click.echo(f"{run.folder} is {run.state}; go on with: {run.go_on}")

@@ -4,15 +4,17 @@ it only once it has saved something itself."""
 import contextlib
 import os
 import re
+import shlex
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-from seqgan.core import files
-from seqgan.errors import RunError, SeqGANError
+from seqgan.core import files, schema
+from seqgan.errors import RunError, SeqGANError, StorageError, quoted
 
 LOCK = ".lock"
+FIELDS = {"id": schema.TEXT, "seed": schema.WHOLE, "threads": schema.THREADS, "world_size": schema.COUNT}
 # The files of a run, and those that commands write into it by default.
 MADE = re.compile(
     r"run\.json|\.lock|metrics\.jsonl|samples\.txt|config\.json|tokenizer\.model|checkpoints/step-\d+\.pt"
@@ -58,6 +60,60 @@ def create(folder: Path, contents: Mapping[str, bytes], *, overwrite: bool = Fal
     finally:
         if held:
             held.close()
+
+
+def describe(folder: Path) -> dict[str, Any]:
+    """Read a run's `run.json`.
+
+    Raises:
+        RunError: there is none, it is damaged, or its format is unknown to this version."""
+    path = folder / "run.json"
+    if folder.is_file():
+        raise RunError(f"{folder} is a file, but the folder of a run was expected; give that")
+    try:
+        description = schema.read(
+            path, RunError, "nothing but an extension of the run, or another place of its data, ever changes it"
+        )
+    except FileNotFoundError as error:
+        raise RunError(f"{folder} is not a run directory: it has no run.json; give the folder of a run") from error
+    if description.get("format") != schema.FORMAT:
+        found = quoted(description.get("format"))
+        raise RunError(f"{path} has format {found}; this version reads format {schema.FORMAT}: train the run again")
+    schema.check(path, description, FIELDS, RunError)
+    return description
+
+
+def checkpoints(folder: Path) -> dict[int, Path]:
+    """The checkpoints of a run, oldest first: steps of training -> file."""
+    found = {
+        int(m[1]): path
+        for path in (folder / "checkpoints").glob("step-*.pt")
+        if (m := re.fullmatch(r"step-(\d+)\.pt", path.name))
+    }
+    return dict(sorted(found.items()))
+
+
+def how_to_go_on(folder: Path, description: Mapping[str, Any], options: str = "") -> str:
+    """The whole command that continues a run."""
+    package = description.get("package", "seqgan")
+    if description.get("custom"):
+        return f"{package}.train(..., run_dir={str(folder)!r}, resume=True)"
+    world_size = description.get("world_size", 1)
+    launcher = f"torchrun --standalone --nproc-per-node {world_size} -m " if world_size > 1 else ""
+    return f"{launcher}{package} train --resume {shlex.quote(str(folder))}{options}"
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether a process trains a run, as far as one can see."""
+    if not (folder / LOCK).is_file():
+        return False
+    try:
+        held = files.lock(folder / LOCK)
+    except StorageError:  # it may not be written, or its disk knows no locks
+        return False
+    if held:
+        held.close()
+    return held is None
 
 
 def roll_back(folder: Path) -> None:

@@ -92,7 +92,7 @@ class ConfiguredCommand(click.Command):
         if given is None and (resumed := _scan(args, "--resume")) is not None:
             folder = _place(resumed, "--resume")
             if (folder / "run.json").is_file():
-                from seqgan.core.run import describe
+                from seqgan.core.folder import describe
 
                 description = describe(folder)
                 given = description.get("algorithm")

@@ -8,7 +8,6 @@ metrics.jsonl       the record (`core.record`): one line for each step that meas
 
 import hashlib
 import math
-import re
 import shlex
 import signal
 import threading
@@ -27,13 +26,15 @@ from torch import Tensor
 
 from seqgan.core import checkpoint, distributed, files, schema
 from seqgan.core import folder as folders
+from seqgan.core.folder import checkpoints as checkpoints
+from seqgan.core.folder import describe as describe
+from seqgan.core.folder import how_to_go_on
 from seqgan.core.log import Display
 from seqgan.core.loggers import Logger, Loggers
 from seqgan.core.phase import WARNINGS, Metrics, Numbers, Phase
 from seqgan.core.record import Record, read_record
-from seqgan.errors import CheckpointError, DivergedError, RunError, SeqGANError, StorageError, quoted
+from seqgan.errors import CheckpointError, DivergedError, RunError, SeqGANError, StorageError
 
-FIELDS = {"id": schema.TEXT, "seed": schema.WHOLE, "threads": schema.THREADS, "world_size": schema.COUNT}
 STATE = {
     "run": schema.TEXT,
     "steps": schema.COUNTS,
@@ -71,27 +72,6 @@ def create(
     folders.create(folder, whole, overwrite=overwrite)
 
 
-def describe(folder: Path) -> dict[str, Any]:
-    """Read a run's `run.json`.
-
-    Raises:
-        RunError: there is none, it is damaged, or its format is unknown to this version."""
-    path = folder / "run.json"
-    if folder.is_file():
-        raise RunError(f"{folder} is a file, but the folder of a run was expected; give that")
-    try:
-        description = schema.read(
-            path, RunError, "nothing but an extension of the run, or another place of its data, ever changes it"
-        )
-    except FileNotFoundError as error:
-        raise RunError(f"{folder} is not a run directory: it has no run.json; give the folder of a run") from error
-    if description.get("format") != schema.FORMAT:
-        found = quoted(description.get("format"))
-        raise RunError(f"{path} has format {found}; this version reads format {schema.FORMAT}: train the run again")
-    schema.check(path, description, FIELDS, RunError)
-    return description
-
-
 def rewrite(folder: Path, description: Mapping[str, Any]) -> None:
     """Write run.json again. Its id stays, so that its checkpoints still belong to it.
 
@@ -114,16 +94,6 @@ def refuse_other_world(folder: Path, description: Mapping[str, Any]) -> None:
             f"{folder} was begun with {begun_with} {several}, now {distributed.world_size()}: go on {how} "
             "(on several machines, as many in all), or start a new run"
         )
-
-
-def checkpoints(folder: Path) -> dict[int, Path]:
-    """The checkpoints of a run, oldest first: steps of training -> file."""
-    found = {
-        int(m[1]): path
-        for path in (folder / "checkpoints").glob("step-*.pt")
-        if (m := re.fullmatch(r"step-(\d+)\.pt", path.name))
-    }
-    return dict(sorted(found.items()))
 
 
 def saved_in(path: Path, folder: Path, description: Mapping[str, Any]) -> dict[str, Any]:
@@ -236,21 +206,8 @@ class Run:
 
     def stop(self, phase: str, step: int) -> None:
         """Leave training after a signal; the caller has saved."""
-        raise Interrupted(
-            f"stopped and saved at step {step} of {phase}; go on with: {self._go_on()}", self._agreed_signal
-        )
-
-    def _go_on(self) -> str:
-        """The whole command that continues this run."""
-        package, folder = self.description.get("package", "seqgan"), str(self.folder)
-        if self.description.get("custom"):
-            return f"{package}.train(..., run_dir={folder!r}, resume=True)"
-        launcher = (
-            f"torchrun --standalone --nproc-per-node {distributed.world_size()} -m "
-            if distributed.world_size() > 1
-            else ""
-        )
-        return f"{launcher}{package} train --resume {shlex.quote(folder)}{self._loggers.options()}"
+        command = how_to_go_on(self.folder, self.description, self._loggers.options())
+        raise Interrupted(f"stopped and saved at step {step} of {phase}; go on with: {command}", self._agreed_signal)
 
     def trained(self) -> None:
         """Everything is saved: from here on a signal stops at once.
