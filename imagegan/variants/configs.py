@@ -304,7 +304,8 @@ _DEFAULT: dict[str, Any] = {
     "steps": 6000,
     "validate_every": 500,
 }
-_CRITIC: dict[str, Any] = {**_DEFAULT, "steps": 1400, "validate_every": 200}
+_COMMON: dict[str, Any] = {**_DEFAULT, "nets": "common", "steps": 4000}
+_CRITIC: dict[str, Any] = {**_COMMON, "steps": 1400, "validate_every": 200}
 _QUICK: dict[str, Any] = {"width": 8, "steps": 100, "images": 1000}
 # So few rounds need a k that moves faster; and with a smaller gamma some samples become empty: those are no effort to
 # reconstruct.
@@ -312,8 +313,8 @@ _BEGAN: dict[str, Any] = {
     "nets": "common",
     "latent_dim": 16,
     "batch_size": 32,
-    "g_lr": 1e-3,
-    "d_lr": 1e-3,
+    "g_lr": 3e-4,
+    "d_lr": 3e-4,
     "gamma": 0.9,
     "k_lr": 0.05,
 }
@@ -329,7 +330,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         {"width": 128, "steps": 300},
     ),
     "dcgan": _presets(_DEFAULT, {}),
-    "lsgan": _presets(_DEFAULT, {}),
+    "lsgan": _presets(_COMMON, {}),
     "wgan": _presets(
         {**_CRITIC, "g_lr": 5e-4, "d_lr": 5e-4, "critic_burst": 25},
         {"steps": 60, "critic_burst": 10},
@@ -337,12 +338,12 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "wgan-gp": _presets(_CRITIC, {"steps": 60}),
     # -D has the same differences as D: two-sided, a critic of the wrong sign would have to pass a barrier of lambda.
     "wgan-diff": _presets({**_CRITIC, "penalty_weight": 100.0, "penalty": "one-sided"}, {"steps": 60}),
-    "dragan": _presets({**_DEFAULT, "steps": 4500}, {}),
-    "ls-gan": _presets(_DEFAULT, {}),
+    "dragan": _presets({**_COMMON, "steps": 3500}, {}),
+    "ls-gan": _presets(_COMMON, {}),
     "began": _presets({**_DEFAULT, **_BEGAN, "width": 8, "steps": 4000}, {**_BEGAN, "steps": 300}),
-    "cgan": _presets({**_DEFAULT, "nets": "common", "steps": 4000}, {}),
-    "projection": _presets({**_DEFAULT, "nets": "common", "critic_steps": 1, "steps": 4000}, {"critic_steps": 1}),
-    "acgan": _presets({**_DEFAULT, "nets": "common", "steps": 4000}, {}),
+    "cgan": _presets(_COMMON, {}),
+    "projection": _presets({**_COMMON, "critic_steps": 1}, {"critic_steps": 1}),
+    "acgan": _presets(_COMMON, {}),
     "semi-gan": _presets({**_DEFAULT, "steps": 4500}, {}),
     "infogan": _presets({**_DEFAULT, "latent_dim": 12, "information_weight": 0.2, "steps": 4000}, {}),
     "bigan": _presets({**_DEFAULT, "latent_dim": 16, "ema": 0.0, "steps": 4000}, {}),
