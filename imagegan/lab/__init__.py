@@ -12,6 +12,7 @@ EXPERIMENTS = {
     "lottery": "a parabola fitted to 45 balls by least squares, KL, JS and a GAN",
     "swissroll": "critics of the Swiss roll, by clipped weights and by the gradient penalty",
     "ring": "the same on a ring of modes, where the best critic is a cone",
+    "slopes": "critics by the gradient penalty and by the difference penalty, in more and more dimensions",
     "tags": "tags of images by a conditional GAN, given features of the image",
     "vanishing": "gradients of minimax and non-saturating losses while the discriminator learns",
 }

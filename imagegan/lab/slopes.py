@@ -1,73 +1,87 @@
 """What a difference penalty does not see: critics between N(0, I) and N(m, I), |m| = 2, in more and more dimensions.
 
-The best critic is linear, D(x) = (x, m) / |m|, with slope 1 everywhere. A gradient penalty of weight lambda leaves it a
-slope of 1 + |m| / (2 lambda). A difference penalty sees the slope along the line from a generated to a real point alone,
-of which a linear critic a (x, m) / |m| has s a, s = (m + n, m) / (|m| |m + n|) with n from N(0, 2 I): the best a is
-(E |s| + |m| / (2 lambda)) / E s^2. It grows like the root of the dimension, since other points lie ever more sideways."""
+The best critic is linear, D(x) = (x, m) / |m|. Of a (x, m) / |m|, whose slope is a everywhere, a one-sided difference
+penalty sees a |c|, the slope along the line from a generated to a real point, which has the angle arccos c to m. So the
+best a of those, the largest a |m| - lambda E max(0, a |c| - 1)^2, grows like the root of the dimension: in many
+dimensions almost all of a gradient is across that line. A gradient penalty sees all of it, as if c were 1."""
 
 import torch
+from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
 from imagegan.game import View, versus
-from imagegan.lab.experiment import Number, Result, as_images, critic, penalised, train_critic
+from imagegan.lab.experiment import Number, Points, Result, as_images, critic, train_critic
 from imagegan.losses import LOSSES
-from imagegan.penalties import between, difference_penalty, gradient_norms, shares
+from imagegan.penalties import between, difference_penalty, gradient_norms, gradient_penalty, shares
 from seqgan.core.game import Player, Term, adam
 from seqgan.core.plots import BLUE, ORANGE, Curve, plot
 
 DIMENSIONS = (1, 2, 4, 8, 16, 32, 64)
 DISTANCE, WEIGHT = 2.0, 10.0
+PENALTIES = {"gradient penalty": gradient_penalty, "difference penalty": difference_penalty}
 COLOURS = {"gradient penalty": BLUE, "difference penalty": ORANGE}
 
 
 def run(steps: int = 300) -> Result:
-    seen = {name: [slopes(name, dimension, steps) for dimension in DIMENSIONS] for name in COLOURS}
+    exact = {name: [steepest(cosines(name, dimension)) for dimension in DIMENSIONS] for name in PENALTIES}
+    seen = {name: [slopes(name, dimension, steps) for dimension in DIMENSIONS] for name in PENALTIES}
     numbers = [
-        Number(f"{name}, {dimension} dimensions: mean slope", found[-1], exact(name, dimension))
-        for name, of in seen.items()
-        for dimension, found in zip(DIMENSIONS, of, strict=True)
+        Number(f"{name}, {dimension} dimensions: mean slope", over_training[-1], best)
+        for name in PENALTIES
+        for dimension, over_training, best in zip(DIMENSIONS, seen[name], exact[name], strict=True)
     ]
     stages = range(len(seen["gradient penalty"][0]))
-    frames = [picture({name: [found[at] for found in of] for name, of in seen.items()}) for at in stages]
+    frames = [picture({name: [of[at] for of in seen[name]] for name in seen}, exact) for at in stages]
     return Result(numbers, frames[-1], frames)
 
 
-def by_differences() -> Player[View]:
-    """A critic with the penalty of Su (2018)."""
-    penalty: Term[View] = Term(lambda view: difference_penalty(view.score, view.real, view.fake), WEIGHT)
+def player(name: str) -> Player[View]:
+    """A critic with a one-sided penalty: with a two-sided one, one that is upside down stays so."""
+    penalty: Term[View] = Term(lambda view: PENALTIES[name](view.score, view.real, view.fake, "one-sided"), WEIGHT)
     return versus(LOSSES["wasserstein"], adam(2e-3, 0.5, 0.9), adam(2e-3), d_terms={"penalty": penalty})["d"]
 
 
 def slopes(name: str, dimension: int, steps: int) -> list[float]:
     """The mean |grad D| between the points, over the training."""
-    net, shift = critic(dimension), DISTANCE / dimension**0.5
-    player = penalised(WEIGHT) if name == "gradient penalty" else by_differences()
-    real, fake = torch.randn(2, 2048, dimension)
 
-    def look() -> float:
-        ends = as_images(real + shift), as_images(fake)
-        with torch.enable_grad():
-            return gradient_norms(lambda at: net(at).score, between(*ends, shares(ends[0]))).mean().item()
-
-    def generated(count: int) -> Tensor:
+    def generated(count: int) -> Points:
         return torch.randn(count, dimension)
 
-    return train_critic(net, player, lambda count: generated(count) + shift, generated, steps, look)
+    def real(count: int) -> Points:
+        return generated(count) + DISTANCE / dimension**0.5
+
+    net, ends = critic(dimension), (as_images(real(2048)), as_images(generated(2048)))
+    places = between(*ends, shares(ends[0]))
+
+    def look() -> float:
+        with torch.enable_grad():
+            return gradient_norms(lambda at: net(at).score, places).mean().item()
+
+    return train_critic(net, player(name), real, generated, steps, look)
 
 
-def exact(name: str, dimension: int) -> float:
-    """Of the best linear critic."""
+def cosines(name: str, dimension: int) -> Float[Tensor, "N"]:
+    """|c|, of random pairs, or 1."""
     if name == "gradient penalty":
-        return 1 + DISTANCE / (2 * WEIGHT)
-    apart = DISTANCE / dimension**0.5 + 2**0.5 * torch.randn(100_000, dimension)
-    cosines = apart.sum(dim=1) / (dimension**0.5 * apart.norm(dim=1))
-    return ((cosines.abs().mean() + DISTANCE / (2 * WEIGHT)) / cosines.square().mean()).item()
+        return torch.ones(1)
+    apart = DISTANCE / dimension**0.5 + 2**0.5 * torch.randn(50_000, dimension)
+    return apart.sum(dim=1).abs() / (dimension**0.5 * apart.norm(dim=1))
 
 
-def picture(found: dict[str, list[float]]) -> Image.Image:
+def steepest(cosines: Float[Tensor, "N"]) -> float:
+    """The best a: where the slope of a |m| - lambda E max(0, a |c| - 1)^2, which falls, is 0."""
+    low, high = 0.0, 100.0
+    for _ in range(40):
+        a = (low + high) / 2
+        rising = 2 * WEIGHT * (cosines * (a * cosines - 1).clamp(min=0)).mean() < DISTANCE
+        low, high = (a, high) if rising else (low, a)
+    return (low + high) / 2
+
+
+def picture(found: dict[str, list[float]], exact: dict[str, list[float]]) -> Image.Image:
     curves = []
     for name, colour in COLOURS.items():
-        curves.append(Curve(name, DIMENSIONS, found[name], "dots", colour))
-        curves.append(Curve("", DIMENSIONS, [exact(name, dimension) for dimension in DIMENSIONS], "line", colour))
-    return plot(curves, title="Slope of a critic", x="dimensions", y="mean |grad D(x)|", log="x", y_range=(0, 8))
+        curves.append(Curve(f"{name}, trained", DIMENSIONS, found[name], "dots", colour))
+        curves.append(Curve(f"{name}, best linear critic", DIMENSIONS, exact[name], "line", colour))
+    return plot(curves, title="Slope of a critic", x="dimensions", y="mean |grad D(x)|", log="x", y_range=(0, 9))

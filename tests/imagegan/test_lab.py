@@ -19,7 +19,7 @@ from imagegan import lab
 from imagegan.cli import imagegan
 from imagegan.data import digits
 from imagegan.grids import gif
-from imagegan.lab import EXPERIMENTS, lines, lottery, surfaces, swissroll, tags, vanishing
+from imagegan.lab import EXPERIMENTS, lines, lottery, slopes, surfaces, swissroll, tags, vanishing
 from imagegan.lab.experiment import FRAMES, Number, Result, as_images, critic, penalised, train
 from imagegan.lab.surfaces import SQUARE, Trained
 from imagegan.losses import LOSSES
@@ -43,7 +43,7 @@ def test_every_experiment_has_numbers_a_picture_and_frames_of_one_size(name: str
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "within"),
-    [("lines", 0.1), ("normal", 0.25), ("lottery", 0.002), ("vanishing", 0.3)],
+    [("lines", 0.1), ("normal", 0.25), ("lottery", 0.002), ("slopes", 0.1), ("vanishing", 0.3)],
 )
 def test_what_an_experiment_finds_is_near_what_is_exact(name: str, within: float) -> None:
     for what, measured, exact, _ in lab.run(name).numbers:
@@ -219,6 +219,36 @@ def test_the_gradient_at_the_first_layer_is_that_of_the_points() -> None:
         gradient_norms(lambda at: net(at).score, as_images(points)).mean().item(), rel=1e-5
     )
     assert norms[-1] == pytest.approx(net.output.weight.norm().item(), rel=1e-5)
+
+
+# --- slopes
+
+
+@pytest.mark.parametrize("name", slopes.PENALTIES)
+@pytest.mark.parametrize("dimension", [1, 16])
+def test_no_other_linear_critic_is_better_than_the_steepest(name: str, dimension: int) -> None:
+    """By the loss and the penalties of the package, on many pairs."""
+    best = slopes.steepest(slopes.cosines(name, dimension))
+    shift = slopes.DISTANCE / dimension**0.5
+    real, fake = (as_images(torch.randn(100_000, dimension) + by) for by in (shift, 0.0))
+    direction = torch.ones(dimension) / dimension**0.5
+
+    def loss(a: float) -> float:
+        def score(images: Tensor) -> Tensor:
+            return a * images.flatten(1) @ direction
+
+        torch.manual_seed(0)
+        penalty = slopes.PENALTIES[name](score, real, fake, "one-sided")
+        return (slopes.WEIGHT * penalty - (score(real) - score(fake)).mean()).item()
+
+    assert loss(best) < min(loss(0.95 * best), loss(1.05 * best))
+
+
+def test_a_difference_penalty_leaves_a_critic_steeper_in_more_dimensions() -> None:
+    seen = {name: slopes.steepest(slopes.cosines(name, 64)) for name in slopes.PENALTIES}
+    assert seen["gradient penalty"] == pytest.approx(1 + slopes.DISTANCE / (2 * slopes.WEIGHT))
+    assert slopes.steepest(slopes.cosines("difference penalty", 1)) == pytest.approx(seen["gradient penalty"])
+    assert seen["difference penalty"] > 5
 
 
 # --- vanishing gradients
