@@ -1,6 +1,9 @@
 """What a shell offers, and what is said to those who type nothing, or an option of another command."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -18,6 +21,8 @@ from seqgan.errors import ConfigError, CorpusError
 from tests.conftest import tiny_lines
 from tests.test_cli import call, refusal
 
+ROOT = Path(__file__).parents[1]
+
 
 def offered(group: object, *words: str) -> list[str]:
     complete = ShellComplete(group, {}, "x", "_X_COMPLETE")  # type: ignore[arg-type]
@@ -30,6 +35,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SEQGAN_HOME", str(tmp_path / "home"))
     create(Path("runs/one-1"), {"package": "seqgan", "algorithm": "mle", "seed": 0}, {})
     create(Path("elsewhere/two"), {"package": "seqgan", "algorithm": "mle", "seed": 0}, {})
+    create(Path("runs/three-1"), {"package": "imagegan", "algorithm": "gan", "seed": 0}, {})
+    for path in ("runs/one-1/checkpoints/step-00000012.pt", "runs/three-1/checkpoints/step-00000007.pt"):
+        Path(path).touch()
     store.add("mine", tiny_lines(), {})
     return tmp_path
 
@@ -46,10 +54,13 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["train", "--algorithm", "mle", "--rollou"], []),
         (["train", "--rollou"], ["--rollouts"]),
         (["train", "--resume", "runs/"], ["runs/one-1"]),
-        (["train", "--init-from", "runs/one-1@"], ["runs/one-1@mle", "runs/one-1@final", "runs/one-1@best"]),
+        (["train", "--init-from", "runs/one-1@"], [f"runs/one-1@{stage}" for stage in ("mle", "final", "best", "12")]),
         (["generate", ""], ["runs/one-1"]),
         (["generate", "elsewhere/"], ["elsewhere/two"]),
         (["evaluate", "runs/o"], ["runs/one-1"]),
+        (["generate", "runs/one-1", "--stage", ""], ["mle", "final", "best", "12"]),
+        (["score", "runs/one-1", "--stage", "b"], ["best"]),
+        (["save", "nowhere", "--stage", ""], ["mle", "final", "best"]),
         (["corpora", "remove", ""], ["mine"]),
         (["corpora", "show", "s"], ["speeches"]),
     ],
@@ -58,10 +69,37 @@ def test_a_shell_offers_what_there_is(words: list[str], expected: list[str]) -> 
     assert offered(seqgan, *words) == expected
 
 
-def test_a_shell_offers_models_and_runs_of_images() -> None:
-    assert offered(imagegan, "train", "--model", "wgan") == ["wgan", "wgan-gp", "wgan-diff"]
-    for command in ("generate", "walk", "evaluate"):
-        assert offered(imagegan, command, "ru") == ["runs/one-1"]
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["train", "--model", "wgan"], ["wgan", "wgan-gp", "wgan-diff"]),
+        (["train", "--data", "digits"], ["digits", "digits-wide"]),
+        (["bench", "models", "--models", "wgan,ac"], ["wgan,acgan"]),
+        (["generate", "runs/three-1", "--stage", ""], ["final", "best", "7"]),
+        *(([command, "ru"], ["runs/three-1"]) for command in ("generate", "walk", "evaluate", "save", "report")),
+    ],
+)
+def test_a_shell_offers_what_there_is_of_images(words: list[str], expected: list[str]) -> None:
+    assert offered(imagegan, *words) == expected
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize(("program", "run"), [("seqgan", "runs/one-1"), ("imagegan", "runs/three-1")])
+def test_the_shells_are_answered_by_the_program(shell: str, program: str, run: str) -> None:
+    """As a shell does it: first it asks for a script, then, at every tab, for what may follow."""
+    variable = f"_{program.upper()}_COMPLETE"
+
+    def answer(**variables: str) -> str:
+        module = [sys.executable, "-c", f"from {program}.cli import main; import sys; sys.argv = ['{program}']; main()"]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
+        return subprocess.run(module, env=environment, capture_output=True, text=True, check=True).stdout
+
+    script = answer(**{variable: f"{shell}_source"})
+    assert f"{variable}={shell}_complete" in script
+    typed = {"COMP_WORDS": f"{program} generate ru", "COMP_CWORD": "2" if shell != "fish" else "ru"}
+    told = answer(**{variable: f"{shell}_complete"}, **typed)
+    plain = {"bash": f"plain,{run}\n", "zsh": f"plain\n{run}\n_\n", "fish": f"plain,{run}\n"}
+    assert told == plain[shell]
 
 
 def said(group: object, *words: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> str:

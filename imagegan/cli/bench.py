@@ -13,6 +13,7 @@ from imagegan.cli.options import AS_PRESET, CPU_THREADS
 from imagegan.variants.configs import CONFIGS
 from seqgan.core.bounds import COUNT, PATH, SEED, TEXT, OneOf, Several, Whole
 from seqgan.core.config import nearest
+from seqgan.core.options import completing
 from seqgan.errors import UsageError, quoted
 
 if TYPE_CHECKING:
@@ -49,6 +50,12 @@ class Asked(NamedTuple):
     markdown: bool
 
 
+def _next_of(known: Sequence[str], ctx: click.Context, incomplete: str) -> list[str]:
+    """Another one behind those that a list begins with."""
+    begun, comma, _ = incomplete.rpartition(",")
+    return [begun + comma + name for name in known]
+
+
 def options(
     known: Sequence[str], seeds: str, folder: str, budget: Whole = COUNT, help: str = ""
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -56,6 +63,7 @@ def options(
     models = click.option(
         "--models",
         type=Different(Model(known), ",".join(known[:2])),
+        shell_complete=completing(partial(_next_of, known), files=False),
         default=",".join(known),
         show_default=False,
         help="models, separated by commas  [all]",

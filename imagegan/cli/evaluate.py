@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from imagegan.cli.options import CPU_THREADS, DATA, DATA_DIR, STAGE
+from imagegan.cli.options import CPU_THREADS, DATA, DATA_DIR, DATA_NAMES, STAGE
 from seqgan.core.bounds import PATH, SEED, TEXT, Whole
 from seqgan.core.options import RUNS
 from seqgan.errors import UsageError
@@ -23,7 +23,13 @@ if TYPE_CHECKING:
     metavar="PATH",
     help="an npz file (samples, and labels where they are conditional), or a folder of images",
 )
-@click.option("--data", type=TEXT, metavar="NAME", help=f"what to compare --samples with: {DATA}  [digits]")
+@click.option(
+    "--data",
+    type=TEXT,
+    shell_complete=DATA_NAMES,
+    metavar="NAME",
+    help=f"what to compare --samples with: {DATA}  [digits]",
+)
 @DATA_DIR
 @click.option("--size", type=Whole(1, 2**14), default=None, help="height and width in pixels  [those of the data]")
 @click.option("--images", type=Whole(100), default=None, help="training images  [10000, or all that are read]")

@@ -6,10 +6,11 @@ from pathlib import Path
 import click
 
 from seqgan.core.bounds import PATH, SEED, TEXT, THREADS, OneOf, Stage
-from seqgan.core.options import RUNS
+from seqgan.core.options import RUNS, completing, completing_stages
 from seqgan.errors import UsageError
 
 DATA = "digits, digits-wide, triangles, mnist, fashion-mnist, cifar10, folder, ring, grid, swissroll, hf:owner/name"
+DATA_NAMES = completing(lambda ctx, incomplete: DATA.split(", ")[:-1], files=False)
 DATA_DIR = click.option("--data-dir", type=PATH, metavar="PATH", help="folder of idx files or images to read")
 RUN = click.argument("run", type=PATH, shell_complete=RUNS)
 SAMPLING_SEED = click.option("--seed", type=SEED, default=0, help="seed of the noise")
@@ -26,6 +27,7 @@ CLASS = click.option(
 STAGE = click.option(
     "--stage",
     type=Stage("final, best, or the number of a checkpoint"),
+    shell_complete=completing_stages("final", "best"),
     default="final",
     help="final, best (by Frechet distance to validation images), or the number of a checkpoint",
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from imagegan.cli.evaluate import print_rows
-from imagegan.cli.options import DATA, DATA_DIR
+from imagegan.cli.options import DATA, DATA_DIR, DATA_NAMES
 from imagegan.variants.configs import CONFIGS, PRESETS
 from seqgan.core.bounds import TEXT
 from seqgan.core.command import warn_about_quick
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.command(cls=ConfiguredCommand, chooser="--model", configs=CONFIGS, presets=PRESETS, usual="dcgan")
 @click.option("--model", default=None, shell_complete=CHOICES, help=f"{', '.join(CONFIGS)}  [dcgan]")
-@click.option("--data", type=TEXT, metavar="NAME", help=f"{DATA}  [digits]")
+@click.option("--data", type=TEXT, shell_complete=DATA_NAMES, metavar="NAME", help=f"{DATA}  [digits]")
 @DATA_DIR
 @run_options
 @click.pass_context

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from seqgan.cli.shared import DEVICE, THREAD_COUNT, found_again, is_saved_model, model_of, reading_options
+from seqgan.cli.shared import DEVICE, STAGES, THREAD_COUNT, found_again, is_saved_model, model_of, reading_options
 from seqgan.core.bounds import BEAMS, DRAWN, PATH, PROMPT, SEED, STAGE, TEMPERATURE, TEXT, TOP_K, TOP_P
 from seqgan.core.options import RUNS
 from seqgan.data.reading import Reading
@@ -66,6 +66,7 @@ if TYPE_CHECKING:
 @click.option(
     "--stage",
     type=STAGE,
+    shell_complete=STAGES,
     default="final",
     help="mle, final, best (by validation NLL), or the number of a checkpoint",
     show_default=True,
@@ -169,7 +170,12 @@ def _training_texts(run: Path, device: str) -> Sequence[str]:
 @click.argument("run", type=PATH, shell_complete=RUNS)
 @click.argument("file", type=PATH)
 @click.option(
-    "--stage", type=STAGE, default="final", help="mle, final, best, or the number of a checkpoint", show_default=True
+    "--stage",
+    type=STAGE,
+    shell_complete=STAGES,
+    default="final",
+    help="mle, final, best, or the number of a checkpoint",
+    show_default=True,
 )
 @reading_options
 @click.option("--label", type=TEXT, help="the label of all texts, where RUN was trained on texts with labels")

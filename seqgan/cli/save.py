@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from seqgan.cli.corpora import CORPORA
-from seqgan.cli.shared import DEVICE, found_again, reading_options
+from seqgan.cli.shared import DEVICE, STAGES, found_again, reading_options
 from seqgan.core.bounds import PATH, STAGE, TEXT
 from seqgan.core.options import RUNS
 from seqgan.data.reading import Reading
@@ -14,7 +14,13 @@ from seqgan.data.reading import Reading
 @click.command()
 @click.argument("run", type=PATH, shell_complete=RUNS)
 @click.argument("folder", type=PATH)
-@click.option("--stage", type=STAGE, default="final", help="mle, final, best, or the number of a checkpoint")
+@click.option(
+    "--stage",
+    type=STAGE,
+    shell_complete=STAGES,
+    default="final",
+    help="mle, final, best, or the number of a checkpoint",
+)
 @click.option(
     "--license", "licence", type=TEXT, default="unknown", help="of the model, for its card", show_default=True
 )

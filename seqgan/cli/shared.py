@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seqgan.core.bounds import TEXT, THREADS
+from seqgan.core.options import completing, completing_stages
 from seqgan.data.reading import Reading
 from seqgan.errors import one_line
 
@@ -21,6 +22,8 @@ DEVICE = click.option("--device", type=TEXT, default="auto", help="auto, cpu, cu
 THREAD_COUNT = click.option(
     "--threads", type=THREADS, default=0, help="0: OMP_NUM_THREADS, else all cores", show_default=True
 )
+STAGE_NAMES = ("mle", "final", "best")
+STAGES = completing_stages(*STAGE_NAMES)
 
 
 def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -36,7 +39,10 @@ def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
     )
     @click.option("--label-column", type=TEXT, help="the column that holds the labels of the texts, if they have any")
     @click.option(
-        "--labels", type=TEXT, help="a file of labels, one a line; or folders: a text has that of the folder it is in"
+        "--labels",
+        type=TEXT,
+        shell_complete=completing(lambda ctx, incomplete: ()),
+        help="a file of labels, one a line; or folders: a text has that of the folder it is in",
     )
     @functools.wraps(command)
     def with_reading(

@@ -1,22 +1,23 @@
 """`seqgan train`."""
 
+from pathlib import Path
 from typing import Any
 
 import click
 
 from seqgan.algorithms.configs import CONFIGS, PRESETS
 from seqgan.cli.corpora import CORPORA
-from seqgan.cli.shared import print_tables, reading_options, shown_text
+from seqgan.cli.shared import STAGE_NAMES, print_tables, reading_options, shown_text
 from seqgan.core.bounds import PATH_NAME, TEXT
 from seqgan.core.command import warn_about_quick
-from seqgan.core.options import CHOICES, ConfiguredCommand, RunOptions, completing, run_options, runs
+from seqgan.core.options import CHOICES, ConfiguredCommand, RunOptions, completing, run_options, runs, stages
 from seqgan.data.reading import Reading
 from seqgan.errors import UsageError
 
 
 def _stages(ctx: click.Context, incomplete: str) -> list[str]:
     run, at, _ = incomplete.partition("@")
-    return [f"{run}@{stage}" for stage in ("mle", "final", "best")] if at else runs(ctx, incomplete)
+    return [f"{run}@{stage}" for stage in stages(Path(run), STAGE_NAMES)] if at else runs(ctx, incomplete)
 
 
 @click.command(cls=ConfiguredCommand, chooser="--algorithm", configs=CONFIGS, presets=PRESETS, usual="seqgan")

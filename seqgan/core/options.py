@@ -36,12 +36,31 @@ def completing(names: Callable[[click.Context, str], Iterable[str]], *, files: b
 
 
 def runs(ctx: click.Context, incomplete: str) -> list[str]:
-    """The runs in `runs` and in the folder that is typed."""
+    """The runs of the package whose command is typed, in `runs` and in the folder that is typed."""
+    ours = f'"package": "{ctx.find_root().command.name}"'
     parents = dict.fromkeys([Path("runs"), Path(incomplete) if incomplete.endswith("/") else Path(incomplete).parent])
-    return sorted({str(path.parent) for parent in parents for path in parent.glob("*/run.json")})
+    found = {path for parent in parents for path in parent.glob("*/run.json") if path.is_file()}
+    return sorted(str(path.parent) for path in found if ours in path.read_text(errors="replace"))
 
 
 RUNS = completing(runs)
+
+
+def stages(run: Path | None, names: Sequence[str]) -> list[str]:
+    """The names of stages, and the numbers of the checkpoints of a run."""
+    from seqgan.core.folder import checkpoints
+
+    return [*names, *map(str, checkpoints(run) if run else ())]
+
+
+def completing_stages(*names: str) -> Complete:
+    """Of the run that stands before, which click leaves among the arguments while the option has no value."""
+
+    def of_run(ctx: click.Context, incomplete: str) -> list[str]:
+        run = ctx.params.get("run") or next(iter(ctx.args), None)
+        return stages(Path(run) if run else None, names)
+
+    return completing(of_run, files=False)
 
 
 # --- options that are hyper-parameters
