@@ -17,7 +17,7 @@ from imagegan.model import load_model
 from imagegan.pyramid import Model
 from imagegan.runs import RunDescription, load_images, read_run
 from imagegan.summary import HELD_OUT
-from imagegan.variants.configs import CONFIGS, PRESETS
+from imagegan.variants.configs import PRESETS
 from seqgan.core import page
 from seqgan.core.report import Row, as_cell, metrics_of, rows_from_json, signatures
 from seqgan.core.run import checkpoints
@@ -33,45 +33,30 @@ def report(folders: Sequence[Path], device: torch.device, splits: Splits | None 
 
     Raises:
         RunError: a folder is not a run of imagegan, or its run.json is damaged."""
-    names = page.names_of(folders)
-    most = MOST_OF_GIF // len(folders)
+    names, most = page.names_of(folders), MOST_OF_GIF // len(folders)
     told = [_about(folder, name, device, splits, most) for folder, name in zip(folders, names, strict=True)]
-    groups, charts = page.charts([about.pop("record") for about in told])
-    content = {
-        "title": f"{names[0]}: a report" if len(folders) == 1 else f"{len(folders)} runs: a report",
-        "runs": told,
-        "groups": groups,
-        "tables": _tables(names, [about.pop("rows") for about in told]),
-        "data": {"runs": names, "charts": charts},
-    }
-    return page.rendered(TEMPLATE, content)
+    return page.whole(TEMPLATE, told, _tables(told))
 
 
 def _about(folder: Path, name: str, device: torch.device, splits: Splits | None, most: int) -> dict[str, Any]:
     """What the template is told of a run."""
-    about, notes = read_run(folder), list[str]()
-    description, found = about.description, page.evaluation_of(folder, notes, f"imagegan evaluate {folder}")
-    chosen = page.settings(description, CONFIGS[description["algorithm"]], PRESETS[description["algorithm"]])
-    steps = max(checkpoints(folder), default=0)
-    if ("steps" in found and found["steps"] != steps) or not steps:
+    about = read_run(folder)
+    description, config, _ = about
+    data, presets = description["data"], PRESETS[description["algorithm"]]
+    words = ["--model", description["algorithm"], "--data", data["name"]]
+    words += ["--data-dir", data["folder"]] if data["folder"] else []
+    told = page.about(folder, name, description, config, presets, words, "data ")
+    notes, found, steps = told["notes"], told["found"], max(checkpoints(folder), default=0)
+    if not steps or found.get("steps", steps) != steps:
         notes.append(f"Training has not ended: {steps} steps so far; go on with: imagegan train --resume {folder}")
-    nothing: dict[str, Any] = {"stages": {}, "classes": [], "pairs": None}
     made = partial(_pictures, folder, about, device, splits, notes)
     pictures = page.attempted(notes, made) if steps else None
     return {
-        "name": name,
-        "notes": notes,
+        **told,
         "facts": _facts(description),
-        "settings": chosen,
-        "changed": [[p.name, page.shown(value), page.shown(usual)] for p, value, usual in chosen.changed],
-        "record": page.record_of(folder, notes),
-        "rows": page.attempted(notes, lambda: rows_from_json(found.get("rows", {}), folder / "evaluations")) or {},
-        "remarks": found.get("summary", []),
+        "found": page.attempted(notes, lambda: rows_from_json(found.get("rows", {}), folder / "evaluations")) or {},
         "film": page.attempted(notes, lambda: _film(folder, most)) or [],
-        **(pictures or nothing),
-        "again": "The command that trains the same run again:",
-        "command": _command(description, chosen),
-        "versions": page.versions(description),
+        **(pictures or {"stages": {}, "classes": [], "pairs": None}),
     }
 
 
@@ -86,16 +71,11 @@ def _facts(description: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _command(description: Mapping[str, Any], chosen: page.Settings) -> str:
-    data = description["data"]
-    words = ["--model", description["algorithm"], "--data", data["name"]]
-    words += ["--data-dir", data["folder"]] if data["folder"] else []
-    return page.command(description, words, chosen, "data ")
-
-
-def _tables(names: Sequence[str], found: Sequence[Mapping[str, Row]]) -> list[tuple[Any, ...]]:
+def _tables(told: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
     """One table: a line for each metric, a column for each row of each run."""
-    rows = page.side_by_side(names, found, HELD_OUT) if len(names) > 1 else found[0]
+    rows: Mapping[str, Row] = told[0]["found"]
+    if len(told) > 1:
+        rows = page.side_by_side([run["name"] for run in told], [run["found"] for run in told], HELD_OUT)
     metrics = metrics_of(rows)
     cells = [[metric.replace("-", " "), *(as_cell(row.get(metric)) for row in rows.values())] for metric in metrics]
     return [("samples beside held-out images", ["", *rows], cells, signatures(rows, metrics))] if rows else []

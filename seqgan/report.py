@@ -14,13 +14,14 @@ from seqgan.advantages import advantages
 from seqgan.algorithms import ALGORITHMS
 from seqgan.algorithms.adversarial import ADVERSARIAL, UNSHOWN, TextGAN, View
 from seqgan.algorithms.components import DEFAULTS, Components
-from seqgan.algorithms.configs import CONFIGS, PRESETS, MLEConfig, PolicyGradientConfig, SeqGANConfig
+from seqgan.algorithms.configs import PRESETS, MLEConfig, PolicyGradientConfig, SeqGANConfig
 from seqgan.core import distributed, page
 from seqgan.core.report import rows_from_json
 from seqgan.core.run import checkpoints, saved_in
 from seqgan.core.seed import seed_everything
 from seqgan.data.encoding import EncodedCorpus
 from seqgan.data.ragged import Ragged
+from seqgan.data.reading import Reading
 from seqgan.data.tokenizer import SHOWN_UNKNOWN
 from seqgan.evaluation import judged
 from seqgan.models.policy import Sampled, sample
@@ -33,14 +34,12 @@ TEMPLATE = Path(__file__).parent / "report.html"
 SAMPLES, SHADED, RANKED, ENDS = 8, 8, 200, 5  # texts of a stage; of each kind in the token view; ranked; seen of these
 MOST_TOKENS = 200  # shown of a text
 MOST_READ = 4_000_000  # tokens of all completions together, for the rewards of the token view
-RELATED = {"path": "corpus", "valid": "valid", "test": "test"}  # what run.json calls an option of seqgan train
 MEANINGS = {
     "reward to go": "what training pays for the token, the mean score of completions of the text up to it",
     "reward of the text": "what training weights the text by, each of its tokens alike",
     "advantage": "how much more that is than expected, where all texts here count as one batch",
     "log-probability": "of the token after all before it, in nats; the less likely, the darker",
 }
-READING = ("text_column", "delimiter", "split_on", "label_column", "labels")
 
 
 class Reported(NamedTuple):
@@ -78,52 +77,37 @@ def report(runs: Sequence[Reported]) -> bytes:
         RunError: a folder is not a run of seqgan, or its run.json is damaged."""
     names = page.names_of([run.folder for run in runs])
     told = [_about(run, name) for run, name in zip(runs, names, strict=True)]
-    groups, charts = page.charts([about.pop("record") for about in told], UNSHOWN)
-    views = [about["kinds"] for about in told if about["shaded"]]
-    content = {
-        "title": f"{names[0]}: a report" if len(runs) == 1 else f"{len(runs)} runs: a report",
-        "runs": told,
-        "groups": groups,
-        "tables": _tables(names, [about.pop("found") for about in told]),
-        "data": {"runs": names, "charts": charts, "views": [[kind._asdict() for kind in kinds] for kinds in views]},
-        "ends": ENDS,
-        "meanings": MEANINGS,
-    }
-    return page.rendered(TEMPLATE, content)
+    return page.whole(TEMPLATE, told, _tables(told), UNSHOWN, ends=ENDS, meanings=MEANINGS)
 
 
 def _about(run: Reported, name: str) -> dict[str, Any]:
     """What the template is told of a run."""
-    folder, notes = run.folder, list[str]()
-    description = describe_run(folder)
-    config = run_config(folder / "run.json", description)
-    chosen = page.settings(description, CONFIGS[description["algorithm"]], PRESETS[description["algorithm"]])
-    found, trained = page.evaluation_of(folder, notes, f"seqgan evaluate {folder}"), bool(checkpoints(folder))
-    if trained:
+    folder, description = run.folder, describe_run(run.folder)
+    config, presets = run_config(folder / "run.json", description), PRESETS[description["algorithm"]]
+    told = page.about(folder, name, description, config, presets, _words(description), "from ")
+    notes, texts = told["notes"], None
+    if checkpoints(folder):
         reached = page.attempted(notes, lambda: progress(folder)) or {}
         notes += [f"{reached['unfinished']}."] if "unfinished" in reached else []
+        texts = page.attempted(notes, lambda: _Texts(run, description, config, notes))
     else:
         notes.append(f"Nothing has been trained yet; start it with: seqgan train --resume {folder}")
-    texts = page.attempted(notes, lambda: _Texts(run, description, config, notes)) if trained else None
     kinds, shaded = (page.attempted(notes, texts.shaded) if texts else None) or ([], [])
+    if description["custom"]:
+        custom = " and ".join(description["custom"])
+        told["again"] = f"The run has a custom {custom}: repeat it from Python, with these as well as with:"
+    elif not description["corpus"]["path"]:
+        told["again"] = "The texts came from memory; the run keeps them in its folder corpus. With them in a file:"
     return {
-        "name": name,
-        "notes": notes,
+        **told,
         "facts": _facts(description),
-        "settings": chosen,
-        "changed": [[p.name, page.shown(value), page.shown(usual)] for p, value, usual in chosen.changed],
-        "record": page.record_of(folder, notes),
-        "found": page.attempted(notes, lambda: _found(folder, found)) or ({}, {}, {}),
-        "remarks": found.get("summary", []),
+        "found": page.attempted(notes, lambda: _found(folder, told["found"])) or ({}, {}, {}),
         "samples": (page.attempted(notes, texts.samples) if texts else None) or {},
-        "kinds": kinds,
+        "kinds": [kind._asdict() for kind in kinds],
         "shaded": shaded,
         "unknown": any(SHOWN_UNKNOWN in token for text in shaded for token, _ in text.tokens),
         "compares": texts is not None and not texts.model.logit_is_log_odds,
         "ranked": (page.attempted(notes, texts.ranked) if texts else None) or [],
-        "again": _again(description),
-        "command": _command(description, chosen),
-        "versions": page.versions(description),
     }
 
 
@@ -146,25 +130,15 @@ def _facts(description: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _again(description: Mapping[str, Any]) -> str:
-    if description["custom"]:
-        return f"The run has a custom {' and '.join(description['custom'])}: repeat it from Python, with these as well."
-    if not description["corpus"]["path"]:
-        return "The texts came from memory; the run keeps them in its folder corpus. With them in a file:"
-    return "The command that trains the same run again:"
-
-
-def _command(description: Mapping[str, Any], chosen: page.Settings) -> str:
+def _words(description: Mapping[str, Any]) -> list[str]:
+    """The options of seqgan train that name the algorithm and the texts."""
     corpus, begun = description["corpus"], description["init_from"]
-    words = ["--algorithm", description["algorithm"]]
-    for name, option in (*RELATED.items(), *((name, name.replace("_", "-")) for name in READING)):
-        if value := corpus[name] or ("FILE" if name == "path" else ""):
-            words += [f"--{option}", str(value)]
+    words = ["--algorithm", description["algorithm"], "--corpus", corpus["path"] or "FILE"]
+    for name in ("valid", "test", *(name for name in Reading._fields if name != "header")):
+        words += [f"--{name.replace('_', '-')}", corpus[name]] if corpus[name] else []
     if corpus["header"] is not None:
         words.append("--header" if corpus["header"] else "--no-header")
-    if begun:
-        words += ["--init-from", f"{begun['run']}@{begun['stage']}"]
-    return page.command(description, words, chosen, "from ")
+    return [*words, "--init-from", f"{begun['run']}@{begun['stage']}"] if begun else words
 
 
 def _found(folder: Path, content: Mapping[str, Any]) -> tuple[dict[str, Row], dict[str, Row], dict[str, Any]]:
@@ -174,14 +148,14 @@ def _found(folder: Path, content: Mapping[str, Any]) -> tuple[dict[str, Row], di
     return rows, between, {label: rows_from_json(of, place) for label, of in content.get("labels", {}).items()}
 
 
-def _tables(names: Sequence[str], found: Sequence[tuple[dict[str, Row], dict[str, Row], Any]]) -> list[Table]:
+def _tables(told: Sequence[Mapping[str, Any]]) -> list[Table]:
     """The short table and all others of one run; of several, their rows side by side without differences, since paired
     errors are those of `seqgan evaluate RUN RUN`."""
-    if len(names) == 1:
-        rows, between, labels = found[0]
+    rows, between, labels = told[0]["found"]
+    if len(told) == 1:
         measured = [*tables(rows, short=True, between=between), *tables(rows, between=between)]
         return [*measured, *label_tables(labels)]
-    beside = page.side_by_side(names, [rows for rows, *_ in found], REAL)
+    beside = page.side_by_side([run["name"] for run in told], [run["found"][0] for run in told], REAL)
     options: dict[str, Any] = {"between": {}, "widest": len(beside)}
     return [*tables(beside, short=True, **options), *tables(beside, **options)]
 

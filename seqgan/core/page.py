@@ -13,7 +13,7 @@ from PIL import Image
 
 from seqgan.core import files, outputs, schema
 from seqgan.core.bounds import Repeated
-from seqgan.core.config import DEFAULT, PRESET, Dataclass, Parameter, parameters
+from seqgan.core.config import DEFAULT, PRESET, Dataclass, Parameter, parameters, to_json
 from seqgan.core.log import Display
 from seqgan.core.record import FIELDS, read_record
 from seqgan.errors import RunError, SeqGANError, UsageError, why
@@ -26,6 +26,9 @@ HERE = Path(__file__).parent
 MOST_POINTS, MOST_OF_A_LINE = 24_000, 400  # on a page, and of one curve
 MOST_CHARTS = 9  # of a phase that are seen at once; the others are folded
 VALID = "valid_"
+ADVICE = "remove it, and measure the run again"
+TABLE = schema.TABLE._replace(needed=False)
+EVALUATION = {"rows": schema.TABLE, "differences": TABLE, "labels": TABLE, "summary": schema.NAMES}
 
 
 def rendered(template: Path, content: Mapping[str, Any]) -> bytes:
@@ -37,6 +40,48 @@ def rendered(template: Path, content: Mapping[str, Any]) -> bytes:
         loader=places, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     return environment.get_template(template.name).render(content).encode(errors="replace")
+
+
+def whole(
+    template: Path, told: Sequence[dict[str, Any]], tables: Sequence[Any], folded: Sequence[str] = (), **more: Any
+) -> bytes:
+    """The page of runs, of each of which `about` has told, and a template's own parts."""
+    names = [run["name"] for run in told]
+    groups, made = charts([run["record"] for run in told], folded)
+    data = {"runs": names, "charts": made, "views": [run["kinds"] for run in told if run.get("shaded")]}
+    title = f"{names[0]}: a report" if len(told) == 1 else f"{len(told)} runs: a report"
+    content = {"title": title, "runs": told, "groups": groups, "tables": tables, "data": data}
+    return rendered(template, content | more)
+
+
+def about(
+    folder: Path,
+    name: str,
+    description: Mapping[str, Any],
+    config: Dataclass,
+    presets: Mapping[str, Any],
+    words: Sequence[str],
+    inherited: str,
+) -> dict[str, Any]:
+    """What the templates are told of every run; `words` and `inherited` as for `command`."""
+    notes = list[str]()
+    record = attempted(notes, lambda: read_record(folder))
+    if record == []:
+        notes.append("There are no curves: nothing has been measured yet.")
+    chosen = settings(description, config, presets)
+    found = evaluation_of(folder, notes, f"{description['package']} evaluate {shlex.quote(str(folder))}")
+    return {
+        "name": name,
+        "notes": notes,
+        "settings": chosen,
+        "changed": [[parameter.name, shown(value), shown(usual)] for parameter, value, usual in chosen.changed],
+        "record": record or [],
+        "found": found,
+        "remarks": found.get("summary", []),
+        "again": "The command that trains the same run again:",
+        "command": command(description, words, chosen, inherited),
+        "versions": ", ".join(f"{name} {number}" for name, number in description.get("versions", {}).items()),
+    }
 
 
 def attempted(notes: list[str], make: Callable[[], T]) -> T | None:
@@ -99,17 +144,17 @@ class Settings(NamedTuple):
     every: list[tuple[str, str, str]]  # name, value, where it came from
 
 
-def settings(description: Mapping[str, Any], config: type[Dataclass], presets: Mapping[str, Any]) -> Settings:
+def settings(description: Mapping[str, Any], config: Dataclass, presets: Mapping[str, Any]) -> Settings:
     """The hyper-parameters of a run, and those that differ from its preset."""
-    values, sources = description["config"], description["sources"]
+    values, sources = to_json(config), description["sources"]
     named = [source.removeprefix(PRESET).strip() for source in sources.values() if source.startswith(PRESET)]
     preset = next((name for name in named if name in presets), DEFAULT)
     changed, every = [], []
-    for parameter in parameters(config):
+    for parameter in parameters(type(config)):
         usual, value = presets[preset].get(parameter.name, parameter.default), values[parameter.name]
         if value != (list(usual) if isinstance(usual, tuple) else usual):
             changed.append((parameter, value, usual))
-        every.append((parameter.name, shown(value), sources.get(parameter.name, "")))
+        every.append((parameter.name, shown(value), sources.get(parameter.name, DEFAULT)))
     return Settings(preset, changed, every)
 
 
@@ -119,7 +164,7 @@ def shown(value: Any) -> str:
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
-def command(description: Mapping[str, Any], words: Sequence[str], chosen: Settings, inherited: str = "\0") -> str:
+def command(description: Mapping[str, Any], words: Sequence[str], chosen: Settings, inherited: str) -> str:
     """The command that trains the same run again; `words` name the algorithm and the data. A value whose source begins
     with `inherited` follows from these."""
     package, processes = description["package"], description["world_size"]
@@ -141,19 +186,7 @@ def _as_option(parameter: Parameter, value: Any) -> list[str]:
     return [parameter.option, ",".join(map(str, value)) if isinstance(value, list) else str(value)]
 
 
-def versions(description: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {number}" for name, number in description.get("versions", {}).items())
-
-
 # --- its record, as curves
-
-
-def record_of(folder: Path, notes: list[str]) -> Record:
-    """The record of a run; a note where it is damaged or empty."""
-    record = attempted(notes, lambda: read_record(folder))
-    if record == []:
-        notes.append("There are no curves: nothing has been measured yet.")
-    return record or []
 
 
 def charts(records: Sequence[Record], folded: Sequence[str] = ()) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -211,12 +244,13 @@ def evaluation_of(folder: Path, notes: list[str], measure: str) -> dict[str, Any
     if not found:
         notes.append(f"The run has not been evaluated; measure it with: {measure}")
         return {}
-    content = attempted(notes, lambda: schema.read(found[-1], RunError, "remove it, and measure the run again")) or {}
-    rows = content.get("rows")
-    if content and not (isinstance(rows, dict) and all(isinstance(row, dict) for row in rows.values())):
-        notes.append(f"{found[-1]} holds no rows of numbers; remove it, and measure the run again")
-        return {}
-    return content
+
+    def read() -> dict[str, Any]:
+        content = schema.read(found[-1], RunError, ADVICE)
+        schema.check(found[-1], content, EVALUATION, RunError, advice=ADVICE)
+        return content
+
+    return attempted(notes, read) or {}
 
 
 def side_by_side(names: Sequence[str], found: Sequence[Mapping[str, T]], real: str) -> dict[str, T]:
