@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -52,13 +52,12 @@ class Reported(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """A number that tokens are shaded by: from `low` to `high`; `signed` ones are faint at 0."""
+    """A number that tokens are shaded by: not at all at `zero`, most at `full`; of two hues on `both` sides of 0."""
 
     name: str
-    low: float
-    high: float
-    hue: str = "pos"
-    signed: bool = False
+    zero: float
+    full: float
+    hue: Literal["pos", "neg", "both"]
 
 
 class Shaded(NamedTuple):
@@ -309,6 +308,5 @@ def _kind(name: str, values: Tensor) -> Kind:
     """The range of all but the few most extreme values."""
     low, high = values.float().quantile(torch.tensor([0.02, 0.98], device=values.device)).tolist()
     if name == "advantage":
-        most = max(abs(low), abs(high))
-        return Kind(name, -most, most, signed=True)
-    return Kind(name, low, high, "neg" if name == "log-probability" else "pos")
+        return Kind(name, 0.0, max(abs(low), abs(high)), "both")
+    return Kind(name, high, low, "neg") if name == "log-probability" else Kind(name, low, high, "pos")

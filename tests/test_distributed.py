@@ -197,6 +197,7 @@ def test_one_process_writes_and_reports(whole: tuple[Path, str]) -> None:
     folder, output = whole
     assert output.count("what training achieved") == 1
     assert output.count(f"the run is in {folder}") == 1
+    assert output.count(f"on one page: {folder / 'report.html'}") == 1
     record = (folder / "metrics.jsonl").read_text().splitlines()
     assert len(record) == len(set(record))
 

@@ -86,18 +86,16 @@ function draw(svg) {
 }
 document.querySelectorAll("svg[data-chart]").forEach(draw);
 
-function shade(view, kind) { // each token by one of its values
-  const { low, high, signed, hue } = data.views[view.dataset.view][kind], part = (value) => Math.min(1, Math.max(0, (value - low) / (high - low || 1)));
+function shade(view, kind) { // each token by one of its values, from transparent at `zero` to dark at `full`
+  const { zero, full, hue } = data.views[view.dataset.view][kind], both = hue === "both";
   for (const token of view.querySelectorAll("span[data-v]")) {
-    const value = +token.dataset.v.split(" ")[kind], a = signed ? Math.min(1, Math.abs(value) / (high || 1)) : hue === "neg" ? 1 - part(value) : part(value);
-    token.style.setProperty("--a", a.toFixed(3));
-    token.style.setProperty("--hue", `var(--${signed ? (value < 0 ? "neg" : "pos") : hue})`);
+    const value = +token.dataset.v.split(" ")[kind], share = (value - zero) / (full - zero || 1);
+    token.style.setProperty("--a", Math.max(0, Math.min(1, both ? Math.abs(share) : share)).toFixed(3));
+    token.style.setProperty("--hue", `var(--${both ? (value < 0 ? "neg" : "pos") : hue})`);
   }
-  const faint = "transparent", full = (hue) => `color-mix(in srgb, var(--${hue}) calc(var(--shade) * 100%), transparent)`;
-  const [from, to] = signed ? [full("neg"), full("pos")] : hue === "neg" ? [full("neg"), faint] : [faint, full("pos")];
-  view.querySelector(".scale").style.background = `linear-gradient(to right, ${from}, ${signed ? faint + ", " : ""}${to})`;
-  view.querySelector(".low").textContent = shown(low);
-  view.querySelector(".high").textContent = shown(high);
+  view.querySelector(".scale").className = "scale " + hue;
+  view.querySelector(".low").textContent = shown(both ? -full : Math.min(zero, full));
+  view.querySelector(".high").textContent = shown(Math.max(zero, full));
 }
 for (const view of document.querySelectorAll(".view")) {
   for (const choice of view.querySelectorAll("input")) {
