@@ -12,7 +12,7 @@ from imagegan.cli.save import save
 from imagegan.cli.train import train
 from imagegan.cli.walk import walk
 from seqgan import __version__
-from seqgan.core.command import run_command
+from seqgan.core.command import run_command, with_examples
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120, "show_default": True})
@@ -25,6 +25,23 @@ def imagegan() -> None:
 
 for command in (train, runs, generate, walk, evaluate, report, save, bench, lab):
     imagegan.add_command(command)
+
+with_examples(
+    imagegan,
+    {
+        "train": "imagegan train --model cgan --data digits --run-dir runs/digits",
+        "runs": "imagegan runs",
+        "generate": "imagegan generate runs/digits -n 20 --output twenty.png",
+        "walk": "imagegan walk runs/digits",
+        "evaluate": "imagegan evaluate runs/digits",
+        "report": "imagegan report runs/digits",
+        "save": "imagegan save runs/digits my-model --license cc0-1.0",
+        "bench models": "imagegan bench models --models dcgan,wgan-gp --seeds 0,1",
+        "bench speed": "imagegan bench speed",
+        "bench study": "imagegan bench study --models minimax,wgan-gp",
+        "lab": "imagegan lab ring",
+    },
+)
 
 
 def main() -> None:

@@ -18,7 +18,24 @@ if TYPE_CHECKING:
     from seqgan.core.starting import Machine
 
 
-@click.command(cls=ConfiguredCommand, chooser="--model", configs=CONFIGS, presets=PRESETS, usual="dcgan")
+HEADINGS = {
+    "Data": ["data", "data_dir", "images", "size"],
+    "Model": [
+        *("model", "nets", "width", "latent_dim", "d_norm", "spectral_norm", "categories", "continuous"),
+        *("conditional", "top_width"),
+    ],
+    "Training": ["steps", "batch_size", "g_lr", "lr_schedule", "beta1", "beta2", "ema", "validate_every", "bf16"],
+}
+
+
+@click.command(
+    cls=ConfiguredCommand,
+    chooser="--model",
+    configs=CONFIGS,
+    presets=PRESETS,
+    usual="dcgan",
+    headings=HEADINGS,
+)
 @click.option("--model", default=None, shell_complete=CHOICES, help=f"{', '.join(CONFIGS)}  [dcgan]")
 @click.option("--data", type=TEXT, shell_complete=DATA_NAMES, metavar="NAME", help=f"{DATA}  [digits]")
 @DATA_DIR
@@ -29,7 +46,7 @@ def train(
 ) -> None:
     """Train an image GAN; writes a grid of samples and first metrics to the run directory.
 
-    The last options are the hyper-parameters of the chosen --model, with their values in --preset default: see
+    The hyper-parameters are those of the chosen --model, with their values in --preset default: see
     imagegan train --model NAME --help."""
     name = ctx.meta["choice"]
     chosen = options.choose(name, CONFIGS[name], PRESETS[name], hyper)

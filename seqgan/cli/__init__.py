@@ -12,7 +12,7 @@ from seqgan.cli.report import report
 from seqgan.cli.runs import runs
 from seqgan.cli.save import save
 from seqgan.cli.train import train
-from seqgan.core.command import run_command
+from seqgan.core.command import run_command, with_examples
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
@@ -25,6 +25,30 @@ def seqgan() -> None:
 
 for command in (train, runs, generate, score, save, evaluate, report, bench, corpora):
     seqgan.add_command(command)
+
+with_examples(
+    seqgan,
+    {
+        "train": "seqgan train --corpus poems --preset quick --run-dir runs/poems",
+        "runs": "seqgan runs",
+        "generate": "seqgan generate runs/poems -n 20 --temperature 0.7",
+        "score": "seqgan score runs/poems poems.txt",
+        "save": "seqgan save runs/poems my-model --license cc0-1.0",
+        "evaluate": "seqgan evaluate runs/poems",
+        "report": "seqgan report runs/poems",
+        "bench speed": "seqgan bench speed",
+        "bench ablation": "seqgan bench ablation arms.toml --corpus poems --seeds 2",
+        "bench data": "seqgan bench data",
+        "bench oracle": "seqgan bench oracle --arms mle,seqgan --seeds 2",
+        "bench estimators": "seqgan bench estimators",
+        "corpora list": "seqgan corpora list",
+        "corpora show": "seqgan corpora show poems -n 3",
+        "corpora export": "seqgan corpora export poems folder",
+        "corpora add": "seqgan corpora add mine mine.txt",
+        "corpora fetch": "seqgan corpora fetch verses",
+        "corpora remove": "seqgan corpora remove mine",
+    },
+)
 
 
 def main() -> None:

@@ -20,7 +20,30 @@ def _stages(ctx: click.Context, incomplete: str) -> list[str]:
     return [f"{run}@{stage}" for stage in stages(Path(run), STAGE_NAMES)] if at else runs(ctx, incomplete)
 
 
-@click.command(cls=ConfiguredCommand, chooser="--algorithm", configs=CONFIGS, presets=PRESETS, usual="seqgan")
+HEADINGS = {
+    "Data": [
+        *("corpus", *Reading._fields, "valid", "test"),
+        *("tokenizer", "vocab_size", "max_length", "overlong"),
+    ],
+    "Model": [
+        *("policy", "embedding_dim", "hidden_dim", "tie_embeddings", "dropout", "weight_drop", "embedding_init"),
+        *("unigram_bias", "discriminator", "d_embedding_dim", "filter_sizes", "num_filters", "highway", "d_dropout"),
+    ],
+    "Training": [
+        *("algorithm", "init_from", "grow_vocabulary", "mle_epochs", "mle_patience", "mle_lr", "scheduled_sampling"),
+        *("ema_decay", "weight_decay", "calibrate_unknown", "batch_size", "shuffle", "max_grad_norm"),
+    ],
+}
+
+
+@click.command(
+    cls=ConfiguredCommand,
+    chooser="--algorithm",
+    configs=CONFIGS,
+    presets=PRESETS,
+    usual="seqgan",
+    headings=HEADINGS,
+)
 @click.option(
     "--corpus",
     type=TEXT,
@@ -63,7 +86,7 @@ def train(
 ) -> None:
     """Train a generator on a corpus, and evaluate it.
 
-    The last options are the hyper-parameters of the chosen --algorithm, with their values in --preset default: see
+    The hyper-parameters are those of the chosen --algorithm, with their values in --preset default: see
     seqgan train --algorithm NAME --help."""
     name = ctx.meta["choice"]
     chosen = options.choose(name, CONFIGS[name], PRESETS[name], hyper)

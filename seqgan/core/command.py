@@ -4,7 +4,7 @@ import errno
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -151,6 +151,13 @@ def _reports_errors() -> bool:
     from seqgan.core.rendezvous import first_to_report
 
     return first_to_report()
+
+
+def with_examples(group: click.Group, examples: Mapping[str, str]) -> None:
+    """Let the --help of each command of a group end with its example, which is named by the words of the command."""
+    known = dict(_commands(group, ""))
+    for path, example in examples.items():
+        known[f" {path}"].epilog = f"Example: {example}"
 
 
 # --- the command `runs` of both

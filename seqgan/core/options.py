@@ -65,6 +65,8 @@ def completing_stages(*names: str) -> Complete:
 
 # --- options that are hyper-parameters
 
+ADVERSARIAL, RUN = "Adversarial training", "Run"
+
 
 class ConfiguredCommand(click.Command):
     """A command whose options are the fields of the config that another option (`--algorithm`, `--model`) chooses.
@@ -78,10 +80,14 @@ class ConfiguredCommand(click.Command):
         configs: Mapping[str, type[Dataclass]],
         presets: Mapping[str, Mapping[str, Any]],
         usual: str,
+        headings: Mapping[str, Sequence[str]],
         **kwargs: Any,
     ) -> None:
+        """`headings` are those of --help, with the names of their options. Other options of a run and hyper-parameters
+        have one each."""
         super().__init__(*args, **kwargs)
         self.chooser, self.configs, self.presets, self.usual = chooser, configs, presets, usual
+        self.headings = headings
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         ctx.meta["choice"] = self._choice(args)
@@ -97,6 +103,20 @@ class ConfiguredCommand(click.Command):
                     ctx,
                 ) from error
             raise
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The options of --help, below headings."""
+        hyper = {parameter.name for parameter in parameters(self.configs[ctx.meta.get("choice", self.usual)])}
+        owners = {name: heading for heading, names in self.headings.items() for name in names}
+        rows: dict[str, list[tuple[str, str]]] = {heading: [] for heading in (*self.headings, ADVERSARIAL, RUN)}
+        for param in self.get_params(ctx):
+            if record := param.get_help_record(ctx):
+                usual = ADVERSARIAL if param.name in hyper else RUN
+                rows[owners.get(param.name or "", usual)].append(record)
+        for heading, records in rows.items():
+            if records:
+                with formatter.section(heading):
+                    formatter.write_dl(records)
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         choice = ctx.meta.get("choice", self.usual)
