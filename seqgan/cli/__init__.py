@@ -44,7 +44,7 @@ with_examples(
         "corpora list": "seqgan corpora list",
         "corpora show": "seqgan corpora show poems -n 3",
         "corpora export": "seqgan corpora export poems folder",
-        "corpora add": "seqgan corpora add mine mine.txt",
+        "corpora add": "seqgan corpora add mine.txt --name mine",
         "corpora fetch": "seqgan corpora fetch verses",
         "corpora remove": "seqgan corpora remove mine",
     },
