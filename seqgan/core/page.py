@@ -259,8 +259,8 @@ def side_by_side(names: Sequence[str], found: Sequence[Mapping[str, T]], real: s
     for name, rows in zip(names, found, strict=True):
         models |= {f"{name} {row}": numbers for row, numbers in rows.items() if row != real}
         if real in rows and str(rows[real]) not in map(str, held_out.values()):
-            held_out[f"{real} of {name}" if held_out else real] = rows[real]
-    return {**models, **held_out}
+            held_out[f"{real} of {name}"] = rows[real]
+    return {**models, **({real: next(iter(held_out.values()))} if len(held_out) == 1 else held_out)}
 
 
 # --- its pictures
