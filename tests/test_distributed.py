@@ -118,7 +118,7 @@ def test_clocks_are_read_only_where_the_processes_agree() -> None:
             if of_time or (isinstance(node, ast.ImportFrom) and node.module in ("time", "datetime")):
                 reading.add(path.relative_to(ROOT).as_posix())
     shown_only = {"seqgan/core/log.py", "seqgan/core/overview.py"}
-    alone = {f"seqgan/bench/{name}.py" for name in ("data", "oracle", "startup")}
+    alone = {f"seqgan/bench/{name}.py" for name in ("data", "oracle", "startup", "timed")}
     alone |= {"imagegan/bench/runs.py", "imagegan/bench/study.py", "seqgan/core/device.py"}  # the last one for benches
     agreed = {"seqgan/core/run.py", "seqgan/core/rendezvous.py"}
     assert reading == shown_only | alone | agreed
