@@ -35,6 +35,7 @@ from seqgan.core.bounds import (
 )
 from seqgan.core.command import _commands
 from seqgan.core.config import Parameter, assemble, choose_config, parameters
+from seqgan.core.loggers import LoggerList
 from seqgan.errors import ConfigError, SeqGANError, UsageError
 from seqgan.pretrained import from_pretrained
 from tests.conftest import tiny_lines
@@ -125,6 +126,7 @@ GIVEN: dict[type[Bound], list[Any]] = {
     TextOrTexts: [3, True, b"x", "\0", [], {}, math.nan, [3], ["a", None], ["\0"], [["a"]]],
     YesNo: [None, 0, 1, "true", "", [], {}, math.nan, 1.0],
     Function: [3, True, b"x", [], {}, math.nan],
+    LoggerList: [None, 3, True, "x", b"x", {}, [3], math.nan],
 }
 
 

@@ -295,7 +295,7 @@ def test_each_of_several_rewards_is_reported_as_it_is(algorithm: str, texts: Tok
     torch.manual_seed(1)
     measured = game.policy_update(0)
     decoded = texts.decode(tokens.tolist())
-    names = {"reward", "reward_std", "reward_discriminator", "reward_keyword:bo", "reward_keyword:dan"}
+    names = {"reward", "reward_std", "rewards", "reward_discriminator", "reward_keyword:bo", "reward_keyword:dan"}
     assert {name for name in measured if name.startswith("reward")} == names
     assert_close(measured["reward_discriminator"], logits.mean())
     for word in ("bo", "dan"):

@@ -195,7 +195,7 @@ class WandB:
             files.write(kept, secrets.token_hex(8).encode())
         self._run = self._wandb.init(
             project=self.project,
-            id=kept.read_text(),
+            id=kept.read_text(encoding="utf-8"),
             name=folder.name,
             resume="allow",
             config=hyper_parameters(description),

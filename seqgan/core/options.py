@@ -40,7 +40,7 @@ def runs(ctx: click.Context, incomplete: str) -> list[str]:
     ours = f'"package": "{ctx.find_root().command.name}"'
     parents = dict.fromkeys([Path("runs"), Path(incomplete) if incomplete.endswith("/") else Path(incomplete).parent])
     found = {path for parent in parents for path in parent.glob("*/run.json") if path.is_file()}
-    return sorted(str(path.parent) for path in found if ours in path.read_text(errors="replace"))
+    return sorted(str(path.parent) for path in found if ours in path.read_text(encoding="utf-8", errors="replace"))
 
 
 RUNS = completing(runs)

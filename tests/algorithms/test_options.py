@@ -126,6 +126,7 @@ def test_an_option_of_texts_changes_what_is_learned_from(
     option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("seqgan.training.evaluate_models", lambda *_, **__: Evaluation())
+    monkeypatch.setattr("seqgan.training.summary", lambda _: [])
     options: dict[str, Any] = {**LEARNING, "mle_epochs": 1, "tokenizer": "word", "vocab_size": 14, "max_length": 3}
     found = []
     for number, changes in enumerate(({}, {option: BEFORE[option]})):

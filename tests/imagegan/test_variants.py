@@ -221,7 +221,8 @@ def test_the_averaged_generator_follows_and_draws() -> None:
 def test_bf16_learns_too() -> None:
     for model in ("wgan-gp", "wgan-diff", "ls-gan", "began", "semi-gan", "bigan", "vae", "infogan"):
         for phase in made(model, bf16=True).phases():
-            assert all(torch.as_tensor(value).isfinite() for value in phase.update(1).values())
+            measured = {name: value for name, value in phase.update(1).items() if name != "samples"}  # an image
+            assert all(torch.as_tensor(value).isfinite() for value in measured.values())
 
 
 def test_spectral_norm_is_trained_saved_and_exported_with_its_vectors() -> None:
