@@ -12,14 +12,15 @@ from torch import Tensor, nn
 
 from imagegan.game import Batch, Recipe, View, versus
 from imagegan.latents import CPU
-from imagegan.losses import LOSSES
+from imagegan.losses import LOSSES, Scalar
 from imagegan.nets import Discriminator, Images
-from imagegan.penalties import gradient_penalty
+from imagegan.penalties import Score, Sides, gradient_penalty
 from seqgan.core.game import Player, Term, adam, move
 
 T = TypeVar("T")
 Points = Float[Tensor, "N D"]
 Draw = Callable[[int], Points]
+Penalty = Callable[[Score, Images, Images, Sides], Scalar]
 BATCH, FRAMES = 256, 20
 
 
@@ -77,10 +78,12 @@ def train_critic(
     return train(nets, {"d": player}, real, steps, torch.no_grad()(lambda step: watch()))
 
 
-def penalised(weight: float = 10.0, lr: float = 2e-3) -> Player[View]:
-    """A critic of Gulrajani et al. (2017), algorithm 1."""
-    penalty: Term[View] = Term(lambda view: gradient_penalty(view.score, view.real, view.fake), weight)
-    return versus(LOSSES["wasserstein"], adam(lr, 0.5, 0.9), adam(lr), d_terms={"penalty": penalty})["d"]
+def penalised(
+    weight: float = 10.0, lr: float = 2e-3, penalty: Penalty = gradient_penalty, sides: Sides = "two-sided"
+) -> Player[View]:
+    """A critic of Gulrajani et al. (2017), algorithm 1, or with another penalty between real and generated images."""
+    term: Term[View] = Term(lambda view: penalty(view.score, view.real, view.fake, sides), weight)
+    return versus(LOSSES["wasserstein"], adam(lr, 0.5, 0.9), adam(lr), d_terms={"penalty": term})["d"]
 
 
 def resampled(points: Points) -> Draw:

@@ -10,16 +10,13 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from imagegan.game import View, versus
-from imagegan.lab.experiment import Number, Points, Result, as_images, critic, train_critic
-from imagegan.losses import LOSSES
+from imagegan.lab.experiment import Number, Penalty, Points, Result, as_images, critic, penalised, train_critic
 from imagegan.penalties import between, difference_penalty, gradient_norms, gradient_penalty, shares
-from seqgan.core.game import Player, Term, adam
 from seqgan.core.plots import BLUE, ORANGE, Curve, plot
 
 DIMENSIONS = (1, 2, 4, 8, 16, 32, 64)
 DISTANCE, WEIGHT = 2.0, 10.0
-PENALTIES = {"gradient penalty": gradient_penalty, "difference penalty": difference_penalty}
+PENALTIES: dict[str, Penalty] = {"gradient penalty": gradient_penalty, "difference penalty": difference_penalty}
 COLOURS = {"gradient penalty": BLUE, "difference penalty": ORANGE}
 
 
@@ -34,12 +31,6 @@ def run(steps: int = 300) -> Result:
     stages = range(len(seen["gradient penalty"][0]))
     frames = [picture({name: [of[at] for of in seen[name]] for name in seen}, exact) for at in stages]
     return Result(numbers, frames[-1], frames)
-
-
-def player(name: str) -> Player[View]:
-    """A critic with a one-sided penalty: with a two-sided one, one that is upside down stays so."""
-    penalty: Term[View] = Term(lambda view: PENALTIES[name](view.score, view.real, view.fake, "one-sided"), WEIGHT)
-    return versus(LOSSES["wasserstein"], adam(2e-3, 0.5, 0.9), adam(2e-3), d_terms={"penalty": penalty})["d"]
 
 
 def slopes(name: str, dimension: int, steps: int) -> list[float]:
@@ -58,7 +49,9 @@ def slopes(name: str, dimension: int, steps: int) -> list[float]:
         with torch.enable_grad():
             return gradient_norms(lambda at: net(at).score, places).mean().item()
 
-    return train_critic(net, player(name), real, generated, steps, look)
+    # With a two-sided penalty, a critic that is upside down stays so.
+    player = penalised(WEIGHT, penalty=PENALTIES[name], sides="one-sided")
+    return train_critic(net, player, real, generated, steps, look)
 
 
 def cosines(name: str, dimension: int) -> Float[Tensor, "N"]:

@@ -113,10 +113,7 @@ ARMS: dict[str, Arm] = {
     "official": Arm(cost=4000.0),
     "official-constant": Arm("official", reward=CONSTANT, cost=20.0),
 }
-FROM_START = {
-    "mle-continued",
-    "mle-one-epoch",
-}  # of MLE, and yet begin with the policy of START
+FROM_START = {"mle-continued", "mle-one-epoch"}  # of MLE, and yet begin with the policy of START
 
 
 def algorithm_of(name: str) -> str:

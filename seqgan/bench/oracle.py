@@ -77,9 +77,7 @@ class Job(NamedTuple):
     arm: str
     seed: int
     weights: Path | None  # of an oracle; None: one is drawn for each seed
-    minutes: float = (
-        0.0  # of training at most, in which the arm is measured again and again; 0: it is trained to its end
-    )
+    minutes: float = 0.0  # of training at most, during which the arm is measured, too; 0: it is trained to its end
 
     @property
     def place(self) -> Path:

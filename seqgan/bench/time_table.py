@@ -1,18 +1,17 @@
 """How long an arm takes to an NLL-oracle, and what its NLL on text is there."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
 from seqgan.bench.oracle import Result
+from seqgan.bench.oracle_table import Results
 from seqgan.core.plots import GREY, Curve, plot, row
 from seqgan.core.report import cell
 from seqgan.core.stats import standard_error
-
-Results = Mapping[tuple[str, int], Result]  # of an arm and a seed
 
 HEADINGS = ["arm", "seconds", "nll-oracle", "nll-test", "reached after", "at temperature", "nll-test", "reverse-kl"]
 
