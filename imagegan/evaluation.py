@@ -76,13 +76,11 @@ def evaluate_runs(
         samples = {name: draw_samples(model, count, seed, splits.train) for name, model in models.items()}
         measured = evaluate(samples, splits, data, cache=cache)
         for (name, model), folder in zip(models.items(), several, strict=True):
-            measured[name] |= classifier_errors(model, splits.test)
-            before = untrained(read_run(folder), device)
-            for metric, kind, which in (("linear", "", model), ("linear-untrained", "untrained ", before)):
-                if found := features_of(which):  # what it has learned to see, and what it began with
-                    measured[name] |= linear(metric, kind + found[0], found[1], splits)
+            measured[name] |= learned(model, splits)
+            if found := features_of(untrained(read_run(folder), device)):  # what it began with
+                measured[name] |= linear("linear-untrained", f"untrained {found[0]}", found[1], splits)
             if "linear" in measured[name] and "linear" not in measured["held-out"]:
-                measured["held-out"] |= linear("linear", "pixels", small, splits)
+                measured["held-out"] |= of_pixels(splits)
         held_out["held-out" if len(alike) == 1 else f"held-out of {names[several[0]]}"] = measured.pop("held-out")
         rows |= measured
     return {**{name: rows[name] for name in dict.fromkeys(names.values())}, **held_out}
@@ -142,6 +140,18 @@ def evaluate(
     if regressor is not None:
         rows["held-out"]["factors-read"] = factors_read(regressor, test)
     return rows
+
+
+def learned(model: Model, splits: Splits) -> Row:
+    """What a model has learned of the classes of held-out images: the errors of its classifiers, and the accuracy of a
+    linear classifier of its features."""
+    found = features_of(model)
+    return classifier_errors(model, splits.test) | (linear("linear", *found, splits) if found else {})
+
+
+def of_pixels(splits: Splits) -> Row:
+    """The accuracy of a linear classifier of pixels, to hold that of features against."""
+    return linear("linear", "pixels", small, splits)
 
 
 def first_numbers(model: Model, splits: Splits, data: str, seed: int = 0) -> dict[str, Row]:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from imagegan.data import TOYS, ImageDataset, Splits, load
 from imagegan.data.dataset import counted
+from imagegan.evaluation import learned, of_pixels
 from imagegan.generation import draw_samples
 from imagegan.measures import Compared, Row, row_of
 from imagegan.metrics.distances import frechet
@@ -58,15 +59,16 @@ def known(source: Source, count: int, seed: int) -> Known:
     valid = valid.take(slice(fewer))
     classifier = predictor(train) if source.name not in TOYS and train.labelled else None
     of = Compared(source.name, Splits(train, test), fewer, "test", classifier)
-    return Known(of, valid, row_of(Samples(valid.pixels), of, precision=True))
+    return Known(of, valid, row_of(Samples(valid.pixels), of, precision=True) | of_pixels(of.splits))
 
 
 def measured(model: Model, of: Known, seed: int) -> dict[str, Row]:
-    """The rows "test", of samples, "real", of validation images in their place, and "valid": the distance of the
-    samples to validation images, in the one space that no label has shaped."""
+    """The rows "test", of samples, with what the networks have learned of the classes; "real", of validation images in
+    their place; and "valid": the distance of the samples to validation images, in the one space that no label has
+    shaped."""
     train = of.test.splits.train
     samples = draw_samples(model, of.test.count, derive(seed, "bench", "test"), train)
     space = unlabelled(train)
     distance = frechet(space, space.features(samples.pixels), space.features(of.valid.pixels), "validation")
-    row = row_of(samples, of.test, precision=True)
+    row = row_of(samples, of.test, precision=True) | learned(model, of.test.splits)
     return {"real": of.real, "test": row, "valid": {f"fd-{space.name}": distance}}

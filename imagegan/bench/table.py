@@ -13,7 +13,7 @@ from seqgan.core.report import Measured, as_cell, finite, signatures
 
 COLUMNS = (
     *("fd-random", "fd-pca64", "fd-labels", "precision", "recall", "variety", "classes", "accuracy", "agreement"),
-    *("modes", "quality", "on-manifold"),
+    *("linear", "test-error", "test-error-baseline", "modes", "quality", "on-manifold"),
 )
 LAST = ("failed", "rounds", "CPU s", "train s")
 REAL = "real"

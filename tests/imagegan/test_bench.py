@@ -177,6 +177,20 @@ def test_conditional_models_have_an_accuracy_and_codes_an_agreement(of_digits: K
     assert extra == {"gan": set(), "cgan": {"accuracy"}, "infogan": {"agreement"}}
 
 
+def test_what_networks_have_learned_of_the_classes_is_measured_on_held_out_images(of_digits: Known) -> None:
+    found = {model: measured(made(model), of_digits, 0) for model in ("dcgan", "cgan", "semi-gan", "bigan")}
+    names = ("linear", "test-error", "test-error-baseline")
+    extra = {model: set(names) & set(rows["test"]) for model, rows in found.items()}
+    # A discriminator that is given the class has no features of images alone.
+    assert extra == {"dcgan": {"linear"}, "cgan": set(), "semi-gan": set(names), "bigan": {"linear"}}
+    assert found["bigan"]["test"]["linear"].signature.startswith("accuracy of a linear classifier of codes E(x)")
+    pixels = of_digits.real["linear"]
+    assert pixels.signature == "accuracy of a linear classifier of pixels, trained on 600 images, N=60"
+    assert pixels.value > 0.9  # these are easy
+    shown = table.columns_of([table.entry(model, [Result(None, rows, 1.0, 1.0)]) for model, rows in found.items()])
+    assert shown[-3:] == list(names)
+
+
 # --- runs
 
 
