@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import torch
 
+from imagegan.data import MADE
 from imagegan.grids import POINTS, drawn
 from imagegan.history import SHOWN
 from imagegan.model import ImageModel, load_model, untrained
@@ -29,11 +30,15 @@ def opened(folder: Path, stage: str, device: torch.device) -> ImageModel:
 
     Raises:
         UsageError: another stage of a saved model."""
-    if not (folder / CONFIG).is_file() or (folder / "run.json").is_file():
+    if not is_saved_model(folder):
         return ImageModel(load_model(folder, device, stage), read_run(folder))
     if stage != "final":
         raise UsageError(f"{folder} is a saved model, which has one stage; leave out --stage {stage}")
     return from_pretrained(folder, device=device)
+
+
+def is_saved_model(folder: Path) -> bool:
+    return (folder / CONFIG).is_file() and not (folder / "run.json").is_file()
 
 
 @checked
@@ -84,6 +89,7 @@ def card(about: Mapping[str, Any], rows: Rows, licence: str) -> str:
         version=__version__,
         data=f"{data['name']}: {data['count']} images of {data['channels']} x {data['size']} x {data['size']}",
         sha256=data["sha256"][:16],
+        origin="Drawn by the program." if data["name"] in MADE else saved.data_licence("images", None),
         numbers=saved.numbers(rows),
         notes="\n".join(summary(rows)),
         license=json.dumps(licence, ensure_ascii=False),
@@ -114,7 +120,7 @@ Samples, not selected:
 
 ## Trained on
 
-{data} (sha256 {sha256}...).
+{data} (sha256 {sha256}...). {origin}
 
 ## Measured
 

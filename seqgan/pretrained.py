@@ -16,6 +16,7 @@ from seqgan.algorithms.components import Components
 from seqgan.algorithms.configs import AdversarialConfig
 from seqgan.core.bounds import MAKER, PATH_NAME, checked
 from seqgan.core.pretrained import (
+    data_licence,
     description_json,
     folder_of,
     numbers,
@@ -102,12 +103,13 @@ def model_json(about: Mapping[str, Any], weights: Mapping[str, bytes]) -> bytes:
 def card(model: TextModel, facts: Mapping[str, Any]) -> str:
     """The model card: what the model is, what it was trained on, its numbers with their signatures, how to use it.
 
-    `facts` may hold `corpus` (the provenance), `rows` (an evaluation), `notes` (lines of text), `samples` (texts) and
-    `license` (the hub's identifier)."""
+    `facts` may hold `corpus` (the provenance), `corpus_licence`, `rows` (an evaluation), `notes` (lines of text),
+    `samples` (texts) and `license` (the hub's identifier)."""
     corpus, algorithm = facts.get("corpus", {}), model.about.get("algorithm", "seqgan")
     split = ", ".join(f"{count} {part}" for part, count in corpus.get("split", {}).items())
     trained_on = (
-        f"{corpus.get('name')} ({split} texts; sha256 {corpus.get('sha256', '')[:16]}...)."
+        f"{corpus.get('name')} ({split} texts; sha256 {corpus.get('sha256', '')[:16]}...). "
+        + data_licence("texts", facts.get("corpus_licence"))
         if corpus
         else "Not recorded."
     )

@@ -6,6 +6,7 @@ from imagegan.cli.bench import bench
 from imagegan.cli.evaluate import evaluate
 from imagegan.cli.generate import generate
 from imagegan.cli.lab import lab
+from imagegan.cli.push import push
 from imagegan.cli.report import report
 from imagegan.cli.runs import runs
 from imagegan.cli.save import save
@@ -23,7 +24,7 @@ def imagegan() -> None:
     Start with: imagegan train --model dcgan --data digits"""
 
 
-for command in (train, runs, generate, walk, evaluate, report, save, bench, lab):
+for command in (train, runs, generate, walk, evaluate, report, save, push, bench, lab):
     imagegan.add_command(command)
 
 with_examples(
@@ -35,6 +36,7 @@ with_examples(
         "walk": "imagegan walk runs/digits",
         "evaluate": "imagegan evaluate runs/digits",
         "report": "imagegan report runs/digits",
+        "push": "imagegan push runs/digits owner/name --license cc0-1.0",
         "save": "imagegan save runs/digits my-model --license cc0-1.0",
         "bench models": "imagegan bench models --models dcgan,wgan-gp --seeds 0,1",
         "bench speed": "imagegan bench speed",

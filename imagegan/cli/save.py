@@ -18,9 +18,10 @@ from seqgan.core.bounds import PATH, TEXT
 def save(run: Path, folder: Path, stage: str, licence: str, overwrite: bool, device: str) -> None:
     """Save the model of RUN in FOLDER: weights, and a model card with its numbers and samples.
 
-    imagegan generate and walk take FOLDER in place of a run, imagegan.from_pretrained(FOLDER) loads it, and
-    `hf upload OWNER/NAME FOLDER` puts it on the Hugging Face hub."""
+    imagegan generate, walk and push take FOLDER in place of a run, imagegan.from_pretrained(FOLDER) loads it."""
     from imagegan.library import load
 
     place = load(run, device).save_pretrained(folder, stage=stage, license=licence, overwrite=overwrite)
-    click.echo(f"the model is in {place}; images: imagegan generate {place}; on the hub: hf upload OWNER/NAME {place}")
+    click.echo(
+        f"the model is in {place}; images: imagegan generate {place}; to the hub: imagegan push {place} OWNER/NAME"
+    )

@@ -8,6 +8,7 @@ from seqgan.cli.bench import bench
 from seqgan.cli.corpora import corpora
 from seqgan.cli.evaluate import evaluate
 from seqgan.cli.generate import generate, score
+from seqgan.cli.push import push
 from seqgan.cli.report import report
 from seqgan.cli.runs import runs
 from seqgan.cli.save import save
@@ -23,7 +24,7 @@ def seqgan() -> None:
     Start with: seqgan train --corpus poems"""
 
 
-for command in (train, runs, generate, score, save, evaluate, report, bench, corpora):
+for command in (train, runs, generate, score, save, push, evaluate, report, bench, corpora):
     seqgan.add_command(command)
 
 with_examples(
@@ -33,6 +34,7 @@ with_examples(
         "runs": "seqgan runs",
         "generate": "seqgan generate runs/poems -n 20 --temperature 0.7",
         "score": "seqgan score runs/poems poems.txt",
+        "push": "seqgan push runs/poems owner/name --license cc0-1.0",
         "save": "seqgan save runs/poems my-model --license cc0-1.0",
         "evaluate": "seqgan evaluate runs/poems",
         "report": "seqgan report runs/poems",

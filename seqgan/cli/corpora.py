@@ -70,11 +70,10 @@ def list_corpora() -> None:
 @reading_options
 def show(name: str, count: int, split: str, reading: Reading) -> None:
     """Sizes and source of a corpus (by name, path or hf: address), and its first texts."""
-    from seqgan.data import store
-    from seqgan.data.corpus import bundled, load_corpus
+    from seqgan.data.corpus import described, load_corpus
 
     corpus = load_corpus(name, **reading._asdict())
-    about = bundled().get(name) or (store.about(name) if store.has(name) else {"name": corpus.name})
+    about = described(name) or {"name": corpus.name}
     for key, value in {**about, **about.get("report", {}), **corpus.provenance}.items():
         if value is not None and key != "report":
             click.echo(f"{key.replace('_', ' ')}: {_shown(value)}")

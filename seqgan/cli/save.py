@@ -40,12 +40,11 @@ def save(
 ) -> None:
     """Save the model of RUN in FOLDER: weights, tokenizer, and a model card with its numbers and samples.
 
-    seqgan generate, score and evaluate take FOLDER in place of a run, seqgan.from_pretrained(FOLDER) loads it, and
-    `hf upload OWNER/NAME FOLDER` puts it on the Hugging Face hub."""
+    seqgan generate, score, evaluate and push take FOLDER in place of a run, seqgan.from_pretrained(FOLDER) loads it."""
     from seqgan.runs import Source
 
     trained = found_again(run, device, Source(corpus, reading))
     place = trained.save_pretrained(folder, stage=stage, license=licence, overwrite=overwrite)
     click.echo(
-        f"the model is in {place}; texts: seqgan generate {place}; on the hub: hf upload OWNER/NAME {place}", err=True
+        f"the model is in {place}; texts: seqgan generate {place}; to the hub: seqgan push {place} OWNER/NAME", err=True
     )

@@ -160,6 +160,16 @@ def with_examples(group: click.Group, examples: Mapping[str, str]) -> None:
         known[f" {path}"].epilog = f"Example: {example}"
 
 
+def refuse_with_saved_model(ctx: click.Context, folder: Path, *names: str) -> None:
+    """Options that a saved model has an answer to already.
+
+    Raises:
+        UsageError: one of them was given."""
+    for option in ctx.command.params:
+        if option.name in names and ctx.get_parameter_source(option.name) == ParameterSource.COMMANDLINE:
+            raise UsageError(f"{folder} is a saved model, whose card is written; leave out {option.opts[0]}")
+
+
 # --- the command `runs` of both
 
 

@@ -2,9 +2,11 @@
 safetensors, and a model card. Loading executes nothing of it."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -71,6 +73,44 @@ def folder_of(name: str, patterns: Sequence[str]) -> Path:
         ) from None
 
 
+def push(name: str, save: Callable[[Path], Path], *, private: bool = False) -> str:
+    """Upload a saved model to a repository of the hub, in one commit that removes the weights of a model before it.
+
+    `save` writes it into a folder and returns where it is; it is called once the repository is there, so that a wrong
+    name or a missing login is known before anything is measured. The address of the repository is returned.
+
+    Raises:
+        UsageError: the name is not owner/name.
+        RunError: the hub refuses the login or the model, or cannot be reached."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HFValidationError, HTTPError  # type: ignore[attr-defined]
+    from huggingface_hub.utils.tqdm import disable_progress_bars
+
+    if name.count("/") != 1:
+        raise UsageError(f"{quoted(name)} is no repository of the hub; a name as owner/name was expected")
+    if not sys.stderr.isatty():
+        disable_progress_bars()
+    api = HfApi()
+    try:
+        address = api.create_repo(name, private=private, exist_ok=True)
+        with TemporaryDirectory() as place:
+            api.upload_folder(
+                repo_id=name,
+                folder_path=save(Path(place) / "model"),
+                commit_message="Upload model",
+                allow_patterns=["*.json", "*.safetensors", "*.model", "*.md", "*.png"],
+                delete_patterns=["*.safetensors"],
+            )
+    except HFValidationError as error:
+        raise UsageError(f"{quoted(name)} is no repository of the hub ({why(error)})") from None
+    except (HTTPError, OSError) as error:
+        status = getattr(getattr(error, "response", None), "status_code", None)
+        advice = "log in by `hf auth login`, or set HF_TOKEN to a token that may write there"
+        instead = advice if status in (401, 403) else "check the name and the connection"
+        raise RunError(f"the hub does not take {name} ({why(error)}); {instead}") from None
+    return str(address)
+
+
 def read_description(path: Path, package: str, fields: Mapping[str, schema.Field]) -> dict[str, Any]:
     """What config.json says of a model.
 
@@ -116,6 +156,13 @@ def read_weights(path: Path, sha256: str | None, module: torch.nn.Module | None 
             "a copy"
         )
     return weights
+
+
+def data_licence(what: str, licence: str | None) -> str:
+    """For a model card: under which licence its training data are."""
+    if licence:
+        return f"Licence of the {what}: {licence}."
+    return f"The licence of the {what} is not recorded; look it up before you share the model."
 
 
 def numbers(rows: Rows) -> str:

@@ -307,6 +307,11 @@ def bundled() -> dict[str, dict[str, Any]]:
     return schema.entries(corpora_folder() / "MANIFEST.toml", "corpus", BUNDLED, CorpusError)
 
 
+def described(name: str) -> dict[str, Any]:
+    """What is known of a bundled or stored corpus: its language, its licence ...; nothing of any other."""
+    return bundled().get(name) or (store.about(name) if store.has(name) else {})
+
+
 def refuse_bundled_name(name: str) -> None:
     """A stored corpus must not have the name of a bundled one.
 
