@@ -1,11 +1,14 @@
 """Progress of a training: live bars on a terminal, plain lines in a log file."""
 
 import contextlib
+import math
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from itertools import pairwise
+from statistics import fmean
 from typing import TypeVar
 
 from rich.console import Console
@@ -85,14 +88,16 @@ class Pace:
 
     def __init__(self, phases: Sequence[Phase] = ()) -> None:
         self.phases = {phase.name: phase for phase in phases}
-        self.current = ""
+        self.current, self.rate = "", ""
         self._since, self._first = 0.0, 0
 
     def left(self, phase: str, step: int) -> str:
-        """`at most 12 s left` after a step: a phase may stop early."""
+        """`at most 12 s left` after a step: a phase may stop early. The `rate` is that of the steps so far."""
         now = time.monotonic()
         if phase != self.current:
-            self.current, self._since, self._first = phase, now, step
+            self.current, self.rate, self._since, self._first = phase, "", now, step
+        elif now > self._since:
+            self.rate = per_second((step - self._first) / (now - self._since))
         steps = self.phases[phase].steps
         if step >= steps:
             return "done"
@@ -108,17 +113,58 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
 
 
+def per_second(rate: float) -> str:
+    """`25 steps/s`, `1.3 steps/s`, `12 s/step`"""
+    if rate < 0.1:
+        return f"{duration(1 / rate)}/step" if rate else ""
+    return f"{rate:.0f} steps/s" if rate >= 10 else f"{rate:.1f} steps/s"
+
+
+class Curve:
+    """The course of a number over a phase as a line of characters."""
+
+    LEVELS, WIDTH, KEPT = "▁▂▃▄▅▆▇█", 16, 1024
+
+    def __init__(self) -> None:
+        self._values: list[float] = []
+        self._together, self._waiting = 1, list[float]()  # so many numbers make one of the values
+
+    def add(self, value: float) -> None:
+        self._waiting.append(value)
+        if len(self._waiting) == self._together:
+            self._values.append(sum(self._waiting) / self._together)
+            self._waiting.clear()
+        if len(self._values) == self.KEPT:
+            pairs = zip(self._values[::2], self._values[1::2], strict=True)
+            self._values, self._together = [(one + other) / 2 for one, other in pairs], 2 * self._together
+
+    def __str__(self) -> str:
+        """Each character is the mean of as many numbers, the lowest of them at the bottom, the highest at the top."""
+        count = min(self.WIDTH, len(self._values))
+        edges = [len(self._values) * part // max(1, count) for part in range(count + 1)]
+        means = [fmean(self._values[first:last]) for first, last in pairwise(edges)]
+        if not all(map(math.isfinite, means)):
+            return ""
+        low, high = min(means, default=0.0), max(means, default=0.0)
+        top = len(self.LEVELS) - 1
+        return "".join(self.LEVELS[round(top * (mean - low) / (high - low)) if high > low else 0] for mean in means)
+
+
 class Bars(Display):
     """Live progress on stderr, one line a phase. Validation numbers come first, and a narrow terminal leaves others
-    out: a number is never cut."""
+    out: a number is never cut. A wide one has the curve of the loss, the first number that a phase reports."""
 
     WIDE = 100  # columns, from where on there is room for a bar
+    WIDER = 130  # and for the curve and the rate
 
     def __init__(self, console: Console) -> None:
         wide = console.width >= self.WIDE
+        self._wider = console.width >= self.WIDER and console.encoding.lower().startswith("utf")
         columns: list[ProgressColumn] = [TextColumn("{task.description}", table_column=Column(no_wrap=True))]
         if wide:
             columns.append(BarColumn(bar_width=12))
+        if self._wider:
+            columns.append(TextColumn("{task.fields[curve]}", table_column=Column(width=Curve.WIDTH)))
         columns += [
             TextColumn("{task.fields[count]}", table_column=Column(no_wrap=True)),
             TextColumn("{task.fields[left]}", table_column=Column(no_wrap=True)),
@@ -128,6 +174,7 @@ class Bars(Display):
         self._progress = Progress(*columns, console=console, refresh_per_second=4, expand=True)
         self._tasks: dict[str, TaskID] = {}
         self._numbers: dict[str, Numbers] = {}
+        self._curves: dict[str, Curve] = {}
         self._pace = Pace()
 
     def begin(self, phases: Sequence[Phase], done: Mapping[str, int]) -> None:
@@ -143,6 +190,7 @@ class Bars(Display):
                 count=self._count(phase, steps),
                 left="",
                 numbers="",
+                curve="",
             )
         self._progress.start()
 
@@ -154,17 +202,26 @@ class Bars(Display):
             if before:  # a phase that stopped early is done where it stands
                 earlier = self._tasks[before]
                 self._progress.update(earlier, total=self._progress.tasks[earlier].completed, left="done")
-        latest = self._numbers.setdefault(phase, {})
-        latest.update(planned.to_show(numbers))
+        latest, curve = self._numbers.setdefault(phase, {}), self._curves.setdefault(phase, Curve())
+        now = planned.to_show(numbers)
+        latest.update(now)
+        for value in [value for name, value in now.items() if not name.startswith("valid")][:1]:
+            curve.add(value)
         count = self._count(planned, step)
         left = left if self._wide else left.removeprefix("at most ").replace(" left", "")
-        used = len(f"{phase} {count} {left} ") + (13 if self._wide else 0)
+        if self._wider and self._pace.rate:
+            left = f"{self._pace.rate}  {left}"
+        used = len(f"{phase} {count} {left} ") + 13 * self._wide + (Curve.WIDTH + 1) * self._wider
         fitting = shown(latest, self._progress.console.width - used)
-        self._progress.update(task, completed=step, visible=True, count=count, left=left, numbers=fitting)
+        self._progress.update(
+            task, completed=step, visible=True, count=count, left=left, numbers=fitting, curve=str(curve)
+        )
 
     def part(self, what: str, done: int, total: int) -> None:
         if what not in self._tasks:
-            self._tasks[what] = self._progress.add_task(what, total=total or None, count="", left="", numbers="")
+            self._tasks[what] = self._progress.add_task(
+                what, total=total or None, count="", left="", numbers="", curve=""
+            )
             self._progress.start()
         count = f"{done / total:.0%}" if total else f"{done:,}"
         left = "done" if done == total else ""

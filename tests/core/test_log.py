@@ -1,13 +1,14 @@
 """What a person sees while training, on terminals of any width and in log files."""
 
 import io
+import math
 from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
 
 from seqgan.core import log
-from seqgan.core.log import Bars, Lines, shown
+from seqgan.core.log import Bars, Curve, Lines, shown
 from seqgan.core.phase import Metrics, Phase
 
 
@@ -64,6 +65,56 @@ def test_what_tells_most_stands_first_and_no_number_is_cut(width: int, clock: Si
         assert "epoch 3/15" in line
         assert "at most 7.2 hours left" in line
         assert "nll 3.12" in line
+
+
+def test_a_wide_terminal_has_the_curve_of_the_loss_and_the_rate(clock: SimpleNamespace) -> None:
+    made, _ = bars(160)
+    made.begin(PHASES, {})
+    for step in range(1, 17):
+        made.step("pretrain generator", step, {"nll": 20.0 - step, "gradient": 1.0, "valid_nll": 100.0})
+        clock.now += 0.25
+    made.end()
+    [line] = last_frame(made)
+    assert "██▇▇▆▆▅▅▄▄▃▃▂▂▁▁" in line
+    assert " 4.0 steps/s  at most 71 s left" in line
+    [narrow] = _last_of(bars(120)[0])
+    assert "steps/s" not in narrow
+    assert not set(Curve.LEVELS) & set(narrow)
+
+
+def _last_of(made: Bars) -> list[str]:
+    made.begin(PHASES, {})
+    for step in (1, 2):
+        made.step("pretrain generator", step, NUMBERS)
+    made.end()
+    return last_frame(made)
+
+
+def test_a_curve_of_any_length_is_a_line_of_means() -> None:
+    curve = Curve()
+    assert str(curve) == ""
+    for value in range(10):
+        curve.add(value)
+    assert str(curve) == "▁▂▃▃▄▅▆▆▇█"
+    curve = Curve()
+    for step in range(100_000):
+        curve.add(float(step < 50_000))
+    assert str(curve) == "████████▁▁▁▁▁▁▁▁"
+    assert len(curve._values) < Curve.KEPT
+    for value in (math.nan, 1.0, 1.0, 1.0):
+        curve.add(value)
+    same = Curve()
+    for _ in range(3):
+        same.add(2.0)
+    assert str(same) == "▁▁▁"
+
+
+@pytest.mark.parametrize(
+    ("rate", "told"),
+    [(0.0, ""), (0.01, "2 min/step"), (0.05, "20 s/step"), (0.5, "0.5 steps/s"), (12.3, "12 steps/s")],
+)
+def test_a_rate_is_told_in_the_larger_unit(rate: float, told: str) -> None:
+    assert log.per_second(rate) == told
 
 
 def test_bars_stay_where_they_were_when_training_is_stopped(clock: SimpleNamespace) -> None:
