@@ -47,7 +47,9 @@ def _about(folder: Path, name: str, device: torch.device, splits: Splits | None,
     words += ["--data-dir", data["folder"]] if data["folder"] else []
     told = page.about(folder, name, description, config, presets, words, "data ")
     notes, found, steps = told["notes"], told["found"], max(checkpoints(folder), default=0)
-    if not steps or found.get("steps", steps) != steps:
+    if stage := found.get("stage"):  # by `imagegan evaluate`
+        notes.append(f"The numbers are those of the stage {stage}, {found.get('seed')} being the seed of its samples.")
+    if not steps or (found.get("steps") or steps) != steps:
         notes.append(f"Training has not ended: {steps} steps so far; go on with: imagegan train --resume {folder}")
     made = partial(_pictures, folder, about, device, splits, notes)
     pictures = page.attempted(notes, made) if steps else None

@@ -1,6 +1,7 @@
 """What the report of a text run shows: its record, its numbers, its texts, and what its rewards pay for, by token."""
 
 import random
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -101,7 +102,8 @@ def _about(run: Reported, name: str) -> dict[str, Any]:
         **told,
         "facts": _facts(description),
         "found": page.attempted(notes, lambda: _found(folder, told["found"])) or ({}, {}, {}),
-        "samples": (page.attempted(notes, texts.samples) if texts else None) or {},
+        "samples": (samples := (page.attempted(notes, texts.samples) if texts else None) or {}),
+        "language": language([text for several in samples.values() for text in several]),
         "kinds": [kind._asdict() for kind in kinds],
         "shaded": shaded,
         "unknown": any(SHOWN_UNKNOWN in token for text in shaded for token, _ in text.tokens),
@@ -157,6 +159,15 @@ def _tables(told: Sequence[Mapping[str, Any]]) -> list[Table]:
     beside = page.side_by_side([run["name"] for run in told], [run["found"][0] for run in told], REAL)
     options: dict[str, Any] = {"between": {}, "widest": len(beside)}
     return [*tables(beside, short=True, **options), *tables(beside, **options)]
+
+
+SCRIPTS = {"ja": "[\u3040-\u30ff]", "ko": "[\uac00-\ud7af]", "zh": "[\u4e00-\u9fff]"}  # kana, hangul, han
+
+
+def language(texts: Sequence[str]) -> str:
+    """The language that a script tells, by which a browser chooses the forms of characters; empty where none does."""
+    whole = "".join(texts)
+    return next((name for name, script in SCRIPTS.items() if len(re.findall(script, whole)) > len(whole) / 5), "")
 
 
 # --- its texts

@@ -15,6 +15,7 @@ import torch
 from click.testing import CliRunner
 
 import seqgan
+from seqgan import report
 from seqgan.cli import seqgan as command_line
 from seqgan.core import page
 from seqgan.core.run import checkpoints, describe
@@ -229,16 +230,35 @@ def test_a_custom_reward_is_not_called_by_a_report(tmp_path: Path) -> None:
     assert len(calls) == before
 
 
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [(["明月几时有"], "zh"), (["月がきれいですね"], "ja"), (["달이 밝다"], "ko"), (["a moon, 月"], ""), ([], "")],
+)
+def test_a_script_tells_the_language_of_texts(texts: Sequence[str], expected: str) -> None:
+    assert report.language(texts) == expected
+
+
+def test_texts_are_marked_with_their_language(tmp_path: Path) -> None:
+    texts = [f"明月{a}{b}" for a in "东西南北" for b in "山水花鸟风雪"]
+    trained = seqgan.train(texts, algorithm="mle", preset="quick", run_dir=tmp_path / "run", threads=1, **SIZES)
+    text = said(trained.folder / "report.html")
+    assert text.count('<li class="text" lang="zh">') == len(re.findall('<li class="text"', text)) > 0
+    assert '<p class="tokens" lang="zh">' in text
+    assert '<html lang="en">' in text
+
+
 # --- runs that are broken, or not done
 
 
-def test_a_damaged_record_costs_the_curves_alone(run: Path) -> None:
-    with open(run / "metrics.jsonl", "a") as file:
-        file.write("{broken\n")
+def test_a_damaged_record_costs_what_follows_the_damage(run: Path) -> None:
+    lines = (run / "metrics.jsonl").read_text().splitlines()
+    lines[5] = "{broken"
+    (run / "metrics.jsonl").write_text("\n".join(lines) + "\n")
     call("report", run)
     text = said(run / "report.html")
-    assert re.search(r"metrics.jsonl, line \d+ is not valid JSON", text)
-    assert "<figcaption>" not in text
+    assert "metrics.jsonl, line 6 is not valid JSON" in text
+    [data] = re.findall('id="data">(.*?)</script>', text, re.DOTALL)
+    assert max(len(line["x"]) for chart in json.loads(data)["charts"] for line in chart["lines"]) == 5
     assert "what training achieved" in text
     assert "reward to go" in text
 

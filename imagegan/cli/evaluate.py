@@ -59,7 +59,7 @@ def evaluate(
 
     Nothing is downloaded, so no number is comparable with a published FID; each is printed with its feature space and
     its fingerprint, the number of images, and the split they are compared with. A RUN is compared with the images it
-    was trained on; its samples are drawn with --seed."""
+    was trained on; its samples are drawn with --seed. The numbers of one RUN are kept in its folder, for its report."""
     if runs and (samples or inception):
         raise UsageError("give a RUN, or files by --samples and --inception, not both")
     if not (runs or samples or inception):
@@ -75,6 +75,7 @@ def evaluate(
     from imagegan.metrics.distances import fid
     from imagegan.samples import read_samples
     from imagegan.summary import summary
+    from seqgan.core import files
     from seqgan.core.device import resolve, use_threads
 
     use_threads(threads)
@@ -82,7 +83,14 @@ def evaluate(
     facts: dict[str, Any] = {"seed": seed}
     if runs:
         rows = evaluation.evaluate_runs(runs, resolve(device), count=count, seed=seed, stage=stage)
-        facts |= {"stage": stage, "steps": {str(run): evaluation.steps_learned(run, stage) for run in runs}}
+        learned = {str(run): evaluation.steps_learned(run, stage) for run in runs}
+        facts |= {"stage": stage, "steps": learned}
+        if len(rows) == 2:  # of one run, and its held-out images
+            kept = dict(zip(("samples", "held-out"), rows.values(), strict=True))
+            files.make_folder(runs[0] / "evaluations")
+            steps = learned[str(runs[0])] if stage == "final" else None
+            of_run = evaluation.written(kept, {**facts, "steps": steps})
+            files.write(runs[0] / "evaluations" / "evaluation.json", of_run)
     if samples:
         facts["data"] = data = data or "digits"
         splits = load(data, count=images or 0, held_out=count, seed=seed, size=size or 0, folder=data_dir)

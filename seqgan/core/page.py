@@ -15,7 +15,7 @@ from seqgan.core import files, outputs, schema
 from seqgan.core.bounds import Repeated
 from seqgan.core.config import DEFAULT, PRESET, Dataclass, Parameter, parameters, to_json
 from seqgan.core.log import Display
-from seqgan.core.record import FIELDS, read_record
+from seqgan.core.record import FIELDS, intact
 from seqgan.errors import RunError, SeqGANError, UsageError, why
 
 T = TypeVar("T")
@@ -65,9 +65,9 @@ def about(
 ) -> dict[str, Any]:
     """What the templates are told of every run; `words` and `inherited` as for `command`."""
     notes = list[str]()
-    record = attempted(notes, lambda: read_record(folder))
-    if record == []:
-        notes.append("There are no curves: nothing has been measured yet.")
+    record, damage = intact(folder)
+    if damage or not record:
+        notes.append(damage or "There are no curves: nothing has been measured yet.")
     chosen = settings(description, config, presets)
     found = evaluation_of(folder, notes, f"{description['package']} evaluate {shlex.quote(str(folder))}")
     return {
@@ -75,7 +75,7 @@ def about(
         "notes": notes,
         "settings": chosen,
         "changed": [[parameter.name, shown(value), shown(usual)] for parameter, value, usual in chosen.changed],
-        "record": record or [],
+        "record": record,
         "found": found,
         "remarks": found.get("summary", []),
         "again": "The command that trains the same run again:",

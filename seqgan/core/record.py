@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,14 +53,26 @@ def read_record(folder: Path) -> list[dict[str, Any]]:
 
     Raises:
         RunError: one of them is damaged (names the line)."""
-    path = folder / "metrics.jsonl"
-    lines, advice = [], "remove the lines from there on"
+    return list(_lines(folder))
+
+
+def intact(folder: Path) -> tuple[list[dict[str, Any]], str]:
+    """The lines before the first that is damaged, and what is wrong with that one; empty where none is."""
+    lines: list[dict[str, Any]] = []
+    try:
+        lines.extend(_lines(folder))
+    except RunError as error:
+        return lines, str(error)
+    return lines, ""
+
+
+def _lines(folder: Path) -> Iterator[dict[str, Any]]:
+    path, advice = folder / "metrics.jsonl", "remove the lines from there on"
     for number, line in enumerate(_read(path).splitlines(), start=1):
         content = schema.table(line, f"{path}, line {number}", RunError, advice)
         measured = dict.fromkeys(content.keys() - FIELDS.keys(), schema.MEASURED)
         schema.check(path, content, {**FIELDS, **measured}, RunError, f"line {number}: ", advice)
-        lines.append(content)
-    return lines
+        yield content
 
 
 def _read(path: Path) -> bytes:

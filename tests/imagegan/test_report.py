@@ -107,6 +107,18 @@ def test_a_run_can_be_repeated_by_its_command(runs: Path, tmp_path: Path) -> Non
     assert (tmp_path / "again" / "metrics.jsonl").read_bytes() == (runs / "dcgan" / "metrics.jsonl").read_bytes()
 
 
+def test_the_page_has_the_numbers_of_the_newest_evaluation(run: Path) -> None:
+    call("evaluate", run, "--count", 40, "--seed", 3, "--stage", max(checkpoints(run)))
+    call("report", run)
+    text = said(run / "report.html")
+    assert "The numbers are those of the stage 4, 3 being the seed of its samples." in text
+    assert '<th scope="row">kid random</th>' in text  # which no training measures at its end
+    assert "Training has not ended" not in text
+    call("evaluate", run, "--count", 40)
+    call("report", run)
+    assert "The numbers are those of the stage final, 0 being" in said(run / "report.html")
+
+
 def test_what_is_missing_or_damaged_is_told(run: Path) -> None:
     shutil.rmtree(run / "evaluations")
     (run / "training.gif").write_bytes(b"no picture")
