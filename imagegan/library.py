@@ -20,13 +20,13 @@ from seqgan.core.config import choose_config, nearest, parameters
 from seqgan.core.device import resolve
 from seqgan.core.log import Display, progress_display
 from seqgan.core.loggers import LOGGERS, Logger
-from seqgan.core.pretrained import push, refuse_taken
+from seqgan.core.pretrained import Shareable, refuse_taken
 from seqgan.core.record import read_record
 from seqgan.core.starting import Machine, RunRequest
 from seqgan.errors import ConfigError, DataError, UsageError, quoted
 
 
-class TrainedRun:
+class TrainedRun(Shareable):
     """A run directory with a trained model in it."""
 
     def __init__(self, folder: Path, device: str = "auto") -> None:
@@ -99,23 +99,6 @@ class TrainedRun:
         with suppress(DataError):  # too few held-out images to measure by
             rows = self.evaluate(stage=stage)
         return save_pretrained(self.model(stage), Path(folder), rows, licence=license, overwrite=overwrite)
-
-    @checked
-    def push_to_hub(
-        self,
-        name: Annotated[str, TEXT],
-        *,
-        stage: Annotated[str | int, STAGE] = "final",
-        license: Annotated[str, TEXT] = "unknown",
-        private: Annotated[bool, YES_NO] = False,
-    ) -> str:
-        """Save the model of a stage as `save_pretrained` does, in the repository owner/name of the Hugging Face hub,
-        and return its address. The repository is made where there is none; `private` makes it a private one.
-
-        Raises:
-            UsageError: the name is not owner/name.
-            RunError: the hub refuses the login or the model, or cannot be reached."""
-        return push(name, partial(self.save_pretrained, stage=stage, license=license), private=private)
 
 
 @checked

@@ -1,7 +1,6 @@
 """The Python interface: train, load, generate, evaluate; with custom components."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -30,7 +29,7 @@ from seqgan.core.device import resolve
 from seqgan.core.log import Display, progress_display
 from seqgan.core.loggers import LOGGERS, Logger
 from seqgan.core.phase import Algorithm
-from seqgan.core.pretrained import push, refuse_taken
+from seqgan.core.pretrained import Shareable, refuse_taken
 from seqgan.core.starting import Machine, RunRequest
 from seqgan.data.corpus import Corpus, corpus_in_memory, described
 from seqgan.data.encoding import EncodedCorpus, encoded
@@ -56,7 +55,7 @@ ALGORITHM = Function("a function that makes an algorithm")
 CONFIG = Function("a class of hyper-parameters")
 
 
-class TrainedRun:
+class TrainedRun(Shareable):
     """A run directory with a trained policy in it."""
 
     def __init__(
@@ -190,23 +189,6 @@ class TrainedRun:
             "samples": measured.texts[str(stage)][:5],
         }
         return save_pretrained(self.model(stage), Path(folder), facts, overwrite=overwrite)
-
-    @checked
-    def push_to_hub(
-        self,
-        name: Annotated[str, TEXT],
-        *,
-        stage: Annotated[str | int, STAGE] = "final",
-        license: Annotated[str, TEXT] = "unknown",
-        private: Annotated[bool, YES_NO] = False,
-    ) -> str:
-        """Save the model of a stage as `save_pretrained` does, in the repository owner/name of the Hugging Face hub,
-        and return its address. The repository is made where there is none; `private` makes it a private one.
-
-        Raises:
-            UsageError: the name is not owner/name.
-            RunError: the hub refuses the login or the model, or cannot be reached."""
-        return push(name, partial(self.save_pretrained, stage=stage, license=license), private=private)
 
 
 @checked

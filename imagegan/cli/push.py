@@ -7,13 +7,14 @@ import click
 from imagegan.cli.options import DEVICE, RUN, STAGE
 from seqgan.core.bounds import TEXT
 from seqgan.core.command import refuse_with_saved_model
+from seqgan.core.options import LICENCE
 
 
 @click.command()
 @RUN
 @click.argument("name", type=TEXT)
 @STAGE
-@click.option("--license", "licence", type=TEXT, default="unknown", help="of the model, for its card")
+@LICENCE
 @click.option("--private", is_flag=True, help="a new repository that only you can see")
 @DEVICE
 @click.pass_context

@@ -5,14 +5,15 @@ from pathlib import Path
 import click
 
 from imagegan.cli.options import DEVICE, RUN, STAGE
-from seqgan.core.bounds import PATH, TEXT
+from seqgan.core.bounds import PATH
+from seqgan.core.options import LICENCE
 
 
 @click.command()
 @RUN
 @click.argument("folder", type=PATH)
 @STAGE
-@click.option("--license", "licence", type=TEXT, default="unknown", help="of the model, for its card")
+@LICENCE
 @click.option("--overwrite", is_flag=True, help="replace a saved model in FOLDER")
 @DEVICE
 def save(run: Path, folder: Path, stage: str, licence: str, overwrite: bool, device: str) -> None:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from seqgan.cli.shared import DEVICE, STAGES, THREAD_COUNT, found_again, is_saved_model, model_of, reading_options
-from seqgan.core.bounds import BEAMS, DRAWN, PATH, PROMPT, SEED, STAGE, TEMPERATURE, TEXT, TOP_K, TOP_P
+from seqgan.cli.shared import DEVICE, STAGE_OPTION, THREAD_COUNT, found_again, is_saved_model, model_of, reading_options
+from seqgan.core.bounds import BEAMS, DRAWN, PATH, PROMPT, SEED, TEMPERATURE, TEXT, TOP_K, TOP_P
 from seqgan.core.options import RUNS
 from seqgan.data.reading import Reading
 from seqgan.errors import UsageError
@@ -63,14 +63,7 @@ if TYPE_CHECKING:
     default=None,
     help="the same seed gives the same texts  [a new one, printed on stderr]",
 )
-@click.option(
-    "--stage",
-    type=STAGE,
-    shell_complete=STAGES,
-    default="final",
-    help="mle, final, best (by validation NLL), or the number of a checkpoint",
-    show_default=True,
-)
+@STAGE_OPTION
 @click.option("--json", "as_json", is_flag=True, help="one JSON object a line: text, tokens, ended (and label)")
 @click.option("--output", type=PATH, help="write to this file instead of stdout")
 @click.option("--overwrite", is_flag=True, help="replace the file that --output names")
@@ -169,14 +162,7 @@ def _training_texts(run: Path, device: str) -> Sequence[str]:
 @click.command()
 @click.argument("run", type=PATH, shell_complete=RUNS)
 @click.argument("file", type=PATH)
-@click.option(
-    "--stage",
-    type=STAGE,
-    shell_complete=STAGES,
-    default="final",
-    help="mle, final, best, or the number of a checkpoint",
-    show_default=True,
-)
+@STAGE_OPTION
 @reading_options
 @click.option("--label", type=TEXT, help="the label of all texts, where RUN was trained on texts with labels")
 @click.option("--json", "as_json", is_flag=True, help="one JSON object a line")

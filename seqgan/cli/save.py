@@ -5,25 +5,17 @@ from pathlib import Path
 import click
 
 from seqgan.cli.corpora import CORPORA
-from seqgan.cli.shared import DEVICE, STAGES, found_again, reading_options
-from seqgan.core.bounds import PATH, STAGE, TEXT
-from seqgan.core.options import RUNS
+from seqgan.cli.shared import DEVICE, STAGE_OPTION, found_again, reading_options
+from seqgan.core.bounds import PATH, TEXT
+from seqgan.core.options import LICENCE, RUNS
 from seqgan.data.reading import Reading
 
 
 @click.command()
 @click.argument("run", type=PATH, shell_complete=RUNS)
 @click.argument("folder", type=PATH)
-@click.option(
-    "--stage",
-    type=STAGE,
-    shell_complete=STAGES,
-    default="final",
-    help="mle, final, best, or the number of a checkpoint",
-)
-@click.option(
-    "--license", "licence", type=TEXT, default="unknown", help="of the model, for its card", show_default=True
-)
+@STAGE_OPTION
+@LICENCE
 @click.option("--corpus", type=TEXT, shell_complete=CORPORA, help="where the texts of RUN are now, if they have moved")
 @reading_options
 @click.option("--overwrite", is_flag=True, help="replace a saved model in FOLDER")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from seqgan.core.bounds import TEXT, THREADS
+from seqgan.core.bounds import STAGE, TEXT, THREADS
 from seqgan.core.options import completing, completing_stages
 from seqgan.data.reading import Reading
 from seqgan.errors import one_line
@@ -24,6 +24,14 @@ THREAD_COUNT = click.option(
 )
 STAGE_NAMES = ("mle", "final", "best")
 STAGES = completing_stages(*STAGE_NAMES)
+STAGE_OPTION = click.option(
+    "--stage",
+    type=STAGE,
+    shell_complete=STAGES,
+    default="final",
+    help="mle, final, best (by validation NLL), or the number of a checkpoint",
+    show_default=True,
+)
 
 
 def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:

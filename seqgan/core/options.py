@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from seqgan.core.starting import Machine, RunRequest
 
+LICENCE = click.option(
+    "--license", "licence", type=TEXT, default="unknown", help="of the model, for its card", show_default=True
+)
 Complete = Callable[[click.Context, click.Parameter, str], list["CompletionItem"]]
 
 

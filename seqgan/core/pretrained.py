@@ -5,15 +5,17 @@ import hashlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load
 
 from seqgan.core import checkpoint, files, outputs, schema
+from seqgan.core.bounds import TEXT, YES_NO, checked
 from seqgan.core.report import Rows, as_cell, markdown, metrics_of
 from seqgan.errors import CheckpointError, RunError, UsageError, quoted, why
 
@@ -109,6 +111,31 @@ def push(name: str, save: Callable[[Path], Path], *, private: bool = False) -> s
         instead = advice if status in (401, 403) else "check the name and the connection"
         raise RunError(f"the hub does not take {name} ({why(error)}); {instead}") from None
     return str(address)
+
+
+class Shareable:
+    """A run whose model can be handed on."""
+
+    model: Callable[..., Any]
+    save_pretrained: Callable[..., Path]
+
+    @checked
+    def push_to_hub(
+        self,
+        name: Annotated[str, TEXT],
+        *,
+        stage: str | int = "final",
+        license: Annotated[str, TEXT] = "unknown",
+        private: Annotated[bool, YES_NO] = False,
+    ) -> str:
+        """Save the model of a stage as `save_pretrained` does, in the repository owner/name of the Hugging Face hub,
+        and return its address. The repository is made where there is none; `private` makes it a private one.
+
+        Raises:
+            UsageError: the name is not owner/name.
+            RunError: there is no such stage, the hub refuses the login or the model, or it cannot be reached."""
+        self.model(stage)  # refused before a repository is made
+        return push(name, partial(self.save_pretrained, stage=stage, license=license), private=private)
 
 
 def read_description(path: Path, package: str, fields: Mapping[str, schema.Field]) -> dict[str, Any]:
