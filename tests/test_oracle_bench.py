@@ -173,6 +173,7 @@ def test_arms_with_an_mle_of_their_own_are_told_over_their_seconds(tmp_path: Pat
     assert told_to.exit_code == 0, told_to.output
     assert "time to an nll-oracle of 4" in told_to.output
     assert (tmp_path / "time.png").read_bytes().startswith(b"\x89PNG")
+    assert set(json.loads((tmp_path / "oracle.json").read_text())["time"]["arms"]) == {"fast", "fast-constant"}
     job = Job(tmp_path, "tiny", "fast", 0, None, 0.02)
     result = read_result(job)
     assert 0 < result.seconds < 3  # a limit of 1.2
@@ -201,6 +202,14 @@ def test_a_target_is_reached_at_the_first_measurement_below_it_or_by_a_temperatu
     _, _, (cells,) = time_table.table({("mle", 0): result}, 8.6)
     assert cells[0] == "mle"
     assert cells[4] == "2 s"
+    told_of = time_table.as_json({("mle", 0): result, ("random", 0): bench.Result({}, 0.0, 0.0)}, 8.4)
+    by_temperature = {
+        "temperature": pytest.approx(0.88),
+        "nll_test": pytest.approx(7.3),
+        "reverse_kl": pytest.approx(4.2),
+    }
+    expected = {"seconds": 3.0, "reached": None, "by_temperature": by_temperature, "trace": trace}
+    assert told_of == {"target": 8.4, "arms": {"mle": {"0": expected}}}
 
 
 # --- what is told

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -10,7 +10,7 @@ from PIL import Image
 from seqgan.bench.oracle import Result
 from seqgan.bench.oracle_table import Results
 from seqgan.core.plots import GREY, Curve, plot, row
-from seqgan.core.report import cell
+from seqgan.core.report import cell, finite
 from seqgan.core.stats import standard_error
 
 HEADINGS = ["arm", "seconds", "nll-oracle", "nll-test", "reached after", "at temperature", "nll-test", "reverse-kl"]
@@ -67,6 +67,17 @@ def table(results: Results, target: float) -> tuple[str, list[str], list[list[st
             ]
         )
     return f"time to an nll-oracle of {target}: at temperature 1, and by the temperature that has it", HEADINGS, rows
+
+
+def as_json(results: Results, target: float) -> dict[str, Any]:
+    """Of each arm and seed what was measured over its seconds, and when and how the target was reached; null: never."""
+    found: dict[str, Any] = {}
+    for (arm, seed), result in results.items():
+        if result.rows:
+            there = {name: finite(value) for name, value in at_target(result, target)._asdict().items()}
+            told = {"seconds": result.seconds, "reached": finite(reached(result, target)), "by_temperature": there}
+            found.setdefault(arm, {})[str(seed)] = {**told, "trace": list(result.trace)}
+    return {"target": target, "arms": found}
 
 
 def _mean(values: Sequence[float]) -> str:

@@ -255,11 +255,10 @@ def oracle(
         if name not in ARMS:
             raise ConfigError(f"there is no arm {quoted(name)}{nearest(name, ARMS)}")
 
+    from seqgan.bench import time_table
     from seqgan.bench.oracle import Job, run_all
     from seqgan.bench.oracle_table import as_json as told_as_json
     from seqgan.bench.oracle_table import plane, tables, tell
-    from seqgan.bench.time_table import over_time
-    from seqgan.bench.time_table import table as time_table
     from seqgan.core import files
     from seqgan.core.plots import png
     from seqgan.core.report import markdown, print_table
@@ -271,9 +270,10 @@ def oracle(
     files.write(out / "plane.png", png(plane(told)))
     found = tables(told)
     if minutes:
-        files.write(out / "time.png", png(over_time(results, target)))
-        found.insert(0, time_table(results, target))
-    data = json_bytes({"size": SIZES[size]._asdict(), "seeds": seeds, **told_as_json(told)})
+        files.write(out / "time.png", png(time_table.over_time(results, target)))
+        found.insert(0, time_table.table(results, target))
+    timed = {"time": time_table.as_json(results, target)} if minutes else {}
+    data = json_bytes({"size": SIZES[size]._asdict(), "seeds": seeds, **told_as_json(told), **timed})
     files.write(out / "oracle.json", data)
     if as_json:
         click.echo(data.decode(), nl=False)
