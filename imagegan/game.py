@@ -169,7 +169,10 @@ def versus(
     """A discriminator, with `heads` on its features, against a generator; either may have more to minimise."""
     common = both_terms or {}
     discriminator: Term[View] = Term(lambda view: loss.discriminator(view.on_real.score, view.on_fake.score))
-    generator: Term[View] = Term(lambda view: loss.generator(view.on_fake.score))
+    generator: Term[View] = Term(
+        lambda view: loss.generator(-score_gap(view)) if loss.compares else loss.generator(view.on_fake.score)
+    )
+    watch = {"distance": score_gap} if loss.threshold is None else {"d_accuracy": accuracy(loss.threshold)}
     return {
         "d": Player(
             ("discriminator", *heads),
@@ -177,7 +180,7 @@ def versus(
             d_optimizer,
             turns=d_turns,
             after=d_after,
-            watch={"distance": score_gap} if loss.threshold is None else {"d_accuracy": accuracy(loss.threshold)},
+            watch={"d_accuracy": right_pairs} if loss.compares else watch,
         ),
         "g": Player(("generator",), {"loss": generator, **common}, g_optimizer),
     }
@@ -186,6 +189,11 @@ def versus(
 def accuracy(threshold: float) -> Callable[[View], Scores]:
     """The share of images that the discriminator classifies right, real and generated in pairs; 1/2 by chance."""
     return lambda view: ((view.on_real.score > threshold).float() + (view.on_fake.score <= threshold).float()) / 2
+
+
+def right_pairs(view: View) -> Scores:
+    """The share of pairs whose real image has the higher score; 1/2 by chance."""
+    return (score_gap(view).sign() + 1) / 2
 
 
 def score_gap(view: View) -> Scores:

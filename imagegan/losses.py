@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn.functional import relu, softplus
 
 from seqgan.core.distributed import mean_weight
+from seqgan.core.losses import pairwise_loss
 
 Scores = Float[Tensor, "B"]
 Scalar = Float[Tensor, ""]
@@ -62,11 +63,13 @@ def critic_generator_loss(fake: Scores) -> Scalar:
 
 class Loss(NamedTuple):
     """What the two players minimise, and the output above which a discriminator classifies an image as real: half-way
-    between its targets. A critic has no threshold: only differences of its outputs mean anything."""
+    between its targets. A critic has no threshold: only differences of its outputs mean anything. Where a loss
+    `compares`, the generator's is a function of the outputs on generated images less those on real ones."""
 
     discriminator: Callable[[Scores, Scores], Scalar]
     generator: Callable[[Scores], Scalar]
     threshold: float | None = 0.0
+    compares: bool = False
 
 
 LOSSES: dict[str, Loss] = {
@@ -74,5 +77,6 @@ LOSSES: dict[str, Loss] = {
     "non-saturating": Loss(discriminator_loss, non_saturating_loss),
     "least-squares": Loss(least_squares_discriminator_loss, least_squares_generator_loss, threshold=0.5),
     "hinge": Loss(hinge_discriminator_loss, critic_generator_loss),
+    "pairwise": Loss(pairwise_loss, non_saturating_loss, compares=True),
     "wasserstein": Loss(wasserstein_critic_loss, critic_generator_loss, threshold=None),
 }

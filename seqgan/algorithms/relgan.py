@@ -17,11 +17,12 @@ from seqgan.algorithms.critic import Critic
 from seqgan.algorithms.mle import MLE
 from seqgan.core import distributed
 from seqgan.core.game import Player, Term, adam
+from seqgan.core.losses import pairwise_loss
 from seqgan.data.batches import Texts
 from seqgan.data.dataset import TokenDataset
 from seqgan.errors import UsageError
 from seqgan.metrics import discrimination
-from seqgan.shapes import Scalar, Scores
+from seqgan.shapes import Scalar
 
 # The inverse temperature of iteration i of n: from 1 at the first to b at the last of those that are *run*. The
 # published code divides by a constant of 5,000 and stops at 2,000, so that its 100 is 6.3.
@@ -57,11 +58,11 @@ def new_relgan(
 
     def policy_loss(view: View) -> Scalar:
         real, fake = view.logits
-        return relativistic_loss(fake, real)
+        return pairwise_loss(fake, real)
 
     def discriminator_loss(view: View) -> Scalar:
         real, fake = view.logits
-        return relativistic_loss(real, fake)
+        return pairwise_loss(real, fake)
 
     terms = {"adversarial": Term(policy_loss), **mle_term(config)}
     norm = config.max_grad_norm
@@ -78,11 +79,6 @@ def inverse_temperature(config: RelGANConfig, iteration: int) -> float:
     if config.iterations == 1:
         return config.temperature
     return SCHEDULES[config.temperature_schedule](config.temperature, iteration, config.iterations)
-
-
-def relativistic_loss(better: Scores, worse: Scores) -> Scalar:
-    """Push the logits of one kind above those of the other, row by row: RSGAN (Jolicoeur-Martineau 2018)."""
-    return F.softplus(worse - better).mean() * distributed.mean_weight(len(better))
 
 
 def pairs(view: View) -> Scalar:

@@ -13,7 +13,8 @@ import seqgan
 from seqgan.algorithms.adversarial import ADVERSARIAL, View
 from seqgan.algorithms.components import Components
 from seqgan.algorithms.configs import RelGANConfig
-from seqgan.algorithms.relgan import SCHEDULES, inverse_temperature, new_relgan, relativistic_loss
+from seqgan.algorithms.relgan import SCHEDULES, inverse_temperature, new_relgan
+from seqgan.core.losses import pairwise_loss
 from seqgan.data.dataset import TokenDataset
 from seqgan.errors import UsageError
 from tests.conftest import TINY_CONFIGS, tiny_lines
@@ -42,9 +43,9 @@ def test_the_exponential_schedule() -> None:
 
 def test_the_loss_is_about_differences_of_logits() -> None:
     real, fake = torch.tensor([1.0, 3.0]), torch.tensor([0.0, 5.0])
-    assert_close(relativistic_loss(real, fake), torch.tensor((math.log1p(math.exp(-1)) + math.log1p(math.exp(2))) / 2))
-    assert_close(relativistic_loss(real + 7.0, fake + 7.0), relativistic_loss(real, fake))
-    assert_close(relativistic_loss(real, real), torch.tensor(math.log(2)))
+    assert_close(pairwise_loss(real, fake), torch.tensor((math.log1p(math.exp(-1)) + math.log1p(math.exp(2))) / 2))
+    assert_close(pairwise_loss(real + 7.0, fake + 7.0), pairwise_loss(real, fake))
+    assert_close(pairwise_loss(real, real), torch.tensor(math.log(2)))
 
 
 def test_the_gradient_reaches_the_policy_through_the_discriminator(texts: TokenDataset, tiny_config: Make) -> None:

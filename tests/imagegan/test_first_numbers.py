@@ -93,6 +93,7 @@ def row_of(game: Game, held_out: int = 70) -> dict[str, Measured]:
         ("non-saturating", 3.0, -3.0),
         ("least-squares", 1.0, 0.0),
         ("hinge", 1.0, -1.0),
+        ("pairwise", 1.0, -1.0),
     ],
 )
 def test_a_discriminator_at_the_targets_of_its_loss_is_always_right(loss: str, real: float, fake: float) -> None:

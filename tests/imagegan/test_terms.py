@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import one_hot
+from torch.nn.functional import one_hot, softplus
 from torch.testing import assert_close
 
 from imagegan import augment, game, latents, losses, nets, penalties, pyramid
@@ -38,6 +38,7 @@ from imagegan.variants import wgan as wgan_m
 from imagegan.variants import wgan_gp as wgan_gp_m
 from imagegan.variants.configs import ImageConfig
 from seqgan.core import game as core_game
+from seqgan.core import losses as core_losses
 from seqgan.core.game import Player, Term, update_average
 from tests.imagegan.mutants import FOUND, Mutant, mutated
 from tests.imagegan.tiny import CPU, SHAPE, config_of, view_of
@@ -123,6 +124,7 @@ def check_losses_where_the_discriminator_is_undecided() -> None:
         "non-saturating": (2 * LOG2, LOG2),
         "least-squares": (0.5, 0.5),
         "hinge": (2.0, 0.0),
+        "pairwise": (LOG2, LOG2),
         "wasserstein": (0.0, 0.0),
     }
     for name, values in expected.items():
@@ -135,6 +137,7 @@ def pairs() -> dict[str, losses.Loss]:
         "minimax": losses.Loss(losses.discriminator_loss, losses.minimax_loss),
         "non-saturating": losses.Loss(losses.discriminator_loss, losses.non_saturating_loss),
         "least-squares": losses.Loss(losses.least_squares_discriminator_loss, losses.least_squares_generator_loss),
+        "pairwise": losses.Loss(losses.pairwise_loss, losses.non_saturating_loss, compares=True),
         "hinge": losses.Loss(losses.hinge_discriminator_loss, losses.critic_generator_loss),
         "wasserstein": losses.Loss(losses.wasserstein_critic_loss, losses.critic_generator_loss),
     }
@@ -151,6 +154,8 @@ def check_losses_where_it_is_right() -> None:
     assert float(losses.hinge_discriminator_loss(-one, one)) == 4
     assert float(losses.wasserstein_critic_loss(3 * one, one)) == -2
     assert float(losses.critic_generator_loss(3 * one)) == -3
+    two = losses.pairwise_loss(torch.tensor([2.0, 0.0]), torch.tensor([0.0, 1.0]))
+    assert float(two) == pytest.approx((math.log1p(math.exp(-2)) + math.log1p(math.exp(1))) / 2)
 
 
 def check_losses_are_means() -> None:
@@ -458,6 +463,19 @@ def check_who_is_shown_what() -> None:
             g = loss.of(view)
             assert_close(d, pairs()[pair].discriminator(view.on_real.score, view.on_fake.score))
             assert_close(g, pairs()[pair].generator(view.on_fake.score))
+
+
+def check_a_pairwise_game() -> None:
+    """Real above generated, generated above real, pair by pair; the generator learns through the generated ones."""
+    made = recipe_of(dcgan_m, "dcgan", "dcgan", loss="pairwise")
+    view = view_of(made)
+    d, g = (made.players[name].terms["loss"].of(view) for name in "dg")
+    gap = view.on_real.score - view.on_fake.score
+    assert_close(d, softplus(-gap).mean())
+    assert_close(g, softplus(gap).mean())
+    g.backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in made.nets["generator"].parameters())
+    assert_close(made.players["d"].watch["d_accuracy"](view), (gap > 0).float())
 
 
 def check_penalties_in_their_games() -> None:
@@ -999,6 +1017,12 @@ SIGNS_AND_REDUCTIONS: list[tuple[ModuleType, str, str, str]] = [
     (game, "versus", "(view.on_real.score, view.on_fake.score)", "(view.on_fake.score, view.on_real.score)"),
     (game, "versus", "loss.generator(view.on_fake.score)", "loss.generator(view.on_real.score)"),  # E15
     (game, "versus", "loss.generator(view.on_fake.score)", "loss.generator(view.on_fake.score.detach())"),
+    (game, "versus", "-score_gap(view)", "score_gap(view)"),
+    (game, "versus", "if loss.compares else loss", "if not loss.compares else loss"),
+    (game, "versus", "if loss.compares else watch", "if False else watch"),
+    (game, "right_pairs", "+ 1) / 2", ") / 2"),
+    (core_losses, "pairwise_loss", "worse - better", "better - worse"),
+    (core_losses, "pairwise_loss", "softplus(worse - better).mean()", "softplus((worse - better).mean())"),
     (core_game, "move", "if name not in player.moves", "if False"),  # the other side no longer fixed
     (core_game, "move", "term.weight * values", "values"),
     (core_game, "move", "optimizer.zero_grad()", "pass"),
