@@ -36,7 +36,7 @@ CORE = [
     {"checkpoint", "config", "device", "folder", "log", "record", "report", "weights"},
     {"loggers", "outputs", "overview", "rendezvous", "seed"},
     {"distributed", "page", "pretrained"},
-    {"game", "run"},
+    {"game", "losses", "run"},
     {"loop", "starting"},
     {"command", "options"},
 ]
