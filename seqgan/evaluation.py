@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from seqgan.by_label import Labels
 from seqgan.core.game import inference
 from seqgan.core.log import tracked
-from seqgan.core.report import Measured, as_difference
+from seqgan.core.report import DIFFERENT, Measured, as_cell, as_difference
 from seqgan.core.stats import Units, mean_influences, ratio_influences, unit_blocks, units_of
 from seqgan.data.batches import Texts, map_by_length
 from seqgan.data.encoding import SPLITS, EncodedCorpus, Learned
@@ -26,7 +26,7 @@ from seqgan.data.labels import numbered
 from seqgan.data.ragged import Batch, Ragged
 from seqgan.data.tokens import WAYS, tokens_of
 from seqgan.errors import CorpusError, UsageError
-from seqgan.metrics import Aggregation, MetricInput, discrimination, nll, over_texts
+from seqgan.metrics import Aggregation, MetricInput, discrimination, nll, over_blocks, over_texts, residual
 from seqgan.metrics.texts import measure
 from seqgan.model import TextModel
 from seqgan.reporting import REAL, Evaluation, Row
@@ -37,6 +37,8 @@ from seqgan.symbols import UNK
 
 MOST_SAMPLES = 10_000
 MOST_COMPARED = 2_000  # samples that the KL of two policies is measured on
+JUDGED = 10_000  # samples in the mean whose logarithm is taken in `d-gain`
+FEW = 100  # samples of equal weight; of fewer, the logarithm of a mean of weights is unsure
 SAMPLES = "samples"  # the source of the influences of what a policy draws, as in `MetricInput`
 MOSTLY = 0.5  # share of the samples that are training texts, above which a remark says so
 
@@ -67,8 +69,10 @@ def evaluate_models(
     tokens: str | None = None,
     aggregation: Aggregation = "sentence",
     lowercase: bool = False,
+    judged: int = JUDGED,
 ) -> Evaluation:
-    """A row for each model, and one for held-out real text, all of `count` texts (left out: as many as there are).
+    """A row for each model, and one for held-out real text, all of `count` texts (left out: as many as there are). What
+    a discriminator knows is measured on so many samples that it has `judged`.
 
     Raises:
         UsageError: there are fewer validation texts than `count`."""
@@ -116,7 +120,8 @@ def evaluate_models(
     for name, model in tracked(models.items(), "scoring texts", len(models)):
         rows[name] |= _likelihood(model, held_out, draws[name])
         if model.discriminator:
-            rows[name] |= _discriminated(model, model.discriminator, held_out["test"], draws[name], seed)
+            logits = Logits(model, model.discriminator, held_out, seed)
+            rows[name] |= _discriminated(logits, draws[name]) | _known(logits, judged)
     drawn_or_real = {**draws, REAL: [valid.split.sequences[number] for number in real]}
     for name, ids in drawn_or_real.items():
         units = np.arange(count) if name in draws else units_of(valid.text_of(number) for number in real)
@@ -150,9 +155,9 @@ def _held_out(texts: Learned) -> HeldOut:
 
 
 def _likelihood(model: TextModel, held_out: Mapping[str, "HeldOut"], drawn: Ragged) -> Row:
-    """NLL of held-out text per token (the end is one, an unknown token counts as UNK) and per character; of the known
-    tokens alone, by the distribution that samples come from, and of the unknown ones; entropy. Where the policy is
-    conditioned on labels, all are those of texts given their labels."""
+    """NLL of held-out text per token (the end is one, an unknown token counts as UNK), per character and per text; of
+    the known tokens alone, by the distribution that samples come from, and of the unknown ones; entropy. Where the
+    policy is conditioned on labels, all are those of texts given their labels."""
     row: Row = {}
     for split, part in held_out.items():
         by_id = nll.token_log_probs(model.policy, part.rows)
@@ -165,6 +170,8 @@ def _likelihood(model: TextModel, held_out: Mapping[str, "HeldOut"], drawn: Ragg
         influences = {source: of * scale for source, of in by_token.influences.items()}
         signature = by_token.signature.replace("per:token", "per:character")
         row[f"nll-{split}-char"] = Measured.of(by_token.value * scale, influences, signature)
+        by_text = _per(losses, [1] * len(losses), split, part.units, f"rows:{len(sizes)}{part.chosen}|per:text", model)
+        row[f"nll-{split}-text"] = by_text
     surprises = (-nll.text_log_probs(model.policy, drawn, drawn=True)).tolist()
     sizes = [len(ids) for ids in drawn]
     row["entropy"] = _per(surprises, sizes, SAMPLES, np.arange(len(drawn)), f"n:{len(drawn)}|per:token", model)
@@ -217,37 +224,61 @@ def _divergence(drawing: TextModel, other: TextModel, drawn: Ragged) -> Measured
     return Measured.of(sum(totals) / sum(sizes), influences, signature)
 
 
-def _discriminated(
-    model: TextModel,
-    discriminator: nn.Module,
-    test: "HeldOut",
-    drawn: Ragged,
-    seed: int,
-) -> Row:
-    """How well the discriminator separates the test split from samples, and how much its logits on samples differ.
+class Logits:
+    """A discriminator's logits of held-out texts, with the signature of numbers about them.
 
     It is the run's last discriminator, for the samples of every policy alike."""
-    rng = torch.Generator(model.device).manual_seed(seed)
-    real = judged(model, discriminator, test.rows, rng)
-    with inference(discriminator) as logits:
-        tokens, _, labels = drawn.take(torch.arange(len(drawn))).to(model.device)
-        fake = in_chunks(logits, Texts(tokens, labels)).cpu()
-    errors = f"err:{over_texts(test.units)}"
-    whose = f"discriminator:{_fingerprint(discriminator)}"
-    signature = f"{whose}|real:{len(real)}{test.chosen}|n:{len(fake)}|unknown:filled in|{errors}|{_tokens_of(model)}"
+
+    def __init__(self, model: TextModel, discriminator: nn.Module, held_out: Mapping[str, HeldOut], seed: int) -> None:
+        self.model, self.discriminator, self.test, self.seed = model, discriminator, held_out["test"], seed
+        rng = torch.Generator(model.device).manual_seed(seed)
+        self.of_test, self.of_valid = (
+            judged_texts(model, discriminator, held_out[part].rows, rng) for part in ("test", "valid")
+        )
+
+    def of(self, drawn: Ragged) -> Scores:
+        """Those of samples, which hold no unknown token."""
+        with inference(self.discriminator) as logits:
+            tokens, _, labels = drawn.take(torch.arange(len(drawn))).to(self.model.device)
+            return in_chunks(logits, Texts(tokens, labels)).cpu()
+
+    def signature(self, samples: int, errors: str = "", **more: object) -> str:
+        whose, real = _fingerprint(self.discriminator), f"{len(self.of_test)}{self.test.chosen}"
+        parts = {"discriminator": whose, "real": real, "n": samples, **more, "unknown": "filled in"}
+        parts |= {"err": errors} if errors else {}
+        return "|".join([*(f"{name}:{value}" for name, value in parts.items()), _tokens_of(self.model)])
+
+
+def _discriminated(logits: Logits, drawn: Ragged) -> Row:
+    """How well the discriminator separates the test split from samples, and how much its logits on samples differ."""
+    units, fake = logits.test.units, logits.of(drawn)
     of_samples = np.arange(len(fake))
+    signature = logits.signature(len(fake), over_texts(units))
     return {
         name: Measured.of(
             value,
-            {"test": mean_influences(of_real, test.units), SAMPLES: mean_influences(of_fake, of_samples)},
+            {"test": mean_influences(of_real, units), SAMPLES: mean_influences(of_fake, of_samples)},
             signature,
         )
-        for name, (value, of_real, of_fake) in discrimination.measures(real, fake).items()
-        if model.logit_is_log_odds or name not in discrimination.OF_LOG_ODDS
+        for name, (value, of_real, of_fake) in discrimination.measures(logits.of_test, fake).items()
+        if logits.model.logit_is_log_odds or name not in discrimination.OF_LOG_ODDS
     }
 
 
-def judged(model: TextModel, discriminator: nn.Module, rows: Ragged, rng: torch.Generator) -> Scores:
+def _known(logits: Logits, count: int) -> Row:
+    """What the discriminator knows of the test split that the policy does not, in nats per text; the slope of its
+    logit, fitted on the validation split; the bias and the effective size of the samples that this is measured on."""
+    fake = logits.of(logits.model.draw(count, seed=logits.seed))
+    slope = residual.slope(logits.of_valid, fake)
+    gain = residual.gain(slope * logits.of_test, slope * fake, logits.test.units)
+    about = {"per": "text", "slope": f"valid/{len(logits.of_valid)}"}
+    signature = logits.signature(count, f"{over_texts(logits.test.units)},{over_blocks(np.arange(count))}", **about)
+    found = {"d-slope": slope, "d-gain-bias": gain.bias, "d-effective": gain.effective}
+    numbers = {name: Measured(value, math.nan, logits.signature(count, **about)) for name, value in found.items()}
+    return {"d-gain": Measured.of(gain.value, gain.influences, signature), **numbers}
+
+
+def judged_texts(model: TextModel, discriminator: nn.Module, rows: Ragged, rng: torch.Generator) -> Scores:
     """The discriminator's logit of each text, in which the policy has drawn a word in the place of every UNK."""
     with inference(discriminator) as logits:
 
@@ -311,10 +342,27 @@ def summary(result: Evaluation) -> list[str]:
     begun = list(facts.get("trained", {"": 0}))[-1] not in PRETRAINING
     if begun and "kl-to-mle" in rows.get("final", {}):
         lines += _effect_of_adversarial_training(result)
+    lines += _what_is_known(rows[policies[-1]], policies[-1])
     if "self-bleu-2" not in rows[REAL]:
         lines.append("Self-BLEU is undefined for a single text.")
     lines.append(f"Samples are drawn with seed {facts['seed']}; signatures are explained by seqgan evaluate --help.")
     return lines
+
+
+def _what_is_known(row: Row, name: str) -> list[str]:
+    """What the discriminator knows, beside all that the policy has still to learn at most."""
+    if "d-gain" not in row:
+        return []
+    known, text, effective = row["d-gain"], row["nll-test-text"], row["d-effective"].value
+    line = (
+        f"The discriminator knows {as_cell(known)} nats per text that separate real text from what {name} writes, "
+        f"whose NLL is {as_cell(text)} nats per text"
+    )
+    if effective < FEW:
+        line += f"; {effective:.0f} samples have nearly all of the weight, so that this is unsure, and too high"
+    elif not known.value > DIFFERENT * known.stderr:
+        line += ": no more than the error explains, so that there is nothing to learn from it"
+    return [f"{line}."]
 
 
 def _effect_of_adversarial_training(result: Evaluation) -> list[str]:

@@ -24,7 +24,7 @@ from seqgan.data.encoding import EncodedCorpus
 from seqgan.data.ragged import Ragged
 from seqgan.data.reading import Reading
 from seqgan.data.tokenizer import SHOWN_UNKNOWN
-from seqgan.evaluation import judged
+from seqgan.evaluation import judged_texts
 from seqgan.models.policy import Sampled, sample
 from seqgan.reporting import REAL, Row, Table, label_tables, tables
 from seqgan.runs import describe_run, load_model, progress, run_config, stages_of
@@ -213,7 +213,7 @@ class _Texts:
         if self.model.discriminator is None:
             return None
         rng = torch.Generator(self.device).manual_seed(self.seed)
-        return judged(self.model, self.model.discriminator, rows, rng)
+        return judged_texts(self.model, self.model.discriminator, rows, rng)
 
     def verdict(self, logit: float) -> str:
         """P(real), where the logit is its log-odds."""

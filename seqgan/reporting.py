@@ -31,6 +31,8 @@ TABLES: dict[str, Sequence[str]] = {
             "self-bleu-3",
             "distinct",
             "d-auc",
+            "d-gain",
+            "nll-test-text",
             "recognised",
         ),
     ),
@@ -46,11 +48,12 @@ TABLES: dict[str, Sequence[str]] = {
     ),
     "form": ("length", "repeats", "form", "unknown"),
     "likelihood, in nats": (
-        *(f"nll-{split}{of}" for split in ("valid", "test") for of in ("", "-char", "-known", "-unknown")),
+        *(f"nll-{split}{of}" for split in ("valid", "test") for of in ("", "-char", "-text", "-known", "-unknown")),
         "entropy",
     ),
     "how far apart the policies are: KL per token, in nats": ("kl-to-mle", "kl-to-final"),
     "the discriminator, on the test split": ("d-accuracy", "d-auc", "d-bce", "d-logit-std"),
+    "what the discriminator knows, in nats per text": ("d-gain", "d-gain-bias", "d-effective", "d-slope"),
 }
 SHORT = next(iter(TABLES))
 LABELLED = ("nll-test", "distinct", "distinct-2", "bleu-3", "recognised")  # of the texts of each label

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import math
 import random
 import re
 import subprocess
@@ -13,15 +14,16 @@ import pytest
 import torch
 
 import seqgan
+from seqgan.core.report import Measured
 from seqgan.data.encoding import encoded
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import UsageError
-from seqgan.evaluation import evaluate_models
-from seqgan.metrics import METRICS
+from seqgan.evaluation import evaluate_models, judged_texts, summary
+from seqgan.metrics import METRICS, residual
 from seqgan.model import TextModel
 from seqgan.models.lstm import LSTMPolicy
 from seqgan.ratings import analyse, read_ratings
-from seqgan.reporting import SHORT, TABLES, tables
+from seqgan.reporting import REAL, SHORT, TABLES, Evaluation, tables
 from seqgan.runs import load_model
 from seqgan.symbols import EOS, UNK
 from tests.conftest import TINY_GAME, tiny_lines
@@ -163,7 +165,7 @@ def test_the_evaluation_is_kept_in_the_run(run: seqgan.TrainedRun) -> None:
     assert json.loads((run.folder / "evaluations" / "evaluation.json").read_text()) == printed
     closing = json.loads((run.folder / "evaluations" / "training.json").read_text())
     assert closing["rows"] == printed["rows"]
-    assert "MLE keeps step" in closing["selection"]
+    assert "|n:10000|" in printed["rows"]["final"]["d-gain"]["signature"]
 
 
 def test_every_metric_is_in_a_table_and_every_column_is_a_metric(run: seqgan.TrainedRun) -> None:
@@ -363,3 +365,44 @@ def test_a_calibrated_unknown_token_makes_the_nll_of_known_ones_no_better() -> N
 
 
 NAMES = ["xerxes", "yves", "zoe", "ulf"]
+
+
+def test_what_the_discriminator_knows_is_found_with_a_slope_of_the_validation_split(run: seqgan.TrainedRun) -> None:
+    model, corpus = run.model("mle"), run.encoded()
+    assert model.discriminator is not None
+    rng = torch.Generator().manual_seed(0)
+    test, valid = (
+        judged_texts(
+            model, model.discriminator, corpus.learned(part, model.policy.max_length, "truncate").split.sequences, rng
+        )
+        for part in ("test", "valid")
+    )
+    drawn = model.draw(500, seed=0)
+    fake = judged_texts(model, model.discriminator, drawn, rng)
+    slope = residual.slope(valid, fake)
+    assert slope > 0
+    assert slope != pytest.approx(residual.slope(test, fake), rel=0.01)
+    row = evaluate_models({"mle": model}, corpus, seed=0, judged=500).rows["mle"]
+    assert row["d-slope"].value == pytest.approx(slope, rel=1e-4)
+    weights = (slope * fake).double().exp()
+    assert row["d-gain"].value == pytest.approx(float((slope * test).mean() - weights.mean().log()), abs=1e-5)
+    assert row["d-effective"].value == pytest.approx(float(weights.sum() ** 2 / (weights**2).sum()), rel=1e-4)
+    assert row["d-gain-bias"].value == pytest.approx(0.5 / row["d-effective"].value - 0.5 / 500, rel=1e-4)
+    per_text = -sum(run.log_probs(corpus.corpus.test, stage="mle")) / len(corpus.corpus.test)
+    assert row["nll-test-text"].value == pytest.approx(per_text, rel=1e-4)
+    assert "|per:text|" in row["d-gain"].signature
+    assert "|per:text|" in row["nll-test-text"].signature
+
+
+def known(gain: float, stderr: float, effective: float) -> list[str]:
+    row = {"d-gain": Measured(gain, stderr, ""), "nll-test-text": Measured(90.0, 0.5, "")}
+    rows = {"final": row | {"d-effective": Measured(effective, math.nan, "")}, REAL: {}}
+    return [line for line in summary(Evaluation(rows, {"seed": 0})) if "knows" in line]
+
+
+def test_the_summary_says_what_the_discriminator_knows_and_whether_it_is_anything() -> None:
+    [much], [nothing], [unsure] = known(0.14, 0.02, 5000), known(0.03, 0.02, 5000), known(3.0, 0.2, 12)
+    assert "knows 0.140 ±.020 nats per text that separate real text from what final writes" in much
+    assert "whose NLL is 90.0 ±.5 nats per text." in much
+    assert "no more than the error explains" in nothing
+    assert "12 samples have nearly all of the weight" in unsure

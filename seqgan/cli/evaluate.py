@@ -163,7 +163,8 @@ def evaluate(**options: Any) -> None:
       overlong     treatment of longer texts, and the limit: truncate@64
       given        the label: the number is of texts given their label
       classifier   a linear one of bags of tokens, and its training texts
-      discriminator, unknown   fingerprint of its weights; what replaced unknown tokens"""
+      discriminator, unknown   fingerprint of its weights; what replaced unknown tokens
+      slope        the texts that the slope of its logit is fitted on"""
     asked = Asked(**options)
     {RUN: _evaluate_runs, FILE: _evaluate_file, SHEET: _analyse}[asked.what()](asked)
 
