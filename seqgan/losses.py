@@ -31,13 +31,14 @@ def policy_gradient_weights(rewards: Rewards, mask: Mask, reduction: Literal["me
     return weights if reduction == "sum" else weights / all_reduce_sum(mask.sum())
 
 
-def discriminator_loss(real: Float[Tensor, "N"], fake: Float[Tensor, "M"]) -> Scalar:
-    """Binary cross-entropy of logits: push those of real texts up, those of generated texts down.
+def discriminator_loss(real: Float[Tensor, "N"], fake: Float[Tensor, "M"], smoothing: float = 0.0) -> Scalar:
+    """Binary cross-entropy of logits: push those of real texts up, those of generated texts down. `smoothing` is what
+    the target of a real text lacks to 1 (one-sided, Salimans et al. 2016, section 3.4).
 
     Yu et al. (2017), equation 5: min -E log D(Y) over real texts - E log(1 - D(Y)) over generated ones; the mean is
     over both together, as the published code has it."""
     logits = torch.cat([real, fake])
-    labels = torch.cat([torch.ones_like(real), torch.zeros_like(fake)])
+    labels = torch.cat([torch.full_like(real, 1 - smoothing), torch.zeros_like(fake)])
     return F.binary_cross_entropy_with_logits(logits, labels) * mean_weight(len(logits))
 
 

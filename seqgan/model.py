@@ -82,8 +82,9 @@ class TextModel:
 
     @property
     def logit_is_log_odds(self) -> bool:
-        """Whether the discriminator's logit is the log-odds of "real"; RelGAN's only compares texts."""
-        return getattr(CONFIGS.get(self.about.get("algorithm", "")), "logit_is_log_odds", True)
+        """Whether the discriminator's logit is the log-odds of "real"; a pairwise loss, as RelGAN's, only compares."""
+        known = getattr(CONFIGS.get(self.about.get("algorithm", "")), "logit_is_log_odds", True)
+        return known and self.about.get("config", {}).get("d_loss") != "pairwise"
 
     def generate(self, count: int = 10, **options: Any) -> list[str]:
         """Texts written by the policy; options as for `generate_detailed`."""

@@ -130,6 +130,13 @@ class AdversarialConfig(MLEConfig):
 class PolicyGradientConfig(AdversarialConfig):
     """A policy that learns from rewards of its samples, and a discriminator that learns in rounds of them."""
 
+    d_loss: Annotated[
+        Literal["cross-entropy", "pairwise"],
+        "discriminator: loss; pairwise only compares a real text with a generated one",
+    ] = "cross-entropy"
+    d_label_smoothing: Annotated[
+        float, "discriminator: cross-entropy with 1 less this as the target of real texts", Real(0, 0.5)
+    ] = 0.0
     d_l2: Annotated[float, "discriminator: L2 penalty of the last layer", WEIGHT] = 0.2
     d_samples: Annotated[int, "discriminator: generated texts in a round; 0: as many as there are real ones", STEPS] = 0
     d_epochs: Annotated[int, "discriminator: passes over the texts of a round (k)", COUNT] = 3
@@ -156,6 +163,11 @@ class PolicyGradientConfig(AdversarialConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         asked(self.reward)  # refuses what is no reward
+        if self.d_label_smoothing and self.d_loss != "cross-entropy":
+            raise ConfigError(
+                f"--d-label-smoothing {self.d_label_smoothing} is of the cross-entropy; leave it out, or --d-loss "
+                f"{self.d_loss}"
+            )
 
 
 @dataclass(frozen=True)
@@ -172,6 +184,14 @@ class SeqGANConfig(PolicyGradientConfig):
     ] = "none"
     normalize_advantage: Annotated[bool, "adversarial: give advantages unit size"] = False
     reduction: Annotated[Literal["mean", "sum"], "adversarial: over the tokens of a batch"] = "sum"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.d_loss == "pairwise" and (self.reward_form == "probability" or self.baseline == "none"):
+            raise ConfigError(
+                "with --d-loss pairwise only differences of logits mean anything, so that they are no probabilities: "
+                "give --reward-form log-odds and a --baseline, or leave out --d-loss pairwise"
+            )
 
 
 @dataclass(frozen=True)

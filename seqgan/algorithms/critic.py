@@ -38,6 +38,13 @@ CROSS_ENTROPY: Measures = {
 }
 
 
+COMPARING: Measures = {
+    "d_loss": discrimination.pairwise_loss,
+    "accuracy": discrimination.right_pairs,
+    "auc": discrimination.auc,
+}
+
+
 class Pairs(NamedTuple):
     """What a discriminator is validated on, as much of the one as of the other."""
 
@@ -94,7 +101,6 @@ class Critic:
         device: torch.device,
         seed: int,
         components: Components,
-        measures: Measures = CROSS_ENTROPY,
     ) -> "Critic":
         """A critic of the policy of `mle` that learns in rounds of `d_samples`, each seen `d_epochs` times."""
         return cls(
@@ -107,7 +113,7 @@ class Critic:
             samples=config.d_samples,
             epochs=config.d_epochs,
             patience=config.d_patience,
-            measures=measures,
+            measures=COMPARING if config.d_loss == "pairwise" else CROSS_ENTROPY,
         )
 
     # --- what it is shown; `update` counts from 0 over a phase

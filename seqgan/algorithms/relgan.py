@@ -7,21 +7,17 @@ import math
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
-from torch.nn import functional as F
 
-from seqgan.algorithms.adversarial import TextGAN, View, mle_term
+from seqgan.algorithms.adversarial import TextGAN, View, mle_term, ranking, right_pairs
 from seqgan.algorithms.components import DEFAULTS, Components
 from seqgan.algorithms.configs import RelGANConfig
-from seqgan.algorithms.critic import Critic
+from seqgan.algorithms.critic import COMPARING, Critic
 from seqgan.algorithms.mle import MLE
-from seqgan.core import distributed
 from seqgan.core.game import Player, Term, adam
 from seqgan.core.losses import pairwise_loss
 from seqgan.data.batches import Texts
 from seqgan.data.dataset import TokenDataset
 from seqgan.errors import UsageError
-from seqgan.metrics import discrimination
 from seqgan.shapes import Scalar
 
 # The inverse temperature of iteration i of n: from 1 at the first to b at the last of those that are *run*. The
@@ -46,8 +42,7 @@ def new_relgan(
     mle = MLE(config, dataset, device, seed, components)
     # A round of one batch; its relaxed samples take the place of those that a critic draws.
     batch = min(config.d_batch_size // 2, len(dataset.train.sequences))
-    measures = {"d_loss": validation_loss, "accuracy": right_pairs, "auc": discrimination.auc}
-    critic = Critic(config, dataset, device, seed, mle.generator, components, samples=batch, measures=measures)
+    critic = Critic(config, dataset, device, seed, mle.generator, components, samples=batch, measures=COMPARING)
 
     def relaxed(view: View) -> Texts:
         """As many samples as there are real texts, each beside one under the same label."""
@@ -60,16 +55,12 @@ def new_relgan(
         real, fake = view.logits
         return pairwise_loss(fake, real)
 
-    def discriminator_loss(view: View) -> Scalar:
-        real, fake = view.logits
-        return pairwise_loss(real, fake)
-
     terms = {"adversarial": Term(policy_loss), **mle_term(config)}
     norm = config.max_grad_norm
     players = {
         "generator": Player(("generator",), terms, adam(config.g_lr), norm),
         "discriminator": Player(
-            ("discriminator",), {"d_loss": Term(discriminator_loss)}, adam(config.d_lr), norm, watch={"accuracy": pairs}
+            ("discriminator",), {"d_loss": Term(ranking)}, adam(config.d_lr), norm, watch={"accuracy": right_pairs}
         ),
     }
     return TextGAN(config, mle, critic, players, fake=relaxed)
@@ -79,17 +70,3 @@ def inverse_temperature(config: RelGANConfig, iteration: int) -> float:
     if config.iterations == 1:
         return config.temperature
     return SCHEDULES[config.temperature_schedule](config.temperature, iteration, config.iterations)
-
-
-def pairs(view: View) -> Scalar:
-    """The share of pairs in which the real text has the higher logit."""
-    real, fake = view.logits
-    return distributed.all_reduce_mean((real > fake).float())
-
-
-def right_pairs(real: Tensor, fake: Tensor) -> float:
-    return float((real > fake).double().mean())
-
-
-def validation_loss(real: Tensor, fake: Tensor) -> float:
-    return float(F.softplus(fake - real).double().mean())

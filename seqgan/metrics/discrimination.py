@@ -16,6 +16,16 @@ NOISE = 0.685
 OF_LOG_ODDS = ("d-accuracy", "d-bce")  # what a shift of all logits would change
 
 
+def pairwise_loss(real: RealScores, fake: FakeScores) -> float:
+    """-log sigma(real - fake), the mean over rows: log 2 where nothing is known."""
+    return float(F.softplus(fake - real).double().mean())
+
+
+def right_pairs(real: RealScores, fake: FakeScores) -> float:
+    """The share of rows in which the real text has the higher logit."""
+    return float((real > fake).double().mean())
+
+
 def accuracy(real: RealScores, fake: FakeScores) -> float:
     """The mean of the share of real texts called real and of generated ones called generated: .5 is guessing."""
     return float(((real > 0).double().mean() + (fake <= 0).double().mean()) / 2)

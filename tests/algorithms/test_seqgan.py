@@ -108,7 +108,7 @@ def test_half_of_a_discriminator_s_batch_is_real(
     seen = []
     with mock.patch(
         "seqgan.algorithms.adversarial.discriminator_loss",
-        side_effect=lambda real, fake: seen.append((len(real), len(fake))) or discriminator_loss(real, fake),
+        side_effect=lambda *both: seen.append((len(both[0]), len(both[1]))) or discriminator_loss(*both),
     ):
         for update in range(game.critic.per_round + 1):
             game.discriminator_update(PRETRAIN, update)

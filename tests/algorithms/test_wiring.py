@@ -48,14 +48,15 @@ from seqgan.symbols import BOS, EOS, PAD, UNK
 seqgan_module = sys.modules["seqgan.algorithms.seqgan"]
 CPU, SEED = torch.device("cpu"), 3
 
-# No value is the default one, and no two sizes are equal. What a text is (tokenizer, vocabulary, max_length, long) is
-# decided before an algorithm is made.
+# No value but that of `d_loss` is the default one, and no two sizes are equal. What a text is (tokenizer, vocabulary,
+# max_length, overlong) is decided before an algorithm is made.
 CONFIG = SeqGANConfig(
     tokenizer="word", vocab_size=12, max_length=7, overlong="drop",
     embedding_dim=6, hidden_dim=5, tie_embeddings=True, dropout=0.3, weight_drop=0.4, embedding_init="svd",
     unigram_bias=True, mle_epochs=3, mle_patience=2, mle_lr=0.03, ema_decay=0.3, weight_decay=0.2,
     calibrate_unknown=True, batch_size=9, shuffle=True, max_grad_norm=0.02, scheduled_sampling=0.4,
     d_embedding_dim=7, filter_sizes=(1, 3), num_filters=(4, 3), highway=False, d_dropout=0.4, d_l2=0.7, d_lr=0.02,
+    d_label_smoothing=0.15,
     d_bf16=True, d_batch_size=10, d_samples=13, d_epochs=2, d_pretrain_rounds=4, d_patience=1,
     iterations=5, g_steps=2, d_steps=3, g_lr=0.005, g_batch_size=8, reward=("length:2-3:2", "discriminator:0.5"),
     rollouts=3, reward_form="log-odds",
@@ -90,7 +91,7 @@ def made(texts: TokenDataset, config: SeqGANConfig) -> TextGAN:
 
 def test_no_value_is_the_default_one() -> None:
     default = {field.name for field in fields(CONFIG) if getattr(CONFIG, field.name) == field.default}
-    assert default == set(NETWORKS)
+    assert default == {*NETWORKS, "d_loss"}
 
 
 # --- in plain tensor algebra
@@ -278,7 +279,9 @@ def check_discriminator_update(texts: TokenDataset, config: SeqGANConfig) -> Non
     both = torch.cat([F.pad(real, (0, drawn.shape[1] - real.shape[1])), fake])
     with torch.autocast("cpu", torch.bfloat16, enabled=CONFIG.d_bf16):
         logits = logits_by_hand(judge, both, CONFIG.d_dropout).float()
-    bce = (F.softplus(-logits[:half]).sum() + F.softplus(logits[half:]).sum()) / (2 * half)
+    smooth, on_real = CONFIG.d_label_smoothing, logits[:half]
+    of_real = (1 - smooth) * F.softplus(-on_real) + smooth * F.softplus(on_real)
+    bce = (of_real.sum() + F.softplus(logits[half:]).sum()) / (2 * half)
     squares = judge.output.weight.square().sum() + judge.output.bias.square().sum()
     (bce + CONFIG.d_l2 * squares / 2).backward()
     in_bf16: list[bool] = []
@@ -395,7 +398,8 @@ def noticed(check: str, texts: TokenDataset, config: SeqGANConfig = CONFIG) -> b
     return False
 
 
-VALUES = [field.name for field in fields(CONFIG) if field.name not in (*BEFORE, *NETWORKS, "num_filters")]
+LEFT_OUT = ("num_filters", "d_loss")  # a loss without smoothing: see test_discriminator_losses.py
+VALUES = [field.name for field in fields(CONFIG) if field.name not in (*BEFORE, *NETWORKS, *LEFT_OUT)]
 
 
 @pytest.mark.parametrize("name", VALUES)
@@ -486,7 +490,7 @@ MUTANTS: dict[str, tuple[str, Any, str, Any]] = {
     "the L2 penalty leaves the bias out": with_critic("l2_penalty", lambda weight, bias: l2_penalty(weight)),
     "the L2 penalty is not halved": with_critic("l2_penalty", wrongly(l2_penalty, lambda found: 2 * found)),
     "real and generated are exchanged": with_critic(
-        "discriminator_loss", lambda real, fake: discriminator_loss(fake, real)
+        "discriminator_loss", lambda real, fake, smoothing: discriminator_loss(fake, real, smoothing)
     ),
     "the discriminator learns without dropout": (
         JUDGE, CNNDiscriminator, "train", lambda judge, _=True: nn.Module.train(judge, False),
