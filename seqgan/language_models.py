@@ -1,4 +1,4 @@
-"""The policies of other runs, by which the reward `lm:RUN` judges texts.
+"""The policies of other runs, by which the rewards `lm:RUN` and `classifier:RUN=LABEL` judge texts.
 
 A run that begins takes copies of them, and resumes with these, whatever has become of the other runs."""
 
@@ -23,7 +23,7 @@ def copied(config: MLEConfig) -> dict[str, bytes]:
         RunError: there is no such run or stage, or it was trained with a custom policy that is not registered."""
     files: dict[str, bytes] = {}
     for name, place in _places(config).items():
-        folder, stage = run_and_stage(name, f"the reward {LM}:")
+        folder, stage = run_and_stage(name, "the run of a reward: ")
         model = load_model(folder, stage, with_discriminator=False)
         weights = {POLICY: as_safetensors(model.policy.state_dict())}
         about = {"config.json": model_json(model.about, weights), "tokenizer.model": model.tokenizer.model}
@@ -37,11 +37,11 @@ def read(run: Path, config: MLEConfig, device: torch.device) -> dict[str, Langua
     Raises:
         CheckpointError: a file is missing or damaged."""
     models = {name: from_pretrained(run / place, device=device) for name, place in _places(config).items()}
-    return {name: LanguageModel(model.policy, model.tokenizer) for name, model in models.items()}
+    return {name: LanguageModel(model.policy, model.tokenizer, model.labels) for name, model in models.items()}
 
 
 def _places(config: MLEConfig) -> Mapping[str, str]:
     """The runs that the rewards of a config name, and where in a run their copies are."""
     wanted = asked(config.reward).values() if isinstance(config, PolicyGradientConfig) else ()
-    names = [reward.argument for reward in wanted if reward.name == LM]
+    names = dict.fromkeys(reward.run for reward in wanted if reward.run)
     return {name: f"{LM}/{number}" for number, name in enumerate(names, start=1)}

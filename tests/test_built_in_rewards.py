@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch.testing import assert_close
@@ -413,7 +414,7 @@ def test_a_run_keeps_the_policies_that_judge_it(other: seqgan.TrainedRun, tmp_pa
     ("reward", "message"),
     [
         ("lm:no/such/run", "there is no run in no/such/run|no/such/run"),
-        ("lm:@mle", r"the reward lm:'@mle' names no policy: RUN, RUN@mle"),
+        ("lm:@mle", r"the run of a reward: '@mle' names no policy: RUN, RUN@mle"),
     ],
 )
 def test_a_run_that_is_none_cannot_judge(reward: str, message: str, tmp_path: Path) -> None:
@@ -428,6 +429,63 @@ def test_a_policy_with_labels_cannot_judge(tmp_path: Path) -> None:
     seqgan.train(tiny_lines(), labels=labels, run_dir=tmp_path / "labelled", **options)
     with pytest.raises(UsageError, match=r"labelled is conditioned on labels; lm wants a run of texts without labels"):
         seqgan.train(tiny_lines(), run_dir=tmp_path / "run", reward=f"lm:{tmp_path / 'labelled'}", **LM_OPTIONS)
+    assert not (tmp_path / "run").exists()
+
+
+# --- the label that another run would give
+
+
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory: pytest.TempPathFactory) -> seqgan.TrainedRun:
+    """A run by characters, of texts that are labelled by their first words."""
+    labels = [text.split()[0] for text in tiny_lines()]
+    folder = tmp_path_factory.mktemp("labelled") / "run"
+    options = {**SMALL, "algorithm": "mle", "tokenizer": "char", "mle_epochs": 40, "mle_lr": 0.05, "mle_patience": 0}
+    return seqgan.train(tiny_lines(), labels=labels, run_dir=folder, **options)
+
+
+@pytest.mark.parametrize("kind", ["char", "word"])
+def test_classifier_is_bayes_rule_over_the_labels_of_the_other_run(kind: Kind, labelled: seqgan.TrainedRun) -> None:
+    model, texts = labelled.model(), tiny_lines()[:9]
+    dataset = of(texts, kind)
+    if kind == "char":
+        dataset = replace(dataset, vocabulary=model.tokenizer)
+    models = {"other": LanguageModel(model.policy, model.tokenizer, model.labels)}
+    trained = labelled.corpus().labels["train"]
+    joint = np.array([np.array(model.log_probs(texts, label=label)) for label in model.labels])
+    joint += np.log([[trained.count(label)] for label in model.labels])
+    expected = np.exp(joint) / np.exp(joint).sum(axis=0)
+    for row, label in enumerate(model.labels):
+        found = worth(f"classifier:other={label}", dataset, texts, models=models)
+        assert found == pytest.approx(expected[row].tolist(), rel=1e-3, abs=1e-6)
+    right = [expected[list(model.labels).index(text.split()[0]), at] for at, text in enumerate(texts)]
+    assert np.mean(right) > 0.5  # the label is the first word, by chance a third
+
+
+def test_a_run_is_rewarded_for_a_label(labelled: seqgan.TrainedRun, tmp_path: Path) -> None:
+    label = labelled.model().labels[-1]
+    reward = (f"classifier:{labelled.folder}={label}", f"classifier:{labelled.folder}={labelled.model().labels[0]}:-1")
+    run = seqgan.train(tiny_lines(), run_dir=tmp_path / "run", reward=reward, **LM_OPTIONS)
+    lines = [line for line in read_record(run.folder) if line["phase"] == "adversarial"]
+    assert all(0 <= line[f"reward_{asked}"] <= 1 for line in lines for asked in (reward[0], reward[1][:-3]))
+    assert [path.name for path in (run.folder / "lm").iterdir()] == ["1"]  # one copy for both
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("{labelled}=none", r"has no label 'none'"),
+        ("{other}=hi", r"has no labels; the reward classifier wants one that was trained with labels"),
+        ("{labelled}", r"names no label of a run; classifier:RUN=LABEL was expected"),
+        ("=hi", r"names no label of a run; classifier:RUN=LABEL was expected"),
+    ],
+)
+def test_what_is_no_label_of_a_run_is_refused(
+    argument: str, message: str, labelled: seqgan.TrainedRun, other: seqgan.TrainedRun, tmp_path: Path
+) -> None:
+    reward = "classifier:" + argument.format(labelled=labelled.folder, other=other.folder)
+    with pytest.raises(UsageError, match=message):
+        seqgan.train(tiny_lines(), run_dir=tmp_path / "run", reward=reward, **LM_OPTIONS)
     assert not (tmp_path / "run").exists()
 
 

@@ -14,7 +14,7 @@ from seqgan.core.bounds import Real, Text
 from seqgan.core.config import nearest
 from seqgan.errors import ConfigError, quoted
 
-DISCRIMINATOR, LM = "discriminator", "lm"
+DISCRIMINATOR, LM, CLASSIFIER = "discriminator", "lm", "classifier"
 # What stands after the name; nothing where a reward takes no argument. `builtin.REWARDS` makes them.
 ARGUMENTS = {
     DISCRIMINATOR: "",
@@ -26,6 +26,7 @@ ARGUMENTS = {
     "rhyme": "",
     "tone": "",
     LM: "RUN",
+    CLASSIFIER: "RUN=LABEL",
 }
 WEIGHT = Real(-1e6, 1e6)
 
@@ -45,6 +46,13 @@ class Asked(NamedTuple):
     name: str
     argument: str = ""
     weight: float = 1.0
+
+    @property
+    def run(self) -> str:
+        """The run whose policy it wants; empty where it wants none."""
+        if self.name == CLASSIFIER:
+            return run_and_label(self.argument)[0]
+        return self.argument if self.name == LM else ""
 
 
 def asked(rewards: Sequence[str]) -> dict[str, Asked]:
@@ -77,6 +85,8 @@ def _parsed(reward: str) -> Asked:
         raise ConfigError(f"the reward {quoted(reward)} lacks its argument; {name}:{wanted} was expected")
     if name == "length":
         span_of(argument)
+    if name == CLASSIFIER:
+        run_and_label(argument)
     return Asked(name, argument, _weight(reward, weight, "after the argument") if several else 1.0)
 
 
@@ -87,6 +97,20 @@ def _weight(reward: str, text: str, why: str) -> float:
         raise ConfigError(
             f"the reward {quoted(reward)}: {why} {quoted(text)} is no weight; {WEIGHT.expected} was expected"
         ) from error
+
+
+def run_and_label(argument: str) -> tuple[str, str]:
+    """The two parts of `RUN=LABEL`.
+
+    Raises:
+        ConfigError: one is missing."""
+    run, _, label = argument.rpartition("=")
+    if not run or not label:
+        raise ConfigError(
+            f"the reward {quoted('classifier:' + argument)} names no label of a run; classifier:RUN=LABEL was "
+            "expected, as in classifier:runs/speeches=wedding"
+        )
+    return run, label
 
 
 def span_of(argument: str) -> tuple[int, int]:

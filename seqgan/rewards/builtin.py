@@ -6,9 +6,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from seqgan.core.config import nearest
 from seqgan.core.game import inference
 from seqgan.data.batches import pad
 from seqgan.data.dataset import TokenDataset
@@ -19,7 +21,7 @@ from seqgan.errors import UsageError, quoted
 from seqgan.metrics import shape, usual_form
 from seqgan.metrics.bleu import Index, sentence_bleu
 from seqgan.models.policy import PolicyModule
-from seqgan.rewards.asked import DISCRIMINATOR, LM, span_of
+from seqgan.rewards.asked import CLASSIFIER, DISCRIMINATOR, LM, run_and_label, span_of
 from seqgan.rewards.custom import TextReward
 from seqgan.rewards.verse import reading, rhyme, tone
 from seqgan.rollout import Score
@@ -30,10 +32,25 @@ MOST_REFERENCES = 100_000  # training texts that a sample is compared with
 
 
 class LanguageModel(NamedTuple):
-    """A trained policy with its tokenizer."""
+    """A trained policy with its tokenizer, and the labels that it is conditioned on, if any."""
 
     policy: PolicyModule
     tokenizer: Tokenizer
+    labels: Sequence[str] = ()
+
+    def reader(self, given: "Given") -> Callable[[Tokens], Int[Tensor, "B S"]]:
+        """A function of sequences to the ids of this tokenizer, which cuts their texts anew where it is another."""
+        vocabulary, decode = given.dataset.vocabulary, given.dataset.decode
+        if isinstance(vocabulary, Tokenizer) and vocabulary.model == self.tokenizer.model:
+            return lambda tokens: tokens
+
+        def again(tokens: Tokens) -> Int[Tensor, "B S"]:
+            ended = (tokens == EOS).any(dim=1).tolist()
+            encoded = self.tokenizer.encode_all(decode(tokens.tolist()))
+            rows = [[*ids, EOS] if end or not ids else ids for ids, end in zip(encoded, ended, strict=True)]
+            return pad(rows, tokens.device).tokens
+
+        return again
 
 
 class Given(NamedTuple):
@@ -119,27 +136,48 @@ def likelihood(given: Given, argument: str) -> Score:
 
     Raises:
         UsageError: its policy is not given, or is conditioned on labels."""
-    if argument not in given.models:
-        raise UsageError(f"the policy of {argument} was not given; Components(models={{...}}) takes it")
-    policy, tokenizer = given.models[argument]
-    vocabulary, decode = given.dataset.vocabulary, given.dataset.decode
+    model = _model(given, argument)
+    policy, read = model.policy, model.reader(given)
     if policy.label_embedding is not None:
         raise UsageError(f"the policy of {argument} is conditioned on labels; lm wants a run of texts without labels")
-    same = isinstance(vocabulary, Tokenizer) and vocabulary.model == tokenizer.model
-
-    def again(tokens: Tokens) -> Int[Tensor, "B S"]:
-        """The same texts as ids of the other tokenizer."""
-        ended = (tokens == EOS).any(dim=1).tolist()
-        encoded = tokenizer.encode_all(decode(tokens.tolist()))
-        rows = [[*ids, EOS] if end or not ids else ids for ids, end in zip(encoded, ended, strict=True)]
-        return pad(rows, tokens.device).tokens
 
     def score(tokens: Tokens, labels: Labels | None = None) -> Scores:
-        rows = tokens if same else again(tokens)
+        rows = read(tokens)
         with inference(policy):
             return policy.log_probs(rows).sum(dim=1) / (rows != PAD).sum(dim=1)
 
     return score
+
+
+def classifier(given: Given, argument: str) -> Score:
+    """P(label | text) by Bayes' rule: of the labels of another run, whose policy gives p(text | label), each as
+    frequent as among its training texts.
+
+    Raises:
+        UsageError: its policy is not given, has no labels, or not this one."""
+    run, label = run_and_label(argument)
+    model = _model(given, run)
+    policy, read, count = model.policy, model.reader(given), len(model.labels)
+    if policy.label_embedding is None:
+        raise UsageError(f"the run {run} has no labels; the reward classifier wants one that was trained with labels")
+    if label not in model.labels:
+        raise UsageError(f"the run {run} has no label {quoted(label)}{nearest(label, model.labels)}")
+    frequency = policy.label_sums.diff(prepend=policy.label_sums.new_zeros(1))
+
+    def score(tokens: Tokens, labels: Labels | None = None) -> Scores:
+        rows = read(tokens)
+        each = torch.arange(count, device=rows.device).repeat(len(rows))
+        with inference(policy):
+            under = policy.log_probs(rows.repeat_interleave(count, dim=0), each).sum(dim=1)
+        return (under.view(-1, count) + frequency.log()).softmax(dim=1)[:, model.labels.index(label)]
+
+    return score
+
+
+def _model(given: Given, run: str) -> LanguageModel:
+    if run not in given.models:
+        raise UsageError(f"the policy of {run} was not given; Components(models={{...}}) takes it")
+    return given.models[run]
 
 
 def of_verse(function: Callable[[str], float]) -> "Make":
@@ -166,4 +204,5 @@ REWARDS: dict[str, Make] = {
     "rhyme": of_verse(rhyme),
     "tone": of_verse(tone),
     LM: likelihood,
+    CLASSIFIER: classifier,
 }
