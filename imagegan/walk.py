@@ -59,6 +59,24 @@ def slerp(start: Noise, end: Noise, steps: int) -> Float[Tensor, "B {steps} Z"]:
     return (of_start * start[:, None] + of_end * end[:, None]).float()
 
 
+def between(ends: Latents, steps: int) -> Block:
+    """From the first of two latents to the second: noise along the arc, codes along a straight line."""
+    noise = slerp(ends.noise[:1], ends.noise[1:], steps)[0]
+    share = torch.linspace(0, 1, steps)[:, None]
+    return Block(Latents(noise, torch.lerp(ends.codes[:1], ends.codes[1:], share)), steps)
+
+
+def directions(model: Model, most: int, count: int = 2000) -> Float[Tensor, "D Z"]:
+    """The directions of the noise along which the images change most, the strongest first: the left singular vectors
+    of the mean Jacobian of the generator.
+
+    For normal noise z, E[z G(z)^T] is E[dG/dz] (Stein's lemma), so that samples are enough."""
+    drawn = model.prior.draw(count, 0)
+    images = images_of(model, drawn).flatten(1)
+    jacobian = drawn.noise.T @ (images - images.mean(dim=0)) / count
+    return torch.linalg.svd(jacobian, full_matrices=False).U.T[:most]
+
+
 def traversal(model: Model, rows: int, steps: int, seed: int) -> list[Block]:
     """A block for the category and one for each number of the code, which alone changes along a row.
 

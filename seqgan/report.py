@@ -29,7 +29,6 @@ from seqgan.models.policy import Sampled, sample
 from seqgan.reporting import REAL, Row, Table, label_tables, tables
 from seqgan.runs import describe_run, load_model, progress, run_config, stages_of
 from seqgan.shapes import Scores
-from seqgan.symbols import EOS
 
 TEMPLATE = Path(__file__).parent / "report.html"
 SAMPLES, SHADED, RANKED, ENDS = 8, 8, 200, 5  # texts of a stage; of each kind in the token view; ranked; seen of these
@@ -259,7 +258,9 @@ class _Texts:
         for row, ids in enumerate(shown.tokens.tolist()):
             length = int(mask[row].sum())
             values = torch.stack([of[row] for of in numbers.values()], dim=1).tolist()
-            words = [(self._piece(ids[at]), " ".join(f"{v:.3g}" for v in values[at])) for at in range(length)]
+            words = [
+                (self.model.tokenizer.shown(ids[at]), " ".join(f"{v:.3g}" for v in values[at])) for at in range(length)
+            ]
             source = "generated" if row < count else "real"
             verdict = "" if logits is None else self.verdict(float(logits[row]))
             texts.append(Shaded(source, verdict, words[:MOST_TOKENS], max(0, length - MOST_TOKENS)))
@@ -269,12 +270,6 @@ class _Texts:
         """Texts of each kind: fewer where rewards take long."""
         length, rollouts = self.model.policy.max_length, getattr(self.config, "rollouts", 0)
         return max(1, min(SHADED, MOST_READ // max(1, length * length * rollouts)))
-
-    def _piece(self, token: int) -> str:
-        if token == EOS:
-            return "\u23ce"
-        blank = " " if self.model.tokenizer.kind in ("word", "whitespace") else ""
-        return self.model.tokenizer.decode([token]) + blank
 
     def _rewards(self, texts: Sampled) -> dict[str, Tensor]:
         """What each token earns, and its advantage, from the run's weights; no custom reward is called."""

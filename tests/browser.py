@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +29,14 @@ class Browser:
         options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
         self.driver = webdriver.Chrome(options=options, service=Service(found["chromedriver"]))
 
-    def open(self, page: Path, width: int = 1280, scheme: str = "light") -> None:
+    def open(self, page: Path | str, width: int = 1280, scheme: str = "light") -> None:
         media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
         size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         for kind in ("browser", "performance"):
             self.driver.get_log(kind)  # what came before
-        self.driver.get(page.resolve().as_uri())
+        self.driver.get(page.resolve().as_uri() if isinstance(page, Path) else page)
 
     def run(self, script: str, *arguments: object) -> Any:
         return self.driver.execute_script(script, *arguments)
@@ -49,6 +49,15 @@ class Browser:
 
         self.run("arguments[0].scrollIntoView({block: 'center'})", element)
         ActionChains(self.driver).move_to_element_with_offset(element, x, y).perform()
+
+    def until(self, found: Callable[[], Any], what: str = "") -> Any:
+        """What a function returns, once that is true of something."""
+        from selenium.webdriver.support.wait import WebDriverWait
+
+        return WebDriverWait(self.driver, 60, 0.1).until(lambda _: found(), what)
+
+    def wait(self, script: str, *arguments: object) -> Any:
+        return self.until(lambda: self.run(script, *arguments), script)
 
     def press(self, element: Any, *keys: str) -> None:
         element.send_keys(*keys)

@@ -27,13 +27,13 @@ LAYERS = [
     {"report"},
     {"training"},
     {"library"},
-    {"ratings", "compare"},
+    {"ratings", "compare", "demo"},
     {"ablation"},
     {"cli", "__main__"},
 ]
 CORE = [
     {"bounds", "files", "hub", "jobs", "launch", "memory", "phase", "plots", "schema", "stats", "streams"},
-    {"checkpoint", "config", "device", "folder", "log", "record", "report", "weights"},
+    {"checkpoint", "config", "demo", "device", "folder", "log", "record", "report", "weights"},
     {"loggers", "outputs", "overview", "rendezvous", "seed"},
     {"distributed", "page", "pretrained"},
     {"game", "losses", "run"},

@@ -3,6 +3,7 @@
 import click
 
 from imagegan.cli.bench import bench
+from imagegan.cli.demo import demo
 from imagegan.cli.evaluate import evaluate
 from imagegan.cli.generate import generate
 from imagegan.cli.lab import lab
@@ -24,7 +25,7 @@ def imagegan() -> None:
     Start with: imagegan train --model dcgan --data digits"""
 
 
-for command in (train, runs, generate, walk, evaluate, report, save, push, bench, lab):
+for command in (train, runs, generate, walk, evaluate, report, demo, save, push, bench, lab):
     imagegan.add_command(command)
 
 with_examples(
@@ -36,6 +37,7 @@ with_examples(
         "walk": "imagegan walk runs/digits",
         "evaluate": "imagegan evaluate runs/digits",
         "report": "imagegan report runs/digits",
+        "demo": "imagegan demo runs/digits",
         "push": "imagegan push runs/digits owner/name --license cc0-1.0",
         "save": "imagegan save runs/digits my-model --license cc0-1.0",
         "bench models": "imagegan bench models --models dcgan,wgan-gp --seeds 0,1",

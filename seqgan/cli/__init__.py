@@ -6,6 +6,7 @@ from seqgan import __version__
 from seqgan.algorithms.synonyms import synonym
 from seqgan.cli.bench import bench
 from seqgan.cli.corpora import corpora
+from seqgan.cli.demo import demo
 from seqgan.cli.evaluate import evaluate
 from seqgan.cli.generate import generate, score
 from seqgan.cli.push import push
@@ -24,7 +25,7 @@ def seqgan() -> None:
     Start with: seqgan train --corpus poems"""
 
 
-for command in (train, runs, generate, score, save, push, evaluate, report, bench, corpora):
+for command in (train, runs, generate, score, save, push, evaluate, report, demo, bench, corpora):
     seqgan.add_command(command)
 
 with_examples(
@@ -38,6 +39,7 @@ with_examples(
         "save": "seqgan save runs/poems my-model --license cc0-1.0",
         "evaluate": "seqgan evaluate runs/poems",
         "report": "seqgan report runs/poems",
+        "demo": "seqgan demo runs/poems",
         "bench speed": "seqgan bench speed",
         "bench ablation": "seqgan bench ablation arms.toml --corpus poems --seeds 2",
         "bench data": "seqgan bench data",

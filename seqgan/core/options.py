@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from seqgan.core.bounds import COUNT, PATH, SECONDS, SEED, TEXT, THREADS, YES_NO, Repeated
+from seqgan.core.bounds import COUNT, PATH, SECONDS, SEED, TEXT, THREADS, YES_NO, Repeated, Whole
 from seqgan.core.config import Chosen, Dataclass, Parameter, choose_config, nearest, parameters, read_config_file
 from seqgan.errors import SeqGANError, UsageError, quoted
 
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 LICENCE = click.option(
     "--license", "licence", type=TEXT, default="unknown", help="of the model, for its card", show_default=True
 )
+HOST = click.option(
+    "--host", type=TEXT, default="127.0.0.1", help="where to listen; 0.0.0.0 lets others in", show_default=True
+)
+PORT = click.option("--port", type=Whole(0, 65535), default=7860, help="0: any that is free", show_default=True)
 Complete = Callable[[click.Context, click.Parameter, str], list["CompletionItem"]]
 
 

@@ -26,6 +26,7 @@ Kind = Literal["char", "word", "bpe", "unigram", "whitespace"]
 BY_BLANKS = ("word", "whitespace")
 BLANK = "\u2581"  # what sentencepiece writes for a blank
 SHOWN_UNKNOWN = "\u2047"  # an unknown token, decoded
+SHOWN_END = "\u23ce"  # EOS
 # Characters that sentencepiece reserves, and those that end a token or a line of what it reads, are replaced by
 # noncharacters, which Unicode keeps out of texts. A noncharacter in a text is always unknown.
 NONCHARACTERS = [chr(0xFDD0 + number) for number in range(6)]
@@ -152,6 +153,12 @@ class Tokenizer:
             if token not in (PAD, BOS):
                 kept.append(self._texts[token])
         return self.joined(kept)
+
+    def shown(self, token: int) -> str:
+        """An id as a part of a text that is shown token by token, the end of a text included."""
+        if token == EOS:
+            return SHOWN_END
+        return self.decode([token]) + (" " if self.kind in BY_BLANKS else "")
 
     def pieces(self, text: str, size: int) -> list[str]:
         """A text in pieces of at most this many tokens, each as it is in the text."""
