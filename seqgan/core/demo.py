@@ -84,6 +84,7 @@ def serve(page: Any, server: socket.socket) -> None:
     # Browsers keep their connections open. At the end these are dropped after a second, of which no word is needed;
     # the traceback of a defect is written by gradio.
     uvicorn.Server(uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=1)).run(sockets=[server])
+    raise KeyboardInterrupt  # the server takes the signal, and gives it on only where it was not ignored before
 
 
 def told(work: Callable[P, R]) -> Callable[P, R]:

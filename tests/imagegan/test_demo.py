@@ -129,8 +129,7 @@ def test_click_and_see_the_pictures_change(address: str, browser: Browser) -> No
     assert browser.find(".bar h2").text == "From picture 2 to picture 8"
     assert browser.run("return document.querySelector('.walk img').src") != film
     assert browser.run(PICTURES) == third
-    browser.find("input[aria-label='class']").click()
-    browser.driver.find_element("xpath", "//*[@role='option'][normalize-space()='7']").click()
+    browser.press(browser.find("input[aria-label='class']"), "7", "\ue007")  # enter
     changed(browser, third)
 
 
