@@ -129,7 +129,8 @@ def test_click_and_see_the_pictures_change(address: str, browser: Browser) -> No
     assert browser.find(".bar h2").text == "From picture 2 to picture 8"
     assert browser.run("return document.querySelector('.walk img').src") != film
     assert browser.run(PICTURES) == third
-    browser.press(browser.find("input[aria-label='class']"), "7", "\ue007")  # enter
+    browser.find("input[aria-label='class']").click()
+    browser.until(lambda: browser.driver.find_elements("css selector", "[role=option][aria-label='7']"))[0].click()
     changed(browser, third)
 
 
