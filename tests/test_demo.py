@@ -44,9 +44,10 @@ def game(runs: Path) -> TextModel:
 
 
 def test_texts_of_the_page_are_those_of_the_library_with_the_probability_of_each_token(game: TextModel) -> None:
-    texts = demo.written("game", game, 3, "hi", None, 7, temperature=0.5, top_k=5)
-    assert [text.text for text in texts] == game.generate(3, prompt="hi", seed=7, temperature=0.5, top_k=5)
-    drawn = game.generate_detailed(3, prompt="hi", seed=7, temperature=0.5, top_k=5)
+    texts = demo.written("game", game, 20, "hi", None, 7, temperature=0.9, top_k=50)
+    assert [text.text for text in texts] == game.generate(20, prompt="hi", seed=7, temperature=0.9, top_k=50)
+    drawn = game.generate_detailed(20, prompt="hi", seed=7, temperature=0.9, top_k=50)
+    assert {generated.ended for generated in drawn} == {True, False}
     for text, score, generated in zip(texts, game.score([text.text for text in texts]), drawn, strict=True):
         assert (text.given, text.seed, text.real) == (2, 7, score.real)
         assert text.real is not None
@@ -71,6 +72,8 @@ def test_labels_and_missing_discriminators(runs: Path, game: TextModel) -> None:
     model = seqgan.load(runs / "moods", device="cpu").model()
     texts = demo.written("moods", model, 2, "", "sad", 1)
     assert [(text.label, text.real) for text in texts] == [("sad", None)] * 2
+    scores = model.score([text.text for text in texts], label="sad")
+    assert [text.per_token for text in texts] == [-score.per_token for score in scores]
     assert demo.continued(texts[0], 2, model, 2).label == "sad"
     assert {text.label for text in demo.written("moods", model, 8, "", None, 1)} == {"glad", "sad"}
     assert demo.written("game", game, 1, "", "sad", 1)[0].label is None  # beside a run that has labels
