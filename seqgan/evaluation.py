@@ -8,7 +8,7 @@ import hashlib
 import math
 import random
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -30,7 +30,6 @@ from seqgan.metrics import Aggregation, MetricInput, discrimination, nll, over_b
 from seqgan.metrics.texts import measure
 from seqgan.model import TextModel
 from seqgan.reporting import REAL, Evaluation, Row
-from seqgan.rollout import in_chunks
 from seqgan.runs import PRETRAINING
 from seqgan.shapes import Scores
 from seqgan.symbols import UNK
@@ -39,6 +38,7 @@ MOST_SAMPLES = 10_000
 MOST_COMPARED = 2_000  # samples that the KL of two policies is measured on
 JUDGED = 10_000  # samples in the mean whose logarithm is taken in `d-gain`
 FEW = 100  # samples of equal weight; of fewer, the logarithm of a mean of weights is unsure
+CALIBRATING = 2_000  # samples that a slope is fitted to, beside the validation texts
 SAMPLES = "samples"  # the source of the influences of what a policy draws, as in `MetricInput`
 MOSTLY = 0.5  # share of the samples that are training texts, above which a remark says so
 
@@ -236,12 +236,6 @@ class Logits:
             judged_texts(model, discriminator, held_out[part].rows, rng) for part in ("test", "valid")
         )
 
-    def of(self, drawn: Ragged) -> Scores:
-        """Those of samples, which hold no unknown token."""
-        with inference(self.discriminator) as logits:
-            tokens, _, labels = drawn.take(torch.arange(len(drawn))).to(self.model.device)
-            return in_chunks(logits, Texts(tokens, labels)).cpu()
-
     def signature(self, samples: int, errors: str = "", **more: object) -> str:
         whose, real = _fingerprint(self.discriminator), f"{len(self.of_test)}{self.test.chosen}"
         parts = {"discriminator": whose, "real": real, "n": samples, **more, "unknown": "filled in"}
@@ -251,7 +245,7 @@ class Logits:
 
 def _discriminated(logits: Logits, drawn: Ragged) -> Row:
     """How well the discriminator separates the test split from samples, and how much its logits on samples differ."""
-    units, fake = logits.test.units, logits.of(drawn)
+    units, fake = logits.test.units, logits.model.judge(drawn)
     of_samples = np.arange(len(fake))
     signature = logits.signature(len(fake), over_texts(units))
     return {
@@ -268,7 +262,7 @@ def _discriminated(logits: Logits, drawn: Ragged) -> Row:
 def _known(logits: Logits, count: int) -> Row:
     """What the discriminator knows of the test split that the policy does not, in nats per text; the slope of its
     logit, fitted on the validation split; the bias and the effective size of the samples that this is measured on."""
-    fake = logits.of(logits.model.draw(count, seed=logits.seed))
+    fake = logits.model.judge(logits.model.draw(count, seed=logits.seed))
     slope = residual.slope(logits.of_valid, fake)
     gain = residual.gain(slope * logits.of_test, slope * fake, logits.test.units)
     about = {"per": "text", "slope": f"valid/{len(logits.of_valid)}"}
@@ -276,6 +270,18 @@ def _known(logits: Logits, count: int) -> Row:
     found = {"d-slope": slope, "d-gain-bias": gain.bias, "d-effective": gain.effective}
     numbers = {name: Measured(value, math.nan, logits.signature(count, **about)) for name, value in found.items()}
     return {"d-gain": Measured.of(gain.value, gain.influences, signature), **numbers}
+
+
+def validation_slope(model: TextModel, corpus: EncodedCorpus, seed: int, **drawing: Any) -> float:
+    """The slope that calibrates a discriminator's logit for what the policy draws with such options.
+
+    Raises:
+        UsageError: the model has no discriminator."""
+    drawn = model.judge(model.draw(CALIBRATING, seed=seed, **drawing))
+    assert model.discriminator is not None
+    valid = corpus.learned("valid", model.policy.max_length, model.overlong, model.labels).split.sequences
+    rng = torch.Generator(model.device).manual_seed(seed)
+    return residual.slope(judged_texts(model, model.discriminator, valid, rng), drawn)
 
 
 def judged_texts(model: TextModel, discriminator: nn.Module, rows: Ragged, rng: torch.Generator) -> Scores:

@@ -9,12 +9,14 @@ from seqgan.algorithms import ALGORITHMS
 from seqgan.algorithms.components import DEFAULTS, Components
 from seqgan.algorithms.configs import CONFIGS, PRESETS, MLEConfig
 from seqgan.algorithms.synonyms import synonym
+from seqgan.choice import Chooser
 from seqgan.core import distributed
 from seqgan.core.bounds import (
     DRAWN,
     MAKER,
     PATH,
     PATH_NAME,
+    RESAMPLE,
     SEED,
     STAGE,
     TEXT,
@@ -46,6 +48,7 @@ from seqgan.rollout import Score
 from seqgan.runs import NOWHERE, Source, corpus_of, describe_run, load_model, load_tokenizer, progress, stages_of
 
 TOKEN_KIND, AGGREGATION = OneOf(list(TOKENS)), OneOf(get_args(Aggregation))
+DRAWING = ("label", "temperature", "top_k", "top_p")  # options of how samples are drawn, whatever becomes of them
 NAMED = Function("a name, or a function of (vocab_size, max_length) that makes a module", str)
 REWARD = Function(
     "a name, several in a list, a function of tokens, seqgan.rewards.on_text(...) or .dense(...)",
@@ -94,9 +97,12 @@ class TrainedRun(Shareable):
         *,
         stage: Annotated[str | int, STAGE] = "final",
         new: Annotated[bool, YES_NO] = False,
+        resample: Annotated[int, RESAMPLE] = 0,
+        accept: Annotated[bool, YES_NO] = False,
         **options: Any,
     ) -> list[str]:
-        """Texts drawn from the policy, `new` ones that are not among its training texts.
+        """Texts drawn from the policy, `new` ones that are not among its training texts. The discriminator keeps one of
+        `resample` draws, or those that it lets pass (`accept`).
 
         Options: prompt "" (or a list: `count` texts for each), temperature 1.0, top_k 0, top_p 1.0, seed 0,
         distinct False, beams 0 (`TextModel.generate_detailed`).
@@ -105,7 +111,29 @@ class TrainedRun(Shareable):
             UsageError: a prompt is too long, or holds tokens outside the vocabulary; or too few texts are new."""
         if new:
             options["exclude"] = self.corpus().train
+        if resample and accept:
+            raise UsageError("resample and accept are two ways to choose among draws: give one of them")
+        if resample or accept:
+            drawing = {name: options[name] for name in DRAWING if name in options}
+            options["choose"] = self.chooser(resample, stage=stage, **drawing)
         return self.model(stage).generate(count, **options)
+
+    @checked
+    def chooser(
+        self,
+        resample: Annotated[int, RESAMPLE] = 0,
+        *,
+        stage: Annotated[str | int, STAGE] = "final",
+        **drawing: Any,
+    ) -> Chooser:
+        """What lets the discriminator choose among draws, one of `resample` or by rejection (0), with the slope that
+        calibrates it on the validation split for samples that are drawn so (label, temperature, top_k, top_p).
+
+        Raises:
+            UsageError: the run has no discriminator."""
+        model = self.model(stage)
+        slope = evaluation.validation_slope(model, self.encoded(), self.description["seed"], **drawing)
+        return model.chooser(resample, slope=slope)
 
     def log_probs(
         self, texts: Iterable[str], *, label: str | Sequence[str] | None = None, stage: str | int = "final"

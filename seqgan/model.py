@@ -8,7 +8,21 @@ import torch
 from torch import nn
 
 from seqgan.algorithms.configs import CONFIGS
-from seqgan.core.bounds import BEAMS, DRAWN, PROMPTS, SEED, TEMPERATURE, TOP_K, TOP_P, YES_NO, checked
+from seqgan.choice import Chooser, Draw, joined
+from seqgan.core.bounds import (
+    BEAMS,
+    DRAWN,
+    PROMPTS,
+    RESAMPLE,
+    SEED,
+    SLOPE,
+    TEMPERATURE,
+    TOP_K,
+    TOP_P,
+    YES_NO,
+    Function,
+    checked,
+)
 from seqgan.core.config import nearest
 from seqgan.core.game import inference
 from seqgan.data.batches import Texts, map_by_length
@@ -21,9 +35,11 @@ from seqgan.metrics.nll import text_log_probs, token_log_probs
 from seqgan.metrics.novelty import Known
 from seqgan.models.beam_search import beam_search
 from seqgan.models.policy import PolicyModule, sample
+from seqgan.rollout import in_chunks
 from seqgan.shapes import Labels, Scores
 from seqgan.symbols import EOS, PAD, UNK
 
+CHOOSER = Function("what chooses among draws (TextModel.chooser)")
 DRAWS_PER_TEXT = 100  # how many may be drawn in search of a text that is distinct and new
 
 
@@ -101,13 +117,15 @@ class TextModel:
         exclude: Iterable[str] = (),
         label: str | Sequence[str] | None = None,
         seed: Annotated[int, SEED] = 0,
+        choose: Annotated[Chooser | None, CHOOSER] = None,
         **options: Any,
     ) -> list[Generated]:
         """Texts with their numbers of tokens and whether they ended: `count` for each prompt, in the prompts' order.
 
         They are drawn from the policy (options as for `sample_ids`), or with `beams` found by beam search, the
         likeliest first. With `distinct` no text comes twice. None is in `exclude`, whatever its blanks, nor, if it has
-        not ended, the beginning of one: give the training texts for texts that are new.
+        not ended, the beginning of one: give the training texts for texts that are new. With `choose` (`chooser`) the
+        discriminator chooses among what is drawn.
 
         A policy that is conditioned on labels writes under `label`; of several, or of all where none is given, each
         text has one drawn by their frequency in the training texts.
@@ -117,6 +135,8 @@ class TextModel:
                 are asked for, too few texts are distinct and new, or there is no such label."""
         prompts = [prompt] if isinstance(prompt, str) else list(prompt)
         known = Known(exclude)
+        if beams and choose:
+            raise UsageError("beam search draws nothing, so the discriminator has no choice: leave out beams or choose")
         if beams and (distinct or known or options):
             raise UsageError(
                 "beam search finds the likeliest texts, each once, and draws nothing: leave out beams, or "
@@ -124,10 +144,42 @@ class TextModel:
             )
         if beams:
             return [text for prompt in prompts for text in self._searched(count, beams, prompt, label)]
-        rng, options = torch.Generator(self.device).manual_seed(seed), {**options, "label": label}
+        rng, options = torch.Generator(self.device).manual_seed(seed), {**options, "label": label, "choose": choose}
         if not distinct and not known:
-            return self._generated(self._drawn(count, prompts, rng, **options))
+            return self._generated(self._written(count, prompts, rng, **options))
         return [text for prompt in prompts for text in self._selected(count, prompt, distinct, known, rng, options)]
+
+    def _written(
+        self, count: int, prompts: Sequence[str], rng: torch.Generator, choose: Chooser | None, **options: Any
+    ) -> Ragged:
+        """Drawn, or chosen among draws for each prompt."""
+        if choose is None:
+            return self._drawn(count, prompts, rng, **options)
+
+        def draws(prompt: str) -> Draw:
+            return lambda some: self._drawn(some, [prompt], rng, **options)
+
+        return joined([choose(draws(prompt), count, rng) for prompt in prompts])
+
+    @checked
+    def chooser(self, resample: Annotated[int, RESAMPLE] = 0, *, slope: Annotated[float, SLOPE] = 1.0) -> Chooser:
+        """What lets the discriminator choose among draws: one of `resample`, or by rejection (0); with a `slope` that
+        calibrates its logit (`TrainedRun.chooser` finds it).
+
+        Raises:
+            UsageError: this model has no discriminator."""
+        return Chooser(self.judge, slope, resample)
+
+    def judge(self, rows: Ragged) -> Scores:
+        """The discriminator's logits of sequences that hold no unknown token, as those that the policy draws.
+
+        Raises:
+            UsageError: this model has no discriminator."""
+        if self.discriminator is None:
+            raise UsageError("this model has no discriminator: it was trained without one")
+        with inference(self.discriminator) as discriminator:
+            tokens, _, labels = rows.take(torch.arange(len(rows))).to(self.device)
+            return in_chunks(discriminator, Texts(tokens, labels)).cpu()
 
     def sample_ids(self, count: int, **options: Any) -> list[list[int]]:
         """Sequences of ids drawn from the policy; options as for `draw`."""
@@ -240,7 +292,7 @@ class TextModel:
                 )
             some = min(max(count - len(kept), 100), DRAWS_PER_TEXT * count - drawn)
             drawn += some
-            for text in self._generated(self._drawn(some, [prompt], rng, **options)):
+            for text in self._generated(self._written(some, [prompt], rng, **options)):
                 if not (distinct and text.text in seen) and not known.holds(text.text, ended=text.ended):
                     seen.add(text.text)
                     kept.append(text)

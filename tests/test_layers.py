@@ -16,6 +16,7 @@ LAYERS = [
     {"metrics"},
     {"reporting"},
     {"rollout", "advantages", "rewards"},
+    {"choice"},
     {"algorithms"},
     {"model"},
     {"runs"},

@@ -3,7 +3,6 @@
 import json
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +10,16 @@ import click
 from click.core import ParameterSource
 
 from seqgan.cli.shared import DEVICE, STAGE_OPTION, THREAD_COUNT, found_again, is_saved_model, model_of, reading_options
-from seqgan.core.bounds import BEAMS, DRAWN, PATH, PROMPT, SEED, TEMPERATURE, TEXT, TOP_K, TOP_P
+from seqgan.core.bounds import BEAMS, DRAWN, PATH, PROMPT, RESAMPLE, SEED, TEMPERATURE, TEXT, TOP_K, TOP_P
 from seqgan.core.options import RUNS
 from seqgan.data.reading import Reading
 from seqgan.errors import UsageError
 
 if TYPE_CHECKING:
+    from seqgan.library import TrainedRun
     from seqgan.model import Generated
+
+DRAWS = {"temperature", "top_k", "top_p", "resample", "accept", "distinct", "new", "seed"}  # options of what is drawn
 
 
 @click.command()
@@ -55,6 +57,14 @@ if TYPE_CHECKING:
     default=0,
     help="beam search of this width instead of draws: the likeliest texts first; at most as many as beams",
 )
+@click.option(
+    "--resample",
+    type=RESAMPLE,
+    default=0,
+    metavar="K",
+    help="draw K texts and keep one, which the discriminator chooses; 0: draw one",
+)
+@click.option("--accept", is_flag=True, help="keep only draws that the discriminator lets pass (calibrated rejection)")
 @click.option("--distinct", is_flag=True, help="no text twice")
 @click.option("--new", is_flag=True, help="no text that is in the training texts of RUN")
 @click.option(
@@ -81,6 +91,8 @@ def generate(
     top_k: int,
     top_p: float,
     beams: int,
+    resample: int,
+    accept: bool,
     distinct: bool,
     new: bool,
     seed: int | None,
@@ -93,25 +105,35 @@ def generate(
 ) -> None:
     """Generate texts with the policy of RUN, one a line.
 
+    With --resample or --accept its discriminator chooses among draws; its logit is calibrated on the validation split.
+
     Texts of several lines are told apart by an empty line after each (by a line of % where texts hold empty lines)."""
     from seqgan.core import outputs
     from seqgan.core.device import use_threads
     from seqgan.data.texts import printed
 
     given = {name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+    if resample and accept:
+        raise UsageError("--resample and --accept are two ways to choose among draws: give one of them")
     if prompt and prompts:
         raise UsageError("--prompt and --prompts were given; give one of them")
-    if beams and (drawing := sorted(given & {"temperature", "top_k", "top_p", "distinct", "new", "seed"})):
+    if beams and (drawing := sorted(given & DRAWS)):
         options = ", ".join("--" + name.replace("_", "-") for name in drawing)
         raise UsageError(f"--beams draws nothing, so it does not go with {options}; leave one of them out")
     write = outputs.writer(output, overwrite=overwrite) if output else None
     use_threads(threads)
     begun = _prompts_in(prompts) if prompts else [prompt]
-    model = model_of(run, stage, device, with_discriminator=False)
+    choosing = bool(resample) or accept
+    trained = _with_texts(run, device, "--resample and --accept need the validation texts") if choosing else None
+    model = trained.model(stage) if trained else model_of(run, stage, device, with_discriminator=False)
     under = None if not label else label[0] if len(label) == 1 else label
     drawing_options: dict[str, Any] = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "distinct": distinct}
     if new:
-        drawing_options["exclude"] = _training_texts(run, device)
+        drawing_options["exclude"] = _with_texts(run, device, "--new needs the training texts").corpus().train
+    chooser = None
+    if trained:
+        plain = {"label": under, "temperature": temperature, "top_k": top_k, "top_p": top_p}
+        chooser = drawing_options["choose"] = trained.chooser(resample, stage=stage, **plain)
     _warn_if_unfinished(run, stage)
     fresh = seed is None
     seed = int.from_bytes(os.urandom(4), "big") if seed is None else seed
@@ -132,6 +154,8 @@ def generate(
         write(text.encode())
     else:
         sys.stdout.write(text)
+    if chooser:
+        click.echo(chooser.told(), err=True)
     if fresh and not beams and temperature:
         click.echo(f"--seed {seed}", err=True)
 
@@ -150,13 +174,13 @@ def _prompts_in(path: Path) -> list[str]:
     return read_samples(path)
 
 
-def _training_texts(run: Path, device: str) -> Sequence[str]:
+def _with_texts(run: Path, device: str, need: str) -> "TrainedRun":
     """
     Raises:
         UsageError: a saved model, which does not hold its texts."""
     if is_saved_model(run):
-        raise UsageError(f"--new needs the training texts, which the saved model {run} does not hold; name a run")
-    return found_again(run, device).corpus().train
+        raise UsageError(f"{need}, which the saved model {run} does not hold; name a run")
+    return found_again(run, device)
 
 
 @click.command()
