@@ -38,7 +38,7 @@ def judging(weights: tuple[float, ...]) -> Callable[[Ragged], Tensor]:
     return lambda rows: torch.tensor(weights).log()[rows.ids[rows.starts].long() - FIRST]
 
 
-def shares(case: Atoms, chooser: Chooser, count: int = 60_000) -> list[float]:
+def shares(case: Atoms, chooser: Chooser, count: int = 20_000) -> list[float]:
     """How often each atom is kept."""
     rng = torch.Generator().manual_seed(0)
     kept = chooser(drawing(case[0], rng), count, rng)
@@ -60,7 +60,7 @@ def one_of(case: Atoms, k: int) -> list[float]:
 @pytest.mark.parametrize("case", [LIGHT, HEAVY])
 @pytest.mark.parametrize("k", [1, 2, 5])
 def test_one_of_k_draws_is_kept_by_its_weight(case: Atoms, k: int) -> None:
-    assert shares(case, Chooser(judging(case[1]), of=k)) == pytest.approx(one_of(case, k), abs=0.008)
+    assert shares(case, Chooser(judging(case[1]), of=k)) == pytest.approx(one_of(case, k), abs=0.014)
 
 
 @pytest.mark.parametrize("case", [LIGHT, HEAVY])
@@ -94,8 +94,8 @@ def test_rejection_draws_from_the_residual_model_where_weights_are_light() -> No
     chooser = Chooser(judging(LIGHT[1]))
     total = sum(chance * weight for chance, weight in zip(*LIGHT, strict=True))  # 1.3, of at most 3
     exact = [chance * weight / total for chance, weight in zip(*LIGHT, strict=True)]
-    assert shares(LIGHT, chooser) == pytest.approx(exact, abs=0.008)
-    assert chooser.kept / chooser.drawn == pytest.approx(1.3 / 3, abs=0.01)
+    assert shares(LIGHT, chooser) == pytest.approx(exact, abs=0.014)
+    assert chooser.kept / chooser.drawn == pytest.approx(1.3 / 3, abs=0.015)
     assert f"({chooser.kept / chooser.drawn:.1%})" in chooser.told()
 
 
@@ -121,7 +121,7 @@ def test_a_slope_flattens_the_weights() -> None:
 def test_a_discriminator_that_knows_nothing_changes_nothing() -> None:
     for k in (4, 0):
         chooser = Chooser(judging((1.0, 1.0, 1.0)), of=k)
-        assert shares(LIGHT, chooser) == pytest.approx(LIGHT[0], abs=0.008)
+        assert shares(LIGHT, chooser) == pytest.approx(LIGHT[0], abs=0.014)
         assert chooser.kept / chooser.drawn == (1 / k if k else 1)
         assert chooser.log_ratio(torch.zeros(3), torch.zeros(50)).tolist() == pytest.approx([0, 0, 0], abs=1e-12)
     resampling = Chooser(judging((1.0, 1.0, 1.0)), of=4)
@@ -134,7 +134,7 @@ def test_a_discriminator_that_knows_nothing_changes_nothing() -> None:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> seqgan.TrainedRun:
-    options = {**TINY_GAME, "iterations": 0, "d_pretrain_rounds": 20, "d_samples": 0}
+    options = {**TINY_GAME, "iterations": 0, "d_pretrain_rounds": 20, "d_samples": 64}
     folder = tmp_path_factory.mktemp("choice") / "run"
     return seqgan.train(LINES, run_dir=folder, threads=1, device="cpu", **options)
 

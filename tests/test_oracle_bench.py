@@ -104,6 +104,19 @@ def test_a_damaged_result_is_refused_by_name(done: Path, tmp_path: Path) -> None
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("arm", ["best-of-8", "accept"])
+def test_a_discriminator_that_chooses_leaves_the_policy_of_mle_as_it_is(done: Path, arm: str) -> None:
+    run(jobs(done, (arm,)))
+    found = {name: read_result(job) for job in jobs(done, ("mle", arm)) for name in [job.arm]}
+    plain, chosen = found["mle"].rows[1.0], found[arm].rows[1.0]
+    assert found[arm].valid_nll == pytest.approx(found["mle"].valid_nll)
+    assert chosen.keys() == plain.keys()
+    assert chosen["forward-kl"].value != plain["forward-kl"].value
+    # A discriminator of two rounds knows next to nothing: its choice does next to no harm.
+    assert abs(chosen["forward-kl"].value - plain["forward-kl"].value) < 0.05
+    assert "keep=1 of 8" in told("best-of-8")
+
+
 def test_an_adversarial_arm_wants_the_policy_that_it_begins_with(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="add mle to --arms"):
         run(jobs(tmp_path, ("constant",)))

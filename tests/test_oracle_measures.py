@@ -8,7 +8,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from seqgan.metrics.oracle import measure, row
+from seqgan.choice import Chooser
+from seqgan.data.ragged import Ragged
+from seqgan.metrics.oracle import measure, reweighted, row
 from seqgan.models.lstm import LSTMPolicy
 from seqgan.models.oracle import SHIFT, Oracle, new_oracle
 from seqgan.models.policy import sample
@@ -53,6 +55,45 @@ def test_all_numbers_are_those_of_the_sums_over_all_sequences(oracle: Oracle, po
     for name, value in exact.items():
         assert abs(got[name].value - float(value)) < 4 * got[name].stderr + 1e-6, name
         assert 0 < got[name].stderr < 0.02, name
+
+
+@pytest.mark.parametrize("of", [3, 0])
+@torch.no_grad()
+def test_what_the_best_discriminator_keeps_is_measured_as_by_sums_over_all_sequences(
+    oracle: Oracle, policy: LSTMPolicy, of: int
+) -> None:
+    rng, count = torch.Generator().manual_seed(0), 10_000
+
+    def draws(some: int) -> Ragged:
+        return Ragged.padded(sample(policy, some, rng=rng).tokens)
+
+    def judge(rows: Ragged) -> Float[Tensor, "N"]:
+        tokens = rows.take(torch.arange(len(rows))).tokens
+        return (oracle.policy.log_probs(tokens) - policy.log_probs_drawn(tokens)).sum(dim=1)
+
+    chooser, pool = Chooser(judge, of=of), judge(draws(50_000))
+    kept, test = chooser(draws, count, rng), sample(oracle.policy, count, rng=rng).tokens
+    samples = kept.take(torch.arange(count)).tokens
+    log_q, log_p = every(policy), every(oracle.policy)
+    ratios = (chooser.log_ratio(judge(rows), pool, rng).numpy() for rows in (kept, Ragged.padded(test)))
+    own = policy.log_probs_drawn(samples).sum(dim=1).double().numpy()
+    got = row(reweighted(measure(policy, oracle.policy, samples, test), own, *ratios), "small")
+    log_k = log_q + chooser.log_ratio(log_p - log_q, pool, rng)
+    k, p = log_k.exp(), log_p.exp()
+    assert float(k.sum()) == pytest.approx(1, abs=0.01)
+    mixture = ((p + k) / 2).log()
+    exact = {
+        "nll-oracle": -(k * log_p).sum() / T,
+        "nll-test": -(p * log_k).sum() / T,
+        "entropy": -(k * log_k).sum() / T,
+        "forward-kl": (p * (log_p - log_k)).sum() / T,
+        "reverse-kl": (k * (log_k - log_p)).sum() / T,
+        "jsd": ((p * (log_p - mixture)).sum() + (k * (log_k - mixture)).sum()) / 2,
+    }
+    for name, value in exact.items():
+        assert abs(got[name].value - float(value)) < 4 * got[name].stderr + 0.004, name
+    plain = float((p * (log_p - log_q)).sum()) / T
+    assert got["forward-kl"].value < (0.6 if of else 0.2) * plain
 
 
 def test_the_oracle_itself_is_at_no_distance(oracle: Oracle) -> None:

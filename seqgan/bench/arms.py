@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from seqgan.algorithms.configs import CONFIGS, PRESETS, MLEConfig, SeqGANConfig
 
 EXACT = "exact"  # a reward: the log-odds that the best discriminator would give, which only an oracle knows
+ACCEPTED = "accepted"  # of the draws of an arm: by rejection, rather than one of so many
 CONSTANT = "constant"  # a reward: 1 for every sequence, without a discriminator
 TEMPERATURES = (0.7, 0.8, 0.9, 0.95, 1.0, 1.05, 1.1)  # of the curve of arm mle
 START = "mle"  # the policy that all adversarial arms of a seed begin with
@@ -26,10 +27,12 @@ class Size(NamedTuple):
     mle_epochs: int = 40  # at most
     iterations: int = 120  # of each adversarial arm
     d_pretrain_rounds: int = 100  # at most
+    hidden_dim: int = 32  # of the policy; the oracle has 32
 
 
 SIZES = {
     "tiny": Size(20, 5, 400, 200, 500, 500, mle_epochs=4, iterations=4, d_pretrain_rounds=2),
+    "narrow": Size(50, 10, hidden_dim=8),  # the policy is too small, and a discriminator sees that
     "small": Size(500, 10),
     "paper": Size(5000, 20),
 }
@@ -43,12 +46,12 @@ class Arm:
     change: Mapping[str, Any] = field(default_factory=dict)  # of one field of the config of that arm
     algorithm: str = ""  # another one than that arm's: the fields that both have stay
     reward: str = ""  # in the place of the discriminator: EXACT or CONSTANT
+    keep: str = ""  # what the discriminator keeps of the draws: ACCEPTED, or one of so many; "": all
     cost: float = 1.0  # seconds of training, in those of arm mle; for an estimate alone
 
 
 _POLICY: dict[str, Any] = {
     "embedding_dim": 32,
-    "hidden_dim": 32,
     "mle_lr": 0.003,
     "mle_patience": 3,
     "batch_size": 64,
@@ -73,7 +76,7 @@ _PUBLISHED: dict[str, Any] = {
 }
 # An MLE that is held back from learning its sequences by heart, and a short game: what takes seconds, not hours.
 _FAST: dict[str, Any] = {"mle_lr": 0.008, "ema_decay": 0.995, "dropout": 0.3, "mle_epochs": 40, "iterations": 20}
-_OF_MLE, _OF_GAME = ("mle_epochs",), ("iterations", "d_pretrain_rounds")
+_OF_MLE, _OF_GAME = ("mle_epochs", "hidden_dim"), ("iterations", "d_pretrain_rounds", "hidden_dim")
 ROOTS: dict[str, tuple[MLEConfig, Sequence[str]]] = {  # with the fields that a Size sets
     "mle": (MLEConfig(**_POLICY), _OF_MLE),
     "seqgan": (SeqGANConfig(**_GAME), _OF_GAME),
@@ -95,6 +98,8 @@ ARMS: dict[str, Arm] = {
     "mle-continued": Arm("mle", {"mle_lr": 3e-4}),
     "mle-one-epoch": Arm("mle-continued", {"mle_epochs": 1}, cost=0.5),
     "seqgan": Arm(cost=4.0),
+    "best-of-8": Arm("seqgan", {"iterations": 0}, keep="8", cost=3.0),
+    "accept": Arm("seqgan", {"iterations": 0}, keep=ACCEPTED, cost=3.0),
     "constant": Arm("seqgan", {"control": "constant"}, cost=4.0),
     "noise": Arm("seqgan", {"control": "noise"}, cost=4.0),
     "shuffled": Arm("seqgan", {"control": "shuffled"}, cost=4.0),
@@ -155,7 +160,8 @@ def told(name: str) -> str:
         return ""
     changed = [f"{key}={''.join(value) if isinstance(value, tuple) else value}" for key, value in arm.change.items()]
     extra = [f"algorithm={arm.algorithm}"] if arm.algorithm else [f"reward={arm.reward}"] if arm.reward else []
-    return ", ".join([arm.of, *changed, *extra])
+    kept = [f"keep={arm.keep}" if arm.keep == ACCEPTED else f"keep=1 of {arm.keep}"] if arm.keep else []
+    return ", ".join([arm.of, *changed, *extra, *kept])
 
 
 def begins_with_start(name: str) -> bool:

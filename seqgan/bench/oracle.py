@@ -29,6 +29,7 @@ from seqgan.algorithms.adversarial import TextGAN
 from seqgan.algorithms.components import Components
 from seqgan.algorithms.mle import MLE
 from seqgan.bench.arms import (
+    ACCEPTED,
     ARMS,
     CONSTANT,
     EXACT,
@@ -41,8 +42,10 @@ from seqgan.bench.arms import (
     cost_of,
 )
 from seqgan.bench.timed import SECONDS, Timed
+from seqgan.choice import Chooser
 from seqgan.core import files
 from seqgan.core.config import to_json
+from seqgan.core.game import inference
 from seqgan.core.jobs import side_by_side
 from seqgan.core.log import duration
 from seqgan.core.loop import train
@@ -52,13 +55,17 @@ from seqgan.core.report import Measured
 from seqgan.core.run import Interrupted, create, describe
 from seqgan.core.seed import derive
 from seqgan.core.starting import Machine
+from seqgan.data.batches import Texts
 from seqgan.data.dataset import TokenDataset
+from seqgan.data.ragged import Ragged
 from seqgan.data.vocabulary import Ids
 from seqgan.errors import DivergedError, RunError, SeqGANError, UsageError, quoted, why
+from seqgan.metrics import residual
 from seqgan.metrics.nll import likelihood
-from seqgan.metrics.oracle import Exact, measure, row
+from seqgan.metrics.oracle import Exact, measure, reweighted, row
 from seqgan.models.oracle import SHIFT, load_oracle, new_oracle
 from seqgan.models.policy import PolicyModule, sample
+from seqgan.rollout import in_chunks
 from seqgan.shapes import Scores, Tokens
 
 RESULT, WEIGHTS = "measured.npz", "generator.safetensors"
@@ -179,9 +186,12 @@ def carry_out(job: Job) -> float:
             arrays["seconds"] = trained.seconds if isinstance(trained, Timed) else run.seconds
         policy = final_policy(algorithm)
         arrays["valid_nll"] = likelihood(policy, world.dataset.valid.sequences).per_token
-        for temperature in TEMPERATURES if job.minutes or job.arm == START else (1.0,):
-            for name, values in measured_at(policy, temperature, world, job)._asdict().items():
-                arrays[f"{temperature}/{name}"] = values
+        if ARMS[job.arm].keep:
+            found = {1.0: measured_by_choice(algorithm, world, job)}
+        else:
+            temperatures = TEMPERATURES if job.minutes or job.arm == START else (1.0,)
+            found = {at: measured_at(policy, at, world, job) for at in temperatures}
+        arrays |= {f"{at}/{name}": values for at, exact in found.items() for name, values in exact._asdict().items()}
     except DivergedError:
         pass  # nothing is measured, and the table says so
     except Interrupted as stopped:  # it could not travel from process to process
@@ -269,6 +279,35 @@ def measured_at(policy: PolicyModule, temperature: float, world: World, job: Job
     rng = torch.Generator().manual_seed(derive(job.seed, "oracle", "samples"))
     samples = sample(changed, most or SIZES[job.size].samples, rng=rng).tokens
     return measure(changed, world.oracle, samples, world.test[:most])
+
+
+@torch.no_grad()
+def measured_by_choice(algorithm: TextGAN | MLE, world: World, job: Job) -> Exact:
+    """What the discriminator keeps of the policy's draws, its slope fitted on validation sequences."""
+    assert isinstance(algorithm, TextGAN)
+    assert algorithm.discriminator is not None
+    policy, discriminator = final_policy(algorithm), algorithm.discriminator
+    rng = torch.Generator().manual_seed(derive(job.seed, "oracle", "samples"))
+
+    def draws(count: int) -> Ragged:
+        return Ragged.padded(sample(policy, count, rng=rng).tokens)
+
+    def judge(rows: Ragged) -> Scores:
+        with inference(discriminator) as logits:
+            return in_chunks(logits, Texts(rows.take(torch.arange(len(rows))).tokens))
+
+    count, keep = SIZES[job.size].samples, ARMS[job.arm].keep
+    pool = judge(draws(count))
+    slope = residual.slope(judge(world.dataset.valid.sequences), pool)
+    chooser = Chooser(judge, slope, 0 if keep == ACCEPTED else int(keep))
+    kept = chooser(draws, count, rng)
+    samples = kept.take(torch.arange(count)).tokens
+    ratios = (
+        chooser.log_ratio(chooser.weights(rows), slope * pool, rng).numpy()
+        for rows in (kept, Ragged.padded(world.test))
+    )
+    log_q = policy.log_probs_drawn(samples).sum(dim=1).double().numpy()
+    return reweighted(measure(policy, world.oracle, samples, world.test), log_q, *ratios)
 
 
 def during_training(algorithm: TextGAN | MLE, world: World, job: Job) -> Numbers:

@@ -57,6 +57,22 @@ def _of(drawing: PolicyModule, other: PolicyModule, rows: Int[Tensor, "N T"]) ->
     return cross, entropy, log_odds
 
 
+def reweighted(exact: Exact, log_q: Numbers, of_samples: Numbers, of_test: Numbers) -> Exact:
+    """The same of what is kept of a policy's draws, from what is measured of the policy: its log-probabilities of the
+    sequences that were kept, and the log of the density of what is kept over its own, at these and at test sequences.
+
+    What is kept has no distribution of the next token, so that of the sequences that were kept nothing is summed over
+    the vocabulary: nats per token are those of whole sequences."""
+    length = exact.samples.shape[1]
+    return exact._replace(
+        nll_oracle=-(exact.sample_log_odds + log_q) / length,
+        entropy=-(log_q + of_samples) / length,
+        sample_log_odds=exact.sample_log_odds - of_samples,
+        nll_test=exact.nll_test - of_test / length,
+        test_log_odds=exact.test_log_odds - of_test,
+    )
+
+
 def row(exact: Exact, about: str) -> dict[str, Measured]:
     """The numbers of a policy: nats per token, the Jensen-Shannon divergence nats per sequence. `about` names the
     oracle in their signatures."""
