@@ -19,26 +19,22 @@ def compare(
     tokens: str | None = None,
     aggregation: Aggregation = "sentence",
     lowercase: bool = False,
+    best_of: int = 0,
 ) -> Evaluation:
     """A row for each policy of each run, and one of held-out text; each run draws with its own seed, unless one is
     given.
 
     Runs that differ in their seed alone are one arm: its row holds the mean over them, and its error is that over the
     seeds of training, on these held-out texts. The differences are those of final - mle within a run (or arm), and of
-    each run (or arm) and the first one.
+    each run (or arm) and the first one. With `best_of` K each run with a discriminator has a row that leaves its policy
+    of MLE as it is: of K draws the discriminator chooses one.
 
     Raises:
         UsageError: the runs were not trained on the same texts in the same splits, or with other tokens or limits."""
-    names = _names(runs)
-    first = runs[0]
-    for name, run in zip(names, runs, strict=True):
-        if run.corpus().provenance["texts_sha256"] != first.corpus().provenance["texts_sha256"]:
-            raise UsageError(
-                f"{names[0]} and {name} were trained on different texts or splits, so their numbers cannot be "
-                "compared; give runs of one corpus"
-            )
+    names = refuse_other_texts(runs)
     options: dict[str, Any] = {"count": count, "seed": seed, "tokens": tokens, "aggregation": aggregation}
-    measured = {name: run.evaluate(lowercase=lowercase, **options) for name, run in zip(names, runs, strict=True)}
+    options |= {"lowercase": lowercase, "best_of": best_of}
+    measured = {name: run.evaluate(**options) for name, run in zip(names, runs, strict=True)}
     for name, result in measured.items():
         if result.references != measured[names[0]].references:
             raise UsageError(
@@ -46,7 +42,7 @@ def compare(
                 "compared; give runs of one --tokenizer, --max-length and --overlong"
             )
     groups = {
-        name: [(names[at], runs[at]) for at in places] for name, places in _arms([run.description for run in runs])
+        name: [(names[at], runs[at]) for at in places] for name, places in arms_of([run.description for run in runs])
     }
     rows: dict[str, Row] = {}
     pairs: list[tuple[str, str]] = []
@@ -88,6 +84,21 @@ def summary(result: Evaluation) -> list[str]:
     return lines
 
 
+def refuse_other_texts(runs: Sequence[TrainedRun]) -> list[str]:
+    """The names of the runs.
+
+    Raises:
+        UsageError: they were trained on different texts, or one was given twice."""
+    names = _names(runs)
+    for name, run in zip(names, runs, strict=True):
+        if run.corpus().provenance["texts_sha256"] != runs[0].corpus().provenance["texts_sha256"]:
+            raise UsageError(
+                f"{names[0]} and {name} were trained on different texts or splits, so their numbers cannot be "
+                "compared; give runs of one corpus"
+            )
+    return names
+
+
 def _names(runs: Sequence[TrainedRun]) -> list[str]:
     """The folders' names where they differ, else their paths."""
     short = [run.folder.name for run in runs]
@@ -97,7 +108,7 @@ def _names(runs: Sequence[TrainedRun]) -> list[str]:
     return names
 
 
-def _arms(descriptions: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[int]]]:
+def arms_of(descriptions: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[int]]]:
     """Runs that differ in their seed alone, by number, each group with a name of what differs."""
     groups: dict[str, list[int]] = {}
     for number, description in enumerate(descriptions):

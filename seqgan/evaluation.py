@@ -70,9 +70,11 @@ def evaluate_models(
     aggregation: Aggregation = "sentence",
     lowercase: bool = False,
     judged: int = JUDGED,
+    best_of: int = 0,
 ) -> Evaluation:
     """A row for each model, and one for held-out real text, all of `count` texts (left out: as many as there are). What
-    a discriminator knows is measured on so many samples that it has `judged`.
+    a discriminator knows is measured on so many samples that it has `judged`. With `best_of` K the policy of the first
+    model has another row, of texts each of which the discriminator chose among K.
 
     Raises:
         UsageError: there are fewer validation texts than `count`."""
@@ -99,6 +101,11 @@ def evaluate_models(
     held_out = {"valid": _held_out(valid), "test": _held_out(test)}
     drawing = tracked(models.items(), "drawing samples", len(models))
     draws = {name: model.draw(count, seed=seed) for name, model in drawing}
+    if best_of and first.discriminator:
+        slope = validation_slope(first, corpus, seed)
+        chosen = first.draw(count, seed=seed, choose=first.chooser(best_of, slope=slope))
+        name, *others = draws
+        draws = {name: draws[name], f"best-of-{best_of}": chosen, **{other: draws[other] for other in others}}
     texts = {name: [first.tokenizer.decode(row) for row in drawn] for name, drawn in draws.items()}
     real = random.Random(seed).sample(range(len(valid)), count)
     texts[REAL] = [valid[number] for number in real]

@@ -172,8 +172,10 @@ class TrainedRun(Shareable):
         tokens: Annotated[str | None, TOKEN_KIND] = None,
         aggregation: Annotated[Aggregation, AGGREGATION] = "sentence",
         lowercase: Annotated[bool, YES_NO] = False,
+        best_of: Annotated[int, RESAMPLE] = 0,
     ) -> Evaluation:
-        """All numbers, a row for each stage and one for held-out real text; all rows have `count` texts.
+        """All numbers, a row for each stage and one for held-out real text; all rows have `count` texts. With `best_of`
+        K there is a row of texts of the policy of MLE, each of which the discriminator chose among K draws.
 
         Each row holds what `seqgan.evaluate` measures of texts, and more: `run.evaluate()["final"]["bleu-3"].value`.
         Samples are drawn with the seed of the run where none is given, as at the end of its training.
@@ -184,7 +186,8 @@ class TrainedRun(Shareable):
         models = {stage: self.model(stage) for stage in stages_of(self.description)}
         seed = self.description["seed"] if seed is None else seed
         options: dict[str, Any] = {"count": count, "seed": seed, "tokens": tokens, "aggregation": aggregation}
-        result = evaluation.evaluate_models(models, self.encoded(), lowercase=lowercase, **options)
+        options |= {"lowercase": lowercase, "best_of": best_of}
+        result = evaluation.evaluate_models(models, self.encoded(), **options)
         result.facts |= progress(self.folder)
         return result
 

@@ -192,10 +192,11 @@ class TextModel:
         *,
         prompt: Annotated[str | Sequence[str], PROMPTS] = "",
         seed: Annotated[int, SEED] = 0,
+        choose: Annotated[Chooser | None, CHOOSER] = None,
         **options: Any,
     ) -> Ragged:
         """Sequences of ids drawn from the policy, `count` for each prompt, each to its end, with their labels where it
-        is conditioned on them.
+        is conditioned on them; with `choose` (`chooser`) those that the discriminator keeps.
 
         Options: `label` as for `generate_detailed`, `temperature` 0 is greedy decoding, `top_k` 0 (all) or more,
         `top_p` above 0 and at most 1.
@@ -203,7 +204,7 @@ class TextModel:
         Raises:
             UsageError: a number is out of range, or a prompt is too long or holds unknown tokens."""
         rng = torch.Generator(self.device).manual_seed(seed)
-        return self._drawn(count, [prompt] if isinstance(prompt, str) else list(prompt), rng, **options)
+        return self._written(count, [prompt] if isinstance(prompt, str) else list(prompt), rng, choose, **options)
 
     @checked
     def _drawn(

@@ -307,3 +307,38 @@ def test_the_help_explains_what_signatures_mean() -> None:
     shown = call("evaluate", "--help").stdout
     for word in ("n, rows", "refs, hyps", "err", "jackknife", "smooth, agg", "tok", "overlong", "paired"):
         assert word in shown, word
+
+
+# --- the discriminator's choice as an arm
+
+
+def test_compare_has_a_row_of_the_policy_of_mle_whose_draws_the_discriminator_chose(
+    runs: dict[str, seqgan.TrainedRun],
+) -> None:
+    folders = [runs[name].folder for name in ("a", "b", "c")]
+    told = json.loads(call("compare", *folders, "--best-of", 3, "-n", 20, "--json").stdout)
+    arm = next(iter(told["arms"]))
+    stages = ("mle", "best-of-3", "final")
+    assert list(told["rows"]) == [*(f"{name} {stage}" for name in (arm, "c") for stage in stages), "real"]
+    chosen, plain = told["rows"][f"{arm} best-of-3"], told["rows"][f"{arm} mle"]
+    assert chosen["bleu-2"]["signature"] == plain["bleu-2"]["signature"]
+    assert "err:2 seeds" in chosen["bleu-2"]["signature"]
+    assert f"{arm} final - best-of-3" in told["differences"]
+    assert f"c best-of-3 - {arm} best-of-3" in told["differences"]
+    run = runs["c"]
+    model = run.model("mle")
+    kept = model.draw(20, seed=3, choose=run.chooser(3, stage="mle"))
+    texts = [model.tokenizer.decode(row) for row in kept]
+    measured = seqgan.evaluate(texts, run.corpus().test, run.corpus().train, tokens="words")
+    assert told["rows"]["c best-of-3"]["bleu-3"]["value"] == pytest.approx(measured["bleu-3"].value)
+    assert texts != model.generate(20, seed=3)
+
+
+def test_without_a_choice_compare_says_what_evaluate_says(runs: dict[str, seqgan.TrainedRun]) -> None:
+    folders = [runs[name].folder for name in ("a", "c")]
+    options = ["-n", 20, "--markdown"]
+    found = call("compare", *folders, "--best-of", 0, *options).stdout
+    assert "best-of" not in found
+    assert found.splitlines()[:5] == call("evaluate", *folders, *options).stdout.splitlines()[:5]
+    assert "best-of-8" in call("compare", *folders, "-n", 20).stdout
+    assert "give one of them" in refusal("compare", *folders, "--json", "--markdown")[0]

@@ -29,7 +29,7 @@ LAYERS = [
     {"training"},
     {"library"},
     {"ratings", "compare", "demo"},
-    {"ablation"},
+    {"ablation", "sweep"},
     {"cli", "__main__"},
 ]
 CORE = [

@@ -111,9 +111,8 @@ def test_a_discriminator_that_chooses_leaves_the_policy_of_mle_as_it_is(done: Pa
     plain, chosen = found["mle"].rows[1.0], found[arm].rows[1.0]
     assert found[arm].valid_nll == pytest.approx(found["mle"].valid_nll)
     assert chosen.keys() == plain.keys()
-    assert chosen["forward-kl"].value != plain["forward-kl"].value
-    # A discriminator of two rounds knows next to nothing: its choice does next to no harm.
-    assert abs(chosen["forward-kl"].value - plain["forward-kl"].value) < 0.05
+    less = chosen["forward-kl"] - plain["forward-kl"]  # a policy of four epochs leaves something to see
+    assert less.value < -3 * less.stderr
     assert "keep=1 of 8" in told("best-of-8")
 
 

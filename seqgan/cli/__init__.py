@@ -5,6 +5,7 @@ import click
 from seqgan import __version__
 from seqgan.algorithms.synonyms import synonym
 from seqgan.cli.bench import bench
+from seqgan.cli.compare import compare
 from seqgan.cli.corpora import corpora
 from seqgan.cli.demo import demo
 from seqgan.cli.evaluate import evaluate
@@ -13,6 +14,7 @@ from seqgan.cli.push import push
 from seqgan.cli.report import report
 from seqgan.cli.runs import runs
 from seqgan.cli.save import save
+from seqgan.cli.sweep import sweep
 from seqgan.cli.train import train
 from seqgan.core.command import run_command, with_examples
 
@@ -25,7 +27,7 @@ def seqgan() -> None:
     Start with: seqgan train --corpus poems"""
 
 
-for command in (train, runs, generate, score, save, push, evaluate, report, demo, bench, corpora):
+for command in (train, runs, generate, score, save, push, evaluate, compare, sweep, report, demo, bench, corpora):
     seqgan.add_command(command)
 
 with_examples(
@@ -38,6 +40,8 @@ with_examples(
         "push": "seqgan push runs/poems owner/name --license cc0-1.0",
         "save": "seqgan save runs/poems my-model --license cc0-1.0",
         "evaluate": "seqgan evaluate runs/poems",
+        "compare": "seqgan compare poems-0 poems-1 poems-0-constant poems-1-constant",
+        "sweep": "seqgan sweep poems-0 poems-1 poems-2 --temperatures 1,.9,.8,.7",
         "report": "seqgan report runs/poems",
         "demo": "seqgan demo runs/poems",
         "bench speed": "seqgan bench speed",

@@ -100,6 +100,15 @@ def rendered(made: "Figure") -> Image.Image:
     return Image.open(pixels).convert("RGB")
 
 
+def svg(made: "Figure") -> bytes:
+    """A figure as a drawing of lines, the same bytes whenever it is made."""
+    from matplotlib import rc_context
+
+    with rc_context({"svg.hashsalt": "seqgan"}):
+        made.savefig(lines := BytesIO(), format="svg", metadata={"Date": None})
+    return lines.getvalue()
+
+
 def png(image: Image.Image) -> bytes:
     image.save(pixels := BytesIO(), "PNG")
     return pixels.getvalue()

@@ -1,0 +1,85 @@
+"""`seqgan sweep`: quality against variety over temperatures and other samplers."""
+
+from pathlib import Path
+
+import click
+
+from seqgan.cli.shared import DEVICE, found_again
+from seqgan.core.bounds import DRAWN, PATH, TEMPERATURE, THREADS, TOP_K, TOP_P, OneOf, Several
+from seqgan.core.options import RUNS
+
+SHOWN = ("bleu-3", "backward-bleu-3", "self-bleu-3", "distinct-2", "lm-nll", "reverse-nll")
+
+
+@click.command()
+@click.argument("runs", metavar="RUN...", type=PATH, shell_complete=RUNS, nargs=-1, required=True)
+@click.option(
+    "--temperatures",
+    type=Several(TEMPERATURE, "1,.8,.6"),
+    default="1.2,1,.9,.8,.7,.6",
+    show_default=True,
+    help="with commas between them",
+)
+@click.option("--top-k", type=Several(TOP_K, "5,20"), help="only so many likeliest tokens, at temperature 1")
+@click.option("--top-p", type=Several(TOP_P, ".8,.9"), help="only the likeliest tokens of these probabilities")
+@click.option("-n", "--count", type=DRAWN, help="texts of every sampler  [as many as validation texts]")
+@click.option("--tokens", type=OneOf(["words", "chars", "whitespace"]), help="tokens to count  [as the script is]")
+@click.option("--out", type=PATH, default=Path("runs/sweep"), show_default=True, help="the folder of the results")
+@click.option("--json", "as_json", is_flag=True, help="JSON on stdout instead of tables")
+@DEVICE
+@click.option("--threads", type=THREADS, help="the last digits depend on it; 0: all cores  [that of the first run]")
+def sweep(
+    runs: tuple[Path, ...],
+    temperatures: tuple[float, ...],
+    top_k: tuple[int, ...] | None,
+    top_p: tuple[float, ...] | None,
+    count: int | None,
+    tokens: str | None,
+    out: Path,
+    as_json: bool,
+    device: str,
+    threads: int | None,
+) -> None:
+    """Measure every policy of finished runs at several temperatures, and with top-k and top-p.
+
+    Writes sweep.csv, sweep.json and a picture of each pair of measures (.png, .svg) to --out: BLEU-3 against
+    Self-BLEU-3 and backward BLEU-3; and the NLL of samples under a language model of the training split (lm-nll)
+    against the NLL of test texts under one that learned from the samples alone (reverse-nll), which punishes cooling.
+    Real text stands on the same axes. Runs that differ in their seed alone are one curve.
+
+    Below the tables: which curve is better at equal x, with a paired test over seeds (of all flips of signs), and the
+    super-baseline, for every measure the best value that MLE reaches with any sampler."""
+    from seqgan import sweep as sweeping
+    from seqgan.core import files
+    from seqgan.core.device import cores, use_threads
+    from seqgan.core.plots import figure, png, rendered, svg
+    from seqgan.core.report import as_cell, print_table
+    from seqgan.core.schema import json_bytes
+    from seqgan.reporting import REAL
+
+    samplers = [sweeping.Sampler(temperature=at) for at in temperatures]
+    samplers += [sweeping.Sampler(top_k=k) for k in top_k or ()] + [sweeping.Sampler(top_p=p) for p in top_p or ()]
+    trained = [found_again(run, device) for run in runs]
+    use_threads(min(cores(), trained[0].description["threads"]) if threads is None else threads)
+    swept = sweeping.sweep(trained, list(dict.fromkeys(samplers)), count=count, tokens=tokens)
+    data = json_bytes(sweeping.as_json(swept))
+    files.make_folder(out)
+    files.write(out / "sweep.csv", sweeping.as_csv(swept))
+    files.write(out / "sweep.json", data)
+    for plane in sweeping.PLANES:
+        made = figure(sweeping.curves_in(swept, plane), title="", x=plane.x, y=plane.y, size=(640, 480))
+        files.write(out / f"{plane.y}-{plane.x}.png", png(rendered(made)))
+        files.write(out / f"{plane.y}-{plane.x}.svg", svg(made))
+    if as_json:
+        click.echo(data.decode(), nl=False)
+        return
+    for name, rows in sweeping.means(swept).items():
+        cells = [[sampler.name, *(as_cell(row.get(one)) for one in SHOWN)] for sampler, row in rows.items()]
+        print_table(["", *SHOWN], cells, name)
+    print_table(["", *SHOWN], [["held-out text", *(as_cell(swept.real.get(one)) for one in SHOWN)]], REAL)
+    best = sweeping.baselines(swept)
+    cells = [[name, *(f"{of[one][0]:.4g}" if one in of else "" for one in SHOWN)] for name, of in best.items()]
+    print_table(["", *SHOWN], cells, "the best of any sampler (mle: the super-baseline)")
+    for gap in sweeping.gaps(swept):
+        click.echo(str(gap))
+    click.echo(f"written to {out}: sweep.csv, sweep.json and the pictures")

@@ -1,0 +1,326 @@
+"""Quality against variety at many samplers: a policy is a curve, and so a claim for one is a claim for its curve.
+
+A lower temperature raises BLEU and lowers what is covered, for every policy (Caccia et al. 2020), so that two policies
+are compared at equal variety. BLEU rewards cooling, and backward BLEU hardly punishes it; the NLL of samples under a
+language model of the training split against that of real text under one of the samples (the reverse NLL, Zhao et al.
+2018) does. Beside the curves stand real text and the super-baseline: for every measure the best value that MLE reaches
+with any sampler."""
+
+import csv
+import io
+import math
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from seqgan.algorithms.configs import MLEConfig
+from seqgan.algorithms.mle import MLE
+from seqgan.compare import arms_of, refuse_other_texts
+from seqgan.core.log import tracked
+from seqgan.core.plots import COLOURS, GREY, Curve
+from seqgan.core.report import Measured, finite
+from seqgan.core.seed import seed_everything
+from seqgan.core.stats import Units, ratio_influences, sign_flip_test, units_of
+from seqgan.data.dataset import TokenDataset
+from seqgan.data.encoding import EncodedCorpus, Learned
+from seqgan.data.ragged import Ragged
+from seqgan.data.tokens import tokens_of
+from seqgan.data.vocabulary import Vocabulary
+from seqgan.errors import UsageError
+from seqgan.library import TrainedRun
+from seqgan.metrics import MetricInput, backward_bleu, bleu, nll, over_texts, self_bleu, variety
+from seqgan.model import TextModel
+from seqgan.models.policy import PolicyModule
+from seqgan.reporting import REAL, Row, over_seeds
+from seqgan.runs import stages_of
+
+TEMPERATURES = (1.2, 1.0, 0.9, 0.8, 0.7, 0.6)
+LM, REVERSE = "lm-nll", "reverse-nll"
+# Of the language models: small, of another kind than the policies' default, stopped by the validation split.
+JUDGE = MLEConfig(
+    policy="gru", embedding_dim=64, hidden_dim=64, dropout=0.2, unigram_bias=True, shuffle=True,
+    mle_lr=0.005, batch_size=32, mle_epochs=20, mle_patience=1,
+)  # fmt: skip
+HIGHER = ("bleu", "backward-bleu", "distinct")  # is better; of all other measures lower is
+
+
+class Sampler(NamedTuple):
+    """How tokens are drawn."""
+
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+
+    @property
+    def name(self) -> str:
+        if self.top_k:
+            return f"top-k {self.top_k}"
+        return f"top-p {self.top_p:g}" if self.top_p < 1 else f"temperature {self.temperature:g}"
+
+
+class Plane(NamedTuple):
+    """Two measures, one for each axis."""
+
+    x: str
+    y: str
+
+
+PLANES = (Plane("self-bleu-3", "bleu-3"), Plane("backward-bleu-3", "bleu-3"), Plane(LM, REVERSE))
+
+
+class Swept(NamedTuple):
+    """What was measured: rows of each curve by seed and sampler, and of real text."""
+
+    curves: dict[str, dict[int, dict[Sampler, Row]]]  # "arm stage" -> seed -> sampler -> numbers
+    real: Row
+
+
+class Gap(NamedTuple):
+    """By how much one curve is better than another at equal x, the mean over its samplers; of each seed."""
+
+    first: str
+    second: str
+    plane: Plane
+    by_seed: dict[int, float]
+    chance: float  # of a mean gap at least this large if it did not matter which is which; NaN for one seed
+
+    def __str__(self) -> str:
+        gaps = list(self.by_seed.values())
+        if not gaps:
+            return f"{self.plane.y} at equal {self.plane.x}: {self.first} and {self.second} do not overlap."
+        mean = float(np.mean(gaps))
+        better, worse = (self.first, self.second) if mean > 0 else (self.second, self.first)
+        all_agree = all(gap * mean > 0 for gap in gaps)
+        how = "in every seed" if all_agree else f"in {sum(gap * mean > 0 for gap in gaps)} of {len(gaps)} seeds"
+        test = "one seed, no test" if math.isnan(self.chance) else f"{how}, p {self.chance:.2g} by flips of signs"
+        return f"{self.plane.y} at equal {self.plane.x}: {better} is better than {worse} by {abs(mean):.4g} ({test})."
+
+
+def sweep(
+    runs: Sequence[TrainedRun], samplers: Sequence[Sampler], *, count: int | None = None, tokens: str | None = None
+) -> Swept:
+    """Every policy of the runs with every sampler: as many samples each as there are validation texts, or `count`.
+
+    Raises:
+        UsageError: the runs are of different texts or tokens, or `count` is more than there are validation texts."""
+    names = refuse_other_texts(runs)
+    first = runs[0].model()
+    for name, run in zip(names, runs, strict=True):
+        if run.model().tokenizer.model != first.tokenizer.model or run.model().policy.max_length != (
+            first.policy.max_length
+        ):
+            raise UsageError(f"{names[0]} and {name} have different tokens or limits; give runs of one --tokenizer")
+    beside = Beside(first, runs[0].encoded(), count, tokens)
+    curves: dict[str, dict[int, dict[Sampler, Row]]] = {}
+    todo = [
+        (arm, stage, runs[place])
+        for arm, places in arms_of([run.description for run in runs])
+        for place in places
+        for stage in stages_of(runs[place].description)
+    ]
+    for arm, stage, run in tracked(todo, "sweeping", len(todo)):
+        seed = run.description["seed"]
+        rows = {sampler: beside.of_samples(run.model(stage), sampler, seed) for sampler in samplers}
+        curves.setdefault(f"{arm} {stage}", {})[seed] = rows
+    return Swept(curves, beside.of_real())
+
+
+class Beside:
+    """The real texts that samples are measured beside."""
+
+    def __init__(self, model: TextModel, corpus: EncodedCorpus, count: int | None, tokens: str | None) -> None:
+        limits = model.policy.max_length, model.overlong, model.labels
+        self.model, self.length = model, model.policy.max_length
+        self.train, self.valid, self.test = (corpus.learned(part, *limits) for part in ("train", "valid", "test"))
+        self.count = count or len(self.valid)
+        if self.count > min(len(self.valid), len(self.train)):
+            raise UsageError(
+                f"{self.count} texts were asked for, but there are {len(self.valid)} validation texts, as many as the "
+                "row of real text has; ask for no more"
+            )
+        kind = tokens or tokens_of(model.tokenizer.kind, self.test)
+        self.inputs = MetricInput([], list(self.test), (), kind)
+        self.judge = self.learned_from(ids_of(self.train))
+
+    def learned_from(self, rows: Ragged) -> PolicyModule:
+        """A language model of some texts."""
+        return language_model(rows, ids_of(self.valid), self.model.tokenizer, self.length, self.model.device)
+
+    def of_samples(self, model: TextModel, sampler: Sampler, seed: int) -> Row:
+        rows = model.draw(self.count, seed=seed, **sampler._asdict()).labelled(None)
+        texts = [model.tokenizer.decode(row) for row in rows]
+        return self._measured(self.inputs.of(texts), rows, rows, np.arange(self.count))
+
+    def of_real(self) -> Row:
+        """Validation texts in the place of samples; the language model that is tested on real text learns from as many
+        training texts."""
+        chosen = random.Random(0).sample(range(len(self.valid)), self.count)
+        texts, rows = [self.valid[number] for number in chosen], ids_of(self.valid).part(torch.tensor(chosen))
+        learned = random.Random(0).sample(range(len(self.train)), self.count)
+        units = units_of(self.valid.text_of(number) for number in chosen)
+        return self._measured(
+            self.inputs.of(texts, held_out=True), rows, ids_of(self.train).part(torch.tensor(learned)), units
+        )
+
+    def _measured(self, inputs: MetricInput, rows: Ragged, to_learn: Ragged, units: Units) -> Row:
+        found = {**bleu(inputs), **backward_bleu(inputs), **self_bleu(inputs), **variety(inputs)}
+        reverse, held_out = self.learned_from(to_learn), ids_of(self.test)
+        of_test = units_of(self.test.text_of(number) for number in range(len(held_out)))
+        about = f"n:{len(rows)}|per:token|lm:{JUDGE.policy}/{JUDGE.hidden_dim}"
+        found[LM] = self._nll(self.judge, rows, units, inputs.source, f"{about}|of:training/{len(self.train)}")
+        found[REVERSE] = self._nll(reverse, held_out, of_test, "test", f"{about}|of:samples")
+        return found
+
+    def _nll(self, judge: PolicyModule, rows: Ragged, units: Units, source: str, signature: str) -> Measured:
+        losses, sizes = -nll.text_log_probs(judge, rows).numpy(), rows.lengths.numpy()
+        influences = {source: ratio_influences(losses, sizes, units)}
+        return Measured.of(losses.sum() / sizes.sum(), influences, f"{signature}|err:{over_texts(units)}")
+
+
+def ids_of(texts: Learned) -> Ragged:
+    return texts.split.sequences.labelled(None)
+
+
+def language_model(
+    train: Ragged, valid: Ragged, vocabulary: Vocabulary, length: int, device: torch.device, config: MLEConfig = JUDGE
+) -> PolicyModule:
+    """A small policy by MLE, of some texts alone, with the lowest NLL on validation text."""
+    dataset = TokenDataset.of(train, valid, vocabulary)
+    mle = MLE(config, dataset, device, 0)
+    for step in range(1, config.mle_epochs * mle.batches.per_epoch + 1):
+        seed_everything(0, "language model", step)
+        mle.update(step)
+        if step % mle.batches.per_epoch == 0:
+            mle.check(step)
+            if mle.checks_without_improvement >= config.mle_patience:
+                break
+    mle.generator.load_state_dict(mle.chosen())
+    return mle.generator.eval()
+
+
+# --- what it tells
+
+
+def means(swept: Swept) -> dict[str, dict[Sampler, Row]]:
+    """Of each curve the mean over seeds, whose error is that over seeds; of one seed its own."""
+    return {
+        name: {sampler: over_seeds([rows[sampler] for rows in seeds.values()], list(seeds)) for sampler in samplers}
+        for name, seeds in swept.curves.items()
+        for samplers in [next(iter(seeds.values()))]
+    }
+
+
+def sign(measure: str) -> int:
+    return 1 if measure.startswith(HIGHER) else -1
+
+
+def gaps(swept: Swept) -> list[Gap]:
+    """Of every two curves in every plane, seed by seed where both have it."""
+    found = []
+    for (first, mine), (second, theirs) in combinations(swept.curves.items(), 2):
+        for plane in PLANES:
+            both = [seed for seed in mine if seed in theirs]
+            by_seed = {seed: _gap(list(mine[seed].values()), list(theirs[seed].values()), plane) for seed in both}
+            there = {seed: gap for seed, gap in by_seed.items() if not math.isnan(gap)}
+            chance = sign_flip_test(list(there.values())) if len(there) > 1 else math.nan
+            found.append(Gap(first, second, plane, there, chance))
+    return found
+
+
+def _gap(mine: Sequence[Row], theirs: Sequence[Row], plane: Plane) -> float:
+    """The mean over my samplers of how much better y is than theirs at the same x, between theirs by interpolation; NaN
+    where none lies within the range of theirs."""
+    if not all(plane.x in row and plane.y in row for row in [*mine, *theirs]):
+        return math.nan
+    line = sorted((row[plane.x].value, row[plane.y].value) for row in theirs)
+    x, y = zip(*line, strict=True)
+    inside = [row for row in mine if x[0] <= row[plane.x].value <= x[-1]]
+    if not inside:
+        return math.nan
+    return float(
+        np.mean([sign(plane.y) * (row[plane.y].value - np.interp(row[plane.x].value, x, y)) for row in inside])
+    )
+
+
+def best_values(curves: Mapping[str, Mapping[Sampler, Row]]) -> dict[str, tuple[float, str]]:
+    """Of each measure the best value on any of the curves, and where."""
+    found: dict[str, tuple[float, str]] = {}
+    for name, rows in curves.items():
+        for sampler, row in rows.items():
+            for measure, number in row.items():
+                if measure not in found or sign(measure) * (number.value - found[measure][0]) > 0:
+                    found[measure] = number.value, f"{name}, {sampler.name}"
+    return found
+
+
+def baselines(swept: Swept) -> dict[str, dict[str, tuple[float, str]]]:
+    """The super-baseline, the best of MLE, and the best of every other curve."""
+    curves = means(swept)
+    of_mle = {name: rows for name, rows in curves.items() if name.endswith(" mle")}
+    others = {name: best_values({name: rows}) for name, rows in curves.items() if name not in of_mle}
+    return {"mle": best_values(of_mle), **others}
+
+
+def curves_in(swept: Swept, plane: Plane) -> list[Curve]:
+    """The temperatures of each curve as a line with its error, other samplers as dots, and real text."""
+    drawn = []
+    for number, (name, rows) in enumerate(means(swept).items()):
+        colour = COLOURS[number % len(COLOURS)]
+        cooling = sorted((sampler for sampler in rows if sampler[1:] == Sampler()[1:]), reverse=True)
+        others = [sampler for sampler in rows if sampler not in cooling]
+        if cooling:
+            x, y, error = _points([rows[sampler] for sampler in cooling], plane)
+            drawn.append(Curve(name, x, y, "line", colour, low=y - error, high=y + error))
+        drawn += [Curve("", *_points([rows[sampler] for sampler in some], plane)[:2], "dots", colour)
+                  for some in (cooling, others) if some]  # fmt: skip
+    return [*drawn, Curve(REAL, *_points([swept.real], plane)[:2], "dots", GREY)]
+
+
+def _points(rows: Sequence[Row], plane: Plane) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    x, y = (np.array([row[axis].value if axis in row else math.nan for row in rows]) for axis in plane)
+    return x, y, np.nan_to_num(np.array([row[plane.y].stderr if plane.y in row else math.nan for row in rows]))
+
+
+def lines_of(swept: Swept) -> Iterator[list[object]]:
+    """Rows of a table of all numbers, its headings first."""
+    yield ["curve", "seed", "temperature", "top_k", "top_p", "measure", "value", "stderr", "signature"]
+    for name, seeds in swept.curves.items():
+        for seed, rows in seeds.items():
+            for sampler, row in rows.items():
+                yield from ([name, seed, *sampler, measure, *number] for measure, number in row.items())
+    yield from ([REAL, "", "", "", "", measure, *number] for measure, number in swept.real.items())
+
+
+def as_csv(swept: Swept) -> bytes:
+    csv.writer(text := io.StringIO(), lineterminator="\n").writerows(lines_of(swept))
+    return text.getvalue().encode()
+
+
+def as_json(swept: Swept) -> dict[str, Any]:
+    def numbers(row: Row) -> dict[str, Any]:
+        return {name: number.as_json() for name, number in row.items()}
+
+    return {
+        "curves": {
+            name: [
+                {"seed": seed, **sampler._asdict(), **numbers(row)}
+                for seed, rows in seeds.items()
+                for sampler, row in rows.items()
+            ]
+            for name, seeds in swept.curves.items()
+        },
+        REAL: numbers(swept.real),
+        "gaps": [
+            {"first": gap.first, "second": gap.second, **gap.plane._asdict(), "by_seed": gap.by_seed,
+             "p": finite(gap.chance)}
+            for gap in gaps(swept)
+        ],
+        "best": {
+            name: {measure: {"value": value, "of": where} for measure, (value, where) in best.items()}
+            for name, best in baselines(swept).items()
+        },
+    }  # fmt: skip
