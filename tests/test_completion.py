@@ -128,7 +128,7 @@ def test_a_group_without_a_command_prints_its_help(
         (
             seqgan,
             ["train", "--top-k", "1"],
-            "--top-k is an option of seqgan generate, not of seqgan train; leave it out",
+            "--top-k is an option of seqgan generate and seqgan sweep, not of seqgan train; leave it out",
         ),
         (seqgan, ["train", "--rolouts", "4"], "Did you mean one of: '--d-dropout', '--dropout', '--rollouts'?"),
         (seqgan, ["score", "--prompt", "x"], "--prompt is an option of seqgan generate, not of seqgan score"),
