@@ -16,6 +16,7 @@ from imagegan.runs import RunDescription, read_run
 from imagegan.training import new_model
 from imagegan.validation import Validated
 from seqgan.core.bounds import PATH, Stage, checked
+from seqgan.core.files import in_shell
 from seqgan.core.run import checkpoints, saved_in
 from seqgan.errors import CheckpointError, RunError, quoted, why
 
@@ -34,7 +35,7 @@ def load_model(folder: Annotated[Path, PATH], device: torch.device, stage: Annot
     about = read_run(folder)
     found = {str(steps): path for steps, path in checkpoints(folder).items()}
     if not found:
-        raise RunError(f"{folder} has no checkpoint yet; train it by imagegan train --resume {folder}")
+        raise RunError(f"{folder} has no checkpoint yet; train it by imagegan train --resume {in_shell(folder)}")
     if stage not in (*STAGES, *found):
         raise RunError(
             f"{folder} has no stage {quoted(stage)}; there are {', '.join(STAGES)} and the checkpoints "

@@ -19,6 +19,7 @@ from imagegan.runs import RunDescription, load_images, read_run
 from imagegan.summary import HELD_OUT
 from imagegan.variants.configs import PRESETS
 from seqgan.core import page
+from seqgan.core.files import in_shell
 from seqgan.core.report import Row, as_cell, metrics_of, rows_from_json, signatures
 from seqgan.core.run import checkpoints
 from seqgan.errors import RunError
@@ -50,7 +51,9 @@ def _about(folder: Path, name: str, device: torch.device, splits: Splits | None,
     if stage := found.get("stage"):  # by `imagegan evaluate`
         notes.append(f"The numbers are those of the stage {stage}, {found.get('seed')} being the seed of its samples.")
     if not steps or (found.get("steps") or steps) != steps:
-        notes.append(f"Training has not ended: {steps} steps so far; go on with: imagegan train --resume {folder}")
+        notes.append(
+            f"Training has not ended: {steps} steps so far; go on with: imagegan train --resume {in_shell(folder)}"
+        )
     made = partial(_pictures, folder, about, device, splits, notes)
     pictures = page.attempted(notes, made) if steps else None
     return {
@@ -79,7 +82,7 @@ def _tables(told: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
     if len(told) > 1:
         rows = page.side_by_side([run["name"] for run in told], [run["found"] for run in told], HELD_OUT)
     metrics = metrics_of(rows)
-    cells = [[metric.replace("-", " "), *(as_cell(row.get(metric)) for row in rows.values())] for metric in metrics]
+    cells = [[metric, *(as_cell(row.get(metric)) for row in rows.values())] for metric in metrics]
     return [("samples beside held-out images", ["", *rows], cells, signatures(rows, metrics))] if rows else []
 
 

@@ -9,6 +9,7 @@ from imagegan.nets import Shape
 from imagegan.variants.configs import CONFIGS, ImageConfig
 from seqgan.core import schema
 from seqgan.core.config import assemble, parameters
+from seqgan.core.files import in_shell
 from seqgan.core.run import describe, rewrite
 from seqgan.errors import DataError, RunError, SeqGANError
 
@@ -55,7 +56,7 @@ def load_images(folder: Path, held_out: int, moved: Path | None = None) -> Split
         splits = load(data["name"], count=config.images, held_out=held_out, seed=seed, size=config.size, folder=place)
     except DataError as error:
         gone = place and not place.is_dir()
-        moving = f"; if they have moved: imagegan train --resume {folder} --data-dir PATH" if gone else ""
+        moving = f"; if they have moved: imagegan train --resume {in_shell(folder)} --data-dir PATH" if gone else ""
         raise RunError(f"the images of {folder} cannot be loaded again: {error}{moving}") from error
     if data["sha256"] != splits.train.fingerprint():
         source = f"in {place}" if place else "on the hub" if data["name"] not in MADE else "made (another Pillow?)"

@@ -16,6 +16,7 @@ from imagegan.grids import POINT
 from imagegan.metrics.distances import read_arrays
 from imagegan.metrics.predictors import Images
 from seqgan.core.bounds import PATH, checked
+from seqgan.core.files import in_shell
 from seqgan.core.seed import private_generator
 from seqgan.errors import DataError
 
@@ -59,7 +60,9 @@ def read_samples(path: Annotated[Path, PATH], like: ImageDataset | None = None) 
         read = _from_file(path)
         return read if like is None else _coloured(read, like.images.shape[1])
     if (path / "run.json").is_file():
-        raise DataError(f"{path} is a run, whose images are not single samples; measure it by imagegan evaluate {path}")
+        raise DataError(
+            f"{path} is a run, whose images are not single samples; measure it by imagegan evaluate {in_shell(path)}"
+        )
     if like is None:
         raise DataError(f"{path} is a folder; say by `like` what images its images are to be compared with")
     return _coloured(_from_folder(path, like), like.images.shape[1])

@@ -17,6 +17,7 @@ from seqgan.algorithms.adversarial import ADVERSARIAL, UNSHOWN, TextGAN, View
 from seqgan.algorithms.components import DEFAULTS, Components
 from seqgan.algorithms.configs import PRESETS, MLEConfig, PolicyGradientConfig, SeqGANConfig
 from seqgan.core import distributed, page
+from seqgan.core.files import in_shell
 from seqgan.core.report import rows_from_json
 from seqgan.core.run import checkpoints, saved_in
 from seqgan.core.seed import seed_everything
@@ -90,7 +91,7 @@ def _about(run: Reported, name: str) -> dict[str, Any]:
         notes += [f"{reached['unfinished']}."] if "unfinished" in reached else []
         texts = page.attempted(notes, lambda: _Texts(run, description, config, notes))
     else:
-        notes.append(f"Nothing has been trained yet; start it with: seqgan train --resume {folder}")
+        notes.append(f"Nothing has been trained yet; start it with: seqgan train --resume {in_shell(folder)}")
     kinds, shaded = (page.attempted(notes, texts.shaded) if texts else None) or ([], [])
     if description["custom"]:
         custom = " and ".join(description["custom"])

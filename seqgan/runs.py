@@ -14,6 +14,7 @@ from seqgan.algorithms.configs import CONFIGS, MLEConfig
 from seqgan.algorithms.mle import PHASE
 from seqgan.core import checkpoint, schema
 from seqgan.core.config import assemble, parameters
+from seqgan.core.files import in_shell
 from seqgan.core.record import read_record
 from seqgan.core.run import checkpoints, describe, saved_in
 from seqgan.data.corpus import Corpus, labels_beside, load_corpus
@@ -175,7 +176,7 @@ def _checkpoint_of(folder: Path, stage: str) -> tuple[Path, str]:
     """The file that holds a stage, and the policy to take from it."""
     found = checkpoints(folder)
     if not found:
-        raise RunError(f"{folder} holds no checkpoint yet; start it with seqgan train --resume {folder}")
+        raise RunError(f"{folder} holds no checkpoint yet; start it with seqgan train --resume {in_shell(folder)}")
     if stage in STAGES:
         return next(reversed(found.values())), stage
     if stage.isascii() and stage.isdecimal() and len(stage) < 20 and int(stage) in found:
@@ -289,7 +290,9 @@ def progress(folder: Path) -> dict[str, Any]:
     so_far = ", ".join(f"{count} {'step' if count == 1 else 'steps'} of {phase}" for phase, count in steps.items())
     waiting = description["algorithm"] != "mle" and list(steps)[-1] in PRETRAINING
     not_begun = " and the adversarial phase has not begun, so that final is the MLE policy" if waiting else ""
-    unfinished = f"Training has not ended: {so_far} so far{not_begun}; go on with seqgan train --resume {folder}"
+    unfinished = (
+        f"Training has not ended: {so_far} so far{not_begun}; go on with seqgan train --resume {in_shell(folder)}"
+    )
     return {"selection": selection(folder).partition(";")[0], "unfinished": unfinished, "trained": steps}
 
 

@@ -41,6 +41,18 @@ def test_every_command_shows_an_example_that_is_accepted_and_is_about_a_page(gro
         assert path == ("train",) or len(told.splitlines()) <= PAGE, path
 
 
+@pytest.mark.parametrize("group", [seqgan, imagegan])
+def test_lists_of_commands_cut_no_sentence(group: click.Group) -> None:
+    inner = [(name,) for name, command in group.commands.items() if isinstance(command, click.Group)]
+    for words in ((), *inner):
+        listed = help_of(group, *words).partition("Commands:\n")[2].splitlines()
+        assert listed
+        for line in listed:
+            name, _, told = line.strip().partition(" ")
+            assert len(told.strip()) > 10, name
+            assert "..." not in told, name
+
+
 def sections(told: str) -> dict[str, str]:
     _, *parts = re.split(r"^([A-Z][a-z ]+):\n", told, flags=re.MULTILINE)
     return {name: textwrap.dedent(text) for name, text in zip(parts[::2], parts[1::2], strict=True)}

@@ -211,5 +211,7 @@ def test_what_the_hub_refuses_is_one_line_before_anything_is_measured(
     assert refusal("me/mine", token="hf_wrong").endswith(login)
     assert refusal("others/mine").endswith(login)
     hub.server_close()
-    assert refusal("me/mine").endswith("; check the name and the connection\n")
+    gone = refusal("me/mine")
+    assert gone.startswith("error: the hub cannot be reached, so me/mine is not uploaded (")
+    assert gone.endswith("); check the connection\n")
     assert not hub.repositories

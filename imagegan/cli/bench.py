@@ -229,6 +229,6 @@ def _print(rows: Sequence[Sequence[str]], markdown: bool, notes: Sequence[str] =
     if markdown:
         click.echo(report.markdown(rows[0], rows[1:]) + "\n")
     else:
-        report.print_table([heading.replace("-", " ") for heading in rows[0]], rows[1:])
+        report.print_table(rows[0], rows[1:])
     for note in notes:
         click.echo(f"  {note}")

@@ -117,8 +117,6 @@ def print_rows(rows: "Mapping[str, Row]") -> None:
     from seqgan.core.report import as_cell, metrics_of, print_table, signatures
 
     metrics = metrics_of(rows)
-    print_table(
-        ["", *rows], [[name.replace("-", " "), *(as_cell(row.get(name)) for row in rows.values())] for name in metrics]
-    )
+    print_table(["", *rows], [[name, *(as_cell(row.get(name)) for row in rows.values())] for name in metrics])
     for line in signatures(rows, metrics):
         click.echo(f"  {line}")

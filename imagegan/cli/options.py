@@ -19,6 +19,7 @@ CPU_THREADS = click.option("--threads", type=THREADS, default=0, help="0: OMP_NU
 AS_PRESET = click.option("--preset", type=OneOf(["default", "quick", "paper"]), default="default")
 CLASS = click.option(
     "--class",
+    "--label",
     "label",
     type=TEXT,
     metavar="NAME",

@@ -6,6 +6,7 @@ import click
 
 from imagegan.cli.options import DEVICE, RUN, STAGE
 from seqgan.core.bounds import PATH
+from seqgan.core.files import in_shell
 from seqgan.core.options import LICENCE
 
 
@@ -23,6 +24,8 @@ def save(run: Path, folder: Path, stage: str, licence: str, overwrite: bool, dev
     from imagegan.library import load
 
     place = load(run, device).save_pretrained(folder, stage=stage, license=licence, overwrite=overwrite)
+    word = in_shell(place)
     click.echo(
-        f"the model is in {place}; images: imagegan generate {place}; to the hub: imagegan push {place} OWNER/NAME"
+        f"the model is in {place}; images: imagegan generate {word}; to the hub: imagegan push {word} OWNER/NAME",
+        err=True,
     )

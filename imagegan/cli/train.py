@@ -74,14 +74,18 @@ def _report(folder: Path, finished: "Finished", machine: "Machine") -> None:
     facts = {"data": finished.data, "samples": "drawn with seed 0", "steps": evaluation.steps_learned(folder)}
     files.make_folder(folder / "evaluations")
     files.write(folder / "evaluations" / "training.json", evaluation.written(rows, facts))
+    word = files.in_shell(folder)
     *_, (phase, best) = finished.best.items()
     if best:
         click.echo(
             f"nearest to the validation images (valid_fd {best['fd']:.3g}) were the samples after step {best['step']} "
-            f"of {phase}: imagegan generate {folder} --stage best"
+            f"of {phase}: imagegan generate {word} --stage best"
         )
-    click.echo(f"a grid of samples is in {folder / 'samples.png'} ({finished.seconds:.0f} s of training)")
-    click.echo(f"all numbers: imagegan evaluate {folder}")
+    click.echo(f"a grid of samples is in {folder / 'samples.png'}")
+    click.echo(
+        f"the run is in {folder} ({finished.seconds:.0f} s of training); "
+        f"more images: imagegan generate {word} -n 20; all numbers: imagegan evaluate {word}"
+    )
     written = partial(report, [folder], machine.device, finished.splits)
     if place := page.write_after_training(folder, written, machine.display):
         click.echo(f"curves, numbers and samples on one page: {place}")

@@ -84,8 +84,8 @@ class Splits:
             kind = "points in the plane"
         else:
             kind = f"{size} x {size} pixels, {'grey' if channels == 1 else 'RGB'}"
-        valid = f"{len(self.valid.labels)} to validate on, " if self.valid else ""
-        parts = [f"{name}: {len(self.train.labels)} to train on, {valid}{len(self.test.labels)} held out, {kind}"]
+        valid = f"{len(self.valid.labels):,} to validate on, " if self.valid else ""
+        parts = [f"{name}: {len(self.train.labels):,} to train on, {valid}{len(self.test.labels):,} held out, {kind}"]
         return "; ".join([*parts, self._classes(), *self.notes])
 
     def _classes(self) -> str:
@@ -95,15 +95,15 @@ class Splits:
             return "no labels"
         names = self.train.class_names
         numbers = known.bincount(minlength=len(names)).tolist()
-        parts = [f"{name} {number}" for name, number in zip(names, numbers, strict=True)]
-        without = f", {len(labels) - len(known)} without a label" if len(known) < len(labels) else ""
+        parts = [f"{name} ({number:,})" for name, number in zip(names, numbers, strict=True)]
+        without = f", {len(labels) - len(known):,} without a label" if len(known) < len(labels) else ""
         more = f" and {len(parts) - MOST_NAMED} more" if len(parts) > MOST_NAMED else ""
         return f"{counted(len(names), 'class', 'classes')}: {', '.join(parts[:MOST_NAMED])}{more}{without}"
 
 
 def counted(count: int, one: str, several: str = "") -> str:
     """`1 image`, `2 images`."""
-    return f"{count} {one if count == 1 else several or one + 's'}"
+    return f"{count:,} {one if count == 1 else several or one + 's'}"
 
 
 def listed(names: Sequence[str], most: int = 5) -> str:

@@ -95,7 +95,7 @@ def about_discriminator(now: Mapping[str, float], texts: int) -> dict[str, str]:
         if now.get(loss, 0.0) > GUESSING:
             found[NOISE] = (
                 f"the discriminator is worse than guessing ({loss} {now[loss]:.3f}, guessing {GUESSING:.3f}), so that "
-                "what the policy learns from it is mostly noise: train again with more text, with more --d-dropout, or "
-                "with a discriminator that learns for longer, or is stopped (--d-patience), before it plays"
+                "what the policy learns from it is mostly noise: train again with more text or more --d-dropout, or "
+                "with a discriminator pre-trained for longer (--d-pretrain-rounds) or stopped early (--d-patience)"
             )
     return found

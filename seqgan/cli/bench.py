@@ -23,7 +23,7 @@ NAMES = tuple(PARTS)
 
 @click.group()
 def bench() -> None:
-    """How fast the package is on this machine."""
+    """Speed on this machine; settings and arms compared."""
 
 
 @bench.command()

@@ -47,16 +47,16 @@ def list_corpora() -> None:
     from seqgan.data.corpus import bundled
     from seqgan.data.fetching import sources
 
-    line = "{:10}  {:8}  {:>6} texts  {:16}  {}"
+    line = "{:10}  {:8}  {:>7} texts  {:16}  {}"
     for entry in bundled().values():
-        shown = (entry["name"], entry["language"], entry["count"], entry["licence"], entry["description"])
+        shown = (entry["name"], entry["language"], f"{entry['count']:,}", entry["licence"], entry["description"])
         click.echo(line.format(*shown))
     stored = store.names()
     for name in stored:
         about = store.about(name)
         count = sum(about["report"]["split"].values())
         schema = about.get("description") or f"added from {about.get('source')}"
-        click.echo(line.format(name, about.get("language") or "", count, about.get("licence") or "", schema))
+        click.echo(line.format(name, about.get("language") or "", f"{count:,}", about.get("licence") or "", schema))
     for name, entry in sources().items():
         if name not in stored:
             shown = (name, entry["language"], "?", entry["licence"], entry["description"])

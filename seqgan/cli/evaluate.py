@@ -11,6 +11,7 @@ import click
 from seqgan.cli.corpora import CORPORA
 from seqgan.cli.shared import DEVICE, found_again, is_saved_model, model_of, print_tables, reading_options
 from seqgan.core.bounds import DRAWN, PATH, PATH_NAME, SEED, TEXT, THREADS, OneOf
+from seqgan.core.files import in_shell
 from seqgan.core.options import RUNS
 from seqgan.data.reading import Reading
 from seqgan.errors import UsageError, one_line
@@ -287,7 +288,7 @@ def _write_sheet(trained: "TrainedRun", sheet: Path, asked: Asked) -> None:
     seed = trained.description["seed"] if asked.seed is None else asked.seed
     key = write_sheet(sheet, sheet_of(trained, asked.count or 20, seed), seed, overwrite=asked.overwrite)
     click.echo(f"fill in a number in the column rating of {sheet}; {key} holds which text is from where")
-    click.echo(f"then: seqgan evaluate --ratings {sheet}")
+    click.echo(f"then: seqgan evaluate --ratings {in_shell(sheet)}")
 
 
 def _analyse(asked: Asked) -> None:

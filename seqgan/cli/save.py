@@ -7,6 +7,7 @@ import click
 from seqgan.cli.corpora import CORPORA
 from seqgan.cli.shared import DEVICE, STAGE_OPTION, found_again, reading_options
 from seqgan.core.bounds import PATH, TEXT
+from seqgan.core.files import in_shell
 from seqgan.core.options import LICENCE, RUNS
 from seqgan.data.reading import Reading
 
@@ -37,6 +38,7 @@ def save(
 
     trained = found_again(run, device, Source(corpus, reading))
     place = trained.save_pretrained(folder, stage=stage, license=licence, overwrite=overwrite)
+    word = in_shell(place)
     click.echo(
-        f"the model is in {place}; texts: seqgan generate {place}; to the hub: seqgan push {place} OWNER/NAME", err=True
+        f"the model is in {place}; texts: seqgan generate {word}; to the hub: seqgan push {word} OWNER/NAME", err=True
     )

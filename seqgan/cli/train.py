@@ -10,6 +10,7 @@ from seqgan.cli.corpora import CORPORA
 from seqgan.cli.shared import STAGE_NAMES, print_tables, reading_options, shown_text
 from seqgan.core.bounds import PATH_NAME, TEXT
 from seqgan.core.command import warn_about_quick
+from seqgan.core.files import in_shell
 from seqgan.core.options import CHOICES, ConfiguredCommand, RunOptions, completing, run_options, runs, stages
 from seqgan.data.reading import Reading
 from seqgan.errors import UsageError
@@ -123,9 +124,10 @@ def _report(finished: Any) -> None:
         click.echo(f"\nfive texts of the final policy at temperature {temperature:g}{best}:")
         for text in texts:
             click.echo(shown_text(text) + "\n" * ("\n" in text))
+    word = in_shell(finished.folder)
     click.echo(
         f"\nthe run is in {finished.folder} ({finished.seconds:.0f} s of training); "
-        f"more texts: seqgan generate {finished.folder} -n 20; all numbers: seqgan evaluate {finished.folder}"
+        f"more texts: seqgan generate {word} -n 20; all numbers: seqgan evaluate {word}"
     )
     if finished.report:
         click.echo(f"curves, numbers and texts on one page: {finished.report}")

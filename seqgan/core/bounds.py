@@ -78,9 +78,10 @@ class Real(Bound):
 
     def __init__(self, least: float, most: float, *, above: bool = False, below: bool = False) -> None:
         self.least, self.most, self.above, self.below = least, most, above, below
-        low = f"above {least:g}" if above else f"from {least:g}"
-        high = "" if most == math.inf else f"below {most:g}" if below else f"at most {most:g}"
-        self.expected = f"a number {low}" + (f" and {high}" if high else "")
+        least_, most_ = f"{least:.10g}", f"{most:.10g}"
+        low = f"above {least_}" if above else f"from {least_}"
+        high = "" if most == math.inf else f" and below {most_}" if below else f" and at most {most_}"
+        self.expected = f"a number {low}" + (high if above or below else high.replace("and at most", "to"))
 
     def read(self, text: str) -> float:
         if not text.isascii() or "_" in text:

@@ -14,7 +14,7 @@ from click.core import ParameterSource
 from seqgan.core import memory, streams
 from seqgan.core.bounds import PATH
 from seqgan.core.config import PRESET
-from seqgan.errors import SeqGANError, ShortageError, StorageError, UsageError, one_line
+from seqgan.errors import SeqGANError, ShortageError, StorageError, UsageError, one_line, quoted
 
 if TYPE_CHECKING:
     from seqgan.core.overview import MainNumbers, Overview
@@ -46,12 +46,8 @@ def run_command(group: click.Group, synonym: Callable[[str], str] = lambda name:
     except click.exceptions.NoArgsIsHelpError as error:  # a group without a command
         click.echo(error.format_message(), err=True)
         sys.exit(error.exit_code)
-    except click.NoSuchOption as error:
-        ours = synonym(error.option_name)
-        known = f"there is no option {error.option_name}{ours}" if ours else error.format_message()
-        _leave(option_of_another_command(error, group) or known, error.exit_code)
     except click.ClickException as error:
-        _leave(error.format_message(), error.exit_code)
+        _leave(in_words(error, group, synonym), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         _leave("stopped", 130)
     except Exception as error:
@@ -121,6 +117,32 @@ def warn_about_quick(folder: Path) -> None:
         )
 
 
+def in_words(error: click.ClickException, group: click.Group, synonym: Callable[[str], str] = lambda name: "") -> str:
+    """The message of an error of click in the form of all others: in lower case, and with what to do."""
+    command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else group.name
+    helped = f"; {command} --help lists those there are"
+    match error:
+        case click.NoSuchOption():
+            other = option_of_another_command(error, group)
+            instead = synonym(error.option_name) or _close(error.possibilities) or helped
+            return other or f"there is no option {error.option_name}{instead}"
+        case click.exceptions.NoSuchCommand():
+            return f"there is no command {quoted(error.command_name)}{_close(error.possibilities) or helped}"
+        case click.MissingParameter() if error.param:
+            return f"{_shown_name(error.param, error.ctx)} is missing; see {command} --help"
+    message = error.format_message()
+    return message[:1].lower() + message[1:].removesuffix(".")
+
+
+def _close(words: Sequence[str] | None) -> str:
+    return f"; did you mean {' or '.join(words)}?" if words else ""
+
+
+def _shown_name(param: click.Parameter, ctx: click.Context | None) -> str:
+    """The name of an argument or an option as --help shows it."""
+    return param.opts[0] if isinstance(param, click.Option) or not ctx else param.make_metavar(ctx)
+
+
 def option_of_another_command(error: click.NoSuchOption, group: click.Group) -> str:
     """A message where an option belongs to another command; empty where no command has it."""
     known = list(_commands(group, group.name or ""))
@@ -128,7 +150,9 @@ def option_of_another_command(error: click.NoSuchOption, group: click.Group) -> 
     owners = [path for path, command in known if error.option_name in _options(command)]
     if not owners:
         return ""
-    return f"{error.option_name} is an option of {' and '.join(owners)}, not of {here}; leave it out"
+    *others, last = owners
+    listed = f"{', '.join(others)} and {last}" if others else last
+    return f"{error.option_name} is an option of {listed}, not of {here}; leave it out"
 
 
 def _commands(group: click.Group, path: str) -> Iterator[tuple[str, click.Command]]:
@@ -153,10 +177,12 @@ def _reports_errors() -> bool:
     return first_to_report()
 
 
-def with_examples(group: click.Group, examples: Mapping[str, str]) -> None:
-    """Let the --help of each command of a group end with its example, which is named by the words of the command."""
+def with_examples(group: click.Group, examples: Mapping[str, tuple[str, str]]) -> None:
+    """Give each command of a group, named by its words, its line in the list of commands, and the example that its
+    --help ends with."""
     known = dict(_commands(group, ""))
-    for path, example in examples.items():
+    for path, (line, example) in examples.items():
+        known[f" {path}"].short_help = line
         known[f" {path}"].epilog = f"Example: {example}"
 
 
@@ -204,12 +230,12 @@ def _print_runs(found: "Sequence[Overview]", *, markdown: bool) -> None:
     from seqgan.core import report
 
     numbers = list(dict.fromkeys(name for run in found for name in run.numbers))
-    headings = ["run", "what", "seed", "began", "state", *numbers]
+    words = ["run", "what", "seed", "began", "state"]
     rows = [[one_line(cell) for cell in run.cells(numbers)] for run in found]
     if markdown:
-        click.echo(report.markdown(headings, rows))
+        click.echo(report.markdown([*words, *numbers], rows, names=len(words)))
         return
-    report.print_table(headings, rows)
+    report.print_table([*words, *numbers], rows)
     waiting = [run for run in found if run.go_on]
     for run in waiting:
         click.echo(f"{run.folder} is {run.state}; go on with: {run.go_on}")

@@ -152,8 +152,8 @@ def nearest(word: str, known: Mapping[str, Any] | Sequence[str]) -> str:
     """`; did you mean ...?` for an error message, or what there is to choose from."""
     import difflib
 
-    close = difflib.get_close_matches(word[:100], list(known), n=3, cutoff=0.6)
-    if close:
+    folded = {name.casefold(): name for name in known}
+    if close := [folded[name] for name in difflib.get_close_matches(word[:100].casefold(), folded, n=3, cutoff=0.6)]:
         return f"; did you mean {' or '.join(close)}?"
     if not (names := list(known)):
         return "; there is none yet"

@@ -3,6 +3,7 @@
 import errno
 import os
 import secrets
+import shlex
 import shutil
 import stat
 from collections.abc import Iterator
@@ -15,6 +16,11 @@ import portalocker
 from seqgan.errors import StorageError
 
 BINARY = getattr(os, "O_BINARY", 0)  # Windows writes line breaks of its own without it
+
+
+def in_shell(path: Path) -> str:
+    """A path as a word of a shell, for the commands that messages give: blanks and quotes are no ends of it."""
+    return shlex.quote(str(path))
 
 
 @contextmanager

@@ -4,7 +4,6 @@ it only once it has saved something itself."""
 import contextlib
 import os
 import re
-import shlex
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -75,12 +74,22 @@ def describe(folder: Path) -> dict[str, Any]:
             path, RunError, "nothing but an extension of the run, or another place of its data, ever changes it"
         )
     except FileNotFoundError as error:
-        raise RunError(f"{folder} is not a run directory: it has no run.json; give the folder of a run") from error
+        raise RunError(f"{folder} is not a run directory: {_instead(folder)}") from error
     if description.get("format") != schema.FORMAT:
         found = quoted(description.get("format"))
         raise RunError(f"{path} has format {found}; this version reads format {schema.FORMAT}: train the run again")
     schema.check(path, description, FIELDS, RunError)
     return description
+
+
+def _instead(folder: Path) -> str:
+    """What to give in the place of a folder that is no run."""
+    listed = "seqgan runs and imagegan runs list those in the folder runs"
+    if not folder.is_dir():
+        return f"there is no such folder; give the folder of a run ({listed})"
+    if inside := sorted(str(path.parent) for path in folder.glob("*/run.json")):
+        return f"it holds runs; give one of them, such as {inside[0]}"
+    return f"it has no run.json; give the folder of a run ({listed})"
 
 
 def checkpoints(folder: Path) -> dict[int, Path]:
@@ -100,7 +109,7 @@ def how_to_go_on(folder: Path, description: Mapping[str, Any], options: str = ""
         return f"{package}.train(..., run_dir={str(folder)!r}, resume=True)"
     world_size = description.get("world_size", 1)
     launcher = f"torchrun --standalone --nproc-per-node {world_size} -m " if world_size > 1 else ""
-    return f"{launcher}{package} train --resume {shlex.quote(str(folder))}{options}"
+    return f"{launcher}{package} train --resume {files.in_shell(folder)}{options}"
 
 
 def is_locked(folder: Path) -> bool:
@@ -187,8 +196,8 @@ def _taken(folder: Path, overwrite: bool) -> bool:
         raise RunError(f"{folder} exists and is not a run directory (it has no run.json); choose another place")
     if taken and not overwrite:
         raise RunError(
-            f"{folder} exists already; continue it with --resume {folder}, replace it with --overwrite, "
-            "or choose another --run-dir"
+            f"{folder} exists already; continue it with --resume {files.in_shell(folder)}, replace it with "
+            "--overwrite, or choose another --run-dir"
         )
     if around:
         raise RunError(f"{folder} is the folder that this command runs in; choose another --run-dir")

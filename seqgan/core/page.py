@@ -69,7 +69,7 @@ def about(
     if damage or not record:
         notes.append(damage or "There are no curves: nothing has been measured yet.")
     chosen = settings(description, config, presets)
-    found = evaluation_of(folder, notes, f"{description['package']} evaluate {shlex.quote(str(folder))}")
+    found = evaluation_of(folder, notes, f"{description['package']} evaluate {files.in_shell(folder)}")
     return {
         "name": name,
         "notes": notes,

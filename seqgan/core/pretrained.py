@@ -108,8 +108,9 @@ def push(name: str, save: Callable[[Path], Path], *, private: bool = False) -> s
     except (HTTPError, OSError) as error:
         status = getattr(getattr(error, "response", None), "status_code", None)
         advice = "log in by `hf auth login`, or set HF_TOKEN to a token that may write there"
-        instead = advice if status in (401, 403) else "check the name and the connection"
-        raise RunError(f"the hub does not take {name} ({why(error)}); {instead}") from None
+        instead = advice if status in (401, 403) else "check the name" if status else "check the connection"
+        refused = f"the hub does not take {name}" if status else f"the hub cannot be reached, so {name} is not uploaded"
+        raise RunError(f"{refused} ({why(error)}); {instead}") from None
     return str(address)
 
 

@@ -129,7 +129,8 @@ def metrics_of(rows: Rows, first: Iterable[str] = ()) -> list[str]:
 
 def cell(value: float, error: float = math.nan, *, signed: bool = False) -> str:
     """`0.228 ±.007`: the error with one digit, or two where they are less than 36, and the value to the same place (as
-    the Particle Data Group rounds). Four digits of a value whose error is unknown, nothing of one that is undefined."""
+    the Particle Data Group rounds), six places at most. Four digits of a value whose error is unknown, nothing of one
+    that is undefined."""
     if not math.isfinite(value):
         return ""
     value, error = (0.0 if abs(number) < NOISE else number for number in (value, error))
@@ -139,6 +140,8 @@ def cell(value: float, error: float = math.nan, *, signed: bool = False) -> str:
     first = math.floor(math.log10(error))
     decimals = min(6, max(0, (error < 3.55 * 10**first) - first))
     shown = f"{error:.{decimals}f}"
+    if not float(shown):
+        return f"{value:{sign}.{decimals}f} ±<.000001"
     return f"{value:{sign}.{decimals}f} ±{shown.removeprefix('0') if decimals else shown}"
 
 
@@ -177,13 +180,15 @@ def _joined(names: Sequence[str]) -> list[str]:
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:
     """A table in which no cell is cut; on a terminal that is too narrow for it, a block of lines for each row."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, title=Text(title) if title else None, title_justify="left")
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for heading in headings:
         table.add_column(Text(heading), no_wrap=True)
     for row in rows:
         table.add_row(*map(Text, row))
     console, wide = Console(), Console(width=WIDEST).measure(table).maximum
     if wide <= console.width or not console.is_terminal:
+        if title:  # above the table, which would break it to its own width
+            Console(width=console.width if console.is_terminal else WIDEST).print(Text(title, style="italic"))
         Console(width=max(wide, console.width)).print(table)
         return
     click.echo(f"\n{title}" if title else "")
@@ -196,11 +201,12 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], title: s
     click.echo()
 
 
-def markdown(headings: Sequence[str], rows: Iterable[Sequence[str]], *, aligned: bool = False) -> str:
-    """A table of Markdown, names on the left and numbers on the right; `aligned` for reading it as plain text."""
+def markdown(headings: Sequence[str], rows: Iterable[Sequence[str]], *, aligned: bool = False, names: int = 1) -> str:
+    """A table of Markdown, `names` columns of words on the left and numbers on the right; `aligned` for reading it as
+    plain text."""
     lines = [[text.replace("|", "\\|") for text in line] for line in (headings, *rows)]
     widths = [max(map(len, column)) if aligned else 0 for column in zip(*lines, strict=True)]
     first, *rest = (
         "| " + " | ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)) + " |" for line in lines
     )
-    return "\n".join([first, "|---|" + "---:|" * (len(headings) - 1), *rest])
+    return "\n".join([first, "|" + "---|" * names + "---:|" * (len(headings) - names), *rest])

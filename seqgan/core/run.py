@@ -8,7 +8,6 @@ metrics.jsonl       the record (`core.record`): one line for each step that meas
 
 import hashlib
 import math
-import shlex
 import signal
 import threading
 import time
@@ -216,7 +215,7 @@ class Run:
             Interrupted: there was one already."""
         self._trained = True
         if self._signal:
-            measure = f"{self.description.get('package', 'seqgan')} evaluate {shlex.quote(str(self.folder))}"
+            measure = f"{self.description.get('package', 'seqgan')} evaluate {files.in_shell(self.folder)}"
             raise Interrupted(f"stopped; training is done and saved: measure it with: {measure}", self._signal)
 
     # --- state

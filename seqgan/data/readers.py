@@ -118,7 +118,7 @@ def _rows(path: Path, kind: str, how: Reading, digest: Any, say: Say) -> Iterato
 
 
 def _values(path: Path, rows: Iterable[Row], how: Reading, say: Say) -> Iterator[Labelled]:
-    column = how.text_column
+    column, columns_differ = how.text_column, kind_of(path) not in (*CSV, ".parquet")
     for place, record in rows:
         value, label = record, None
         if isinstance(record, dict):
@@ -127,13 +127,13 @@ def _values(path: Path, rows: Iterable[Row], how: Reading, say: Say) -> Iterator
                 column = choose_column(str(path), record, hint if kind_of(path) in CSV and how.header is None else "")
                 if len(record) > 1 or column not in record:
                     say(f"{path}: the texts are in the column {column!r}")
-            value = value_at(f"{path}, {place}", record, column)
+            value = value_at(f"{path}, {place}" if columns_differ else str(path), record, column)
         elif column is not None or how.label_column is not None or not isinstance(record, str | list):
             came = quoted(record, 40) if isinstance(record, str) else named(record)
             raise CorpusError(f"{path}, {place}: {came} is no record with named values")
         text = text_of(value, f"{path}, {place}: {column or 'the value'}")
         if text and how.label_column:
-            value = value_at(f"{path}, {place}", record, how.label_column)
+            value = value_at(f"{path}, {place}" if columns_differ else str(path), record, how.label_column)
             label = label_of(value, f"{path}, {place}: {how.label_column}")
         yield text, label
 

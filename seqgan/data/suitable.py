@@ -17,7 +17,7 @@ def suitable_tokenizer(corpus: Corpus) -> tuple[str, str]:
 
     Words where they restore most texts as they were; else what is lossless."""
     if corpus.tokenizer:
-        return corpus.tokenizer, "the corpus names it"
+        return corpus.tokenizer, "it is set for this corpus"
     texts = some_of(corpus.train, LOOKED_AT)
     pieces = [piece for text in texts for piece in text.split()]
     blanks_suffice = all(round_trip("whitespace", text) == text for text in texts)

@@ -121,4 +121,5 @@ def test_every_parameter_has_help() -> None:
 
 def test_nearest() -> None:
     assert nearest("poem", ["poems", "speeches"]) == "; did you mean poems?"
+    assert nearest("body", ["id", "Body Text", "stars"]) == "; did you mean Body Text?"
     assert nearest("zzz", ["poems", "speeches"]) == "; choose one of poems, speeches"

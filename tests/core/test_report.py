@@ -67,7 +67,7 @@ def test_a_table_that_fits_stands_as_a_table(
         (123.456, 4.0, "123 ±4"),
         (123.456, 2.5, "123.5 ±2.5"),
         (12345.6, 789.0, "12346 ±789"),
-        (0.25, 1e-9, "0.250000 ±.000000"),
+        (0.25, 1e-9, "0.250000 ±<.000001"),
         (0.25, 0.0, "0.25 ±0"),
         (-3e-16, 6.7e-16, "0 ±0"),  # what sums of floats leave of zero
         (0.98765432, math.nan, "0.9877"),
@@ -77,6 +77,17 @@ def test_a_table_that_fits_stands_as_a_table(
 )
 def test_a_value_ends_where_its_error_does(value: float, error: float, shown: str) -> None:
     assert cell(value, error) == as_cell(Measured(value, error, "")) == shown
+
+
+def test_a_title_is_not_broken_to_the_width_of_its_table(capsys: pytest.CaptureFixture[str]) -> None:
+    title = "variety: the share of different samples and n-grams"
+    print_table(["", "a"], [["one", "1"]], title)
+    assert capsys.readouterr().out.splitlines()[0] == title
+
+
+def test_markdown_aligns_words_left_and_numbers_right() -> None:
+    assert markdown(["run", "state", "nll"], [["a", "finished", "1"]], names=2).splitlines()[1] == "|---|---|---:|"
+    assert markdown(["run", "nll"], []).splitlines()[1] == "|---|---:|"
 
 
 @pytest.mark.parametrize(

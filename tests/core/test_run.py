@@ -224,6 +224,15 @@ def test_a_damaged_or_foreign_run_json_is_told(tmp_path: Path, text: str, messag
         describe(tmp_path)
 
 
+def test_a_folder_of_runs_is_told_from_one_that_holds_none(tmp_path: Path) -> None:
+    (tmp_path / "runs" / "one").mkdir(parents=True)
+    (tmp_path / "runs" / "one" / "run.json").write_text("{}")
+    with pytest.raises(RunError, match=r"runs is not a run directory: it holds runs; give one of them, such as .*one$"):
+        describe(tmp_path / "runs")
+    with pytest.raises(RunError, match=r"is not a run directory: there is no such folder; .*seqgan runs"):
+        describe(tmp_path / "runs" / "two")
+
+
 def test_no_run_there(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="is not a run directory"):
         describe(tmp_path / "nothing")

@@ -337,7 +337,7 @@ def test_one_line_says_what_was_read(tmp_path: Path) -> None:
     Image.new("RGB", (9, 5), "red").save(tmp_path / "cat" / "red.png")
     (tmp_path / "readme.md").write_text("x")
     assert read_folder(tmp_path, SIDE).summary("folder") == (
-        "folder: 109 to train on, 12 held out, 4 x 4 pixels, RGB; 3 classes: cat 37, dog 36, owl 36; "
+        "folder: 109 to train on, 12 held out, 4 x 4 pixels, RGB; 3 classes: cat (37), dog (36), owl (36); "
         "left out: 1 file that is no image (.md 1); 1 not square, cut to the middle; 1 larger, made smaller; "
         "with fewer than 20 held out, no distance can be measured"
     )

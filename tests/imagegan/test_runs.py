@@ -190,7 +190,7 @@ def test_a_training_ends_with_numbers_and_leaves_them(tmp_path: Path) -> None:
     words = ["train", "--model", "dcgan", "--run-dir", tmp_path / "run", "--quiet", *as_options("dcgan", **FEW)]
     shown = call(*words)
     assert "FD[random@" in shown
-    assert "d accuracy" in shown
+    assert "d-accuracy" in shown
     numbers = json.loads((tmp_path / "run" / "evaluations" / "training.json").read_text())
     assert numbers["steps"] == 2
     assert numbers["rows"]["samples"]["fd-pca64"]["value"] > 2 * numbers["rows"]["held-out"]["fd-pca64"]["value"]

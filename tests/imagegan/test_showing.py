@@ -389,7 +389,7 @@ def of_animals(tmp_path_factory: pytest.TempPathFactory) -> Path:
     options = as_options("cgan", **VARIED, images=0, size=12)
     words = ["train", "--model", "cgan", "--data", "folder", "--data-dir", folder, "--run-dir", folder / "run"]
     told = call(*words, *options)
-    assert "folder: 60 to train on, 30 held out, 12 x 12 pixels, RGB; 3 classes: cat 20, dog 20, owl 20" in told
+    assert "folder: 60 to train on, 30 held out, 12 x 12 pixels, RGB; 3 classes: cat (20), dog (20), owl (20)" in told
     return folder
 
 
