@@ -16,7 +16,7 @@ from imagegan.runs import read_run
 from imagegan.variants.configs import CONFIGS, PRESETS
 from seqgan.core import distributed, page
 from seqgan.core.bounds import PATH, SEED, TEXT, THREADS, YES_NO, checked
-from seqgan.core.config import choose_config, nearest, parameters
+from seqgan.core.config import ARGUMENTS, choose_config, nearest, parameters
 from seqgan.core.device import resolve
 from seqgan.core.log import Display, progress_display
 from seqgan.core.loggers import LOGGERS, Logger
@@ -131,7 +131,7 @@ def train(
     known = {parameter.name for parameter in parameters(CONFIGS[model])}
     if unknown := sorted(set(hyper) - known):
         raise ConfigError(f"{model} has no hyper-parameter {quoted(unknown[0])}{nearest(unknown[0], sorted(known))}")
-    chosen = choose_config(model, CONFIGS[model], PRESETS[model], preset=preset, typed=hyper, source="arguments")
+    chosen = choose_config(model, CONFIGS[model], PRESETS[model], preset=preset, typed=hyper, source=ARGUMENTS)
     wanted = RunRequest(model, Path(run_dir) if run_dir else None, resume, overwrite, seed, threads)
     wanted.existing()  # refuses what contradicts itself, in every process
     machine = Machine(resolve(device), progress_display() if progress else Display(), loggers=loggers)

@@ -26,7 +26,7 @@ from seqgan.core.bounds import (
     OneOf,
     checked,
 )
-from seqgan.core.config import choose_config, nearest, parameters
+from seqgan.core.config import ARGUMENTS, choose_config, nearest, parameters
 from seqgan.core.device import resolve
 from seqgan.core.log import Display, progress_display
 from seqgan.core.loggers import LOGGERS, Logger
@@ -305,12 +305,13 @@ def train(
         near = synonym(unknown[0]) or nearest(unknown[0], sorted(known))
         raise ConfigError(f"{algorithm} has no hyper-parameter {quoted(unknown[0])}{near}")
     chosen = choose_config(
-        algorithm, CONFIGS[algorithm], PRESETS[algorithm], preset=preset, typed=hyper, source="arguments"
+        algorithm, CONFIGS[algorithm], PRESETS[algorithm], preset=preset, typed=hyper, source=ARGUMENTS
     )
     components, place = Components(policy, discriminator, reward), resolve(device)
     source = _source(corpus, reading, labels, valid, test)
     request = RunRequest(algorithm, Path(run_dir) if run_dir else None, resume, overwrite, seed, threads)
-    request.existing()  # refuses what contradicts itself, in every process
+    if not request.existing() and corpus is None:  # refuses what contradicts itself, in every process
+        raise UsageError("corpus is None, but there is no run to resume; give texts, a name or a path")
     machine = Machine(place, progress_display() if progress else Display(), loggers=loggers)
     with distributed.process_group(place):
         folder, _ = training.begin_or_continue(

@@ -143,8 +143,8 @@ def test_a_group_without_a_command_prints_its_help(
         (seqgan, ["generate", "x", "y"], "got unexpected extra argument"),
         (
             imagegan,
-            ["generate", "x", "--markdown"],
-            "--markdown is an option of imagegan runs, imagegan evaluate",
+            ["generate", "x", "--json"],
+            "--json is an option of imagegan runs, imagegan evaluate, imagegan bench models, imagegan bench",
         ),
     ],
 )

@@ -17,7 +17,7 @@ import seqgan
 from seqgan.core.record import read_record
 from seqgan.core.run import Run, create, describe
 from seqgan.data.splits import split
-from seqgan.errors import ConfigError, CorpusError, RunError, UsageError
+from seqgan.errors import ConfigError, CorpusError, RunError, SeqGANError, UsageError
 from seqgan.symbols import EOS, UNK
 from tests.conftest import TINY, TINY_GAME, tiny_lines
 from tests.killing import Killed, contents, dying_at
@@ -248,8 +248,22 @@ def test_what_is_no_run_of_seqgan_is_not_loaded(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="is not a run directory"):
         seqgan.load(tmp_path / "nowhere")
     create(tmp_path / "pictures", {"package": "imagegan", "algorithm": "dcgan", "config": {}, "seed": 0}, {})
-    with pytest.raises(RunError, match="is a run of imagegan, not of seqgan"):
+    with pytest.raises(RunError, match="is a run of imagegan, not of seqgan; use the commands"):
         seqgan.load(tmp_path / "pictures")
+
+
+def test_wrong_arguments_of_train_are_told_as_python_knows_them(tmp_path: Path) -> None:
+    for arguments, message in (
+        ((None,), "corpus is None, but there is no run to resume; give texts, a name or a path"),
+        ((["a", "b"],), "the list holds 2 texts; at least 20 are needed to train, validate and test"),
+    ):
+        with pytest.raises(SeqGANError) as refused:
+            seqgan.train(*arguments, run_dir=tmp_path / "run")
+        assert str(refused.value) == message
+    with pytest.raises(ConfigError, match=r"^iterations is '3', but a whole number from 0"):
+        seqgan.train(["a"], iterations="3")
+    with pytest.raises(TypeError, match=r"load\(\) got an unexpected keyword argument 'stage'"):
+        seqgan.load(tmp_path, stage="mle")  # type: ignore[call-arg]
 
 
 # --- generate

@@ -35,11 +35,12 @@ if TYPE_CHECKING:
 @click.option("--images", type=Whole(100), default=None, help="training images  [10000, or all that are read]")
 @STAGE
 @click.option("--seed", type=SEED, default=0, help="seed of the samples")
-@click.option("--count", type=Whole(20), default=2000, help="samples to measure, at most")
+@click.option("-n", "--count", type=Whole(20), default=2000, help="samples to measure, at most")
 @click.option("--inception", type=PATH, metavar="FILE", help="an npz file of Inception features, for FID")
 @click.option("--device", type=TEXT, default="auto", help="where to generate: auto, cpu, cuda, cuda:1 ...")
 @CPU_THREADS
-@click.option("--json", "as_json", is_flag=True, help="print the numbers as JSON")
+@click.option("--json", "as_json", is_flag=True, help="JSON on stdout instead of a table")
+@click.option("--markdown", "as_markdown", is_flag=True, help="a table of Markdown on stdout")
 def evaluate(
     runs: tuple[Path, ...],
     samples: Path | None,
@@ -54,12 +55,15 @@ def evaluate(
     device: str,
     threads: int,
     as_json: bool,
+    as_markdown: bool,
 ) -> None:
     """Evaluate each RUN, or a file of images, beside held-out real ones: distances, variety, copies, classes, codes.
 
     Nothing is downloaded, so no number is comparable with a published FID; each is printed with its feature space and
     its fingerprint, the number of images, and the split they are compared with. A RUN is compared with the images it
     was trained on; its samples are drawn with --seed. The numbers of one RUN are kept in its folder, for its report."""
+    if as_json and as_markdown:
+        raise UsageError("--json and --markdown are two ways to print the same: give one of them")
     if runs and (samples or inception):
         raise UsageError("give a RUN, or files by --samples and --inception, not both")
     if not (runs or samples or inception):
@@ -102,7 +106,7 @@ def evaluate(
     if as_json:
         click.echo(evaluation.written(rows, facts), nl=False)
         return
-    print_rows(rows)
+    print_rows(rows, as_markdown=as_markdown)
     for run, steps in facts.get("steps", {}).items():
         after = "at its best on validation images" if steps is None else f"after {steps} steps"
         click.echo(f"  samples of {run}, {after}, drawn with --seed {seed}")
@@ -112,11 +116,16 @@ def evaluate(
         click.echo(line)
 
 
-def print_rows(rows: "Mapping[str, Row]") -> None:
+def print_rows(rows: "Mapping[str, Row]", *, as_markdown: bool = False) -> None:
     """A line for each metric, a column for each row, and below what each number depends on."""
-    from seqgan.core.report import as_cell, metrics_of, print_table, signatures
+    from seqgan.core.report import as_cell, markdown, metrics_of, print_table, signatures
 
     metrics = metrics_of(rows)
-    print_table(["", *rows], [[name, *(as_cell(row.get(name)) for row in rows.values())] for name in metrics])
+    headings = ["", *rows]
+    cells = [[name, *(as_cell(row.get(name)) for row in rows.values())] for name in metrics]
+    if as_markdown:
+        click.echo(markdown(headings, cells) + "\n")
+    else:
+        print_table(headings, cells)
     for line in signatures(rows, metrics):
         click.echo(f"  {line}")

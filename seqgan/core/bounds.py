@@ -272,7 +272,10 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def with_checks(*args: P.args, **kwargs: P.kwargs) -> R:
-        given = signature.bind(*args, **kwargs)
+        try:
+            given = signature.bind(*args, **kwargs)
+        except TypeError as error:  # the signature does not know whose it is
+            raise TypeError(f"{function.__qualname__}() {error}") from None
         for name, bound in bounds().items():
             if name in given.arguments and not (
                 given.arguments[name] is None and signature.parameters[name].default is None

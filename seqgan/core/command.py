@@ -119,7 +119,7 @@ def warn_about_quick(folder: Path) -> None:
 
 def in_words(error: click.ClickException, group: click.Group, synonym: Callable[[str], str] = lambda name: "") -> str:
     """The message of an error of click in the form of all others: in lower case, and with what to do."""
-    command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else group.name
+    command = _words_of(error.ctx if isinstance(error, click.UsageError) else None, group)
     helped = f"; {command} --help lists those there are"
     match error:
         case click.NoSuchOption():
@@ -132,6 +132,15 @@ def in_words(error: click.ClickException, group: click.Group, synonym: Callable[
             return f"{_shown_name(error.param, error.ctx)} is missing; see {command} --help"
     message = error.format_message()
     return message[:1].lower() + message[1:].removesuffix(".")
+
+
+def _words_of(ctx: click.Context | None, group: click.Group) -> str:
+    """The command that a context is of, as it is installed: `seqgan corpora add`."""
+    words = list[str]()
+    while ctx and ctx.parent:
+        words.insert(0, ctx.info_name or "")
+        ctx = ctx.parent
+    return " ".join([group.name or "", *words])
 
 
 def _close(words: Sequence[str] | None) -> str:

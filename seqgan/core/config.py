@@ -18,6 +18,7 @@ class Dataclass(Protocol):
 
 
 Config = TypeVar("Config", bound=Dataclass)
+ARGUMENTS = "arguments"  # the source of those of a function, which need no name of a file
 PRESET, DEFAULT = "preset", "default"  # the prefixes of sources of values that the user did not give
 MOST_SHOWN = 20  # names to choose from in a message
 PAPER = "paper"  # the preset that changes nothing
@@ -37,7 +38,7 @@ class Parameter(NamedTuple):
 
     def convert(self, value: Any, source: str) -> Any:
         """Check a value and bring it to its type, whether it is typed or from a file."""
-        return bounded(self.name, value, self.type, ConfigError, f"{source}: ")
+        return bounded(self.name, value, self.type, ConfigError, "" if source == ARGUMENTS else f"{source}: ")
 
 
 class Checked:
@@ -152,7 +153,7 @@ def nearest(word: str, known: Mapping[str, Any] | Sequence[str]) -> str:
     """`; did you mean ...?` for an error message, or what there is to choose from."""
     import difflib
 
-    folded = {name.casefold(): name for name in known}
+    folded = {} if word.isdecimal() else {name.casefold(): name for name in known}  # a near number is another one
     if close := [folded[name] for name in difflib.get_close_matches(word[:100].casefold(), folded, n=3, cutoff=0.6)]:
         return f"; did you mean {' or '.join(close)}?"
     if not (names := list(known)):

@@ -61,6 +61,9 @@ def create(folder: Path, contents: Mapping[str, bytes], *, overwrite: bool = Fal
             held.close()
 
 
+OTHERS = "use the commands, or the functions, of that package"  # of a run of another one
+
+
 def describe(folder: Path) -> dict[str, Any]:
     """Read a run's `run.json`.
 

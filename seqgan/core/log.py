@@ -102,7 +102,7 @@ class Pace:
         if step >= steps:
             return "done"
         if step == self._first:
-            return "begins"
+            return "begins" if step <= 1 else "goes on"
         return f"at most {duration((now - self._since) / (step - self._first) * (steps - step))} left"
 
 

@@ -165,9 +165,10 @@ def _corpus(found: "_Found", address: Mapping[str, str | None]) -> Corpus:
                 f"{found.path or 'the list'} holds {count} texts{copies}, none of which is in the "
                 f"{' or '.join(empty)} split, but each needs one at least; give more texts, or that split by itself"
             )
+        lines = ", one a line (else see --split-on)," if found.path else ""
         raise CorpusError(
             f"{found.path or 'the list'} holds {count} text{'' if count == 1 else 's'}{copies}; "
-            f"at least {FEWEST_TEXTS}, one a line (else see --split-on), are needed to train, validate and test"
+            f"at least {FEWEST_TEXTS}{lines} are needed to train, validate and test"
         )
     corpus = Corpus(found.name, splits["train"], splits["valid"], splits["test"], found.tokenizer, labels=labels)
     sha256 = corpus.texts_sha256

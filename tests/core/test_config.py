@@ -121,5 +121,6 @@ def test_every_parameter_has_help() -> None:
 
 def test_nearest() -> None:
     assert nearest("poem", ["poems", "speeches"]) == "; did you mean poems?"
+    assert nearest("11", ["0", "1", "2"]) == "; choose one of 0, 1, 2"
     assert nearest("body", ["id", "Body Text", "stars"]) == "; did you mean Body Text?"
     assert nearest("zzz", ["poems", "speeches"]) == "; choose one of poems, speeches"

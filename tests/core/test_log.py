@@ -156,6 +156,13 @@ def test_lines_tell_the_time_that_the_phase_still_takes(
     assert not any(" 0 s" in line for line in told)
 
 
+def test_a_phase_that_is_resumed_goes_on(clock: SimpleNamespace, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = Lines(every_seconds=10.0)
+    lines.begin(PHASES, {})
+    lines.step("pretrain generator", 41, {"nll": 3.0})
+    assert capsys.readouterr().err == "pretrain generator  epoch 3/15  step 41/300  goes on  nll 3\n"
+
+
 def test_the_first_step_of_a_phase_is_told_at_once(clock: SimpleNamespace, capsys: pytest.CaptureFixture[str]) -> None:
     lines = Lines(every_seconds=10.0)
     lines.part("encoding", 1, 2)

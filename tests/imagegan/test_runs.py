@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -100,6 +101,8 @@ def test_a_run_keeps_what_it_needs_to_load_its_images_again(mnist: Path, tmp_pat
     call("train", "--resume", run, "--steps", 3, "--quiet")
     assert describe(run)["config"]["steps"] == 3
     assert "accuracy" in call("evaluate", run, "--count", 30)
+    table = call("evaluate", run, "-n", 30, "--markdown")
+    assert "|---|---:|---:|" in table.splitlines()
 
 
 def test_a_run_goes_on_where_its_images_have_moved_to(mnist: Path, tmp_path: Path) -> None:
@@ -190,6 +193,7 @@ def test_a_training_ends_with_numbers_and_leaves_them(tmp_path: Path) -> None:
     words = ["train", "--model", "dcgan", "--run-dir", tmp_path / "run", "--quiet", *as_options("dcgan", **FEW)]
     shown = call(*words)
     assert "FD[random@" in shown
+    assert re.search(rf"the run is in {tmp_path / 'run'} \(\d+ s of training\); more images: imagegan generate", shown)
     assert "d-accuracy" in shown
     numbers = json.loads((tmp_path / "run" / "evaluations" / "training.json").read_text())
     assert numbers["steps"] == 2
@@ -318,6 +322,7 @@ def test_a_run_that_is_asked_for_something_else_is_refused(run: Path, mnist: Pat
         (["evaluate", "--samples", samples, "--data", "rinf"], "there is no set of images 'rinf'; did you mean ring"),
         (["evaluate", "--samples", samples, "--data", "ring", "--size", 28], "ring comes with 1 x 1 pixels"),
         (["evaluate"], "name a RUN"),
+        (["evaluate", run, "--json", "--markdown"], "give one of them"),
     ]
     for words, message in cases:
         assert message in refusal(words), words
