@@ -47,7 +47,7 @@ with_examples(
         "save": ("Save the model of a run, with a model card", "seqgan save runs/poems my-model --license cc0-1.0"),
         "evaluate": ("Measure runs, or any texts, beside real ones", "seqgan evaluate runs/poems"),
         "compare": (
-            "Compare algorithms or controls over seeds",
+            "Arms and seeds in one table, with paired differences",
             "seqgan compare poems-0 poems-1 poems-0-constant poems-1-constant",
         ),
         "sweep": (
