@@ -55,4 +55,8 @@ def with_suffix(place: Path, *known: str) -> Path:
 def typed(ctx: click.Context, *names: str) -> list[str]:
     """Which of these options were given."""
     given = {name for name in names if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE}
-    return [option.opts[-1] for option in ctx.command.params if option.name in given]
+    return [
+        next(name for name in option.opts if name.startswith("--"))
+        for option in ctx.command.params
+        if option.name in given
+    ]

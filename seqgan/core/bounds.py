@@ -109,7 +109,8 @@ class Several(Bound):
 
     def __init__(self, of: Bound, example: str, least: int = 1) -> None:
         self.of, self.example, self.least = of, example, least
-        self.expected = f"a list of {of.expected.removeprefix('a ')} each, such as {example}"
+        several = of.expected.removeprefix("a ").replace("number", "numbers", 1)
+        self.expected = f"a list of {several}, such as {example}"
 
     def read(self, text: str) -> list[Any]:
         return [self.of.read(part) for part in text.split(",")]

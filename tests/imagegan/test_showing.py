@@ -416,7 +416,7 @@ def test_a_class_and_a_code_are_not_drawn_together(of_animals: Path, tmp_path: P
 
 @pytest.mark.parametrize("code", ["abc", 3, ["a", 0, 0], [math.nan, 0, 0], [0, math.inf, 0], []])
 def test_a_code_is_a_list_of_numbers(code: Any) -> None:
-    with pytest.raises(UsageError, match=r"code is .*, but a list of number from -1e\+06"):
+    with pytest.raises(UsageError, match=r"code is .*, but a list of numbers from -1000000 to 1000000, such as"):
         generate(made("infogan"), 2, 0, code=code)
 
 
