@@ -109,7 +109,8 @@ class Several(Bound):
 
     def __init__(self, of: Bound, example: str, least: int = 1) -> None:
         self.of, self.example, self.least = of, example, least
-        several = of.expected.removeprefix("a ").replace("number", "numbers", 1)
+        one = of.expected.removeprefix("a ")
+        several = one.replace("number", "numbers", 1) if "number" in one else f"{one} each"
         self.expected = f"a list of {several}, such as {example}"
 
     def read(self, text: str) -> list[Any]:
