@@ -131,7 +131,7 @@ def test_a_folder_with_labels_for_some_images_is_used(half_sorted: Path, tmp_pat
     options = as_options("semi-gan", images=0, size=12, labels=0)
     shown = CliRunner().invoke(imagegan, [*words, "--run-dir", str(tmp_path / "run"), *options], catch_exceptions=False)
     assert shown.exit_code == 0, shown.output
-    assert "test error" in shown.output
+    assert "test-error" in shown.output
     told = json.loads((tmp_path / "run" / "run.json").read_text())["data"]
     assert (told["classes"], told["unlabelled"]) == (2, 90)
     assert "test-error" in evaluate_runs([tmp_path / "run"], CPU, count=20)["run"]

@@ -112,7 +112,7 @@ def test_the_page_has_the_numbers_of_the_newest_evaluation(run: Path) -> None:
     call("report", run)
     text = said(run / "report.html")
     assert "The numbers are those of the stage 4, 3 being the seed of its samples." in text
-    assert '<th scope="row">kid random</th>' in text  # which no training measures at its end
+    assert '<th scope="row">kid-random</th>' in text  # which no training measures at its end
     assert "Training has not ended" not in text
     call("evaluate", run, "--count", 40)
     call("report", run)
