@@ -237,15 +237,16 @@ class Logits:
     It is the run's last discriminator, for the samples of every policy alike."""
 
     def __init__(self, model: TextModel, discriminator: nn.Module, held_out: Mapping[str, HeldOut], seed: int) -> None:
-        self.model, self.discriminator, self.test, self.seed = model, discriminator, held_out["test"], seed
+        self.model, self.test, self.seed = model, held_out["test"], seed
+        self.whose = _fingerprint(discriminator)
         rng = torch.Generator(model.device).manual_seed(seed)
         self.of_test, self.of_valid = (
             judged_texts(model, discriminator, held_out[part].rows, rng) for part in ("test", "valid")
         )
 
     def signature(self, samples: int, errors: str = "", **more: object) -> str:
-        whose, real = _fingerprint(self.discriminator), f"{len(self.of_test)}{self.test.chosen}"
-        parts = {"discriminator": whose, "real": real, "n": samples, **more, "unknown": "filled in"}
+        real = f"{len(self.of_test)}{self.test.chosen}"
+        parts = {"discriminator": self.whose, "real": real, "n": samples, **more, "unknown": "filled in"}
         parts |= {"err": errors} if errors else {}
         return "|".join([*(f"{name}:{value}" for name, value in parts.items()), _tokens_of(self.model)])
 

@@ -210,9 +210,9 @@ class TrainedRun(Shareable):
         measured = evaluation.evaluate_models(
             {str(stage): self.model(stage)}, self.encoded(), seed=self.description["seed"]
         )
-        notes = evaluation.summary(measured)
+        notes, corpus = evaluation.summary(measured), self.description["corpus"]
         facts = {
-            "corpus": (corpus := self.description["corpus"]),
+            "corpus": corpus,
             "corpus_licence": described(corpus["path"]).get("licence") if corpus["path"] else None,
             "rows": measured.rows,
             "notes": notes,

@@ -175,11 +175,14 @@ class TextModel:
 
         Raises:
             UsageError: this model has no discriminator."""
-        if self.discriminator is None:
-            raise UsageError("this model has no discriminator: it was trained without one")
-        with inference(self.discriminator) as discriminator:
+        with inference(self._its_discriminator()) as discriminator:
             tokens, _, labels = rows.take(torch.arange(len(rows))).to(self.device)
             return in_chunks(discriminator, Texts(tokens, labels)).cpu()
+
+    def _its_discriminator(self) -> nn.Module:
+        if self.discriminator is None:
+            raise UsageError("this model has no discriminator: it was trained without one")
+        return self.discriminator
 
     def sample_ids(self, count: int, **options: Any) -> list[list[int]]:
         """Sequences of ids drawn from the policy; options as for `draw`."""
@@ -334,8 +337,7 @@ class TextModel:
 
         Raises:
             UsageError: this model has no discriminator, or one whose logits mean nothing by themselves."""
-        if self.discriminator is None:
-            raise UsageError("this model has no discriminator: it was trained without one")
+        its_discriminator = self._its_discriminator()
         if not self.logit_is_log_odds:
             raise UsageError(
                 f"the discriminator of {self.about['algorithm']} only compares texts: its logit is no log-odds, and "
@@ -348,7 +350,7 @@ class TextModel:
             logits: Scores = discriminator(*Texts(torch.where(tokens == UNK, likeliest, tokens), labels).parts)
             return logits.sigmoid()
 
-        with inference(self.discriminator) as discriminator:
+        with inference(its_discriminator) as discriminator:
             return map_by_length(real, self._rows(texts, label), self.policy.vocab_size, self.device).tolist()
 
     def score(self, texts: Iterable[str], *, label: str | Sequence[str] | None = None) -> list[Scored]:

@@ -38,7 +38,6 @@ from seqgan.models.policy import PolicyModule
 from seqgan.reporting import REAL, Row, over_seeds
 from seqgan.runs import stages_of
 
-TEMPERATURES = (1.2, 1.0, 0.9, 0.8, 0.7, 0.6)
 LM, REVERSE = "lm-nll", "reverse-nll"
 # Of the language models: small, of another kind than the policies' default, stopped by the validation split.
 JUDGE = MLEConfig(

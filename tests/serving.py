@@ -1,4 +1,5 @@
-"""A demo served by its real command, for tests in a browser; they skip where gradio is missing."""
+"""Servers for as long as a test wants them: any of this process, and a demo by its real command, for tests in a browser
+that skip where gradio is missing."""
 
 import contextlib
 import os
@@ -7,13 +8,28 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from http.server import ThreadingHTTPServer
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
 needs_gradio = pytest.mark.skipif(find_spec("gradio") is None, reason='gradio is missing: pip install "seqgan[demo]"')
+
+
+@contextlib.contextmanager
+def running(server: ThreadingHTTPServer) -> Iterator[str]:
+    """The address of a server that answers from a thread."""
+    with server:
+        thread = Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @contextlib.contextmanager

@@ -11,7 +11,6 @@ import sys
 from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -21,6 +20,7 @@ import imagegan
 import seqgan
 from tests.conftest import TINY_GAME, tiny_lines
 from tests.imagegan.tiny import tiny
+from tests.serving import running
 
 NO_HEADERS: Mapping[str, str] = {}
 TOKEN = "hf_of_this_test"
@@ -120,14 +120,9 @@ class Answers(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def hub() -> Iterator[Hub]:
-    with Hub() as server:
-        thread = Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    server = Hub()
+    with running(server):
+        yield server
 
 
 def told(hub: Hub, tmp_path: Path, *words: str, token: str = TOKEN) -> subprocess.CompletedProcess[str]:

@@ -5,10 +5,10 @@ from typing import Any
 
 import click
 
-from seqgan.cli.shared import DEVICE, found_again, print_tables
+from seqgan.cli.shared import DEVICE, found_again, print_evaluation
 from seqgan.core.bounds import DRAWN, PATH, RESAMPLE, SEED, THREADS, OneOf
 from seqgan.core.options import RUNS
-from seqgan.errors import UsageError, one_line
+from seqgan.errors import UsageError
 
 
 @click.command()
@@ -41,20 +41,10 @@ def compare(
     text; a star marks what is more than its paired error explains."""
     from seqgan import compare as comparing
     from seqgan.core.device import cores, use_threads
-    from seqgan.core.schema import json_bytes
-    from seqgan.reporting import markdown, tables
 
     if as_json and as_markdown:
         raise UsageError("--json and --markdown are two ways to print the same: give one of them")
     trained = [found_again(run, device) for run in runs]
     use_threads(min(cores(), trained[0].description["threads"]) if threads is None else threads)
     result = comparing.compare(trained, **options)
-    if as_json:
-        click.echo(json_bytes(result.as_json()).decode(), nl=False)
-        return
-    if as_markdown:
-        click.echo(markdown(result.rows, result.pairs))
-    else:
-        print_tables(tables(result.rows, result.pairs))
-    for line in comparing.summary(result):
-        click.echo(f"- {one_line(line)}" if as_markdown else one_line(line))
+    print_evaluation(result, comparing.summary(result), as_json=as_json, as_markdown=as_markdown)

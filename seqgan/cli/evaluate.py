@@ -9,12 +9,20 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from seqgan.cli.corpora import CORPORA
-from seqgan.cli.shared import DEVICE, found_again, is_saved_model, model_of, print_tables, reading_options
+from seqgan.cli.shared import (
+    DEVICE,
+    found_again,
+    is_saved_model,
+    model_of,
+    print_evaluation,
+    print_tables,
+    reading_options,
+)
 from seqgan.core.bounds import DRAWN, PATH, PATH_NAME, SEED, TEXT, THREADS, OneOf
 from seqgan.core.files import in_shell
 from seqgan.core.options import RUNS
 from seqgan.data.reading import Reading
-from seqgan.errors import UsageError, one_line
+from seqgan.errors import UsageError
 
 if TYPE_CHECKING:
     from seqgan.library import TrainedRun
@@ -254,25 +262,10 @@ def _evaluate_file(asked: Asked) -> None:
 
 def _show(result: "Evaluation", summary: Sequence[str], asked: Asked, tokens: str) -> None:
     """An evaluation on stdout, in the form that was asked for; with --check, BLEU by other libraries on stderr."""
-    from seqgan.core import schema
-    from seqgan.core.report import markdown as table
     from seqgan.metrics.crosscheck import check_bleu
-    from seqgan.reporting import REAL, label_tables, markdown, tables
+    from seqgan.reporting import REAL
 
-    if asked.json:
-        click.echo(schema.json_bytes(result.as_json()).decode(), nl=False)
-    elif asked.markdown:
-        by_label = [
-            f"{title}\n\n{table(headings, rows)}\n\n```text\n{chr(10).join(notes)}\n```\n"
-            for title, headings, rows, notes in label_tables(result.labels)
-        ]
-        lines = [f"- {one_line(line)}" for line in summary]
-        click.echo("\n".join([markdown(result.rows, result.pairs), "", *by_label, *lines]))
-    else:
-        print_tables(tables(result.rows, result.pairs))
-        print_tables(label_tables(result.labels))
-        for line in summary:
-            click.echo(one_line(line))
+    print_evaluation(result, summary, as_json=asked.json, as_markdown=asked.markdown)
     if asked.check:
         texts = next(several for name, several in reversed(result.texts.items()) if name != REAL)
         references = result.references

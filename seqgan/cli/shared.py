@@ -15,7 +15,7 @@ from seqgan.errors import one_line
 if TYPE_CHECKING:
     from seqgan.library import TrainedRun
     from seqgan.model import TextModel
-    from seqgan.reporting import Table
+    from seqgan.reporting import Evaluation, Table
     from seqgan.runs import Source
 
 DEVICE = click.option("--device", type=TEXT, default="auto", help="auto, cpu, cuda ...", show_default=True)
@@ -98,6 +98,28 @@ def found_again(run: Path, device: str, source: "Source | None" = None) -> "Trai
 def shown_text(text: str) -> str:
     """A text of one line or several on a terminal, indented."""
     return "\n".join(f"  {one_line(line)}" for line in text.split("\n"))
+
+
+def print_evaluation(result: "Evaluation", summary: Iterable[str], *, as_json: bool, as_markdown: bool) -> None:
+    """An evaluation on stdout, in the form that was asked for."""
+    from seqgan.core import schema
+    from seqgan.core.report import markdown as table
+    from seqgan.reporting import label_tables, markdown, tables
+
+    if as_json:
+        click.echo(schema.json_bytes(result.as_json()).decode(), nl=False)
+    elif as_markdown:
+        by_label = [
+            f"{title}\n\n{table(headings, rows)}\n\n```text\n{chr(10).join(notes)}\n```\n"
+            for title, headings, rows, notes in label_tables(result.labels)
+        ]
+        lines = [f"- {one_line(line)}" for line in summary]
+        click.echo("\n".join([markdown(result.rows, result.pairs), "", *by_label, *lines]))
+    else:
+        print_tables(tables(result.rows, result.pairs))
+        print_tables(label_tables(result.labels))
+        for line in summary:
+            click.echo(one_line(line))
 
 
 def print_tables(tables: Iterable["Table"]) -> None:

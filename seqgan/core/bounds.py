@@ -78,10 +78,9 @@ class Real(Bound):
 
     def __init__(self, least: float, most: float, *, above: bool = False, below: bool = False) -> None:
         self.least, self.most, self.above, self.below = least, most, above, below
-        least_, most_ = f"{least:.10g}", f"{most:.10g}"
-        low = f"above {least_}" if above else f"from {least_}"
-        high = "" if most == math.inf else f" and below {most_}" if below else f" and at most {most_}"
-        self.expected = f"a number {low}" + (high if above or below else high.replace("and at most", "to"))
+        low = f"{'above' if above else 'from'} {least:.10g}"
+        until = "and below" if below else "and at most" if above else "to"
+        self.expected = f"a number {low}" if most == math.inf else f"a number {low} {until} {most:.10g}"
 
     def read(self, text: str) -> float:
         if not text.isascii() or "_" in text:

@@ -140,9 +140,10 @@ class Curve:
 
     def __str__(self) -> str:
         """Each character is the mean of as many numbers, the lowest of them at the bottom, the highest at the top."""
-        count = min(self.WIDTH, len(self._values))
-        edges = [len(self._values) * part // max(1, count) for part in range(count + 1)]
-        means = [fmean(self._values[first:last]) for first, last in pairwise(edges)]
+        values = self._values  # those of now: the display asks from a thread of its own
+        count = min(self.WIDTH, total := len(values))
+        edges = [total * part // max(1, count) for part in range(count + 1)]
+        means = [fmean(values[first:last]) for first, last in pairwise(edges)]
         if not all(map(math.isfinite, means)):
             return ""
         low, high = min(means, default=0.0), max(means, default=0.0)
@@ -213,9 +214,7 @@ class Bars(Display):
             left = f"{self._pace.rate}  {left}"
         used = len(f"{phase} {count} {left} ") + 13 * self._wide + (Curve.WIDTH + 1) * self._wider
         fitting = shown(latest, self._progress.console.width - used)
-        self._progress.update(
-            task, completed=step, visible=True, count=count, left=left, numbers=fitting, curve=str(curve)
-        )
+        self._progress.update(task, completed=step, visible=True, count=count, left=left, numbers=fitting, curve=curve)
 
     def part(self, what: str, done: int, total: int) -> None:
         if what not in self._tasks:

@@ -22,6 +22,7 @@ from seqgan.data.corpus import bundled, load_corpus
 from seqgan.data.fetching import fetch, sources
 from seqgan.errors import CorpusError
 from tests.conftest import tiny_lines
+from tests.serving import running
 from tests.test_cli import call, refusal
 
 TEXTS = [f"text {number} of the {number}th source" for number in range(60)]
@@ -44,14 +45,8 @@ def serving(files: Mapping[str, bytes], asked: list[str]) -> Iterator[str]:
         def log_message(self, *args: Any) -> None:
             """A test is not to chatter."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
-        thread = Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with running(ThreadingHTTPServer(("127.0.0.1", 0), Answer)) as address:
+        yield address
 
 
 @contextmanager

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -19,6 +18,7 @@ import pytest
 from seqgan.data.hub import parse
 from seqgan.errors import CorpusError
 from tests.conftest import tiny_lines
+from tests.serving import running
 
 COMMIT = "a" * 40
 
@@ -98,14 +98,8 @@ class Hub(BaseHTTPRequestHandler):
 @contextmanager
 def serving() -> Iterator[str]:
     """The address of a hub that runs for as long as the block."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), Hub) as server:
-        thread = Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with running(ThreadingHTTPServer(("127.0.0.1", 0), Hub)) as address:
+        yield address
 
 
 READING = """
