@@ -86,7 +86,7 @@ def from_pretrained(
             raise CheckpointError(
                 f"{path}: algorithm {quoted(about['algorithm'])} has no discriminator, but one lies beside it"
             )
-        made[DISCRIMINATOR] = new_discriminator(config, *sizes, components.discriminator, len(labels))
+        made[DISCRIMINATOR] = new_discriminator(config, made[POLICY], discriminator)
     for file, module in made.items():
         module.load_state_dict(read_weights(folder / file, about["files"].get(file), module))
         module.to(device)

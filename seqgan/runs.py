@@ -160,7 +160,7 @@ def load_model(
         checkpoint.check(state["policies"][stage], policy, f"policies/{stage}")
         policy.load_state_dict(state["policies"][stage])
         if with_discriminator and "discriminator" in state:
-            discriminator = new_discriminator(config, *sizes, components.discriminator, len(labels))
+            discriminator = new_discriminator(config, policy, components.discriminator)
             checkpoint.check(state["discriminator"], discriminator, "discriminator")
             discriminator.load_state_dict(state["discriminator"])
             discriminator.to(device).eval()

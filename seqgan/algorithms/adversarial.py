@@ -28,6 +28,7 @@ from seqgan.data.batches import Texts, side_by_side
 from seqgan.losses import discriminator_loss, l2_penalty
 from seqgan.metrics.nll import likelihood
 from seqgan.models.cnn import CNNDiscriminator
+from seqgan.models.from_policy import FromPolicy
 from seqgan.models.policy import Sampled
 from seqgan.rewards.controls import under
 from seqgan.rewards.per_token import TokenReward
@@ -266,6 +267,8 @@ class TextGAN:
     def finish_mle(self) -> None:
         self.after_mle = self.mle.chosen()
         self.generator.load_state_dict(self.after_mle)
+        if isinstance(self.discriminator, FromPolicy) and self.config.d_init == "policy":
+            self.discriminator.begin_as(self.generator)
 
     def begin_adversarial(self) -> None:
         if not self.after_mle:

@@ -92,12 +92,18 @@ class AdversarialConfig(MLEConfig):
     extendable: ClassVar[str] = "iterations"
     logit_is_log_odds: ClassVar[bool] = True  # of real against generated, rather than a score to compare texts by
 
-    discriminator: Annotated[str, "discriminator: cnn, or a registered name"] = "cnn"
+    discriminator: Annotated[str, "discriminator: cnn, lstm, likelihood-ratio, or a registered name"] = "cnn"
+    d_init: Annotated[
+        Literal["policy", "random"], "discriminator lstm: begin with the weights of the policy, or with random ones"
+    ] = "policy"
     d_embedding_dim: Annotated[int, "discriminator: size of the token embedding", SIZE] = 64
     filter_sizes: Annotated[tuple[int, ...], "discriminator: widths of the filters, in tokens", SIZES] = PAPER_SIZES
     num_filters: Annotated[tuple[int, ...], "discriminator: filters of each width", SIZES] = PAPER_FILTERS
     highway: Annotated[bool, "discriminator: a highway layer over the features"] = True
     d_dropout: Annotated[float, "discriminator: dropout before the last layer", SHARE] = 0.25
+    cross_fitting: Annotated[
+        bool, "discriminator: learn from one half of the training texts, and MLE from the other (cross-fitting)"
+    ] = False
     d_lr: Annotated[float, "discriminator: learning rate (Adam)", RATE] = 1e-4
     d_bf16: Annotated[bool, "discriminator: learn in bfloat16 (autocast), faster where the processor has it"] = False
     d_batch_size: Annotated[int, "discriminator: texts in a batch, half of them real", Whole(2, 2**20)] = 64
@@ -115,6 +121,11 @@ class AdversarialConfig(MLEConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         refuse_unknown("discriminator", self.discriminator, DISCRIMINATOR_NAMES)
+        if self.discriminator == "likelihood-ratio" and self.d_init == "random":
+            raise ConfigError(
+                "--discriminator likelihood-ratio compares a language model with the policy that it begins as; leave "
+                "out --d-init random, or give --discriminator lstm"
+            )
         if len(self.filter_sizes) != len(self.num_filters):
             raise ConfigError(
                 f"--filter-sizes has {len(self.filter_sizes)} numbers and --num-filters {len(self.num_filters)}; "
@@ -229,6 +240,14 @@ class RelGANConfig(AdversarialConfig):
     straight_through: Annotated[
         bool, "adversarial, a control: samples are one-hot as real texts are, and only gradients are relaxed"
     ] = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.discriminator == "likelihood-ratio":
+            raise ConfigError(
+                "--discriminator likelihood-ratio judges tokens, and samples of relgan are relaxed; give "
+                "--discriminator cnn or lstm"
+            )
 
 
 CONFIGS: dict[str, type[MLEConfig]] = {

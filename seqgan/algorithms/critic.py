@@ -11,7 +11,6 @@ from torch import Tensor
 
 from seqgan.algorithms.components import Components
 from seqgan.algorithms.configs import AdversarialConfig, PolicyGradientConfig
-from seqgan.algorithms.mle import MLE
 from seqgan.core import distributed
 from seqgan.core.game import inference
 from seqgan.core.phase import Metrics
@@ -77,9 +76,7 @@ class Critic:
             self.held_out = self.held_out.part(torch.tensor(chosen))
         self.patience, self.measures, self.snapshot = patience, measures, Snapshot()
         seed_everything(seed, "discriminator weights")
-        sizes = len(dataset.vocabulary), dataset.max_length
-        make, labels = components.discriminator, len(dataset.labels)
-        self.discriminator = new_discriminator(config, *sizes, make, labels).to(device)
+        self.discriminator = new_discriminator(config, policy, components.discriminator).to(device)
         train = dataset.train.sequences
         self.samples = samples or len(train)
         # As many of one kind as of the other, however few there are: the logits hold no prior.
@@ -97,18 +94,19 @@ class Critic:
     def in_rounds(
         cls,
         config: PolicyGradientConfig,
-        mle: MLE,
+        dataset: TokenDataset,
         device: torch.device,
         seed: int,
+        policy: PolicyModule,
         components: Components,
     ) -> "Critic":
-        """A critic of the policy of `mle` that learns in rounds of `d_samples`, each seen `d_epochs` times."""
+        """A critic that learns in rounds of `d_samples`, each seen `d_epochs` times."""
         return cls(
             config,
-            mle.dataset,
+            dataset,
             device,
             seed,
-            mle.generator,
+            policy,
             components,
             samples=config.d_samples,
             epochs=config.d_epochs,
@@ -223,6 +221,12 @@ def labels_at(policy: PolicyModule, count: int, seed: int, *place: object) -> La
     processes there are. None where the policy is not conditioned on labels."""
     rng = torch.Generator(policy.output.weight.device).manual_seed(derive(seed, *place, "labels"))
     return policy.draw_labels(count, rng)
+
+
+def for_both(config: AdversarialConfig, dataset: TokenDataset) -> tuple[TokenDataset, TokenDataset]:
+    """What MLE learns from, and what a discriminator does: different halves with cross-fitting (Chernozhukov et al.
+    2018), so that the policy has never seen the real texts that its samples are told from."""
+    return dataset.halves() if config.cross_fitting else (dataset, dataset)
 
 
 class Snapshot:

@@ -9,6 +9,7 @@ from torch import Tensor
 from seqgan.algorithms.adversarial import TextGAN, View, learning_from_rewards
 from seqgan.algorithms.components import DEFAULTS, Components
 from seqgan.algorithms.configs import MaliGANConfig
+from seqgan.algorithms.critic import for_both
 from seqgan.algorithms.mle import MLE
 from seqgan.algorithms.scored import critic_and_score, each_part
 from seqgan.core import distributed
@@ -25,10 +26,11 @@ def new_maligan(
     config: MaliGANConfig, dataset: TokenDataset, device: torch.device, seed: int, components: Components = DEFAULTS
 ) -> TextGAN:
     """MLE, then a discriminator, then both against each other. Other rewards stand in the place of the logit."""
-    mle = MLE(config, dataset, device, seed, components)
+    of_mle, of_critic = for_both(config, dataset)
+    mle = MLE(config, of_mle, device, seed, components)
     if isinstance(components.reward, DenseReward):
         raise UsageError("maligan weights whole sequences, and cannot use a dense reward; give one number for each")
-    critic, score = critic_and_score(config, mle, device, seed, components, logits_of)
+    critic, score = critic_and_score(config, mle, of_critic, device, seed, components, logits_of)
 
     def importance_weighted_likelihood(view: View) -> Scalar:
         tokens, mask, _, labels = view.sampled

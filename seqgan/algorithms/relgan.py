@@ -11,7 +11,7 @@ import torch
 from seqgan.algorithms.adversarial import TextGAN, View, mle_term, ranking, right_pairs
 from seqgan.algorithms.components import DEFAULTS, Components
 from seqgan.algorithms.configs import RelGANConfig
-from seqgan.algorithms.critic import COMPARING, Critic
+from seqgan.algorithms.critic import COMPARING, Critic, for_both
 from seqgan.algorithms.mle import MLE
 from seqgan.core.game import Player, Term, adam
 from seqgan.core.losses import pairwise_loss
@@ -39,10 +39,11 @@ def new_relgan(
     """MLE, then in every iteration g policy updates and d discriminator updates, each with fresh samples."""
     if components.reward is not None:
         raise UsageError("relgan learns through its discriminator and takes no reward; choose seqgan or maligan")
-    mle = MLE(config, dataset, device, seed, components)
+    of_mle, of_critic = for_both(config, dataset)
+    mle = MLE(config, of_mle, device, seed, components)
     # A round of one batch; its relaxed samples take the place of those that a critic draws.
-    batch = min(config.d_batch_size // 2, len(dataset.train.sequences))
-    critic = Critic(config, dataset, device, seed, mle.generator, components, samples=batch, measures=COMPARING)
+    batch = min(config.d_batch_size // 2, len(of_critic.train.sequences))
+    critic = Critic(config, of_critic, device, seed, mle.generator, components, samples=batch, measures=COMPARING)
 
     def relaxed(view: View) -> Texts:
         """As many samples as there are real texts, each beside one under the same label."""

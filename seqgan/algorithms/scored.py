@@ -12,6 +12,7 @@ from seqgan.algorithms.critic import Critic
 from seqgan.algorithms.mle import MLE
 from seqgan.core import distributed
 from seqgan.data.batches import Texts
+from seqgan.data.dataset import TokenDataset
 from seqgan.errors import UsageError
 from seqgan.rewards.asked import DISCRIMINATOR, asked
 from seqgan.rewards.builtin import REWARDS, Given
@@ -24,13 +25,14 @@ from seqgan.shapes import Scalar
 def critic_and_score(
     config: PolicyGradientConfig,
     mle: MLE,
+    dataset: TokenDataset,
     device: torch.device,
     seed: int,
     components: Components,
     of_discriminator: Callable[[nn.Module], Score],
 ) -> tuple[Critic | None, Mixed]:
-    """The critic, if a reward asks for one, and the score of a finished sequence; `of_discriminator` makes that of a
-    discriminator.
+    """The critic of the policy of `mle`, if a reward asks for one, which learns from `dataset`, and the score of a
+    finished sequence; `of_discriminator` makes that of a discriminator.
 
     Raises:
         UsageError: a discriminator is given, and no reward asks for one; or a reward cannot be made of these texts."""
@@ -40,7 +42,7 @@ def critic_and_score(
     wanted = asked(config.reward)
     critic: Critic | None = None
     if any(reward.name == DISCRIMINATOR for reward in wanted.values()):
-        critic = Critic.in_rounds(config, mle, device, seed, components)
+        critic = Critic.in_rounds(config, dataset, device, seed, mle.generator, components)
     elif components.discriminator is not None:
         raise UsageError(
             f"a discriminator was given, but the reward is {', '.join(config.reward)}; add discriminator to it, or "

@@ -10,6 +10,7 @@ from seqgan.advantages import advantages
 from seqgan.algorithms.adversarial import TextGAN, View, learning_from_rewards
 from seqgan.algorithms.components import DEFAULTS, Components
 from seqgan.algorithms.configs import SeqGANConfig
+from seqgan.algorithms.critic import for_both
 from seqgan.algorithms.mle import MLE
 from seqgan.algorithms.scored import critic_and_score, each_part
 from seqgan.data.dataset import TokenDataset
@@ -25,7 +26,8 @@ def new_seqgan(
     config: SeqGANConfig, dataset: TokenDataset, device: torch.device, seed: int, components: Components = DEFAULTS
 ) -> TextGAN:
     """MLE, then a discriminator, then both against each other; REINFORCE alone where no reward asks for one."""
-    mle = MLE(config, dataset, device, seed, components)
+    of_mle, of_critic = for_both(config, dataset)
+    mle = MLE(config, of_mle, device, seed, components)
 
     def of_discriminator(discriminator: nn.Module) -> Score:
         return DiscriminatorReward(discriminator, config.reward_form)
@@ -38,6 +40,6 @@ def new_seqgan(
 
     if isinstance(components.reward, DenseReward):
         return learning_from_rewards(config, mle, None, policy_gradient, components.reward)
-    critic, score = critic_and_score(config, mle, device, seed, components, of_discriminator)
+    critic, score = critic_and_score(config, mle, of_critic, device, seed, components, of_discriminator)
     reward = by_rollouts(mle.generator, score, config.rollouts)
     return learning_from_rewards(config, mle, critic, policy_gradient, reward, each_part(score))

@@ -1,10 +1,11 @@
 """Sequences of ids as an algorithm sees them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
+import torch
 from jaxtyping import Int
 from torch import Tensor
 
@@ -67,6 +68,20 @@ class TokenDataset:
     def counts(self) -> Int[np.ndarray, "V"]:
         """How often each token stands in the training texts."""
         return self.train.sequences.occurrences(len(self.vocabulary))
+
+    def halves(self) -> tuple["TokenDataset", "TokenDataset"]:
+        """Two datasets with every second training text each, beside the same validation split.
+
+        Raises:
+            CorpusError: there is a single training text."""
+        numbers = self.train.texts % 2
+        if len(set(numbers.tolist())) < 2:
+            raise CorpusError("the training split holds a single text, and cross-fitting halves it; give at least two")
+        parts = (np.flatnonzero(numbers == half) for half in (0, 1))
+        first, second = (
+            EncodedSplit(self.train.sequences.part(torch.from_numpy(part)), self.train.texts[part]) for part in parts
+        )
+        return replace(self, train=first), replace(self, train=second)
 
     def decode(self, sequences: Sequence[Sequence[int]]) -> list[str]:
         """What is shown of samples: nothing else in a training needs text."""

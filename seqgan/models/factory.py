@@ -12,6 +12,7 @@ from seqgan.core.bounds import MAKER, TEXT, checked
 from seqgan.errors import UsageError, quoted
 from seqgan.models import DISCRIMINATOR_NAMES, POLICY_NAMES
 from seqgan.models.cnn import CNNDiscriminator
+from seqgan.models.from_policy import LikelihoodRatio, LSTMDiscriminator
 from seqgan.models.gru import GRUPolicy
 from seqgan.models.lstm import LSTMPolicy
 from seqgan.models.policy import PolicyModule
@@ -31,9 +32,19 @@ def recurrent(kind: type[RecurrentPolicy]) -> Callable[[Any, int, int], PolicyMo
     return make
 
 
-def cnn(config: Any, vocab_size: int, max_length: int, labels: int) -> nn.Module:
+def cnn(config: Any, vocab_size: int, max_length: int, policy: PolicyModule) -> nn.Module:
     sizes = (vocab_size, config.d_embedding_dim, config.filter_sizes, config.num_filters)
-    return CNNDiscriminator(*sizes, highway=config.highway, dropout=config.d_dropout, labels=labels)
+    return CNNDiscriminator(*sizes, highway=config.highway, dropout=config.d_dropout, labels=policy.label_count)
+
+
+def lstm(config: Any, vocab_size: int, max_length: int, policy: PolicyModule) -> nn.Module:
+    """Of the sizes of the policy, so that it can begin with its weights."""
+    sizes = (vocab_size, config.embedding_dim, config.hidden_dim)
+    return LSTMDiscriminator(*sizes, dropout=config.d_dropout, labels=policy.label_count)
+
+
+def likelihood_ratio(config: Any, vocab_size: int, max_length: int, policy: PolicyModule) -> nn.Module:
+    return LikelihoodRatio(policy)
 
 
 @dataclass(frozen=True)
@@ -42,7 +53,7 @@ class Custom:
 
     make: Callable[[int, int], nn.Module]
 
-    def __call__(self, config: Any, vocab_size: int, max_length: int, labels: int = 0) -> Any:
+    def __call__(self, config: Any, vocab_size: int, max_length: int, policy: PolicyModule | None = None) -> Any:
         return self.make(vocab_size, max_length)
 
 
@@ -50,7 +61,11 @@ POLICIES: dict[str, Callable[[Any, int, int], PolicyModule]] = {
     "lstm": recurrent(LSTMPolicy),
     "gru": recurrent(GRUPolicy),
 }
-DISCRIMINATORS: dict[str, Callable[[Any, int, int, int], nn.Module]] = {"cnn": cnn}
+DISCRIMINATORS: dict[str, Callable[[Any, int, int, PolicyModule], nn.Module]] = {
+    "cnn": cnn,
+    "lstm": lstm,
+    "likelihood-ratio": likelihood_ratio,
+}
 
 
 def new_policy(
@@ -84,16 +99,15 @@ def new_policy(
     return made.eval()
 
 
-def new_discriminator(
-    config: Any, vocab_size: int, max_length: int, make: MakeDiscriminator | None = None, labels: int = 0
-) -> nn.Module:
-    """An untrained discriminator: made by a custom function, or by the name in a config. Where there are labels, it is
-    called with them as its second argument.
+def new_discriminator(config: Any, policy: PolicyModule, make: MakeDiscriminator | None = None) -> nn.Module:
+    """An untrained discriminator of a policy: made by a custom function, or by the name in a config. Where the policy
+    is conditioned on labels, it is called with them as its second argument.
 
     Raises:
         UsageError: a custom function made no module, or one that takes no labels where there are any, or (when called)
             it does not give one logit for each text."""
-    made = (Custom(make) if make else DISCRIMINATORS[config.discriminator])(config, vocab_size, max_length, labels)
+    sizes, labels = (policy.vocab_size, policy.max_length), policy.label_count
+    made = (Custom(make) if make else DISCRIMINATORS[config.discriminator])(config, *sizes, policy)
     what = "discriminator=..." if make else f"the discriminator {quoted(config.discriminator)}"
     if not isinstance(made, nn.Module):
         raise UsageError(f"{what} made {made!r:.60}; a torch.nn.Module was expected")

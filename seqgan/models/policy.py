@@ -114,6 +114,11 @@ class PolicyModule(nn.Module, ABC):
         """The ids from here up have a probability in text."""
         return UNK if self.ends else EOS + 1
 
+    @property
+    def label_count(self) -> int:
+        """How many labels it is conditioned on."""
+        return 0 if self.label_embedding is None else self.label_embedding.num_embeddings
+
     def embed(
         self, tokens: Int[Tensor, "*shape"] | Float[Tensor, "*shape V"], labels: Int[Tensor, "B"] | None = None
     ) -> Float[Tensor, "*shape E"]:

@@ -65,7 +65,9 @@ CONFIG = SeqGANConfig(
 )  # fmt: skip
 fill_unknown = PolicyModule.fill_unknown  # as it is without a mutant
 BEFORE = ("tokenizer", "vocab_size", "max_length", "overlong")
-NETWORKS = ("policy", "discriminator")  # which are made of a config is a matter of models/factory.py
+# Which networks are made of a config is a matter of models/factory.py, with what they begin one of
+# tests/models/test_from_policy.py, and which half of the texts is whose one of tests/algorithms/test_cross_fitting.py.
+NETWORKS = ("policy", "discriminator", "d_init", "cross_fitting")
 
 
 @pytest.fixture(scope="module")

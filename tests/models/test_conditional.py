@@ -229,9 +229,11 @@ def test_a_discriminator_that_takes_tokens_alone_is_refused_where_texts_have_lab
             return tokens.float().sum(dim=1)
 
     config = CONFIGS["seqgan"]()
-    new_discriminator(config, 8, 4, lambda *sizes: Bag())
+    policy = LSTMPolicy(8, 4)
+    new_discriminator(config, policy, lambda *sizes: Bag())
+    policy.condition_on([3, 1])
     with pytest.raises(UsageError, match="made a Bag whose forward takes tokens alone, but the texts have 2 labels"):
-        new_discriminator(config, 8, 4, lambda *sizes: Bag(), 2)
+        new_discriminator(config, policy, lambda *sizes: Bag())
 
 
 # --- training

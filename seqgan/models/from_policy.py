@@ -1,0 +1,100 @@
+"""Discriminators that begin as the policy which they judge: they know its language before they see a sample.
+
+The logit of a text is in both the sum of what each of its tokens adds, given those before it."""
+
+import copy
+from abc import ABC, abstractmethod
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from seqgan.models import soft
+from seqgan.models.lstm import LSTMPolicy
+from seqgan.models.policy import PolicyModule
+from seqgan.shapes import Labels, Scores, SoftTokens, Tokens
+from seqgan.symbols import BOS
+
+
+class FromPolicy(nn.Module, ABC):
+    """A discriminator with weights of a policy."""
+
+    @abstractmethod
+    def begin_as(self, policy: PolicyModule) -> None:
+        """Take the weights of a policy as they are now."""
+
+
+class LSTMDiscriminator(FromPolicy):
+    """An LSTM that reads a text as the LSTM policy does: the logit is the sum over its tokens of w h_t + b.
+
+    It begins at 0 for every text, since w and b do."""
+
+    def __init__(
+        self, vocab_size: int, embedding_dim: int, hidden_dim: int, *, dropout: float = 0.25, labels: int = 0
+    ) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(vocab_size, embedding_dim)
+        self.lstm = nn.LSTM(embedding_dim, hidden_dim, batch_first=True)
+        self.dropout = nn.Dropout(dropout)
+        self.output = nn.Linear(hidden_dim, 1)
+        for parameter in self.parameters():  # as in a policy of the paper
+            nn.init.normal_(parameter, std=0.1)
+        nn.init.zeros_(self.output.weight)
+        nn.init.zeros_(self.output.bias)
+        zeros = torch.zeros(labels, embedding_dim)
+        self.label_embedding = nn.Embedding(labels, embedding_dim, _weight=zeros) if labels else None
+
+    def begin_as(self, policy: PolicyModule) -> None:
+        """Take the embeddings and the recurrent layer of an LSTM policy of the same sizes; of any other policy there
+        is nothing that fits, and the weights stay random."""
+        if not isinstance(policy, LSTMPolicy):
+            return
+        pairs = [(self.embedding, policy.embedding), (self.lstm, policy.lstm)]
+        if self.label_embedding is not None and policy.label_embedding is not None:
+            pairs.append((self.label_embedding, policy.label_embedding))
+        for own, theirs in pairs:
+            own.load_state_dict(theirs.state_dict())
+
+    def forward(self, tokens: Tokens | SoftTokens, labels: Labels | None = None) -> Scores:
+        """The logit of "real": log-odds by which the text, under its label, is real rather than generated."""
+        logits: Scores = self.token_logits(tokens, labels).sum(dim=1)
+        return logits
+
+    def token_logits(self, tokens: Tokens | SoftTokens, labels: Labels | None = None) -> Float[Tensor, "B T"]:
+        """What each token adds to the logit, given those before it; 0 at padding."""
+        bos = self.embedding.weight[BOS].expand(len(tokens), 1, -1)
+        embedded = torch.cat([bos, soft.embed(self.embedding, tokens)], dim=1)
+        if self.label_embedding is not None:
+            embedded = embedded + self.label_embedding(labels).unsqueeze(1)
+        hidden, _ = self.lstm(embedded)
+        added = self.output(self.dropout(hidden[:, 1:])).squeeze(2)
+        positions = torch.arange(tokens.shape[1], device=tokens.device)
+        return added.masked_fill(positions >= soft.lengths_of(tokens).unsqueeze(1), 0.0)
+
+
+class LikelihoodRatio(FromPolicy):
+    """log p(text) - log q(text), where q is the policy as it was and p a language model that begins as q and learns.
+
+    Trained by cross-entropy against samples of q this is noise-contrastive estimation of p (Gutmann and Hyvarinen 2010)
+    with the policy as noise. Since p is a distribution, sampling from p is what a user could do in its place."""
+
+    def __init__(self, policy: PolicyModule) -> None:
+        super().__init__()
+        self.model, self.reference = copy.deepcopy(policy), copy.deepcopy(policy)
+        self.reference.requires_grad_(False)
+
+    def begin_as(self, policy: PolicyModule) -> None:
+        weights = policy.state_dict()
+        self.model.load_state_dict(weights)
+        self.reference.load_state_dict(weights)
+
+    def train(self, mode: bool = True) -> "LikelihoodRatio":
+        """Only p learns, and only p has dropout."""
+        super().train(mode)
+        self.reference.eval()
+        return self
+
+    def forward(self, tokens: Tokens, labels: Labels | None = None) -> Scores:
+        """The logit of "real" of texts without UNK, which no policy draws."""
+        ratio: Scores = self.model.log_probs_drawn(tokens, labels) - self.reference.log_probs_drawn(tokens, labels)
+        return ratio.sum(dim=1)
