@@ -270,8 +270,8 @@ def train(
         init_from: a run whose policy to start from instead of random weights: "RUN", "RUN@mle", "RUN@best", "RUN@STEP".
         grow_vocabulary: add the tokens of the new texts to its vocabulary.
         loggers: `seqgan.TensorBoard()`, `seqgan.WandB(project)`, or any `seqgan.Logger`.
-        policy, discriminator: names ("lstm", "gru"; "cnn", "lstm", "likelihood-ratio"; registered ones), or functions of
-            (vocab_size, max_length) that make custom modules.
+        policy, discriminator: names ("lstm", "gru"; "cnn", "lstm", "likelihood-ratio"; registered ones), or functions
+            of (vocab_size, max_length) that make custom modules.
         reward: built-in rewards, `("discriminator", "keyword:moon:2")`, or in their place a function tokens
             "B T" -> "B", `seqgan.rewards.on_text(texts -> numbers)`, or `seqgan.rewards.dense(tokens "B T" -> "B T")`.
         hyper: hyper-parameters by their names, as in `seqgan train --help` (with underscores).
