@@ -116,7 +116,7 @@ def test_a_grey_palette_is_grey_and_a_transparent_entry_white() -> None:
 @pytest.mark.parametrize("mode", ["CMYK", "YCbCr"])
 def test_other_colour_models_become_rgb(mode: str) -> None:
     plain = Image.new("RGB", (8, 8), (200, 30, 60))
-    found = of(plain.convert(mode), "TIFF")
+    found = of(plain.convert(mode), "TIFF", compression="tiff_lzw")  # Pillow 12 reads no YCbCr without compression
     assert found.shape == (3, 8, 8)
     assert np.abs(found[:, 4, 4].astype(int) - [200, 30, 60]).max() <= 3
     found = of(Image.new("CMYK", (8, 8), (0, 255, 255, 0)), "JPEG", quality=100)
