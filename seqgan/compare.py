@@ -116,7 +116,13 @@ def arms_of(descriptions: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[i
         begun = [description["custom"], (description["init_from"] or {}).get("stage")]
         groups.setdefault(json.dumps([*key, *begun], sort_keys=True), []).append(number)
     configs = [descriptions[places[0]]["config"] for places in groups.values()]
-    varied = [key for key in configs[0] if any(config.get(key) != configs[0][key] for config in configs)]
+    shared = len({description["tokenizer_sha256"] for description in descriptions}) == 1
+    varied = [
+        key
+        for key in configs[0]
+        if any(config.get(key) != configs[0][key] for config in configs)
+        and not (key == "tokenizer" and shared)  # "auto", and what it chose, of which a warm start knows
+    ]
     names: dict[str, list[int]] = {}
     for config, places in zip(configs, groups.values(), strict=True):
         values = ", ".join(f"{key}={config.get(key)}" for key in varied) or descriptions[places[0]]["algorithm"]

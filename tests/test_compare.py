@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import seqgan
-from seqgan.compare import compare
+from seqgan.compare import arms_of, compare
 from seqgan.core.report import Measured
 from seqgan.core.run import Interrupted, Run
 from seqgan.data.corpus import Corpus
@@ -245,6 +245,18 @@ def test_runs_stand_beside_one_another_and_seeds_of_one_arm_become_its_mean(
     assert change["value"] == pytest.approx(np.mean(changes))
     assert change["stderr"] == pytest.approx(np.std(changes, ddof=1) / 2**0.5)
     assert told["rows"]["c final"]["nll-test"]["value"] == c.rows["final"]["nll-test"].value
+
+
+def test_an_arm_is_named_by_what_differs_and_not_by_a_tokenizer_that_all_share() -> None:
+    def of(control: str, tokenizer: str, sha256: str) -> dict[str, Any]:
+        config = {"control": control, "tokenizer": tokenizer}
+        about = {"algorithm": "seqgan", "custom": [], "init_from": None}
+        return {**about, "config": config, "tokenizer_sha256": sha256}
+
+    names = [name for name, _ in arms_of([of("none", "auto", "a"), of("constant", "char", "a")])]
+    assert names == ["control=none (1 seeds)", "control=constant (1 seeds)"]
+    names = [name for name, _ in arms_of([of("none", "word", "a"), of("none", "char", "b")])]
+    assert names == ["tokenizer=word (1 seeds)", "tokenizer=char (1 seeds)"]
 
 
 def test_two_runs_are_compared_by_paired_errors(runs: dict[str, seqgan.TrainedRun]) -> None:
