@@ -126,6 +126,6 @@ def arms_of(descriptions: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[i
     names: dict[str, list[int]] = {}
     for config, places in zip(configs, groups.values(), strict=True):
         values = ", ".join(f"{key}={config.get(key)}" for key in varied) or descriptions[places[0]]["algorithm"]
-        name = f"{values} ({len(places)} seeds)"
+        name = f"{values} ({len(places)} seed{'s' * (len(places) > 1)})"
         names[name if name not in names else f"{name} #{len(names) + 1}"] = places
     return list(names.items())

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from seqgan import language_models
+from seqgan import language_models, planes
 from seqgan.advantages import advantages
 from seqgan.algorithms import ALGORITHMS
 from seqgan.algorithms.adversarial import ADVERSARIAL, UNSHOWN, TextGAN, View
@@ -77,7 +77,7 @@ def report(runs: Sequence[Reported]) -> bytes:
         RunError: a folder is not a run of seqgan, or its run.json is damaged."""
     names = page.names_of([run.folder for run in runs])
     told = [_about(run, name) for run, name in zip(runs, names, strict=True)]
-    return page.whole(TEMPLATE, told, _tables(told), UNSHOWN, ends=ENDS, meanings=MEANINGS)
+    return page.whole(TEMPLATE, told, _tables(told), UNSHOWN, ends=ENDS, meanings=MEANINGS, sweeps=_sweeps(told))
 
 
 def _about(run: Reported, name: str) -> dict[str, Any]:
@@ -102,6 +102,7 @@ def _about(run: Reported, name: str) -> dict[str, Any]:
         **told,
         "facts": _facts(description),
         "found": page.attempted(notes, lambda: _found(folder, told["found"])) or ({}, {}, {}),
+        "sweep": page.attempted(notes, lambda: _swept(folder, notes)),
         "samples": (samples := (page.attempted(notes, texts.samples) if texts else None) or {}),
         "language": language([text for several in samples.values() for text in several]),
         "kinds": [kind._asdict() for kind in kinds],
@@ -159,6 +160,31 @@ def _tables(told: Sequence[Mapping[str, Any]]) -> list[Table]:
     beside = page.side_by_side([run["name"] for run in told], [run["found"][0] for run in told], REAL)
     options: dict[str, Any] = {"between": {}, "widest": len(beside)}
     return [*tables(beside, short=True, **options), *tables(beside, **options)]
+
+
+def _swept(folder: Path, notes: list[str]) -> dict[str, Any] | None:
+    """The sweep that a run was a part of, if there was one."""
+    if not (content := planes.read(folder)):
+        return None
+    if content["steps"] != (steps := max(checkpoints(folder), default=0)):
+        notes.append(
+            f"The sweep shown is of step {content['steps']} and the run at step {steps}; make it again with: "
+            f"seqgan sweep {in_shell(folder)}"
+        )
+    return planes.shown(folder, content)
+
+
+def _sweeps(told: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Each sweep once, with the names of the runs on the page that were a part of it."""
+    found: list[dict[str, Any]] = []
+    for run in told:
+        if run["sweep"]:
+            same = [sweep for sweep in found if sweep["found"] == run["sweep"]["found"]]
+            if not same:
+                found.append(run["sweep"] | {"runs": [run["name"]]})
+            for sweep in same:
+                sweep["runs"].append(run["name"])
+    return found
 
 
 SCRIPTS = {"ja": "[\u3040-\u30ff]", "ko": "[\uac00-\ud7af]", "zh": "[\u4e00-\u9fff]"}  # kana, hangul, han

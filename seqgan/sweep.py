@@ -17,12 +17,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from seqgan import planes
 from seqgan.algorithms.configs import MLEConfig
 from seqgan.algorithms.mle import MLE
 from seqgan.compare import arms_of, refuse_other_texts
 from seqgan.core.log import tracked
 from seqgan.core.plots import COLOURS, GREY, Curve
 from seqgan.core.report import Measured, finite
+from seqgan.core.run import checkpoints
+from seqgan.core.schema import json_bytes
 from seqgan.core.seed import seed_everything
 from seqgan.core.stats import Units, ratio_influences, sign_flip_test, units_of
 from seqgan.data.dataset import TokenDataset
@@ -35,47 +38,16 @@ from seqgan.library import TrainedRun
 from seqgan.metrics import MetricInput, backward_bleu, bleu, nll, over_texts, self_bleu, variety
 from seqgan.model import TextModel
 from seqgan.models.policy import PolicyModule
-from seqgan.reporting import REAL, Row, over_seeds
+from seqgan.planes import LM, PLANES, REVERSE, Plane, Sampler, Swept, means
+from seqgan.reporting import REAL, Row
 from seqgan.runs import stages_of
 
-LM, REVERSE = "lm-nll", "reverse-nll"
 # Of the language models: small, of another kind than the policies' default, stopped by the validation split.
 JUDGE = MLEConfig(
     policy="gru", embedding_dim=64, hidden_dim=64, dropout=0.2, unigram_bias=True, shuffle=True,
     mle_lr=0.005, batch_size=32, mle_epochs=20, mle_patience=1,
 )  # fmt: skip
 HIGHER = ("bleu", "backward-bleu", "distinct")  # is better; of all other measures lower is
-
-
-class Sampler(NamedTuple):
-    """How tokens are drawn."""
-
-    temperature: float = 1.0
-    top_k: int = 0
-    top_p: float = 1.0
-
-    @property
-    def name(self) -> str:
-        if self.top_k:
-            return f"top-k {self.top_k}"
-        return f"top-p {self.top_p:g}" if self.top_p < 1 else f"temperature {self.temperature:g}"
-
-
-class Plane(NamedTuple):
-    """Two measures, one for each axis."""
-
-    x: str
-    y: str
-
-
-PLANES = (Plane("self-bleu-3", "bleu-3"), Plane("backward-bleu-3", "bleu-3"), Plane(LM, REVERSE))
-
-
-class Swept(NamedTuple):
-    """What was measured: rows of each curve by seed and sampler, and of real text."""
-
-    curves: dict[str, dict[int, dict[Sampler, Row]]]  # "arm stage" -> seed -> sampler -> numbers
-    real: Row
 
 
 class Gap(NamedTuple):
@@ -91,6 +63,8 @@ class Gap(NamedTuple):
         gaps = list(self.by_seed.values())
         if not gaps:
             return f"{self.plane.y} at equal {self.plane.x}: {self.first} and {self.second} do not overlap."
+        if not any(gaps):
+            return f"{self.plane.y} at equal {self.plane.x}: {self.first} and {self.second} are equal."
         mean = float(np.mean(gaps))
         better, worse = (self.first, self.second) if mean > 0 else (self.second, self.first)
         all_agree = all(gap * mean > 0 for gap in gaps)
@@ -204,15 +178,6 @@ def language_model(
 # --- what it tells
 
 
-def means(swept: Swept) -> dict[str, dict[Sampler, Row]]:
-    """Of each curve the mean over seeds, whose error is that over seeds; of one seed its own."""
-    return {
-        name: {sampler: over_seeds([rows[sampler] for rows in seeds.values()], list(seeds)) for sampler in samplers}
-        for name, seeds in swept.curves.items()
-        for samplers in [next(iter(seeds.values()))]
-    }
-
-
 def sign(measure: str) -> int:
     return 1 if measure.startswith(HIGHER) else -1
 
@@ -269,7 +234,7 @@ def curves_in(swept: Swept, plane: Plane) -> list[Curve]:
     drawn = []
     for number, (name, rows) in enumerate(means(swept).items()):
         colour = COLOURS[number % len(COLOURS)]
-        cooling = sorted((sampler for sampler in rows if sampler[1:] == Sampler()[1:]), reverse=True)
+        cooling = sorted((sampler for sampler in rows if sampler.cools), reverse=True)
         others = [sampler for sampler in rows if sampler not in cooling]
         if cooling:
             x, y, error = _points([rows[sampler] for sampler in cooling], plane)
@@ -300,26 +265,22 @@ def as_csv(swept: Swept) -> bytes:
 
 
 def as_json(swept: Swept) -> dict[str, Any]:
-    def numbers(row: Row) -> dict[str, Any]:
-        return {name: number.as_json() for name, number in row.items()}
-
+    found = gaps(swept)
     return {
-        "curves": {
-            name: [
-                {"seed": seed, **sampler._asdict(), **numbers(row)}
-                for seed, rows in seeds.items()
-                for sampler, row in rows.items()
-            ]
-            for name, seeds in swept.curves.items()
-        },
-        REAL: numbers(swept.real),
+        **planes.as_json(swept),
         "gaps": [
             {"first": gap.first, "second": gap.second, **gap.plane._asdict(), "by_seed": gap.by_seed,
              "p": finite(gap.chance)}
-            for gap in gaps(swept)
+            for gap in found
         ],
         "best": {
             name: {measure: {"value": value, "of": where} for measure, (value, where) in best.items()}
             for name, best in baselines(swept).items()
         },
+        "summary": list(map(str, found)),
     }  # fmt: skip
+
+
+def left_in(run: TrainedRun, content: Mapping[str, Any]) -> bytes:
+    """What a sweep leaves in a run for its report: all that it found, and of how many steps the run was then."""
+    return json_bytes({"steps": max(checkpoints(run.folder), default=0), **content})

@@ -254,9 +254,9 @@ def test_an_arm_is_named_by_what_differs_and_not_by_a_tokenizer_that_all_share()
         return {**about, "config": config, "tokenizer_sha256": sha256}
 
     names = [name for name, _ in arms_of([of("none", "auto", "a"), of("constant", "char", "a")])]
-    assert names == ["control=none (1 seeds)", "control=constant (1 seeds)"]
+    assert names == ["control=none (1 seed)", "control=constant (1 seed)"]
     names = [name for name, _ in arms_of([of("none", "word", "a"), of("none", "char", "b")])]
-    assert names == ["tokenizer=word (1 seeds)", "tokenizer=char (1 seeds)"]
+    assert names == ["tokenizer=word (1 seed)", "tokenizer=char (1 seed)"]
 
 
 def test_two_runs_are_compared_by_paired_errors(runs: dict[str, seqgan.TrainedRun]) -> None:

@@ -24,7 +24,7 @@ LAYERS = [
     {"evaluation", "bench", "temperature"},
     {"pretrained"},
     {"warm_start"},
-    {"language_models"},
+    {"language_models", "planes"},
     {"report"},
     {"training"},
     {"library"},

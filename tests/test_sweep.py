@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,15 @@ import torch
 
 import seqgan
 from seqgan.core.report import Measured
+from seqgan.core.run import checkpoints
 from seqgan.data.ragged import Ragged
+from seqgan.errors import RunError
 from seqgan.metrics.nll import likelihood
+from seqgan.planes import PLANES, Plane, Sampler, Swept, as_json, drawings, from_json, means
 from seqgan.reporting import Row
-from seqgan.sweep import PLANES, Beside, Gap, Plane, Sampler, Swept, baselines, gaps, language_model, means
-from tests.conftest import TINY_GAME
+from seqgan.sweep import Beside, Gap, baselines, gaps, language_model
+from tests.browser import Browser, browser  # noqa: F401
+from tests.conftest import TINY, TINY_GAME
 from tests.test_cli import call
 from tests.test_compare import LINES
 
@@ -54,6 +59,11 @@ def test_curves_that_do_not_overlap_are_not_compared() -> None:
     assert "a and b do not overlap" in str(gap)
 
 
+def test_curves_without_a_gap_are_equal() -> None:
+    line = curve([(1.0, 5.0), (3.0, 7.0)], *KL)
+    assert str(of(Swept({"a": {0: line}, "b": {0: line}}, {}), KL)) == "reverse-nll at equal lm-nll: a and b are equal."
+
+
 def test_the_test_over_seeds_flips_the_signs_of_paired_gaps() -> None:
     line = curve([(1.0, 5.0), (3.0, 7.0)], *KL)
     first = {seed: curve([(2.0, 6.0 - lower)], *KL) for seed, lower in enumerate((0.1, 0.2, 0.3, 0.4, 0.5))}
@@ -85,6 +95,40 @@ def test_the_super_baseline_is_the_best_of_mle_over_all_samplers_and_the_sense_o
 def test_a_point_is_the_mean_over_seeds() -> None:
     seeds = {seed: {Sampler(): row(bleu_3=value)} for seed, value in enumerate((0.1, 0.3))}
     assert means(Swept({"a mle": seeds}, {}))["a mle"][Sampler()]["bleu-3"].value == pytest.approx(0.2)
+
+
+# --- as a drawing of a page
+
+
+def test_points_stand_where_their_numbers_are_and_temperatures_are_joined() -> None:
+    curve_of = {
+        Sampler(1.0): row(self_bleu_3=0.2, bleu_3=0.3),
+        Sampler(0.5): row(self_bleu_3=0.6, bleu_3=0.5),
+        Sampler(top_k=3): row(self_bleu_3=0.4, bleu_3=0.4),
+    }
+    [drawing] = drawings(Swept({"a mle": {0: curve_of}}, row(self_bleu_3=0.1, bleu_3=0.6)))
+    assert drawing.plane == BLEU
+    mle, real = drawing.lines
+    places = {point.told.partition(":")[0]: point for point in [*mle.points, *real.points]}
+    warm, cool, top_k = (places[f"a mle, {name}"] for name in ("temperature 1", "temperature 0.5", "top-k 3"))
+    assert mle.path == f"M{warm.x:g} {warm.y:g}L{cool.x:g} {cool.y:g}"
+    assert top_k.x == pytest.approx((warm.x + cool.x) / 2, abs=0.1)
+    assert top_k.y == pytest.approx((warm.y + cool.y) / 2, abs=0.1)
+    assert places["real"].x < warm.x < cool.x
+    assert places["real"].y < cool.y < warm.y  # up is a smaller y
+    assert cool.high < cool.y < cool.low  # of the error
+    scale = {float(number): at for at, number in drawing.across}
+    assert scale[0.2] == warm.x
+    assert (mle.colour, real.colour) == (0, 7)
+    assert "bleu-3 0.500 ±.010, self-bleu-3 0.600 ±.010" in cool.told
+
+
+def test_what_a_sweep_leaves_is_read_again(tmp_path: Path) -> None:
+    swept = Swept({"a mle": {3: {Sampler(0.5): row(bleu_3=0.5)}, 4: {Sampler(0.5): row(bleu_3=0.6)}}}, row(bleu_3=0.7))
+    assert from_json(json.loads(json.dumps(as_json(swept))), tmp_path) == swept
+    for damage in ({"curves": {"a": [{}]}}, {"curves": {"a": 3}}, {"real": []}, {"curves": {"a": [{"seed": "b"}]}}):
+        with pytest.raises(RunError, match="remove it"):
+            from_json(as_json(swept) | damage, tmp_path)
 
 
 # --- of runs
@@ -144,6 +188,78 @@ def test_the_command_writes_curves_of_arms_with_real_text_on_their_axes(
     for plane in PLANES:
         assert (tmp_path / f"{plane.y}-{plane.x}.png").read_bytes().startswith(b"\x89PNG")
         assert b"<svg" in (tmp_path / f"{plane.y}-{plane.x}.svg").read_bytes()[:2000]
+    for folder in folders:
+        assert json.loads((folder / "sweep.json").read_text())["curves"] == curves
     assert "super-baseline" in told
     assert "bleu-3 at equal self-bleu-3: " in told
     assert len(found["gaps"]) == 3
+
+
+@pytest.fixture
+def swept(runs: list[seqgan.TrainedRun], tmp_path: Path) -> list[Path]:
+    """Copies of the runs, swept by numbers that are given."""
+    numbers = Swept(
+        {"seqgan mle": {0: curve([(0.2, 0.3), (0.4, 0.5)], *BLEU)}}, row(self_bleu_3=0.1, bleu_3=0.6, lm_nll=4.0)
+    )
+    found = as_json(numbers) | {"summary": ["mle is better than final by 0.1."]}
+    folders = [Path(shutil.copytree(run.folder, tmp_path / run.folder.name)) for run in runs]
+    for folder in folders:
+        content = {"steps": max(checkpoints(folder)), **found}
+        (folder / "sweep.json").write_text(json.dumps(content), encoding="utf-8")
+    return folders
+
+
+def test_the_report_shows_the_plane_where_a_sweep_was_made(runs: list[seqgan.TrainedRun], swept: list[Path]) -> None:
+    assert "Quality against variety" not in (runs[0].folder / "report.html").read_text()
+    call("report", swept[0])
+    text = (swept[0] / "report.html").read_text()
+    assert text.count('<svg class="plane"') == 1  # nothing is known of the other planes
+    assert "<title>seqgan mle, temperature 0.9: bleu-3 0.500 ±.010, self-bleu-3 0.400 ±.010</title>" in text
+    assert "<li>mle is better than final by 0.1.</li>" in text
+    assert '<th scope="row">real</th><td>0.600 ±.010</td><td>0.100 ±.010</td><td></td><td></td><td>4.000' in text
+    assert "The sweep shown is of" not in text
+
+
+def test_runs_of_one_sweep_show_it_once(swept: list[Path], tmp_path: Path) -> None:
+    call("report", *swept, "--output", tmp_path / "two.html")
+    text = (tmp_path / "two.html").read_text()
+    assert text.count('<section class="sweep">') == 1
+    assert "Quality against variety of 0, 1<" in text
+
+
+def test_a_sweep_that_is_old_or_damaged_is_told(swept: list[Path]) -> None:
+    place = swept[0] / "sweep.json"
+    content = json.loads(place.read_text())
+    place.write_text(json.dumps(content | {"steps": content["steps"] - 1}))
+    call("report", swept[0])
+    text = (swept[0] / "report.html").read_text()
+    assert f"is of step {content['steps'] - 1} and the run at step {content['steps']}; make it again with" in text
+    assert '<svg class="plane"' in text
+    for damage in ("{", json.dumps(content | {"curves": {"a": [{}]}})):
+        place.write_text(damage)
+        call("report", swept[0])
+        text = (swept[0] / "report.html").read_text()
+        assert "make the sweep again" in text
+        assert "Quality against variety" not in text
+
+
+def test_a_run_that_was_swept_may_be_replaced(swept: list[Path]) -> None:
+    seqgan.train(LINES, run_dir=swept[0], overwrite=True, threads=1, device="cpu", algorithm="mle", **TINY)
+    assert not (swept[0] / "sweep.json").exists()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_plane_has_the_colours_of_the_page(swept: list[Path], browser: Browser, scheme: str) -> None:  # noqa: F811
+    call("report", swept[0])
+    browser.open(swept[0] / "report.html", 360, scheme)
+    assert browser.run("return document.documentElement.scrollWidth") == 360
+    found = browser.run(
+        "return ['.plane path', '.plane circle', '.plane text'].map((name) => getComputedStyle(document.querySelector("
+        "name))).flatMap((style) => [style.stroke, style.fill])"
+    )
+    line, soft = {
+        "light": ("rgb(31, 78, 160)", "rgb(86, 92, 102)"),
+        "dark": ("rgb(127, 176, 255)", "rgb(169, 175, 185)"),
+    }[scheme]
+    assert found == [line, "none", line, line, "none", soft]
+    assert browser.errors() == []

@@ -45,10 +45,12 @@ def sweep(
     Writes sweep.csv, sweep.json and a picture of each pair of measures (.png, .svg) to --out: BLEU-3 against
     Self-BLEU-3 and backward BLEU-3; and the NLL of samples under a language model of the training split (lm-nll)
     against the NLL of test texts under one that learned from the samples alone (reverse-nll), which punishes cooling.
-    Real text stands on the same axes. Runs that differ in their seed alone are one curve.
+    Real text stands on the same axes. Runs that differ in their seed alone are one curve. Each run keeps the numbers as
+    well, for seqgan report.
 
     Below the tables: which curve is better at equal x, with a paired test over seeds (of all flips of signs), and the
     super-baseline, for every measure the best value that MLE reaches with any sampler."""
+    from seqgan import planes
     from seqgan import sweep as sweeping
     from seqgan.core import files
     from seqgan.core.device import cores, use_threads
@@ -57,29 +59,32 @@ def sweep(
     from seqgan.core.schema import json_bytes
     from seqgan.reporting import REAL
 
-    samplers = [sweeping.Sampler(temperature=at) for at in temperatures]
-    samplers += [sweeping.Sampler(top_k=k) for k in top_k or ()] + [sweeping.Sampler(top_p=p) for p in top_p or ()]
+    samplers = [planes.Sampler(temperature=at) for at in temperatures]
+    samplers += [planes.Sampler(top_k=k) for k in top_k or ()] + [planes.Sampler(top_p=p) for p in top_p or ()]
     trained = [found_again(run, device) for run in runs]
     use_threads(min(cores(), trained[0].description["threads"]) if threads is None else threads)
     swept = sweeping.sweep(trained, list(dict.fromkeys(samplers)), count=count, tokens=tokens)
-    data = json_bytes(sweeping.as_json(swept))
+    found = sweeping.as_json(swept)
+    data = json_bytes(found)
     files.make_folder(out)
     files.write(out / "sweep.csv", sweeping.as_csv(swept))
-    files.write(out / "sweep.json", data)
-    for plane in sweeping.PLANES:
+    files.write(out / planes.NAME, data)
+    for plane in planes.PLANES:
         made = figure(sweeping.curves_in(swept, plane), title="", x=plane.x, y=plane.y, size=(640, 480))
         files.write(out / f"{plane.y}-{plane.x}.png", png(rendered(made)))
         files.write(out / f"{plane.y}-{plane.x}.svg", svg(made))
+    for run in trained:
+        files.write(run.folder / planes.NAME, sweeping.left_in(run, found))
     if as_json:
         click.echo(data.decode(), nl=False)
         return
-    for name, rows in sweeping.means(swept).items():
+    for name, rows in planes.means(swept).items():
         cells = [[sampler.name, *(as_cell(row.get(one)) for one in SHOWN)] for sampler, row in rows.items()]
         print_table(["", *SHOWN], cells, name)
     print_table(["", *SHOWN], [["held-out text", *(as_cell(swept.real.get(one)) for one in SHOWN)]], REAL)
     best = sweeping.baselines(swept)
     cells = [[name, *(f"{of[one][0]:.4g}" if one in of else "" for one in SHOWN)] for name, of in best.items()]
     print_table(["", *SHOWN], cells, "the best of any sampler (mle: the super-baseline)")
-    for gap in sweeping.gaps(swept):
-        click.echo(str(gap))
-    click.echo(f"written to {out}: sweep.csv, sweep.json and the pictures")
+    for gap in found["summary"]:
+        click.echo(gap)
+    click.echo(f"written to {out}: sweep.csv, sweep.json and the pictures; seqgan report RUN shows them")

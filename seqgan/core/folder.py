@@ -19,7 +19,7 @@ MADE = re.compile(
     r"run\.json|\.lock|metrics\.jsonl|samples\.txt|config\.json|tokenizer\.model|checkpoints/step-\d+\.pt"
     r"|corpus/(train|valid|test)\.(txt|jsonl|labels)|evaluations/[\w-]+\.json|([\w-]+/)?[\w-]+\.safetensors"
     r"|(samples|generated|walk)\.png|training\.gif|report\.html|([\w-]+/)*[\w.-]+\.partial|tensorboard/[^/]+"
-    r"|wandb-run-id"
+    r"|wandb-run-id|sweep\.json"
 )
 
 
