@@ -81,4 +81,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    """What the package offers, without what this file needs for it."""
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

@@ -368,7 +368,9 @@ class TextModel:
 
     def _prompt_ids(self, prompt: str) -> list[int]:
         if unknown := self.tokenizer.unknown(prompt):
-            raise UsageError(f"the prompt holds tokens outside the vocabulary: {' '.join(unknown)}")
+            several = "; leave them out, or put tokens of the training texts in their place"
+            instead = several if len(unknown) > 1 else nearest(unknown[0], self.tokenizer.readable())
+            raise UsageError(f"the prompt holds tokens outside the vocabulary: {' '.join(unknown)}{instead}")
         ids = self.tokenizer.encode(prompt) if prompt else []
         if len(ids) >= self.policy.max_length:
             raise UsageError(f"the prompt has {len(ids)} tokens; this model generates at most {self.policy.max_length}")

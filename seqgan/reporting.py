@@ -10,9 +10,10 @@ import numpy as np
 
 from seqgan import __version__
 from seqgan.core import report
+from seqgan.core.config import nearest
 from seqgan.core.report import Measured, as_cell, as_difference, finite, metrics_of, rows_as_json, signatures
 from seqgan.core.stats import mean_influences
-from seqgan.errors import one_line
+from seqgan.errors import UsageError, one_line, quoted
 
 Row = dict[str, Measured]
 Pairs = Sequence[tuple[str, str]]
@@ -60,7 +61,7 @@ LABELLED = ("nll-test", "distinct", "distinct-2", "bleu-3", "recognised")  # of 
 WIDEST = 4  # columns of numbers side by side
 LEGEND = (
     "± is a standard error, of a difference the paired one; * a difference of more than two of them "
-    "(of blocks and seeds: as many as Student's t asks at 5 %)"
+    "(of blocks and seeds: as many as Student's t asks at 5%)"
 )
 
 
@@ -78,6 +79,11 @@ class Evaluation:
     labels: dict[str, dict[str, Row]] = field(default_factory=dict)  # label -> rows of its texts
 
     def __getitem__(self, name: str) -> Row:
+        """
+        Raises:
+            UsageError: there is no such row."""
+        if name not in self.rows:
+            raise UsageError(f"there is no row {quoted(name)}{nearest(str(name), self.rows)}")
         return self.rows[name]
 
     def __str__(self) -> str:

@@ -26,7 +26,7 @@ INHERITED = (
     "tokenizer", "vocab_size", "policy", "embedding_dim", "hidden_dim", "tie_embeddings", "embedding_init",
     "unigram_bias",
 )  # fmt: skip
-MOST_UNKNOWN = 0.5  # share of the tokens, to go on from a policy with its own tokenizer
+MOST_UNKNOWN = 0.5  # share of the tokens that a policy may have to read as unknown, to be trained or measured further
 INITIAL = "init.safetensors"  # the weights of --init-from, in the new run
 BY_TOKEN = ("embedding.weight", "output.weight", "output.bias")  # weights of a policy with a row for each token
 

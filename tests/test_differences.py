@@ -152,7 +152,7 @@ def test_the_difference_of_numbers_that_know_no_influences_has_no_error() -> Non
 
 
 def test_of_few_units_a_difference_must_be_larger_to_be_called_one() -> None:
-    """Student's t at 5 %: 4.30 of three seeds, 2.26 of ten blocks, two of many texts."""
+    """Student's t at 5%: 4.30 of three seeds, 2.26 of ten blocks, two of many texts."""
 
     def told(times: float, units: int) -> bool:
         influences = np.full(units, 1 / units**0.5)  # an error of 1

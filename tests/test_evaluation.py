@@ -295,6 +295,24 @@ def test_real_text_is_a_row_of_as_many_texts(tmp_path: Path) -> None:
     assert "every row must have as many" in refusal("evaluate", *files, "--real", tmp_path / "real.txt")[0]
 
 
+def test_blank_lines_are_told_as_the_empty_samples_that_they_are(tmp_path: Path) -> None:
+    (tmp_path / "s.txt").write_text("hi anna\n\nhi bo\n  \n\n")
+    told = call("evaluate", "--samples", tmp_path / "s.txt")
+    assert "n:5" in told.stdout
+    assert f"3 of the 5 texts of {tmp_path / 's.txt'} are empty: a blank line is an empty sample, which " in told.stderr
+    (tmp_path / "s.txt").write_text("hi anna\nhi bo\n")
+    assert "empty" not in call("evaluate", "--samples", tmp_path / "s.txt").stderr
+
+
+def test_a_wrong_name_of_a_row_is_told_with_those_that_there_are() -> None:
+    found = Evaluation({"mle": {}, "final": {}, "real": {}})
+    with pytest.raises(UsageError, match=r"^there is no row 'finl'; did you mean final\?$"):
+        found["finl"]
+    with pytest.raises(UsageError, match=r"^there is no row 'zzz'; choose one of mle, final, real$"):
+        found["zzz"]
+    assert found["mle"] == {}
+
+
 def test_samples_of_any_format_keep_their_empty_texts(run: seqgan.TrainedRun, tmp_path: Path) -> None:
     texts = [*run.generate(10), "", " "]
     (tmp_path / "s.txt").write_text("".join(text + "\n" for text in texts))

@@ -227,6 +227,13 @@ def test_a_saved_model_is_measured_on_a_corpus_as_the_policy_of_its_run(
     assert measured["model"]["nll-test"] == of_run["final"]["nll-test"]
     assert measured["real"]["bleu-2"] == of_run["real"]["bleu-2"]
     assert "name them with --corpus" in refusal("evaluate", saved)[0]
+    assert "unknown" not in call("evaluate", saved, "--corpus", corpus_file, "--json").stderr
+    other = corpus_file.with_name("other.txt")
+    other.write_text("".join(f"ΩΨ{number} ΔΘΛΞ\n" for number in range(60)), encoding="utf-8")
+    told = call("evaluate", saved, "--corpus", other, "--json").stderr
+    assert re.search(
+        rf"warning: \d\d% of the tokens of .*other.txt are unknown to {saved}, so that its numbers say ", told
+    )
     assert "is measured by itself" in refusal("evaluate", saved, played.folder, "--corpus", corpus_file)[0]
 
 

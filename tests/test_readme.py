@@ -289,6 +289,15 @@ def test_every_measure_is_explained_and_every_number_in_a_table_is_a_measure() -
         assert without_order(row[0] for row in table_rows(table)) <= measures
 
 
+def test_percentages_are_written_alike_in_readmes_and_in_what_the_commands_print() -> None:
+    texts = {name: prose(text) for name, text in READMES.items()}
+    for path in (path for package in ("seqgan", "imagegan") for path in (ROOT / package).rglob("*.py")):
+        tree = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        strings = [node.value for node in tree if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+        texts[str(path)] = "\n".join(strings)
+    assert {name: found for name, text in texts.items() if (found := re.findall(r"\d %.*", text))} == {}
+
+
 # --- the first README
 
 

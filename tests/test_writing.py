@@ -1,6 +1,7 @@
 """Texts that are distinct or new, from many prompts, and found by beam search."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -63,11 +64,33 @@ def test_every_prompt_is_continued_in_order(run: seqgan.TrainedRun) -> None:
     assert all(text.startswith("hi") for text in (*texts[:4], *texts[8:]))
     assert all(text.startswith("hi anna") for text in texts[8:])
     assert run.generate(4, prompt=["hi"], seed=2) == run.generate(4, prompt="hi", seed=2)
-    with pytest.raises(UsageError, match="outside the vocabulary: zebra"):
-        run.generate(4, prompt=["hi", "zebra"])
+    with pytest.raises(UsageError, match="outside the vocabulary: annna; did you mean anna"):
+        run.generate(4, prompt=["hi", "annna"])
+    with pytest.raises(UsageError, match=r"vocabulary: 漢; choose one of .*, cleo,.* or another of \d+$"):
+        run.generate(4, prompt="hi 漢")
+    with pytest.raises(
+        UsageError, match="vocabulary: zebra annna; leave them out, or put tokens of the training texts in"
+    ):
+        run.generate(4, prompt="hi zebra annna")
     for wrong in ([], ["hi", 3], 3):
         with pytest.raises(UsageError, match="prompt"):
             run.generate(4, prompt=wrong)
+
+
+def test_a_prompt_of_letters_is_told_the_letters_that_there_are(tmp_path: Path) -> None:
+    options = {**TINY, "algorithm": "mle", "threads": 1, "tokenizer": "bpe", "vocab_size": 40}
+    model = seqgan.train(TEXTS, run_dir=tmp_path / "run", **options).model()
+    with pytest.raises(UsageError, match="outside the vocabulary: z; choose one of ") as caught:
+        model.generate(1, prompt="hi z")
+    assert all(len(name) == 1 for name in str(caught.value).partition("one of ")[2].partition(" or ")[0].split(", "))
+
+
+def test_without_a_seed_it_tells_how_to_draw_the_same_texts_again(run: seqgan.TrainedRun) -> None:
+    found = call("generate", run.folder, "-n", 3)
+    [line] = found.stderr.splitlines()
+    told = re.fullmatch(r"drawn with a new seed; --seed (\d+) draws the same texts again", line)
+    assert told
+    assert call("generate", run.folder, "-n", 3, "--seed", told[1]).stdout == found.stdout
 
 
 def test_beam_search_writes_the_likeliest_texts_first(run: seqgan.TrainedRun) -> None:

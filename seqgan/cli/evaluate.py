@@ -154,7 +154,7 @@ def evaluate(**options: Any) -> None:
     seqgan evaluate --ratings sheet.csv
 
     ± is a standard error. Rows share texts and seeds, so a difference of two has an error of its own, the paired one; a
-    star marks a difference of more than two of them (2.26 for ten blocks, 4.3 for three seeds: Student's t at 5 %, so
+    star marks a difference of more than two of them (2.26 for ten blocks, 4.3 for three seeds: Student's t at 5%, so
     that one of twenty differences by chance gets a star). Several runs are compared with the first; runs that
     differ in their seed alone become one row, their mean, with the error over seeds.
 
@@ -216,6 +216,8 @@ def _evaluate_model(asked: Asked) -> None:
     from seqgan.core.device import use_threads
     from seqgan.data.encoding import encoded
     from seqgan.data.tokens import tokens_of
+    from seqgan.reporting import REAL
+    from seqgan.warm_start import MOST_UNKNOWN
 
     folder, source = asked.runs[0], asked.source()
     if source.corpus is None:
@@ -226,6 +228,12 @@ def _evaluate_model(asked: Asked) -> None:
     result = evaluation.evaluate_models({"model": model}, encoded(source.load(), model.tokenizer), **options)
     tokens = asked.tokens or tokens_of(model.tokenizer.kind, result.references)
     _show(result, evaluation.summary(result), asked, tokens)
+    if (share := result[REAL]["unknown"].value) > MOST_UNKNOWN:
+        click.echo(
+            f"warning: {share:.0%} of the tokens of {source.corpus} are unknown to {folder}, so that its numbers say "
+            "next to nothing; name texts like those that it was trained on",
+            err=True,
+        )
 
 
 def _evaluate_file(asked: Asked) -> None:
@@ -254,6 +262,12 @@ def _evaluate_file(asked: Asked) -> None:
             )
         rows[REAL] = evaluate(real[: len(samples)], references, training, **options, held_out=True)
     _show(Evaluation(rows, texts={name: samples}, references=references), [], asked, tokens)
+    if empty := samples.count(""):
+        click.echo(
+            f"{empty} of the {len(samples)} texts of {asked.samples} are empty: a blank line is an empty sample, which "
+            "lowers most numbers; remove such lines if they are no samples",
+            err=True,
+        )
     if "self-bleu-2" not in rows[name]:
         click.echo(f"{asked.samples} holds a single text, of which there is no Self-BLEU", err=True)
     if references and not real:

@@ -157,7 +157,7 @@ def generate(
     if chooser:
         click.echo(chooser.told(), err=True)
     if fresh and not beams and temperature:
-        click.echo(f"--seed {seed}", err=True)
+        click.echo(f"drawn with a new seed; --seed {seed} draws the same texts again", err=True)
 
 
 def _as_json(prompt: str, item: "Generated", *, named: bool) -> str:

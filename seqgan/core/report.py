@@ -17,7 +17,7 @@ from seqgan.errors import RunError
 
 WIDEST = 10_000
 NOISE = 1e-12  # what sums of floats leave of zero
-# Standard errors that a difference must exceed to be called one: the two-sided 5 % quantiles of Student's t for 2 to 10
+# Standard errors that a difference must exceed to be called one: the two-sided 5% quantiles of Student's t for 2 to 10
 # units (blocks, seeds), and two for more.
 STUDENT = dict(zip(range(2, 11), (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26), strict=True))
 DIFFERENT = 2.0

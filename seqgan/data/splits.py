@@ -25,7 +25,7 @@ def part_of(text: str) -> str:
 
 
 def split(texts: Sequence[str]) -> dict[str, Sequence[str]]:
-    """80 % train, 10 % valid, 10 % test, by a hash of the text: adding a text moves no other."""
+    """80% train, 10% valid, 10% test, by a hash of the text: adding a text moves no other."""
     parts = parts_of(texts)
     return {part: chosen(texts, np.flatnonzero(parts == number)) for number, part in enumerate(PARTS)}
 

@@ -181,6 +181,10 @@ class Tokenizer:
         """The characters or words of a text that are not in the vocabulary."""
         return [token for token in dict.fromkeys(self._tokens(text)) if token not in self._ids]
 
+    def readable(self) -> list[str]:
+        """The words or characters that are in the vocabulary, blanks aside."""
+        return [token for token in self._ids if token.strip() and (self.kind in BY_BLANKS or len(token) == 1)]
+
     def _tokens(self, text: str) -> Sequence[str]:
         """The tokens of a text, known or not; unknown subwords are single characters."""
         if self.kind in SPLIT:

@@ -65,10 +65,10 @@ def pairs(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
 def test_poems_are_varied(poems: list[str], seed: int) -> None:
     part = random.Random(seed).sample(poems, 1200)
     bigrams = [a + b for poem in part for line in poem.split() for a, b in pairwise(line)]
-    assert len(set(bigrams)) >= 0.7 * len(bigrams)  # 1,200 real quatrains: 86 %
+    assert len(set(bigrams)) >= 0.7 * len(bigrams)  # 1,200 real quatrains: 86%
     assert len(set("".join(part)) - {" "}) >= 1500  # real: 2,900
     [(_, most)] = Counter(poem[:2] for poem in part).most_common(1)
-    assert most <= 0.01 * len(part)  # real: 0.3 %
+    assert most <= 0.01 * len(part)  # real: 0.3%
 
 
 def test_the_commonest_characters_carry_the_poems_as_they_carry_real_verse(poems: list[str], real_data: Path) -> None:
@@ -140,7 +140,7 @@ def test_no_sentence_is_a_real_one(speeches: list[str], real_data: Path) -> None
 
 @SUBSAMPLES
 def test_speeches_are_varied(speeches: list[str], seed: int) -> None:
-    """Bounds a little below 2,500 real sentences of a president: .548, .864, .962, 5,449 words, 2.3 %, 0.8 %."""
+    """Bounds a little below 2,500 real sentences of a president: .548, .864, .962, 5,449 words, 2.3%, 0.8%."""
     part = random.Random(seed).sample(speeches, 3000)  # as many words
     for n, bound in ((2, 0.5), (3, 0.8), (4, 0.93)):
         found = list(ngrams(part, n))

@@ -73,7 +73,7 @@ def test_truncated_noise_stays_within_and_has_the_variance_of_its_law(truncation
     density = math.exp(-(truncation**2) / 2) / math.sqrt(2 * math.pi)
     variance = 1 - 2 * truncation * density / math.erf(truncation / math.sqrt(2))
     assert drawn.mean().item() == pytest.approx(0, abs=5 * math.sqrt(variance / drawn.numel()))
-    assert drawn.var().item() == pytest.approx(variance, rel=0.015)  # its standard error is below 0.3 %
+    assert drawn.var().item() == pytest.approx(variance, rel=0.015)  # its standard error is below 0.3%
 
 
 def test_without_truncation_noise_is_normal() -> None:
