@@ -89,8 +89,9 @@ class LikelihoodRatio(FromPolicy):
         self.reference.load_state_dict(weights)
 
     def train(self, mode: bool = True) -> "LikelihoodRatio":
-        """Only p learns, and only p has dropout."""
+        """Neither has dropout: that of p would lower its likelihood of every text, and q has none."""
         super().train(mode)
+        self.model.eval()
         self.reference.eval()
         return self
 
