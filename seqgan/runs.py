@@ -25,6 +25,7 @@ from seqgan.data.tokenizer import Kind, Tokenizer
 from seqgan.errors import CheckpointError, ConfigError, CorpusError, RunError, quoted, why
 from seqgan.model import TextModel
 from seqgan.models.factory import new_discriminator, new_policy
+from seqgan.models.from_policy import LANGUAGE_MODEL
 
 STAGES = ("mle", "final", "best")
 CUSTOM = ("policy", "discriminator", "reward")  # components that the user may replace
@@ -149,7 +150,7 @@ def load_model(
         CheckpointError: the checkpoint is damaged or belongs to another model."""
     description = describe_run(folder)
     refuse_missing(folder, description, components, ["policy", "discriminator"] if with_discriminator else ["policy"])
-    path, stage = _checkpoint_of(folder, stage)
+    path, stage = _checkpoint_of(folder, stage, description)
     state = saved_in(path, folder, description)["algorithm"]
     tokenizer = load_tokenizer(folder, description)
     config = run_config(folder / "run.json", description)
@@ -173,18 +174,18 @@ def load_model(
     return TextModel(policy.to(device), tokenizer, discriminator, about)
 
 
-def _checkpoint_of(folder: Path, stage: str) -> tuple[Path, str]:
+def _checkpoint_of(folder: Path, stage: str, description: Mapping[str, Any]) -> tuple[Path, str]:
     """The file that holds a stage, and the policy to take from it."""
-    found = checkpoints(folder)
+    found, named = checkpoints(folder), [*STAGES, *([LANGUAGE_MODEL] if _compares_likelihoods(description) else [])]
     if not found:
         raise RunError(f"{folder} holds no checkpoint yet; start it with seqgan train --resume {in_shell(folder)}")
-    if stage in STAGES:
+    if stage in named:
         return next(reversed(found.values())), stage
     if stage.isascii() and stage.isdecimal() and len(stage) < 20 and int(stage) in found:
         return found[int(stage)], "final"
     raise RunError(
         f"{folder} has no stage {quoted(stage)}; "
-        f"there are {', '.join(STAGES)} and the checkpoints {', '.join(map(str, found))}"
+        f"there are {', '.join(named)} and the checkpoints {', '.join(map(str, found))}"
     )
 
 
@@ -277,7 +278,16 @@ def moved(folder: Path, corpus: Corpus) -> list[str]:
 
 def stages_of(description: Mapping[str, Any]) -> list[str]:
     """The policies of a run that an evaluation has a row for."""
-    return ["mle"] if description["algorithm"] == "mle" else ["mle", "final"]
+    if description["algorithm"] == "mle":
+        return ["mle"]
+    return ["mle", *([LANGUAGE_MODEL] if _compares_likelihoods(description) else []), "final"]
+
+
+def _compares_likelihoods(description: Mapping[str, Any]) -> bool:
+    """Whether the run has a discriminator that holds a language model."""
+    config, own = description["config"], {"discriminator", "reward"} & set(description["custom"])
+    asked_for = any(str(name).partition(":")[0] == "discriminator" for name in config.get("reward", ()))
+    return asked_for and config.get("discriminator") == "likelihood-ratio" and not own
 
 
 def progress(folder: Path) -> dict[str, Any]:

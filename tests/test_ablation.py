@@ -126,7 +126,7 @@ def test_settings_that_are_none_are_refused(content: str, message: str, corpus_f
     assert message in refusal("bench", "ablation", settings, "--corpus", corpus_file, "--runs", tmp_path / "runs")[0]
 
 
-@pytest.mark.parametrize("name", ["policy", "adversarial", "corpus"])
+@pytest.mark.parametrize("name", ["policy", "adversarial", "corpus", "discriminators"])
 def test_the_settings_that_come_with_the_package_are_settings(name: str) -> None:
     for setting in read_config_file(Path(seqgan.__file__).parent / "bench" / f"{name}.toml").values():
         algorithm = setting.pop("algorithm", "mle")

@@ -28,8 +28,8 @@ from seqgan.data.batches import Texts, side_by_side
 from seqgan.losses import discriminator_loss, l2_penalty
 from seqgan.metrics.nll import likelihood
 from seqgan.models.cnn import CNNDiscriminator
-from seqgan.models.from_policy import FromPolicy
-from seqgan.models.policy import Sampled
+from seqgan.models.from_policy import LANGUAGE_MODEL, FromPolicy, LikelihoodRatio
+from seqgan.models.policy import PolicyModule, Sampled
 from seqgan.rewards.controls import under
 from seqgan.rewards.per_token import TokenReward
 from seqgan.shapes import Rewards, Scalar, Scores
@@ -334,18 +334,29 @@ class TextGAN:
         state = self.mle.state_dict()
         if self.after_mle:
             best = self.mle.best.weights or self.after_mle
-            state["policies"] = {"mle": self.after_mle, "final": clone(self.generator), "best": best}
+            others = {name: clone(policy) for name, policy in self._of_discriminator().items()}
+            state["policies"] = {"mle": self.after_mle, "final": clone(self.generator), "best": best, **others}
         critic = self.critic.state_dict() if self.critic else {}
         optimizers = {f"{name}_optimizer": optimizer.state_dict() for name, optimizer in self.optimizers.items()}
         return {**state, "after_mle": self.after_mle, "health": dict(vars(self.health)), **optimizers, **critic}
 
+    def _of_discriminator(self) -> dict[str, PolicyModule]:
+        """The policies, by their stage, that the discriminator holds."""
+        match self.discriminator:
+            case LikelihoodRatio(model=model):
+                return {LANGUAGE_MODEL: model}
+        return {}
+
     def state_like(self) -> dict[str, Any]:
         """What a saved state must be like."""
+        mle = self.mle.state_like()
+        policies = {**mle["policies"], **self._of_discriminator()}
         critic = self.critic.state_like() if self.critic else {}
         optimizers = {f"{name}_optimizer": optimizer for name, optimizer in self.optimizers.items()}
         measured: dict[str, Any] = dict.fromkeys(("valid_nll", "distinct", "entropy"), FINITE)
         health = {"after_mle": ({}, measured), "warned": TEXTS}
-        return {**self.mle.state_like(), "after_mle": ({}, self.generator), "health": health, **optimizers, **critic}
+        own = {"policies": policies, "after_mle": ({}, self.generator), "health": health}
+        return {**mle, **own, **optimizers, **critic}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         state = {"health": vars(Health()), **state}  # the first runs of format 2 have none

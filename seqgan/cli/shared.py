@@ -29,7 +29,7 @@ STAGE_OPTION = click.option(
     type=STAGE,
     shell_complete=STAGES,
     default="final",
-    help="mle, final, best (by validation NLL), or the number of a checkpoint",
+    help="mle, final, best (by validation NLL), language-model (of a likelihood ratio), or the number of a checkpoint",
     show_default=True,
 )
 

@@ -15,6 +15,8 @@ from seqgan.models.policy import PolicyModule
 from seqgan.shapes import Labels, Scores, SoftTokens, Tokens
 from seqgan.symbols import BOS
 
+LANGUAGE_MODEL = "language-model"  # the stage of a run that is p of its likelihood ratio
+
 
 class FromPolicy(nn.Module, ABC):
     """A discriminator with weights of a policy."""

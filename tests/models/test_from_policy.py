@@ -16,7 +16,7 @@ from seqgan.algorithms import ALGORITHMS
 from seqgan.algorithms.configs import CONFIGS
 from seqgan.core.weights import clone
 from seqgan.data.dataset import TokenDataset
-from seqgan.errors import ConfigError
+from seqgan.errors import ConfigError, RunError
 from seqgan.models.from_policy import LikelihoodRatio, LSTMDiscriminator
 from seqgan.models.gru import GRUPolicy
 from seqgan.models.lstm import LSTMPolicy
@@ -162,6 +162,24 @@ def test_a_run_with_it_is_trained_loaded_saved_and_resumed(name: str, tmp_path: 
     assert verdicts(seqgan.from_pretrained(tmp_path / "saved")) == scores
     longer = seqgan.train(tiny_lines(), **{**options, "iterations": 3}, run_dir=tmp_path / "run", resume=True)
     assert verdicts(longer) != scores
+
+
+def test_the_language_model_of_a_ratio_is_a_stage_of_its_run(tmp_path: Path) -> None:
+    """What one would do in the place of a choice among the policy's samples: sample from p."""
+    options = {**TINY_CONFIGS["seqgan"], "iterations": 1, "d_pretrain_rounds": 20, "d_patience": 0, "threads": 1}
+    run = seqgan.train(tiny_lines(), **options, discriminator="likelihood-ratio", run_dir=tmp_path / "run")
+    model = run.model("language-model")
+    assert isinstance(model.discriminator, LikelihoodRatio)
+    assert_close(clone(model.policy), clone(model.discriminator.model))
+    assert list(run.evaluate(count=4).rows) == ["mle", "language-model", "final", "real"]
+    assert len(run.generate(3, stage="language-model")) == 3
+    without = seqgan.train(tiny_lines(), **options, run_dir=tmp_path / "without")
+    with pytest.raises(RunError, match="has no stage 'language-model'; there are mle, final, best and the checkpoints"):
+        without.model("language-model")
+    own = seqgan.train(
+        tiny_lines(), **options, discriminator="likelihood-ratio", reward="length:2-4", run_dir=tmp_path / "own"
+    )
+    assert "language-model" not in own.evaluate(count=4).rows
 
 
 def verdicts(judge: Any) -> list[float]:
