@@ -11,18 +11,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from imagegan.library import TrainedRun, load, train
+    from imagegan.library import TrainedRun, evaluate, load, train
     from imagegan.model import ImageModel
     from imagegan.pretrained import from_pretrained
 
 _HOMES = {
     "ImageModel": "model",
     "TrainedRun": "library",
+    "evaluate": "library",
     "from_pretrained": "pretrained",
     "load": "library",
     "train": "library",
 }
-__all__ = ["ImageModel", "TrainedRun", "from_pretrained", "load", "train"]
+__all__ = ["ImageModel", "TrainedRun", "evaluate", "from_pretrained", "load", "train"]
 
 
 def __getattr__(name: str) -> Any:

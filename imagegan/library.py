@@ -6,13 +6,19 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
+from numpy.typing import ArrayLike
+from torch import Tensor
+
 from imagegan import evaluation, training
+from imagegan.data import MANY, SIDE
+from imagegan.data import load as load_data
 from imagegan.measures import Row
 from imagegan.model import STAGE, ImageModel, load_model
 from imagegan.nets import Images
 from imagegan.pretrained import CONFIG, save_pretrained
 from imagegan.report import report
 from imagegan.runs import read_run
+from imagegan.samples import read_samples, samples_of
 from imagegan.variants.configs import CONFIGS, PRESETS
 from seqgan.core import distributed, page
 from seqgan.core.bounds import PATH, SEED, TEXT, THREADS, YES_NO, checked
@@ -142,6 +148,42 @@ def train(
         written = partial(report, [folder], machine.device, finished.splits)
         page.write_after_training(folder, written, machine.display)
     return TrainedRun(folder, device)
+
+
+@checked
+def evaluate(
+    samples: str | Path | ArrayLike | Tensor,
+    data: Annotated[str, TEXT] = "digits",
+    *,
+    labels: ArrayLike | Tensor | None = None,
+    data_dir: Annotated[str | Path | None, PATH] = None,
+    size: Annotated[int, SIDE] = 0,
+    images: Annotated[int, MANY] = 0,
+    count: Annotated[int, evaluation.COUNTED] = evaluation.COUNT,
+    seed: Annotated[int, SEED] = 0,
+) -> dict[str, Row]:
+    """Measure images of any origin, as `imagegan evaluate --samples` does: a row for them, and one for held-out images.
+
+    Args:
+        samples: an npz file, a folder of images, or an array "N C S S", "N S S C" or "N S S" of bytes, or of floats in
+            [0, 1], [-1, 1] or [0, 255], which are told by the type and the range; of points, "N 2".
+        data: what they are compared with, by name, as for `train`; `data_dir`, `size` as there.
+        labels: of an array, the classes that they were to be of.
+        images: how many training images there are to compare with; 0: 10,000, or all that are read.
+        count: at most so many samples are measured, taken at random by `seed`.
+
+    Raises:
+        DataError: the samples or the data cannot be read, are of different shapes, or too few."""
+    splits = load_data(
+        data, count=images, held_out=count, seed=seed, size=size, folder=Path(data_dir) if data_dir else None
+    )
+    if isinstance(samples, str | Path):
+        if labels is not None:
+            raise UsageError("labels go with an array; a file holds its own")
+        given = read_samples(Path(samples), splits.train)
+    else:
+        given = samples_of(samples, labels, splits.train)
+    return evaluation.evaluate({"samples": given.some(count, seed)}, splits, data)
 
 
 @checked

@@ -1,4 +1,4 @@
-"""Samples to evaluate: from an npz file, or from a folder of images."""
+"""Samples to evaluate: arrays, those of an npz file, or a folder of images."""
 
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -6,7 +6,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from imagegan.data.dataset import ImageDataset, as_floats, counted
@@ -68,6 +68,25 @@ def read_samples(path: Annotated[Path, PATH], like: ImageDataset | None = None) 
     return _coloured(_from_folder(path, like), like.images.shape[1])
 
 
+def samples_of(images: ArrayLike | Tensor, labels: ArrayLike | Tensor | None, like: ImageDataset) -> Samples:
+    """Arrays or tensors, as those of an npz file (`read_samples`).
+
+    Raises:
+        DataError: they are no such images, or there is not a label for each."""
+    given = None if labels is None else _array(labels)
+    return _coloured(_of_arrays(_array(images), given, "the array"), like.images.shape[1])
+
+
+def _array(values: ArrayLike | Tensor) -> NDArray[np.generic]:
+    if isinstance(values, Tensor):
+        values = values.detach().cpu()
+        return (values.float() if values.is_floating_point() else values).numpy()
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        raise DataError("the array has parts of different shapes; images of one size were expected") from error
+
+
 def _coloured(samples: Samples, channels: int) -> Samples:
     pixels = samples.pixels
     if pixels.shape[1] == 3 and channels == 1 and bool((pixels[:, :1] == pixels).all()):
@@ -111,16 +130,21 @@ def _from_file(path: Path) -> Samples:
     if not usual and len(found) != 1:
         there = ", ".join(found) or ("nothing" if given is None else "labels alone")
         raise DataError(f"{path} holds {there}; an array called samples was expected")
-    pixels, scale = _scaled(_channels_first(found[usual[0] if usual else next(iter(found))], path), path)
+    return _of_arrays(found[usual[0] if usual else next(iter(found))], given, str(path))
+
+
+def _of_arrays(images: NDArray[np.generic], given: NDArray[np.generic] | None, where: str) -> Samples:
+    pixels, scale = _scaled(_channels_first(images, where), where)
     labels = None
     if given is not None:
-        if given.shape != (len(pixels),) or given.dtype.kind not in "iu" or (given < 0).any():
-            raise DataError(f"{path}: a whole number from 0 as a label was expected for each of {len(pixels)} samples")
+        if given.shape != (len(pixels),) or given.dtype.kind not in "iu" or (given < 0).any():  # type: ignore[operator]
+            raise DataError(f"{where}: a whole number from 0 as a label was expected for each of {len(pixels)} samples")
         labels = torch.from_numpy(given.astype(np.int64))
     return Samples(pixels, labels, description=f"{counted(len(pixels), 'sample')}, {scale}")
 
 
-def _channels_first(array: NDArray[np.generic], path: Path) -> NDArray[np.generic]:
+def _channels_first(array: NDArray[np.generic], where: str) -> NDArray[np.generic]:
+    shape = " x ".join(map(str, array.shape)) or "a single number"
     if array.ndim == 2 and array.shape[1:] == POINT[:1]:
         array = array[:, :, None, None]
     if array.ndim == 3:
@@ -128,21 +152,20 @@ def _channels_first(array: NDArray[np.generic], path: Path) -> NDArray[np.generi
     if array.ndim == 4 and array.shape[1] not in (1, 2, 3) and array.shape[3] in (1, 3):
         array = array.transpose(0, 3, 1, 2)
     if array.ndim != 4 or array.shape[1] not in (1, 2, 3) or array.shape[2] != array.shape[3] or not array.size:
-        shape = " x ".join(map(str, array.shape)) or "a single number"
         raise DataError(
-            f"{path} holds {array.dtype} values of {shape}; square images N x S x S, N x C x S x S or N x S x S x C "
+            f"{where} holds {array.dtype} values of {shape}; square images N x S x S, N x C x S x S or N x S x S x C "
             "were expected"
         )
     return array
 
 
-def _scaled(array: NDArray[np.generic], path: Path) -> tuple[Images, str]:
+def _scaled(array: NDArray[np.generic], where: str) -> tuple[Images, str]:
     """In [-1, 1], and which scale they were taken to have."""
     kind = array.dtype.kind
     if kind not in "buif":
-        raise DataError(f"{path} holds {array.dtype} values; bytes or floats were expected")
+        raise DataError(f"{where} holds {array.dtype} values; bytes or floats were expected")
     if wrong := int((~np.isfinite(array.reshape(len(array), -1))).any(axis=1).sum()):
-        raise DataError(f"{path} holds NaN or infinity in {wrong} of {len(array)} samples; leave those out")
+        raise DataError(f"{where} holds NaN or infinity in {wrong} of {len(array)} samples; leave those out")
     low, high = float(array.min()), float(array.max())
     if array.shape[1:] == POINT:
         ranges = {"points in the plane": (-1.0, 1.0, kind == "f" and low >= -ROUNDING - 1 and high <= 1 + ROUNDING)}
@@ -162,8 +185,8 @@ def _scaled(array: NDArray[np.generic], path: Path) -> tuple[Images, str]:
             return values.clamp_(-1, 1), f"taken as {scale}"
     given = f"{array.dtype} values from {low:.4g} to {high:.4g}"
     if array.shape[1:] == POINT:
-        raise DataError(f"{path} holds points of {given}; floats within [-1, 1] were expected")
+        raise DataError(f"{where} holds points of {given}; floats within [-1, 1] were expected")
     raise DataError(
-        f"{path} holds {given}, of which nothing says what is black and white; bytes, or floats within [0, 1], "
+        f"{where} holds {given}, of which nothing says what is black and white; bytes, or floats within [0, 1], "
         "[-1, 1] or [0, 255] were expected"
     )

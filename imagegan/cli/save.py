@@ -15,12 +15,14 @@ from seqgan.core.options import LICENCE
 @click.argument("folder", type=PATH)
 @STAGE
 @LICENCE
-@click.option("--overwrite", is_flag=True, help="replace a saved model in FOLDER")
+@click.option("--overwrite", is_flag=True, help="replace the saved model that FOLDER holds")
 @DEVICE
 def save(run: Path, folder: Path, stage: str, licence: str, overwrite: bool, device: str) -> None:
-    """Save the model of RUN in FOLDER: weights, and a model card with its numbers and samples.
+    """Save the model of RUN in a new FOLDER, to hand it on without its run.
 
-    imagegan generate, walk and push take FOLDER in place of a run, imagegan.from_pretrained(FOLDER) loads it."""
+    FOLDER gets the weights (config.json and safetensors), samples.png, and a model card (README.md) with the numbers of
+    imagegan evaluate, which are measured for it. It takes the place of a run in imagegan generate, walk and push, and
+    imagegan.from_pretrained(FOLDER) loads it."""
     from imagegan.library import load
 
     place = load(run, device).save_pretrained(folder, stage=stage, license=licence, overwrite=overwrite)

@@ -19,7 +19,7 @@ from seqgan.data.reading import Reading
 @LICENCE
 @click.option("--corpus", type=TEXT, shell_complete=CORPORA, help="where the texts of RUN are now, if they have moved")
 @reading_options
-@click.option("--overwrite", is_flag=True, help="replace a saved model in FOLDER")
+@click.option("--overwrite", is_flag=True, help="replace the saved model that FOLDER holds")
 @DEVICE
 def save(
     run: Path,
@@ -31,9 +31,11 @@ def save(
     overwrite: bool,
     device: str,
 ) -> None:
-    """Save the model of RUN in FOLDER: weights, tokenizer, and a model card with its numbers and samples.
+    """Save the model of RUN in a new FOLDER, to hand it on without its run.
 
-    seqgan generate, score, evaluate and push take FOLDER in place of a run, seqgan.from_pretrained(FOLDER) loads it."""
+    FOLDER gets the weights (config.json and safetensors), the tokenizer, and a model card (README.md) with samples and
+    the numbers of seqgan evaluate, which are measured for it. It takes the place of a run in seqgan generate, score,
+    evaluate and push, and seqgan.from_pretrained(FOLDER) loads it."""
     from seqgan.runs import Source
 
     trained = found_again(run, device, Source(corpus, reading))

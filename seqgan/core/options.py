@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from seqgan.core.starting import Machine, RunRequest
 
 LICENCE = click.option(
-    "--license", "licence", type=TEXT, default="unknown", help="of the model, for its card", show_default=True
+    "--license", "licence", type=TEXT, default="unknown", help="for the model card: cc0-1.0, mit ...", show_default=True
 )
 HOST = click.option(
     "--host", type=TEXT, default="127.0.0.1", help="where to listen; 0.0.0.0 lets others in", show_default=True

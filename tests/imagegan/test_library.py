@@ -1,15 +1,21 @@
 """What `import imagegan` offers."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL.Image import Image
 
 import imagegan
 import seqgan
-from seqgan.errors import ConfigError, UsageError
+from imagegan.cli import imagegan as command_line
+from imagegan.data import toy
+from seqgan.core.report import rows_as_json
+from seqgan.errors import ConfigError, DataError, UsageError
 from tests.imagegan.tiny import tiny
 from tests.logged import Kept, events
 
@@ -54,6 +60,28 @@ def test_what_there_is_not_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(AttributeError, match="has no attribute 'trian'"):
         imagegan.trian  # noqa: B018
     assert [name for name in dir(imagegan) if not name.startswith("__")] == sorted(imagegan.__all__)
+
+
+def test_images_of_any_origin_are_measured_as_by_the_command(tmp_path: Path) -> None:
+    points, options = toy("ring", 300, 5).pixels, {"images": 200, "count": 100, "seed": 3}
+    np.savez(tmp_path / "x.npz", samples=points.numpy())
+    words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+    command = ["evaluate", "--samples", str(tmp_path / "x.npz"), "--data", "ring", "--json", *words]
+    told = json.loads(CliRunner().invoke(command_line, command, catch_exceptions=False).stdout)["rows"]
+    for samples in (points, points.numpy(), points[:, :, 0, 0].tolist(), tmp_path / "x.npz"):
+        assert rows_as_json(imagegan.evaluate(samples, "ring", **options)) == told
+
+
+def test_arrays_that_are_no_images_are_refused() -> None:
+    points = toy("ring", 30).pixels
+    with pytest.raises(DataError, match="the array holds float64 values of 3 x 4 x 5; square images"):
+        imagegan.evaluate(np.zeros((3, 4, 5)), "ring", images=100)
+    with pytest.raises(DataError, match="the array has parts of different shapes"):
+        imagegan.evaluate([[1.0, 0.0], [1.0]], "ring", images=100)
+    with pytest.raises(DataError, match="a whole number from 0 as a label was expected for each of 30"):
+        imagegan.evaluate(points, "ring", labels=[1, 2], images=100)
+    with pytest.raises(UsageError, match="a file holds its own"):
+        imagegan.evaluate("x.npz", "ring", labels=[1, 2], images=100)
 
 
 def test_importing_it_imports_no_torch() -> None:
