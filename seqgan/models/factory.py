@@ -38,9 +38,19 @@ def cnn(config: Any, vocab_size: int, max_length: int, policy: PolicyModule) -> 
 
 
 def lstm(config: Any, vocab_size: int, max_length: int, policy: PolicyModule) -> nn.Module:
-    """Of the sizes of the policy, so that it can begin with its weights."""
-    sizes = (vocab_size, config.embedding_dim, config.hidden_dim)
-    return LSTMDiscriminator(*sizes, dropout=config.d_dropout, labels=policy.label_count)
+    """Of the sizes of the policy, so that it can begin with its weights.
+
+    Raises:
+        UsageError: it is to begin with the weights of a policy that is no LSTM."""
+    sizes = config.embedding_dim, config.hidden_dim
+    if isinstance(policy, LSTMPolicy):
+        sizes = policy.embedding.embedding_dim, policy.hidden_dim
+    elif config.d_init == "policy":
+        raise UsageError(
+            f"--discriminator lstm begins with the weights of an LSTM policy, and this policy is a "
+            f"{type(policy).__name__}; give --d-init random, or --policy lstm"
+        )
+    return LSTMDiscriminator(vocab_size, *sizes, dropout=config.d_dropout, labels=policy.label_count)
 
 
 def likelihood_ratio(config: Any, vocab_size: int, max_length: int, policy: PolicyModule) -> nn.Module:

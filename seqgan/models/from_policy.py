@@ -47,10 +47,8 @@ class LSTMDiscriminator(FromPolicy):
         self.label_embedding = nn.Embedding(labels, embedding_dim, _weight=zeros) if labels else None
 
     def begin_as(self, policy: PolicyModule) -> None:
-        """Take the embeddings and the recurrent layer of an LSTM policy of the same sizes; of any other policy there
-        is nothing that fits, and the weights stay random."""
-        if not isinstance(policy, LSTMPolicy):
-            return
+        """Take the embeddings and the recurrent layer of an LSTM policy of the same sizes."""
+        assert isinstance(policy, LSTMPolicy)
         pairs = [(self.embedding, policy.embedding), (self.lstm, policy.lstm)]
         if self.label_embedding is not None and policy.label_embedding is not None:
             pairs.append((self.label_embedding, policy.label_embedding))

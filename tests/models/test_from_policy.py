@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from seqgan.algorithms import ALGORITHMS
 from seqgan.algorithms.configs import CONFIGS
 from seqgan.core.weights import clone
 from seqgan.data.dataset import TokenDataset
-from seqgan.errors import ConfigError, RunError
+from seqgan.errors import ConfigError, RunError, UsageError
+from seqgan.models.factory import new_discriminator
 from seqgan.models.from_policy import LikelihoodRatio, LSTMDiscriminator
 from seqgan.models.gru import GRUPolicy
 from seqgan.models.lstm import LSTMPolicy
@@ -94,11 +96,15 @@ def test_an_lstm_begins_with_the_hidden_states_of_the_policy_and_knows_nothing(l
     assert_close(judge.token_logits(TEXTS, *own), hidden * (TEXTS != PAD))
 
 
-def test_an_lstm_has_nothing_to_take_from_another_policy() -> None:
-    judge = LSTMDiscriminator(6, 5, 3)
-    before = clone(judge)
-    judge.begin_as(a_policy(GRUPolicy))
-    assert_close(clone(judge), before)
+def test_an_lstm_takes_weights_of_an_lstm_alone() -> None:
+    config = CONFIGS["seqgan"](discriminator="lstm")  # type: ignore[call-arg]
+    with pytest.raises(UsageError, match="this policy is a GRUPolicy; give --d-init random, or --policy lstm"):
+        new_discriminator(config, a_policy(GRUPolicy))
+    made: Any = new_discriminator(replace(config, d_init="random", hidden_dim=7), a_policy(GRUPolicy))
+    assert made.lstm.hidden_size == 7
+    made = new_discriminator(config, a_policy())  # of the sizes of this policy, whatever the config says
+    made.begin_as(a_policy())
+    assert made.lstm.hidden_size == 3
 
 
 @pytest.mark.parametrize("policy", [a_policy(), a_policy(GRUPolicy)])
