@@ -96,6 +96,19 @@ def test_another_experiment_in_the_folder_is_refused(done: Path) -> None:
         run([job._replace(size="small") for job in jobs(done, ("mle",))])
 
 
+def test_a_bench_from_before_an_option_there_is_now_is_gone_on_with(tmp_path: Path) -> None:
+    run(jobs(tmp_path, ("random",)))
+    about = tmp_path / "seed-0" / "random" / "run.json"
+    recorded = json.loads(about.read_text())
+    del recorded["config"]["weight_drop"]
+    about.write_text(json.dumps(recorded))
+    run(jobs(tmp_path, ("random",)))
+    recorded["config"]["hidden_dim"] = 999
+    about.write_text(json.dumps(recorded))
+    with pytest.raises(RunError, match="was begun with hidden_dim 999"):
+        run(jobs(tmp_path, ("random",)))
+
+
 def test_a_damaged_result_is_refused_by_name(done: Path, tmp_path: Path) -> None:
     run(jobs(tmp_path, ("random",)))
     (tmp_path / "seed-0" / "random" / RESULT).write_bytes(b"nothing")

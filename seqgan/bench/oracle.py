@@ -222,6 +222,7 @@ def _refuse_other(job: Job) -> None:
     if not (job.place / "run.json").is_file():
         return
     found, asked = ({**about.pop("config"), **about} for about in (describe(job.place), description_of(job)))
+    found = {**to_json(type(config_of(job.arm, job.size))()), **found}  # an option that is newer has its default
     if other := next((name for name in reversed(asked) if found.get(name) != asked[name]), None):
         raise RunError(
             f"{job.place} was begun with {other} {quoted(found.get(other))}, now it is {quoted(asked[other])}; give "

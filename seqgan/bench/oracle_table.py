@@ -10,6 +10,7 @@ from PIL import Image
 from seqgan.bench.arms import ARMS, START, TEMPERATURES, told
 from seqgan.bench.oracle import Result
 from seqgan.core.plots import GREY, Curve, plot
+from seqgan.core.plots import row as row_of
 from seqgan.core.report import as_cell, cell, finite
 from seqgan.core.stats import paired_t_test, sign_flip_test, standard_error
 from seqgan.reporting import Row, over_seeds
@@ -23,6 +24,7 @@ AGAINST = (START, "constant")
 TRIALS = ("mle", "mle-lr-.001", "mle-lr-.01", "mle-dropout", "mle-larger")
 TUNED = "mle-tuned"
 BESIDE = "reverse-kl - curve"
+CLOSE = 0.015  # nats a token around MLE, in the second part of the plane
 
 
 class Difference(NamedTuple):
@@ -145,12 +147,19 @@ def _cells(row: Row) -> list[str]:
 
 
 def plane(told_of: Told) -> Image.Image:
-    """Coverage against quality: the two divergences of each arm, and MLE at all temperatures as a line."""
+    """Coverage against quality: the two divergences of each arm, and MLE at all temperatures as a line; beside that the
+    surroundings of MLE, where most arms end."""
     cooling = [told_of.curve[temperature] for temperature in sorted(told_of.curve)]
     curves = [Curve(f"{START} at .7 to 1.1", *_places(cooling), "line", GREY)]
     curves += [Curve(arm, *_places([row]), "dots") for arm, row in told_of.rows.items() if near(row, told_of)]
-    axes = {"x": "forward KL: what is missed", "y": "reverse KL: what is wrong"}
-    return plot(curves, title="nats a token", size=(760, 560), **axes)
+    axes: dict[str, Any] = {"x": "forward KL: what is missed", "y": "reverse KL: what is wrong", "size": (640, 560)}
+    whole = plot(curves, title="nats a token", **axes)
+    if START not in told_of.rows:
+        return whole
+    centre = [value for (value,) in _places([told_of.rows[START]])]
+    across, up = ((value - CLOSE, value + CLOSE) for value in centre)
+    unnamed = [curve._replace(label="") for curve in curves]
+    return row_of([whole, plot(unnamed, title=f"around {START}", x_range=across, y_range=up, **axes)])
 
 
 def _places(rows: Sequence[Row]) -> tuple[list[float], list[float]]:
@@ -158,9 +167,9 @@ def _places(rows: Sequence[Row]) -> tuple[list[float], list[float]]:
 
 
 def near(row: Row, told_of: Told) -> bool:
-    """Whether an arm lies within the part of the plane that is worth drawing: no further than twice MLE."""
+    """Whether an arm lies within the part of the plane that is worth drawing: no further than 1.4 times MLE."""
     start = told_of.rows.get(START)
-    return start is None or all(row[name].value < 2 * start[name].value for name in ("forward-kl", "reverse-kl"))
+    return start is None or all(row[name].value < 1.4 * start[name].value for name in ("forward-kl", "reverse-kl"))
 
 
 def as_json(told_of: Told) -> dict[str, Any]:

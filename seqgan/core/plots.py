@@ -25,7 +25,8 @@ BLUE, ORANGE, GREEN, PURPLE = "#1f4ea0", "#e05c10", "#188448", "#963ca0"
 GOLD, CYAN, RED, GREY = "#be9200", "#0096b4", "#be1e32", "#787878"
 BLACK = "#1e1e1e"
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, GOLD, CYAN, RED, GREY)
-STYLES = {"line": "-", "dashed": "--", "dots": "none"}
+MARKERS = (".", "s", "^", "D")  # of dots, once all colours are used
+STYLES = {"line": "-", "dashed": "--", "dots": " "}
 
 
 class Curve(NamedTuple):
@@ -73,8 +74,10 @@ def figure(
         if curve.low is not None and curve.high is not None:
             low, high = np.asarray(curve.low, float), np.asarray(curve.high, float)
             axes.fill_between(along[there], low[there], high[there], color=colour, alpha=0.18, linewidth=0)
-        marker, style = ("." if curve.kind == "dots" else ""), STYLES[curve.kind]
-        axes.plot(along[there], height[there], linestyle=style, marker=marker, color=colour, label=curve.label or "_")
+        drawn = axes.plot(along[there], height[there], STYLES[curve.kind], color=colour, label=curve.label or "_")
+        if curve.kind == "dots":
+            marker = MARKERS[number // len(COLOURS) % len(MARKERS)]
+            drawn[0].set(marker=marker, markersize=6.0 if marker == "." else 4.0)
     if x_range:
         axes.set_xlim(*x_range)
     if y_range:
