@@ -286,7 +286,8 @@ def stages_of(description: Mapping[str, Any]) -> list[str]:
 def _compares_likelihoods(description: Mapping[str, Any]) -> bool:
     """Whether the run has a discriminator that holds a language model."""
     config, own = description["config"], {"discriminator", "reward"} & set(description["custom"])
-    asked_for = any(str(name).partition(":")[0] == "discriminator" for name in config.get("reward", ()))
+    reward = config.get("reward")  # a damaged config is refused where it is read
+    asked_for = isinstance(reward, list) and any(str(name).startswith("discriminator") for name in reward)
     return asked_for and config.get("discriminator") == "likelihood-ratio" and not own
 
 

@@ -3,6 +3,7 @@ left out in turn), and permutation tests.
 
 A bootstrap draws with replacement, and copies are just what Self-BLEU and its like react to; blocks hold none."""
 
+import functools
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -159,13 +160,19 @@ def paired_t_test(differences: ArrayLike) -> float:
     if error == 0:
         return float(values.mean() == 0)
     # With t = sqrt(f) tan(a), Student's density is that of cos(a)^(f - 1) on an interval: a smooth integral.
-    nodes, weights = np.polynomial.legendre.leggauss(200)
+    nodes, weights = _gauss()
 
     def area(low: float) -> float:
         half = (np.pi / 2 - low) / 2
         return float(half * (weights * np.cos(low + half * (nodes + 1)) ** (freedom - 1)).sum())
 
     return area(float(np.arctan(abs(values.mean()) / error / np.sqrt(freedom)))) / area(0.0)
+
+
+@functools.cache
+def _gauss() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Nodes and weights of a Gauss-Legendre quadrature, which take longer to find than to use."""
+    return np.polynomial.legendre.leggauss(200)
 
 
 def sign_flip_test(differences: ArrayLike) -> float:
