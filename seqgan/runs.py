@@ -26,6 +26,7 @@ from seqgan.errors import CheckpointError, ConfigError, CorpusError, RunError, q
 from seqgan.model import TextModel
 from seqgan.models.factory import new_discriminator, new_policy
 from seqgan.models.from_policy import LANGUAGE_MODEL
+from seqgan.rewards.asked import DISCRIMINATOR
 
 STAGES = ("mle", "final", "best")
 CUSTOM = ("policy", "discriminator", "reward")  # components that the user may replace
@@ -176,7 +177,7 @@ def load_model(
 
 def _checkpoint_of(folder: Path, stage: str, description: Mapping[str, Any]) -> tuple[Path, str]:
     """The file that holds a stage, and the policy to take from it."""
-    found, named = checkpoints(folder), [*STAGES, *([LANGUAGE_MODEL] if _compares_likelihoods(description) else [])]
+    found, named = checkpoints(folder), [*STAGES, *_of_discriminator(description)]
     if not found:
         raise RunError(f"{folder} holds no checkpoint yet; start it with seqgan train --resume {in_shell(folder)}")
     if stage in named:
@@ -280,15 +281,16 @@ def stages_of(description: Mapping[str, Any]) -> list[str]:
     """The policies of a run that an evaluation has a row for."""
     if description["algorithm"] == "mle":
         return ["mle"]
-    return ["mle", *([LANGUAGE_MODEL] if _compares_likelihoods(description) else []), "final"]
+    return ["mle", *_of_discriminator(description), "final"]
 
 
-def _compares_likelihoods(description: Mapping[str, Any]) -> bool:
-    """Whether the run has a discriminator that holds a language model."""
+def _of_discriminator(description: Mapping[str, Any]) -> list[str]:
+    """The stage that the discriminator of a run holds, if it compares likelihoods."""
     config, own = description["config"], {"discriminator", "reward"} & set(description["custom"])
     reward = config.get("reward")  # a damaged config is refused where it is read
-    asked_for = isinstance(reward, list) and any(str(name).startswith("discriminator") for name in reward)
-    return asked_for and config.get("discriminator") == "likelihood-ratio" and not own
+    asked_for = isinstance(reward, list) and any(str(name).startswith(DISCRIMINATOR) for name in reward)
+    compares = asked_for and config.get("discriminator") == "likelihood-ratio" and not own
+    return [LANGUAGE_MODEL] if compares else []
 
 
 def progress(folder: Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from imagegan.concepts import logistic_regression
 from seqgan.algorithms.components import DEFAULTS
 from seqgan.algorithms.configs import CONFIGS
 from seqgan.algorithms.critic import Critic
@@ -71,7 +72,7 @@ def surface(tokens: Tensor, upper: Tensor) -> Tensor:
             (tokens == UNK).sum(dim=1),
         ],
         dim=1,
-    ).double()
+    ).float()
 
 
 def world() -> tuple[TokenDataset, Words, Tensor]:
@@ -96,25 +97,10 @@ def separation(dataset: TokenDataset, policy: Words, upper: Tensor, filled: bool
     random.Random(1).shuffle(rows)
     real = surface(pad([[token for token in row if token != PAD] for row in rows]).tokens, upper)
     fake = surface(pairs.fake.tokens, upper)
-    half, weights = len(real) // 2, torch.zeros(5, dtype=torch.float64, requires_grad=True)
+    half = len(real) // 2
     seen = torch.cat([real[:half], fake[:half]])
-    centre, scale = seen.mean(dim=0), seen.std(dim=0).clamp(min=1e-9)
-
-    def logits(of: Tensor) -> Tensor:
-        return ((of - centre) / scale) @ weights[:4] + weights[4]
-
-    optimizer = torch.optim.LBFGS([weights], max_iter=100, line_search_fn="strong_wolfe")
-
-    def loss() -> Tensor:
-        optimizer.zero_grad()
-        ranked = torch.cat([logits(real[:half]), -logits(fake[:half])])
-        cost = torch.nn.functional.softplus(-ranked).mean() + 1e-4 * weights.square().sum()
-        cost.backward()
-        return cost
-
-    optimizer.step(loss)
-    with torch.no_grad():
-        auc = discrimination.auc(logits(real[half:]), logits(fake[half:]))
+    weights = logistic_regression(seen, torch.arange(2 * half) < half) / seen.std(dim=0).clamp(min=1e-9)
+    auc = discrimination.auc(real[half:] @ weights, fake[half:] @ weights)
     count = len(real) - half
     return auc, 3 * ((2 * count + 1) / (12 * count * count)) ** 0.5
 

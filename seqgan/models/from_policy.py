@@ -90,9 +90,7 @@ class LikelihoodRatio(FromPolicy):
 
     def train(self, mode: bool = True) -> "LikelihoodRatio":
         """Neither has dropout: that of p would lower its likelihood of every text, and q has none."""
-        super().train(mode)
-        self.model.eval()
-        self.reference.eval()
+        super().train(mode=False)
         return self
 
     def forward(self, tokens: Tokens, labels: Labels | None = None) -> Scores:
