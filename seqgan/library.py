@@ -274,7 +274,7 @@ def train(
             of (vocab_size, max_length) that make custom modules.
         reward: built-in rewards, `("discriminator", "keyword:moon:2")`, or in their place a function tokens
             "B T" -> "B", `seqgan.rewards.on_text(texts -> numbers)`, or `seqgan.rewards.dense(tokens "B T" -> "B T")`.
-        hyper: hyper-parameters by their names, as in `seqgan train --help` (with underscores).
+        hyper: hyper-parameters by their names, as in `seqgan train --algorithm NAME --help` (with underscores).
 
     Raises:
         ConfigError: an unknown hyper-parameter or a bad value.

@@ -26,6 +26,8 @@ HEADINGS = {
     ],
     "Training": ["steps", "batch_size", "g_lr", "lr_schedule", "beta1", "beta2", "ema", "validate_every", "bf16"],
 }
+# The hyper-parameters that --help shows before a model is chosen.
+MAIN = {"images", "size", "nets", "width", "latent_dim", "steps", "batch_size", "g_lr", "d_lr", "augment"}
 
 
 @click.command(
@@ -35,6 +37,7 @@ HEADINGS = {
     presets=PRESETS,
     usual="dcgan",
     headings=HEADINGS,
+    main=MAIN,
 )
 @click.option("--model", default=None, shell_complete=CHOICES, help=f"{', '.join(CONFIGS)}  [dcgan]")
 @click.option("--data", type=TEXT, shell_complete=DATA_NAMES, metavar="NAME", help=f"{DATA}  [digits]")
@@ -46,8 +49,8 @@ def train(
 ) -> None:
     """Train an image GAN; writes a grid of samples and first metrics to the run directory.
 
-    The hyper-parameters are those of the chosen --model, with their values in --preset default: see
-    imagegan train --model NAME --help."""
+    These are the main options. imagegan train --model NAME --help lists every hyper-parameter of a model, with its
+    value in --preset default."""
     name = ctx.meta["choice"]
     chosen = options.choose(name, CONFIGS[name], PRESETS[name], hyper)
 

@@ -35,6 +35,10 @@ HEADINGS = {
         *("ema_decay", "weight_decay", "calibrate_unknown", "batch_size", "shuffle", "max_grad_norm"),
     ],
 }
+MAIN = {  # the hyper-parameters that --help shows before an algorithm is chosen
+    *("tokenizer", "vocab_size", "max_length", "policy", "hidden_dim", "dropout", "discriminator"),
+    *("mle_epochs", "mle_lr", "batch_size", "iterations", "g_lr", "reward"),
+}
 
 
 @click.command(
@@ -44,6 +48,7 @@ HEADINGS = {
     presets=PRESETS,
     usual="seqgan",
     headings=HEADINGS,
+    main=MAIN,
 )
 @click.option(
     "--corpus",
@@ -87,8 +92,8 @@ def train(
 ) -> None:
     """Train a generator on a corpus, and evaluate it.
 
-    The hyper-parameters are those of the chosen --algorithm, with their values in --preset default: see
-    seqgan train --algorithm NAME --help."""
+    These are the main options. seqgan train --algorithm NAME --help lists every hyper-parameter of an algorithm, with
+    its value in --preset default."""
     name = ctx.meta["choice"]
     chosen = options.choose(name, CONFIGS[name], PRESETS[name], hyper)
     request = options.request(name)

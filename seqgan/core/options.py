@@ -2,7 +2,7 @@
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,7 +78,8 @@ ADVERSARIAL, RUN = "Adversarial training", "Run"
 class ConfiguredCommand(click.Command):
     """A command whose options are the fields of the config that another option (`--algorithm`, `--model`) chooses.
 
-    That option, the chooser, is read first: an option of another choice is an error that names its owner."""
+    That option, the chooser, is read first: an option of another choice is an error that names its owner. Where nothing
+    is chosen, --help shows a page: of the hyper-parameters the main ones alone."""
 
     def __init__(
         self,
@@ -88,16 +89,18 @@ class ConfiguredCommand(click.Command):
         presets: Mapping[str, Mapping[str, Any]],
         usual: str,
         headings: Mapping[str, Sequence[str]],
+        main: Collection[str],
         **kwargs: Any,
     ) -> None:
         """`headings` are those of --help, with the names of their options. Other options of a run and hyper-parameters
-        have one each."""
+        have one each. `main` are the hyper-parameters that --help always shows."""
         super().__init__(*args, **kwargs)
         self.chooser, self.configs, self.presets, self.usual = chooser, configs, presets, usual
-        self.headings = headings
+        self.headings, self.main = headings, main
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        ctx.meta["choice"] = self._choice(args)
+        chosen = self._choice(args)
+        ctx.meta["choice"], ctx.meta["chosen"] = chosen or self.usual, chosen is not None
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
@@ -116,8 +119,9 @@ class ConfiguredCommand(click.Command):
         hyper = {parameter.name for parameter in parameters(self.configs[ctx.meta.get("choice", self.usual)])}
         owners = {name: heading for heading, names in self.headings.items() for name in names}
         rows: dict[str, list[tuple[str, str]]] = {heading: [] for heading in (*self.headings, ADVERSARIAL, RUN)}
+        hidden = set() if ctx.meta.get("chosen") else hyper - set(self.main)
         for param in self.get_params(ctx):
-            if record := param.get_help_record(ctx):
+            if param.name not in hidden and (record := param.get_help_record(ctx)):
                 usual = ADVERSARIAL if param.name in hyper else RUN
                 rows[owners.get(param.name or "", usual)].append(record)
         for heading, records in rows.items():
@@ -130,7 +134,7 @@ class ConfiguredCommand(click.Command):
         preset = self.presets.get(choice, {}).get("default", {})
         return [*super().get_params(ctx), *(_as_option(p, preset) for p in parameters(self.configs[choice]))]
 
-    def _choice(self, args: Sequence[str]) -> str:
+    def _choice(self, args: Sequence[str]) -> str | None:
         """The value of the chooser among the arguments, in a config file they name, or in the run they resume."""
         given = _scan(args, self.chooser)
         if given is None and (file := _scan(args, "--config")) is not None:
@@ -149,7 +153,7 @@ class ConfiguredCommand(click.Command):
             raise click.BadParameter(
                 f"there is no {quoted(given)}{nearest(str(given), self.configs)}", param_hint=self.chooser
             )
-        return given or self.usual
+        return given
 
 
 def _place(path: str, option: str) -> Path:
