@@ -61,8 +61,18 @@ def test_an_arm_is_another_with_one_field_changed(name: str) -> None:
 def test_all_adversarial_arms_begin_with_the_policy_of_mle_and_learn_no_more_from_text_before() -> None:
     for name in ARMS:
         if algorithm_of(name) != "mle":
-            assert begins_with_start(name) == (name in COMPARED)
-            assert (config_of(name, "small").mle_epochs == 0) == (name in COMPARED)
+            of_start = name in (*COMPARED, "official-discriminator")
+            assert begins_with_start(name) == of_start
+            assert (config_of(name, "small").mle_epochs == 0) == of_start
+
+
+def test_the_official_discriminator_learns_on_the_policy_of_mle_as_that_of_the_paper_does() -> None:
+    mine, paper = config_of("official-discriminator", "paper"), config_of("official", "paper")
+    assert mine.iterations == 0
+    names = [name for name in asdict(paper) if name.startswith("d_")]
+    assert {name: getattr(mine, name) for name in names} == {name: getattr(paper, name) for name in names}
+    rounds, batches = mine.d_pretrain_rounds * mine.d_epochs, -(-2 * SIZES["paper"].train // mine.d_batch_size)
+    assert rounds * batches == 46_950  # the published count is 46,800: its last batches, which are not full, are dropped
 
 
 # --- the runs
@@ -123,10 +133,25 @@ def test_a_discriminator_that_chooses_leaves_the_policy_of_mle_as_it_is(done: Pa
     found = {name: read_result(job) for job in jobs(done, ("mle", arm)) for name in [job.arm]}
     plain, chosen = found["mle"].rows[1.0], found[arm].rows[1.0]
     assert found[arm].valid_nll == pytest.approx(found["mle"].valid_nll)
-    assert chosen.keys() == plain.keys()
+    assert chosen.keys() - {"d-auc"} == plain.keys()
     less = chosen["forward-kl"] - plain["forward-kl"]  # a policy of four epochs leaves something to see
     assert less.value < -3 * less.stderr
     assert "keep=1 of 8" in told("best-of-8")
+
+
+def test_the_auc_is_that_of_the_arms_discriminator_on_test_sequences(done: Path) -> None:
+    [job] = jobs(done, ("seqgan",))
+    run([job])
+    arrays = dict(np.load(job.place / RESULT))
+    real, fake = arrays[bench.REAL], arrays[bench.FAKE]
+    pairs = (real[:, None] > fake).mean() + (real[:, None] == fake).mean() / 2
+    told_auc = read_result(job).rows[1.0]["d-auc"]
+    assert told_auc.value == pytest.approx(pairs)
+    assert told_auc.value > 0.5 + 4 * told_auc.stderr > 0.5
+    assert "d-auc" not in read_result(jobs(done, ("constant",))[0]._replace(arm="mle")).rows[1.0]
+    arrays.pop(bench.REAL), arrays.pop(bench.FAKE)  # a bench of an earlier version is read
+    np.savez(job.place / RESULT, **arrays)
+    assert "d-auc" not in read_result(job).rows[1.0]
 
 
 def test_an_adversarial_arm_wants_the_policy_that_it_begins_with(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ MAIN = {"images", "size", "nets", "width", "latent_dim", "steps", "batch_size", 
     presets=PRESETS,
     usual="dcgan",
     headings=HEADINGS,
-    main=MAIN,
+    shown=MAIN,
 )
 @click.option("--model", default=None, shell_complete=CHOICES, help=f"{', '.join(CONFIGS)}  [dcgan]")
 @click.option("--data", type=TEXT, shell_complete=DATA_NAMES, metavar="NAME", help=f"{DATA}  [digits]")

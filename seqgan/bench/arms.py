@@ -83,6 +83,7 @@ ROOTS: dict[str, tuple[MLEConfig, Sequence[str]]] = {  # with the fields that a 
     "paper": (SeqGANConfig(**{**_GAME, **_PUBLISHED}), _OF_GAME),
     "fast": (SeqGANConfig(**{**_GAME, **_FAST}), (*_OF_MLE, "d_pretrain_rounds")),
     "official": (SeqGANConfig(), ()),
+    "official-discriminator": (replace(SeqGANConfig(**_POLICY), mle_epochs=0, iterations=0), ("hidden_dim",)),
 }
 ALONE = {"fast", "official"}  # with an MLE of their own: what they cost is told over their seconds of training
 
@@ -117,6 +118,7 @@ ARMS: dict[str, Arm] = {
     "fast-constant": Arm("fast", reward=CONSTANT, cost=2.0),
     "official": Arm(cost=4000.0),
     "official-constant": Arm("official", reward=CONSTANT, cost=20.0),
+    "official-discriminator": Arm(cost=20.0),  # its pretraining alone, on the policy of START
 }
 FROM_START = {"mle-continued", "mle-one-epoch"}  # of MLE, and yet begin with the policy of START
 
@@ -169,4 +171,4 @@ def begins_with_start(name: str) -> bool:
 
 
 # Those that are compared unless others are asked for.
-COMPARED = tuple(name for name in ARMS if root_of(name) not in ALONE)
+COMPARED = tuple(name for name in ARMS if root_of(name) not in {*ALONE, "official-discriminator"})

@@ -21,8 +21,9 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 import torch
 from jaxtyping import Int
+from numpy.typing import NDArray
 from safetensors.torch import load
-from torch import Tensor
+from torch import Tensor, nn
 
 from seqgan.algorithms import ALGORITHMS
 from seqgan.algorithms.adversarial import TextGAN
@@ -55,20 +56,22 @@ from seqgan.core.report import Measured
 from seqgan.core.run import Interrupted, create, describe
 from seqgan.core.seed import derive
 from seqgan.core.starting import Machine
+from seqgan.core.stats import mean_influences
 from seqgan.data.batches import Texts
 from seqgan.data.dataset import TokenDataset
 from seqgan.data.ragged import Ragged
 from seqgan.data.vocabulary import Ids
 from seqgan.errors import DivergedError, RunError, SeqGANError, UsageError, quoted, why
-from seqgan.metrics import residual
+from seqgan.metrics import discrimination, residual
 from seqgan.metrics.nll import likelihood
-from seqgan.metrics.oracle import Exact, measure, reweighted, row
+from seqgan.metrics.oracle import SAMPLES, TEST, Exact, measure, reweighted, row
 from seqgan.models.oracle import SHIFT, load_oracle, new_oracle
 from seqgan.models.policy import PolicyModule, sample
 from seqgan.rollout import in_chunks
 from seqgan.shapes import Scores, Tokens
 
 RESULT, WEIGHTS = "measured.npz", "generator.safetensors"
+REAL, FAKE = "logits of test sequences", "logits of samples"
 PACKAGE = "seqgan bench oracle"
 TOLD = ("nll-oracle", "nll-test", "entropy", "forward-kl", "reverse-kl", "distinct")  # of a policy in training
 TRACED = 2000  # samples for that
@@ -186,6 +189,7 @@ def carry_out(job: Job) -> float:
             arrays["seconds"] = trained.seconds if isinstance(trained, Timed) else run.seconds
         policy = final_policy(algorithm)
         arrays["valid_nll"] = likelihood(policy, world.dataset.valid.sequences).per_token
+        arrays |= judged(algorithm, world, job)
         if ARMS[job.arm].keep:
             found = {1.0: measured_by_choice(algorithm, world, job)}
         else:
@@ -282,20 +286,38 @@ def measured_at(policy: PolicyModule, temperature: float, world: World, job: Job
     return measure(changed, world.oracle, samples, world.test[:most])
 
 
+def judged(algorithm: TextGAN | MLE, world: World, job: Job) -> dict[str, NDArray[np.float32]]:
+    """The logits of the discriminator, if there is one: of test sequences, and of as many samples of the policy."""
+    if not isinstance(algorithm, TextGAN) or algorithm.discriminator is None:
+        return {}
+    rng = torch.Generator().manual_seed(derive(job.seed, "oracle", "judged"))
+    samples = sample(final_policy(algorithm), len(world.test), rng=rng).tokens
+    judge = judge_of(algorithm.discriminator)
+    rows = {REAL: Ragged.padded(world.test), FAKE: Ragged.padded(samples)}
+    return {name: judge(of).float().numpy() for name, of in rows.items()}
+
+
+def judge_of(discriminator: nn.Module) -> Callable[[Ragged], Scores]:
+    """The logits of sequences."""
+
+    @torch.no_grad()
+    def judge(rows: Ragged) -> Scores:
+        with inference(discriminator) as logits:
+            return in_chunks(logits, Texts(rows.take(torch.arange(len(rows))).tokens))
+
+    return judge
+
+
 @torch.no_grad()
 def measured_by_choice(algorithm: TextGAN | MLE, world: World, job: Job) -> Exact:
     """What the discriminator keeps of the policy's draws, its slope fitted on validation sequences."""
     assert isinstance(algorithm, TextGAN)
     assert algorithm.discriminator is not None
-    policy, discriminator = final_policy(algorithm), algorithm.discriminator
+    policy, judge = final_policy(algorithm), judge_of(algorithm.discriminator)
     rng = torch.Generator().manual_seed(derive(job.seed, "oracle", "samples"))
 
     def draws(count: int) -> Ragged:
         return Ragged.padded(sample(policy, count, rng=rng).tokens)
-
-    def judge(rows: Ragged) -> Scores:
-        with inference(discriminator) as logits:
-            return in_chunks(logits, Texts(rows.take(torch.arange(len(rows))).tokens))
 
     count, keep = SIZES[job.size].samples, ARMS[job.arm].keep
     pool = judge(draws(count))
@@ -327,9 +349,19 @@ def read_result(job: Job) -> Result:
             temperatures = sorted({float(name.partition("/")[0]) for name in arrays if "/" in name})
             about = job.weights.name if job.weights else f"N(0,1)/{job.size}"
             rows = {at: row(Exact(*(arrays[f"{at}/{name}"] for name in Exact._fields)), about) for at in temperatures}
+            if REAL in arrays:
+                rows[1.0]["d-auc"] = auc_of(arrays[REAL], arrays[FAKE], about)
             return Result(rows, float(arrays["seconds"]), float(arrays["valid_nll"]), trace_of(job))
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise RunError(f"{path} is damaged: {why(error)}; remove it, and the arm is measured again") from error
+
+
+def auc_of(real: NDArray[np.float32], fake: NDArray[np.float32], about: str) -> Measured:
+    """How well the discriminator of an arm tells test sequences from samples of its policy."""
+    value, of_real, of_fake = discrimination.measures(torch.from_numpy(real), torch.from_numpy(fake))["d-auc"]
+    influences = {TEST: of_real, SAMPLES: of_fake}
+    influences = {name: mean_influences(values, np.arange(len(values))) for name, values in influences.items()}
+    return Measured.of(value, influences, f"n:{len(fake)}|test:{len(real)}|oracle:{about}|err:sequences")
 
 
 def trace_of(job: Job) -> list[Numbers]:

@@ -17,7 +17,7 @@ from seqgan.reporting import Row, over_seeds
 
 Results = Mapping[tuple[str, int], Result]  # of an arm and a seed
 
-SHOWN = ("nll-oracle", "nll-test", "entropy", "forward-kl", "reverse-kl", "jsd", "distinct")
+SHOWN = ("nll-oracle", "nll-test", "entropy", "forward-kl", "reverse-kl", "jsd", "distinct", "d-auc")
 COMPARED = ("forward-kl", "reverse-kl", "nll-oracle")
 AGAINST = (START, "constant")
 # MLE from nothing, of which each seed's best by validation NLL is a row of its own.
@@ -121,14 +121,16 @@ def tell(results: Results) -> Told:
 
 def tables(told_of: Told) -> list[tuple[str, list[str], list[list[str]]]]:
     """Title, headings and cells of each."""
+    shown = [name for name in SHOWN if any(name in row for row in told_of.rows.values())]
     arms = []
     for arm, diverged in told_of.diverged.items():
         row = told_of.rows.get(arm, {})
         seconds = f"{told_of.seconds[arm]:.0f}" if row else ""
-        arms.append([arm, changes(arm), *_cells(row), seconds, str(diverged or "")])
-    found = [("nats per token (jsd: per sequence)", ["arm", "changes", *SHOWN, "seconds", "diverged"], arms)]
-    curve = [[f"{START} at {at}", *_cells(row)] for at, row in told_of.curve.items() if at != 1]
-    found.append(("MLE at other temperatures", ["", *SHOWN], curve))
+        arms.append([arm, changes(arm), *_cells(row, shown), seconds, str(diverged or "")])
+    found = [("nats per token (jsd: per sequence)", ["arm", "changes", *shown, "seconds", "diverged"], arms)]
+    of_curve = [name for name in shown if name != "d-auc"]
+    curve = [[f"{START} at {at}", *_cells(row, of_curve)] for at, row in told_of.curve.items() if at != 1]
+    found.append(("MLE at other temperatures", ["", *of_curve], curve))
     for other, of_arm in told_of.differences.items():
         rows = [[arm, *map(str, numbers.values())] for arm, numbers in of_arm.items()]
         title = f"less {other}, paired by seed (p of Student's t, of sign flips)"
@@ -142,8 +144,8 @@ def changes(arm: str) -> str:
     return told(arm) if arm in ARMS else "the best of MLE by validation"
 
 
-def _cells(row: Row) -> list[str]:
-    return [as_cell(row.get(name)) for name in SHOWN]
+def _cells(row: Row, names: Sequence[str]) -> list[str]:
+    return [as_cell(row.get(name)) for name in names]
 
 
 def plane(told_of: Told) -> Image.Image:

@@ -48,7 +48,7 @@ MAIN = {  # the hyper-parameters that --help shows before an algorithm is chosen
     presets=PRESETS,
     usual="seqgan",
     headings=HEADINGS,
-    main=MAIN,
+    shown=MAIN,
 )
 @click.option(
     "--corpus",

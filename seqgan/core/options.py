@@ -89,14 +89,14 @@ class ConfiguredCommand(click.Command):
         presets: Mapping[str, Mapping[str, Any]],
         usual: str,
         headings: Mapping[str, Sequence[str]],
-        main: Collection[str],
+        shown: Collection[str],
         **kwargs: Any,
     ) -> None:
         """`headings` are those of --help, with the names of their options. Other options of a run and hyper-parameters
-        have one each. `main` are the hyper-parameters that --help always shows."""
+        have one each. `shown` are the hyper-parameters that --help always shows."""
         super().__init__(*args, **kwargs)
         self.chooser, self.configs, self.presets, self.usual = chooser, configs, presets, usual
-        self.headings, self.main = headings, main
+        self.headings, self.shown = headings, shown
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         chosen = self._choice(args)
@@ -119,7 +119,7 @@ class ConfiguredCommand(click.Command):
         hyper = {parameter.name for parameter in parameters(self.configs[ctx.meta.get("choice", self.usual)])}
         owners = {name: heading for heading, names in self.headings.items() for name in names}
         rows: dict[str, list[tuple[str, str]]] = {heading: [] for heading in (*self.headings, ADVERSARIAL, RUN)}
-        hidden = set() if ctx.meta.get("chosen") else hyper - set(self.main)
+        hidden: set[str] = set() if ctx.meta.get("chosen") else hyper - set(self.shown)
         for param in self.get_params(ctx):
             if param.name not in hidden and (record := param.get_help_record(ctx)):
                 usual = ADVERSARIAL if param.name in hyper else RUN
