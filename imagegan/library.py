@@ -125,8 +125,8 @@ def train(
     **hyper: Any,
 ) -> TrainedRun:
     """Train a variant, as `imagegan train` does, and return the run. `hyper` are hyper-parameters by their names, as in
-    `imagegan train --model NAME --help` (with underscores); `loggers`
-    are any `seqgan.Logger`, such as `seqgan.TensorBoard()`.
+    `imagegan train --model NAME --help` (with underscores); `loggers` are any `seqgan.Logger`, such as
+    `seqgan.TensorBoard()`.
 
     Raises:
         ConfigError: an unknown hyper-parameter or a bad value.
