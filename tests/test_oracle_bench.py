@@ -72,7 +72,7 @@ def test_the_official_discriminator_learns_on_the_policy_of_mle_as_that_of_the_p
     names = [name for name in asdict(paper) if name.startswith("d_")]
     assert {name: getattr(mine, name) for name in names} == {name: getattr(paper, name) for name in names}
     rounds, batches = mine.d_pretrain_rounds * mine.d_epochs, -(-2 * SIZES["paper"].train // mine.d_batch_size)
-    assert rounds * batches == 46_950  # the published count is 46,800: its last batches, which are not full, are dropped
+    assert rounds * batches == 46_950  # 46,800 in the published code, which drops batches that are not full
 
 
 # --- the runs
