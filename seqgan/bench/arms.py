@@ -74,14 +74,16 @@ _PUBLISHED: dict[str, Any] = {
     "g_batch_size": 64,
     "mle_weight": 0.0,
 }
-# An MLE that is held back from learning its sequences by heart, and a short game: what takes seconds, not hours.
-_FAST: dict[str, Any] = {"mle_lr": 0.008, "ema_decay": 0.995, "dropout": 0.3, "mle_epochs": 40, "iterations": 20}
 _OF_MLE, _OF_GAME = ("mle_epochs", "hidden_dim"), ("iterations", "d_pretrain_rounds", "hidden_dim")
 ROOTS: dict[str, tuple[MLEConfig, Sequence[str]]] = {  # with the fields that a Size sets
     "mle": (MLEConfig(**_POLICY), _OF_MLE),
     "seqgan": (SeqGANConfig(**_GAME), _OF_GAME),
     "paper": (SeqGANConfig(**{**_GAME, **_PUBLISHED}), _OF_GAME),
-    "fast": (SeqGANConfig(**{**_GAME, **_FAST}), (*_OF_MLE, "d_pretrain_rounds")),
+    # An oracle has no UNK.
+    "fast": (
+        SeqGANConfig(**{**PRESETS["seqgan"]["fast"], "calibrate_unknown": False}),
+        (*_OF_MLE, "d_pretrain_rounds"),
+    ),
     "official": (SeqGANConfig(), ()),
     "official-discriminator": (replace(SeqGANConfig(**_POLICY), mle_epochs=0, iterations=0), ("hidden_dim",)),
 }
