@@ -31,6 +31,11 @@ def policy_gradient_weights(rewards: Rewards, mask: Mask, reduction: Literal["me
     return weights if reduction == "sum" else weights / all_reduce_sum(mask.sum())
 
 
+def kl_loss(own: Float[Tensor, "B T D"], other: Float[Tensor, "B T D"], mask: Mask) -> Scalar:
+    """KL(own || other) of log-probabilities of the next token, the mean over the positions that count."""
+    return ((own.exp() * (own - other)).sum(dim=-1) * mle_weights(mask)).sum()
+
+
 def discriminator_loss(real: Float[Tensor, "N"], fake: Float[Tensor, "M"], smoothing: float = 0.0) -> Scalar:
     """Binary cross-entropy of logits: push those of real texts up, those of generated texts down. `smoothing` is what
     the target of a real text lacks to 1 (one-sided, Salimans et al. 2016, section 3.4).

@@ -159,6 +159,9 @@ class PolicyGradientConfig(AdversarialConfig):
         STEPS,
     ] = 0
     g_batch_size: Annotated[int, "adversarial: texts drawn for a policy update", Whole(2, 2**20)] = 64
+    kl_weight: Annotated[
+        float, "adversarial: weight of the KL divergence from the policy after MLE in every policy update", WEIGHT
+    ] = 0.0
     reward: Annotated[
         tuple[str, ...],
         "adversarial: what a text is worth, discriminator, bleu, length:LO-HI, keyword:WORD, form, lm:RUN ..., perhaps "

@@ -56,6 +56,7 @@ OTHER: dict[str, Any] = {
     "d_pretrain_rounds": 1,
     "d_patience": 0, "iterations": 1, "g_steps": 2, "d_steps": 2, "g_lr": 0.02, "g_batch_size": 7,
     "rollouts": 3, "reward_form": "probability", "baseline": "batch", "reduction": "sum", "mle_weight": 0.4,
+    "kl_weight": 0.7,
     "reward": ("discriminator", "length:2-4"), "control": "shuffled", "validate_every": 1,
     "stop_on_collapse": True,
     "temperature": 9.0, "temperature_schedule": "linear", "straight_through": True,

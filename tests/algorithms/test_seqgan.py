@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from seqgan.advantages import advantages
-from seqgan.algorithms.adversarial import ADVERSARIAL, PRETRAIN, TextGAN, View
+from seqgan.algorithms.adversarial import ADVERSARIAL, PRETRAIN, TextGAN, View, kl_from_mle
 from seqgan.algorithms.configs import MLEConfig
 from seqgan.algorithms.seqgan import new_seqgan
 from seqgan.bench.estimators import disagreement
@@ -340,3 +340,26 @@ def test_a_reward_that_can_be_learned_is_learned(texts: TokenDataset, tiny_confi
         game.policy_update(step)
     after = (sample(game.generator, 400).tokens == loved).float().mean()
     assert after > before + 0.1
+
+
+def test_a_kl_weight_keeps_the_policy_near_the_one_after_mle(texts: TokenDataset, tiny_config: Make) -> None:
+    """The logged KL is that of `evaluate` on the same rows; with a weight the policy earns, but stays nearer."""
+
+    def learned(weight: float) -> tuple[float, float]:
+        changes = {"mle_weight": 0.0, "kl_weight": weight, "g_lr": 0.02, "g_batch_size": 32}
+        game = made(texts, replace(tiny_config("seqgan"), **changes, reward=("length:1-2",)))
+        game.begin_adversarial()
+        for step in range(30):
+            torch.manual_seed(step)
+            game.policy_update(step)
+        torch.manual_seed(0)
+        view = View(game, "generator", ADVERSARIAL, 30)
+        start, rows = game.policy_after_mle(), Ragged.padded(view.sampled.tokens)
+        kl = float(kl_from_mle(view).detach())
+        assert kl == pytest.approx(divergence(game.generator, start, list(rows)), rel=1e-4)
+        assert all(start.state_dict()[name].equal(tensor) for name, tensor in game.after_mle.items())
+        return kl, float(rows.lengths.float().mean())
+
+    (free, short), (near, longer) = learned(0.0), learned(5.0)
+    assert near < free / 3
+    assert short < longer

@@ -28,13 +28,14 @@ from seqgan.algorithms.health import COLLAPSE
 from seqgan.algorithms.mle import MLE
 from seqgan.algorithms.seqgan import new_seqgan
 from seqgan.core.seed import derive, private_generator
+from seqgan.core.weights import clone
 from seqgan.data.batches import pad
 from seqgan.data.corpus import Corpus
 from seqgan.data.dataset import TokenDataset
 from seqgan.data.encoding import encode_corpus
 from seqgan.data.splits import split
 from seqgan.data.tokenizer import Tokenizer
-from seqgan.losses import discriminator_loss, l2_penalty, policy_gradient_weights
+from seqgan.losses import discriminator_loss, kl_loss, l2_penalty, policy_gradient_weights
 from seqgan.models.cnn import CNNDiscriminator
 from seqgan.models.lstm import LSTMPolicy
 from seqgan.models.policy import PolicyModule, sample
@@ -60,7 +61,8 @@ CONFIG = SeqGANConfig(
     d_bf16=True, d_batch_size=10, d_samples=13, d_epochs=2, d_pretrain_rounds=4, d_patience=1,
     iterations=5, g_steps=2, d_steps=3, g_lr=0.005, g_batch_size=8, reward=("length:2-3:2", "discriminator:0.5"),
     rollouts=3, reward_form="log-odds",
-    baseline="prefix", normalize_advantage=True, reduction="mean", mle_weight=0.5, control="shuffled", validate_every=2,
+    baseline="prefix", normalize_advantage=True, reduction="mean", mle_weight=0.5, kl_weight=0.6, control="shuffled",
+    validate_every=2,
     stop_on_collapse=True,
 )  # fmt: skip
 fill_unknown = PolicyModule.fill_unknown  # as it is without a mutant
@@ -83,8 +85,9 @@ def words() -> TokenDataset:
 
 
 def made(texts: TokenDataset, config: SeqGANConfig) -> TextGAN:
-    """A game whose players are sharp, so that no gradient is next to nothing."""
+    """A game whose players are sharp, so that no gradient is next to nothing, and other than after MLE."""
     game = new_seqgan(config, texts, CPU, SEED)
+    game.after_mle = clone(game.generator)
     with torch.no_grad():
         for parameter in game.generator.parameters():
             parameter.mul_(4.0)
@@ -109,8 +112,16 @@ def nll_by_hand(
 ) -> Tensor:
     """-log pi of every token, of the ids from `lowest` up, after those of `before` (the same, unless others are given);
     with the policy's own draws of dropout."""
-    before = tokens if before is None else before
-    fed = torch.cat([torch.full_like(tokens[:, :1], BOS), before[:, :-1]], dim=1)
+    found = log_probs_by_hand(policy, tokens if before is None else before, lowest, dropout, weight_drop)
+    targets = (tokens - lowest).clamp(min=0).unsqueeze(2)
+    return -found.gather(2, targets).squeeze(2) * (tokens != PAD)
+
+
+def log_probs_by_hand(
+    policy: LSTMPolicy, before: Tensor, lowest: int, dropout: float = 0.0, weight_drop: float = 0.0
+) -> Tensor:
+    """log pi of all next tokens from `lowest` up, after every prefix."""
+    fed = torch.cat([torch.full_like(before[:, :1], BOS), before[:, :-1]], dim=1)
     read = F.dropout(policy.embedding(fed), dropout, training=dropout > 0)
     from_input, from_hidden, bias, _ = policy.lstm.all_weights[0]
     recurrent, states = F.dropout(from_hidden, weight_drop, training=weight_drop > 0), []
@@ -123,9 +134,7 @@ def nll_by_hand(
     hidden = torch.stack(states, dim=1)
     projected = hidden @ policy.projection.weight.t() + policy.projection.bias
     features = F.dropout(projected, dropout, training=dropout > 0)
-    logits = (features @ policy.embedding.weight.t() + policy.output.bias)[..., lowest:]
-    targets = (tokens - lowest).clamp(min=0).unsqueeze(2)
-    return -logits.log_softmax(dim=2).gather(2, targets).squeeze(2) * (tokens != PAD)
+    return (features @ policy.embedding.weight.t() + policy.output.bias)[..., lowest:].log_softmax(dim=2)
 
 
 def mle_by_hand(policy: LSTMPolicy, texts: TokenDataset, config: SeqGANConfig, step: int) -> Tensor:
@@ -244,9 +253,14 @@ def check_policy_update(texts: TokenDataset, config: SeqGANConfig) -> None:
     paid = advantages_by_hand(rewards, mask)
     reinforce = (paid * nll_by_hand(hand, tokens, EOS)).sum() / mask.sum()
     nll = mle_by_hand(hand, texts, CONFIG, count)
-    (reinforce + CONFIG.mle_weight * nll).backward()
+    now, after_mle = log_probs_by_hand(hand, tokens, EOS), copy.deepcopy(hand)
+    after_mle.load_state_dict(game.after_mle)
+    kl = (now.exp() * (now - log_probs_by_hand(after_mle, tokens, EOS).detach())).sum(dim=2)[mask].mean()
+    (reinforce + CONFIG.mle_weight * nll + CONFIG.kl_weight * kl).backward()
     torch.manual_seed(2)
     measured = game.policy_update(count - 1)
+    assert "kl" in measured
+    assert_close(measured["kl"], kl.detach(), rtol=1e-5, atol=0.0)
     assert_close(measured["loss"], reinforce.detach(), rtol=1e-4, atol=1e-6)
     assert "nll" in measured
     assert_close(measured["nll"], nll.detach(), rtol=1e-5, atol=0.0)
@@ -476,6 +490,10 @@ MUTANTS: dict[str, tuple[str, Any, str, Any]] = {
     ),
     "the MLE term is of another batch": (POLICY, MLE, "loss", lambda mle, step: loss(mle, step + 1)),
     "the MLE term counts double": (POLICY, MLE, "loss", lambda mle, step: 2 * loss(mle, step)),
+    "the KL is the other way round": (
+        POLICY, adversarial, "kl_loss", lambda own, other, mask: kl_loss(other, own, mask),
+    ),
+    "the KL is from the policy as it is": (POLICY, TextGAN, "policy_after_mle", lambda game: game.generator),
     "a policy update is not clipped": (POLICY, nn.utils, "clip_grad_norm_", NOT_CLIPPED),
     "MLE follows the distribution of samples": (
         LEARNING, LSTMPolicy, "nll", lambda policy, *given, read: policy._nll(*given, EOS, read),
