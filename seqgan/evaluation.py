@@ -69,12 +69,10 @@ def evaluate_models(
     tokens: str | None = None,
     aggregation: Aggregation = "sentence",
     lowercase: bool = False,
-    judged: int = JUDGED,
     best_of: int = 0,
 ) -> Evaluation:
-    """A row for each model, and one for held-out real text, all of `count` texts (left out: as many as there are). What
-    a discriminator knows is measured on so many samples that it has `judged`. With `best_of` K the policy of the first
-    model has another row, of texts each of which the discriminator chose among K.
+    """A row for each model, and one for held-out real text, all of `count` texts (left out: as many as there are). With
+    `best_of` K the policy of the first model has another row, of texts each of which the discriminator chose among K.
 
     Raises:
         UsageError: there are fewer validation texts than `count`."""
@@ -128,7 +126,7 @@ def evaluate_models(
         rows[name] |= _likelihood(model, held_out, draws[name])
         if model.discriminator:
             logits = Logits(model, model.discriminator, held_out, seed)
-            rows[name] |= _discriminated(logits, draws[name]) | _known(logits, judged)
+            rows[name] |= _discriminated(logits, draws[name]) | _known(logits, JUDGED)
     drawn_or_real = {**draws, REAL: [valid.split.sequences[number] for number in real]}
     for name, ids in drawn_or_real.items():
         units = np.arange(count) if name in draws else units_of(valid.text_of(number) for number in real)

@@ -32,6 +32,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 import torch  # noqa: E402
 
+from seqgan import evaluation  # noqa: E402
 from seqgan.algorithms.configs import CONFIGS, MLEConfig  # noqa: E402
 from seqgan.data.corpus import Corpus  # noqa: E402
 from seqgan.data.dataset import TokenDataset  # noqa: E402
@@ -42,6 +43,8 @@ from seqgan.models.lstm import LSTMPolicy  # noqa: E402
 from tests import pretend  # noqa: E402
 
 pretend.register()
+JUDGED = evaluation.JUDGED
+evaluation.JUDGED = 500  # what a discriminator knows would take most of the time of the small trainings of these tests
 torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", 2)))
 
 # As small as it can be and still do all that the real thing does, early stops and held discriminators included.

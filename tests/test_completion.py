@@ -47,7 +47,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     [
         (["train", "--corpus", "po"], ["poems"]),
         (["train", "--corpus", "mi"], ["mine"]),
-        (["train", "--preset", ""], ["default", "quick", "paper"]),
+        (["train", "--preset", ""], ["default", "fast", "quick", "paper"]),
         (["train", "--algorithm", "s"], ["seqgan"]),
         (["train", "--control", "sh"], ["shuffled"]),
         (["train", "--reward", "k"], ["keyword"]),

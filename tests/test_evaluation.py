@@ -14,6 +14,7 @@ import pytest
 import torch
 
 import seqgan
+from seqgan import evaluation
 from seqgan.core.report import Measured
 from seqgan.data.encoding import encoded
 from seqgan.data.tokenizer import Tokenizer
@@ -26,7 +27,7 @@ from seqgan.ratings import analyse, read_ratings
 from seqgan.reporting import REAL, SHORT, TABLES, Evaluation, tables
 from seqgan.runs import load_model
 from seqgan.symbols import EOS, UNK
-from tests.conftest import TINY_GAME, tiny_lines
+from tests.conftest import JUDGED, TINY_GAME, tiny_lines
 from tests.test_cli import call, refusal
 
 LINES = [f"{a} {b} and {b} {c}" for a in ("oh", "hi", "hm") for b in ("anna", "bo", "cleo", "dan") for c in range(30)]
@@ -165,7 +166,8 @@ def test_the_evaluation_is_kept_in_the_run(run: seqgan.TrainedRun) -> None:
     assert json.loads((run.folder / "evaluations" / "evaluation.json").read_text()) == printed
     closing = json.loads((run.folder / "evaluations" / "training.json").read_text())
     assert closing["rows"] == printed["rows"]
-    assert "|n:10000|" in printed["rows"]["final"]["d-gain"]["signature"]
+    assert f"|n:{evaluation.JUDGED}|" in printed["rows"]["final"]["d-gain"]["signature"]
+    assert JUDGED == 10_000
 
 
 def test_every_metric_is_in_a_table_and_every_column_is_a_metric(run: seqgan.TrainedRun) -> None:
@@ -395,17 +397,17 @@ def test_what_the_discriminator_knows_is_found_with_a_slope_of_the_validation_sp
         )
         for part in ("test", "valid")
     )
-    drawn = model.draw(500, seed=0)
+    drawn = model.draw(evaluation.JUDGED, seed=0)
     fake = judged_texts(model, model.discriminator, drawn, rng)
     slope = residual.slope(valid, fake)
     assert slope > 0
     assert slope != pytest.approx(residual.slope(test, fake), rel=0.01)
-    row = evaluate_models({"mle": model}, corpus, seed=0, judged=500).rows["mle"]
+    row = evaluate_models({"mle": model}, corpus, seed=0).rows["mle"]
     assert row["d-slope"].value == pytest.approx(slope, rel=1e-4)
     weights = (slope * fake).double().exp()
     assert row["d-gain"].value == pytest.approx(float((slope * test).mean() - weights.mean().log()), abs=1e-5)
     assert row["d-effective"].value == pytest.approx(float(weights.sum() ** 2 / (weights**2).sum()), rel=1e-4)
-    assert row["d-gain-bias"].value == pytest.approx(0.5 / row["d-effective"].value - 0.5 / 500, rel=1e-4)
+    assert row["d-gain-bias"].value == pytest.approx(0.5 / row["d-effective"].value - 0.5 / len(fake), rel=1e-4)
     per_text = -sum(run.log_probs(corpus.corpus.test, stage="mle")) / len(corpus.corpus.test)
     assert row["nll-test-text"].value == pytest.approx(per_text, rel=1e-4)
     assert "|per:text|" in row["d-gain"].signature

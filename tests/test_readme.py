@@ -17,6 +17,7 @@ import pytest
 import seqgan
 from imagegan.cli import imagegan as image_command
 from imagegan.variants.configs import CONFIGS as VARIANTS
+from seqgan import evaluation
 from seqgan.algorithms.configs import CONFIGS as ALGORITHMS
 from seqgan.cli import seqgan as text_command
 from seqgan.reporting import TABLES
@@ -56,7 +57,8 @@ def table_rows(text: str) -> list[list[str]]:
 @pytest.mark.parametrize("name", [name for name in NAMES if blocks(READMES[name], "python")])
 def test_the_python_of_a_readme_runs_from_top_to_bottom(name: str, tmp_path: Path) -> None:
     code = "\n".join(blocks(READMES[name], "python"))
-    (tmp_path / "readme.py").write_text(code, encoding="utf-8")
+    fewer = f"from seqgan import evaluation\nevaluation.JUDGED = {evaluation.JUDGED}\n"
+    (tmp_path / "readme.py").write_text(fewer + code, encoding="utf-8")
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     words = [sys.executable, "readme.py"]
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False, env=environment)
