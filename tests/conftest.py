@@ -6,8 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pytest
-from jaxtyping import install_import_hook
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Several processes compute side by side: one thread each, and one that waits must not spin on a core.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+import pytest  # noqa: E402
+from jaxtyping import install_import_hook  # noqa: E402
 
 # Every function that computes checks the shapes of its tensors, in tests only.
 COMPUTING = ["ops", "sampling", "losses", "models", "metrics", "rollout", "rewards", "advantages"]
@@ -24,11 +29,6 @@ install_import_hook(
     ],
     "beartype.beartype",
 )
-
-if "PYTEST_XDIST_WORKER" in os.environ:
-    # Several processes compute side by side: one thread each, and one that waits must not spin on a core.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import torch  # noqa: E402
 

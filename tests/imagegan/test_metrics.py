@@ -2,14 +2,18 @@
 
 import itertools
 import math
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 import torch
 
+import imagegan
+import seqgan
 from imagegan.data import ImageDataset, Splits, digits, toy
 from imagegan.metrics.classes import accuracy, covered, covered_error, covered_modes, imbalance, shares
 from imagegan.metrics.codes import (
@@ -86,6 +90,13 @@ def test_frechet_distance_is_never_negative_where_the_covariance_is_singular() -
         assert 0 <= frechet_distance(moments(few), moments(few[::-1])) < 1e-3
     assert frechet_distance(moments(np.ones((9, 4))), moments(np.ones((9, 4)))) == 0
     assert moments([[1.0], [3.0]]) == (2.0, 2.0)
+
+
+@pytest.mark.parametrize("package", [seqgan, imagegan])
+def test_no_linear_algebra_is_numpys_which_takes_all_cores_whatever_threads_are_asked_for(package: ModuleType) -> None:
+    [folder] = package.__path__
+    for path in Path(folder).rglob("*.py"):
+        assert not re.search(r"\bnp\.(linalg\.[a-mo-z]|cov|corrcoef|dot)", path.read_text(encoding="utf-8")), path
 
 
 def test_the_extrapolated_frechet_distance_lies_below_the_biased_one() -> None:
