@@ -11,8 +11,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-import pytest  # noqa: E402
-from jaxtyping import install_import_hook  # noqa: E402
+import pytest
+from jaxtyping import install_import_hook
 
 # Every function that computes checks the shapes of its tensors, in tests only.
 COMPUTING = ["ops", "sampling", "losses", "models", "metrics", "rollout", "rewards", "advantages"]
