@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import cycle
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ from PIL import Image
 
 from seqgan.bench.oracle import Result
 from seqgan.bench.oracle_table import Results
-from seqgan.core.plots import GREY, Curve, plot, row
+from seqgan.core.plots import COLOURS, GREY, Curve, plot, row
 from seqgan.core.report import cell, finite
 from seqgan.core.stats import standard_error
 
@@ -96,8 +97,9 @@ def over_time(results: Results, target: float) -> Image.Image:
     longest = max((point["seconds"] for result in results.values() for point in result.trace), default=1.0)
     for name, title in (("nll_oracle", "NLL-oracle"), ("nll_test", "NLL-test")):
         curves = [] if name == "nll_test" else [Curve("target", [1, longest], [target, target], "dashed", GREY)]
-        for arm, seed in first.items():
+        for (arm, seed), colour in zip(first.items(), cycle(COLOURS), strict=False):  # the same in both pictures
             trace = results[arm, seed].trace
-            curves.append(Curve(arm, [point["seconds"] for point in trace], [point[name] for point in trace]))
+            seconds, values = [point["seconds"] for point in trace], [point[name] for point in trace]
+            curves.append(Curve(arm, seconds, values, colour=colour))
         pictures.append(plot(curves, title=f"{title}, nats a token", x="seconds of training", y="", log="x"))
     return row(pictures)
