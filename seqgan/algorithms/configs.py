@@ -32,7 +32,7 @@ class MLEConfig(Checked):
 
     tokenizer: Annotated[
         Literal["auto", "char", "word", "bpe", "unigram", "whitespace"],
-        "what a token is; auto: what suits the corpus, characters for Chinese and words else",
+        "what a token is; auto: what suits the corpus (characters, words, whitespace or subwords)",
     ] = "auto"
     vocab_size: Annotated[int, "tokens at most; characters are all kept", Whole(8, 2**24)] = 5000
     max_length: Annotated[
