@@ -20,6 +20,7 @@ def compare(
     aggregation: Aggregation = "sentence",
     lowercase: bool = False,
     best_of: int = 0,
+    rewards: Sequence[str] = (),
 ) -> Evaluation:
     """A row for each policy of each run, and one of held-out text; each run draws with its own seed, unless one is
     given.
@@ -33,7 +34,7 @@ def compare(
         UsageError: the runs were not trained on the same texts in the same splits, or with other tokens or limits."""
     names = refuse_other_texts(runs)
     options: dict[str, Any] = {"count": count, "seed": seed, "tokens": tokens, "aggregation": aggregation}
-    options |= {"lowercase": lowercase, "best_of": best_of}
+    options |= {"lowercase": lowercase, "best_of": best_of, "rewards": rewards}
     measured = {name: run.evaluate(**options) for name, run in zip(names, runs, strict=True)}
     for name, result in measured.items():
         if result.references != measured[names[0]].references:

@@ -20,7 +20,7 @@ from seqgan.core.game import inference
 from seqgan.core.log import tracked
 from seqgan.core.report import DIFFERENT, Measured, as_cell, as_difference
 from seqgan.core.stats import Units, mean_influences, ratio_influences, unit_blocks, units_of
-from seqgan.data.batches import Texts, map_by_length
+from seqgan.data.batches import Texts, map_by_length, pad
 from seqgan.data.encoding import SPLITS, EncodedCorpus, Learned
 from seqgan.data.labels import numbered
 from seqgan.data.ragged import Batch, Ragged
@@ -29,7 +29,8 @@ from seqgan.errors import CorpusError, UsageError
 from seqgan.metrics import Aggregation, MetricInput, discrimination, nll, over_blocks, over_texts, residual
 from seqgan.metrics.texts import measure
 from seqgan.model import TextModel
-from seqgan.reporting import REAL, Evaluation, Row
+from seqgan.reporting import OF_REWARD, REAL, Evaluation, Row
+from seqgan.rollout import Score, in_chunks
 from seqgan.runs import PRETRAINING
 from seqgan.shapes import Scores
 from seqgan.symbols import UNK
@@ -70,9 +71,11 @@ def evaluate_models(
     aggregation: Aggregation = "sentence",
     lowercase: bool = False,
     best_of: int = 0,
+    rewards: Mapping[str, Score] | None = None,
 ) -> Evaluation:
     """A row for each model, and one for held-out real text, all of `count` texts (left out: as many as there are). With
     `best_of` K the policy of the first model has another row, of texts each of which the discriminator chose among K.
+    What texts earn by each of the `rewards` is a number of its own.
 
     Raises:
         UsageError: there are fewer validation texts than `count`."""
@@ -132,6 +135,11 @@ def evaluate_models(
         units = np.arange(count) if name in draws else units_of(valid.text_of(number) for number in real)
         sizes, source = [len(row) for row in ids], SAMPLES if name in draws else "held-out"
         rows[name]["unknown"] = _per([row.count(UNK) for row in ids], sizes, source, units, f"n:{count}", first)
+        for reward, score in (rewards or {}).items():
+            values = in_chunks(score, Texts(pad(list(ids), first.device).tokens)).double().cpu().numpy()
+            signature = f"n:{count}|err:{over_texts(units)}|{_tokens_of(first)}"
+            influences = {source: mean_influences(values, units)}
+            rows[name][OF_REWARD + reward] = Measured.of(values.mean(), influences, signature)
     for name, other in (("mle", "final"), ("final", "mle")):
         if {name, other} <= models.keys():
             rows[name][f"kl-to-{other}"] = _divergence(models[name], models[other], draws[name])

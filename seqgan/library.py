@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
-from seqgan import evaluation, training
+from seqgan import evaluation, language_models, training
 from seqgan.algorithms import ALGORITHMS
 from seqgan.algorithms.components import DEFAULTS, Components
-from seqgan.algorithms.configs import CONFIGS, PRESETS, MLEConfig
+from seqgan.algorithms.configs import CONFIGS, PRESETS, MLEConfig, PolicyGradientConfig
 from seqgan.algorithms.synonyms import synonym
 from seqgan.choice import Chooser
 from seqgan.core import distributed
@@ -24,6 +24,7 @@ from seqgan.core.bounds import (
     YES_NO,
     Function,
     OneOf,
+    Repeated,
     checked,
 )
 from seqgan.core.config import ARGUMENTS, choose_config, nearest, parameters
@@ -43,9 +44,20 @@ from seqgan.model import Scored, TextModel
 from seqgan.models.factory import MakeDiscriminator, MakePolicy
 from seqgan.pretrained import POLICY, save_pretrained
 from seqgan.reporting import Evaluation
+from seqgan.rewards.asked import Named
 from seqgan.rewards.custom import DenseReward, TextReward
 from seqgan.rollout import Score
-from seqgan.runs import NOWHERE, Source, corpus_of, describe_run, load_model, load_tokenizer, progress, stages_of
+from seqgan.runs import (
+    NOWHERE,
+    Source,
+    corpus_of,
+    describe_run,
+    load_model,
+    load_tokenizer,
+    progress,
+    run_config,
+    stages_of,
+)
 
 TOKEN_KIND, AGGREGATION = OneOf(list(TOKENS)), OneOf(get_args(Aggregation))
 DRAWING = ("label", "temperature", "top_k", "top_p")  # options of how samples are drawn, whatever becomes of them
@@ -54,6 +66,7 @@ REWARD = Function(
     "a name, several in a list, a function of tokens, seqgan.rewards.on_text(...) or .dense(...)",
     *(str, list, tuple, TextReward, DenseReward),
 )
+REWARD_NAMES = Repeated(Named(), "rhyme")
 ALGORITHM = Function("a function that makes an algorithm")
 CONFIG = Function("a class of hyper-parameters")
 
@@ -173,23 +186,34 @@ class TrainedRun(Shareable):
         aggregation: Annotated[Aggregation, AGGREGATION] = "sentence",
         lowercase: Annotated[bool, YES_NO] = False,
         best_of: Annotated[int, RESAMPLE] = 0,
+        rewards: Annotated[Sequence[str], REWARD_NAMES] = (),
     ) -> Evaluation:
         """All numbers, a row for each stage and one for held-out real text; all rows have `count` texts. With `best_of`
-        K there is a row of texts of the policy of MLE, each of which the discriminator chose among K draws.
+        K there is a row of texts of the policy of MLE, each of which the discriminator chose among K draws. What texts
+        earn by the rewards of the run, and by other built-in `rewards`, is `reward-NAME`.
 
         Each row holds what `seqgan.evaluate` measures of texts, and more: `run.evaluate()["final"]["bleu-3"].value`.
         Samples are drawn with the seed of the run where none is given, as at the end of its training.
 
         Raises:
-            UsageError: `count` is more than there are validation texts.
+            UsageError: `count` is more than there are validation texts, or a reward cannot be made of these texts.
+            ConfigError: there is no such reward.
             RunError: the corpus is no longer what it was."""
         models = {stage: self.model(stage) for stage in stages_of(self.description)}
         seed = self.description["seed"] if seed is None else seed
         options: dict[str, Any] = {"count": count, "seed": seed, "tokens": tokens, "aggregation": aggregation}
-        options |= {"lowercase": lowercase, "best_of": best_of}
+        options |= {"lowercase": lowercase, "best_of": best_of, "rewards": self._scores(rewards)}
         result = evaluation.evaluate_models(models, self.encoded(), **options)
         result.facts |= progress(self.folder)
         return result
+
+    def _scores(self, others: Sequence[str]) -> dict[str, Score]:
+        config = run_config(self.folder / "run.json", self.description)
+        if not (others or isinstance(config, PolicyGradientConfig)):
+            return {}
+        device, labels = self.model("final").device, list(self.description["labels"])
+        dataset = self.encoded().dataset(self.description["max_length"], config.overlong, labels)
+        return language_models.scores(config, dataset, language_models.read(self.folder, config, device), others)
 
     @checked
     def save_pretrained(

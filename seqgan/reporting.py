@@ -57,6 +57,7 @@ TABLES: dict[str, Sequence[str]] = {
     "what the discriminator knows, in nats per text": ("d-gain", "d-gain-bias", "d-effective", "d-slope"),
 }
 SHORT = next(iter(TABLES))
+OF_REWARD = "reward-"  # and the name of the reward: what texts earn, where it was asked for
 LABELLED = ("nll-test", "distinct", "distinct-2", "bleu-3", "recognised")  # of the texts of each label
 WIDEST = 4  # columns of numbers side by side
 LEGEND = (
@@ -206,9 +207,11 @@ def tables(
         name: between.pop(name) for name in list(between) if len(policies) == 2 and not name.endswith(f" - {REAL}")
     }
     columns = {name: rows[name] for name in policies} | beside | {name: rows[name] for name in rows if name == REAL}
-    for title, metrics in TABLES.items():
+    rewards = [name for name in _metrics(rows) if name.startswith(OF_REWARD)]
+    for title, metrics in {**TABLES, "what texts earn, by reward": ()}.items():
         if (title == SHORT) == short:
-            for table in _tables(title, columns, metrics, beside, widest):
+            shown = [*metrics, *rewards] if short or not metrics else metrics
+            for table in _tables(title, columns, shown, beside, widest):
                 notes = [*signatures(rows, [line[0] for line in table.cells]), *([LEGEND] if short and beside else [])]
                 yield table._replace(signatures=notes)
     if between and not short:

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import shutil
 import sys
 from collections.abc import Callable, Sequence
@@ -44,6 +45,7 @@ from tests.test_own_parts import GAME, PURSUIT, Bag, ends_the_same_when_killed
 Make = Callable[..., MLEConfig]
 CPU = torch.device("cpu")
 SMALL: dict[str, Any] = {"embedding_dim": 8, "hidden_dim": 8, "threads": 1}
+LM_OPTIONS: dict[str, Any] = {**GAME, "iterations": 2, "mle_epochs": 2}
 POEMS = ["春风入小楼 明月照河流 不见行人去 孤舟自在浮", "江水向东流 人家住小楼 春来花满树 明月照扁舟"] * 8
 
 
@@ -331,6 +333,54 @@ def test_a_policy_gets_more_of_its_reward(reward: str, tmp_path: Path) -> None:
     assert sum(paid[-5:]) / 5 > sum(paid[:5]) / 5 + 0.15
 
 
+def test_what_texts_earn_is_a_number_of_every_evaluation(other: seqgan.TrainedRun, tmp_path: Path) -> None:
+    """Of samples and of held-out text; those of the run, and others that are asked for, such as for its control."""
+    asked_for = ("keyword:bo:2", "discriminator", "length:1-2")
+    run = seqgan.train(tiny_lines(), run_dir=tmp_path / "run", reward=asked_for, **LM_OPTIONS)
+    closing = json.loads((run.folder / "evaluations" / "training.json").read_text(encoding="utf-8"))["rows"]
+    own, lm = {"reward-keyword:bo", "reward-length:1-2"}, f"lm:{other.folder}"
+    found = run.evaluate(rewards=["keyword:bo", "keyword:anna:3", lm])
+    for name, row in found.rows.items():
+        assert {one for one in closing[name] if one.startswith("reward-")} == own
+        assert {one for one in row if one.startswith("reward-")} == {*own, "reward-keyword:anna", f"reward-{lm}"}
+        texts = found.texts[name]
+        for word in ("bo", "anna"):
+            shares = np.array([bool(re.search(rf"\b{word}\b", text)) for text in texts], dtype=float)
+            assert row[f"reward-keyword:{word}"].value == pytest.approx(shares.mean())
+            if name != "real":  # copies of held-out text are one text
+                error = shares.std(ddof=1) / np.sqrt(len(texts))
+                assert row[f"reward-keyword:{word}"].stderr == pytest.approx(error, rel=1e-3)
+    scored = [one.per_token for one in other.score(found.texts["final"])]
+    assert found["final"][f"reward-{lm}"].value == pytest.approx(np.mean(scored), abs=0.2)  # texts without an end, too
+    again = seqgan.train(tiny_lines(), run_dir=tmp_path / "mle", algorithm="mle", mle_epochs=1, **SMALL)
+    assert not any(name.startswith("reward-") for name in again.evaluate()["mle"])
+    told = call("evaluate", tmp_path / "mle", "--reward", "keyword:bo", "--reward", "length:1-2")
+    assert "what texts earn, by reward" in told.stdout
+    both = call("evaluate", tmp_path / "mle", run.folder, "--reward", "length:1-2", "--json").stdout
+    assert {"reward-length:1-2"} <= set(json.loads(both)["rows"]["run final"]) & set(
+        json.loads(both)["rows"]["mle mle"]
+    )
+
+
+def test_rewards_that_cannot_be_measured_are_refused(other: seqgan.TrainedRun, tmp_path: Path) -> None:
+    for words, message in (
+        (["keywort:bo"], "there is no reward 'keywort'; did you mean keyword?"),
+        (["discriminator"], "what a discriminator says of texts is measured as d-auc"),
+        (["keyword:zebra"], "can never be earned"),
+        (["lm:no/such/run"], "no/such/run"),
+    ):
+        options = [part for word in words for part in ("--reward", word)]
+        assert message in refusal("evaluate", other.folder, *options)[0]
+    saved = other.save_pretrained(tmp_path / "saved")
+    corpus = tmp_path / "lines.txt"
+    corpus.write_text("\n".join(tiny_lines()), encoding="utf-8")
+    assert (
+        "wants the training texts of a run"
+        in refusal("evaluate", saved, "--corpus", corpus, "--reward", "length:1-2")[0]
+    )
+    assert "it goes with RUN" in refusal("evaluate", "--samples", corpus, "--reward", "length:1-2")[0]
+
+
 def test_a_run_with_several_rewards_ends_the_same_when_killed(tmp_path: Path) -> None:
     several = ("discriminator", "bleu-2:2", "length:5-9", "keyword:bo:0.5")
     ends_the_same_when_killed(tmp_path, {**GAME, "tokenizer": "char", "reward": several})
@@ -354,9 +404,6 @@ def test_a_custom_reward_stands_in_the_place_of_all(texts: TokenDataset, tiny_co
 
 
 # --- the likelihood under another run
-
-
-LM_OPTIONS: dict[str, Any] = {**GAME, "iterations": 2, "mle_epochs": 2}
 
 
 @pytest.fixture(scope="module")

@@ -23,6 +23,7 @@ from seqgan.core.files import in_shell
 from seqgan.core.options import RUNS
 from seqgan.data.reading import Reading
 from seqgan.errors import UsageError
+from seqgan.rewards.asked import Named
 
 if TYPE_CHECKING:
     from seqgan.library import TrainedRun
@@ -33,7 +34,7 @@ FILE, RUN, SHEET = "--samples", "RUN", "--ratings"  # what there is to evaluate
 # option -> what it goes with
 GOES_WITH = {
     **dict.fromkeys(("references", "training", "real"), (FILE,)),
-    **dict.fromkeys(("corpus", "valid", "test", "count", "blind", "overwrite", "threads"), (RUN,)),
+    **dict.fromkeys(("corpus", "valid", "test", "count", "reward", "blind", "overwrite", "threads"), (RUN,)),
     **dict.fromkeys(("label_column", "labels"), (RUN,)),
     **dict.fromkeys((*Reading._fields[:4], "tokens", "lowercase", "check", "markdown"), (RUN, FILE)),
 }
@@ -57,6 +58,7 @@ class Asked:
     tokens: str | None
     aggregate: Literal["sentence", "corpus"]
     lowercase: bool
+    reward: tuple[str, ...] | None
     check: bool
     json: bool
     markdown: bool
@@ -96,7 +98,7 @@ class Asked:
         return Source(self.corpus, self.reading, self.valid, self.test)
 
     def measure(self) -> dict[str, Any]:
-        return {"count": self.count, "seed": self.seed, **self.counted()}
+        return {"count": self.count, "seed": self.seed, "rewards": self.reward or (), **self.counted()}
 
     def counted(self) -> dict[str, Any]:
         return {"tokens": self.tokens, "aggregation": self.aggregate, "lowercase": self.lowercase}
@@ -132,6 +134,14 @@ class Asked:
     show_default=True,
 )
 @click.option("--lowercase", is_flag=True, help="count tokens in lower case")
+@click.option(
+    "--reward",
+    type=Named(),
+    multiple=True,
+    callback=lambda ctx, param, given: given or None,
+    metavar="NAME[:ARGUMENT]",
+    help="measure what texts earn by it, as that of seqgan train; may be repeated  [those of the run]",
+)
 @click.option("--check", is_flag=True, help="recompute some of the BLEUs with nltk and sacrebleu")
 @click.option("--json", is_flag=True, help="JSON on stdout instead of tables")
 @click.option("--markdown", is_flag=True, help="one table of Markdown on stdout instead of tables")
@@ -222,9 +232,11 @@ def _evaluate_model(asked: Asked) -> None:
     folder, source = asked.runs[0], asked.source()
     if source.corpus is None:
         raise UsageError(f"{folder} is a saved model, which does not hold its texts; name them with --corpus")
+    if asked.reward:
+        raise UsageError(f"{folder} is a saved model, and --reward wants the training texts of a run; leave it out")
     use_threads(asked.threads or 0)
     model = model_of(folder, "final", asked.device)
-    options = {**asked.measure(), "seed": asked.seed or 0}
+    options = {**asked.measure(), "seed": asked.seed or 0, "rewards": {}}
     result = evaluation.evaluate_models({"model": model}, encoded(source.load(), model.tokenizer), **options)
     tokens = asked.tokens or tokens_of(model.tokenizer.kind, result.references)
     _show(result, evaluation.summary(result), asked, tokens)
