@@ -20,7 +20,7 @@ def compare(
     aggregation: Aggregation = "sentence",
     lowercase: bool = False,
     best_of: int = 0,
-    rewards: Sequence[str] = (),
+    rewards: Sequence[str] | None = None,
 ) -> Evaluation:
     """A row for each policy of each run, and one of held-out text; each run draws with its own seed, unless one is
     given.

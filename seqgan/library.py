@@ -186,7 +186,7 @@ class TrainedRun(Shareable):
         aggregation: Annotated[Aggregation, AGGREGATION] = "sentence",
         lowercase: Annotated[bool, YES_NO] = False,
         best_of: Annotated[int, RESAMPLE] = 0,
-        rewards: Annotated[Sequence[str], REWARD_NAMES] = (),
+        rewards: Annotated[Sequence[str] | None, REWARD_NAMES] = None,
     ) -> Evaluation:
         """All numbers, a row for each stage and one for held-out real text; all rows have `count` texts. With `best_of`
         K there is a row of texts of the policy of MLE, each of which the discriminator chose among K draws. What texts
@@ -202,7 +202,7 @@ class TrainedRun(Shareable):
         models = {stage: self.model(stage) for stage in stages_of(self.description)}
         seed = self.description["seed"] if seed is None else seed
         options: dict[str, Any] = {"count": count, "seed": seed, "tokens": tokens, "aggregation": aggregation}
-        options |= {"lowercase": lowercase, "best_of": best_of, "rewards": self._scores(rewards)}
+        options |= {"lowercase": lowercase, "best_of": best_of, "rewards": self._scores(rewards or ())}
         result = evaluation.evaluate_models(models, self.encoded(), **options)
         result.facts |= progress(self.folder)
         return result

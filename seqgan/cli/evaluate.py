@@ -98,7 +98,7 @@ class Asked:
         return Source(self.corpus, self.reading, self.valid, self.test)
 
     def measure(self) -> dict[str, Any]:
-        return {"count": self.count, "seed": self.seed, "rewards": self.reward or (), **self.counted()}
+        return {"count": self.count, "seed": self.seed, "rewards": self.reward, **self.counted()}
 
     def counted(self) -> dict[str, Any]:
         return {"tokens": self.tokens, "aggregation": self.aggregate, "lowercase": self.lowercase}
