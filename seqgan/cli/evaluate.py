@@ -140,11 +140,11 @@ class Asked:
     multiple=True,
     callback=lambda ctx, param, given: given or None,
     metavar="NAME[:ARGUMENT]",
-    help="measure what texts earn by it, as that of seqgan train; may be repeated  [those of the run]",
+    help="what texts earn by it  [those of the run]",
 )
 @click.option("--check", is_flag=True, help="recompute some of the BLEUs with nltk and sacrebleu")
 @click.option("--json", is_flag=True, help="JSON on stdout instead of tables")
-@click.option("--markdown", is_flag=True, help="one table of Markdown on stdout instead of tables")
+@click.option("--markdown", is_flag=True, help="Markdown on stdout instead of tables")
 @click.option("--blind", type=PATH, metavar="FILE", help="write a sheet for human ratings, with -n texts of each kind")
 @click.option("--ratings", type=PATH, multiple=True, metavar="FILE", help="analyse filled sheets")
 @click.option("--overwrite", is_flag=True, help="with --blind: replace a sheet and its key, with its ratings")
