@@ -33,7 +33,7 @@ SYNONYMS = {
     "no_cuda": "--device cpu",
     "do_sample": "--temperature, --top-k and --top-p; texts are sampled, but for seqgan generate --temperature 0",
     "max_new_tokens": "--max-length, of training: no text is longer",
-    "num_beams": "--top-k 1 for the likeliest token at each step; there is no beam search",
+    "num_beams": "--beams of seqgan generate",
 }
 
 

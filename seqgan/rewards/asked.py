@@ -108,7 +108,7 @@ def run_and_label(argument: str) -> tuple[str, str]:
     if not run or not label:
         raise ConfigError(
             f"the reward {quoted('classifier:' + argument)} names no label of a run; classifier:RUN=LABEL was "
-            "expected, as in classifier:runs/speeches=wedding"
+            "expected, as in classifier:runs/speeches=war"
         )
     return run, label
 
