@@ -207,7 +207,7 @@ def reward_of_samples(view: View) -> Scores:
 
 
 class TextGAN:
-    """A policy against a critic; without one, where no reward asks for a discriminator, the policy is the only player."""
+    """A policy against a critic; without one, where no reward asks for it, the policy is the only player."""
 
     def __init__(
         self,
