@@ -25,6 +25,7 @@ from seqgan.core.bounds import (
     OneOf,
     PathBound,
     Real,
+    Repeated,
     Several,
     Stage,
     Text,
@@ -137,6 +138,8 @@ def bad(bound: Bound, table: dict[type[Bound], list[Any]]) -> list[Any]:
         values = [value for value in values if value is True or not isinstance(value, int)]
     if isinstance(bound, Several) and not bound.least:
         values = [value for value in values if value != []]
+    if isinstance(bound, Repeated):  # of text, which may also stand by itself
+        values = [value for value in values if not isinstance(value, str) and value != ["1"]]
     if isinstance(bound, Function):
         values = [value for value in values if not isinstance(value, bound.others)]
     return [*values, *(["-1"] if table is TYPED and isinstance(bound, Whole) and bound.least == 0 else [])]

@@ -241,7 +241,7 @@ def test_a_changed_corpus_is_refused(train: Callable[..., Result], corpus_file: 
         (["train", "--corpus", "poem"], "did you mean poems"),
         (["train", "--corpus", "nothing/here.txt"], "there is no file nothing/here.txt"),
         (["train", "--corpus", "poems", "--algorithm", "segan"], "there is no 'segan'; did you mean seqgan"),
-        (["train", "--corpus", "poems", "--preset", "fast"], "no preset 'fast'"),
+        (["train", "--corpus", "poems", "--preset", "slow"], "no preset 'slow'"),
         (
             ["train", "--corpus", "poems", "--algorithm", "mle", "--rollouts", "4"],
             "--rollouts belongs to --algorithm seqgan, not to mle",
