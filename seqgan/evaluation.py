@@ -135,11 +135,8 @@ def evaluate_models(
         units = np.arange(count) if name in draws else units_of(valid.text_of(number) for number in real)
         sizes, source = [len(row) for row in ids], SAMPLES if name in draws else "held-out"
         rows[name]["unknown"] = _per([row.count(UNK) for row in ids], sizes, source, units, f"n:{count}", first)
-        for reward, score in (rewards or {}).items():
-            values = in_chunks(score, Texts(pad(list(ids), first.device).tokens)).double().cpu().numpy()
-            signature = f"n:{count}|err:{over_texts(units)}|{_tokens_of(first)}"
-            influences = {source: mean_influences(values, units)}
-            rows[name][OF_REWARD + reward] = Measured.of(values.mean(), influences, signature)
+        if rewards:
+            rows[name] |= _earned(rewards, ids, source, units, first)
     for name, other in (("mle", "final"), ("final", "mle")):
         if {name, other} <= models.keys():
             rows[name][f"kl-to-{other}"] = _divergence(models[name], models[other], draws[name])
@@ -211,6 +208,19 @@ def _per(
     influences = ratio_influences(totals, sizes, units)
     signature = f"{signature}|err:{over_texts(units)}|{_tokens_of(model)}"
     return Measured.of(np.sum(totals) / sum(sizes), {source: influences}, signature)
+
+
+def _earned(
+    rewards: Mapping[str, Score], ids: Sequence[Sequence[int]], source: str, units: Units, model: TextModel
+) -> Row:
+    """The mean of what texts earn by each reward."""
+    texts = Texts(pad(list(ids), model.device).tokens)
+    signature = f"n:{len(ids)}|err:{over_texts(units)}|{_tokens_of(model)}"
+    row: Row = {}
+    for name, score in rewards.items():
+        values = in_chunks(score, texts).double().cpu().numpy()
+        row[OF_REWARD + name] = Measured.of(values.mean(), {source: mean_influences(values, units)}, signature)
+    return row
 
 
 def _tokens_of(model: TextModel) -> str:

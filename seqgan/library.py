@@ -7,7 +7,7 @@ from typing import Annotated, Any, get_args
 from seqgan import evaluation, language_models, training
 from seqgan.algorithms import ALGORITHMS
 from seqgan.algorithms.components import DEFAULTS, Components
-from seqgan.algorithms.configs import CONFIGS, PRESETS, MLEConfig, PolicyGradientConfig
+from seqgan.algorithms.configs import CONFIGS, PRESETS, MLEConfig
 from seqgan.algorithms.synonyms import synonym
 from seqgan.choice import Chooser
 from seqgan.core import distributed
@@ -209,11 +209,11 @@ class TrainedRun(Shareable):
 
     def _scores(self, others: Sequence[str]) -> dict[str, Score]:
         config = run_config(self.folder / "run.json", self.description)
-        if not (others or isinstance(config, PolicyGradientConfig)):
+        if not (wanted := language_models.wanted(config, others)):
             return {}
         device, labels = self.model("final").device, list(self.description["labels"])
         dataset = self.encoded().dataset(self.description["max_length"], config.overlong, labels)
-        return language_models.scores(config, dataset, language_models.read(self.folder, config, device), others)
+        return language_models.scores(wanted, dataset, language_models.read(self.folder, config, device))
 
     @checked
     def save_pretrained(

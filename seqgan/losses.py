@@ -31,9 +31,14 @@ def policy_gradient_weights(rewards: Rewards, mask: Mask, reduction: Literal["me
     return weights if reduction == "sum" else weights / all_reduce_sum(mask.sum())
 
 
+def kl(own: Float[Tensor, "B T D"], other: Float[Tensor, "B T D"]) -> Float[Tensor, "B T"]:
+    """KL(own || other) of log-probabilities of the next token, at every position."""
+    return ((own - other) * own.exp()).sum(dim=-1)
+
+
 def kl_loss(own: Float[Tensor, "B T D"], other: Float[Tensor, "B T D"], mask: Mask) -> Scalar:
-    """KL(own || other) of log-probabilities of the next token, the mean over the positions that count."""
-    return ((own.exp() * (own - other)).sum(dim=-1) * mle_weights(mask)).sum()
+    """The mean of that over the positions that count."""
+    return (kl(own, other) * mle_weights(mask)).sum()
 
 
 def discriminator_loss(real: Float[Tensor, "N"], fake: Float[Tensor, "M"], smoothing: float = 0.0) -> Scalar:

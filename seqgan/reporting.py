@@ -208,10 +208,9 @@ def tables(
     }
     columns = {name: rows[name] for name in policies} | beside | {name: rows[name] for name in rows if name == REAL}
     rewards = [name for name in _metrics(rows) if name.startswith(OF_REWARD)]
-    for title, metrics in {**TABLES, "what texts earn, by reward": ()}.items():
+    for title, metrics in {**TABLES, SHORT: [*TABLES[SHORT], *rewards], "what texts earn, by reward": rewards}.items():
         if (title == SHORT) == short:
-            shown = [*metrics, *rewards] if short or not metrics else metrics
-            for table in _tables(title, columns, shown, beside, widest):
+            for table in _tables(title, columns, metrics, beside, widest):
                 notes = [*signatures(rows, [line[0] for line in table.cells]), *([LEGEND] if short and beside else [])]
                 yield table._replace(signatures=notes)
     if between and not short:

@@ -221,7 +221,7 @@ def carry_out(folder: Path, machine: Machine, data: Data, components: Components
         seconds = run.seconds
         # Of what was saved, not of what is in memory; the last stage is the final policy.
         models = {stage: load_model(folder, stage, machine.device, components) for stage in stages_of(description)}
-        rewards = language_models.scores(config, data.dataset, judges)
+        rewards = language_models.scores(language_models.wanted(config), data.dataset, judges)
         evaluation = evaluate_models(models, data.encoded, seed=description["seed"], rewards=rewards)
         evaluation.facts |= {"selection": selection(folder), "steps": max(checkpoints(folder), default=0)}
         *_, model = models.values()

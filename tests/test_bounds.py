@@ -139,7 +139,7 @@ def bad(bound: Bound, table: dict[type[Bound], list[Any]]) -> list[Any]:
     if isinstance(bound, Several) and not bound.least:
         values = [value for value in values if value != []]
     if isinstance(bound, Repeated):  # of text, which may also stand by itself
-        values = [value for value in values if not isinstance(value, str) and value != ["1"]]
+        values = [value for value in values if value not in ("1,2", ["1"])]
     if isinstance(bound, Function):
         values = [value for value in values if not isinstance(value, bound.others)]
     return [*values, *(["-1"] if table is TYPED and isinstance(bound, Whole) and bound.least == 0 else [])]

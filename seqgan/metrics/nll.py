@@ -10,6 +10,7 @@ from torch import Tensor
 from seqgan.core.device import sum_dtype
 from seqgan.data.batches import by_length
 from seqgan.data.ragged import Ragged
+from seqgan.losses import kl
 from seqgan.models.policy import PolicyModule
 
 
@@ -74,5 +75,5 @@ def divergence(drawing: PolicyModule, other: PolicyModule, rows: Sequence[Sequen
     for numbers in by_length(rows, drawing.vocab_size):
         tokens, mask, labels = rows.take(numbers).to(device)
         p, q = drawing.distributions(tokens, labels), other.distributions(tokens, labels)
-        parts.append((((p - q) * p.exp()).sum(dim=-1) * mask).to(exact).sum())
+        parts.append((kl(p, q) * mask).to(exact).sum())
     return float(torch.stack(parts).sum() / rows.lengths.sum())
