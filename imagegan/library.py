@@ -21,7 +21,7 @@ from imagegan.runs import read_run
 from imagegan.samples import read_samples, samples_of
 from imagegan.variants.configs import CONFIGS, PRESETS
 from seqgan.core import distributed, page
-from seqgan.core.bounds import PATH, SEED, TEXT, THREADS, YES_NO, checked
+from seqgan.core.bounds import COUNT, PATH, SECONDS, SEED, STEPS, TEXT, THREADS, YES_NO, checked
 from seqgan.core.config import ARGUMENTS, choose_config, nearest, parameters
 from seqgan.core.device import resolve
 from seqgan.core.log import Display, progress_display
@@ -121,12 +121,16 @@ def train(
     threads: Annotated[int, THREADS] = 0,
     device: str = "auto",
     progress: Annotated[bool, YES_NO] = False,
+    save_seconds: Annotated[float, SECONDS] = 30.0,
+    save_steps: Annotated[int, STEPS] = 0,
+    keep: Annotated[int, COUNT] = 2,
     loggers: Annotated[Sequence[Logger], LOGGERS] = (),
     **hyper: Any,
 ) -> TrainedRun:
     """Train a variant, as `imagegan train` does, and return the run. `hyper` are hyper-parameters by their names, as in
     `imagegan train --model NAME --help` (with underscores); `loggers` are any `seqgan.Logger`, such as
-    `seqgan.TensorBoard()`.
+    `seqgan.TensorBoard()`. Checkpoints are `save_seconds` apart, or else `save_steps` of a phase, and `keep` of them
+    stay.
 
     Raises:
         ConfigError: an unknown hyper-parameter or a bad value.
@@ -141,7 +145,8 @@ def train(
     chosen = choose_config(model, CONFIGS[model], PRESETS[model], preset=preset, typed=hyper, source=ARGUMENTS)
     wanted = RunRequest(model, Path(run_dir) if run_dir else None, resume, overwrite, seed, threads)
     wanted.existing()  # refuses what contradicts itself, in every process
-    machine = Machine(resolve(device), progress_display() if progress else Display(), loggers=loggers)
+    display = progress_display() if progress else Display()
+    machine = Machine(resolve(device), display, save_seconds, save_steps, keep, loggers)
     with distributed.process_group(machine.device):
         place = Path(data_dir) if data_dir else None
         folder, finished = training.begin_or_continue(wanted, chosen, data, place, machine)

@@ -136,7 +136,7 @@ def evaluate_models(
         sizes, source = [len(row) for row in ids], SAMPLES if name in draws else "held-out"
         rows[name]["unknown"] = _per([row.count(UNK) for row in ids], sizes, source, units, f"n:{count}", first)
         if rewards:
-            rows[name] |= _earned(rewards, ids, source, units, first)
+            rows[name] |= earned(rewards, ids, source, units, first)
     for name, other in (("mle", "final"), ("final", "mle")):
         if {name, other} <= models.keys():
             rows[name][f"kl-to-{other}"] = _divergence(models[name], models[other], draws[name])
@@ -210,7 +210,7 @@ def _per(
     return Measured.of(np.sum(totals) / sum(sizes), {source: influences}, signature)
 
 
-def _earned(
+def earned(
     rewards: Mapping[str, Score], ids: Sequence[Sequence[int]], source: str, units: Units, model: TextModel
 ) -> Row:
     """The mean of what texts earn by each reward."""

@@ -12,13 +12,16 @@ from seqgan.algorithms.synonyms import synonym
 from seqgan.choice import Chooser
 from seqgan.core import distributed
 from seqgan.core.bounds import (
+    COUNT,
     DRAWN,
     MAKER,
     PATH,
     PATH_NAME,
     RESAMPLE,
+    SECONDS,
     SEED,
     STAGE,
+    STEPS,
     TEXT,
     THREADS,
     YES_NO,
@@ -202,12 +205,17 @@ class TrainedRun(Shareable):
         models = {stage: self.model(stage) for stage in stages_of(self.description)}
         seed = self.description["seed"] if seed is None else seed
         options: dict[str, Any] = {"count": count, "seed": seed, "tokens": tokens, "aggregation": aggregation}
-        options |= {"lowercase": lowercase, "best_of": best_of, "rewards": self._scores(rewards or ())}
+        options |= {"lowercase": lowercase, "best_of": best_of, "rewards": self.scores(rewards or ())}
         result = evaluation.evaluate_models(models, self.encoded(), **options)
         result.facts |= progress(self.folder)
         return result
 
-    def _scores(self, others: Sequence[str]) -> dict[str, Score]:
+    def scores(self, others: Sequence[str] = ()) -> dict[str, Score]:
+        """What finished texts of token ids earn, by the name of each reward of the run, and by `others`.
+
+        Raises:
+            ConfigError: there is no such reward.
+            UsageError: one cannot be made of these texts."""
         config = run_config(self.folder / "run.json", self.description)
         if not (wanted := language_models.wanted(config, others)):
             return {}
@@ -269,6 +277,9 @@ def train(
     threads: Annotated[int, THREADS] = 0,
     device: str = "auto",
     progress: Annotated[bool, YES_NO] = False,
+    save_seconds: Annotated[float, SECONDS] = 30.0,
+    save_steps: Annotated[int, STEPS] = 0,
+    keep: Annotated[int, COUNT] = 2,
     loggers: Annotated[Sequence[Logger], LOGGERS] = (),
     policy: Annotated[str | MakePolicy | None, NAMED] = None,
     discriminator: Annotated[str | MakeDiscriminator | None, NAMED] = None,
@@ -293,6 +304,7 @@ def train(
         labels: the labels of texts in memory, one for each, or a file of them, one a line; see `load_corpus`.
         init_from: a run whose policy to start from instead of random weights: "RUN", "RUN@mle", "RUN@best", "RUN@STEP".
         grow_vocabulary: add the tokens of the new texts to its vocabulary.
+        save_seconds, save_steps, keep: seconds between checkpoints, or else steps of a phase; how many of them stay.
         loggers: `seqgan.TensorBoard()`, `seqgan.WandB(project)`, or any `seqgan.Logger`.
         policy, discriminator: names ("lstm", "gru"; "cnn", "lstm", "likelihood-ratio"; registered ones), or functions
             of (vocab_size, max_length) that make custom modules.
@@ -336,7 +348,8 @@ def train(
     request = RunRequest(algorithm, Path(run_dir) if run_dir else None, resume, overwrite, seed, threads)
     if not request.existing() and corpus is None:  # refuses what contradicts itself, in every process
         raise UsageError("corpus is None, but there is no run to resume; give texts, a name or a path")
-    machine = Machine(place, progress_display() if progress else Display(), loggers=loggers)
+    display = progress_display() if progress else Display()
+    machine = Machine(place, display, save_seconds, save_steps, keep, loggers)
     with distributed.process_group(place):
         folder, _ = training.begin_or_continue(
             request,

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from seqgan.core import schema
 from seqgan.core.report import Measured, as_cell, rows_from_json
 from seqgan.errors import RunError
-from seqgan.reporting import REAL, Row, over_seeds
+from seqgan.reporting import OF_REWARD, REAL, Row, over_seeds
 
 NAME = "sweep.json"  # in the folder of a run
 ADVICE = "remove it, and make the sweep again"
@@ -21,22 +21,29 @@ WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 320, 180, 48, 10, 8, 20  # those of th
 
 
 class Sampler(NamedTuple):
-    """How tokens are drawn."""
+    """How tokens are drawn, and where a curve is one of training, after how many steps of the last phase."""
 
     temperature: float = 1.0
     top_k: int = 0
     top_p: float = 1.0
+    step: int | None = None
+
+    @property
+    def drawing(self) -> dict[str, Any]:
+        return {"temperature": self.temperature, "top_k": self.top_k, "top_p": self.top_p}
 
     @property
     def name(self) -> str:
+        if self.step is not None:
+            return f"step {self.step}"
         if self.top_k:
             return f"top-k {self.top_k}"
         return f"top-p {self.top_p:g}" if self.top_p < 1 else f"temperature {self.temperature:g}"
 
     @property
-    def cools(self) -> bool:
-        """Whether it has a temperature alone."""
-        return self[1:] == Sampler()[1:]
+    def joined(self) -> bool:
+        """Whether it has a place on the line of a curve: a temperature alone, or a step."""
+        return not self.top_k and self.top_p == 1
 
 
 class Plane(NamedTuple):
@@ -47,6 +54,7 @@ class Plane(NamedTuple):
 
 
 PLANES = (Plane("self-bleu-3", "bleu-3"), Plane("backward-bleu-3", "bleu-3"), Plane(LM, REVERSE))
+BESIDE_REWARD = (LM, "bleu-3", "distinct-2")  # what a policy may lose while it earns more
 
 
 class Swept(NamedTuple):
@@ -56,12 +64,19 @@ class Swept(NamedTuple):
     real: Row
 
 
+def planes_of(swept: Swept) -> list[Plane]:
+    """The planes of every sweep, and of each reward that was measured those of what it may cost."""
+    rewards = [name for name in swept.real if name.startswith(OF_REWARD)]
+    return [*PLANES, *(Plane(reward, cost) for reward in rewards for cost in BESIDE_REWARD)]
+
+
 def means(swept: Swept) -> dict[str, dict[Sampler, Row]]:
     """Of each curve the mean over seeds, whose error is that over seeds; of one seed its own."""
     return {
-        name: {sampler: over_seeds([rows[sampler] for rows in seeds.values()], list(seeds)) for sampler in samplers}
+        name: {sampler: over_seeds([rows[sampler] for rows in seeds.values()], list(seeds)) for sampler in shared}
         for name, seeds in swept.curves.items()
-        for samplers in [next(iter(seeds.values()))]
+        for first in [next(iter(seeds.values()))]
+        for shared in [[sampler for sampler in first if all(sampler in rows for rows in seeds.values())]]
     }
 
 
@@ -108,8 +123,9 @@ def from_json(content: Mapping[str, Any], path: Path) -> Swept:
         for name, points in content["curves"].items():
             for point in points:
                 numbers = dict(point)
-                seed, *how = (float(numbers.pop(part)) for part in ("seed", *Sampler._fields))
-                sampler = Sampler(how[0], int(how[1]), how[2])
+                step = numbers.pop("step", None)
+                seed, *how = (float(numbers.pop(part)) for part in ("seed", "temperature", "top_k", "top_p"))
+                sampler = Sampler(how[0], int(how[1]), how[2], None if step is None else int(step))
                 curves.setdefault(name, {}).setdefault(int(seed), {})[sampler] = rows_from_json({"": numbers}, path)[""]
         swept = Swept(curves, rows_from_json({REAL: content[REAL]}, path)[REAL])
         means(swept)
@@ -147,7 +163,7 @@ class Drawing(NamedTuple):
 def drawings(swept: Swept) -> list[Drawing]:
     """The planes in which there are points."""
     curves = {**means(swept), REAL: {Sampler(): swept.real}}
-    return [found for plane in PLANES if (found := _drawing(curves, plane))]
+    return [found for plane in planes_of(swept) if (found := _drawing(curves, plane))]
 
 
 def _drawing(curves: Mapping[str, Mapping[Sampler, Row]], plane: Plane) -> Drawing | None:
@@ -170,8 +186,8 @@ def _drawing(curves: Mapping[str, Mapping[Sampler, Row]], plane: Plane) -> Drawi
     lines = []
     for number, (name, rows) in enumerate(there.items()):
         points = {sampler: point(name, sampler, *numbers) for sampler, numbers in sorted(rows.items(), reverse=True)}
-        cooling = [at for sampler, at in points.items() if sampler.cools]
-        path = "".join(f"{'ML'[at > 0]}{p.x:g} {p.y:g}" for at, p in enumerate(cooling))
+        joined = [at for sampler, at in points.items() if sampler.joined]
+        path = "".join(f"{'ML'[at > 0]}{p.x:g} {p.y:g}" for at, p in enumerate(joined))
         lines.append(Line(colour_of(number, name), path, list(points.values())))
     return Drawing(plane, across.marks(), up.marks(), lines)
 
@@ -215,7 +231,7 @@ def shown(folder: Path, content: Mapping[str, Any]) -> dict[str, Any]:
         RunError: it holds no points."""
     swept = from_json(content, folder / NAME)
     curves = means(swept)
-    measures = list(dict.fromkeys(name for plane in PLANES for name in (plane.y, plane.x)))
+    measures = list(dict.fromkeys(name for plane in planes_of(swept) for name in (plane.y, plane.x)))
     rows = [(f"{name}, {sampler.name}", row) for name, rows in curves.items() for sampler, row in rows.items()]
     return {
         "drawings": drawings(swept),

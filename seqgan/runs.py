@@ -284,6 +284,16 @@ def stages_of(description: Mapping[str, Any]) -> list[str]:
     return ["mle", *_of_discriminator(description), "final"]
 
 
+def along_training(folder: Path) -> dict[int, str]:
+    """The policies along the last phase of a run, by the steps of it that they have taken: the one that it begins with,
+    if that is the policy of MLE, and those of the checkpoints that the run kept. Each is a stage as of `load_model`."""
+    description = describe_run(folder)
+    steps = {number: saved_in(path, folder, description)["steps"] for number, path in checkpoints(folder).items()}
+    last = [*steps[max(steps)]][-1] if steps else ""
+    kept = {of[last]: str(number) for number, of in sorted(steps.items()) if of.get(last)}
+    return kept if description["algorithm"] == "mle" else {0: "mle", **kept}
+
+
 def _of_discriminator(description: Mapping[str, Any]) -> list[str]:
     """The stage that the discriminator of a run holds, if it compares likelihoods."""
     config, own = description["config"], {"discriminator", "reward"} & set(description["custom"])

@@ -12,6 +12,7 @@ import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,20 +35,22 @@ from seqgan.data.ragged import Ragged
 from seqgan.data.tokens import tokens_of
 from seqgan.data.vocabulary import Vocabulary
 from seqgan.errors import UsageError
+from seqgan.evaluation import earned
 from seqgan.library import TrainedRun
 from seqgan.metrics import MetricInput, backward_bleu, bleu, nll, over_texts, self_bleu, variety
 from seqgan.model import TextModel
 from seqgan.models.policy import PolicyModule
-from seqgan.planes import LM, PLANES, REVERSE, Plane, Sampler, Swept, means
-from seqgan.reporting import REAL, Row
-from seqgan.runs import stages_of
+from seqgan.planes import LM, REVERSE, Plane, Sampler, Swept, means, planes_of
+from seqgan.reporting import OF_REWARD, REAL, Row
+from seqgan.rollout import Score
+from seqgan.runs import along_training, stages_of
 
 # Of the language models: small, of another kind than the policies' default, stopped by the validation split.
 JUDGE = MLEConfig(
     policy="gru", embedding_dim=64, hidden_dim=64, dropout=0.2, unigram_bias=True, shuffle=True,
     mle_lr=0.005, batch_size=32, mle_epochs=20, mle_patience=1,
 )  # fmt: skip
-HIGHER = ("bleu", "backward-bleu", "distinct")  # is better; of all other measures lower is
+HIGHER = ("bleu", "backward-bleu", "distinct", OF_REWARD)  # is better; of all other measures lower is
 
 
 class Gap(NamedTuple):
@@ -74,12 +77,21 @@ class Gap(NamedTuple):
 
 
 def sweep(
-    runs: Sequence[TrainedRun], samplers: Sequence[Sampler], *, count: int | None = None, tokens: str | None = None
+    runs: Sequence[TrainedRun],
+    samplers: Sequence[Sampler] = (),
+    *,
+    count: int | None = None,
+    tokens: str | None = None,
+    rewards: Sequence[str] = (),
 ) -> Swept:
-    """Every policy of the runs with every sampler: as many samples each as there are validation texts, or `count`.
+    """Every policy of the runs with every sampler; or where there are none, each run along its training: as many
+    samples each as there are validation texts, or `count`. What they earn by the rewards of the first run, and by
+    `rewards`, is measured too.
 
     Raises:
-        UsageError: the runs are of different texts or tokens, or `count` is more than there are validation texts."""
+        ConfigError: there is no such reward.
+        UsageError: the runs are of different texts or tokens, `count` is more than there are validation texts, a reward
+            cannot be made of these texts, or a run has kept no checkpoints along its training."""
     names = refuse_other_texts(runs)
     first = runs[0].model()
     for name, run in zip(names, runs, strict=True):
@@ -87,27 +99,47 @@ def sweep(
             first.policy.max_length
         ):
             raise UsageError(f"{names[0]} and {name} have different tokens or limits; give runs of one --tokenizer")
-    beside = Beside(first, runs[0].encoded(), count, tokens)
+    beside = Beside(first, runs[0].encoded(), count, tokens, runs[0].scores(rewards))
     curves: dict[str, dict[int, dict[Sampler, Row]]] = {}
     todo = [
-        (arm, stage, runs[place])
+        (curve, runs[place], points)
         for arm, places in arms_of([run.description for run in runs])
         for place in places
-        for stage in stages_of(runs[place].description)
+        for curve, points in _curves_of(runs[place], arm, samplers).items()
     ]
-    for arm, stage, run in tracked(todo, "sweeping", len(todo)):
+    for curve, run, points in tracked(todo, "sweeping", len(todo)):
         seed = run.description["seed"]
-        rows = {sampler: beside.of_samples(run.model(stage), sampler, seed) for sampler in samplers}
-        curves.setdefault(f"{arm} {stage}", {})[seed] = rows
+        rows = {sampler: beside.of_samples(run.model(stage), sampler, seed) for sampler, stage in points.items()}
+        curves.setdefault(curve, {})[seed] = rows
     return Swept(curves, beside.of_real())
+
+
+def _curves_of(run: TrainedRun, arm: str, samplers: Sequence[Sampler]) -> dict[str, dict[Sampler, str]]:
+    """The curves of a run by name, each with the policy that is drawn from at each of its points."""
+    if samplers:
+        return {f"{arm} {stage}": dict.fromkeys(samplers, stage) for stage in stages_of(run.description)}
+    along = along_training(run.folder)
+    if len(along) < 3:
+        raise UsageError(
+            f"{run.folder} keeps {len(along)} of the policies along its training, but three at least were expected; "
+            "train with such as --save-steps 20 --keep 10"
+        )
+    return {arm: {Sampler(step=step): stage for step, stage in along.items()}}
 
 
 class Beside:
     """The real texts that samples are measured beside."""
 
-    def __init__(self, model: TextModel, corpus: EncodedCorpus, count: int | None, tokens: str | None) -> None:
+    def __init__(
+        self,
+        model: TextModel,
+        corpus: EncodedCorpus,
+        count: int | None = None,
+        tokens: str | None = None,
+        rewards: Mapping[str, Score] = MappingProxyType({}),
+    ) -> None:
         limits = model.policy.max_length, model.overlong, model.labels
-        self.model, self.length = model, model.policy.max_length
+        self.model, self.length, self.rewards = model, model.policy.max_length, rewards
         self.train, self.valid, self.test = (corpus.learned(part, *limits) for part in ("train", "valid", "test"))
         self.count = count or len(self.valid)
         if self.count > min(len(self.valid), len(self.train)):
@@ -124,7 +156,7 @@ class Beside:
         return language_model(rows, ids_of(self.valid), self.model.tokenizer, self.length, self.model.device)
 
     def of_samples(self, model: TextModel, sampler: Sampler, seed: int) -> Row:
-        rows = model.draw(self.count, seed=seed, **sampler._asdict()).labelled(None)
+        rows = model.draw(self.count, seed=seed, **sampler.drawing).labelled(None)
         texts = [model.tokenizer.decode(row) for row in rows]
         return self._measured(self.inputs.of(texts), rows, rows, np.arange(self.count))
 
@@ -146,6 +178,8 @@ class Beside:
         about = f"n:{len(rows)}|per:token|lm:{JUDGE.policy}/{JUDGE.hidden_dim}"
         found[LM] = self._nll(self.judge, rows, units, inputs.source, f"{about}|of:training/{len(self.train)}")
         found[REVERSE] = self._nll(reverse, held_out, of_test, "test", f"{about}|of:samples")
+        if self.rewards:
+            found |= earned(self.rewards, list(map(list, rows)), inputs.source, units, self.model)
         return found
 
     def _nll(self, judge: PolicyModule, rows: Ragged, units: Units, source: str, signature: str) -> Measured:
@@ -184,25 +218,25 @@ def sign(measure: str) -> int:
 
 def gaps(swept: Swept) -> list[Gap]:
     """Of every two curves in every plane, seed by seed where both have it."""
-    found = []
+    found, all_planes = [], planes_of(swept)
     for (first, mine), (second, theirs) in combinations(swept.curves.items(), 2):
-        for plane in PLANES:
+        for plane in all_planes:
             both = [seed for seed in mine if seed in theirs]
-            by_seed = {seed: _gap(list(mine[seed].values()), list(theirs[seed].values()), plane) for seed in both}
+            by_seed = {seed: _gap(mine[seed], theirs[seed], plane) for seed in both}
             there = {seed: gap for seed, gap in by_seed.items() if not math.isnan(gap)}
             chance = sign_flip_test(list(there.values())) if len(there) > 1 else math.nan
             found.append(Gap(first, second, plane, there, chance))
     return found
 
 
-def _gap(mine: Sequence[Row], theirs: Sequence[Row], plane: Plane) -> float:
-    """The mean over my samplers of how much better y is than theirs at the same x, between theirs by interpolation; NaN
-    where none lies within the range of theirs."""
-    if not all(plane.x in row and plane.y in row for row in [*mine, *theirs]):
+def _gap(mine: Mapping[Sampler, Row], theirs: Mapping[Sampler, Row], plane: Plane) -> float:
+    """The mean over my points of how much better y is than theirs at the same x, between theirs by interpolation; NaN
+    where none lies within the range of theirs. Where a curve of training begins, all arms have one policy."""
+    if not all(plane.x in row and plane.y in row for row in [*mine.values(), *theirs.values()]):
         return math.nan
-    line = sorted((row[plane.x].value, row[plane.y].value) for row in theirs)
+    line = sorted((row[plane.x].value, row[plane.y].value) for row in theirs.values())
     x, y = zip(*line, strict=True)
-    inside = [row for row in mine if x[0] <= row[plane.x].value <= x[-1]]
+    inside = [row for at, row in mine.items() if at.step != 0 and x[0] <= row[plane.x].value <= x[-1]]
     if not inside:
         return math.nan
     return float(
@@ -226,21 +260,21 @@ def baselines(swept: Swept) -> dict[str, dict[str, tuple[float, str]]]:
     curves = means(swept)
     of_mle = {name: rows for name, rows in curves.items() if name.endswith(" mle")}
     others = {name: best_values({name: rows}) for name, rows in curves.items() if name not in of_mle}
-    return {"mle": best_values(of_mle), **others}
+    return {**({"mle": best_values(of_mle)} if of_mle else {}), **others}
 
 
 def curves_in(swept: Swept, plane: Plane) -> list[Curve]:
-    """The temperatures of each curve as a line with its error, other samplers as dots, and real text."""
+    """The temperatures or steps of each curve as a line with its error, other samplers as dots, and real text."""
     drawn = []
     for number, (name, rows) in enumerate(means(swept).items()):
         colour = COLOURS[number % len(COLOURS)]
-        cooling = sorted((sampler for sampler in rows if sampler.cools), reverse=True)
-        others = [sampler for sampler in rows if sampler not in cooling]
-        if cooling:
-            x, y, error = _points([rows[sampler] for sampler in cooling], plane)
+        joined = sorted((sampler for sampler in rows if sampler.joined), reverse=True)
+        others = [sampler for sampler in rows if sampler not in joined]
+        if joined:
+            x, y, error = _points([rows[sampler] for sampler in joined], plane)
             drawn.append(Curve(name, x, y, "line", colour, low=y - error, high=y + error))
         drawn += [Curve("", *_points([rows[sampler] for sampler in some], plane)[:2], "dots", colour)
-                  for some in (cooling, others) if some]  # fmt: skip
+                  for some in (joined, others) if some]  # fmt: skip
     return [*drawn, Curve(REAL, *_points([swept.real], plane)[:2], "dots", GREY)]
 
 
@@ -251,12 +285,12 @@ def _points(rows: Sequence[Row], plane: Plane) -> tuple[np.ndarray, np.ndarray, 
 
 def lines_of(swept: Swept) -> Iterator[list[object]]:
     """Rows of a table of all numbers, its headings first."""
-    yield ["curve", "seed", "temperature", "top_k", "top_p", "measure", "value", "stderr", "signature"]
+    yield ["curve", "seed", "temperature", "top_k", "top_p", "step", "measure", "value", "stderr", "signature"]
     for name, seeds in swept.curves.items():
         for seed, rows in seeds.items():
             for sampler, row in rows.items():
                 yield from ([name, seed, *sampler, measure, *number] for measure, number in row.items())
-    yield from ([REAL, "", "", "", "", measure, *number] for measure, number in swept.real.items())
+    yield from ([REAL, "", "", "", "", "", measure, *number] for measure, number in swept.real.items())
 
 
 def as_csv(swept: Swept) -> bytes:

@@ -29,8 +29,8 @@ class Sitting(Run):
         self.places.append((phase, step))
         super().record(phase, step, metrics)
 
-    def agree_on_what_is_due(self) -> tuple[bool, bool]:
-        super().agree_on_what_is_due()
+    def agree_on_what_is_due(self, step: int) -> tuple[bool, bool]:
+        super().agree_on_what_is_due(step)
         if self.places[-1] != self.stop_at:
             return self.rng.random() < 0.1, False
         if self.killed:

@@ -168,8 +168,8 @@ def stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
             at["phase"] = name
             record(self, name, step, metrics)
 
-        def due(self: Run) -> tuple[bool, bool]:
-            return (True, True) if at["phase"] == phase else agree(self)
+        def due(self: Run, step: int) -> tuple[bool, bool]:
+            return (True, True) if at["phase"] == phase else agree(self, step)
 
         monkeypatch.setattr(Run, "record", recorded)
         monkeypatch.setattr(Run, "agree_on_what_is_due", due)

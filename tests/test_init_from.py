@@ -13,7 +13,7 @@ from torch import nn
 
 import seqgan
 from seqgan.core.record import read_record
-from seqgan.core.run import Run, checkpoints, describe
+from seqgan.core.run import checkpoints, describe
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import RunError, UsageError
 from seqgan.runs import load_model
@@ -32,18 +32,12 @@ ALONE: dict[str, Any] = {"algorithm": "mle", "threads": 1}
 Options = Callable[[str], list[str]]
 
 
-def every_step_saved(run: Run) -> bool:
-    return True
-
-
 @pytest.fixture(scope="module")
 def origin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of SeqGAN whose policies after MLE, at its end, and a step before that all differ."""
     folder = tmp_path_factory.mktemp("origin") / "run"
     options = {**GAME, "d_steps": 0, "mle_lr": 0.05, "g_lr": 0.02}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Run, "save_is_due", every_step_saved)
-        seqgan.train(TEXTS, run_dir=folder, **options)
+    seqgan.train(TEXTS, run_dir=folder, save_steps=1, **options)
     return folder
 
 
@@ -197,22 +191,20 @@ def test_resumed_it_ends_as_the_uninterrupted_and_needs_its_origin_no_more(origi
     shutil.copytree(origin, start)
 
     def train(folder: Path) -> None:
-        seqgan.train(TEXTS, run_dir=folder, resume=True, init_from=f"{start}@mle", **GAME)
+        seqgan.train(TEXTS, run_dir=folder, resume=True, save_steps=1, init_from=f"{start}@mle", **GAME)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Run, "save_is_due", every_step_saved)
-        with dying_at(-1) as seen:
-            train(tmp_path / "whole")
-        killed = {}
-        for part, phase in ((2, "pretrain generator"), (4, "pretrain discriminator"), (7, "adversarial")):
-            killed[phase] = tmp_path / f"run{part}"
-            with dying_at(part * seen.count // 10), pytest.raises(Killed):
-                train(killed[phase])
-        shutil.rmtree(start)
-        for phase, folder in killed.items():
-            assert read_record(folder)[-1]["phase"] == phase
-            train(folder)
-            assert contents(folder) == contents(tmp_path / "whole")
+    with dying_at(-1) as seen:
+        train(tmp_path / "whole")
+    killed = {}
+    for part, phase in ((2, "pretrain generator"), (4, "pretrain discriminator"), (7, "adversarial")):
+        killed[phase] = tmp_path / f"run{part}"
+        with dying_at(part * seen.count // 10), pytest.raises(Killed):
+            train(killed[phase])
+    shutil.rmtree(start)
+    for phase, folder in killed.items():
+        assert read_record(folder)[-1]["phase"] == phase
+        train(folder)
+        assert contents(folder) == contents(tmp_path / "whole")
 
 
 def test_a_requeued_command_line_goes_on_with_its_own_run_and_with_no_other_start(

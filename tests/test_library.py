@@ -16,7 +16,7 @@ import torch
 import seqgan
 from seqgan import evaluation
 from seqgan.core.record import read_record
-from seqgan.core.run import Run, create, describe
+from seqgan.core.run import create, describe
 from seqgan.data.splits import split
 from seqgan.errors import ConfigError, CorpusError, RunError, SeqGANError, UsageError
 from seqgan.symbols import EOS, UNK
@@ -39,11 +39,6 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> seqgan.TrainedRun:
 def learned(tmp_path_factory: pytest.TempPathFactory) -> seqgan.TrainedRun:
     """A run of MLE, which has no discriminator."""
     return seqgan.train(TEXTS, run_dir=tmp_path_factory.mktemp("learned") / "run", **MLE)
-
-
-@pytest.fixture
-def every_step_saved(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Run, "save_is_due", lambda run: True)
 
 
 # --- train
@@ -182,7 +177,6 @@ def operations_of(run: Callable[[], object]) -> int:
     return int(seen.count)
 
 
-@pytest.mark.usefixtures("every_step_saved")
 @pytest.mark.parametrize(
     ("from_memory", "phases"),
     [(True, ["pretrain generator", "pretrain discriminator", "adversarial"]), (False, ["adversarial"])],
@@ -192,7 +186,7 @@ def test_resumed_it_ends_as_the_uninterrupted_even_in_another_place(
     from_memory: bool, phases: list[str], corpus_file: Path, tmp_path: Path
 ) -> None:
     def train(folder: Path) -> seqgan.TrainedRun:
-        return seqgan.train(TEXTS if from_memory else corpus_file, run_dir=folder, resume=True, **GAME)
+        return seqgan.train(TEXTS if from_memory else corpus_file, run_dir=folder, resume=True, save_steps=1, **GAME)
 
     total = operations_of(lambda: train(tmp_path / "whole"))
     whole = contents(tmp_path / "whole")

@@ -10,14 +10,15 @@ import pytest
 import torch
 
 import seqgan
+from seqgan.core.record import read_record
 from seqgan.core.report import Measured
 from seqgan.core.run import checkpoints
 from seqgan.data.ragged import Ragged
-from seqgan.errors import RunError
+from seqgan.errors import RunError, UsageError
 from seqgan.metrics.nll import likelihood
 from seqgan.planes import PLANES, Plane, Sampler, Swept, as_json, drawings, from_json, means
 from seqgan.reporting import Row
-from seqgan.sweep import Beside, Gap, baselines, gaps, language_model
+from seqgan.sweep import Beside, Gap, baselines, gaps, language_model, sweep
 from tests.browser import Browser, browser  # noqa: F401
 from tests.conftest import TINY, TINY_GAME
 from tests.test_cli import call
@@ -183,8 +184,8 @@ def test_the_command_writes_curves_of_arms_with_real_text_on_their_axes(
     for name in ("lm-nll", "reverse-nll"):  # a policy of three epochs is far from real text
         assert found["real"][name]["value"] < first[name]["value"] - 0.1, name
     lines = list(csv.reader((tmp_path / "sweep.csv").read_text().splitlines()))
-    assert lines[0][:6] == ["curve", "seed", "temperature", "top_k", "top_p", "measure"]
-    assert len(lines) == 1 + sum(len(point) - 4 for points in curves.values() for point in points) + len(found["real"])
+    assert lines[0][:7] == ["curve", "seed", "temperature", "top_k", "top_p", "step", "measure"]
+    assert len(lines) == 1 + sum(len(point) - 5 for points in curves.values() for point in points) + len(found["real"])
     for plane in PLANES:
         assert (tmp_path / f"{plane.y}-{plane.x}.png").read_bytes().startswith(b"\x89PNG")
         assert b"<svg" in (tmp_path / f"{plane.y}-{plane.x}.svg").read_bytes()[:2000]
@@ -193,6 +194,54 @@ def test_the_command_writes_curves_of_arms_with_real_text_on_their_axes(
     assert "super-baseline" in told
     assert "bleu-3 at equal self-bleu-3: " in told
     assert len(found["gaps"]) == 3
+
+
+def test_a_curve_of_training_has_the_checkpoints_and_what_samples_earn_there(tmp_path: Path) -> None:
+    options = {**TINY_GAME, "iterations": 6, "save_steps": 4, "keep": 9, "threads": 1, "device": "cpu"}
+    options["reward"] = ["length:4-6"]
+    trained = [
+        seqgan.train(LINES, run_dir=tmp_path / f"{weight}", **{**options, "mle_weight": weight})
+        for weight in (1.0, 3.0)
+    ]
+    folders = [run.folder for run in trained]
+    told = call(
+        "sweep", *folders, "--checkpoints", "-n", "20", "--reward", "keyword:bo", "--out", tmp_path / "out"
+    ).stdout
+    found = json.loads((tmp_path / "out" / "sweep.json").read_text())
+    steps = sum(line["phase"] == "adversarial" for line in read_record(folders[0]))
+    for name, run in zip(("mle_weight=1.0 (1 seed)", "mle_weight=3.0 (1 seed)"), trained, strict=True):
+        points = found["curves"][name]
+        assert [point["step"] for point in points] == [0, *range(4, steps, 4), steps]
+        ends = run.evaluate(count=20, rewards=["keyword:bo"])
+        for point, stage in ((points[0], "mle"), (points[-1], "final")):
+            for measure in ("reward-length:4-6", "reward-keyword:bo", "bleu-3"):
+                assert point[measure]["value"] == pytest.approx(ends[stage][measure].value), (stage, measure)
+    for cost in ("lm-nll", "bleu-3", "distinct-2"):
+        assert f"{cost} at equal reward-length:4-6: " in told
+        assert (tmp_path / "out" / f"{cost}-reward-keyword:bo.svg").is_file()
+    assert "the best of any sampler or step" in told
+    read = from_json(found, tmp_path)
+    assert [sampler.name for sampler in means(read)["mle_weight=1.0 (1 seed)"]][:2] == ["step 0", "step 4"]
+
+
+def test_where_a_training_begins_its_arms_are_not_compared() -> None:
+    def training(*points: tuple[float, float]) -> dict[Sampler, Row]:
+        return {
+            Sampler(step=10 * at): {"reward-rhyme": Measured(earned, 0.01, "n:9"), "lm-nll": Measured(nll, 0.01, "n:9")}
+            for at, (earned, nll) in enumerate(points)
+        }
+
+    mine, theirs = training((0.0, 4.0), (0.5, 4.1)), training((0.0, 4.0), (1.0, 5.0))
+    gap = of(
+        Swept({"a": {0: mine}, "b": {0: theirs}}, {"reward-rhyme": Measured(0.9, 0.01, "n:10")}),
+        Plane("reward-rhyme", "lm-nll"),
+    )
+    assert gap.by_seed == {0: pytest.approx(0.4)}  # of the one point after the start: 4.5 - 4.1
+
+
+def test_a_run_that_kept_no_checkpoints_has_no_curve_of_training(runs: list[seqgan.TrainedRun]) -> None:
+    with pytest.raises(UsageError, match=r"0 keeps 2 of the policies .* train with such as --save-steps 20 --keep 10"):
+        sweep(runs)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import click
 from seqgan.cli.shared import DEVICE, found_again
 from seqgan.core.bounds import DRAWN, PATH, TEMPERATURE, THREADS, TOP_K, TOP_P, OneOf, Several
 from seqgan.core.options import RUNS
+from seqgan.rewards.asked import Named
 
 SHOWN = ("bleu-3", "backward-bleu-3", "self-bleu-3", "distinct-2", "lm-nll", "reverse-nll")
 
@@ -22,6 +23,15 @@ SHOWN = ("bleu-3", "backward-bleu-3", "self-bleu-3", "distinct-2", "lm-nll", "re
 )
 @click.option("--top-k", type=Several(TOP_K, "5,20"), help="only so many likeliest tokens, at temperature 1")
 @click.option("--top-p", type=Several(TOP_P, ".8,.9"), help="only the likeliest tokens of these probabilities")
+@click.option("--checkpoints", is_flag=True, help="each run along its training instead: the checkpoints it kept")
+@click.option(
+    "--reward",
+    "rewards",
+    type=Named(),
+    metavar="NAME[:ARGUMENT]",
+    multiple=True,
+    help="what texts earn by it, and what that costs  [those of the first run]",
+)
 @click.option("-n", "--count", type=DRAWN, help="texts of every sampler  [as many as validation texts]")
 @click.option("--tokens", type=OneOf(["words", "chars", "whitespace"]), help="tokens to count  [as the script is]")
 @click.option("--out", type=PATH, default=Path("runs/sweep"), show_default=True, help="the folder of the results")
@@ -33,6 +43,8 @@ def sweep(
     temperatures: tuple[float, ...],
     top_k: tuple[int, ...] | None,
     top_p: tuple[float, ...] | None,
+    checkpoints: bool,
+    rewards: tuple[str, ...],
     count: int | None,
     tokens: str | None,
     out: Path,
@@ -46,7 +58,8 @@ def sweep(
     Self-BLEU-3 and backward BLEU-3; and the NLL of samples under a language model of the training split (lm-nll)
     against the NLL of test texts under one that learned from the samples alone (reverse-nll), which punishes cooling.
     Real text stands on the same axes. Runs that differ in their seed alone are one curve. Each run keeps the numbers as
-    well, for seqgan report.
+    well, for seqgan report. With rewards there are pictures of what they cost: lm-nll, BLEU-3 and distinct-2 over what
+    samples earn; with --checkpoints (of runs with such as --save-steps 20 --keep 10), in the course of training.
 
     Below the tables: which curve is better at equal x, with a paired test over seeds (of all flips of signs), and the
     super-baseline, for every measure the best value that MLE reaches with any sampler."""
@@ -57,34 +70,37 @@ def sweep(
     from seqgan.core.plots import figure, png, rendered, svg
     from seqgan.core.report import as_cell, print_table
     from seqgan.core.schema import json_bytes
-    from seqgan.reporting import REAL
+    from seqgan.reporting import OF_REWARD, REAL
 
     samplers = [planes.Sampler(temperature=at) for at in temperatures]
     samplers += [planes.Sampler(top_k=k) for k in top_k or ()] + [planes.Sampler(top_p=p) for p in top_p or ()]
     trained = [found_again(run, device) for run in runs]
     use_threads(min(cores(), trained[0].description["threads"]) if threads is None else threads)
-    swept = sweeping.sweep(trained, list(dict.fromkeys(samplers)), count=count, tokens=tokens)
+    chosen = [] if checkpoints else list(dict.fromkeys(samplers))
+    swept = sweeping.sweep(trained, chosen, count=count, tokens=tokens, rewards=rewards)
     found = sweeping.as_json(swept)
     data = json_bytes(found)
     files.make_folder(out)
     files.write(out / "sweep.csv", sweeping.as_csv(swept))
     files.write(out / planes.NAME, data)
-    for plane in planes.PLANES:
+    for plane in planes.planes_of(swept):
         made = figure(sweeping.curves_in(swept, plane), title="", x=plane.x, y=plane.y, size=(640, 480))
-        files.write(out / f"{plane.y}-{plane.x}.png", png(rendered(made)))
-        files.write(out / f"{plane.y}-{plane.x}.svg", svg(made))
+        name = files.as_name(f"{plane.y}-{plane.x}")
+        files.write(out / f"{name}.png", png(rendered(made)))
+        files.write(out / f"{name}.svg", svg(made))
     for run in trained:
         files.write(run.folder / planes.NAME, sweeping.left_in(run, found))
     if as_json:
         click.echo(data.decode(), nl=False)
         return
+    shown = [*SHOWN, *(name for name in swept.real if name.startswith(OF_REWARD))]
     for name, rows in planes.means(swept).items():
-        cells = [[sampler.name, *(as_cell(row.get(one)) for one in SHOWN)] for sampler, row in rows.items()]
-        print_table(["", *SHOWN], cells, name)
-    print_table(["", *SHOWN], [["held-out text", *(as_cell(swept.real.get(one)) for one in SHOWN)]], REAL)
+        cells = [[sampler.name, *(as_cell(row.get(one)) for one in shown)] for sampler, row in rows.items()]
+        print_table(["", *shown], cells, name)
+    print_table(["", *shown], [["held-out text", *(as_cell(swept.real.get(one)) for one in shown)]], REAL)
     best = sweeping.baselines(swept)
-    cells = [[name, *(f"{of[one][0]:.4g}" if one in of else "" for one in SHOWN)] for name, of in best.items()]
-    print_table(["", *SHOWN], cells, "the best of any sampler (mle: the super-baseline)")
+    cells = [[name, *(f"{of[one][0]:.4g}" if one in of else "" for one in shown)] for name, of in best.items()]
+    print_table(["", *shown], cells, "the best of any sampler or step (mle: the super-baseline)")
     for gap in found["summary"]:
         click.echo(gap)
     click.echo(f"written to {out}: sweep.csv, sweep.json and the pictures; seqgan report RUN shows them")

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import secrets
 import shlex
 import shutil
@@ -15,12 +16,18 @@ import portalocker
 
 from seqgan.errors import StorageError
 
+LONGEST_NAME = 150  # bytes: file systems take 255, and temporary names beside a file or folder are longer
 BINARY = getattr(os, "O_BINARY", 0)  # Windows writes line breaks of its own without it
 
 
 def in_shell(path: Path) -> str:
     """A path as a word of a shell, for the commands that messages give: blanks and quotes are no ends of it."""
     return shlex.quote(str(path))
+
+
+def as_name(words: str) -> str:
+    """The end of some words, without what a file's name must not hold."""
+    return re.sub(r"[/\\\0-\x1f\x7f]+", "-", words.encode()[-LONGEST_NAME:].decode(errors="ignore"))
 
 
 @contextmanager

@@ -58,7 +58,7 @@ def train(algorithm: Algorithm, run: Run) -> None:
             run.record(phase.name, step, measured)
             if step == 1 and (peak := peak_memory()):
                 run.display.message(f"{phase.name} takes {peak / 1e9:.1f} GB of memory, at the peak so far")
-            due, stopping = run.agree_on_what_is_due()
+            due, stopping = run.agree_on_what_is_due(step)
             if due or stopping:
                 run.save(phase.name, step, algorithm.state_dict())
             if stopping:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from seqgan.core.bounds import COUNT, PATH, SECONDS, SEED, TEXT, THREADS, YES_NO, Repeated, Whole
+from seqgan.core.bounds import COUNT, PATH, SECONDS, SEED, STEPS, TEXT, THREADS, YES_NO, Repeated, Whole
 from seqgan.core.config import Chosen, Dataclass, Parameter, choose_config, nearest, parameters, read_config_file
 from seqgan.errors import SeqGANError, UsageError, quoted
 
@@ -206,6 +206,7 @@ class RunOptions:
     device: str
     threads: int
     save_seconds: float
+    save_steps: int
     keep: int
     quiet: bool
     tensorboard: bool
@@ -241,7 +242,7 @@ class RunOptions:
         if self.wandb:
             loggers.append(WandB(self.wandb))
         display = Display() if self.quiet else progress_display()
-        return Machine(resolve(self.device), display, self.save_seconds, self.keep, loggers)
+        return Machine(resolve(self.device), display, self.save_seconds, self.save_steps, self.keep, loggers)
 
 
 def _presets(ctx: click.Context, incomplete: str) -> list[str]:
@@ -304,6 +305,12 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 default=30.0,
                 help="seconds between checkpoints",
                 show_default=True,
+            ),
+            click.option(
+                "--save-steps",
+                type=STEPS,
+                default=0,
+                help="steps of a phase between checkpoints, in the place of seconds  [0: seconds]",
             ),
             click.option("--keep", type=COUNT, default=2, help="checkpoints to keep", show_default=True),
             click.option("--quiet", is_flag=True, help="no progress"),

@@ -124,8 +124,8 @@ def checkpoint_name(steps: Mapping[str, int]) -> str:
 class Run:
     """A run that is being trained. Use it in a `with` block: it holds the lock, the display and the signal handlers.
 
-    `save_seconds` between checkpoints, `keep` of which stay; neither changes what is learned. Of several processes only
-    the first reads, writes and shows."""
+    `save_seconds` between checkpoints, or else `save_steps` of a phase, and `keep` of them stay; none of these changes
+    what is learned. Of several processes only the first reads, writes and shows."""
 
     def __init__(
         self,
@@ -133,6 +133,7 @@ class Run:
         *,
         display: Display | None = None,
         save_seconds: float = 30.0,
+        save_steps: int = 0,
         keep: int = 2,
         loggers: Sequence[Logger] = (),
     ) -> None:
@@ -144,7 +145,7 @@ class Run:
         self.display: Display = display if display and self.rank == 0 else Display()
         self.closing: dict[str, float] | None = None  # the numbers that a training ends with
         self._loggers = Loggers(loggers if self.rank == 0 else (), self.display)
-        self._save_seconds, self._keep = save_seconds, keep
+        self._save_seconds, self._save_steps, self._keep = save_seconds, save_steps, keep
         self._steps: dict[str, int] = {}
         self._pending: list[tuple[str, int, Metrics]] = []
         self._seconds, self._since = 0.0, time.monotonic()
@@ -192,12 +193,12 @@ class Run:
             self.trained()
         self.display.message("stopping after this step; again to stop at once, losing what came after the last save")
 
-    def agree_on_what_is_due(self) -> tuple[bool, bool]:
-        """After a step: whether to save, and whether to stop. Clocks and signals differ, so all processes agree.
+    def agree_on_what_is_due(self, step: int) -> tuple[bool, bool]:
+        """After a step of a phase: whether to save, and whether to stop. All agree, since clocks and signals differ.
 
         Raises:
             DivergedError: something that was measured is NaN or infinite."""
-        due = (self._flush_is_due(), self.save_is_due(), self._signal)
+        due = (self._flush_is_due(), self.save_is_due(step), self._signal)
         flush, save, self._agreed_signal = distributed.all_reduce_max(*due)
         if flush:
             distributed.on_rank_zero(self._flush)
@@ -274,7 +275,9 @@ class Run:
         """Seconds of training, over all the processes that took part."""
         return self._seconds + time.monotonic() - self._since
 
-    def save_is_due(self) -> bool:
+    def save_is_due(self, step: int) -> bool:
+        if self._save_steps:
+            return step % self._save_steps == 0
         return time.monotonic() - self._saved_at >= self._save_seconds
 
     def save(self, phase: str, step: int, state: dict[str, Any]) -> None:

@@ -1,13 +1,12 @@
 """Begin a run or continue one: the same function for both command lines and the library."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import torch
 
-from seqgan.core import distributed
+from seqgan.core import distributed, files
 from seqgan.core import folder as folders
 from seqgan.core.log import Display
 from seqgan.core.loggers import Logger
@@ -16,8 +15,6 @@ from seqgan.core.run import Run, checkpoints, describe, refuse_other_world, rewr
 from seqgan.errors import RunError, UsageError, quoted
 
 T = TypeVar("T")
-
-LONGEST_NAME = 150  # bytes of a run's name: file systems take 255, and temporary names beside it are longer
 
 
 class RunRequest(NamedTuple):
@@ -57,11 +54,19 @@ class Machine(NamedTuple):
     device: torch.device
     display: Display = Display()
     save_seconds: float = 30.0  # between checkpoints
+    save_steps: int = 0  # of a phase between checkpoints, in the place of seconds
     keep: int = 2  # checkpoints that stay
     loggers: Sequence[Logger] = ()
 
     def run(self, folder: Path) -> Run:
-        return Run(folder, display=self.display, save_seconds=self.save_seconds, keep=self.keep, loggers=self.loggers)
+        return Run(
+            folder,
+            display=self.display,
+            save_seconds=self.save_seconds,
+            save_steps=self.save_steps,
+            keep=self.keep,
+            loggers=self.loggers,
+        )
 
 
 def begin_or_continue(
@@ -122,5 +127,5 @@ def agree(folder: Path, options: Mapping[str, Any], extendable: str) -> None:
 
 def free_name(parent: Path, stem: str) -> Path:
     """The first of `<stem>-1`, `<stem>-2` ... that is not taken, in the folder itself whatever the stem is."""
-    stem = re.sub(r"[/\\\0-\x1f\x7f]+", "-", stem.encode()[-LONGEST_NAME:].decode(errors="ignore"))
+    stem = files.as_name(stem)
     return next(path for k in range(1, 1_000_000) if not (path := parent / f"{stem}-{k}").exists())

@@ -133,6 +133,12 @@ def test_how_often_a_run_saves_changes_nothing(tmp_path: Path) -> None:
     with Run(begun(tmp_path / "seldom"), save_seconds=1e9) as run:
         train(Toy(), run)
     assert contents(tmp_path / "seldom") == often
+    with Run(begun(tmp_path / "by steps"), save_seconds=0.0, save_steps=4, keep=99) as run:
+        train(Toy(), run)
+    assert contents(tmp_path / "by steps") == often
+    first = sum(line["phase"] == "first" for line in read_record(tmp_path / "by steps"))
+    ends = [first, first + 3, first + 9]  # of the phases, of which the second has three steps and the game six
+    assert sorted(checkpoints(tmp_path / "by steps")) == sorted({*range(4, first, 4), *ends, first + 3 + 4})
 
 
 def test_options_must_agree_but_for_more_steps(tmp_path: Path) -> None:
