@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
+from seqgan.core.bounds import BEST_OF
 from seqgan.errors import UsageError
 from seqgan.library import TrainedRun
 from seqgan.metrics import Aggregation
@@ -19,7 +20,7 @@ def compare(
     tokens: str | None = None,
     aggregation: Aggregation = "sentence",
     lowercase: bool = False,
-    best_of: int = 0,
+    best_of: int = BEST_OF,
     rewards: Sequence[str] | None = None,
 ) -> Evaluation:
     """A row for each policy of each run, and one of held-out text; each run draws with its own seed, unless one is
@@ -27,8 +28,8 @@ def compare(
 
     Runs that differ in their seed alone are one arm: its row holds the mean over them, and its error is that over the
     seeds of training, on these held-out texts. The differences are those of final - mle within a run (or arm), and of
-    each run (or arm) and the first one. With `best_of` K each run with a discriminator has a row that leaves its policy
-    of MLE as it is: of K draws the discriminator chooses one.
+    each run (or arm) and the first one. Each run with a discriminator has a row that leaves its policy of MLE as it is:
+    of `best_of` draws (0: no such row) the discriminator chooses one.
 
     Raises:
         UsageError: the runs were not trained on the same texts in the same splits, or with other tokens or limits."""

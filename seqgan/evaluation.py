@@ -29,7 +29,7 @@ from seqgan.errors import CorpusError, UsageError
 from seqgan.metrics import Aggregation, MetricInput, discrimination, nll, over_blocks, over_texts, residual
 from seqgan.metrics.texts import measure
 from seqgan.model import TextModel
-from seqgan.reporting import OF_REWARD, REAL, Evaluation, Row
+from seqgan.reporting import CHOSEN, OF_REWARD, REAL, Evaluation, Row
 from seqgan.rollout import Score, in_chunks
 from seqgan.runs import PRETRAINING
 from seqgan.shapes import Scores
@@ -106,7 +106,7 @@ def evaluate_models(
         slope = validation_slope(first, corpus, seed)
         chosen = first.draw(count, seed=seed, choose=first.chooser(best_of, slope=slope))
         name, *others = draws
-        draws = {name: draws[name], f"best-of-{best_of}": chosen, **{other: draws[other] for other in others}}
+        draws = {name: draws[name], f"{CHOSEN}{best_of}": chosen, **{other: draws[other] for other in others}}
     texts = {name: [first.tokenizer.decode(row) for row in drawn] for name, drawn in draws.items()}
     real = random.Random(seed).sample(range(len(valid)), count)
     texts[REAL] = [valid[number] for number in real]
@@ -327,13 +327,14 @@ def _fingerprint(module: nn.Module) -> str:
     return digest.hexdigest()[:8]
 
 
-SUMMARISED = ("nll-valid", "nll-test", "entropy", "bleu-3", "backward-bleu-3", "self-bleu-3")
+OF_SAMPLES = ("bleu-3", "backward-bleu-3", "self-bleu-3")
+SUMMARISED = ("nll-valid", "nll-test", "entropy", *OF_SAMPLES)
 
 
 def summary(result: Evaluation) -> list[str]:
     """The summary of an evaluation in words; above all where the numbers show no gain."""
     rows, facts = result.rows, result.facts
-    policies = [name for name in rows if name != REAL]
+    policies = [name for name in rows if name != REAL and not name.startswith(CHOSEN)]
     lines = [f"{facts[name]}." for name in ("selection", "unfinished") if name in facts]
     if facts.get("overlong_texts"):
         became = {"truncate": "they are truncated", "split": "each is several rows", "drop": "they are left out"}[
@@ -395,6 +396,17 @@ def _what_is_known(row: Row, name: str) -> list[str]:
     return [f"{line}."]
 
 
+def _instead(name: str, chosen: Row, after: Row) -> str:
+    """What one gets by the discriminator without adversarial training, which a gain should exceed."""
+    told = [
+        f"{measure} {as_cell(chosen[measure])} (final minus it {as_difference(after[measure] - chosen[measure])})"
+        for measure in OF_SAMPLES
+        if measure in chosen
+    ]
+    of = f"the discriminator's choice among {name.removeprefix(CHOSEN)} samples of mle"
+    return f"Without adversarial training, {of}: {', '.join(told)}."
+
+
 def _effect_of_adversarial_training(result: Evaluation) -> list[str]:
     """From the policy after MLE to the final one: a difference counts by its paired error."""
     before, after = result.rows["mle"], result.rows["final"]
@@ -414,6 +426,7 @@ def _effect_of_adversarial_training(result: Evaluation) -> list[str]:
             lines.append(f"Final minus mle, more than the paired error explains: {', '.join(changed)}.")
         if same:
             lines.append(f"Final minus mle, no more than the paired error explains: {', '.join(same)}.")
+        lines += [_instead(name, row, after) for name, row in result.rows.items() if name.startswith(CHOSEN)]
     if "d-bce" in after and after["d-bce"].value > discrimination.NOISE:
         lines.append(
             "On the test split the discriminator is hardly better than guessing "

@@ -12,6 +12,7 @@ from seqgan.algorithms.synonyms import synonym
 from seqgan.choice import Chooser
 from seqgan.core import distributed
 from seqgan.core.bounds import (
+    BEST_OF,
     COUNT,
     DRAWN,
     MAKER,
@@ -188,12 +189,13 @@ class TrainedRun(Shareable):
         tokens: Annotated[str | None, TOKEN_KIND] = None,
         aggregation: Annotated[Aggregation, AGGREGATION] = "sentence",
         lowercase: Annotated[bool, YES_NO] = False,
-        best_of: Annotated[int, RESAMPLE] = 0,
+        best_of: Annotated[int, RESAMPLE] = BEST_OF,
         rewards: Annotated[Sequence[str] | None, REWARD_NAMES] = None,
     ) -> Evaluation:
-        """All numbers, a row for each stage and one for held-out real text; all rows have `count` texts. With `best_of`
-        K there is a row of texts of the policy of MLE, each of which the discriminator chose among K draws. What texts
-        earn by the rewards of the run, and by other built-in `rewards`, is `reward-NAME`.
+        """All numbers, a row for each stage and one for held-out real text; all rows have `count` texts. Where there is
+        a discriminator another row has texts of the policy of MLE, each of which it chose among `best_of` draws (0: no
+        such row): what adversarial training has to exceed. What texts earn by the rewards of the run, and by other
+        built-in `rewards`, is `reward-NAME`.
 
         Each row holds what `seqgan.evaluate` measures of texts, and more: `run.evaluate()["final"]["bleu-3"].value`.
         Samples are drawn with the seed of the run where none is given, as at the end of its training.

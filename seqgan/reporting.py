@@ -57,6 +57,7 @@ TABLES: dict[str, Sequence[str]] = {
     "what the discriminator knows, in nats per text": ("d-gain", "d-gain-bias", "d-effective", "d-slope"),
 }
 SHORT = next(iter(TABLES))
+CHOSEN = "best-of-"  # of how many draws of the policy of MLE the discriminator has chosen each sample of a row
 OF_REWARD = "reward-"  # and the name of the reward: what texts earn, where it was asked for
 LABELLED = ("nll-test", "distinct", "distinct-2", "bleu-3", "recognised")  # of the texts of each label
 WIDEST = 4  # columns of numbers side by side
@@ -197,16 +198,17 @@ def tables(
     widest: int = WIDEST,
 ) -> Iterator[Table]:
     """Title, headings, cells and signatures of each table: a line for each metric, a column for each row, and between
-    two policies their difference. The other differences are tables by themselves. What no row has is left out.
+    two policies their difference. The other differences are tables by themselves. What no row has is left out; a row of
+    `CHOSEN` samples comes last, and not in the short table.
 
     `between` are the differences, where they were found before, as of rows that were read from a file; a table has
     `widest` columns of numbers at most."""
     between = dict(differences(rows, pairs) if between is None else between)
-    policies = [name for name in rows if name != REAL]
-    beside = {
-        name: between.pop(name) for name in list(between) if len(policies) == 2 and not name.endswith(f" - {REAL}")
-    }
-    columns = {name: rows[name] for name in policies} | beside | {name: rows[name] for name in rows if name == REAL}
+    policies = [name for name in rows if name != REAL and not name.startswith(CHOSEN)]
+    of_both = [name for name in between if not name.endswith(f" - {REAL}") and CHOSEN not in name]
+    beside = {name: between.pop(name) for name in of_both if len(policies) == 2}
+    last = [name for name in rows if name == REAL] + [name for name in rows if name.startswith(CHOSEN) and not short]
+    columns = {name: rows[name] for name in policies} | beside | {name: rows[name] for name in last}
     rewards = [name for name in _metrics(rows) if name.startswith(OF_REWARD)]
     for title, metrics in {**TABLES, SHORT: [*TABLES[SHORT], *rewards], "what texts earn, by reward": rewards}.items():
         if (title == SHORT) == short:

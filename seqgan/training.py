@@ -15,6 +15,7 @@ from seqgan.algorithms.components import DEFAULTS, Components
 from seqgan.algorithms.configs import CONFIGS
 from seqgan.core import device as devices
 from seqgan.core import distributed, page, starting
+from seqgan.core.bounds import BEST_OF
 from seqgan.core.config import Chosen, to_json
 from seqgan.core.log import Display, showing
 from seqgan.core.loop import train
@@ -222,7 +223,8 @@ def carry_out(folder: Path, machine: Machine, data: Data, components: Components
         # Of what was saved, not of what is in memory; the last stage is the final policy.
         models = {stage: load_model(folder, stage, machine.device, components) for stage in stages_of(description)}
         rewards = language_models.scores(language_models.wanted(config), data.dataset, judges)
-        evaluation = evaluate_models(models, data.encoded, seed=description["seed"], rewards=rewards)
+        options: dict[str, Any] = {"seed": description["seed"], "best_of": BEST_OF, "rewards": rewards}
+        evaluation = evaluate_models(models, data.encoded, **options)
         evaluation.facts |= {"selection": selection(folder), "steps": max(checkpoints(folder), default=0)}
         *_, model = models.values()
         valid, kind = data.corpus.valid, model.tokenizer.kind

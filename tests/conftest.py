@@ -45,6 +45,7 @@ from tests import pretend  # noqa: E402
 pretend.register()
 JUDGED = evaluation.JUDGED
 evaluation.JUDGED = 500  # what a discriminator knows would take most of the time of the small trainings of these tests
+evaluation.CALIBRATING = 500
 torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", 2)))
 
 # As small as it can be and still do all that the real thing does, early stops and held discriminators included.

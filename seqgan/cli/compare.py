@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from seqgan.cli.shared import DEVICE, found_again, print_evaluation
-from seqgan.core.bounds import DRAWN, PATH, RESAMPLE, SEED, THREADS, OneOf
+from seqgan.cli.shared import BEST_OF_OPTION, DEVICE, found_again, print_evaluation
+from seqgan.core.bounds import DRAWN, PATH, SEED, THREADS, OneOf
 from seqgan.core.options import RUNS
 from seqgan.errors import UsageError
 
@@ -15,14 +15,7 @@ from seqgan.errors import UsageError
 @click.argument("runs", metavar="RUN...", type=PATH, shell_complete=RUNS, nargs=-1, required=True)
 @click.option("-n", "--count", type=DRAWN, help="texts in every row  [as many as validation texts, at most 10,000]")
 @click.option("--seed", type=SEED, help="seed of the samples  [that of each run]")
-@click.option(
-    "--best-of",
-    type=RESAMPLE,
-    default=8,
-    show_default=True,
-    metavar="K",
-    help="a row of the policy of MLE, of whose draws the discriminator keeps one in K; 0: none",
-)
+@BEST_OF_OPTION
 @click.option("--tokens", type=OneOf(["words", "chars", "whitespace"]), help="tokens to count  [as the script is]")
 @click.option("--lowercase", is_flag=True, help="count tokens in lower case")
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout instead of tables")
@@ -46,5 +39,6 @@ def compare(
         raise UsageError("--json and --markdown are two ways to print the same: give one of them")
     trained = [found_again(run, device) for run in runs]
     use_threads(min(cores(), trained[0].description["threads"]) if threads is None else threads)
-    result = comparing.compare(trained, **options)
+    given = {name: value for name, value in options.items() if value is not None}
+    result = comparing.compare(trained, **given)
     print_evaluation(result, comparing.summary(result), as_json=as_json, as_markdown=as_markdown)

@@ -10,6 +10,7 @@ import click
 
 from seqgan.cli.corpora import CORPORA
 from seqgan.cli.shared import (
+    BEST_OF_OPTION,
     DEVICE,
     found_again,
     is_saved_model,
@@ -34,7 +35,7 @@ FILE, RUN, SHEET = "--samples", "RUN", "--ratings"  # what there is to evaluate
 # option -> what it goes with
 GOES_WITH = {
     **dict.fromkeys(("references", "training", "real"), (FILE,)),
-    **dict.fromkeys(("corpus", "valid", "test", "count", "reward", "blind", "overwrite", "threads"), (RUN,)),
+    **dict.fromkeys(("corpus", "valid", "test", "count", "best_of", "reward", "blind", "overwrite", "threads"), (RUN,)),
     **dict.fromkeys(("label_column", "labels"), (RUN,)),
     **dict.fromkeys((*Reading._fields[:4], "tokens", "lowercase", "check", "markdown"), (RUN, FILE)),
 }
@@ -58,6 +59,7 @@ class Asked:
     tokens: str | None
     aggregate: Literal["sentence", "corpus"]
     lowercase: bool
+    best_of: int | None
     reward: tuple[str, ...] | None
     check: bool
     json: bool
@@ -98,7 +100,8 @@ class Asked:
         return Source(self.corpus, self.reading, self.valid, self.test)
 
     def measure(self) -> dict[str, Any]:
-        return {"count": self.count, "seed": self.seed, "rewards": self.reward, **self.counted()}
+        asked = {"count": self.count, "seed": self.seed, "rewards": self.reward, **self.counted()}
+        return asked if self.best_of is None else {**asked, "best_of": self.best_of}
 
     def counted(self) -> dict[str, Any]:
         return {"tokens": self.tokens, "aggregation": self.aggregate, "lowercase": self.lowercase}
@@ -134,6 +137,7 @@ class Asked:
     show_default=True,
 )
 @click.option("--lowercase", is_flag=True, help="count tokens in lower case")
+@BEST_OF_OPTION
 @click.option(
     "--reward",
     type=Named(),

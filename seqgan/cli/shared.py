@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from seqgan.core.bounds import STAGE, TEXT, THREADS
+from seqgan.core.bounds import BEST_OF, RESAMPLE, STAGE, TEXT, THREADS
 from seqgan.core.options import completing, completing_stages
 from seqgan.data.reading import Reading
 from seqgan.errors import one_line
@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 DEVICE = click.option("--device", type=TEXT, default="auto", help="auto, cpu, cuda ...", show_default=True)
 THREAD_COUNT = click.option(
     "--threads", type=THREADS, default=0, help="0: OMP_NUM_THREADS, else all cores", show_default=True
+)
+BEST_OF_OPTION = click.option(
+    "--best-of",
+    type=RESAMPLE,
+    metavar="K",
+    help=f"a row of the policy of MLE, of whose draws the discriminator keeps one in K; 0: none  [{BEST_OF}]",
 )
 STAGE_NAMES = ("mle", "final", "best")
 STAGES = completing_stages(*STAGE_NAMES)

@@ -330,6 +330,7 @@ PROMPT = Text("a text in UTF-8", empty=True)
 PROMPTS = TextOrTexts(PROMPT)
 BEAMS = Whole(0, 10_000)
 RESAMPLE = Whole(0, 10_000)
+BEST_OF = 8  # draws: how many a discriminator chooses among, in the tables
 SLOPE = Real(0, 10**6)
 PATH = PathBound()
 PATH_NAME = PathName()
