@@ -10,7 +10,7 @@ import pytest
 
 import seqgan
 from seqgan.compare import arms_of, compare
-from seqgan.core.report import Measured
+from seqgan.core.report import Measured, as_cell, as_difference
 from seqgan.core.run import Interrupted, Run
 from seqgan.data.corpus import Corpus
 from seqgan.errors import UsageError
@@ -51,7 +51,8 @@ def test_the_closing_evaluation_and_a_later_one_draw_with_the_seed_of_the_run(
 def test_every_difference_of_rows_stands_in_json_with_its_paired_error(runs: dict[str, seqgan.TrainedRun]) -> None:
     told = runs["a"].evaluate().as_json()
     rows, differences = told["rows"], told["differences"]
-    assert list(differences) == ["final - mle", "mle - real", "final - real"]
+    between = ["best-of-8 - mle", "final - mle", "final - best-of-8"]
+    assert list(differences) == [*between, "mle - real", "best-of-8 - real", "final - real"]
     assert {"nll-valid", "nll-test", "entropy", "bleu-3", "backward-bleu-3", "self-bleu-3", "d-auc"} <= set(
         differences["final - mle"]
     )
@@ -87,6 +88,21 @@ def test_the_short_table_has_the_test_split_and_a_column_of_differences(runs: di
     assert all("±" in line[3] and line[3][0] in "+-" for line in table.cells)
 
 
+def test_the_choice_of_the_discriminator_has_columns_of_its_own_after_the_others(
+    runs: dict[str, seqgan.TrainedRun],
+) -> None:
+    result = runs["a"].evaluate()
+    bleu, *more = [table for table in tables(result.rows) if table.title.startswith("BLEU")]
+    assert bleu.headings == ["", "mle", "final", "final - mle", "real"]
+    assert [table.headings for table in more] == [["", "best-of-8"]]
+    [differences] = [table.headings for table in tables(result.rows) if table.title == "differences"][:1]
+    assert differences[1:3] == ["best-of-8 - mle", "final - best-of-8"]
+    told = next(line for line in summary(result) if line.startswith("Without adversarial training, the discriminator"))
+    chosen, final = result["best-of-8"]["bleu-3"], result["final"]["bleu-3"]
+    assert f"among 8 samples of mle: bleu-3 {as_cell(chosen)} (final minus it {as_difference(final - chosen)})" in told
+    assert list(runs["a"].evaluate(best_of=0).rows) == ["mle", "final", "real"]
+
+
 def test_an_evaluation_prints_itself_and_tells_what_it_is(runs: dict[str, seqgan.TrainedRun]) -> None:
     run = runs["a"]
     result = run.evaluate(count=20)
@@ -94,7 +110,9 @@ def test_an_evaluation_prints_itself_and_tells_what_it_is(runs: dict[str, seqgan
     assert "| bleu-3 " in shown
     assert "final - mle" in shown.splitlines()[0]
     assert "bleu-2..5: n:20|" in shown
-    assert call("evaluate", run.folder, "-n", 20, "--markdown").stdout.startswith("|  | mle | final | real |")
+    assert call("evaluate", run.folder, "-n", 20, "--markdown").stdout.startswith(
+        "|  | mle | best-of-8 | final | real |"
+    )
     assert result["final"]["bleu-3"] == result.rows["final"]["bleu-3"]
     for thing in (result, run, run.model()):
         assert len(repr(thing).splitlines()) == 1
@@ -226,13 +244,12 @@ def test_runs_stand_beside_one_another_and_seeds_of_one_arm_become_its_mean(
     a, b, c = (run.evaluate() for run in runs.values())
     told = json.loads(call("evaluate", *(run.folder for run in runs.values()), "--json").stdout)
     arm = "control=none (2 seeds)"
-    assert list(told["rows"]) == [f"{arm} mle", f"{arm} final", "c mle", "c final", "real"]
+    stages = ("mle", "best-of-8", "final")
+    assert list(told["rows"]) == [*(f"{name} {stage}" for name in (arm, "c") for stage in stages), "real"]
     assert told["arms"] == {arm: ["a", "b"]}
     assert list(told["differences"]) == [
-        f"{arm} final - mle",
-        "c final - mle",
-        f"c mle - {arm} mle",
-        f"c final - {arm} final",
+        *(f"{name} {pair}" for name in (arm, "c") for pair in ("best-of-8 - mle", "final - mle", "final - best-of-8")),
+        *(f"c {stage} - {arm} {stage}" for stage in stages),
         *(f"{name} - real" for name in list(told["rows"])[:-1]),
     ]
     values = [result.rows["final"]["nll-test"].value for result in (a, b)]
@@ -348,8 +365,8 @@ def test_compare_has_a_row_of_the_policy_of_mle_whose_draws_the_discriminator_ch
 
 def test_without_a_choice_compare_says_what_evaluate_says(runs: dict[str, seqgan.TrainedRun]) -> None:
     folders = [runs[name].folder for name in ("a", "c")]
-    options = ["-n", 20, "--markdown"]
-    found = call("compare", *folders, "--best-of", 0, *options).stdout
+    options = ["--best-of", 0, "-n", 20, "--markdown"]
+    found = call("compare", *folders, *options).stdout
     assert "best-of" not in found
     assert found.splitlines()[:5] == call("evaluate", *folders, *options).stdout.splitlines()[:5]
     assert "best-of-8" in call("compare", *folders, "-n", 20).stdout

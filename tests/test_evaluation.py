@@ -45,7 +45,7 @@ def evaluated(run: seqgan.TrainedRun, *more: str) -> dict[str, Any]:
 
 def test_there_is_a_row_for_every_policy_and_one_for_real_text_all_of_one_size(run: seqgan.TrainedRun) -> None:
     rows = evaluated(run, "-n", "20")["rows"]
-    assert list(rows) == ["mle", "final", "real"]
+    assert list(rows) == ["mle", "best-of-8", "final", "real"]
     texts_alone = set(rows["real"])
     assert texts_alone == {name for row in rows.values() for name in row} - {
         name for name in rows["mle"] | rows["final"] if name.startswith(("nll", "entropy", "d-", "kl-"))

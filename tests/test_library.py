@@ -371,7 +371,7 @@ def test_all_rows_of_an_evaluation_have_the_same_number_of_texts(played: seqgan.
     for count in (None, 5):
         written = json.loads(json.dumps(played.evaluate(count=count).as_json(), allow_nan=False))
         rows = written["rows"]
-        assert list(rows) == ["mle", "final", "real"]
+        assert list(rows) == ["mle", "best-of-8", "final", "real"]
         for row in rows.values():
             apart = {name for name in row if name.startswith(("d-gain", "d-effective", "d-slope"))}
             assert numbers_of_texts(row[name]["signature"] for name in row.keys() - apart) == {count or 7}

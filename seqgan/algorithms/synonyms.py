@@ -29,7 +29,7 @@ SYNONYMS = {
     "overwrite_output_dir": "--overwrite",
     "resume_from_checkpoint": "--resume",
     "model_name_or_path": "--init-from",
-    "save_steps": "--save-seconds",
+    "save_total_limit": "--keep",
     "no_cuda": "--device cpu",
     "do_sample": "--temperature, --top-k and --top-p; texts are sampled, but for seqgan generate --temperature 0",
     "max_new_tokens": "--max-length, of training: no text is longer",

@@ -26,7 +26,7 @@ BEST_OF_OPTION = click.option(
     "--best-of",
     type=RESAMPLE,
     metavar="K",
-    help=f"a row of the policy of MLE, of whose draws the discriminator keeps one in K; 0: none  [{BEST_OF}]",
+    help=f"the discriminator's choice of K draws  [{BEST_OF}]",
 )
 STAGE_NAMES = ("mle", "final", "best")
 STAGES = completing_stages(*STAGE_NAMES)
