@@ -16,7 +16,7 @@ from seqgan.reporting import OF_REWARD, REAL, Row, over_seeds
 NAME = "sweep.json"  # in the folder of a run
 ADVICE = "remove it, and make the sweep again"
 FIELDS = {"curves": schema.TABLE, REAL: schema.TABLE, "summary": schema.TEXTS, "steps": schema.WHOLE}
-LM, REVERSE = "lm-nll", "reverse-nll"
+LM, REVERSE, OF_TEST = "lm-nll", "reverse-nll", "nll-test"
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 320, 180, 48, 10, 8, 20  # those of the charts of page.js
 
 
@@ -54,7 +54,7 @@ class Plane(NamedTuple):
 
 
 PLANES = (Plane("self-bleu-3", "bleu-3"), Plane("backward-bleu-3", "bleu-3"), Plane(LM, REVERSE))
-BESIDE_REWARD = (LM, "bleu-3", "distinct-2")  # what a policy may lose while it earns more
+BESIDE_REWARD = (LM, OF_TEST, "bleu-3", "distinct-2")  # what a policy may lose while it earns more
 
 
 class Swept(NamedTuple):
@@ -65,9 +65,12 @@ class Swept(NamedTuple):
 
 
 def planes_of(swept: Swept) -> list[Plane]:
-    """The planes of every sweep, and of each reward that was measured those of what it may cost."""
-    rewards = [name for name in swept.real if name.startswith(OF_REWARD)]
-    return [*PLANES, *(Plane(reward, cost) for reward in rewards for cost in BESIDE_REWARD)]
+    """The planes in which a curve has points: of quality and variety, and of what each reward costs."""
+    there = dict.fromkeys(
+        name for of in swept.curves.values() for rows in of.values() for row in rows.values() for name in row
+    )
+    costs = [Plane(name, cost) for name in there if name.startswith(OF_REWARD) for cost in BESIDE_REWARD]
+    return [plane for plane in (*PLANES, *costs) if {*plane} <= there.keys()]
 
 
 def means(swept: Swept) -> dict[str, dict[Sampler, Row]]:

@@ -11,7 +11,7 @@ import io
 import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations
+from itertools import accumulate, combinations
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -40,7 +40,7 @@ from seqgan.library import TrainedRun
 from seqgan.metrics import MetricInput, backward_bleu, bleu, nll, over_texts, self_bleu, variety
 from seqgan.model import TextModel
 from seqgan.models.policy import PolicyModule
-from seqgan.planes import LM, REVERSE, Plane, Sampler, Swept, means, planes_of
+from seqgan.planes import LM, OF_TEST, REVERSE, Plane, Sampler, Swept, means, planes_of
 from seqgan.reporting import OF_REWARD, REAL, Row
 from seqgan.rollout import Score
 from seqgan.runs import along_training, stages_of
@@ -50,6 +50,7 @@ JUDGE = MLEConfig(
     policy="gru", embedding_dim=64, hidden_dim=64, dropout=0.2, unigram_bias=True, shuffle=True,
     mle_lr=0.005, batch_size=32, mle_epochs=20, mle_patience=1,
 )  # fmt: skip
+OF_JUDGE = f"per:token|lm:{JUDGE.policy}/{JUDGE.hidden_dim}"
 HIGHER = ("bleu", "backward-bleu", "distinct", OF_REWARD)  # is better; of all other measures lower is
 
 
@@ -111,7 +112,7 @@ def sweep(
         seed = run.description["seed"]
         rows = {sampler: beside.of_samples(run.model(stage), sampler, seed) for sampler, stage in points.items()}
         curves.setdefault(curve, {})[seed] = rows
-    return Swept(curves, beside.of_real())
+    return Swept(curves, beside.of_real(reverse=bool(samplers)))
 
 
 def _curves_of(run: TrainedRun, arm: str, samplers: Sequence[Sampler]) -> dict[str, dict[Sampler, str]]:
@@ -158,29 +159,38 @@ class Beside:
     def of_samples(self, model: TextModel, sampler: Sampler, seed: int) -> Row:
         rows = model.draw(self.count, seed=seed, **sampler.drawing).labelled(None)
         texts = [model.tokenizer.decode(row) for row in rows]
-        return self._measured(self.inputs.of(texts), rows, rows, np.arange(self.count))
+        found = self._measured(self.inputs.of(texts), rows, np.arange(self.count))
+        if sampler.step is None:
+            return {**found, REVERSE: self._reverse(rows)}
+        return {**found, OF_TEST: self._of_test(model.policy, f"per:token|{model.tokenizer.kind}")}
 
-    def of_real(self) -> Row:
+    def of_real(self, *, reverse: bool) -> Row:
         """Validation texts in the place of samples; the language model that is tested on real text learns from as many
         training texts."""
         chosen = random.Random(0).sample(range(len(self.valid)), self.count)
         texts, rows = [self.valid[number] for number in chosen], ids_of(self.valid).part(torch.tensor(chosen))
-        learned = random.Random(0).sample(range(len(self.train)), self.count)
         units = units_of(self.valid.text_of(number) for number in chosen)
-        return self._measured(
-            self.inputs.of(texts, held_out=True), rows, ids_of(self.train).part(torch.tensor(learned)), units
-        )
+        found = self._measured(self.inputs.of(texts, held_out=True), rows, units)
+        if reverse:
+            learned = random.Random(0).sample(range(len(self.train)), self.count)
+            found[REVERSE] = self._reverse(ids_of(self.train).part(torch.tensor(learned)))
+        return found
 
-    def _measured(self, inputs: MetricInput, rows: Ragged, to_learn: Ragged, units: Units) -> Row:
+    def _measured(self, inputs: MetricInput, rows: Ragged, units: Units) -> Row:
         found = {**bleu(inputs), **backward_bleu(inputs), **self_bleu(inputs), **variety(inputs)}
-        reverse, held_out = self.learned_from(to_learn), ids_of(self.test)
-        of_test = units_of(self.test.text_of(number) for number in range(len(held_out)))
-        about = f"n:{len(rows)}|per:token|lm:{JUDGE.policy}/{JUDGE.hidden_dim}"
-        found[LM] = self._nll(self.judge, rows, units, inputs.source, f"{about}|of:training/{len(self.train)}")
-        found[REVERSE] = self._nll(reverse, held_out, of_test, "test", f"{about}|of:samples")
+        about = f"n:{len(rows)}|{OF_JUDGE}|of:training/{len(self.train)}"
+        found[LM] = self._nll(self.judge, rows, units, inputs.source, about)
         if self.rewards:
             found |= earned(self.rewards, list(map(list, rows)), inputs.source, units, self.model)
         return found
+
+    def _reverse(self, rows: Ragged) -> Measured:
+        return self._of_test(self.learned_from(rows), f"n:{len(rows)}|{OF_JUDGE}|of:samples")
+
+    def _of_test(self, policy: PolicyModule, signature: str) -> Measured:
+        held_out = ids_of(self.test)
+        units = units_of(self.test.text_of(number) for number in range(len(held_out)))
+        return self._nll(policy, held_out, units, "test", signature)
 
     def _nll(self, judge: PolicyModule, rows: Ragged, units: Units, source: str, signature: str) -> Measured:
         losses, sizes = -nll.text_log_probs(judge, rows).numpy(), rows.lengths.numpy()
@@ -231,17 +241,22 @@ def gaps(swept: Swept) -> list[Gap]:
 
 def _gap(mine: Mapping[Sampler, Row], theirs: Mapping[Sampler, Row], plane: Plane) -> float:
     """The mean over my points of how much better y is than theirs at the same x, between theirs by interpolation; NaN
-    where none lies within the range of theirs. Where a curve of training begins, all arms have one policy."""
+    where none lies within the range of theirs."""
     if not all(plane.x in row and plane.y in row for row in [*mine.values(), *theirs.values()]):
         return math.nan
-    line = sorted((row[plane.x].value, row[plane.y].value) for row in theirs.values())
-    x, y = zip(*line, strict=True)
-    inside = [row for at, row in mine.items() if at.step != 0 and x[0] <= row[plane.x].value <= x[-1]]
-    if not inside:
-        return math.nan
-    return float(
-        np.mean([sign(plane.y) * (row[plane.y].value - np.interp(row[plane.x].value, x, y)) for row in inside])
-    )
+    x, y = zip(*sorted(_compared(theirs, plane).values()), strict=True)
+    inside = [at for step, at in _compared(mine, plane).items() if step.step != 0 and x[0] <= at[0] <= x[-1]]
+    return sign(plane.y) * float(np.mean([at[1] - np.interp(at[0], x, y) for at in inside])) if inside else math.nan
+
+
+def _compared(curve: Mapping[Sampler, Row], plane: Plane) -> dict[Sampler, tuple[float, float]]:
+    """Points of a curve. Along a training they are those that earn more than all before them: nobody goes on for less.
+    Where it begins, all arms have one policy, which is no point of comparison but an end of the line."""
+    points = {at: (row[plane.x].value, row[plane.y].value) for at, row in curve.items()}
+    if not plane.x.startswith(OF_REWARD) or any(at.step is None for at in points):
+        return points
+    earned_before = dict(zip(points, accumulate((x for x, _ in points.values()), max, initial=-math.inf), strict=False))
+    return {at: point for at, point in points.items() if point[0] > earned_before[at]}
 
 
 def best_values(curves: Mapping[str, Mapping[Sampler, Row]]) -> dict[str, tuple[float, str]]:

@@ -214,9 +214,10 @@ def test_a_curve_of_training_has_the_checkpoints_and_what_samples_earn_there(tmp
         assert [point["step"] for point in points] == [0, *range(4, steps, 4), steps]
         ends = run.evaluate(count=20, rewards=["keyword:bo"])
         for point, stage in ((points[0], "mle"), (points[-1], "final")):
-            for measure in ("reward-length:4-6", "reward-keyword:bo", "bleu-3"):
+            assert "reverse-nll" not in point
+            for measure in ("reward-length:4-6", "reward-keyword:bo", "bleu-3", "nll-test"):
                 assert point[measure]["value"] == pytest.approx(ends[stage][measure].value), (stage, measure)
-    for cost in ("lm-nll", "bleu-3", "distinct-2"):
+    for cost in ("lm-nll", "nll-test", "bleu-3", "distinct-2"):
         assert f"{cost} at equal reward-length:4-6: " in told
         assert (tmp_path / "out" / f"{cost}-reward-keyword:bo.svg").is_file()
     assert "the best of any sampler or step" in told
@@ -224,19 +225,22 @@ def test_a_curve_of_training_has_the_checkpoints_and_what_samples_earn_there(tmp
     assert [sampler.name for sampler in means(read)["mle_weight=1.0 (1 seed)"]][:2] == ["step 0", "step 4"]
 
 
-def test_where_a_training_begins_its_arms_are_not_compared() -> None:
+def test_trainings_are_compared_where_they_earn_more_than_before() -> None:
     def training(*points: tuple[float, float]) -> dict[Sampler, Row]:
         return {
             Sampler(step=10 * at): {"reward-rhyme": Measured(earned, 0.01, "n:9"), "lm-nll": Measured(nll, 0.01, "n:9")}
             for at, (earned, nll) in enumerate(points)
         }
 
-    mine, theirs = training((0.0, 4.0), (0.5, 4.1)), training((0.0, 4.0), (1.0, 5.0))
-    gap = of(
-        Swept({"a": {0: mine}, "b": {0: theirs}}, {"reward-rhyme": Measured(0.9, 0.01, "n:10")}),
-        Plane("reward-rhyme", "lm-nll"),
-    )
-    assert gap.by_seed == {0: pytest.approx(0.4)}  # of the one point after the start: 4.5 - 4.1
+    def gap(mine: dict[Sampler, Row]) -> dict[int, float]:
+        line = training((0.0, 4.0), (1.0, 5.0))
+        both = Swept({"a": {0: mine}, "b": {0: line}}, {"reward-rhyme": Measured(0.9, 0.01, "n:9")})
+        return of(both, Plane("reward-rhyme", "lm-nll")).by_seed
+
+    assert gap(training((0.0, 4.0), (0.5, 4.1))) == {0: pytest.approx(0.4)}  # of the point after the start
+    # Two points earn no more than one before them.
+    wandering = training((0.0, 4.0), (0.5, 4.1), (0.4, 9.0), (0.5, 9.0), (0.7, 4.2))
+    assert gap(wandering) == {0: pytest.approx((0.4 + 0.5) / 2)}
 
 
 def test_a_run_that_kept_no_checkpoints_has_no_curve_of_training(runs: list[seqgan.TrainedRun]) -> None:

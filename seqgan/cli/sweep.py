@@ -9,7 +9,7 @@ from seqgan.core.bounds import DRAWN, PATH, TEMPERATURE, THREADS, TOP_K, TOP_P, 
 from seqgan.core.options import RUNS
 from seqgan.rewards.asked import Named
 
-SHOWN = ("bleu-3", "backward-bleu-3", "self-bleu-3", "distinct-2", "lm-nll", "reverse-nll")
+SHOWN = ("bleu-3", "backward-bleu-3", "self-bleu-3", "distinct-2", "lm-nll", "reverse-nll", "nll-test")
 
 
 @click.command()
@@ -93,12 +93,13 @@ def sweep(
     if as_json:
         click.echo(data.decode(), nl=False)
         return
-    shown = [*SHOWN, *(name for name in swept.real if name.startswith(OF_REWARD))]
+    best = sweeping.baselines(swept)
+    measured = next(iter(best.values()))
+    shown = [name for name in measured if name in SHOWN or name.startswith(OF_REWARD)]
     for name, rows in planes.means(swept).items():
         cells = [[sampler.name, *(as_cell(row.get(one)) for one in shown)] for sampler, row in rows.items()]
         print_table(["", *shown], cells, name)
     print_table(["", *shown], [["held-out text", *(as_cell(swept.real.get(one)) for one in shown)]], REAL)
-    best = sweeping.baselines(swept)
     cells = [[name, *(f"{of[one][0]:.4g}" if one in of else "" for one in shown)] for name, of in best.items()]
     print_table(["", *shown], cells, "the best of any sampler or step (mle: the super-baseline)")
     for gap in found["summary"]:
