@@ -139,7 +139,7 @@ def evaluate_models(
             rows[name] |= earned(rewards, ids, source, units, first)
     for name, other in (("mle", "final"), ("final", "mle")):
         if {name, other} <= models.keys():
-            rows[name][f"kl-to-{other}"] = _divergence(models[name], models[other], draws[name])
+            rows[name][f"kl-to-{other}"] = divergence(models[name], models[other], draws[name])
     by_label: dict[str, dict[str, Row]] = {}
     if first.labels:
         labels = Labels(first, train, valid, test)
@@ -230,7 +230,7 @@ def _tokens_of(model: TextModel) -> str:
     return tokens + given
 
 
-def _divergence(drawing: TextModel, other: TextModel, drawn: Ragged) -> Measured:
+def divergence(drawing: TextModel, other: TextModel, drawn: Ragged) -> Measured:
     """KL(drawing || other) per token, over the first of the samples of `drawing`; its error is that over ten blocks of
     them. At every token it is a sum over all next ones, so that few samples tell much."""
     drawn = drawn.part(slice(MOST_COMPARED))

@@ -16,7 +16,7 @@ from seqgan.reporting import OF_REWARD, REAL, Row, over_seeds
 NAME = "sweep.json"  # in the folder of a run
 ADVICE = "remove it, and make the sweep again"
 FIELDS = {"curves": schema.TABLE, REAL: schema.TABLE, "summary": schema.TEXTS, "steps": schema.WHOLE}
-LM, REVERSE, OF_TEST = "lm-nll", "reverse-nll", "nll-test"
+LM, REVERSE, OF_TEST, FROM_MLE = "lm-nll", "reverse-nll", "nll-test", "kl-to-mle"
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 320, 180, 48, 10, 8, 20  # those of the charts of page.js
 
 
@@ -54,7 +54,7 @@ class Plane(NamedTuple):
 
 
 PLANES = (Plane("self-bleu-3", "bleu-3"), Plane("backward-bleu-3", "bleu-3"), Plane(LM, REVERSE))
-BESIDE_REWARD = (LM, OF_TEST, "bleu-3", "distinct-2")  # what a policy may lose while it earns more
+BESIDE_REWARD = (LM, OF_TEST, FROM_MLE, "bleu-3", "distinct-2")  # what a policy may lose while it earns more
 
 
 class Swept(NamedTuple):

@@ -35,12 +35,12 @@ from seqgan.data.ragged import Ragged
 from seqgan.data.tokens import tokens_of
 from seqgan.data.vocabulary import Vocabulary
 from seqgan.errors import UsageError
-from seqgan.evaluation import earned
+from seqgan.evaluation import divergence, earned
 from seqgan.library import TrainedRun
 from seqgan.metrics import MetricInput, backward_bleu, bleu, nll, over_texts, self_bleu, variety
 from seqgan.model import TextModel
 from seqgan.models.policy import PolicyModule
-from seqgan.planes import LM, OF_TEST, REVERSE, Plane, Sampler, Swept, means, planes_of
+from seqgan.planes import FROM_MLE, LM, OF_TEST, REVERSE, Plane, Sampler, Swept, means, planes_of
 from seqgan.reporting import OF_REWARD, REAL, Row
 from seqgan.rollout import Score
 from seqgan.runs import along_training, stages_of
@@ -110,7 +110,8 @@ def sweep(
     ]
     for curve, run, points in tracked(todo, "sweeping", len(todo)):
         seed = run.description["seed"]
-        rows = {sampler: beside.of_samples(run.model(stage), sampler, seed) for sampler, stage in points.items()}
+        begin = run.model(points[Sampler(step=0)]) if Sampler(step=0) in points else None
+        rows = {sampler: beside.of_samples(run.model(stage), sampler, seed, begin) for sampler, stage in points.items()}
         curves.setdefault(curve, {})[seed] = rows
     return Swept(curves, beside.of_real(reverse=bool(samplers)))
 
@@ -156,13 +157,16 @@ class Beside:
         """A language model of some texts."""
         return language_model(rows, ids_of(self.valid), self.model.tokenizer, self.length, self.model.device)
 
-    def of_samples(self, model: TextModel, sampler: Sampler, seed: int) -> Row:
+    def of_samples(self, model: TextModel, sampler: Sampler, seed: int, begin: TextModel | None = None) -> Row:
+        """Along a training, which begins with a policy of its own, the divergence from that and the NLL of test texts
+        under the policy itself stand in the place of the reverse NLL."""
         rows = model.draw(self.count, seed=seed, **sampler.drawing).labelled(None)
         texts = [model.tokenizer.decode(row) for row in rows]
         found = self._measured(self.inputs.of(texts), rows, np.arange(self.count))
         if sampler.step is None:
             return {**found, REVERSE: self._reverse(rows)}
-        return {**found, OF_TEST: self._of_test(model.policy, f"per:token|{model.tokenizer.kind}")}
+        moved = {FROM_MLE: divergence(model, begin, rows)} if begin else {}
+        return {**found, **moved, OF_TEST: self._of_test(model.policy, f"per:token|tok:{model.tokenizer.kind}")}
 
     def of_real(self, *, reverse: bool) -> Row:
         """Validation texts in the place of samples; the language model that is tested on real text learns from as many

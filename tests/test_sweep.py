@@ -215,9 +215,10 @@ def test_a_curve_of_training_has_the_checkpoints_and_what_samples_earn_there(tmp
         ends = run.evaluate(count=20, rewards=["keyword:bo"])
         for point, stage in ((points[0], "mle"), (points[-1], "final")):
             assert "reverse-nll" not in point
-            for measure in ("reward-length:4-6", "reward-keyword:bo", "bleu-3", "nll-test"):
+            shared = ("reward-length:4-6", "reward-keyword:bo", "bleu-3", "nll-test")
+            for measure in shared if stage == "mle" else (*shared, "kl-to-mle"):
                 assert point[measure]["value"] == pytest.approx(ends[stage][measure].value), (stage, measure)
-    for cost in ("lm-nll", "nll-test", "bleu-3", "distinct-2"):
+    for cost in ("lm-nll", "nll-test", "kl-to-mle", "bleu-3", "distinct-2"):
         assert f"{cost} at equal reward-length:4-6: " in told
         assert (tmp_path / "out" / f"{cost}-reward-keyword:bo.svg").is_file()
     assert "the best of any sampler or step" in told

@@ -9,7 +9,7 @@ from seqgan.core.bounds import DRAWN, PATH, TEMPERATURE, THREADS, TOP_K, TOP_P, 
 from seqgan.core.options import RUNS
 from seqgan.rewards.asked import Named
 
-SHOWN = ("bleu-3", "backward-bleu-3", "self-bleu-3", "distinct-2", "lm-nll", "reverse-nll", "nll-test")
+SHOWN = ("bleu-3", "backward-bleu-3", "self-bleu-3", "distinct-2", "lm-nll", "reverse-nll", "nll-test", "kl-to-mle")
 
 
 @click.command()
