@@ -1,6 +1,7 @@
 """Several runs in one table: arms of an experiment on the same held-out texts, and the seeds of an arm as one row."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
@@ -44,7 +45,8 @@ def compare(
                 "compared; give runs of one --tokenizer, --max-length and --overlong"
             )
     groups = {
-        name: [(names[at], runs[at]) for at in places] for name, places in arms_of([run.description for run in runs])
+        name: [(names[at], runs[at]) for at in places]
+        for name, places in arms_of([run.description for run in runs], names)
     }
     rows: dict[str, Row] = {}
     pairs: list[tuple[str, str]] = []
@@ -110,8 +112,9 @@ def _names(runs: Sequence[TrainedRun]) -> list[str]:
     return names
 
 
-def arms_of(descriptions: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[int]]]:
-    """Runs that differ in their seed alone, by number, each group with a name of what differs."""
+def arms_of(descriptions: Sequence[Mapping[str, Any]], runs: Sequence[str] = ()) -> list[tuple[str, list[int]]]:
+    """Runs that differ in their seed alone, by number, each group with a name: what the names of its `runs` share, as
+    kl of kl-0 and kl-1, or else what differs between the groups."""
     groups: dict[str, list[int]] = {}
     for number, description in enumerate(descriptions):
         key = [description[part] for part in ("algorithm", "config", "tokenizer_sha256")]
@@ -125,9 +128,22 @@ def arms_of(descriptions: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[i
         if any(config.get(key) != configs[0][key] for config in configs)
         and not (key == "tokenizer" and shared)  # "auto", and what it chose, of which a warm start knows
     ]
+    shared_names = _without_seeds(descriptions, runs, list(groups.values()))
     names: dict[str, list[int]] = {}
-    for config, places in zip(configs, groups.values(), strict=True):
+    for number, (config, places) in enumerate(zip(configs, groups.values(), strict=True)):
         values = ", ".join(f"{key}={config.get(key)}" for key in varied) or descriptions[places[0]]["algorithm"]
+        values = shared_names[number] if shared_names else values
         name = f"{values} ({len(places)} seed{'s' * (len(places) > 1)})"
         names[name if name not in names else f"{name} #{len(names) + 1}"] = places
     return list(names.items())
+
+
+def _without_seeds(
+    descriptions: Sequence[Mapping[str, Any]], runs: Sequence[str], groups: Sequence[Sequence[int]]
+) -> list[str]:
+    """For each group what the names of its runs are without their seeds, where that is one name, of no other group."""
+    if not runs or max(map(len, groups)) == 1:
+        return []
+    stems = [{re.sub(rf"[-_.]?{descriptions[at]['seed']}$", "", runs[at]) for at in places} for places in groups]
+    names = [stem for several in stems if len(several) == 1 for stem in several if stem and "/" not in stem]
+    return names if len(set(names)) == len(groups) else []

@@ -104,7 +104,7 @@ def sweep(
     curves: dict[str, dict[int, dict[Sampler, Row]]] = {}
     todo = [
         (curve, runs[place], points)
-        for arm, places in arms_of([run.description for run in runs])
+        for arm, places in arms_of([run.description for run in runs], names)
         for place in places
         for curve, points in _curves_of(runs[place], arm, samplers).items()
     ]

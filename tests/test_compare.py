@@ -276,6 +276,25 @@ def test_an_arm_is_named_by_what_differs_and_not_by_a_tokenizer_that_all_share()
     assert names == ["tokenizer=word (1 seed)", "tokenizer=char (1 seed)"]
 
 
+def test_an_arm_has_the_name_that_its_runs_share() -> None:
+    def of(control: str, seed: int) -> dict[str, Any]:
+        about = {"algorithm": "seqgan", "custom": [], "init_from": None, "tokenizer_sha256": "a", "seed": seed}
+        return {**about, "config": {"control": control}}
+
+    runs = [of(control, seed) for control in ("none", "constant") for seed in (0, 10)]
+    named = arms_of(runs, ["game-0", "game-10", "held-0", "held-10"])
+    assert named == [("game (2 seeds)", [0, 1]), ("held (2 seeds)", [2, 3])]
+    by_config = [("control=none (2 seeds)", [0, 1]), ("control=constant (2 seeds)", [2, 3])]
+    for names in (
+        ["0", "10", "b-0", "b-10"],  # nothing is left
+        ["a-0", "a-10", "a0", "a_10"],  # one name for both
+        ["a-0", "b-10", "c-0", "c-10"],  # two names for one
+        ["x/0", "x/10", "y/0", "y/10"],
+    ):
+        assert arms_of(runs, names) == by_config, names
+    assert arms_of(runs[::2], ["a-0", "b-0"])[0][0] == "control=none (1 seed)"
+
+
 def test_two_runs_are_compared_by_paired_errors(runs: dict[str, seqgan.TrainedRun]) -> None:
     first, second = runs["a"], runs["c"]
     result = compare([first, second])
