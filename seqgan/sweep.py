@@ -160,13 +160,14 @@ class Beside:
     def of_samples(self, model: TextModel, sampler: Sampler, seed: int, begin: TextModel | None = None) -> Row:
         """Along a training, which begins with a policy of its own, the divergence from that and the NLL of test texts
         under the policy itself stand in the place of the reverse NLL."""
-        rows = model.draw(self.count, seed=seed, **sampler.drawing).labelled(None)
-        texts = [model.tokenizer.decode(row) for row in rows]
+        drawn = model.draw(self.count, seed=seed, **sampler.drawing)
+        rows, texts = drawn.labelled(None), [model.tokenizer.decode(row) for row in drawn]
         found = self._measured(self.inputs.of(texts), rows, np.arange(self.count))
         if sampler.step is None:
             return {**found, REVERSE: self._reverse(rows)}
-        moved = {FROM_MLE: divergence(model, begin, rows)} if begin else {}
-        return {**found, **moved, OF_TEST: self._of_test(model.policy, f"per:token|tok:{model.tokenizer.kind}")}
+        moved = {FROM_MLE: divergence(model, begin, drawn)} if begin else {}
+        own = self._of_test(model.policy, self.test.split.sequences, f"per:token|tok:{model.tokenizer.kind}")
+        return {**found, **moved, OF_TEST: own}
 
     def of_real(self, *, reverse: bool) -> Row:
         """Validation texts in the place of samples; the language model that is tested on real text learns from as many
@@ -189,12 +190,11 @@ class Beside:
         return found
 
     def _reverse(self, rows: Ragged) -> Measured:
-        return self._of_test(self.learned_from(rows), f"n:{len(rows)}|{OF_JUDGE}|of:samples")
+        return self._of_test(self.learned_from(rows), ids_of(self.test), f"n:{len(rows)}|{OF_JUDGE}|of:samples")
 
-    def _of_test(self, policy: PolicyModule, signature: str) -> Measured:
-        held_out = ids_of(self.test)
-        units = units_of(self.test.text_of(number) for number in range(len(held_out)))
-        return self._nll(policy, held_out, units, "test", signature)
+    def _of_test(self, policy: PolicyModule, rows: Ragged, signature: str) -> Measured:
+        units = units_of(self.test.text_of(number) for number in range(len(rows)))
+        return self._nll(policy, rows, units, "test", signature)
 
     def _nll(self, judge: PolicyModule, rows: Ragged, units: Units, source: str, signature: str) -> Measured:
         losses, sizes = -nll.text_log_probs(judge, rows).numpy(), rows.lengths.numpy()

@@ -21,7 +21,7 @@ from seqgan.reporting import Row
 from seqgan.sweep import Beside, Gap, baselines, gaps, language_model, sweep
 from tests.browser import Browser, browser  # noqa: F401
 from tests.conftest import TINY, TINY_GAME
-from tests.test_cli import call
+from tests.test_cli import call, refusal
 from tests.test_compare import LINES
 
 KL = Plane("lm-nll", "reverse-nll")
@@ -226,6 +226,17 @@ def test_a_curve_of_training_has_the_checkpoints_and_what_samples_earn_there(tmp
     assert [sampler.name for sampler in means(read)["mle_weight=1.0 (1 seed)"]][:2] == ["step 0", "step 4"]
 
 
+def test_the_policies_of_a_training_with_labels_are_measured_given_these(tmp_path: Path) -> None:
+    options = {**TINY_GAME, "iterations": 4, "save_steps": 4, "keep": 9, "threads": 1, "device": "cpu"}
+    labels = ["warm" if "anna" in line or "bo" in line else "cold" for line in LINES]
+    run = seqgan.train(LINES, labels=labels, run_dir=tmp_path / "run", **options)
+    [points] = sweep([run], count=20).curves.values()
+    ends = run.evaluate(count=20)
+    for number, stage in ((points[0][Sampler(step=0)], "mle"), ([*points[0].values()][-1], "final")):
+        for measure in ("nll-test", "bleu-3", *(["kl-to-mle"] if stage == "final" else [])):
+            assert number[measure].value == pytest.approx(ends[stage][measure].value), (stage, measure)
+
+
 def test_trainings_are_compared_where_they_earn_more_than_before() -> None:
     def training(*points: tuple[float, float]) -> dict[Sampler, Row]:
         return {
@@ -247,6 +258,7 @@ def test_trainings_are_compared_where_they_earn_more_than_before() -> None:
 def test_a_run_that_kept_no_checkpoints_has_no_curve_of_training(runs: list[seqgan.TrainedRun]) -> None:
     with pytest.raises(UsageError, match=r"0 keeps 2 of the policies .* train with such as --save-steps 20 --keep 10"):
         sweep(runs)
+    assert "leave out --temperatures" in refusal("sweep", runs[0].folder, "--checkpoints", "--top-k", "3")[0]
 
 
 @pytest.fixture

@@ -7,19 +7,17 @@ import click
 from seqgan.cli.shared import DEVICE, found_again
 from seqgan.core.bounds import DRAWN, PATH, TEMPERATURE, THREADS, TOP_K, TOP_P, OneOf, Several
 from seqgan.core.options import RUNS
+from seqgan.errors import UsageError
 from seqgan.rewards.asked import Named
 
+TEMPERATURES = "1.2,1,.9,.8,.7,.6"
 SHOWN = ("bleu-3", "backward-bleu-3", "self-bleu-3", "distinct-2", "lm-nll", "reverse-nll", "nll-test", "kl-to-mle")
 
 
 @click.command()
 @click.argument("runs", metavar="RUN...", type=PATH, shell_complete=RUNS, nargs=-1, required=True)
 @click.option(
-    "--temperatures",
-    type=Several(TEMPERATURE, "1,.8,.6"),
-    default="1.2,1,.9,.8,.7,.6",
-    show_default=True,
-    help="with commas between them",
+    "--temperatures", type=Several(TEMPERATURE, "1,.8,.6"), help=f"with commas between them  [{TEMPERATURES}]"
 )
 @click.option("--top-k", type=Several(TOP_K, "5,20"), help="only so many likeliest tokens, at temperature 1")
 @click.option("--top-p", type=Several(TOP_P, ".8,.9"), help="only the likeliest tokens of these probabilities")
@@ -40,7 +38,7 @@ SHOWN = ("bleu-3", "backward-bleu-3", "self-bleu-3", "distinct-2", "lm-nll", "re
 @click.option("--threads", type=THREADS, help="the last digits depend on it; 0: all cores  [that of the first run]")
 def sweep(
     runs: tuple[Path, ...],
-    temperatures: tuple[float, ...],
+    temperatures: tuple[float, ...] | None,
     top_k: tuple[int, ...] | None,
     top_p: tuple[float, ...] | None,
     checkpoints: bool,
@@ -72,7 +70,11 @@ def sweep(
     from seqgan.core.schema import json_bytes
     from seqgan.reporting import OF_REWARD, REAL
 
-    samplers = [planes.Sampler(temperature=at) for at in temperatures]
+    if checkpoints and (temperatures or top_k or top_p):
+        raise UsageError(
+            "--checkpoints measures trainings at temperature 1; leave out --temperatures, --top-k and --top-p"
+        )
+    samplers = [planes.Sampler(temperature=at) for at in temperatures or map(float, TEMPERATURES.split(","))]
     samplers += [planes.Sampler(top_k=k) for k in top_k or ()] + [planes.Sampler(top_p=p) for p in top_p or ()]
     trained = [found_again(run, device) for run in runs]
     use_threads(min(cores(), trained[0].description["threads"]) if threads is None else threads)
