@@ -44,7 +44,7 @@ def test_the_stored_run_loads_and_gives_the_numbers_it_gave_then(run: Path) -> N
 
 
 def test_the_stored_run_can_be_evaluated_scored_and_continued(run: Path) -> None:
-    assert set(json.loads(call("evaluate", run, "--json").stdout)["rows"]) == {"mle", "final", "real"}
+    assert set(json.loads(call("evaluate", run, "--json").stdout)["rows"]) == {"mle", "best-of-8", "final", "real"}
     before = checkpoints(run)
     call("train", "--resume", run, "--iterations", "5", "--quiet")
     assert max(checkpoints(run)) > max(before)

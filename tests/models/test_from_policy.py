@@ -177,7 +177,7 @@ def test_the_language_model_of_a_ratio_is_a_stage_of_its_run(tmp_path: Path) -> 
     model = run.model("language-model")
     assert isinstance(model.discriminator, LikelihoodRatio)
     assert_close(clone(model.policy), clone(model.discriminator.model))
-    assert list(run.evaluate(count=4).rows) == ["mle", "language-model", "final", "real"]
+    assert list(run.evaluate(count=4).rows) == ["mle", "best-of-8", "language-model", "final", "real"]
     assert len(run.generate(3, stage="language-model")) == 3
     without = seqgan.train(tiny_lines(), **options, run_dir=tmp_path / "without")
     with pytest.raises(RunError, match="has no stage 'language-model'; there are mle, final, best and the checkpoints"):
