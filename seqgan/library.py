@@ -207,12 +207,12 @@ class TrainedRun(Shareable):
         models = {stage: self.model(stage) for stage in stages_of(self.description)}
         seed = self.description["seed"] if seed is None else seed
         options: dict[str, Any] = {"count": count, "seed": seed, "tokens": tokens, "aggregation": aggregation}
-        options |= {"lowercase": lowercase, "best_of": best_of, "rewards": self.scores(rewards or ())}
+        options |= {"lowercase": lowercase, "best_of": best_of, "rewards": self.reward_scores(rewards or ())}
         result = evaluation.evaluate_models(models, self.encoded(), **options)
         result.facts |= progress(self.folder)
         return result
 
-    def scores(self, others: Sequence[str] = ()) -> dict[str, Score]:
+    def reward_scores(self, others: Sequence[str] = ()) -> dict[str, Score]:
         """What finished texts of token ids earn, by the name of each reward of the run, and by `others`.
 
         Raises:

@@ -288,9 +288,10 @@ def along_training(folder: Path) -> dict[int, str]:
     """The policies along the last phase of a run, by the steps of it that they have taken: the one that it begins with,
     if that is the policy of MLE, and those of the checkpoints that the run kept. Each is a stage as of `load_model`."""
     description = describe_run(folder)
-    steps = {number: saved_in(path, folder, description)["steps"] for number, path in checkpoints(folder).items()}
-    last = [*steps[max(steps)]][-1] if steps else ""
-    kept = {of[last]: str(number) for number, of in sorted(steps.items()) if of.get(last)}
+    found = checkpoints(folder)
+    # A phase is over once a later one has begun: all checkpoints of the last one have as many steps of those before it.
+    before = sum([*saved_in(found[max(found)], folder, description)["steps"].values()][:-1]) if found else 0
+    kept = {number - before: str(number) for number in found if number > before}
     return kept if description["algorithm"] == "mle" else {0: "mle", **kept}
 
 

@@ -100,7 +100,7 @@ def sweep(
             first.policy.max_length
         ):
             raise UsageError(f"{names[0]} and {name} have different tokens or limits; give runs of one --tokenizer")
-    beside = Beside(first, runs[0].encoded(), count, tokens, runs[0].scores(rewards))
+    beside = Beside(first, runs[0].encoded(), count, tokens, runs[0].reward_scores(rewards))
     curves: dict[str, dict[int, dict[Sampler, Row]]] = {}
     todo = [
         (curve, runs[place], points)

@@ -10,14 +10,16 @@ from seqgan.core.options import RUNS
 from seqgan.errors import UsageError
 from seqgan.rewards.asked import Named
 
-TEMPERATURES = "1.2,1,.9,.8,.7,.6"
+TEMPERATURES = (1.2, 1.0, 0.9, 0.8, 0.7, 0.6)
 SHOWN = ("bleu-3", "backward-bleu-3", "self-bleu-3", "distinct-2", "lm-nll", "reverse-nll", "nll-test", "kl-to-mle")
 
 
 @click.command()
 @click.argument("runs", metavar="RUN...", type=PATH, shell_complete=RUNS, nargs=-1, required=True)
 @click.option(
-    "--temperatures", type=Several(TEMPERATURE, "1,.8,.6"), help=f"with commas between them  [{TEMPERATURES}]"
+    "--temperatures",
+    type=Several(TEMPERATURE, "1,.8,.6"),
+    help=f"with commas between them  [{','.join(f'{at:g}' for at in TEMPERATURES)}]",
 )
 @click.option("--top-k", type=Several(TOP_K, "5,20"), help="only so many likeliest tokens, at temperature 1")
 @click.option("--top-p", type=Several(TOP_P, ".8,.9"), help="only the likeliest tokens of these probabilities")
@@ -74,7 +76,7 @@ def sweep(
         raise UsageError(
             "--checkpoints measures trainings at temperature 1; leave out --temperatures, --top-k and --top-p"
         )
-    samplers = [planes.Sampler(temperature=at) for at in temperatures or map(float, TEMPERATURES.split(","))]
+    samplers = [planes.Sampler(temperature=at) for at in temperatures or TEMPERATURES]
     samplers += [planes.Sampler(top_k=k) for k in top_k or ()] + [planes.Sampler(top_p=p) for p in top_p or ()]
     trained = [found_again(run, device) for run in runs]
     use_threads(min(cores(), trained[0].description["threads"]) if threads is None else threads)
