@@ -198,8 +198,8 @@ def tables(
     widest: int = WIDEST,
 ) -> Iterator[Table]:
     """Title, headings, cells and signatures of each table: a line for each metric, a column for each row, and between
-    two policies their difference. The other differences are tables by themselves. What no row has is left out; a row of
-    `CHOSEN` samples comes last, and not in the short table.
+    two policies their difference. A row of `CHOSEN` samples is a table by itself, with its differences from the
+    policies, and so are all other differences. What no row has is left out.
 
     `between` are the differences, where they were found before, as of rows that were read from a file; a table has
     `widest` columns of numbers at most."""
@@ -207,15 +207,22 @@ def tables(
     policies = [name for name in rows if name != REAL and not name.startswith(CHOSEN)]
     of_both = [name for name in between if not name.endswith(f" - {REAL}") and CHOSEN not in name]
     beside = {name: between.pop(name) for name in of_both if len(policies) == 2}
-    last = [name for name in rows if name == REAL] + [name for name in rows if name.startswith(CHOSEN) and not short]
-    columns = {name: rows[name] for name in policies} | beside | {name: rows[name] for name in last}
+    columns = {name: rows[name] for name in policies} | beside | {name: rows[name] for name in rows if name == REAL}
     rewards = [name for name in _metrics(rows) if name.startswith(OF_REWARD)]
     for title, metrics in {**TABLES, SHORT: [*TABLES[SHORT], *rewards], "what texts earn, by reward": rewards}.items():
         if (title == SHORT) == short:
             for table in _tables(title, columns, metrics, beside, widest):
                 notes = [*signatures(rows, [line[0] for line in table.cells]), *([LEGEND] if short and beside else [])]
                 yield table._replace(signatures=notes)
-    if between and not short:
+    if short:
+        return
+    for chosen in (name for name in rows if name.startswith(CHOSEN)):
+        against = {pair: between.pop(pair) for pair in list(between) if chosen in pair and f" - {REAL}" not in pair}
+        title = f"{chosen}: the discriminator chooses among {chosen.removeprefix(CHOSEN)} draws of mle"
+        alone = {chosen: rows[chosen]}
+        for table in _tables(title, {**alone, **against}, _metrics(alone), against, widest):
+            yield table._replace(signatures=[*signatures(alone, [line[0] for line in table.cells]), LEGEND])
+    if between:
         for table in _tables("differences", between, _metrics(rows), between, widest):
             yield table._replace(signatures=[LEGEND])
 

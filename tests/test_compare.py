@@ -88,15 +88,19 @@ def test_the_short_table_has_the_test_split_and_a_column_of_differences(runs: di
     assert all("±" in line[3] and line[3][0] in "+-" for line in table.cells)
 
 
-def test_the_choice_of_the_discriminator_has_columns_of_its_own_after_the_others(
-    runs: dict[str, seqgan.TrainedRun],
-) -> None:
+def test_the_choice_of_the_discriminator_is_a_table_by_itself(runs: dict[str, seqgan.TrainedRun]) -> None:
     result = runs["a"].evaluate()
-    bleu, *more = [table for table in tables(result.rows) if table.title.startswith("BLEU")]
+    [bleu] = [table for table in tables(result.rows) if table.title.startswith("BLEU")]
     assert bleu.headings == ["", "mle", "final", "final - mle", "real"]
-    assert [table.headings for table in more] == [["", "best-of-8"]]
-    [differences] = [table.headings for table in tables(result.rows) if table.title == "differences"][:1]
-    assert differences[1:3] == ["best-of-8 - mle", "final - best-of-8"]
+    [table] = [table for table in tables(result.rows) if table.title.startswith("best-of-8: the discriminator")]
+    assert table.headings == ["", "best-of-8", "best-of-8 - mle", "final - best-of-8"]
+    assert [line[0] for line in table.cells] == list(result["best-of-8"])
+    [shown] = [line[1:] for line in table.cells if line[0] == "bleu-3"]
+    numbers = [result["best-of-8"]["bleu-3"], *(result.differences[pair]["bleu-3"] for pair in table.headings[2:])]
+    assert shown == [as_cell(numbers[0]), *map(as_difference, numbers[1:])]
+    assert table.signatures[-1].startswith("±")
+    others = [table.headings[1:] for table in tables(result.rows) if table.title == "differences"]
+    assert others == [["mle - real", "best-of-8 - real", "final - real"]]
     told = next(line for line in summary(result) if line.startswith("Without adversarial training, the discriminator"))
     chosen, final = result["best-of-8"]["bleu-3"], result["final"]["bleu-3"]
     assert f"among 8 samples of mle: bleu-3 {as_cell(chosen)} (final minus it {as_difference(final - chosen)})" in told

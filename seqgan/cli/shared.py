@@ -26,7 +26,7 @@ BEST_OF_OPTION = click.option(
     "--best-of",
     type=RESAMPLE,
     metavar="K",
-    help=f"the discriminator's choice of K draws  [{BEST_OF}]",
+    help=f"discriminator's choice of K (0: no row)  [{BEST_OF}]",
 )
 STAGE_NAMES = ("mle", "final", "best")
 STAGES = completing_stages(*STAGE_NAMES)
