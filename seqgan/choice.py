@@ -7,7 +7,9 @@ Both ways draw from a model near the residual energy model q(x) e^(a f(x)) / Z o
   kept is at most K q(x), so that it gains no more than log K nats per text.
 - Rejection keeps a text with probability e^(a f) / M, at most 1 (Azadi et al. 2019). The density of what is kept is
   q(x) min(e^(a f(x)), M) / Z. M is the largest weight that is seen in a thousand draws, but no more than e^3 times
-  their mean, so that about one draw of twenty is kept at least."""
+  their mean, so that about one draw of twenty is kept at least.
+
+A discriminator of prefixes can also reweight every token as it is drawn (`models.reweighted`)."""
 
 import math
 from collections.abc import Callable, Sequence

@@ -20,7 +20,7 @@ from seqgan.core.game import inference
 from seqgan.core.log import tracked
 from seqgan.core.report import DIFFERENT, Measured, as_cell, as_difference
 from seqgan.core.stats import Units, mean_influences, ratio_influences, unit_blocks, units_of
-from seqgan.data.batches import Texts, map_by_length, pad
+from seqgan.data.batches import Texts, by_length, map_by_length, pad
 from seqgan.data.encoding import SPLITS, EncodedCorpus, Learned
 from seqgan.data.labels import numbered
 from seqgan.data.ragged import Batch, Ragged
@@ -29,6 +29,7 @@ from seqgan.errors import CorpusError, UsageError
 from seqgan.metrics import Aggregation, MetricInput, discrimination, nll, over_blocks, over_texts, residual
 from seqgan.metrics.texts import measure
 from seqgan.model import TextModel
+from seqgan.models.reweighted import ReweightedPolicy
 from seqgan.reporting import CHOSEN, OF_REWARD, REAL, Evaluation, Row
 from seqgan.rollout import Score, in_chunks
 from seqgan.runs import PRETRAINING
@@ -40,6 +41,7 @@ MOST_COMPARED = 2_000  # samples that the KL of two policies is measured on
 JUDGED = 10_000  # samples in the mean whose logarithm is taken in `d-gain`
 FEW = 100  # samples of equal weight; of fewer, the logarithm of a mean of weights is unsure
 CALIBRATING = 2_000  # samples that a slope is fitted to, beside the validation texts
+CALIBRATING_NUMBERS = 2**24  # logits of all next tokens, in validation texts, that a slope is fitted to
 SAMPLES = "samples"  # the source of the influences of what a policy draws, as in `MetricInput`
 MOSTLY = 0.5  # share of the samples that are training texts, above which a remark says so
 
@@ -306,6 +308,32 @@ def validation_slope(model: TextModel, corpus: EncodedCorpus, seed: int, **drawi
     valid = corpus.learned("valid", model.policy.max_length, model.overlong, model.labels).split.sequences
     rng = torch.Generator(model.device).manual_seed(seed)
     return residual.slope(judged_texts(model, model.discriminator, valid, rng), drawn)
+
+
+@torch.no_grad()
+def validation_token_slope(model: TextModel, corpus: EncodedCorpus, seed: int) -> float:
+    """The slope under which the validation texts are the likeliest where the discriminator reweights every token; from
+    as many of them, chosen at random, as make `CALIBRATING_NUMBERS` logits.
+
+    It is one slope whatever temperature and cuts texts are drawn with, since these come after the reweighting. That of
+    whole texts (`validation_slope`) would not do: it is of a model with another normalisation.
+
+    Raises:
+        UsageError: the model has no discriminator, or one that judges whole texts alone."""
+    reweighted = model.reweighted().policy
+    assert isinstance(reweighted, ReweightedPolicy)
+    valid = corpus.learned("valid", model.policy.max_length, model.overlong, model.labels).split.sequences
+    rng = torch.Generator(model.device).manual_seed(seed)
+    order = torch.randperm(len(valid), generator=torch.Generator().manual_seed(seed))
+    fitting = int((valid.lengths[order].cumsum(0) * model.policy.vocab_size <= CALIBRATING_NUMBERS).sum())
+    rows, lowest, parts = valid.part(order[: max(1, fitting)]), model.policy.lowest_drawn, list[tuple[Tensor, ...]]()
+    for numbers in by_length(rows, model.policy.vocab_size):
+        tokens, mask, labels = rows.take(numbers).to(model.device)
+        tokens = model.policy.fill_unknown(tokens, rng, labels)
+        plain, added = reweighted.both(reweighted.features_before(tokens, labels)[mask], lowest)
+        parts.append((plain.log_softmax(dim=1), added, tokens[mask] - lowest))
+    log_probs, added, chosen = (torch.cat(several) for several in zip(*parts, strict=True))
+    return residual.token_slope(log_probs, added, chosen)
 
 
 def judged_texts(model: TextModel, discriminator: nn.Module, rows: Ragged, rng: torch.Generator) -> Scores:

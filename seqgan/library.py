@@ -116,10 +116,12 @@ class TrainedRun(Shareable):
         new: Annotated[bool, YES_NO] = False,
         resample: Annotated[int, RESAMPLE] = 0,
         accept: Annotated[bool, YES_NO] = False,
+        resample_tokens: Annotated[bool, YES_NO] = False,
         **options: Any,
     ) -> list[str]:
         """Texts drawn from the policy, `new` ones that are not among its training texts. The discriminator keeps one of
-        `resample` draws, or those that it lets pass (`accept`).
+        `resample` draws, or those that it lets pass (`accept`), or reweights every next token (`resample_tokens`);
+        temperature, top_k and top_p are applied after that.
 
         Options: prompt "" (or a list: `count` texts for each), temperature 1.0, top_k 0, top_p 1.0, seed 0,
         distinct False, beams 0 (`TextModel.generate_detailed`).
@@ -128,8 +130,10 @@ class TrainedRun(Shareable):
             UsageError: a prompt is too long, or holds tokens outside the vocabulary; or too few texts are new."""
         if new:
             options["exclude"] = self.corpus().train
-        if resample and accept:
-            raise UsageError("resample and accept are two ways to choose among draws: give one of them")
+        if bool(resample) + accept + resample_tokens > 1:
+            raise UsageError("resample, accept and resample_tokens are three ways to decode: give one of them")
+        if resample_tokens:
+            return self.reweighted(stage=stage).generate(count, **options)
         if resample or accept:
             drawing = {name: options[name] for name in DRAWING if name in options}
             options["choose"] = self.chooser(resample, stage=stage, **drawing)
@@ -151,6 +155,17 @@ class TrainedRun(Shareable):
         model = self.model(stage)
         slope = evaluation.validation_slope(model, self.encoded(), self.description["seed"], **drawing)
         return model.chooser(resample, slope=slope)
+
+    @checked
+    def reweighted(self, *, stage: Annotated[str | int, STAGE] = "final") -> TextModel:
+        """The model of a stage with a policy whose every next token the discriminator reweights, with the slope under
+        which the validation texts are the likeliest: `.generate(...)`, and with an exact density `.log_probs(texts)`;
+        the slope is `.policy.slope`.
+
+        Raises:
+            UsageError: the run has no discriminator, or one that judges whole texts alone (cnn)."""
+        model = self.model(stage)
+        return model.reweighted(evaluation.validation_token_slope(model, self.encoded(), self.description["seed"]))
 
     def log_probs(
         self, texts: Iterable[str], *, label: str | Sequence[str] | None = None, stage: str | int = "final"

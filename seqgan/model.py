@@ -1,7 +1,7 @@
 """A trained policy with its tokenizer: generate texts, and score texts."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, NamedTuple
 
 import torch
@@ -31,10 +31,12 @@ from seqgan.data.spans import Overlong
 from seqgan.data.texts import a_list_of_texts
 from seqgan.data.tokenizer import Tokenizer
 from seqgan.errors import UsageError, quoted
-from seqgan.metrics.nll import text_log_probs, token_log_probs
+from seqgan.metrics.nll import divergence, text_log_probs, token_log_probs
 from seqgan.metrics.novelty import Known
 from seqgan.models.beam_search import beam_search
+from seqgan.models.from_policy import FromPolicy
 from seqgan.models.policy import PolicyModule, sample
+from seqgan.models.reweighted import ReweightedPolicy
 from seqgan.rollout import in_chunks
 from seqgan.shapes import Labels, Scores
 from seqgan.symbols import EOS, PAD, UNK
@@ -50,6 +52,7 @@ class Generated(NamedTuple):
     tokens: int
     ended: bool  # with EOS, rather than at the longest length
     label: str | None = None  # under which it was written, where the policy is conditioned on labels
+    ids: Sequence[int] = ()  # its tokens
 
 
 class Scored(NamedTuple):
@@ -170,6 +173,32 @@ class TextModel:
             UsageError: this model has no discriminator."""
         return Chooser(self.judge, slope, resample)
 
+    @checked
+    def reweighted(self, slope: Annotated[float, SLOPE] = 1.0) -> "TextModel":
+        """The same model with a policy whose every next token the discriminator reweights: r(t | prefix) is
+        q(t | prefix) e^(a g) / Z(prefix), with g what the token adds to the logit and a the `slope`
+        (`TrainedRun.reweighted` finds it). It generates and scores as any other model: what `log_probs` gives is exact.
+
+        Raises:
+            UsageError: this model has no discriminator, or one that judges whole texts alone."""
+        judge = self._its_discriminator()
+        if not isinstance(judge, FromPolicy):
+            raise UsageError(
+                f"the discriminator of this model, a {type(judge).__name__}, judges whole texts, and tells nothing of "
+                "the next token; train with --discriminator lstm or likelihood-ratio, or let it choose among whole "
+                "texts (--resample)"
+            )
+        return replace(self, policy=ReweightedPolicy(self.policy, judge, slope))
+
+    def kl_from(self, other: "TextModel", written: Sequence[Generated], prompts: Sequence[str] = ("",)) -> float:
+        """KL(this || other) per token, over what this policy has `written` after the prompts, as many texts for each.
+
+        At every token it is a sum over all that might have been drawn in its place; those of a prompt do not count."""
+        numbers = self.numbers_of([text.label for text in written if text.label is not None])
+        rows = Ragged.of([text.ids for text in written]).labelled(numbers or None)
+        given = [len(self._prompt_ids(prompt)) for prompt in prompts for _ in range(len(written) // len(prompts))]
+        return divergence(self.policy, other.policy, rows, given)
+
     def judge(self, rows: Ragged) -> Scores:
         """The discriminator's logits of sequences that hold no unknown token, as those that the policy draws.
 
@@ -259,7 +288,7 @@ class TextModel:
     def _generated(self, rows: Ragged) -> list[Generated]:
         labels = [None] * len(rows) if rows.labels is None else [self.labels[number] for number in rows.labels.tolist()]
         return [
-            Generated(self.tokenizer.decode(row), len(row), row[-1] == EOS, label)
+            Generated(self.tokenizer.decode(row), len(row), row[-1] == EOS, label, row)
             for row, label in zip(rows, labels, strict=True)
         ]
 

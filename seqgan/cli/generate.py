@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,19 @@ from seqgan.errors import UsageError
 
 if TYPE_CHECKING:
     from seqgan.library import TrainedRun
-    from seqgan.model import Generated
+    from seqgan.model import Generated, TextModel
 
-DRAWS = {"temperature", "top_k", "top_p", "resample", "accept", "distinct", "new", "seed"}  # options of what is drawn
+DRAWS = {
+    "temperature",
+    "top_k",
+    "top_p",
+    "resample",
+    "accept",
+    "resample_tokens",
+    "distinct",
+    "new",
+    "seed",
+}  # options of what is drawn
 
 
 @click.command()
@@ -65,6 +76,9 @@ DRAWS = {"temperature", "top_k", "top_p", "resample", "accept", "distinct", "new
     help="draw K texts and keep one, which the discriminator chooses; 0: draw one",
 )
 @click.option("--accept", is_flag=True, help="keep only draws that the discriminator lets pass (calibrated rejection)")
+@click.option(
+    "--resample-tokens", is_flag=True, help="let the discriminator (lstm, likelihood-ratio) reweight every next token"
+)
 @click.option("--distinct", is_flag=True, help="no text twice")
 @click.option("--new", is_flag=True, help="no text that is in the training texts of RUN")
 @click.option(
@@ -93,6 +107,7 @@ def generate(
     beams: int,
     resample: int,
     accept: bool,
+    resample_tokens: bool,
     distinct: bool,
     new: bool,
     seed: int | None,
@@ -105,7 +120,8 @@ def generate(
 ) -> None:
     """Generate texts with the policy of RUN, one a line.
 
-    With --resample or --accept its discriminator chooses among draws; its logit is calibrated on the validation split.
+    With --resample or --accept its discriminator chooses among draws, with --resample-tokens it reweights every next
+    token, before temperature and cuts; its logit is calibrated on the validation split.
 
     Texts of several lines are told apart by an empty line after each (by a line of % where texts hold empty lines)."""
     from seqgan.core import outputs
@@ -113,8 +129,8 @@ def generate(
     from seqgan.data.texts import printed
 
     given = {name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
-    if resample and accept:
-        raise UsageError("--resample and --accept are two ways to choose among draws: give one of them")
+    if bool(resample) + accept + resample_tokens > 1:
+        raise UsageError("--resample, --accept and --resample-tokens are three ways to decode: give one of them")
     if prompt and prompts:
         raise UsageError("--prompt and --prompts were given; give one of them")
     if beams and (drawing := sorted(given & DRAWS)):
@@ -123,17 +139,19 @@ def generate(
     write = outputs.writer(output, overwrite=overwrite) if output else None
     use_threads(threads)
     begun = _prompts_in(prompts) if prompts else [prompt]
-    choosing = bool(resample) or accept
-    trained = _with_texts(run, device, "--resample and --accept need the validation texts") if choosing else None
-    model = trained.model(stage) if trained else model_of(run, stage, device, with_discriminator=False)
+    judged = bool(resample) or accept or resample_tokens
+    need = "--resample, --accept and --resample-tokens need the validation texts"
+    trained = _with_texts(run, device, need) if judged else None
+    plain = trained.model(stage) if trained else model_of(run, stage, device, with_discriminator=False)
+    model = trained.reweighted(stage=stage) if trained and resample_tokens else plain
     under = None if not label else label[0] if len(label) == 1 else label
     drawing_options: dict[str, Any] = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "distinct": distinct}
     if new:
         drawing_options["exclude"] = _with_texts(run, device, "--new needs the training texts").corpus().train
     chooser = None
-    if trained:
-        plain = {"label": under, "temperature": temperature, "top_k": top_k, "top_p": top_p}
-        chooser = drawing_options["choose"] = trained.chooser(resample, stage=stage, **plain)
+    if trained and not resample_tokens:
+        as_drawn = {"label": under, "temperature": temperature, "top_k": top_k, "top_p": top_p}
+        chooser = drawing_options["choose"] = trained.chooser(resample, stage=stage, **as_drawn)
     _warn_if_unfinished(run, stage)
     fresh = seed is None
     seed = int.from_bytes(os.urandom(4), "big") if seed is None else seed
@@ -156,12 +174,22 @@ def generate(
         sys.stdout.write(text)
     if chooser:
         click.echo(chooser.told(), err=True)
+    if resample_tokens:
+        click.echo(_reweighted(model, plain, written, begun), err=True)
     if fresh and not beams and temperature:
         click.echo(f"drawn with a new seed; --seed {seed} draws the same texts again", err=True)
 
 
+def _reweighted(model: "TextModel", plain: "TextModel", written: "Sequence[Generated]", prompts: list[str]) -> str:
+    from seqgan.models.reweighted import ReweightedPolicy
+
+    assert isinstance(model.policy, ReweightedPolicy)
+    kl = model.kl_from(plain, written, prompts)
+    return f"every token was reweighted: KL from the policy {kl:.4f} nats per token; slope {model.policy.slope:.3f}"
+
+
 def _as_json(prompt: str, item: "Generated", *, named: bool) -> str:
-    found = {name: value for name, value in item._asdict().items() if value is not None}
+    found = {name: value for name, value in item._asdict().items() if value is not None and name != "ids"}
     return json.dumps(({"prompt": prompt} if named else {}) | found, ensure_ascii=False)
 
 

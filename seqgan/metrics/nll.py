@@ -66,14 +66,18 @@ def text_log_probs(
 
 
 @torch.no_grad()
-def divergence(drawing: PolicyModule, other: PolicyModule, rows: Sequence[Sequence[int]]) -> float:
-    """KL(drawing || other) per token, from rows that `drawing` drew.
+def divergence(
+    drawing: PolicyModule, other: PolicyModule, rows: Sequence[Sequence[int]], given: Sequence[int] | None = None
+) -> float:
+    """KL(drawing || other) per token, from rows that `drawing` drew, but for the first `given` tokens of each.
 
     At every prefix of the samples the sum over all next tokens is exact, so the estimate is never negative."""
     device = next(drawing.parameters()).device
     rows, exact, parts = Ragged.of(rows), sum_dtype(device.type), list[Float[Tensor, ""]]()
+    begun = torch.zeros_like(rows.lengths) if given is None else torch.tensor(given)
     for numbers in by_length(rows, drawing.vocab_size):
         tokens, mask, labels = rows.take(numbers).to(device)
         p, q = drawing.distributions(tokens, labels), other.distributions(tokens, labels)
-        parts.append((kl(p, q) * mask).to(exact).sum())
-    return float(torch.stack(parts).sum() / rows.lengths.sum())
+        drawn = mask & (torch.arange(mask.shape[1], device=device) >= begun[numbers].to(device).unsqueeze(1))
+        parts.append((kl(p, q) * drawn).to(exact).sum())
+    return float(torch.stack(parts).sum() / (rows.lengths - begun).sum())

@@ -4,14 +4,18 @@ The logit of a text is in both the sum of what each of its tokens adds, given th
 
 import copy
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from seqgan.models import soft
 from seqgan.models.lstm import LSTMPolicy
-from seqgan.models.policy import PolicyModule
+from seqgan.models.policy import PolicyModule, State
+from seqgan.models.reweighted import Reader
+from seqgan.ops.chunks import cached_rows
 from seqgan.shapes import Labels, Scores, SoftTokens, Tokens
 from seqgan.symbols import BOS
 
@@ -24,6 +28,15 @@ class FromPolicy(nn.Module, ABC):
     @abstractmethod
     def begin_as(self, policy: PolicyModule) -> None:
         """Take the weights of a policy as they are now."""
+
+    @property
+    @abstractmethod
+    def readers(self) -> Sequence[Reader]:
+        """What reads a prefix (`PrefixJudge`)."""
+
+    @abstractmethod
+    def next_logits(self, features: Sequence[Float[Tensor, "*shape H"]], lowest: int) -> Float[Tensor, "*shape D"]:
+        """What each id from `lowest` up would add to the logit as the next token (`PrefixJudge`)."""
 
 
 class LSTMDiscriminator(FromPolicy):
@@ -71,6 +84,58 @@ class LSTMDiscriminator(FromPolicy):
         positions = torch.arange(tokens.shape[1], device=tokens.device)
         return added.masked_fill(positions >= soft.lengths_of(tokens).unsqueeze(1), 0.0)
 
+    # --- one token at a time, as a policy reads
+
+    @property
+    def readers(self) -> Sequence[Reader]:
+        return (self,)
+
+    def embed(self, tokens: Int[Tensor, "*shape"], labels: Labels | None = None) -> Float[Tensor, "*shape E"]:
+        """The vectors of tokens, "B" or "B T"; to each is added that of the label of its row."""
+        embedded: Tensor = self.embedding(tokens)
+        if self.label_embedding is None:
+            return embedded
+        label: Tensor = self.label_embedding(labels)
+        return embedded + (label.unsqueeze(1) if embedded.ndim == 3 else label)
+
+    def initial_state(self, count: int) -> State:
+        zeros = self.output.weight.new_zeros(count, self.lstm.hidden_size)
+        return zeros, zeros
+
+    def step(self, embedded: Float[Tensor, "B E"], state: State) -> State:
+        hidden, cell = state
+        return torch.lstm_cell(embedded, (hidden, cell), *self.lstm.all_weights[0])
+
+    def features(self, state: State) -> Float[Tensor, "B H"]:
+        """What of the next step is the same for every next token: its part of the four gates, and the cell."""
+        hidden, cell = state
+        _, recurrent_weight, bias, second_bias = self.lstm.all_weights[0]
+        return torch.cat([F.linear(hidden, recurrent_weight, bias + second_bias), cell], dim=1)
+
+    def features_of_labels(self) -> Float[Tensor, "L H"]:
+        """What each label, which is read with the next token too, adds to these."""
+        assert self.label_embedding is not None
+        input_weight, *_ = self.lstm.all_weights[0]
+        return F.pad(F.linear(self.label_embedding.weight, input_weight), (0, self.lstm.hidden_size))
+
+    def next_logits(self, features: Sequence[Float[Tensor, "*shape H"]], lowest: int) -> Float[Tensor, "*shape D"]:
+        """By one step of the LSTM for each of the D tokens after each prefix: 4 D H numbers a prefix, where a policy
+        needs D. They are computed for as many prefixes together as stay in cache."""
+        (prefixes,) = features
+        input_weight, *_ = self.lstm.all_weights[0]
+        of_tokens = F.linear(self.embedding.weight[lowest:], input_weight)  # "D 4H"
+        rows = prefixes.flatten(0, -2)
+        size = cached_rows(of_tokens.numel() * of_tokens.element_size(), rows.device)
+        parts = [self._next_logits(some, of_tokens) for some in rows.split(size)]
+        return torch.cat(parts).view(*prefixes.shape[:-1], len(of_tokens))
+
+    def _next_logits(self, prefixes: Float[Tensor, "R H"], of_tokens: Float[Tensor, "D G"]) -> Float[Tensor, "R D"]:
+        gates, cell = prefixes.unsqueeze(1).split([of_tokens.shape[1], self.lstm.hidden_size], dim=2)
+        input, forget, candidate, output = (gates + of_tokens).chunk(4, dim=2)
+        cell = forget.sigmoid() * cell + input.sigmoid() * candidate.tanh()
+        logits: Tensor = self.output(output.sigmoid() * cell.tanh()).squeeze(2)
+        return logits
+
 
 class LikelihoodRatio(FromPolicy):
     """log p(text) - log q(text), where q is the policy as it was and p a language model that begins as q and learns.
@@ -97,3 +162,15 @@ class LikelihoodRatio(FromPolicy):
         """The logit of "real" of texts without UNK, which no policy draws."""
         ratio: Scores = self.model.log_probs_drawn(tokens, labels) - self.reference.log_probs_drawn(tokens, labels)
         return ratio.sum(dim=1)
+
+    @property
+    def readers(self) -> Sequence[Reader]:
+        return self.model, self.reference
+
+    def next_logits(self, features: Sequence[Float[Tensor, "*shape H"]], lowest: int) -> Float[Tensor, "*shape D"]:
+        """log p - log q of every token."""
+        of_model, of_reference = features
+        ratios = self.model.logits(of_model).log_softmax(dim=-1) - self.reference.logits(of_reference).log_softmax(
+            dim=-1
+        )
+        return ratios[..., lowest - self.model.lowest_drawn :]

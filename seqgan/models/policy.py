@@ -60,6 +60,7 @@ class PolicyModule(nn.Module, ABC):
     sequences have no end (`ends` is False), EOS and UNK have none either, and all sequences have the longest length."""
 
     ends = True  # whether a sequence may end before the longest length
+    linear = True  # whether the logits are linear in the features, as `output` says
     embedding: nn.Embedding
     output: nn.Linear  # from features to a logit for every id of the vocabulary
     label_embedding: nn.Embedding | None  # where it is conditioned on labels: added to what is read
@@ -180,6 +181,10 @@ class PolicyModule(nn.Module, ABC):
         *own, labels = state
         features: Tensor = self.features(tuple(own)) + self.label_features(labels)
         return features
+
+    def features_of_labels(self) -> Float[Tensor, "L H"]:
+        """What each label adds to the features."""
+        return self.label_features.weight
 
     def bound(self) -> Float[Tensor, "H"] | None:
         """The largest absolute value that each of these can have, where it is known."""
@@ -333,9 +338,8 @@ class Sampler:
     @torch.no_grad()
     def __init__(self, policy: PolicyModule, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0) -> None:
         self.policy, self.temperature, self.top_k, self.top_p = policy, temperature, top_k, top_p
-        whole = (
-            not top_k and top_p == 1.0 and temperature >= GREEDY
-        )  # else what is drawn from is another set of tokens for each row
+        # Else what is drawn from is another set of tokens for each row, or not what the output layer says.
+        whole = policy.linear and not top_k and top_p == 1.0 and temperature >= GREEDY
         self.head = Head(*policy._output_from(policy.lowest_drawn), policy.bound(), temperature) if whole else None
         self.buffer = policy.output.weight.new_empty(0)
 
