@@ -41,7 +41,7 @@ MOST_COMPARED = 2_000  # samples that the KL of two policies is measured on
 JUDGED = 10_000  # samples in the mean whose logarithm is taken in `d-gain`
 FEW = 100  # samples of equal weight; of fewer, the logarithm of a mean of weights is unsure
 CALIBRATING = 2_000  # samples that a slope is fitted to, beside the validation texts
-CALIBRATING_NUMBERS = 2**24  # logits of all next tokens, in validation texts, that a slope is fitted to
+CALIBRATING_NUMBERS = 2**23  # logits of all next tokens, in validation texts, that a slope is fitted to
 SAMPLES = "samples"  # the source of the influences of what a policy draws, as in `MetricInput`
 MOSTLY = 0.5  # share of the samples that are training texts, above which a remark says so
 

@@ -3,6 +3,7 @@
 The logit of a text is in both the sum of what each of its tokens adds, given those before it."""
 
 import copy
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
@@ -118,23 +119,40 @@ class LSTMDiscriminator(FromPolicy):
         input_weight, *_ = self.lstm.all_weights[0]
         return F.pad(F.linear(self.label_embedding.weight, input_weight), (0, self.lstm.hidden_size))
 
+    @torch.no_grad()
     def next_logits(self, features: Sequence[Float[Tensor, "*shape H"]], lowest: int) -> Float[Tensor, "*shape D"]:
         """By one step of the LSTM for each of the D tokens after each prefix: 4 D H numbers a prefix, where a policy
-        needs D. They are computed for as many prefixes together as stay in cache."""
+        needs D. They are computed for as many prefixes and tokens together as stay near. Without a gradient."""
         (prefixes,) = features
         input_weight, *_ = self.lstm.all_weights[0]
         of_tokens = F.linear(self.embedding.weight[lowest:], input_weight)  # "D 4H"
         rows = prefixes.flatten(0, -2)
-        size = cached_rows(of_tokens.numel() * of_tokens.element_size(), rows.device)
-        parts = [self._next_logits(some, of_tokens) for some in rows.split(size)]
-        return torch.cat(parts).view(*prefixes.shape[:-1], len(of_tokens))
+        pairs = cached_rows(self.lstm.hidden_size * rows.element_size(), rows.device, share=1 / 32)
+        together = max(1, min(len(rows), math.isqrt(pairs)))
+        gates = [
+            gate.contiguous().split(max(1, pairs // together))  # tokens whose gates are computed together
+            for gate in of_tokens.chunk(4, dim=1)
+        ]
+        logits = [
+            torch.cat([self._after_one(some, tokens) for tokens in zip(*gates, strict=True)], dim=1)
+            for some in rows.split(together)
+        ]
+        return torch.cat(logits).view(*prefixes.shape[:-1], len(of_tokens))
 
-    def _next_logits(self, prefixes: Float[Tensor, "R H"], of_tokens: Float[Tensor, "D G"]) -> Float[Tensor, "R D"]:
-        gates, cell = prefixes.unsqueeze(1).split([of_tokens.shape[1], self.lstm.hidden_size], dim=2)
-        input, forget, candidate, output = (gates + of_tokens).chunk(4, dim=2)
-        cell = forget.sigmoid() * cell + input.sigmoid() * candidate.tanh()
-        logits: Tensor = self.output(output.sigmoid() * cell.tanh()).squeeze(2)
+    def _after_one(
+        self, prefixes: Float[Tensor, "R H"], tokens: Sequence[Float[Tensor, "D G"]]
+    ) -> Float[Tensor, "R D"]:
+        """The logit of the last of one token more, by the parts of its gates that prefixes and tokens add."""
+        *of_prefixes, cell = prefixes.unsqueeze(1).chunk(5, dim=2)
+        input, forget, candidate, output = (one + other for one, other in zip(of_prefixes, tokens, strict=True))
+        cell = input.sigmoid_().mul_(_tanh_(candidate)).addcmul_(forget.sigmoid_(), cell)
+        logits: Tensor = self.output(output.sigmoid_().mul_(_tanh_(cell))).squeeze(2)
         return logits
+
+
+def _tanh_(values: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """In place, as 2 sigma(2 x) - 1: a processor computes sigma five times as fast as torch's tanh."""
+    return values.mul_(2).sigmoid_().mul_(2).sub_(1)
 
 
 class LikelihoodRatio(FromPolicy):
