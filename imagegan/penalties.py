@@ -12,6 +12,7 @@ from torch.nn.functional import relu
 
 from imagegan.losses import Scalar, Scores, mean
 from imagegan.nets import Images
+from seqgan.core import losses
 from seqgan.core.device import autocast
 
 Score = Callable[[Images], Scores]
@@ -49,7 +50,9 @@ def gradient_penalty(score: Score, real: Images, fake: Images, sides: Sides = "t
 
 def r1_penalty(score: Score, real: Images) -> Scalar:
     """E |grad D(x)|^2 on real images, of which gamma / 2 is added. Mescheder et al. (2018), equation 9."""
-    return mean(gradient_norms(score, real).square())
+    at = real.detach().float().requires_grad_()
+    with autocast(at.device, enabled=False):
+        return losses.r1_penalty(score(at), at)
 
 
 def difference_penalty(score: Score, real: Images, fake: Images, sides: Sides = "two-sided") -> Scalar:

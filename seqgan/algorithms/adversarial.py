@@ -15,14 +15,14 @@ import torch
 from torch import nn
 
 from seqgan.algorithms.configs import AdversarialConfig, PolicyGradientConfig
-from seqgan.algorithms.critic import Critic, labels_at
+from seqgan.algorithms.critic import Critic, labels_at, with_vectors
 from seqgan.algorithms.health import Health, about_discriminator, about_policy, variety
 from seqgan.algorithms.mle import MLE, policy_files
 from seqgan.core import distributed
 from seqgan.core.checkpoint import check, load_optimizer
 from seqgan.core.device import autocast
 from seqgan.core.game import Player, Term, adam, eval_mode, move, watched
-from seqgan.core.losses import pairwise_loss
+from seqgan.core.losses import pairwise_loss, r1_penalty
 from seqgan.core.phase import WARNINGS, Metrics, Numbers, Phase
 from seqgan.core.schema import FINITE, TEXTS
 from seqgan.core.weights import Weights, as_safetensors, clone
@@ -32,9 +32,11 @@ from seqgan.metrics.nll import likelihood
 from seqgan.models.cnn import CNNDiscriminator
 from seqgan.models.from_policy import LANGUAGE_MODEL, FromPolicy, LikelihoodRatio
 from seqgan.models.policy import PolicyModule, Sampled
+from seqgan.ops import twice_differentiable
 from seqgan.rewards.controls import under
 from seqgan.rewards.per_token import TokenReward
 from seqgan.shapes import Rewards, Scalar, Scores
+from seqgan.symbols import PAD
 
 PRETRAIN, ADVERSARIAL = "pretrain discriminator", "adversarial"
 UNSHOWN = ("valid_auc", "valid_ece", "grad_norm", "clipped")
@@ -154,7 +156,7 @@ def classifier(config: PolicyGradientConfig) -> Player[View]:
 
     compares = config.d_loss == "pairwise"
     loss = {"d_loss": Term(ranking)} if compares else {"bce": Term(cross_entropy)}
-    terms = {**loss, "l2": Term(output_penalty, config.d_l2)}
+    terms = {**loss, "l2": Term(output_penalty, config.d_l2), **r1_term(config)}
     watch = {"accuracy": right_pairs if compares else accuracy}
     return Player(("discriminator",), terms, adam(config.d_lr), watch=watch)
 
@@ -178,6 +180,20 @@ def output_penalty(view: View) -> Scalar:
         return view.logits[0].new_zeros(())
     last = [discriminator.output, *([discriminator.projection] if discriminator.projection else [])]
     return l2_penalty(*(p for layer in last for p in layer.parameters())) / distributed.world_size()
+
+
+def r1_term(config: AdversarialConfig) -> dict[str, Term[View]]:
+    """It keeps the discriminator flat around real texts, where it has a weight."""
+    return {"r1": Term(gradient_at_real, config.d_r1_weight / 2)} if config.d_r1_weight else {}
+
+
+def gradient_at_real(view: View) -> Scalar:
+    """The squared gradient of the logit with respect to the vectors of the tokens of a real text, padding left out; the
+    mean over texts (R1). It is of the discriminator that scores: without dropout, and in full precision."""
+    discriminator, texts = view.critic.discriminator, view.real
+    with eval_mode(discriminator), autocast(view.critic.device, enabled=False), twice_differentiable():
+        logits, vectors = with_vectors(discriminator, texts)
+        return r1_penalty(logits, vectors, texts.tokens != PAD)
 
 
 def accuracy(view: View) -> Scalar:

@@ -105,6 +105,11 @@ class AdversarialConfig(MLEConfig):
         bool, "discriminator: learn from one half of the training texts, and MLE from the other (cross-fitting)"
     ] = False
     d_lr: Annotated[float, "discriminator: learning rate (Adam)", RATE] = 1e-4
+    d_r1_weight: Annotated[
+        float,
+        "discriminator: weight of the squared gradient at the token embeddings of real texts (R1: gamma; 0: none)",
+        WEIGHT,
+    ] = 0.0
     d_bf16: Annotated[bool, "discriminator: learn in bfloat16 (autocast), faster where the processor has it"] = False
     d_batch_size: Annotated[int, "discriminator: texts in a batch, half of them real", Whole(2, 2**20)] = 64
 
@@ -125,6 +130,11 @@ class AdversarialConfig(MLEConfig):
             raise ConfigError(
                 "--discriminator likelihood-ratio compares a language model with the policy that it begins as; leave "
                 "out --d-init random, or give --discriminator lstm"
+            )
+        if self.discriminator == "likelihood-ratio" and self.d_r1_weight:
+            raise ConfigError(
+                "--discriminator likelihood-ratio judges tokens, whose probability is no function of their embeddings; "
+                f"leave out --d-r1-weight {self.d_r1_weight:g}, or give --discriminator cnn or lstm"
             )
         if len(self.filter_sizes) != len(self.num_filters):
             raise ConfigError(

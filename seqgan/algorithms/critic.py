@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from seqgan.algorithms.components import Components
 from seqgan.algorithms.configs import AdversarialConfig, PolicyGradientConfig
@@ -21,11 +22,12 @@ from seqgan.data.batches import Batches, Texts, by_length, near
 from seqgan.data.dataset import TokenDataset
 from seqgan.data.ragged import Batch, Ragged
 from seqgan.data.splits import some_of
+from seqgan.errors import ConfigError, UsageError
 from seqgan.metrics import discrimination
 from seqgan.models.factory import new_discriminator
 from seqgan.models.policy import PolicyModule, sample
 from seqgan.rollout import in_chunks
-from seqgan.shapes import Labels
+from seqgan.shapes import Labels, Scores
 
 Measures = Mapping[str, Callable[[Tensor, Tensor], float]]  # of logits of real and of generated texts
 MOST_VALIDATED = 1000  # validation texts that a discriminator is measured on, and as many samples
@@ -77,6 +79,12 @@ class Critic:
         self.patience, self.measures, self.snapshot = patience, measures, Snapshot()
         seed_everything(seed, "discriminator weights")
         self.discriminator = new_discriminator(config, policy, components.discriminator).to(device)
+        if config.d_r1_weight and not isinstance(getattr(self.discriminator, "embedding", None), nn.Embedding):
+            raise ConfigError(
+                f"--d-r1-weight {config.d_r1_weight:g} is of the gradient at the token embeddings, and the "
+                f"discriminator {type(self.discriminator).__name__} has no nn.Embedding called embedding; leave the "
+                "option out, or give it one, which reads all tokens once"
+            )
         train = dataset.train.sequences
         self.samples = samples or len(train)
         # As many of one kind as of the other, however few there are: the logits hold no prior.
@@ -227,6 +235,26 @@ def for_both(config: AdversarialConfig, dataset: TokenDataset) -> tuple[TokenDat
     """What MLE learns from, and what a discriminator does: different halves with cross-fitting (Chernozhukov et al.
     2018), so that the policy has never seen the real texts that its samples are told from."""
     return dataset.halves() if config.cross_fitting else (dataset, dataset)
+
+
+def with_vectors(discriminator: nn.Module, texts: Texts) -> tuple[Scores, Float[Tensor, "B T E"]]:
+    """The logits of texts, and the vectors of their tokens, as `discriminator.embedding` gives them.
+
+    Raises:
+        UsageError: it reads not all tokens at once, or several times."""
+    seen: list[Tensor] = []
+    embedding = discriminator.get_submodule("embedding")
+    handle = embedding.register_forward_hook(lambda _, given, vectors: seen.append(vectors.requires_grad_()))
+    try:
+        logits: Scores = discriminator(*texts.parts)
+    finally:
+        handle.remove()
+    if [vectors.shape[:2] for vectors in seen] != [texts.tokens.shape]:
+        raise UsageError(
+            f"the embedding of {type(discriminator).__name__} gave {[tuple(vectors.shape) for vectors in seen]} for "
+            f"tokens {tuple(texts.tokens.shape)}; --d-r1-weight needs one vector for each token, from one call"
+        )
+    return logits, seen[0]
 
 
 class Snapshot:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import torch
 
-from seqgan.algorithms.adversarial import TextGAN, View, mle_term, ranking, right_pairs
+from seqgan.algorithms.adversarial import TextGAN, View, mle_term, r1_term, ranking, right_pairs
 from seqgan.algorithms.components import DEFAULTS, Components
 from seqgan.algorithms.configs import RelGANConfig
 from seqgan.algorithms.critic import COMPARING, Critic, for_both
@@ -61,7 +61,11 @@ def new_relgan(
     players = {
         "generator": Player(("generator",), terms, adam(config.g_lr), norm),
         "discriminator": Player(
-            ("discriminator",), {"d_loss": Term(ranking)}, adam(config.d_lr), norm, watch={"accuracy": right_pairs}
+            ("discriminator",),
+            {"d_loss": Term(ranking), **r1_term(config)},
+            adam(config.d_lr),
+            norm,
+            watch={"accuracy": right_pairs},
         ),
     }
     return TextGAN(config, mle, critic, players, fake=relaxed)

@@ -1,8 +1,31 @@
 """Kernels: operations that the package computes its own way, each beside its plain twin."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
 import torch
 
 from seqgan.errors import UsageError
+
+_PLAIN = ContextVar("_PLAIN", default=False)
+
+
+@contextmanager
+def twice_differentiable() -> Iterator[None]:
+    """Within it what a discriminator computes has a second derivative: plain twins take the place of functions that
+    have none (`plain_wanted`), and torch's own recurrent layers that of cuDNN."""
+    token = _PLAIN.set(True)
+    try:
+        with torch.backends.cudnn.flags(enabled=False):
+            yield
+    finally:
+        _PLAIN.reset(token)
+
+
+def plain_wanted() -> bool:
+    """Whether the plain twin has to be used, since a second derivative will be asked for."""
+    return _PLAIN.get()
 
 
 def refuse_second_derivative(function: str, twin: str) -> None:

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from seqgan.core.device import on_cpu
-from seqgan.ops import refuse_second_derivative
+from seqgan.ops import plain_wanted, refuse_second_derivative
 
 
 def max_over_windows(
@@ -17,9 +17,10 @@ def max_over_windows(
     """The largest response of every filter among the windows inside each text; minus infinity where none fits.
 
     Of a filter's windows only the one with the maximum has a gradient: the filters' own gradient is a sum of as many
-    windows as there are texts, looked up, where `Conv1d` multiplies with all of them. It has no second derivative. On
-    an accelerator, where multiplying is what is cheap, it is the plain twin."""
-    if not on_cpu(embedded):
+    windows as there are texts, looked up, where `Conv1d` multiplies with all of them. It has no second derivative.
+    Where one is wanted (`twice_differentiable`), and on an accelerator, where multiplying is what is cheap, it is the
+    plain twin."""
+    if plain_wanted() or not on_cpu(embedded):
         return plain_max_over_windows(embedded, weight, lengths)
     filters, _, width = weight.shape
     matrix = weight.permute(2, 1, 0).reshape(-1, filters)

@@ -51,7 +51,7 @@ OTHER: dict[str, Any] = {
     "weight_drop": 0.3, "embedding_init": "svd", "unigram_bias": True, "ema_decay": 0.5, "calibrate_unknown": True,
     "weight_decay": 0.1, "batch_size": 15, "max_grad_norm": 0.4, "d_embedding_dim": 7,
     "filter_sizes": (1, 3), "num_filters": (3, 4),
-    "cross_fitting": True, "d_init": "random", "d_loss": "pairwise", "d_label_smoothing": 0.2,
+    "cross_fitting": True, "d_r1_weight": 0.6, "d_init": "random", "d_loss": "pairwise", "d_label_smoothing": 0.2,
     "d_dropout": 0.5, "d_l2": 0.1, "d_lr": 0.2, "d_batch_size": 18, "d_samples": 21, "d_epochs": 2,
     "d_pretrain_rounds": 1,
     "d_patience": 0, "iterations": 1, "g_steps": 2, "d_steps": 2, "g_lr": 0.02, "g_batch_size": 7,

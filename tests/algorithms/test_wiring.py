@@ -23,10 +23,11 @@ from seqgan.advantages import advantages
 from seqgan.algorithms import adversarial, critic, mle
 from seqgan.algorithms.adversarial import ADVERSARIAL, PRETRAIN, TextGAN
 from seqgan.algorithms.configs import SeqGANConfig
-from seqgan.algorithms.critic import Critic
+from seqgan.algorithms.critic import Critic, with_vectors
 from seqgan.algorithms.health import COLLAPSE
 from seqgan.algorithms.mle import MLE
 from seqgan.algorithms.seqgan import new_seqgan
+from seqgan.core.losses import r1_penalty
 from seqgan.core.seed import derive, private_generator
 from seqgan.core.weights import clone
 from seqgan.data.batches import pad
@@ -57,7 +58,7 @@ CONFIG = SeqGANConfig(
     unigram_bias=True, mle_epochs=3, mle_patience=2, mle_lr=0.03, ema_decay=0.3, weight_decay=0.2,
     calibrate_unknown=True, batch_size=9, shuffle=True, max_grad_norm=0.02, scheduled_sampling=0.4,
     d_embedding_dim=7, filter_sizes=(1, 3), num_filters=(4, 3), highway=False, d_dropout=0.4, d_l2=0.7, d_lr=0.02,
-    d_label_smoothing=0.15,
+    d_label_smoothing=0.15, d_r1_weight=0.9,
     d_bf16=True, d_batch_size=10, d_samples=13, d_epochs=2, d_pretrain_rounds=4, d_patience=1,
     iterations=5, g_steps=2, d_steps=3, g_lr=0.005, g_batch_size=8, reward=("length:2-3:2", "discriminator:0.5"),
     rollouts=3, reward_form="log-odds",
@@ -165,6 +166,18 @@ def logits_by_hand(judge: CNNDiscriminator, tokens: Tensor, dropout: float) -> T
         found.append(responses.masked_fill(outside.unsqueeze(1), -1e9).amax(dim=2).relu())
     two = judge.output(F.dropout(torch.cat(found, dim=1), dropout, training=dropout > 0))
     return two[:, 1] - two[:, 0]
+
+
+def r1_by_hand(judge: CNNDiscriminator, real: Tensor) -> Tensor:
+    """The squared gradient of a logit at the vectors of its own text, one text at a time; the mean."""
+    found = []
+    for tokens in real:
+        text = tokens[tokens != PAD].unsqueeze(0)
+        vectors: list[Tensor] = []
+        with judge.embedding.register_forward_hook(lambda _, given, result: vectors.append(result)):  # noqa: B023
+            logit = logits_by_hand(judge, F.pad(text, (0, 3)), 0.0).sum()
+        found.append(torch.autograd.grad(logit, vectors, create_graph=True)[0].square().sum())
+    return torch.stack(found).mean()
 
 
 @torch.no_grad()
@@ -299,7 +312,7 @@ def check_discriminator_update(texts: TokenDataset, config: SeqGANConfig) -> Non
     of_real = (1 - smooth) * F.softplus(-on_real) + smooth * F.softplus(on_real)
     bce = (of_real.sum() + F.softplus(logits[half:]).sum()) / (2 * half)
     squares = judge.output.weight.square().sum() + judge.output.bias.square().sum()
-    (bce + CONFIG.d_l2 * squares / 2).backward()
+    (bce + CONFIG.d_l2 * squares / 2 + CONFIG.d_r1_weight * r1_by_hand(judge, real) / 2).backward()
     in_bf16: list[bool] = []
     game.discriminator.register_forward_pre_hook(lambda *_: in_bf16.append(torch.is_autocast_enabled("cpu")))
     torch.manual_seed(3)
@@ -509,6 +522,11 @@ MUTANTS: dict[str, tuple[str, Any, str, Any]] = {
     ),
     "the L2 penalty leaves the bias out": with_critic("l2_penalty", lambda weight, bias: l2_penalty(weight)),
     "the L2 penalty is not halved": with_critic("l2_penalty", wrongly(l2_penalty, lambda found: 2 * found)),
+    "R1 is of generated texts": with_critic(
+        "with_vectors", lambda judge, texts: with_vectors(judge, texts._replace(tokens=texts.tokens.flip(0).roll(1, 1)))
+    ),
+    "R1 is of learning with dropout": with_critic("eval_mode", nullcontext),
+    "R1 is not a mean": with_critic("r1_penalty", wrongly(r1_penalty, lambda found: 5 * found)),
     "real and generated are exchanged": with_critic(
         "discriminator_loss", lambda real, fake, smoothing: discriminator_loss(fake, real, smoothing)
     ),

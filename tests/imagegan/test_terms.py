@@ -980,9 +980,12 @@ SIGNS_AND_REDUCTIONS: list[tuple[ModuleType, str, str, str]] = [
     (penalties, "off_one", ".square()", ""),
     (penalties, "gradient_penalty", "between(real, fake, shares(real))", "fake"),  # E7
     (penalties, "gradient_penalty", "between(real, fake", "between(real, real"),
-    (penalties, "r1_penalty", ".square()", ""),
-    (penalties, "r1_penalty", "mean(", "(lambda x: x.sum())("),
-    (penalties, "r1_penalty", "mean(", "-mean("),
+    (core_losses, "r1_penalty", ".square()", ""),
+    (core_losses, "r1_penalty", ".mean()", ".sum()"),
+    (core_losses, "r1_penalty", "return gradient", "return -gradient"),
+    (core_losses, "r1_penalty", "create_graph=True", "create_graph=False"),
+    (core_losses, "r1_penalty", "scores.sum()", "scores.sigmoid().sum()"),  # not of the logit
+    (penalties, "r1_penalty", "real.detach()", "(0 * real.detach())"),
     (gan_m, "players", "view.score, view.real", "view.score, view.fake"),
     (gan_m, "players", "config.r1_weight / 2", "config.r1_weight"),
     (gan_m, "players", "per_sample=True", "per_sample=False"),
