@@ -317,7 +317,7 @@ def check_discriminator_update(texts: TokenDataset, config: SeqGANConfig) -> Non
     game.discriminator.register_forward_pre_hook(lambda *_: in_bf16.append(torch.is_autocast_enabled("cpu")))
     torch.manual_seed(3)
     measured = game.discriminator_update(ADVERSARIAL, update)
-    assert in_bf16 == [CONFIG.d_bf16]
+    assert in_bf16 == [CONFIG.d_bf16, False]  # R1 is in full precision
     assert_close(measured["bce"], bce.detach(), rtol=0.01, atol=0.0)
     right = ((logits[:half] > 0).float().mean() + (logits[half:] <= 0).float().mean()) / 2
     assert_close(measured["accuracy"], right, rtol=0.0, atol=1e-6)
