@@ -7,7 +7,7 @@ from typing import Annotated, NamedTuple
 
 import torch
 
-from imagegan.data import TOYS, UNLABELLED, ImageDataset, toy
+from imagegan.data import TOYS, ImageDataset, toy
 from imagegan.generation import class_number, images_of, latents
 from imagegan.grids import POINTS
 from imagegan.nets import Images
@@ -66,7 +66,7 @@ def untrained(about: RunDescription, device: torch.device) -> Model:
     shape, data = about.shape, about.description["data"]["name"]
     nothing = torch.zeros(1, shape.channels, shape.size, shape.size)
     images = toy(data, POINTS).images if data in TOYS else nothing
-    dataset = ImageDataset(images, torch.full((len(images),), UNLABELLED), torch.zeros(len(images), 0))
+    dataset = ImageDataset.of(images)
     algorithm, seed = about.description["algorithm"], about.description["seed"]
     return new_model(algorithm, about.config, dataset, shape, device, seed)
 

@@ -34,6 +34,12 @@ class ImageDataset(NamedTuple):
     names: tuple[str, ...] = ()  # of the classes, by number; none where there are no labels, or only numbers
     factor_names: tuple[str, ...] = ()
 
+    @classmethod
+    def of(cls, images: Stored, labels: Labels | None = None, names: Sequence[str] = ()) -> "ImageDataset":
+        """Images without factors, and without labels where none are given."""
+        labels = torch.full((len(images),), UNLABELLED) if labels is None else labels
+        return cls(images, labels, torch.zeros(len(images), 0), tuple(names))
+
     def take(self, chosen: slice | Tensor) -> "ImageDataset":
         images, labels, factors = self.images[chosen], self.labels[chosen], self.factors[chosen]
         return self._replace(images=images, labels=labels, factors=factors)

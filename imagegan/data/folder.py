@@ -3,13 +3,13 @@
 import re
 from pathlib import Path
 
-import numpy as np
+import torch
 
-from imagegan.data.dataset import UNLABELLED, Splits, counted
+from imagegan.data.dataset import UNLABELLED, ImageDataset, Splits, counted
 from imagegan.data.idx import read_idx
 from imagegan.data.image_files import SUFFIXES, read_images
 from imagegan.data.layout import SPLITS, class_names, descended, idx_files, layout
-from imagegan.data.splits import Part, arrange, part_of
+from imagegan.data.splits import arrange, part_of
 from seqgan.errors import DataError
 
 
@@ -36,13 +36,13 @@ def read_folder(folder: Path, size: int = 32) -> Splits:
     files = [*found.train, *(found.test or [])]
     images, image_notes = read_images([file.path for file in files], size, str(folder))
     numbers: dict[str | None, int] = {name: number for number, name in enumerate(every)}
-    labels = np.array([numbers.get(file.name, UNLABELLED) for file in files], dtype=np.int64)
-    whole, split = Part(images, labels), len(found.train)
+    labels = torch.tensor([numbers.get(file.name, UNLABELLED) for file in files])
+    whole, split = ImageDataset.of(torch.from_numpy(images), labels, every), len(found.train)
     train, test = whole.take(slice(split)), whole.take(slice(split, None))
     notes = [*found.notes, *image_notes]
     if every and (loose := int((labels == UNLABELLED).sum())):
         notes.append(f"{counted(loose, 'image')} in no class folder")
-    return arrange(train, test if found.test else None, str(folder), every, notes)
+    return arrange(train, test if found.test else None, str(folder), notes)
 
 
 def _read_idx_files(root: Path) -> Splits:
@@ -61,10 +61,10 @@ def _read_idx_files(root: Path) -> Splits:
         notes.append(f"left out: {splits['val'][0].name}, since {splits['test'][0].name} is held out")
     train = _read_idx_split(splits["train"][0])
     held = splits.get("test") or splits.get("val")
-    return arrange(train, _read_idx_split(held[0]) if held else None, str(root), (), notes)
+    return arrange(train, _read_idx_split(held[0]) if held else None, str(root), notes)
 
 
-def _read_idx_split(path: Path) -> Part:
+def _read_idx_split(path: Path) -> ImageDataset:
     prefix = path.name.lower().partition("images")[0]
     labels = [file for file in idx_files(path.parent, "labels") if file.name.lower().startswith(prefix)]
     return part_of(read_idx(path), read_idx(labels[0]) if labels else None, str(path))

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
+import torch
 
-from imagegan.data.dataset import UNLABELLED, Splits
+from imagegan.data.dataset import UNLABELLED, ImageDataset, Splits
 from imagegan.data.image_files import Decoded, cropped, decoded, pillow_errors, read_all
 from imagegan.data.layout import SPLITS
-from imagegan.data.splits import Part, arrange
+from imagegan.data.splits import arrange
 from seqgan.core.hub import PREFIX, dataset_of, load_dataset
 from seqgan.errors import DataError
 
@@ -53,9 +53,9 @@ def as_sets(loaded: Mapping[str, Any], name: str, size: int) -> Splits:
     images, image_notes = read_all(len(views), load, lambda at: f"record {views[at][1]}", size, name)
     # Of some datasets the test split has -1, or nothing, in the place of labels.
     known = [of for some in rows for of in (some[:][label] if label else [None] * len(some))]
-    labels = np.array([UNLABELLED if of is None else of for of in known], dtype=np.int64)
-    whole, split = Part(images, labels), len(rows[0])
+    labels = torch.tensor([UNLABELLED if of is None else of for of in known])
+    names = kinds[label].names if label else ()
+    whole, split = ImageDataset.of(torch.from_numpy(images), labels, names), len(rows[0])
     test = whole.take(slice(split, None)) if held else None
     notes = [f"left out: the split {split}" for split in loaded if split not in (train, held)]
-    names = kinds[label].names if label else ()
-    return arrange(whole.take(slice(split)), test, name, names, [*notes, *image_notes])
+    return arrange(whole.take(slice(split)), test, name, [*notes, *image_notes])

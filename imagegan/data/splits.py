@@ -5,7 +5,7 @@ sample, however the source was sorted. Equal images are neighbours, so that hard
 
 from collections.abc import Sequence
 from hashlib import blake2b
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,22 +22,8 @@ Order = NDArray[np.intp]
 Hashes = NDArray[np.uint64]  # of each image
 
 
-class Part(NamedTuple):
-    """A split as it was read. `arrange` orders its arrays in place, without a second copy in memory."""
-
-    images: NDArray[np.uint8]  # N C S S
-    labels: NDArray[np.int64]  # UNLABELLED where unknown
-
-    def take(self, chosen: slice) -> "Part":
-        return Part(self.images[chosen], self.labels[chosen])
-
-    def dataset(self, names: tuple[str, ...]) -> ImageDataset:
-        images, labels = map(torch.from_numpy, self)
-        return ImageDataset(images, labels, torch.zeros(len(labels), 0), names)
-
-
-def part_of(images: NDArray[Any], labels: Sequence[int] | NDArray[Any] | None, source: str) -> Part:
-    """Images of unsigned bytes, N x S x S or N x S x S x C, whose memory is reused.
+def part_of(images: NDArray[Any], labels: Sequence[int] | NDArray[Any] | None, source: str) -> ImageDataset:
+    """Images of unsigned bytes, N x S x S or N x S x S x C, as a split; their memory is reused.
 
     Raises:
         DataError: another type or shape, no image at all, or labels that do not match."""
@@ -54,7 +40,7 @@ def part_of(images: NDArray[Any], labels: Sequence[int] | NDArray[Any] | None, s
     first = images.reshape(count, channels, height, width)  # the same memory, in which the channels go first
     for at in range(count if channels > 1 else 0):
         first[at] = images[at].transpose(2, 0, 1).copy()
-    return Part(first, _numbers(labels, count, source))
+    return ImageDataset.of(torch.from_numpy(first), torch.from_numpy(_numbers(labels, count, source)))
 
 
 def _numbers(labels: Sequence[int] | NDArray[Any] | None, count: int, source: str) -> NDArray[np.int64]:
@@ -71,15 +57,14 @@ def _numbers(labels: Sequence[int] | NDArray[Any] | None, count: int, source: st
     return numbers.astype(np.int64)
 
 
-def arrange(
-    train: Part, test: Part | None, source: str, names: Sequence[str] = (), notes: Sequence[str] = ()
-) -> Splits:
-    """Both splits, in the order of the hash of their pixels. Without a `test` split a tenth of each class is held out
-    (one image at least, 5,000 in all at most). `names` of the classes, by number; `notes` of the reader.
+def arrange(train: ImageDataset, test: ImageDataset | None, source: str, notes: Sequence[str] = ()) -> Splits:
+    """Both splits, each put in place, without a second copy in memory, in the order of the hash of its pixels. Without
+    a `test` split a tenth of each class is held out (one image at least, 5,000 in all at most). `notes` are of the
+    reader.
 
     Raises:
         DataError: there are too few images, or classes to test on that none of those to train on is of."""
-    count = len(train.labels)
+    count, labels = len(train.labels), train.labels.numpy()
     if test is None and count < FEWEST:
         raise DataError(
             f"{source} holds {counted(count, 'image')}; {FEWEST} or more are needed, since a tenth is held out"
@@ -87,15 +72,16 @@ def arrange(
     if test is not None and test.images.shape[1:] != train.images.shape[1:]:
         one, other = (" x ".join(map(str, part.images.shape[1:])) for part in (train, test))
         raise DataError(f"{source}: the images to train on are of {one}, those held out of {other}; make them alike")
-    largest = max(int(part.labels.max(initial=UNLABELLED)) for part in (train, test) if part is not None)
-    names = tuple(names) or tuple(map(str, range(largest + 1)))
+    if not train.names:
+        largest = max(int(part.labels.numpy().max(initial=UNLABELLED)) for part in (train, test) if part is not None)
+        train = train._replace(names=tuple(map(str, range(largest + 1))))
     if test is None:
         hashes = _hashes(train)
         order = _order(train, hashes)
-        held = _held_out(train.labels[order], hashes[order])
+        held = _held_out(labels[order], hashes[order])
         # Those held out were chosen by the first bytes of the hash, class by class: in the order of its last ones, the
         # first of them are of all classes.
-        last = np.lexsort((train.labels[order[held]], hashes[order[held]].byteswap()))
+        last = np.lexsort((labels[order[held]], hashes[order[held]].byteswap()))
         order = np.concatenate([order[~held], order[held][last]])
         _reorder(train, order)
         hashes, split = hashes[order], count - int(held.sum())
@@ -105,19 +91,19 @@ def arrange(
         hashes, test_hashes = _hashes(train), _hashes(test)
         for part, some in ((train, hashes), (test, test_hashes)):
             _reorder(part, _order(part, some))
-        _refuse_foreign(train, test, source, names)
-    notes = [*notes, *_notes(train, test, names, hashes, test_hashes)]
-    return Splits(train.dataset(names), test.dataset(names), tuple(notes))
+        _refuse_foreign(train, test, source)
+    notes = [*notes, *_notes(train, test, hashes, test_hashes)]
+    return Splits(train, test._replace(names=train.names), tuple(notes))
 
 
-def _hashes(part: Part) -> Hashes:
-    digests = [blake2b(np.ascontiguousarray(image).data, digest_size=8).digest() for image in part.images]
+def _hashes(part: ImageDataset) -> Hashes:
+    digests = [blake2b(np.ascontiguousarray(image).data, digest_size=8).digest() for image in part.images.numpy()]
     return np.frombuffer(b"".join(digests), "<u8")
 
 
-def _order(part: Part, hashes: Hashes) -> Order:
+def _order(part: ImageDataset, hashes: Hashes) -> Order:
     """By hash, equal images by label."""
-    return np.lexsort((part.labels, hashes))
+    return np.lexsort((part.labels.numpy(), hashes))
 
 
 def _held_out(labels: NDArray[np.int64], hashes: Hashes) -> NDArray[np.bool_]:
@@ -135,9 +121,9 @@ def _held_out(labels: NDArray[np.int64], hashes: Hashes) -> NDArray[np.bool_]:
     return held
 
 
-def _reorder(part: Part, order: Order) -> None:
+def _reorder(part: ImageDataset, order: Order) -> None:
     """In place, cycle by cycle of the permutation, with a copy of one image."""
-    labels, images = part.labels, part.images
+    labels, images = part.labels.numpy(), part.images.numpy()
     labels[:] = labels[order]
     waiting = np.ones(len(order), bool)
     for first in range(len(order)):
@@ -150,11 +136,11 @@ def _reorder(part: Part, order: Order) -> None:
         images[at], waiting[at] = hand, False
 
 
-def _refuse_foreign(train: Part, test: Part, source: str, names: Sequence[str]) -> None:
+def _refuse_foreign(train: ImageDataset, test: ImageDataset, source: str) -> None:
     known = set(train.labels.tolist()) - {UNLABELLED}
     foreign = sorted(set(test.labels.tolist()) - known - {UNLABELLED})
     if known and foreign:
-        there, more = (listed([names[label] for label in labels]) for labels in (sorted(known), foreign))
+        there, more = (listed([train.names[label] for label in labels]) for labels in (sorted(known), foreign))
         raise DataError(
             f"{source}: {counted(len(foreign), 'class', 'classes')} to test on ({more}) that none of the images to "
             f"train on is of; those have {counted(len(known), 'class', 'classes')} ({there}); name the folders alike, "
@@ -162,11 +148,11 @@ def _refuse_foreign(train: Part, test: Part, source: str, names: Sequence[str]) 
         )
 
 
-def _notes(train: Part, test: Part, names: Sequence[str], hashes: Hashes, test_hashes: Hashes) -> list[str]:
+def _notes(train: ImageDataset, test: ImageDataset, hashes: Hashes, test_hashes: Hashes) -> list[str]:
     """What is odd about the splits: classes without a held-out image, copies."""
     notes = []
     there = set(test.labels.tolist())
-    missing = [names[label] for label in sorted(set(train.labels.tolist()) - there - {UNLABELLED})]
+    missing = [train.names[label] for label in sorted(set(train.labels.tolist()) - there - {UNLABELLED})]
     if missing and there != {UNLABELLED}:
         notes.append(f"no image of {counted(len(missing), 'class', 'classes')} is held out ({listed(missing)})")
     if more := len(hashes) - len(np.unique(hashes)):

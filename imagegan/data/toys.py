@@ -40,4 +40,4 @@ def toy(name: str, count: int, seed: int = 0) -> ImageDataset:
         modes = centres(name)
         labels = torch.randint(len(modes), (count,), generator=rng)
         points = modes[labels] + DEVIATION[name] * torch.randn(count, 2, generator=rng)
-    return ImageDataset(points.view(count, 2, 1, 1), labels, torch.zeros(count, 0))
+    return ImageDataset.of(points.view(count, 2, 1, 1), labels)

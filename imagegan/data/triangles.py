@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from imagegan.data.dataset import UNLABELLED, ImageDataset
+from imagegan.data.dataset import ImageDataset
 from seqgan.core.seed import private_generator
 
 SIDE, RADIUS = 28, 9.0  # pixels
@@ -25,7 +25,7 @@ def triangles(count: int, seed: int = 0) -> ImageDataset:
     """`count` white triangles on black, all equally likely."""
     every = all_triangles()
     chosen = torch.randint(len(every), (count,), generator=private_generator(seed, "triangles"))
-    return ImageDataset(every[chosen], torch.full((count,), UNLABELLED), torch.zeros(count, 0))
+    return ImageDataset.of(every[chosen])
 
 
 @lru_cache(maxsize=1)
