@@ -20,7 +20,7 @@ from imagegan.summary import HELD_OUT
 from imagegan.variants.configs import PRESETS
 from seqgan.core import page
 from seqgan.core.files import in_shell
-from seqgan.core.report import Row, as_cell, metrics_of, rows_from_json, signatures
+from seqgan.core.report import Row, by_metric, rows_from_json
 from seqgan.core.run import checkpoints
 from seqgan.errors import RunError
 
@@ -81,9 +81,7 @@ def _tables(told: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
     rows: Mapping[str, Row] = told[0]["found"]
     if len(told) > 1:
         rows = page.side_by_side([run["name"] for run in told], [run["found"] for run in told], HELD_OUT)
-    metrics = metrics_of(rows)
-    cells = [[metric, *(as_cell(row.get(metric)) for row in rows.values())] for metric in metrics]
-    return [("samples beside held-out images", ["", *rows], cells, signatures(rows, metrics))] if rows else []
+    return [("samples beside held-out images", *by_metric(rows))] if rows else []
 
 
 # --- its pictures

@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Callable, Sequence
-from functools import partial, reduce, wraps
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,7 +14,7 @@ from imagegan.cli.options import AS_PRESET, CPU_THREADS
 from imagegan.variants.configs import CONFIGS
 from seqgan.core.bounds import COUNT, PATH, SEED, TEXT, OneOf, Several, Whole
 from seqgan.core.config import nearest
-from seqgan.core.options import completing
+from seqgan.core.options import completing, packed
 from seqgan.errors import UsageError, quoted
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ class Model(OneOf):
         return f"there is no model {quoted(value)}{nearest(value, self.choices)}"
 
 
-class Asked(NamedTuple):
+@dataclass(frozen=True)
+class Asked:
     """The options of all comparisons."""
 
     models: Sequence[str]
@@ -49,6 +51,10 @@ class Asked(NamedTuple):
     as_json: bool
     markdown: bool
 
+    def __post_init__(self) -> None:
+        if self.as_json and self.markdown:
+            raise UsageError("print either --json or --markdown")
+
 
 def _next_of(known: Sequence[str], ctx: click.Context, incomplete: str) -> list[str]:
     """Another one behind those that a list begins with."""
@@ -58,29 +64,27 @@ def _next_of(known: Sequence[str], ctx: click.Context, incomplete: str) -> list[
 
 def options(
     known: Sequence[str], seeds: str, folder: str, budget: Whole = COUNT, help: str = ""
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Adds them to a command, whose first argument they are, checked; with a bound of --budget and more help for it."""
-    models = click.option(
-        "--models",
-        type=Different(Model(known), ",".join(known[:2])),
-        shell_complete=completing(partial(_next_of, known), files=False),
-        default=",".join(known),
-        show_default=False,
-        help="models, separated by commas  [all]",
-    )
-    data = click.option(
-        "--data",
-        type=TEXT,
-        multiple=True,
-        default=("digits",),
-        show_default=False,
-        metavar="NAME[=PATH]",
-        help="dataset (may be repeated), with its folder where it is read: fashion-mnist=PATH  [digits]",
-    )
+) -> Callable[[Any], Callable[..., Any]]:
+    """Adds them to a command, which gets them as `asked`; with a bound of --budget and more help for it."""
     costs = "training images of a run, counting a batch for each update of each player"
     every = [
-        models,
-        data,
+        click.option(
+            "--models",
+            type=Different(Model(known), ",".join(known[:2])),
+            shell_complete=completing(partial(_next_of, known), files=False),
+            default=",".join(known),
+            show_default=False,
+            help="models, separated by commas  [all]",
+        ),
+        click.option(
+            "--data",
+            type=TEXT,
+            multiple=True,
+            default=("digits",),
+            show_default=False,
+            metavar="NAME[=PATH]",
+            help="dataset (may be repeated), with its folder where it is read: fashion-mnist=PATH  [digits]",
+        ),
         click.option("--seeds", type=Different(SEED, "0,1,2"), default=seeds),
         click.option("--budget", type=budget, default=128_000, help=costs + help),
         click.option("--out", type=PATH, default=Path(folder), help="where the runs go"),
@@ -88,18 +92,7 @@ def options(
         click.option("--json", "as_json", is_flag=True, help="print JSON"),
         click.option("--markdown", is_flag=True, help="print Markdown"),
     ]
-
-    def added(command: Callable[..., Any]) -> Callable[..., Any]:
-        @wraps(command)
-        def called(**given: Any) -> None:
-            asked = Asked(*(given.pop(name) for name in Asked._fields))
-            if asked.as_json and asked.markdown:
-                raise UsageError("print either --json or --markdown")
-            command(asked, **given)
-
-        return reduce(lambda made, option: option(made), reversed(every), called)
-
-    return added
+    return packed(Asked, "asked", every)
 
 
 @click.group()
@@ -116,6 +109,7 @@ def at_one_budget(asked: Asked, preset: str) -> None:
     Every run is a run directory under --out, so that a bench that was stopped can be resumed. Measured is the last step
     of each run, on held-out images that no choice was based on."""
     from imagegan.bench import plan, runs, table
+    from seqgan.core.report import show
 
     planned = {
         source.name: plan.compared(asked.models, source, asked.seeds, preset, asked.budget, asked.out)
@@ -125,12 +119,13 @@ def at_one_budget(asked: Asked, preset: str) -> None:
     results = runs.run_all(every, asked.jobs, partial(click.echo, err=True))
     tables = {name: table.entries(of_source, results) for name, of_source in planned.items()}
     if asked.as_json:
-        lines = {name: [table.as_json(found) for found in entries] for name, entries in tables.items()}
+        told = {name: [table.as_json(found) for found in entries] for name, entries in tables.items()}
         facts = {"budget": asked.budget, "preset": preset, "seeds": asked.seeds}
-        click.echo(json.dumps({**facts, "data": lines}, indent=2))
+        click.echo(json.dumps({**facts, "data": told}, indent=2))
         return
     for name, entries in tables.items():
-        _print(table.rows(name, entries), asked.markdown, table.notes(entries))
+        headings, *lines = table.rows(name, entries)
+        show(headings, lines, table.notes(entries), as_markdown=asked.markdown)
     seeds = ", ".join(map(str, asked.seeds))
     if asked.budget:
         click.echo(f"  budget of a run: {asked.budget} training images, a batch for each update of each player")
@@ -186,6 +181,7 @@ def study(asked: Asked, trials: int, width: int) -> None:
     checkpoint. Of --data triangles all possible images are known, for an exact precision (on-manifold)."""
     from imagegan.bench import study as studies
     from imagegan.bench import table
+    from seqgan.core.report import show
 
     told: dict[str, Any] = {}
     planned = {
@@ -200,9 +196,11 @@ def study(asked: Asked, trials: int, width: int) -> None:
             models = {name: studies.as_json(one) for name, one in found.items()}
             told[source.name] = {"models": models, "seeds": [table.as_json(entry) for entry in entries]}
             continue
-        _print(studies.curve_table(source.name, found), asked.markdown)
+        headings, *lines = studies.curve_table(source.name, found)
+        show(headings, lines, as_markdown=asked.markdown)
         best = [f"{name}: {studies.best_options(name, one)}" for name, one in found.items()]
-        _print(table.rows(source.name, entries), asked.markdown, [*table.notes(entries), *best])
+        headings, *lines = table.rows(source.name, entries)
+        show(headings, lines, [*table.notes(entries), *best], as_markdown=asked.markdown)
         click.echo(f"  the curves: {place}")
     if asked.as_json:
         click.echo(json.dumps({"budget": asked.budget, "width": width, "seeds": asked.seeds, "data": told}, indent=2))
@@ -221,14 +219,3 @@ def _sources(data: Sequence[str]) -> "list[Source]":
     from imagegan.bench.measures import Source
 
     return [Source(name, Path(path) if path else None) for name, _, path in (one.partition("=") for one in data)]
-
-
-def _print(rows: Sequence[Sequence[str]], markdown: bool, notes: Sequence[str] = ()) -> None:
-    from seqgan.core import report
-
-    if markdown:
-        click.echo(report.markdown(rows[0], rows[1:]) + "\n")
-    else:
-        report.print_table(rows[0], rows[1:])
-    for note in notes:
-        click.echo(f"  {note}")

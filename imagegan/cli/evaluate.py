@@ -1,6 +1,5 @@
 """`imagegan evaluate`. What it imports at the top must not import torch."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,6 +80,7 @@ def evaluate(
     from imagegan.summary import summary
     from seqgan.core import files
     from seqgan.core.device import resolve, use_threads
+    from seqgan.core.report import by_metric, show
 
     use_threads(threads)
     rows: dict[str, Row] = {}
@@ -106,7 +106,7 @@ def evaluate(
     if as_json:
         click.echo(evaluation.written(rows, facts), nl=False)
         return
-    print_rows(rows, as_markdown=as_markdown)
+    show(*by_metric(rows), as_markdown=as_markdown)
     for run, steps in facts.get("steps", {}).items():
         after = "at its best on validation images" if steps is None else f"after {steps} steps"
         click.echo(f"  samples of {run}, {after}, drawn with --seed {seed}")
@@ -114,18 +114,3 @@ def evaluate(
         click.echo(f"  samples of {samples}: {facts['samples']}")
     for line in summary(rows):
         click.echo(line)
-
-
-def print_rows(rows: "Mapping[str, Row]", *, as_markdown: bool = False) -> None:
-    """A line for each metric, a column for each row, and below what each number depends on."""
-    from seqgan.core.report import as_cell, markdown, metrics_of, print_table, signatures
-
-    metrics = metrics_of(rows)
-    headings = ["", *rows]
-    cells = [[name, *(as_cell(row.get(name)) for row in rows.values())] for name in metrics]
-    if as_markdown:
-        click.echo(markdown(headings, cells) + "\n")
-    else:
-        print_table(headings, cells)
-    for line in signatures(rows, metrics):
-        click.echo(f"  {line}")

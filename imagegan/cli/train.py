@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from imagegan.cli.evaluate import print_rows
 from imagegan.cli.options import DATA, DATA_DIR, DATA_NAMES
 from imagegan.variants.configs import CONFIGS, PRESETS
 from seqgan.core.bounds import TEXT
@@ -69,9 +68,10 @@ def _report(folder: Path, finished: "Finished", machine: "Machine") -> None:
     from imagegan.report import report
     from imagegan.summary import summary
     from seqgan.core import files, page
+    from seqgan.core.report import by_metric, show
 
     rows = evaluation.first_numbers(finished.model, finished.splits, finished.data)
-    print_rows(rows)
+    show(*by_metric(rows))
     for line in summary(rows):
         click.echo(line)
     facts = {"data": finished.data, "samples": "drawn with seed 0", "steps": evaluation.steps_learned(folder)}

@@ -1,14 +1,13 @@
 """What several commands share: options, the model of a run or of a saved folder, and tables on stdout."""
 
-import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from seqgan.core.bounds import BEST_OF, RESAMPLE, STAGE, TEXT, THREADS
-from seqgan.core.options import completing, completing_stages
+from seqgan.core.options import completing, completing_stages, packed
 from seqgan.data.reading import Reading
 from seqgan.errors import one_line
 
@@ -38,41 +37,32 @@ STAGE_OPTION = click.option(
     help="mle, final, best (by validation NLL), language-model (of a likelihood ratio), or the number of a checkpoint",
     show_default=True,
 )
-
-
-def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Options that say how the files of a corpus are read; the command takes them as one `Reading`."""
-
-    @click.option("--text-column", type=TEXT, help="the column that holds the texts; message.text is a nested one")
-    @click.option("--delimiter", type=TEXT, help="what separates the fields of csv: a character, or tab  [found]")
-    @click.option("--header/--no-header", default=None, help="whether the first line of csv names the columns  [found]")
-    @click.option(
-        "--split-on",
-        type=TEXT,
-        help="where a text of a plain file ends: line, blank-line, file, a mark (---, <|endoftext|>)  [line]",
-    )
-    @click.option("--label-column", type=TEXT, help="the column that holds the labels of the texts, if they have any")
-    @click.option(
-        "--labels",
-        type=TEXT,
-        shell_complete=completing(lambda ctx, incomplete: ()),
-        help="a file of labels, one a line; or folders: a text has that of the folder it is in",
-    )
-    @functools.wraps(command)
-    def with_reading(
-        *args: Any,
-        text_column: str | None,
-        delimiter: str | None,
-        header: bool | None,
-        split_on: str | None,
-        label_column: str | None,
-        labels: str | None,
-        **options: Any,
-    ) -> Any:
-        reading = Reading(text_column, delimiter, header, split_on, label_column, labels)
-        return command(*args, reading=reading, **options)
-
-    return with_reading
+# How the files of a corpus are read.
+reading_options = packed(
+    Reading,
+    "reading",
+    [
+        click.option("--text-column", type=TEXT, help="the column that holds the texts; message.text is a nested one"),
+        click.option("--delimiter", type=TEXT, help="what separates the fields of csv: a character, or tab  [found]"),
+        click.option(
+            "--header/--no-header", default=None, help="whether the first line of csv names the columns  [found]"
+        ),
+        click.option(
+            "--split-on",
+            type=TEXT,
+            help="where a text of a plain file ends: line, blank-line, file, a mark (---, <|endoftext|>)  [line]",
+        ),
+        click.option(
+            "--label-column", type=TEXT, help="the column that holds the labels of the texts, if they have any"
+        ),
+        click.option(
+            "--labels",
+            type=TEXT,
+            shell_complete=completing(lambda ctx, incomplete: ()),
+            help="a file of labels, one a line; or folders: a text has that of the folder it is in",
+        ),
+    ],
+)
 
 
 def model_of(folder: Path, stage: str, device: str, *, with_discriminator: bool = True) -> "TextModel":

@@ -2,8 +2,9 @@
 
 import contextlib
 import functools
+import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -190,6 +191,25 @@ def _show(value: Any) -> str:
     return ",".join(map(str, value)) or "none" if isinstance(value, tuple | list) else str(value)
 
 
+# --- options that travel together
+
+
+def packed(kind: type[Any], name: str, options: Sequence[Callable[[Any], Any]]) -> Callable[[Any], Callable[..., Any]]:
+    """Adds options to a command, which gets them as one argument of this name: a NamedTuple or a dataclass that has a
+    field for each."""
+    known = list(inspect.signature(kind).parameters)
+
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def with_one(*args: Any, **kwargs: Any) -> Any:
+            given = kind(**{field: kwargs.pop(field) for field in known})
+            return command(*args, **{name: given}, **kwargs)
+
+        return functools.reduce(lambda made, option: option(made), reversed(options), with_one)
+
+    return add
+
+
 # --- options of runs
 
 
@@ -261,64 +281,54 @@ def _choices(ctx: click.Context, incomplete: str) -> list[str]:
 CHOICES = completing(_choices, files=False)
 
 
-def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add these options to a command, which gets them as one argument `options`."""
-
-    @functools.wraps(command)
-    def packed(*args: Any, **kwargs: Any) -> Any:
-        options = RunOptions(**{field.name: kwargs.pop(field.name) for field in fields(RunOptions)})
-        return command(*args, options=options, **kwargs)
-
-    for option in reversed(
-        [
-            click.option("--seed", type=SEED, default=None, help="everything random follows from it  [0]"),
-            click.option(
-                "--run-dir", type=PATH, metavar="PATH", help="where the run goes  [the first free runs/<name>-<k>]"
-            ),
-            click.option(
-                "--resume",
-                type=PATH,
-                shell_complete=RUNS,
-                metavar="PATH",
-                help="continue the run there; with the other options given, start it where there is none",
-            ),
-            click.option("--overwrite", is_flag=True, help="replace the run that --run-dir names"),
-            click.option(
-                "--preset",
-                type=TEXT,
-                default=None,
-                shell_complete=completing(_presets, files=False),
-                help="default, quick (shows that it runs), or paper (the published setting)  [default]",
-            ),
-            click.option("--config", type=PATH, metavar="FILE", help="hyper-parameters from a .toml or .json file"),
-            click.option("--device", type=TEXT, default="auto", help="auto, cpu, cuda, cuda:1 ...", show_default=True),
-            click.option(
-                "--threads",
-                type=THREADS,
-                default=0,
-                help="0: OMP_NUM_THREADS, else all cores, shared among the processes of torchrun",
-                show_default=True,
-            ),
-            click.option(
-                "--save-seconds",
-                type=SECONDS,
-                default=30.0,
-                help="seconds between checkpoints",
-                show_default=True,
-            ),
-            click.option(
-                "--save-steps",
-                type=STEPS,
-                default=0,
-                help="steps of a phase between checkpoints, in the place of seconds  [0: seconds]",
-            ),
-            click.option("--keep", type=COUNT, default=2, help="checkpoints to keep", show_default=True),
-            click.option("--quiet", is_flag=True, help="no progress"),
-            click.option("--tensorboard", is_flag=True, help="write curves, samples and histograms to RUN/tensorboard"),
-            click.option(
-                "--wandb", type=TEXT, metavar="PROJECT", help="log to this project of Weights & Biases (wandb)"
-            ),
-        ]
-    ):
-        packed = option(packed)
-    return packed
+run_options = packed(
+    RunOptions,
+    "options",
+    [
+        click.option("--seed", type=SEED, default=None, help="everything random follows from it  [0]"),
+        click.option(
+            "--run-dir", type=PATH, metavar="PATH", help="where the run goes  [the first free runs/<name>-<k>]"
+        ),
+        click.option(
+            "--resume",
+            type=PATH,
+            shell_complete=RUNS,
+            metavar="PATH",
+            help="continue the run there; with the other options given, start it where there is none",
+        ),
+        click.option("--overwrite", is_flag=True, help="replace the run that --run-dir names"),
+        click.option(
+            "--preset",
+            type=TEXT,
+            default=None,
+            shell_complete=completing(_presets, files=False),
+            help="default, quick (shows that it runs), or paper (the published setting)  [default]",
+        ),
+        click.option("--config", type=PATH, metavar="FILE", help="hyper-parameters from a .toml or .json file"),
+        click.option("--device", type=TEXT, default="auto", help="auto, cpu, cuda, cuda:1 ...", show_default=True),
+        click.option(
+            "--threads",
+            type=THREADS,
+            default=0,
+            help="0: OMP_NUM_THREADS, else all cores, shared among the processes of torchrun",
+            show_default=True,
+        ),
+        click.option(
+            "--save-seconds",
+            type=SECONDS,
+            default=30.0,
+            help="seconds between checkpoints",
+            show_default=True,
+        ),
+        click.option(
+            "--save-steps",
+            type=STEPS,
+            default=0,
+            help="steps of a phase between checkpoints, in the place of seconds  [0: seconds]",
+        ),
+        click.option("--keep", type=COUNT, default=2, help="checkpoints to keep", show_default=True),
+        click.option("--quiet", is_flag=True, help="no progress"),
+        click.option("--tensorboard", is_flag=True, help="write curves, samples and histograms to RUN/tensorboard"),
+        click.option("--wandb", type=TEXT, metavar="PROJECT", help="log to this project of Weights & Biases (wandb)"),
+    ],
+)

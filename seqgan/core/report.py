@@ -175,7 +175,26 @@ def _joined(names: Sequence[str]) -> list[str]:
     ]
 
 
+def by_metric(rows: Rows) -> tuple[list[str], list[list[str]], list[str]]:
+    """A line for each metric, a column for each row: the headings, the cells, and what each number depends on."""
+    metrics = metrics_of(rows)
+    cells = [[metric, *(as_cell(row.get(metric)) for row in rows.values())] for metric in metrics]
+    return ["", *rows], cells, signatures(rows, metrics)
+
+
 # --- tables
+
+
+def show(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], notes: Iterable[str] = (), *, as_markdown: bool = False
+) -> None:
+    """A table on stdout, as Markdown or for reading, and notes below it."""
+    if as_markdown:
+        click.echo(markdown(headings, rows) + "\n")
+    else:
+        print_table(headings, rows)
+    for note in notes:
+        click.echo(f"  {note}")
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:
