@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 
@@ -19,7 +19,7 @@ from imagegan.summary import collapsed
 from seqgan.core import files, schema
 from seqgan.core.config import Chosen, to_json
 from seqgan.core.jobs import side_by_side
-from seqgan.core.report import Measured, finite, rows_as_json
+from seqgan.core.report import finite, rows_as_json, rows_from_json
 from seqgan.core.run import Interrupted
 from seqgan.core.starting import Machine, agree
 from seqgan.errors import DivergedError, RunError, SeqGANError
@@ -112,12 +112,5 @@ def read_result(place: Path) -> Result:
     path = place / RESULT
     found = schema.read(path, RunError, "remove it, and the run is measured again")
     schema.check(path, found, FIELDS, RunError)
-    rows = {
-        name: {metric: Measured(*map(_known, number.values())) for metric, number in row.items()}
-        for name, row in found["rows"].items()
-    }
-    return Result(found["failed"], rows, _known(found["cpu_seconds"]), _known(found["seconds"]))
-
-
-def _known(value: Any) -> Any:
-    return math.nan if value is None else value
+    costs = (math.nan if found[cost] is None else found[cost] for cost in ("cpu_seconds", "seconds"))
+    return Result(found["failed"], rows_from_json(found["rows"], path), *costs)
