@@ -21,7 +21,7 @@ from imagegan.measures import Compared, Row, classifier_errors, linear, mean_of,
 from imagegan.metrics.codes import factors_read
 from imagegan.metrics.distances import FEWEST
 from imagegan.metrics.features import small
-from imagegan.metrics.predictors import Predictor, predictor
+from imagegan.metrics.predictors import predictor
 from imagegan.model import load_model, untrained
 from imagegan.pyramid import Model
 from imagegan.runs import load_images, read_run
@@ -29,6 +29,7 @@ from imagegan.samples import Samples
 from imagegan.summary import summary
 from seqgan import __version__
 from seqgan.core.bounds import Whole
+from seqgan.core.page import names_of
 from seqgan.core.report import Measured, rows_as_json
 from seqgan.core.run import checkpoints
 from seqgan.core.schema import json_bytes
@@ -48,23 +49,14 @@ WATCHED = {
 
 
 def evaluate_runs(
-    folders: Sequence[Path],
-    device: torch.device,
-    *,
-    count: int = COUNT,
-    seed: int = 0,
-    stage: str = "final",
-    cache: Path | None = None,
+    folders: Sequence[Path], device: torch.device, *, count: int = COUNT, seed: int = 0, stage: str = "final"
 ) -> dict[str, Row]:
     """A row for each run (at this stage), and one of held-out images for each of their datasets.
 
     Raises:
         RunError: a folder is not a run of this package, has no checkpoint yet, or its images have changed."""
     different = list(dict.fromkeys(folders))
-    names = {
-        folder: folder.name if [f.name for f in different].count(folder.name) == 1 else str(folder)
-        for folder in different
-    }
+    names = dict(zip(different, names_of(different), strict=True))
     alike: dict[str, list[Path]] = {}
     for folder in different:
         alike.setdefault(read_run(folder).description["data"]["sha256"], []).append(folder)
@@ -74,7 +66,7 @@ def evaluate_runs(
         models = {names[folder]: load_model(folder, device, stage) for folder in several}
         splits, data = load_images(several[0], held_out=count), read_run(several[0]).description["data"]["name"]
         samples = {name: draw_samples(model, count, seed, splits.train) for name, model in models.items()}
-        measured = evaluate(samples, splits, data, cache=cache)
+        measured = evaluate(samples, splits, data)
         for (name, model), folder in zip(models.items(), several, strict=True):
             measured[name] |= learned(model, splits)
             if found := features_of(untrained(read_run(folder), device)):  # what it began with
@@ -86,18 +78,10 @@ def evaluate_runs(
     return {**{name: rows[name] for name in dict.fromkeys(names.values())}, **held_out}
 
 
-def evaluate(
-    several: Mapping[str, Samples],
-    splits: Splits,
-    data: str,
-    *,
-    classifier: Predictor | None = None,
-    cache: Path | None = None,
-) -> dict[str, Row]:
+def evaluate(several: Mapping[str, Samples], splits: Splits, data: str) -> dict[str, Row]:
     """Name of the row -> metric -> number, for each set of samples and for held-out real images, of equal number.
 
-    `data` is the name of the dataset (points have modes). Labelled images need a `classifier`, which is trained and
-    cached where none is given.
+    `data` is the name of the dataset (points have modes). For labelled images a classifier is trained, and cached.
 
     Raises:
         DataError: the samples are of another shape than the images, or too few."""
@@ -127,10 +111,9 @@ def evaluate(
             "(of a folder without a test split a tenth is held out)"
         )
     labelled = data not in TOYS and train.labelled
-    if classifier is None and labelled:
-        classifier = predictor(train, folder=cache)
+    classifier = predictor(train) if labelled else None
     coded = any(some.categories is not None or some.numbers is not None for some in several.values())
-    regressor = predictor(train, "factors", folder=cache) if coded and train.factors.shape[1] else None
+    regressor = predictor(train, "factors") if coded and train.factors.shape[1] else None
     of = Compared(data, splits, count, "train", classifier, regressor, train.images)
     labels = test.labels[:count]
     with_labels = labelled or any(some.labels is not None for some in several.values())

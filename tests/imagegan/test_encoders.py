@@ -162,8 +162,8 @@ def test_points_are_shown_with_their_reconstructions() -> None:
     assert walk.reconstructions(game, points, 7).size == (480, 480)
 
 
-def test_an_evaluation_tells_what_a_linear_classifier_reads(run: Path, tmp_path: Path) -> None:
-    rows = evaluate_runs([run], CPU, count=60, cache=tmp_path)
+def test_an_evaluation_tells_what_a_linear_classifier_reads(run: Path) -> None:
+    rows = evaluate_runs([run], CPU, count=60)
     assert {"linear", "linear-untrained"} <= set(rows["run"])
     assert "of pixels, trained on 50 images" in rows["held-out"]["linear"].signature
     assert "linear-untrained" not in rows["held-out"]

@@ -1,6 +1,7 @@
 """What `imagegan evaluate` prints, for images made by anyone."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,17 +22,15 @@ def splits() -> Splits:
     return Splits(digits(1000, seed=1), digits(300, seed=2))
 
 
-def test_good_samples_are_near_the_floor_and_noise_is_not(splits: Splits, tmp_path: Path) -> None:
+def test_good_samples_are_near_the_floor_and_noise_is_not(splits: Splits, monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = digits(300, seed=3)
     good, labels = dataset.pixels, dataset.labels
-    classifier = predictor(splits.train, steps=60, folder=tmp_path)
-    rows = evaluate({"samples": Samples(good, labels)}, splits, "digits", classifier=classifier)
+    monkeypatch.setattr("imagegan.evaluation.predictor", partial(predictor, steps=60))
+    rows = evaluate({"samples": Samples(good, labels)}, splits, "digits")
     assert list(rows) == ["samples", "held-out"]
     assert rows["samples"].keys() == rows["held-out"].keys()
     assert {"fd-pca64", "fd-random", "kid-labels", "recall", "closer", "classes", "accuracy"} <= set(rows["samples"])
-    noise = evaluate(
-        {"samples": Samples(torch.rand(300, 1, 28, 28) * 2 - 1, None)}, splits, "digits", classifier=classifier
-    )
+    noise = evaluate({"samples": Samples(torch.rand(300, 1, 28, 28) * 2 - 1, None)}, splits, "digits")
     assert "accuracy" not in noise["samples"]
     for space in ("pca64", "random", "labels"):
         floor = rows["held-out"][f"fd-{space}"].value
@@ -43,7 +42,7 @@ def test_good_samples_are_near_the_floor_and_noise_is_not(splits: Splits, tmp_pa
     assert noise["samples"]["precision"].value == 0
     assert rows["samples"]["precision"].value > 0.5
     assert rows["samples"]["classes"].value == 1
-    copies = evaluate({"samples": Samples(splits.train.pixels, None)}, splits, "digits", classifier=classifier)
+    copies = evaluate({"samples": Samples(splits.train.pixels, None)}, splits, "digits")
     assert copies["samples"]["closer"].value == 1
     assert copies["held-out"]["closer"].value == pytest.approx(0.5)
     assert copies["samples"]["nearest"].value == 0

@@ -109,7 +109,7 @@ def test_a_classifier_of_few_labels_learns_and_is_told_beside_its_baseline(tmp_p
     assert "the labels of 20 of them are used, as many of each class (--labels)" in shown.output
     told = json.loads((tmp_path / "run" / "evaluations" / "training.json").read_text())["rows"]["samples"]
     assert {"test-error", "test-error-baseline"} <= set(told)
-    again = evaluate_runs([tmp_path / "run"], CPU, count=60, cache=tmp_path)["run"]
+    again = evaluate_runs([tmp_path / "run"], CPU, count=60)["run"]
     assert again["test-error"].value == pytest.approx(told["test-error"]["value"])
 
 
