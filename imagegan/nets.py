@@ -157,10 +157,9 @@ def dcgan_generator(shape: Shape, inputs: int, width: int) -> Generator:
 def dcgan_discriminator(shape: Shape, code: int, width: int, norm: str) -> Discriminator:
     """Strided convolutions with leaky ReLU, all but the first normalised."""
     count, base = halvings(shape.size)
-    layers: list[nn.Module] = [nn.Conv2d(shape.channels + code, width, 4, 2, 1), nn.LeakyReLU(0.2)]
+    layers = halving(shape.channels + code, width)
     for power in range(1, count):
-        fine, coarse = width << (power - 1), width << power
-        layers += [nn.Conv2d(fine, coarse, 4, 2, 1, bias=norm == "none"), *NORMS[norm](coarse), nn.LeakyReLU(0.2)]
+        layers += halving(width << (power - 1), width << power, norm)
     trunk = nn.Sequential(*layers, nn.Flatten())
     return initialised(Discriminator(trunk, (width << (count - 1)) * base**2, planes=True), norm)
 
@@ -189,15 +188,11 @@ def common_generator(shape: Shape, inputs: int, width: int) -> Generator:
 
 def common_discriminator(shape: Shape, code: int, width: int, norm: str) -> Discriminator:
     """Of the same study: two halvings, then 16 x `width` units."""
-    plain = norm == "none"
     trunk = nn.Sequential(
-        nn.Conv2d(shape.channels + code, width, 4, 2, 1),
-        nn.LeakyReLU(0.2),
-        nn.Conv2d(width, 2 * width, 4, 2, 1, bias=plain),
-        *NORMS[norm](2 * width),
-        nn.LeakyReLU(0.2),
+        *halving(shape.channels + code, width),
+        *halving(width, 2 * width, norm),
         nn.Flatten(),
-        nn.Linear(2 * width * (shape.size // 4) ** 2, 16 * width, bias=plain),
+        nn.Linear(2 * width * (shape.size // 4) ** 2, 16 * width, bias=norm == "none"),
         *NORMS_1D[norm](16 * width),
         nn.LeakyReLU(0.2),
     )
@@ -247,6 +242,12 @@ NORMS_1D: dict[str, Callable[[int], list[nn.Module]]] = {
     "layer": lambda units: [nn.LayerNorm(units)],
     "none": lambda units: [],
 }
+
+
+def halving(inputs: int, outputs: int, norm: str = "none", kernel: int = 4) -> list[nn.Module]:
+    """A convolution that halves a side (with an odd kernel: rounded up), normalised, with leaky ReLU."""
+    convolution = nn.Conv2d(inputs, outputs, kernel, 2, (kernel - 1) // 2, bias=norm == "none")
+    return [convolution, *NORMS[norm](outputs), nn.LeakyReLU(0.2)]
 
 
 def has_batchnorm(net: nn.Module) -> bool:

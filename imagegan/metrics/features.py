@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -74,17 +75,12 @@ def random(channels: int) -> Space:
 def _random_net(channels: int, seed: int) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        net = nn.Sequential(
-            nn.Conv2d(channels, 16, 3, 2, 1),
-            nn.ReLU(),
-            nn.Conv2d(16, 32, 3, 2, 1),
-            nn.ReLU(),
-            nn.Conv2d(32, 64, 3, 2, 1),
-            nn.ReLU(),
-            nn.AdaptiveAvgPool2d(2),
-            nn.Flatten(),
-            nn.Linear(64 * 4, FEATURES),
-        )
+        layers = [
+            layer
+            for inputs, outputs in pairwise((channels, 16, 32, 64))
+            for layer in (nn.Conv2d(inputs, outputs, 3, 2, 1), nn.ReLU())
+        ]
+        net = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(64 * 4, FEATURES))
         for layer in net:
             if isinstance(layer, nn.Conv2d | nn.Linear):
                 nn.init.orthogonal_(layer.weight, gain=nn.init.calculate_gain("relu"))

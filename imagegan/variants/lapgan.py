@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from imagegan.game import Recipe
 from imagegan.latents import Codes, CodeSpec
-from imagegan.nets import NORMS, Discriminator, Images, Shape, initialised, mlp_discriminator, mlp_generator
+from imagegan.nets import Discriminator, Images, Shape, halving, initialised, mlp_discriminator, mlp_generator
 from imagegan.pyramid import high, low
 from imagegan.variants.configs import LAPGANConfig
 from imagegan.variants.gan import players, regularised
@@ -96,13 +96,7 @@ class Refiner(nn.Module):
 
 def refining_discriminator(shape: Shape, code: int, width: int, norm: str) -> Discriminator:
     """Two convolutions that halve any side, odd ones rounded up: a single one would see edges, but no shapes."""
-    trunk = nn.Sequential(
-        nn.Conv2d(shape.channels + code, width, 5, 2, 2),
-        nn.LeakyReLU(0.2),
-        nn.Conv2d(width, 2 * width, 5, 2, 2, bias=norm == "none"),
-        *NORMS[norm](2 * width),
-        nn.LeakyReLU(0.2),
-        nn.Flatten(),
-    )
+    layers = [*halving(shape.channels + code, width, kernel=5), *halving(width, 2 * width, norm, kernel=5)]
+    trunk = nn.Sequential(*layers, nn.Flatten())
     side = math.ceil(shape.size / 4)
     return initialised(Discriminator(trunk, 2 * width * side**2, planes=True), norm)
