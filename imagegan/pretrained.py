@@ -16,6 +16,7 @@ from imagegan.summary import summary
 from seqgan import __version__
 from seqgan.core import pretrained as saved
 from seqgan.core.bounds import PATH_NAME, checked
+from seqgan.core.folder import is_saved_model
 from seqgan.core.plots import png
 from seqgan.core.report import Rows
 from seqgan.core.weights import as_safetensors
@@ -35,10 +36,6 @@ def opened(folder: Path, stage: str, device: torch.device) -> ImageModel:
     if stage != "final":
         raise UsageError(f"{folder} is a saved model, which has one stage; leave out --stage {stage}")
     return from_pretrained(folder, device=device)
-
-
-def is_saved_model(folder: Path) -> bool:
-    return (folder / CONFIG).is_file() and not (folder / "run.json").is_file()
 
 
 @checked

@@ -7,10 +7,9 @@ from imagegan.cli.demo import demo
 from imagegan.cli.evaluate import evaluate
 from imagegan.cli.generate import generate
 from imagegan.cli.lab import lab
-from imagegan.cli.push import push
 from imagegan.cli.report import report
 from imagegan.cli.runs import runs
-from imagegan.cli.save import save
+from imagegan.cli.share import push, save
 from imagegan.cli.train import train
 from imagegan.cli.walk import walk
 from seqgan import __version__

@@ -10,10 +10,9 @@ from seqgan.cli.corpora import corpora
 from seqgan.cli.demo import demo
 from seqgan.cli.evaluate import evaluate
 from seqgan.cli.generate import generate, score
-from seqgan.cli.push import push
 from seqgan.cli.report import report
 from seqgan.cli.runs import runs
-from seqgan.cli.save import save
+from seqgan.cli.share import push, save
 from seqgan.cli.sweep import sweep
 from seqgan.cli.train import train
 from seqgan.core.command import run_command, with_examples

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seqgan.cli.shared import DEVICE, is_saved_model, model_of
+from seqgan.cli.shared import DEVICE, model_of
 from seqgan.core.bounds import PATH
+from seqgan.core.folder import is_saved_model
 from seqgan.core.options import HOST, PORT, RUNS
 
 if TYPE_CHECKING:

@@ -13,7 +13,6 @@ from seqgan.cli.shared import (
     BEST_OF_OPTION,
     DEVICE,
     found_again,
-    is_saved_model,
     model_of,
     print_evaluation,
     print_tables,
@@ -21,6 +20,7 @@ from seqgan.cli.shared import (
 )
 from seqgan.core.bounds import DRAWN, PATH, PATH_NAME, SEED, TEXT, THREADS, OneOf
 from seqgan.core.files import in_shell
+from seqgan.core.folder import is_saved_model
 from seqgan.core.options import RUNS
 from seqgan.data.reading import Reading
 from seqgan.errors import UsageError

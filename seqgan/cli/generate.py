@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from seqgan.cli.shared import DEVICE, STAGE_OPTION, THREAD_COUNT, found_again, is_saved_model, model_of, reading_options
+from seqgan.cli.shared import DEVICE, STAGE_OPTION, THREAD_COUNT, found_again, model_of, reading_options
 from seqgan.core.bounds import BEAMS, DRAWN, PATH, PROMPT, RESAMPLE, SEED, TEMPERATURE, TEXT, TOP_K, TOP_P
+from seqgan.core.folder import is_saved_model
 from seqgan.core.options import RUNS
 from seqgan.data.reading import Reading
 from seqgan.errors import UsageError

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from seqgan.core.bounds import BEST_OF, RESAMPLE, STAGE, TEXT, THREADS
+from seqgan.core.folder import is_saved_model
 from seqgan.core.options import completing, completing_stages, packed
 from seqgan.data.reading import Reading
 from seqgan.errors import one_line
@@ -74,10 +75,6 @@ def model_of(folder: Path, stage: str, device: str, *, with_discriminator: bool 
     if is_saved_model(folder) and stage == "final":
         return from_pretrained(folder, device=resolve(device))
     return load_model(folder, stage, resolve(device), with_discriminator=with_discriminator)
-
-
-def is_saved_model(folder: Path) -> bool:
-    return (folder / "config.json").is_file() and not (folder / "run.json").is_file()
 
 
 def found_again(run: Path, device: str, source: "Source | None" = None) -> "TrainedRun":

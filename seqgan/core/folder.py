@@ -95,6 +95,11 @@ def _instead(folder: Path) -> str:
     return f"it has no run.json; give the folder of a run ({listed})"
 
 
+def is_saved_model(folder: Path) -> bool:
+    """Whether a folder holds a model without its run."""
+    return (folder / "config.json").is_file() and not (folder / "run.json").is_file()
+
+
 def checkpoints(folder: Path) -> dict[int, Path]:
     """The checkpoints of a run, oldest first: steps of training -> file."""
     found = {

@@ -14,6 +14,7 @@ from PIL import Image
 from seqgan.core import files, outputs, schema
 from seqgan.core.bounds import Repeated
 from seqgan.core.config import DEFAULT, PRESET, Dataclass, Parameter, parameters, to_json
+from seqgan.core.folder import is_saved_model
 from seqgan.core.log import Display
 from seqgan.core.record import FIELDS, intact
 from seqgan.errors import RunError, SeqGANError, UsageError, why
@@ -111,7 +112,7 @@ def different(runs: Sequence[Path]) -> list[Path]:
         UsageError: a folder is a saved model."""
     found = list({run.resolve(): run for run in runs}.values())
     for run in found:
-        if (run / "config.json").is_file() and not (run / "run.json").is_file():
+        if is_saved_model(run):
             raise UsageError(f"{run} is a saved model, which keeps no record of its training; give the folder of a run")
     return found
 
