@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from PIL.Image import Image
 
 from imagegan.data.dataset import UNLABELLED, ImageDataset, Splits
-from imagegan.data.image_files import Decoded, cropped, decoded, pillow_errors, read_all
+from imagegan.data.image_files import read_all
 from imagegan.data.layout import SPLITS
 from imagegan.data.splits import arrange
 from seqgan.core.hub import PREFIX, dataset_of, load_dataset
@@ -45,12 +46,12 @@ def as_sets(loaded: Mapping[str, Any], name: str, size: int) -> Splits:
     label = next((column for column, kind in kinds.items() if isinstance(kind, datasets.ClassLabel)), None)
     views = [(some.select_columns(columns[:1]), at) for some in rows for at in range(len(some))]
 
-    def load(number: int) -> Decoded:
+    def opened(number: int) -> Image:
         view, at = views[number]
-        with pillow_errors():  # the reader of the data has errors of its own
-            return cropped(decoded(view[at][columns[0]]), size)
+        image: Image = view[at][columns[0]]
+        return image
 
-    images, image_notes = read_all(len(views), load, lambda at: f"record {views[at][1]}", size, name)
+    images, image_notes = read_all(len(views), opened, lambda at: f"record {views[at][1]}", size, name)
     # Of some datasets the test split has -1, or nothing, in the place of labels.
     known = [of for some in rows for of in (some[:][label] if label else [None] * len(some))]
     labels = torch.tensor([UNLABELLED if of is None else of for of in known])

@@ -46,19 +46,15 @@ class Unreadable(Exception):
 def read_images(paths: Sequence[Path], size: int, source: str) -> tuple[Pixels, list[str]]:
     """The images in these files; see `read_all`."""
 
-    def load(at: int) -> Decoded:
-        with pillow_errors(), Image.open(paths[at]) as image:
-            return cropped(decoded(image), size)
-
     def name(at: int) -> str:
         path = paths[at]
         return printable(str(path.relative_to(source) if path.is_relative_to(source) else path.name))
 
-    return read_all(len(paths), load, name, size, source)
+    return read_all(len(paths), lambda at: Image.open(paths[at]), name, size, source)
 
 
 def read_all(
-    count: int, load: Callable[[int], Decoded], name: Callable[[int], str], size: int, source: str
+    count: int, opened: Callable[[int], Image.Image], name: Callable[[int], str], size: int, source: str
 ) -> tuple[Pixels, list[str]]:
     """`count` images, N C S S, grey where all are; and how many of them were changed in which way.
 
@@ -69,7 +65,8 @@ def read_all(
     unreadable: dict[str, list[str]] = {}
     for at in range(count):
         try:
-            image, image_notes = load(at)
+            with pillow_errors(), opened(at) as whole:
+                image, image_notes = cropped(decoded(whole), size)
         except Unreadable as error:
             unreadable.setdefault(str(error), []).append(name(at))
             continue
