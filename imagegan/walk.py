@@ -9,6 +9,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
+from imagegan.concepts import Concepts, clearest, sampled, without_filters
 from imagegan.generation import images_of, latents, reconstruct
 from imagegan.grids import drawn, is_points, stacked
 from imagegan.latents import Latents, Noise
@@ -145,6 +146,32 @@ def reconstructions(model: Model, images: Images, columns: int) -> Image.Image:
         return drawn(torch.cat([images, made]), real=model.images, tracks=2)
     rows = [part.unflatten(0, (-1, columns)) for part in (images, made)]
     return drawn(torch.stack(rows, dim=1).flatten(0, 2), columns)
+
+
+def sum_of_concepts(model: Model, concepts: Concepts, text: str, seed: int) -> tuple[Image.Image, str]:
+    """The `arithmetic` of concepts that a text such as A-B+C names; and which of them its results show.
+
+    Raises:
+        UsageError: it is no such sum, or too few samples show a concept."""
+    three = concepts.sum_of(text)
+    found, degrees = sampled(model, concepts, seed)
+    blocks = arithmetic(model, [clearest(found, degrees[:, n], concepts.names[n]) for n in three], seed)
+    shown = (concepts.degrees(images_of(model, blocks[1].latents)) > 0).sum(dim=0).tolist()
+    told = ", ".join(f"{name} {count}" for name, count in zip(concepts.names, shown, strict=True) if count)
+    return still(model, blocks), f"of the nine results so many show: {told}"
+
+
+def without_concept(model: Model, concepts: Concepts, name: str, seed: int) -> tuple[Image.Image, str]:
+    """Samples with and without the filters that draw a concept; and how many show it.
+
+    Raises:
+        UsageError: there is no such concept, or the samples hardly ever show it, or always."""
+    found = without_filters(model, concepts, concepts.number(name), 50, seed)
+    before, after, control = found.shares
+    return stacked([drawn(images) for images in (found.before, found.after)]), (
+        f"{int(found.filters.sum())} of {len(found.filters)} filters dropped; samples that show {name}: "
+        f"{before:.1%} before, {after:.1%} without them, {control:.1%} without as many at random"
+    )
 
 
 def moving(model: Model, blocks: Sequence[Block]) -> list[Image.Image]:

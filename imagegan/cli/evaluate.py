@@ -1,7 +1,7 @@
 """`imagegan evaluate`. What it imports at the top must not import torch."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -9,9 +9,6 @@ from imagegan.cli.options import CPU_THREADS, DATA, DATA_DIR, DATA_NAMES, STAGE
 from seqgan.core.bounds import PATH, SEED, TEXT, Whole
 from seqgan.core.options import RUNS
 from seqgan.errors import UsageError
-
-if TYPE_CHECKING:
-    from imagegan.measures import Row
 
 
 @click.command()
@@ -83,10 +80,9 @@ def evaluate(
     from seqgan.core.report import by_metric, show
 
     use_threads(threads)
-    rows: dict[str, Row] = {}
+    rows = evaluation.evaluate_runs(runs, resolve(device), count=count, seed=seed, stage=stage) if runs else {}
     facts: dict[str, Any] = {"seed": seed}
     if runs:
-        rows = evaluation.evaluate_runs(runs, resolve(device), count=count, seed=seed, stage=stage)
         learned = {str(run): evaluation.steps_learned(run, stage) for run in runs}
         facts |= {"stage": stage, "steps": learned}
         if len(rows) == 2:  # of one run, and its held-out images

@@ -1,18 +1,12 @@
 """`imagegan walk`. What it imports at the top must not import torch."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from imagegan.cli.options import CLASS, DEVICE, OVERWRITE, RUN, SAMPLING_SEED, STAGE, typed, with_suffix, writer_for
 from seqgan.core.bounds import PATH, TEXT, OneOf, Whole
 from seqgan.errors import UsageError
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
-    from imagegan.pyramid import Model
 
 
 @click.command()
@@ -81,6 +75,7 @@ def walk(
         raise UsageError(f"--kind reconstructions shows the first held-out images; leave out {', '.join(choices)}")
 
     from imagegan import walk as walks
+    from imagegan.concepts import concepts_of
     from imagegan.generation import class_number
     from imagegan.grids import gif
     from imagegan.pretrained import opened
@@ -90,9 +85,10 @@ def walk(
 
     model, about = opened(run, stage, resolve(device))
     if by_concept:
-        image, told = _by_concept(run, model, arithmetic, dropped, seed)
+        concepts, show = concepts_of(load_images(run, 1)), walks.without_concept if dropped else walks.sum_of_concepts
+        image, told = show(model, concepts, by_concept, seed)
         write(png(image))
-        click.echo("\n".join([*told, f"the images are in {place}"]))
+        click.echo(f"{told}\nthe images are in {place}")
         return
     if kind == "reconstructions":
         held_out = load_images(run, rows * steps).test.take(slice(0, rows * steps)).pixels
@@ -113,32 +109,3 @@ def walk(
         write(gif(walks.moving(model, blocks)))
     rows = sum(block.rows for block in blocks)
     click.echo(f"{'1 row of images is' if rows == 1 else f'{rows} rows of images are'} in {place}")
-
-
-def _by_concept(
-    run: Path, model: "Model", arithmetic: str | None, dropped: str | None, seed: int
-) -> "tuple[Image, list[str]]":
-    """The picture, and what is seen in it."""
-    from imagegan import walk as walks
-    from imagegan.concepts import clearest, concepts_of, sampled, without_filters
-    from imagegan.generation import images_of
-    from imagegan.grids import drawn, stacked
-    from imagegan.runs import load_images
-
-    concepts = concepts_of(load_images(run, 1))
-    if dropped:
-        found = without_filters(model, concepts, concepts.number(dropped), 50, seed)
-        before, after, control = found.shares
-        image = stacked([drawn(images) for images in (found.before, found.after)])
-        return image, [
-            f"{int(found.filters.sum())} of {len(found.filters)} filters dropped; samples that show {dropped}: "
-            f"{before:.1%} before, {after:.1%} without them, {control:.1%} without as many at random"
-        ]
-    assert arithmetic
-    three = concepts.sum_of(arithmetic)
-    latents, degrees = sampled(model, concepts, seed)
-    chosen = [clearest(latents, degrees[:, number], concepts.names[number]) for number in three]
-    blocks = walks.arithmetic(model, chosen, seed)
-    shown = (concepts.degrees(images_of(model, blocks[1].latents)) > 0).sum(dim=0).tolist()
-    told = ", ".join(f"{name} {count}" for name, count in zip(concepts.names, shown, strict=True) if count)
-    return walks.still(model, blocks), [f"of the nine results so many show: {told}"]
