@@ -22,14 +22,14 @@ from imagegan.samples import read_samples, samples_of
 from imagegan.variants.configs import CONFIGS, PRESETS
 from seqgan.core import distributed, page
 from seqgan.core.bounds import COUNT, PATH, SECONDS, SEED, STEPS, TEXT, THREADS, YES_NO, checked
-from seqgan.core.config import ARGUMENTS, choose_config, nearest, parameters
+from seqgan.core.config import choose_by_arguments
 from seqgan.core.device import resolve
 from seqgan.core.log import Display, progress_display
 from seqgan.core.loggers import LOGGERS, Logger
 from seqgan.core.pretrained import Shareable, refuse_taken
 from seqgan.core.record import read_record
 from seqgan.core.starting import Machine, RunRequest
-from seqgan.errors import ConfigError, DataError, UsageError, quoted
+from seqgan.errors import DataError, UsageError
 
 
 class TrainedRun(Shareable):
@@ -137,12 +137,7 @@ def train(
         DataError: the images cannot be read.
         RunError: `run_dir` is taken, in use, or was begun with other options.
         DivergedError: a loss became NaN; the last good checkpoint stays."""
-    if model not in CONFIGS:
-        raise UsageError(f"there is no model {quoted(model)}{nearest(model, CONFIGS)}")
-    known = {parameter.name for parameter in parameters(CONFIGS[model])}
-    if unknown := sorted(set(hyper) - known):
-        raise ConfigError(f"{model} has no hyper-parameter {quoted(unknown[0])}{nearest(unknown[0], sorted(known))}")
-    chosen = choose_config(model, CONFIGS[model], PRESETS[model], preset=preset, typed=hyper, source=ARGUMENTS)
+    chosen = choose_by_arguments("model", model, CONFIGS, PRESETS, preset, hyper)
     wanted = RunRequest(model, Path(run_dir) if run_dir else None, resume, overwrite, seed, threads)
     wanted.existing()  # refuses what contradicts itself, in every process
     display = progress_display() if progress else Display()

@@ -16,9 +16,9 @@ from imagegan.runs import RunDescription, read_run
 from imagegan.training import new_model
 from imagegan.validation import Validated
 from seqgan.core.bounds import PATH, Stage, checked
-from seqgan.core.files import in_shell
-from seqgan.core.run import checkpoints, saved_in
-from seqgan.errors import CheckpointError, RunError, quoted, why
+from seqgan.core.folder import checkpoint_of
+from seqgan.core.run import fitting, saved_in
+from seqgan.errors import RunError
 
 STAGES = ("final", "best")
 STAGE = Stage("final, best, or the number of a checkpoint")
@@ -33,25 +33,12 @@ def load_model(folder: Annotated[Path, PATH], device: torch.device, stage: Annot
         RunError: it is not a run of this package, has no checkpoint yet, or no such stage.
         CheckpointError: the checkpoint is damaged, or belongs to another run."""
     about = read_run(folder)
-    found = {str(steps): path for steps, path in checkpoints(folder).items()}
-    if not found:
-        raise RunError(f"{folder} has no checkpoint yet; train it by imagegan train --resume {in_shell(folder)}")
-    if stage not in (*STAGES, *found):
-        raise RunError(
-            f"{folder} has no stage {quoted(stage)}; there are {', '.join(STAGES)} and the checkpoints "
-            f"{', '.join(found)}"
-        )
-    path = found.get(stage, list(found.values())[-1])
+    path = checkpoint_of(folder, stage, STAGES, "imagegan")
     saved = saved_in(path, folder, about.description)
     model = untrained(about, device)
     validated = Validated(model)
-    try:
+    with fitting(path, folder):
         validated.load_state_dict(saved["algorithm"])
-    except (LookupError, TypeError, ValueError, RuntimeError, AttributeError) as error:
-        raise CheckpointError(
-            f"{path} does not belong to the run {folder}: {why(error)}; restore it from a copy, or remove it to "
-            "use the one before it"
-        ) from error
     if stage == "best" and not validated.use_best():
         raise RunError(
             f"{folder} has no best stage: its samples were not measured on validation images, or not yet "

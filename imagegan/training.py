@@ -1,9 +1,7 @@
 """From images to a trained run: what `imagegan train` does with its options."""
 
-import platform
 from collections.abc import Mapping
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,7 +20,7 @@ from seqgan.core import device as devices
 from seqgan.core import distributed, starting
 from seqgan.core.config import DEFAULT, PAPER, PRESET, Chosen, to_json
 from seqgan.core.loop import train
-from seqgan.core.run import create
+from seqgan.core.run import create, versions
 from seqgan.core.seed import seed_everything
 from seqgan.core.starting import Machine, RunRequest
 from seqgan.errors import ConfigError, RunError
@@ -178,8 +176,7 @@ def begin(
             **shape._asdict(),
             "class_names": list(dataset.names),
         },
-        "versions": {name: version(name) for name in ("seqgan", "torch", "numpy", "pillow")}
-        | {"python": platform.python_version()},
+        "versions": versions("pillow"),
     }
     create(folder, description, {}, overwrite=overwrite)
 

@@ -31,7 +31,7 @@ from seqgan.core.bounds import (
     Repeated,
     checked,
 )
-from seqgan.core.config import ARGUMENTS, choose_config, nearest, parameters
+from seqgan.core.config import choose_by_arguments
 from seqgan.core.device import resolve
 from seqgan.core.log import Display, progress_display
 from seqgan.core.loggers import LOGGERS, Logger
@@ -42,7 +42,7 @@ from seqgan.data.corpus import Corpus, corpus_in_memory, described
 from seqgan.data.encoding import EncodedCorpus, encoded
 from seqgan.data.reading import Reading
 from seqgan.data.tokens import TOKENS
-from seqgan.errors import ConfigError, UsageError, quoted
+from seqgan.errors import UsageError, quoted
 from seqgan.metrics import Aggregation
 from seqgan.model import Scored, TextModel
 from seqgan.models.factory import MakeDiscriminator, MakePolicy
@@ -335,8 +335,6 @@ def train(
         RunError: `run_dir` is taken, in use, or was begun with other options; a CheckpointError where it is damaged.
         StorageError: the disk refuses.
         DivergedError: a loss became NaN; the last good checkpoint stays."""
-    if algorithm not in CONFIGS:
-        raise UsageError(f"there is no algorithm {quoted(algorithm)}{nearest(algorithm, CONFIGS)}")
     if isinstance(policy, str):
         hyper["policy"], policy = policy, None
     if isinstance(discriminator, str):
@@ -353,13 +351,7 @@ def train(
         raise UsageError(f"{names}, valid and test go with a path; give a seqgan.Corpus with splits of its own")
     if reward is not None and discriminator is not None:
         raise UsageError("a reward takes the place of the discriminator: give one of them")
-    known = {parameter.name for parameter in parameters(CONFIGS[algorithm])}
-    if unknown := sorted(set(hyper) - known):
-        near = synonym(unknown[0]) or nearest(unknown[0], sorted(known))
-        raise ConfigError(f"{algorithm} has no hyper-parameter {quoted(unknown[0])}{near}")
-    chosen = choose_config(
-        algorithm, CONFIGS[algorithm], PRESETS[algorithm], preset=preset, typed=hyper, source=ARGUMENTS
-    )
+    chosen = choose_by_arguments("algorithm", algorithm, CONFIGS, PRESETS, preset, hyper, synonym)
     components, place = Components(policy, discriminator, reward), resolve(device)
     source = _source(corpus, reading, labels, valid, test)
     request = RunRequest(algorithm, Path(run_dir) if run_dir else None, resume, overwrite, seed, threads)

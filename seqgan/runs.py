@@ -15,9 +15,9 @@ from seqgan.algorithms.mle import PHASE
 from seqgan.core import checkpoint, schema
 from seqgan.core.config import assemble, parameters
 from seqgan.core.files import in_shell
-from seqgan.core.folder import OTHERS
+from seqgan.core.folder import OTHERS, checkpoint_of
 from seqgan.core.record import read_record
-from seqgan.core.run import checkpoints, describe, saved_in
+from seqgan.core.run import checkpoints, describe, fitting, saved_in
 from seqgan.data.corpus import Corpus, labels_beside, load_corpus
 from seqgan.data.reading import Reading, kind_of
 from seqgan.data.store import kept_file
@@ -151,14 +151,16 @@ def load_model(
         CheckpointError: the checkpoint is damaged or belongs to another model."""
     description = describe_run(folder)
     refuse_missing(folder, description, components, ["policy", "discriminator"] if with_discriminator else ["policy"])
-    path, stage = _checkpoint_of(folder, stage, description)
+    named = [*STAGES, *_of_discriminator(description)]
+    path = checkpoint_of(folder, stage, named, "seqgan")
+    stage = stage if stage in named else "final"
     state = saved_in(path, folder, description)["algorithm"]
     tokenizer = load_tokenizer(folder, description)
     config = run_config(folder / "run.json", description)
     sizes = (len(tokenizer), description["max_length"])
     labels = tuple(description["labels"].values())
     policy, discriminator = new_policy(config, *sizes, components.policy, labels), None
-    try:
+    with fitting(path, folder):
         checkpoint.check(state["policies"][stage], policy, f"policies/{stage}")
         policy.load_state_dict(state["policies"][stage])
         if with_discriminator and "discriminator" in state:
@@ -166,28 +168,8 @@ def load_model(
             checkpoint.check(state["discriminator"], discriminator, "discriminator")
             discriminator.load_state_dict(state["discriminator"])
             discriminator.to(device).eval()
-    except (LookupError, TypeError, ValueError, RuntimeError, AttributeError) as error:
-        raise CheckpointError(
-            f"{path} does not belong to the run {folder}: {why(error)}; restore it from a copy, or remove it to use "
-            "the one before it"
-        ) from error
     about = {name: description[name] for name in ("package", "vocab_size", *MODEL_FIELDS)}
     return TextModel(policy.to(device), tokenizer, discriminator, about)
-
-
-def _checkpoint_of(folder: Path, stage: str, description: Mapping[str, Any]) -> tuple[Path, str]:
-    """The file that holds a stage, and the policy to take from it."""
-    found, named = checkpoints(folder), [*STAGES, *_of_discriminator(description)]
-    if not found:
-        raise RunError(f"{folder} holds no checkpoint yet; start it with seqgan train --resume {in_shell(folder)}")
-    if stage in named:
-        return next(reversed(found.values())), stage
-    if stage.isascii() and stage.isdecimal() and len(stage) < 20 and int(stage) in found:
-        return found[int(stage)], "final"
-    raise RunError(
-        f"{folder} has no stage {quoted(stage)}; "
-        f"there are {', '.join(named)} and the checkpoints {', '.join(map(str, found))}"
-    )
 
 
 # --- its corpus

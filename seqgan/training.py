@@ -1,11 +1,9 @@
 """From a corpus to a run: what `seqgan train` does once its options are read."""
 
 import hashlib
-import platform
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +18,7 @@ from seqgan.core.config import Chosen, to_json
 from seqgan.core.log import Display, showing
 from seqgan.core.loop import train
 from seqgan.core.pretrained import read_weights
-from seqgan.core.run import checkpoints, create
+from seqgan.core.run import checkpoints, create, versions
 from seqgan.core.schema import json_bytes
 from seqgan.core.starting import Machine, RunRequest
 from seqgan.data.checks import corpus_checks
@@ -166,8 +164,7 @@ def begin(
         "vocab_size": len(tokenizer),
         "max_length": dataset.max_length,
         "labels": dataset.labels,
-        "versions": {name: version(name) for name in ("seqgan", "torch", "numpy", "sentencepiece")}
-        | {"python": platform.python_version()},
+        "versions": versions("sentencepiece"),
         "command": sys.argv[1:],
     }
     create(folder, description, {"tokenizer.model": tokenizer.model, **contents}, overwrite=request.overwrite)

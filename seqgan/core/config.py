@@ -4,13 +4,13 @@ A field reads `rollouts: Annotated[int, "completions per prefix", COUNT] = 16`; 
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol, TypeVar, get_args, get_origin, get_type_hints
 
 from seqgan.core import schema
 from seqgan.core.bounds import REAL, TEXT, WHOLE, YES_NO, Bound, OneOf, Repeated, Several, bound_of, bounded
-from seqgan.errors import ConfigError, quoted
+from seqgan.errors import ConfigError, UsageError, quoted
 
 
 class Dataclass(Protocol):
@@ -130,6 +130,29 @@ def choose_config(
     whole = to_json(built)
     asked = whole if preset is not None else {name: whole[name] for name in {**from_file, **given}}
     return Chosen(built, sources, asked)
+
+
+def choose_by_arguments(
+    what: str,
+    choice: str,
+    configs: Mapping[str, type[Dataclass]],
+    presets: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    preset: str | None,
+    given: Mapping[str, Any],
+    synonym: Callable[[str], str] = lambda name: "",
+) -> Chosen:
+    """The same for the arguments of a function, of which `choice` names `what` is configured.
+
+    Raises:
+        UsageError: there is no such choice.
+        ConfigError: an unknown preset or hyper-parameter, or a bad value."""
+    if choice not in configs:
+        raise UsageError(f"there is no {what} {quoted(choice)}{nearest(choice, configs)}")
+    known = sorted(parameter.name for parameter in parameters(configs[choice]))
+    if unknown := sorted(set(given) - set(known)):
+        near = synonym(unknown[0]) or nearest(unknown[0], known)
+        raise ConfigError(f"{choice} has no hyper-parameter {quoted(unknown[0])}{near}")
+    return choose_config(choice, configs[choice], presets[choice], preset=preset, typed=given, source=ARGUMENTS)
 
 
 def read_config_file(path: Path) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import contextlib
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -108,6 +108,26 @@ def checkpoints(folder: Path) -> dict[int, Path]:
         if (m := re.fullmatch(r"step-(\d+)\.pt", path.name))
     }
     return dict(sorted(found.items()))
+
+
+def checkpoint_of(folder: Path, stage: str, names: Sequence[str], package: str) -> Path:
+    """The file that holds a stage: of one of these names the newest checkpoint, of a number that checkpoint.
+
+    Raises:
+        RunError: nothing is saved yet, or there is no such stage."""
+    found = checkpoints(folder)
+    if not found:
+        raise RunError(
+            f"{folder} holds no checkpoint yet; start it with {package} train --resume {files.in_shell(folder)}"
+        )
+    if stage in names:
+        return next(reversed(found.values()))
+    if stage.isascii() and stage.isdecimal() and len(stage) < 20 and int(stage) in found:
+        return found[int(stage)]
+    raise RunError(
+        f"{folder} has no stage {quoted(stage)}; "
+        f"there are {', '.join(names)} and the checkpoints {', '.join(map(str, found))}"
+    )
 
 
 def how_to_go_on(folder: Path, description: Mapping[str, Any], options: str = "") -> str:

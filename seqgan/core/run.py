@@ -8,10 +8,13 @@ metrics.jsonl       the record (`core.record`): one line for each step that meas
 
 import hashlib
 import math
+import platform
 import signal
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from textwrap import indent
 from types import FrameType, TracebackType
@@ -32,7 +35,7 @@ from seqgan.core.log import Display
 from seqgan.core.loggers import Logger, Loggers
 from seqgan.core.phase import WARNINGS, Metrics, Numbers, Phase
 from seqgan.core.record import Record, read_record
-from seqgan.errors import CheckpointError, DivergedError, RunError, SeqGANError, StorageError
+from seqgan.errors import CheckpointError, DivergedError, RunError, SeqGANError, StorageError, why
 
 STATE = {
     "run": schema.TEXT,
@@ -69,6 +72,12 @@ def create(
         **contents,
     }
     folders.create(folder, whole, overwrite=overwrite)
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """For the description of a run: the versions of what it is made with, and of these packages."""
+    known = {name: version(name) for name in ("seqgan", "torch", "numpy", *packages)}
+    return {**known, "python": platform.python_version()}
 
 
 def rewrite(folder: Path, description: Mapping[str, Any]) -> None:
@@ -115,6 +124,18 @@ def saved_in(path: Path, folder: Path, description: Mapping[str, Any]) -> dict[s
             "on from the one before it"
         )
     return saved
+
+
+@contextmanager
+def fitting(path: Path, folder: Path) -> Iterator[None]:
+    """Fill a model from a checkpoint of a run: what does not fit it is a CheckpointError."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+        raise CheckpointError(
+            f"{path} does not belong to the run {folder}: {why(error)}; restore it from a copy, or remove it to use "
+            "the one before it"
+        ) from error
 
 
 def checkpoint_name(steps: Mapping[str, int]) -> str:

@@ -311,7 +311,7 @@ def test_a_run_that_is_asked_for_something_else_is_refused(run: Path, mnist: Pat
         (["evaluate", damaged], "is damaged"),
         (["evaluate", foreign], "does not belong to the run"),
         (["evaluate", broken], "data.size is 'wide'"),
-        (["evaluate", unlearned], "has no checkpoint yet"),
+        (["evaluate", unlearned], "holds no checkpoint yet"),
         (["evaluate", tmp_path / "nowhere"], "is not a run directory"),
         (["evaluate", run, "--data", "digits"], "--data applies to --samples"),
         (["evaluate", run, "--samples", samples], "give a RUN, or files"),
