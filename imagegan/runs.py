@@ -10,7 +10,6 @@ from imagegan.variants.configs import CONFIGS, ImageConfig
 from seqgan.core import schema
 from seqgan.core.config import assemble, parameters
 from seqgan.core.files import in_shell
-from seqgan.core.folder import OTHERS
 from seqgan.core.run import describe, rewrite
 from seqgan.errors import DataError, RunError, SeqGANError
 
@@ -97,10 +96,7 @@ def read_run(folder: Path) -> RunDescription:
 
     Raises:
         RunError: it is a run of another package, or damaged."""
-    description = describe(folder)
-    if description.get("package") != "imagegan":
-        raise RunError(f"{folder} is a run of {description.get('package')}, not of imagegan; {OTHERS}")
-    return described(folder / "run.json", description, RunError)
+    return described(folder / "run.json", describe(folder, "imagegan"), RunError)
 
 
 def described(path: Path, description: Mapping[str, Any], error: type[SeqGANError]) -> RunDescription:

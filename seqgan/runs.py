@@ -15,7 +15,7 @@ from seqgan.algorithms.mle import PHASE
 from seqgan.core import checkpoint, schema
 from seqgan.core.config import assemble, parameters
 from seqgan.core.files import in_shell
-from seqgan.core.folder import OTHERS, checkpoint_of
+from seqgan.core.folder import checkpoint_of
 from seqgan.core.record import read_record
 from seqgan.core.run import checkpoints, describe, fitting, saved_in
 from seqgan.data.corpus import Corpus, labels_beside, load_corpus
@@ -72,9 +72,7 @@ def describe_run(folder: Path) -> dict[str, Any]:
 
     Raises:
         RunError: no run, a damaged one, or one of another package."""
-    description = describe(folder)
-    if description.get("package") != "seqgan":
-        raise RunError(f"{folder} is a run of {description.get('package')}, not of seqgan; {OTHERS}")
+    description = describe(folder, "seqgan")
     path = folder / "run.json"
     schema.check(path, description, RUN_FIELDS, RunError)
     schema.check(path, description["corpus"], CORPUS_FIELDS, RunError, "corpus: ")

@@ -61,14 +61,11 @@ def create(folder: Path, contents: Mapping[str, bytes], *, overwrite: bool = Fal
             held.close()
 
 
-OTHERS = "use the commands, or the functions, of that package"  # of a run of another one
-
-
-def describe(folder: Path) -> dict[str, Any]:
+def describe(folder: Path, package: str = "") -> dict[str, Any]:
     """Read a run's `run.json`.
 
     Raises:
-        RunError: there is none, it is damaged, or its format is unknown to this version."""
+        RunError: there is none, it is damaged, its format is unknown to this version, or it is of another package."""
     path = folder / "run.json"
     if folder.is_file():
         raise RunError(f"{folder} is a file, but the folder of a run was expected; give that")
@@ -82,6 +79,9 @@ def describe(folder: Path) -> dict[str, Any]:
         found = quoted(description.get("format"))
         raise RunError(f"{path} has format {found}; this version reads format {schema.FORMAT}: train the run again")
     schema.check(path, description, FIELDS, RunError)
+    if package and (other := description.get("package")) != package:
+        others = "use the commands, or the functions, of that package"
+        raise RunError(f"{folder} is a run of {other}, not of {package}; {others}")
     return description
 
 
