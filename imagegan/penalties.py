@@ -3,7 +3,6 @@
 The norm is that of each image's gradient: over a whole batch, that of a perfect critic is the root of its size."""
 
 from collections.abc import Callable
-from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -12,12 +11,12 @@ from torch.nn.functional import relu
 
 from imagegan.losses import Scalar, Scores, mean
 from imagegan.nets import Images
+from imagegan.variants.configs import Sides
 from seqgan.core import losses
 from seqgan.core.device import autocast
 
 Score = Callable[[Images], Scores]
 Shares = Float[Tensor, "B 1 1 1"]
-Sides = Literal["two-sided", "one-sided"]
 
 
 def shares(images: Images) -> Shares:

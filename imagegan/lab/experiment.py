@@ -14,7 +14,8 @@ from imagegan.game import Batch, Recipe, View, versus
 from imagegan.latents import CPU
 from imagegan.losses import LOSSES, Scalar
 from imagegan.nets import Discriminator, Images
-from imagegan.penalties import Score, Sides, gradient_penalty
+from imagegan.penalties import Score, gradient_penalty
+from imagegan.variants.configs import Sides
 from seqgan.core.game import Player, Term, adam, move
 
 T = TypeVar("T")

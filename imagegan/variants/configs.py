@@ -32,8 +32,7 @@ Loss = Annotated[Literal["minimax", "non-saturating", "least-squares", "hinge", 
 SpectralNorm = Annotated[bool, "divide each weight of the discriminator by its largest singular value"]
 CriticSteps = Annotated[int, "updates of the critic in a round (n_critic)", COUNT]
 DSteps = Annotated[int, "updates of the discriminator in a round (n_critic)", COUNT]
-PenaltyWeight = Annotated[float, "weight of the penalty (lambda)", WEIGHT]
-Penalty = Annotated[Literal["two-sided", "one-sided"], "penalise gradient norms other than 1, or only those above 1"]
+Sides = Literal["two-sided", "one-sided"]
 ClassWeight = Annotated[float, "weight of the classification loss", WEIGHT]
 Schedule = Literal["constant", "linear", "cosine"]
 
@@ -129,34 +128,34 @@ class WGANConfig(NetsConfig):
 
 
 @dataclass(frozen=True)
-class WGANGPConfig(GameConfig):
+class PenaltyConfig(ImageConfig):
+    """A penalty on slopes, trained as Gulrajani et al. (2017) do."""
+
+    d_norm: DNorm = "none"
+    g_lr: GRate = 1e-4
+    d_lr: DRate = 1e-4
+    beta2: Beta2 = 0.9
+    critic_steps: CriticSteps = 5
+    penalty_weight: Annotated[float, "weight of the penalty (lambda)", WEIGHT] = 10.0
+    penalty: Annotated[Sides, "penalise gradient norms other than 1, or only those above 1"] = "two-sided"
+
+
+@dataclass(frozen=True)
+class WGANGPConfig(PenaltyConfig, GameConfig):
     """A critic with a gradient penalty (Gulrajani et al. 2017), or with a difference penalty (Su 2018). The generator
     of the official code for MNIST has no BatchNorm."""
 
     steps: Steps = 200_000
     batch_size: BatchSize = 50
     latent_dim: LatentDim = 128
-    d_norm: DNorm = "none"
-    g_lr: GRate = 1e-4
-    d_lr: DRate = 1e-4
-    beta2: Beta2 = 0.9
-    critic_steps: CriticSteps = 5
-    penalty_weight: PenaltyWeight = 10.0
-    penalty: Penalty = "two-sided"
 
 
 @dataclass(frozen=True)
-class DRAGANConfig(LossConfig, NetsConfig):
+class DRAGANConfig(PenaltyConfig, LossConfig, NetsConfig):
     """A gradient penalty around real images (Kodali et al. 2017), whose official code for MNIST trains perceptrons of
     128 units."""
 
-    d_norm: DNorm = "none"
-    g_lr: GRate = 1e-4
-    d_lr: DRate = 1e-4
-    beta2: Beta2 = 0.9
     critic_steps: DSteps = 1
-    penalty_weight: PenaltyWeight = 10.0
-    penalty: Penalty = "two-sided"
 
 
 @dataclass(frozen=True)
