@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 from torch.optim import Optimizer
 
-from imagegan.data.dataset import Stored, as_floats, with_label
+from imagegan.data.dataset import Labels, Stored, as_floats, with_label
 from imagegan.history import SampleHistory
 from imagegan.latents import NO_CODE, Codes, CodeSpec, Latents, Prior
 from imagegan.losses import Loss, Scores
@@ -32,8 +32,6 @@ from seqgan.core.game import LR_SCHEDULES, Nets, Optimise, Player, Term, move, n
 from seqgan.core.phase import Metrics, Phase
 from seqgan.core.seed import derive, private_generator
 from seqgan.errors import ConfigError
-
-Labels = Int[Tensor, "N"]
 
 
 class Batch(NamedTuple):

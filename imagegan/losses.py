@@ -3,15 +3,12 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from jaxtyping import Float
-from torch import Tensor
 from torch.nn.functional import relu, softplus
 
 from seqgan.core.distributed import mean_weight
 from seqgan.core.losses import pairwise_loss
-
-Scores = Float[Tensor, "B"]
-Scalar = Float[Tensor, ""]
+from seqgan.shapes import Scalar as Scalar
+from seqgan.shapes import Scores as Scores
 
 
 def mean(values: Scores) -> Scalar:

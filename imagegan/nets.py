@@ -11,12 +11,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
-from imagegan.latents import Codes
+from imagegan.latents import Codes, Noise
 from seqgan.errors import ConfigError, UsageError
 
 Net = TypeVar("Net", bound=nn.Module)
 
-Latent = Float[Tensor, "B Z"]
 Images = Float[Tensor, "B C S S"]
 
 
@@ -61,10 +60,10 @@ class Generator(nn.Module):
         super().__init__()
         self.body = body
 
-    def forward(self, noise: Latent, code: Codes) -> Images:
+    def forward(self, noise: Noise, code: Codes) -> Images:
         return self.before_tanh(noise, code).tanh()
 
-    def before_tanh(self, noise: Latent, code: Codes) -> Images:
+    def before_tanh(self, noise: Noise, code: Codes) -> Images:
         return self.body(torch.cat([noise, code], dim=1))
 
 

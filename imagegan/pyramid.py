@@ -8,8 +8,8 @@ import torch
 from torch import nn
 from torch.nn.functional import avg_pool2d, interpolate
 
-from imagegan.data.dataset import Stored
-from imagegan.game import Game, Labels, Recipe
+from imagegan.data.dataset import Labels, Stored
+from imagegan.game import Game, Recipe
 from imagegan.history import SampleHistory
 from imagegan.latents import Latents, Prior
 from imagegan.nets import Images

@@ -5,11 +5,11 @@ from typing import Annotated, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from imagegan.data.dataset import ImageDataset, as_floats, counted
+from imagegan.data.dataset import ImageDataset, Labels, as_floats, counted
 from imagegan.data.image_files import read_images
 from imagegan.data.layout import class_names, folder_names, found_in
 from imagegan.grids import POINT
@@ -20,7 +20,6 @@ from seqgan.core.files import in_shell
 from seqgan.core.seed import private_generator
 from seqgan.errors import DataError
 
-Labels = Int[Tensor, "N"]
 ROUNDING = 1e-3  # beyond a range, as float16 and resizing leave it
 
 

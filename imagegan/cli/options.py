@@ -50,13 +50,3 @@ def with_suffix(place: Path, *known: str) -> Path:
         either = f"neither {' nor '.join(endings)}" if len(known) > 1 else f"no {endings[0]}"
         raise UsageError(f"--output {place} is {either}")
     return place
-
-
-def typed(ctx: click.Context, *names: str) -> list[str]:
-    """Which of these options were given."""
-    given = {name for name in names if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE}
-    return [
-        next(name for name in option.opts if name.startswith("--"))
-        for option in ctx.command.params
-        if option.name in given
-    ]

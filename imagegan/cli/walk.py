@@ -4,8 +4,9 @@ from pathlib import Path
 
 import click
 
-from imagegan.cli.options import CLASS, DEVICE, OVERWRITE, RUN, SAMPLING_SEED, STAGE, typed, with_suffix, writer_for
+from imagegan.cli.options import CLASS, DEVICE, OVERWRITE, RUN, SAMPLING_SEED, STAGE, with_suffix, writer_for
 from seqgan.core.bounds import PATH, TEXT, OneOf, Whole
+from seqgan.core.command import typed
 from seqgan.errors import UsageError
 
 

@@ -5,8 +5,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from imagegan.game import Recipe
-from imagegan.latents import Codes, CodeSpec
-from imagegan.nets import Discriminator, Images, Latent, Scored, Shape, spectral_norm
+from imagegan.latents import Codes, CodeSpec, Noise
+from imagegan.nets import Discriminator, Images, Scored, Shape, spectral_norm
 from imagegan.variants.configs import ProjectionConfig
 from imagegan.variants.gan import networks, players
 
@@ -52,7 +52,7 @@ class ConditionalGenerator(nn.Module):
             *(ConditionalBatchNorm(layer, classes) if isinstance(layer, _BatchNorm) else layer for layer in body)
         )
 
-    def forward(self, noise: Latent, code: Codes) -> Images:
+    def forward(self, noise: Noise, code: Codes) -> Images:
         hidden = torch.cat([noise, code], dim=1)
         for layer in self.body:
             hidden = layer(hidden, code) if isinstance(layer, ConditionalBatchNorm) else layer(hidden)

@@ -200,9 +200,18 @@ def refuse_with_saved_model(ctx: click.Context, folder: Path, *names: str) -> No
 
     Raises:
         UsageError: one of them was given."""
-    for option in ctx.command.params:
-        if option.name in names and ctx.get_parameter_source(option.name) == ParameterSource.COMMANDLINE:
-            raise UsageError(f"{folder} is a saved model, whose card is written; leave out {option.opts[0]}")
+    if given := typed(ctx, *names):
+        raise UsageError(f"{folder} is a saved model, whose card is written; leave out {given[0]}")
+
+
+def typed(ctx: click.Context, *names: str) -> list[str]:
+    """Which of these options were given."""
+    given = {name for name in names if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+    return [
+        next(name for name in option.opts if name.startswith("--"))
+        for option in ctx.command.params
+        if option.name in given
+    ]
 
 
 # --- the command `runs` of both
