@@ -45,9 +45,9 @@ class Samples(NamedTuple):
 
 
 @checked
-def read_samples(path: Annotated[Path, PATH], like: ImageDataset | None = None) -> Samples:
+def read_samples(path: Annotated[Path, PATH], like: ImageDataset) -> Samples:
     """An npz file with `samples` (or `images`, or a single array) and perhaps `labels`, or a folder of images,
-    perhaps in folders named by class; to be compared with images `like` these (a folder needs to know).
+    perhaps in folders named by class; to be compared with images `like` these.
 
     Arrays are N x S x S, N x C x S x S or N x S x S x C; of points, N x 2. Their type and range say what is black and
     white: whole numbers 0 to 255; floats from 0 on 0 to 1, or 0 to 255 where one is above 2; all other floats -1 to 1.
@@ -55,16 +55,11 @@ def read_samples(path: Annotated[Path, PATH], like: ImageDataset | None = None) 
 
     Raises:
         DataError: it cannot be read, or is none of these."""
-    if not path.is_dir():
-        read = _from_file(path)
-        return read if like is None else _coloured(read, like.images.shape[1])
     if (path / "run.json").is_file():
         raise DataError(
             f"{path} is a run, whose images are not single samples; measure it by imagegan evaluate {in_shell(path)}"
         )
-    if like is None:
-        raise DataError(f"{path} is a folder; say by `like` what images its images are to be compared with")
-    return _coloured(_from_folder(path, like), like.images.shape[1])
+    return _coloured(_from_folder(path, like) if path.is_dir() else _from_file(path), like.images.shape[1])
 
 
 def samples_of(images: ArrayLike | Tensor, labels: ArrayLike | Tensor | None, like: ImageDataset) -> Samples:

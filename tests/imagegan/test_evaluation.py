@@ -89,9 +89,9 @@ def test_samples_of_another_shape_or_kind_are_told(splits: Splits, tmp_path: Pat
     ]:
         np.savez(path, **arrays)
         with pytest.raises(SeqGANError, match=complaint):
-            read_samples(path)
+            read_samples(path, digits(5))
     np.savez(path, samples=np.full((30, 28, 28), 255, dtype=np.uint8), labels=np.arange(30))
-    read = read_samples(path)
+    read = read_samples(path, digits(5))
     assert read.pixels.shape == (30, 1, 28, 28)
     assert (read.pixels == 1).all()
     assert read.labels is not None
