@@ -38,16 +38,12 @@ class TrainedRun(Shareable):
     def __init__(self, folder: Path, device: str = "auto") -> None:
         self.folder, self._device = folder, resolve(device)
         self.about = read_run(folder)
+        self.description: Mapping[str, Any] = self.about.description  # what run.json says
         self._models: dict[str, ImageModel] = {}
 
     def __repr__(self) -> str:
-        about = self.about.description
+        about = self.description
         return f"<TrainedRun {self.folder}: {about['algorithm']} on {about['data']['name']}, seed {about['seed']}>"
-
-    @property
-    def description(self) -> Mapping[str, Any]:
-        """What run.json says."""
-        return self.about.description
 
     @property
     def metrics(self) -> list[dict[str, Any]]:
