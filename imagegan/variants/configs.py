@@ -292,7 +292,7 @@ CONFIGS: dict[str, type[ImageConfig]] = {
     "vae": VAEConfig,
 }
 
-# Presets change the paper's values. "default" is what one core trains in three or four minutes: narrow networks, and
+# Presets change the paper's values. "default" is what one core trains in two to five minutes: narrow networks, and
 # high learning rates, whose noise the average of the generator takes away. "quick" shows that a model runs.
 _DEFAULT: dict[str, Any] = {
     "width": 16,
@@ -343,7 +343,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "projection": _presets({**_COMMON, "critic_steps": 1}, {"critic_steps": 1}),
     "acgan": _presets(_COMMON, {}),
     "semi-gan": _presets({**_DEFAULT, "steps": 4500}, {}),
-    "infogan": _presets({**_DEFAULT, "latent_dim": 12, "information_weight": 0.2, "steps": 4000}, {}),
+    "infogan": _presets({**_DEFAULT, "latent_dim": 12, "steps": 4000}, {}),
     "bigan": _presets({**_DEFAULT, "latent_dim": 16, "ema": 0.0, "steps": 4000}, {}),
     # A round of the coarsest level costs a twentieth of one of the finest.
     "lapgan": _presets(
