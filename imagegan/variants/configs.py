@@ -343,7 +343,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "projection": _presets({**_COMMON, "critic_steps": 1}, {"critic_steps": 1}),
     "acgan": _presets(_COMMON, {}),
     "semi-gan": _presets({**_DEFAULT, "steps": 4500}, {}),
-    "infogan": _presets({**_DEFAULT, "latent_dim": 12, "steps": 4000}, {}),
+    "infogan": _presets({**_DEFAULT, "latent_dim": 12, "information_weight": 0.2, "steps": 4000}, {}),
     "bigan": _presets({**_DEFAULT, "latent_dim": 16, "ema": 0.0, "steps": 4000}, {}),
     # A round of the coarsest level costs a twentieth of one of the finest.
     "lapgan": _presets(
