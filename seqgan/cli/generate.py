@@ -21,17 +21,8 @@ if TYPE_CHECKING:
     from seqgan.library import TrainedRun
     from seqgan.model import Generated, TextModel
 
-DRAWS = {
-    "temperature",
-    "top_k",
-    "top_p",
-    "resample",
-    "accept",
-    "resample_tokens",
-    "distinct",
-    "new",
-    "seed",
-}  # options of what is drawn
+# Options of what is drawn.
+DRAWS = {"temperature", "top_k", "top_p", "resample", "accept", "resample_tokens", "distinct", "new", "seed"}
 
 
 @click.command()

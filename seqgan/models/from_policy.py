@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from seqgan.models import soft
 from seqgan.models.lstm import LSTMPolicy
 from seqgan.models.policy import PolicyModule, State
-from seqgan.models.reweighted import Reader
+from seqgan.models.reweighted import PrefixJudge, Reader
 from seqgan.ops.chunks import cached_rows
 from seqgan.shapes import Labels, Scores, SoftTokens, Tokens
 from seqgan.symbols import BOS
@@ -23,21 +23,12 @@ from seqgan.symbols import BOS
 LANGUAGE_MODEL = "language-model"  # the stage of a run that is p of its likelihood ratio
 
 
-class FromPolicy(nn.Module, ABC):
+class FromPolicy(nn.Module, PrefixJudge, ABC):
     """A discriminator with weights of a policy."""
 
     @abstractmethod
     def begin_as(self, policy: PolicyModule) -> None:
         """Take the weights of a policy as they are now."""
-
-    @property
-    @abstractmethod
-    def readers(self) -> Sequence[Reader]:
-        """What reads a prefix (`PrefixJudge`)."""
-
-    @abstractmethod
-    def next_logits(self, features: Sequence[Float[Tensor, "*shape H"]], lowest: int) -> Float[Tensor, "*shape D"]:
-        """What each id from `lowest` up would add to the logit as the next token (`PrefixJudge`)."""
 
 
 class LSTMDiscriminator(FromPolicy):
@@ -93,11 +84,7 @@ class LSTMDiscriminator(FromPolicy):
 
     def embed(self, tokens: Int[Tensor, "*shape"], labels: Labels | None = None) -> Float[Tensor, "*shape E"]:
         """The vectors of tokens, "B" or "B T"; to each is added that of the label of its row."""
-        embedded: Tensor = self.embedding(tokens)
-        if self.label_embedding is None:
-            return embedded
-        label: Tensor = self.label_embedding(labels)
-        return embedded + (label.unsqueeze(1) if embedded.ndim == 3 else label)
+        return soft.embed(self.embedding, tokens, self.label_embedding, labels)
 
     def initial_state(self, count: int) -> State:
         zeros = self.output.weight.new_zeros(count, self.lstm.hidden_size)

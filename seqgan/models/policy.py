@@ -127,17 +127,13 @@ class PolicyModule(nn.Module, ABC):
 
         Raises:
             UsageError: the policy is conditioned on labels and there are none, or the other way round."""
-        embedded = soft.embed(self.embedding, tokens)
         if (labels is None) != (self.label_embedding is None):
             raise UsageError(
                 "the policy is conditioned on labels, but none were given; give one for each text"
                 if labels is None
                 else "labels were given, but the policy is not conditioned on any; leave them out"
             )
-        if self.label_embedding is None:
-            return embedded
-        label = self.label_embedding(labels)
-        return embedded + (label.unsqueeze(1) if embedded.ndim == 3 else label)
+        return soft.embed(self.embedding, tokens, self.label_embedding, labels)
 
     def condition_on(self, counts: Sequence[int]) -> None:
         """Condition the policy on labels, numbered from 0, each of which has so many training texts.

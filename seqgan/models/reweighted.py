@@ -9,6 +9,7 @@ log p - log q, r is q^(1 - a) p^a up to its factor, and p itself where a is 1. I
 is good."""
 
 import itertools
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
@@ -38,9 +39,11 @@ class PrefixJudge(Protocol):
     """A discriminator whose logit of a text is a sum over its tokens, each given those before it."""
 
     @property
+    @abstractmethod
     def readers(self) -> Sequence[Reader]:
         """What reads the prefix."""
 
+    @abstractmethod
     def next_logits(self, features: Sequence[Float[Tensor, "*shape H"]], lowest: int) -> Float[Tensor, "*shape D"]:
         """What each id from `lowest` up (EOS, or more) would add to the logit as the next token, from the features of
         the readers; up to a constant for each prefix."""
