@@ -8,6 +8,7 @@ import hashlib
 import math
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -82,81 +83,108 @@ def evaluate_models(
     Raises:
         UsageError: there are fewer validation texts than `count`."""
     first = next(iter(models.values()))
-    limits = first.policy.max_length, first.overlong
-    if first.labels:
-        for part in SPLITS:
-            numbered(corpus.corpus.labels.get(part, ()), first.labels, getattr(corpus.corpus, part))
-    try:
-        train, valid, test = (corpus.learned(part, *limits, first.labels) for part in SPLITS)
-    except CorpusError as error:
-        raise UsageError(
-            f"no training, validation or test text is short enough for --max-length {limits[0]} (--overlong "
-            f"{limits[1]}), and all are measured; train with a larger --max-length, or with --overlong truncate"
-        ) from error
+    splits = train, valid, test = _splits(corpus, first)
     count = count or min(len(valid), MOST_SAMPLES)
     if count > len(valid):
         raise UsageError(
             f"{count} texts were asked for, but the validation split, which is the row of real text, has "
             f"{len(valid)}; all rows must have the same number: ask for no more than that"
         )
-    tokens = tokens or tokens_of(first.tokenizer.kind, test)
-    any_overlong = any(part.split.overlong for part in (train, valid, test))
-    held_out = {"valid": _held_out(valid), "test": _held_out(test)}
-    drawing = tracked(models.items(), "drawing samples", len(models))
-    draws = {name: model.draw(count, seed=seed) for name, model in drawing}
-    if best_of and first.discriminator:
-        slope = validation_slope(first, corpus, seed)
-        chosen = first.draw(count, seed=seed, choose=first.chooser(best_of, slope=slope))
-        name, *others = draws
-        draws = {name: draws[name], f"{CHOSEN}{best_of}": chosen, **{other: draws[other] for other in others}}
+    draws = _draws(models, corpus, count, seed, best_of)
     texts = {name: [first.tokenizer.decode(row) for row in drawn] for name, drawn in draws.items()}
     real = random.Random(seed).sample(range(len(valid)), count)
     texts[REAL] = [valid[number] for number in real]
-    split = first.overlong == "split"
-    beside = MetricInput(
-        texts[REAL],
-        list(test),
-        train,
-        tokens,
-        aggregation,
-        overlong=f"{first.overlong}@{first.policy.max_length}" if any_overlong else "",
-        lowercase=lowercase,
-        part_of={part[row]: part.text_of(row) for part in (valid, test) for row in range(len(part))} if split else {},
-        cut_training=train.pieces if WAYS[tokens] == first.tokenizer.kind else None,
-        chosen=corpus.chosen,
-    )
+    tokens = tokens or tokens_of(first.tokenizer.kind, test)
+    beside = MetricInput(texts[REAL], list(test), train, tokens, aggregation, lowercase=lowercase, chosen=corpus.chosen)
+    beside = _as_the_policy_sees(beside, first, splits)
     comparing = tracked(texts.items(), "comparing texts", len(texts))
     rows = {name: measure(beside.of(several, held_out=name == REAL)) for name, several in comparing}
+    held_out = {"valid": _held_out(valid), "test": _held_out(test)}
     for name, model in tracked(models.items(), "scoring texts", len(models)):
         rows[name] |= _likelihood(model, held_out, draws[name])
         if model.discriminator:
             logits = Logits(model, model.discriminator, held_out, seed)
             rows[name] |= _discriminated(logits, draws[name]) | _known(logits, JUDGED)
-    drawn_or_real = {**draws, REAL: [valid.split.sequences[number] for number in real]}
-    for name, ids in drawn_or_real.items():
-        units = np.arange(count) if name in draws else units_of(valid.text_of(number) for number in real)
-        sizes, source = [len(row) for row in ids], SAMPLES if name in draws else "held-out"
-        rows[name]["unknown"] = _per([row.count(UNK) for row in ids], sizes, source, units, f"n:{count}", first)
-        if rewards:
-            rows[name] |= earned(rewards, ids, source, units, first)
+    for name, drawn in draws.items():
+        rows[name] |= _of_ids(drawn, SAMPLES, np.arange(count), first, rewards or {})
+    of_real = units_of(valid.text_of(number) for number in real)
+    rows[REAL] |= _of_ids([valid.split.sequences[number] for number in real], "held-out", of_real, first, rewards or {})
     for name, other in (("mle", "final"), ("final", "mle")):
         if {name, other} <= models.keys():
             rows[name][f"kl-to-{other}"] = divergence(models[name], models[other], draws[name])
     by_label: dict[str, dict[str, Row]] = {}
     if first.labels:
-        labels = Labels(first, train, valid, test)
+        labels = Labels(first, *splits)
         rows[REAL]["recognised"] = labels.on_test()
         for name, drawn in draws.items():
             rows[name]["recognised"] = labels.recognised(drawn, SAMPLES, np.arange(count))
         by_label = labels.rows(models, beside, seed)
-    overlap = dict(corpus.corpus.provenance.get("overlap", {}))
-    counts = {
-        "overlong_texts": sum(part.texts.split.overlong for part in held_out.values()),
-        "overlong": first.overlong,
-    }
-    facts = {"seed": seed, **counts, "max_length": first.policy.max_length, "overlap": overlap}
-    facts |= {"chosen": dict(corpus.chosen)} if corpus.chosen else {}
+    facts = {"seed": seed, **_facts(first, corpus, held_out)}
     return Evaluation(rows, facts, texts, beside.references, labels=by_label)
+
+
+def _splits(corpus: EncodedCorpus, model: TextModel) -> tuple[Learned, Learned, Learned]:
+    """Training, validation and test texts as the policy reads them.
+
+    Raises:
+        UsageError: a split has no text that is short enough, or texts have labels that the policy does not know."""
+    limits = model.policy.max_length, model.overlong
+    if model.labels:
+        for part in SPLITS:
+            numbered(corpus.corpus.labels.get(part, ()), model.labels, getattr(corpus.corpus, part))
+    try:
+        train, valid, test = (corpus.learned(part, *limits, model.labels) for part in SPLITS)
+    except CorpusError as error:
+        raise UsageError(
+            f"no training, validation or test text is short enough for --max-length {limits[0]} (--overlong "
+            f"{limits[1]}), and all are measured; train with a larger --max-length, or with --overlong truncate"
+        ) from error
+    return train, valid, test
+
+
+def _draws(
+    models: Mapping[str, TextModel], corpus: EncodedCorpus, count: int, seed: int, best_of: int
+) -> dict[str, Ragged]:
+    """What each policy draws; after the first, what its discriminator chooses among so many of its draws."""
+    draws: dict[str, Ragged] = {}
+    for name, model in tracked(models.items(), "drawing samples", len(models)):
+        draws[name] = model.draw(count, seed=seed)
+        if best_of and model.discriminator and len(draws) == 1:
+            chooser = model.chooser(best_of, slope=validation_slope(model, corpus, seed))
+            draws[f"{CHOSEN}{best_of}"] = model.draw(count, seed=seed, choose=chooser)
+    return draws
+
+
+def _as_the_policy_sees(texts: MetricInput, model: TextModel, splits: tuple[Learned, Learned, Learned]) -> MetricInput:
+    """With how overlong texts were cut, and with the training texts as the tokens that they are cut into already."""
+    train, *held_out = splits
+    any_overlong = any(part.split.overlong for part in splits)
+    split = model.overlong == "split"
+    return replace(
+        texts,
+        overlong=f"{model.overlong}@{model.policy.max_length}" if any_overlong else "",
+        part_of={part[row]: part.text_of(row) for part in held_out for row in range(len(part))} if split else {},
+        cut_training=train.pieces if WAYS[texts.tokens] == model.tokenizer.kind else None,
+    )
+
+
+def _of_ids(
+    ids: Sequence[Sequence[int]], source: str, units: Units, model: TextModel, rewards: Mapping[str, Score]
+) -> Row:
+    """The share of unknown tokens, and what texts earn by each reward."""
+    unknown = _per([row.count(UNK) for row in ids], [len(row) for row in ids], source, units, f"n:{len(ids)}", model)
+    return {"unknown": unknown, **earned(rewards, ids, source, units, model)}
+
+
+def _facts(model: TextModel, corpus: EncodedCorpus, held_out: Mapping[str, HeldOut]) -> dict[str, Any]:
+    """What of the texts all numbers depend on."""
+    facts = {
+        "overlong_texts": sum(part.texts.split.overlong for part in held_out.values()),
+        "overlong": model.overlong,
+        "max_length": model.policy.max_length,
+        "overlap": dict(corpus.corpus.provenance.get("overlap", {})),
+    }
+    return facts | ({"chosen": dict(corpus.chosen)} if corpus.chosen else {})
 
 
 def _held_out(texts: Learned) -> HeldOut:
