@@ -28,7 +28,15 @@ from seqgan.errors import ConfigError, RunError
 HELD_OUT = 1000  # images to generate beside the training images
 # For points: small perceptrons with higher learning rates; the penalty as in the toy examples of the official code of
 # WGAN-GP.
-ONE_PIXEL = {"nets": "mlp", "width": 128, "d_norm": "none", "g_lr": 1e-3, "d_lr": 1e-3, "penalty_weight": 0.1}
+ONE_PIXEL = {
+    "nets": "mlp",
+    "width": 128,
+    "d_norm": "none",
+    "spectral_norm": False,
+    "g_lr": 1e-3,
+    "d_lr": 1e-3,
+    "penalty_weight": 0.1,
+}
 POINT_STEPS = 6000  # by default; each takes a few milliseconds
 
 

@@ -132,6 +132,8 @@ def test_what_nobody_asked_for_follows_from_the_data(mnist: Path, photographs: P
         ("flat", ["--data", "folder", "--data-dir", photographs], {"size": 32, "nets": "dcgan", "count": 203}),
         ("small", ["--data", "folder", "--data-dir", photographs, "--size", 12], {"size": 12, "channels": 3}),
         ("points", ["--data", "ring", "--images", 30], {"size": 1, "nets": "mlp", "width": 4, "count": 30}),
+        ("loose", ["--data", "ring", "--images", 30, "--model", "gan"], {"spectral_norm": False}),
+        ("tight", ["--data", "digits", "--images", 30, "--model", "gan"], {"spectral_norm": True}),
     ]
     for name, words, expected in asked:
         call("train", "--run-dir", tmp_path / name, *words, *brief)
