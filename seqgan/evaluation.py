@@ -106,9 +106,9 @@ def evaluate_models(
             logits = Logits(model, model.discriminator, held_out, seed)
             rows[name] |= _discriminated(logits, draws[name]) | _known(logits, JUDGED)
     for name, drawn in draws.items():
-        rows[name] |= _of_ids(drawn, SAMPLES, np.arange(count), first, rewards or {})
+        rows[name] |= _of_ids(drawn, SAMPLES, np.arange(count), first, rewards)
     of_real = units_of(valid.text_of(number) for number in real)
-    rows[REAL] |= _of_ids([valid.split.sequences[number] for number in real], "held-out", of_real, first, rewards or {})
+    rows[REAL] |= _of_ids([valid.split.sequences[number] for number in real], "held-out", of_real, first, rewards)
     for name, other in (("mle", "final"), ("final", "mle")):
         if {name, other} <= models.keys():
             rows[name][f"kl-to-{other}"] = divergence(models[name], models[other], draws[name])
@@ -169,11 +169,11 @@ def _as_the_policy_sees(texts: MetricInput, model: TextModel, splits: tuple[Lear
 
 
 def _of_ids(
-    ids: Sequence[Sequence[int]], source: str, units: Units, model: TextModel, rewards: Mapping[str, Score]
+    ids: Sequence[Sequence[int]], source: str, units: Units, model: TextModel, rewards: Mapping[str, Score] | None
 ) -> Row:
     """The share of unknown tokens, and what texts earn by each reward."""
     unknown = _per([row.count(UNK) for row in ids], [len(row) for row in ids], source, units, f"n:{len(ids)}", model)
-    return {"unknown": unknown, **earned(rewards, ids, source, units, model)}
+    return {"unknown": unknown, **(earned(rewards, ids, source, units, model) if rewards else {})}
 
 
 def _facts(model: TextModel, corpus: EncodedCorpus, held_out: Mapping[str, HeldOut]) -> dict[str, Any]:
